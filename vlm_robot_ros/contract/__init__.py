@@ -1,0 +1,1 @@
+"""What a robot is: joints, limits, cameras and topics, read from one YAML file."""

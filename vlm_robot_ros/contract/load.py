@@ -1,0 +1,183 @@
+"""Read and check a robot's contract from YAML."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vlm_robot_ros.contract.robot import Camera, Gripper, Joint, Robot, Workspace
+from vlm_robot_ros.paths import config_dir
+
+
+class ContractError(ValueError):
+    """A contract that cannot be used: says the file, the field, what was given, what is valid."""
+
+
+def load_robot(source: str | Path) -> Robot:
+    """Load a contract by file path, or by the name of one shipped under `config/arms`.
+
+    Raises:
+        ContractError: the file is missing or a field is missing, unknown or out of range.
+    """
+    path = Path(source)
+    if not path.suffix:
+        shipped = sorted(file.stem for file in (config_dir() / "arms").glob("*.yaml"))
+        if str(source) not in shipped:
+            raise ContractError(
+                f"no robot '{source}'; shipped: {', '.join(shipped)}; or give the path of a .yaml"
+            )
+        path = config_dir() / "arms" / f"{source}.yaml"
+    if not path.is_file():
+        raise ContractError(f"no contract file at '{path}'")
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path}: not valid YAML: {error}") from error
+    return parse_robot(content, str(path))
+
+
+def parse_robot(content: Any, where: str = "contract") -> Robot:
+    """Build a `Robot` from a parsed YAML mapping; `where` names it in errors."""
+    top = _Fields(content, where)
+    robot = Robot(
+        name=top.text("name"),
+        base_frame=top.text("base_frame"),
+        tool_frame=top.text("tool_frame"),
+        joints=tuple(_joint(fields) for fields in top.items("joints")),
+        tool=top.numbers("tool", 6),
+        home=top.numbers("home"),
+        gripper=_gripper(top.child("gripper")),
+        workspace=_workspace(top.child("workspace")),
+        cameras=tuple(_camera(fields) for fields in top.items("cameras")),
+        joint_state_rate=top.number("joint_state_rate", above=0.0),
+    )
+    top.done()
+    for what, names in (
+        ("joints", robot.joint_names),
+        ("cameras", tuple(camera.name for camera in robot.cameras)),
+    ):
+        if len(set(names)) != len(names):
+            raise ContractError(f"{where}: {what}: names must differ, got {', '.join(names)}")
+    if len(robot.home) != len(robot.joints):
+        raise ContractError(
+            f"{where}: home: {len(robot.home)} positions for {len(robot.joints)} joints"
+        )
+    for joint, home in zip(robot.joints, robot.home, strict=True):
+        if not joint.position[0] <= home <= joint.position[1]:
+            raise ContractError(
+                f"{where}: home: {joint.name} at {home} is outside its limits {joint.position}"
+            )
+    return robot
+
+
+def _joint(fields: "_Fields") -> Joint:
+    joint = Joint(
+        name=fields.text("name"),
+        origin=fields.numbers("origin", 6),
+        position=fields.span("position"),
+        velocity=fields.number("velocity", above=0.0),
+    )
+    fields.done()
+    return joint
+
+
+def _gripper(fields: "_Fields") -> Gripper:
+    gripper = Gripper(fields.text("joint"), fields.number("open"), fields.number("closed"))
+    fields.done()
+    if gripper.open == gripper.closed:
+        raise ContractError(f"{fields.where}: open and closed are both {gripper.open}")
+    return gripper
+
+
+def _workspace(fields: "_Fields") -> Workspace:
+    low, high = fields.numbers("min", 3), fields.numbers("max", 3)
+    speed = fields.number("speed", above=0.0)
+    fields.done()
+    if any(a >= b for a, b in zip(low, high, strict=True)):
+        raise ContractError(f"{fields.where}: min {low} must be below max {high} on every axis")
+    return Workspace((low[0], low[1], low[2]), (high[0], high[1], high[2]), speed)
+
+
+def _camera(fields: "_Fields") -> Camera:
+    camera = Camera(
+        name=fields.text("name"),
+        topic=fields.text("topic"),
+        frame=fields.text("frame"),
+        width=int(fields.number("width", above=0)),
+        height=int(fields.number("height", above=0)),
+        rate=fields.number("rate", above=0.0),
+    )
+    fields.done()
+    return camera
+
+
+class _Fields:
+    """The fields of one mapping, read one by one so that errors can name them."""
+
+    def __init__(self, content: Any, where: str) -> None:
+        if not isinstance(content, dict):
+            raise ContractError(f"{where}: expected a mapping, got {type(content).__name__}")
+        self.where = where
+        self._left = dict(content)
+        self._read: list[str] = []
+
+    def _take(self, key: str, accept: Callable[[Any], bool], valid: str) -> Any:
+        self._read.append(key)
+        if key not in self._left:
+            raise ContractError(f"{self.where}: '{key}' is missing; it must be {valid}")
+        value = self._left.pop(key)
+        if not accept(value):
+            raise ContractError(f"{self.where}: {key}: got {value!r}; it must be {valid}")
+        return value
+
+    def text(self, key: str) -> str:
+        return self._take(key, lambda v: isinstance(v, str) and bool(v), "a text")
+
+    def number(self, key: str, above: float = float("-inf")) -> float:
+        valid = "a number" if above == float("-inf") else f"a number above {above}"
+        return float(self._take(key, lambda v: _is_number(v) and v > above, valid))
+
+    def numbers(self, key: str, length: int | None = None) -> tuple[float, ...]:
+        valid = "a list of numbers" if length is None else f"a list of {length} numbers"
+        value = self._take(
+            key,
+            lambda v: (
+                isinstance(v, list)
+                and all(map(_is_number, v))
+                and (length is None or len(v) == length)
+            ),
+            valid,
+        )
+        return tuple(map(float, value))
+
+    def span(self, key: str) -> tuple[float, float]:
+        low, high = self.numbers(key, 2)
+        if low >= high:
+            raise ContractError(f"{self.where}: {key}: {low} must be below {high}")
+        return low, high
+
+    def child(self, key: str) -> "_Fields":
+        return _Fields(
+            self._take(key, lambda v: isinstance(v, dict), "a mapping"), f"{self.where}: {key}"
+        )
+
+    def items(self, key: str) -> list["_Fields"]:
+        value = self._take(key, lambda v: isinstance(v, list) and bool(v), "a list of mappings")
+        return [_Fields(item, f"{self.where}: {key}[{i}]") for i, item in enumerate(value)]
+
+    def done(self) -> None:
+        if self._left:
+            raise ContractError(
+                f"{self.where}: unknown field(s) {', '.join(map(str, self._left))}; "
+                f"valid: {', '.join(self._read)}"
+            )
+
+
+def _is_number(value: Any) -> bool:
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and value == value
+        and abs(value) != float("inf")
+    )

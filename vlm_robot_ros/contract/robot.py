@@ -1,0 +1,111 @@
+"""The parts of a robot's contract, as frozen dataclasses. SI units, poses in the base frame."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Joint:
+    """One revolute joint, turning about the z axis of its own frame."""
+
+    name: str
+    origin: tuple[float, ...]
+    """Frame in the parent's: x, y, z [m], roll, pitch, yaw [rad]."""
+    position: tuple[float, float]
+    """Lower and upper limit [rad]."""
+    velocity: float
+    """Speed limit [rad/s]."""
+
+
+@dataclass(frozen=True)
+class Gripper:
+    """A parallel gripper, known by the position of one finger joint."""
+
+    joint: str
+    open: float
+    """Finger position when open [m]."""
+    closed: float
+    """Finger position when closed [m]."""
+
+    def fraction(self, position: float) -> float:
+        """Return the opening as a fraction: 0 closed, 1 open."""
+        return float(np.clip((position - self.closed) / (self.open - self.closed), 0.0, 1.0))
+
+    def position(self, fraction: float) -> float:
+        """Return the finger position [m] of an opening fraction."""
+        return self.closed + float(np.clip(fraction, 0.0, 1.0)) * (self.open - self.closed)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The box the tool may be commanded to, and its top speed there."""
+
+    min: tuple[float, float, float]
+    max: tuple[float, float, float]
+    speed: float
+    """[m/s]"""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera stream, as it is published."""
+
+    name: str
+    topic: str
+    frame: str
+    width: int
+    height: int
+    rate: float
+    """[Hz]"""
+
+
+@dataclass(frozen=True)
+class Robot:
+    """One robot's contract."""
+
+    name: str
+    base_frame: str
+    tool_frame: str
+    joints: tuple[Joint, ...]
+    tool: tuple[float, ...]
+    """Tool frame in the last joint's: x, y, z [m], roll, pitch, yaw [rad]."""
+    home: tuple[float, ...]
+    """Joint positions at rest [rad]."""
+    gripper: Gripper
+    workspace: Workspace
+    cameras: tuple[Camera, ...]
+    joint_state_rate: float
+    """[Hz]"""
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """Names of the arm's joints, from the base outwards."""
+        return tuple(joint.name for joint in self.joints)
+
+    @property
+    def lower(self) -> np.ndarray:
+        """Lower joint limits. Shape (J,), [rad]."""
+        return np.array([joint.position[0] for joint in self.joints])
+
+    @property
+    def upper(self) -> np.ndarray:
+        """Upper joint limits. Shape (J,), [rad]."""
+        return np.array([joint.position[1] for joint in self.joints])
+
+    @property
+    def velocity(self) -> np.ndarray:
+        """Joint speed limits. Shape (J,), [rad/s]."""
+        return np.array([joint.velocity for joint in self.joints])
+
+    def camera(self, name: str) -> Camera:
+        """Return the camera of that name.
+
+        Raises:
+            KeyError: no such camera; the message lists those there are.
+        """
+        for camera in self.cameras:
+            if camera.name == name:
+                return camera
+        valid = ", ".join(camera.name for camera in self.cameras)
+        raise KeyError(f"robot '{self.name}' has no camera '{name}'; it has: {valid}")

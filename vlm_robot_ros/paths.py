@@ -1,0 +1,24 @@
+"""Where the shipped files are: a source checkout, a `pip install` or a colcon install."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
+
+def share_dir() -> Path:
+    """Return the folder that holds `config/`, `launch/` and `checkpoints/`.
+
+    Raises:
+        FileNotFoundError: the package was installed without them.
+    """
+    # A checkout keeps them beside the package, pip inside it, colcon under the prefix's share/.
+    prefixes = [parent / "share" / "vlm_robot_ros" for parent in _PACKAGE.parents]
+    for folder in (_PACKAGE.parent, _PACKAGE / "share", *prefixes):
+        if (folder / "config" / "arms").is_dir():
+            return folder
+    raise FileNotFoundError(f"no config/arms beside, inside or under the prefix of {_PACKAGE}")
+
+
+def config_dir() -> Path:
+    """Return the folder of the shipped configuration files."""
+    return share_dir() / "config"

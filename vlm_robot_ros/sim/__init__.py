@@ -1,0 +1,1 @@
+"""The simulated arm: physics, scenes, language tasks, judge and scripted expert."""

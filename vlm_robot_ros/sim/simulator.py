@@ -1,0 +1,188 @@
+"""The simulated arm in motion: commands in, physics, joint states and pictures out."""
+
+import atexit
+import os
+import sys
+import weakref
+from typing import Any
+
+import numpy as np
+
+from vlm_robot_ros.contract.kinematics import Kinematics
+from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.sim.scene import COLOURS, Scene
+
+if sys.platform == "linux":
+    # Without a screen MuJoCo must be told, before its first import, to draw through EGL.
+    os.environ.setdefault("MUJOCO_GL", "egl")
+import mujoco
+
+from vlm_robot_ros.sim.world import SLOTS, TIMESTEP, build_world
+
+CONTROL_PERIOD = 0.02
+"""Time between two servo commands [s]; one `step` of the simulator."""
+
+
+class Simulator:
+    """A position-controlled arm at a table.
+
+    It keeps the last command it was given, as a real controller does: with no new command the arm
+    holds still.
+    """
+
+    def __init__(self, robot: Robot) -> None:
+        self.robot = robot
+        self.kinematics = Kinematics(robot)
+        self.scene: Scene | None = None
+        self._model = build_world(robot)
+        self._data = mujoco.MjData(self._model)
+        self._renderers: dict[str, mujoco.Renderer] = {}
+        self._finalizer = weakref.finalize(self, _close_all, self._renderers)
+        self._target: np.ndarray = np.array(robot.home)
+        self._pose_goal: np.ndarray | None = None
+        self._gripper = 1.0
+        self._arm = [
+            self._model.jnt_qposadr[self._model.joint(f"joint{i + 1}").id]
+            for i in range(len(robot.joints))
+        ]
+        self._fingers = [self._model.joint(f"finger_joint{i}").id for i in (1, 2)]
+        self._finger_servos = [
+            self._model.actuator(f"gripper_finger_joint{i}").id for i in (1, 2)
+        ]
+
+    def reset(self, scene: Scene, home: np.ndarray | None = None) -> None:
+        """Lay a scene, put the arm at `home` (shape (J,), [rad]) and let things settle."""
+        model, data = self._model, self._data
+        mujoco.mj_resetData(model, data)
+        self.scene = scene
+        model.geom("table").rgba[:3] = scene.table
+        model.light("lamp").diffuse[:] = 0.5 * scene.brightness
+        for slot in range(SLOTS):
+            self._lay(slot, scene)
+        start = np.array(self.robot.home) if home is None else np.asarray(home, float)
+        data.qpos[self._arm] = start
+        for joint, sign in zip(self._fingers, (1, -1), strict=True):
+            data.qpos[model.jnt_qposadr[joint]] = sign * self.robot.gripper.open
+        self._target, self._pose_goal, self._gripper = start, None, 1.0
+        for _ in range(10):
+            self.step()
+        data.time = 0.0
+
+    def command_joints(self, positions: np.ndarray) -> None:
+        """Set the joint positions to go to. Shape (J,), [rad]; clipped to the limits."""
+        self._pose_goal = None
+        self._target = np.clip(_finite(positions, "joint positions"), *self._limits())
+
+    def command_pose(self, pose: np.ndarray) -> None:
+        """Set the tool pose to go to: a transform in the base frame. Shape (4, 4), [m]."""
+        self._pose_goal = _finite(pose, "pose")
+
+    def command_gripper(self, opening: float) -> None:
+        """Set the gripper's opening: 0 closed, 1 open."""
+        self._gripper = float(np.clip(_finite(opening, "gripper"), 0.0, 1.0))
+
+    def step(self) -> None:
+        """Advance by `CONTROL_PERIOD`."""
+        if self._pose_goal is not None:
+            self._target = self.kinematics.step_towards(
+                self._target, self._pose_goal, CONTROL_PERIOD
+            )
+        # A joint that is told to jump is driven there at its own top speed.
+        now, reach = self._data.ctrl[: len(self._arm)], self.robot.velocity * CONTROL_PERIOD
+        if self._data.time == 0.0:
+            now[:] = self._data.qpos[self._arm]
+        now[:] = np.clip(self._target, now - reach, now + reach)
+        width = self.robot.gripper.position(self._gripper)
+        self._data.ctrl[self._finger_servos] = (width, -width)
+        mujoco.mj_step(self._model, self._data, nstep=round(CONTROL_PERIOD / TIMESTEP))
+
+    def render(self, camera: str) -> np.ndarray:
+        """Draw what a camera of the contract sees. Shape (H, W, 3), uint8 RGB."""
+        if camera not in self._renderers:
+            size = self.robot.camera(camera)
+            self._renderers[camera] = mujoco.Renderer(self._model, size.height, size.width)
+            # At exit too, before MuJoCo's own exit hook ends EGL: the last registered runs first.
+            atexit.register(self._finalizer)
+        self._renderers[camera].update_scene(self._data, camera)
+        return self._renderers[camera].render()
+
+    def focal_length(self, camera: str) -> float:
+        """Return a camera's focal length [px]."""
+        fovy = np.deg2rad(self._model.camera(camera).fovy[0])
+        return self.robot.camera(camera).height / 2 / float(np.tan(fovy / 2))
+
+    def close(self) -> None:
+        """Free what the pictures were drawn with."""
+        self._finalizer()
+
+    @property
+    def time(self) -> float:
+        """Simulated time since the reset [s]."""
+        return float(self._data.time)
+
+    @property
+    def joint_positions(self) -> np.ndarray:
+        """Measured joint positions. Shape (J,), [rad]."""
+        return self._data.qpos[self._arm].copy()
+
+    @property
+    def joint_velocities(self) -> np.ndarray:
+        """Measured joint velocities. Shape (J,), [rad/s]."""
+        return self._data.qvel[: len(self._arm)].copy()
+
+    @property
+    def gripper_position(self) -> float:
+        """Measured finger position [m], in the contract's terms."""
+        first, second = (
+            abs(float(self._data.qpos[self._model.jnt_qposadr[j]])) for j in self._fingers
+        )
+        return (first + second) / 2
+
+    @property
+    def tool_position(self) -> np.ndarray:
+        """Measured tool position. Shape (3,), base frame [m]."""
+        return self.kinematics.forward(self.joint_positions)[:3, 3]
+
+    @property
+    def object_positions(self) -> np.ndarray:
+        """True positions of the scene's objects: for judge and expert only. Shape (N, 3), [m]."""
+        count = len(self.scene.objects) if self.scene else 0
+        return np.array([self._data.body(f"object{slot}").xpos for slot in range(count)])
+
+    def _limits(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.robot.lower, self.robot.upper
+
+    def _lay(self, slot: int, scene: Scene) -> None:
+        """Put the slot's object on the table, or out of sight when the scene has fewer."""
+        model = self._model
+        geom, body = model.geom(f"object{slot}"), model.body(f"object{slot}")
+        place = self._data.joint(f"object{slot}").qpos
+        if slot >= len(scene.objects):
+            place[:] = [-1.0, slot * 0.2, -0.7, 1, 0, 0, 0]
+            return
+        item = scene.objects[slot]
+        cube = item.shape == "cube"
+        size = (
+            [item.half_width] * 3 if cube else [item.half_width, item.half_height, 0.0]
+        )
+        geom.type[:] = mujoco.mjtGeom.mjGEOM_BOX if cube else mujoco.mjtGeom.mjGEOM_CYLINDER
+        geom.size[:] = size
+        geom.rgba[:] = (*COLOURS[item.colour], 1.0)
+        a, b, c = item.half_width, item.half_width, item.half_height
+        mass = float(body.mass[0])
+        body.inertia[:] = mass / 3 * np.array([b * b + c * c, a * a + c * c, a * a + b * b])
+        spin = [np.cos(item.yaw / 2), 0, 0, np.sin(item.yaw / 2)]
+        place[:] = [*item.position, *spin]
+
+
+def _close_all(renderers: dict[str, mujoco.Renderer]) -> None:
+    for renderer in renderers.values():
+        renderer.close()
+    renderers.clear()
+
+
+def _finite(value: Any, what: str) -> np.ndarray:
+    array = np.asarray(value, float)
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{what} must be finite, got {array.tolist()}")
+    return array

@@ -1,0 +1,154 @@
+"""The MuJoCo model of the simulated arm: robosuite's Panda at a table with movable objects.
+
+Only robosuite's model files are used. The arm's visual meshes cost 32 ms a frame on a CPU; its
+collision meshes, recoloured, look alike and cost 4 ms, so the visual ones are dropped.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import mujoco
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from vlm_robot_ros.contract.robot import Robot
+
+TIMESTEP = 0.002
+"""Physics step [s]."""
+SLOTS = 5
+"""Most objects that a scene can hold."""
+LARGEST_HALF = 0.035
+"""Largest half extent of an object [m]."""
+TABLE_HALF = (0.36, 0.5)
+TABLE_X = 0.52
+"""Middle and half extents [m] of the table top, which is the plane z = 0 of the base frame."""
+
+_WHITE, _GREY, _DARK = (0.93, 0.94, 0.95, 1), (0.55, 0.56, 0.58, 1), (0.22, 0.23, 0.25, 1)
+_LINK_COLOURS = (_GREY, _WHITE, _WHITE, _WHITE, _GREY, _WHITE, _GREY, _DARK)
+# Joint servos: stiff enough that the tool follows within millimetres, as on the real arm.
+_STIFFNESS = (4500, 4500, 3500, 3500, 2000, 2000, 2000)
+_DAMPING = (450, 450, 350, 350, 200, 200, 200)
+_TORQUE = (87, 87, 87, 87, 12, 12, 12)
+
+
+def asset_dir() -> Path:
+    """Return robosuite's folder of model files.
+
+    Raises:
+        ModuleNotFoundError: robosuite is not installed.
+    """
+    found = importlib.util.find_spec("robosuite")
+    if found is None or not found.submodule_search_locations:
+        raise ModuleNotFoundError("the simulator needs robosuite: pip install 'vlm_robot_ros[sim]'")
+    return Path(found.submodule_search_locations[0]) / "models" / "assets"
+
+
+def build_world(robot: Robot) -> mujoco.MjModel:
+    """Return the compiled model: arm, gripper, table, free object slots and cameras."""
+    spec = mujoco.MjSpec.from_file(str(asset_dir() / "robots" / "panda" / "robot.xml"))
+    gripper = mujoco.MjSpec.from_file(str(asset_dir() / "grippers" / "panda_gripper.xml"))
+    for part in (spec, gripper):
+        _drop_visuals(part)
+    _add_servos(spec, robot)
+    wrist = spec.body("right_hand")
+    _add_camera(wrist, "wrist", (0.07, 0.0, 0.0), (0.0, 0.0, 0.14), up=(1, 0, 0), fovy=75)
+    for geom, colour in zip(
+        (g for g in spec.geoms if g.name.endswith("_collision")), _LINK_COLOURS, strict=True
+    ):
+        geom.rgba = colour
+    for geom in gripper.geoms:
+        geom.rgba = _DARK if "finger" in geom.name else _WHITE
+    wrist.add_frame().attach_body(gripper.body("right_gripper"), "", "")
+    for body in spec.bodies:
+        if body.name != "world":
+            body.gravcomp = 1.0
+
+    spec.option.timestep = TIMESTEP
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
+    spec.option.impratio = 10.0
+    # Shadows cost 10 ms a frame on a CPU and antialiasing 4; who wants it smooth draws it larger.
+    spec.visual.quality.shadowsize = 0
+    spec.visual.quality.offsamples = 0
+    spec.visual.headlight.ambient = (0.35, 0.35, 0.35)
+    spec.visual.headlight.diffuse = (0.35, 0.35, 0.35)
+    spec.visual.headlight.specular = (0.0, 0.0, 0.0)
+    _furnish(spec)
+    return spec.compile()
+
+
+def _drop_visuals(spec: mujoco.MjSpec) -> None:
+    for sensor in list(spec.sensors):  # they hang on the sites
+        spec.delete(sensor)
+    for geom in list(spec.geoms):
+        if geom.group == 1:
+            spec.delete(geom)
+    shown = {geom.meshname for geom in spec.geoms}
+    for mesh in list(spec.meshes):
+        if mesh.name not in shown:
+            spec.delete(mesh)
+    for unused in [*spec.materials, *spec.cameras, *spec.sites]:
+        spec.delete(unused)
+
+
+def _add_servos(spec: mujoco.MjSpec, robot: Robot) -> None:
+    """Replace the torque motors by position servos named as the contract's joints."""
+    for motor in list(spec.actuators):
+        spec.delete(motor)
+    for index, joint in enumerate(robot.joints):
+        own = spec.joint(f"joint{index + 1}")
+        own.armature = 0.1
+        servo = spec.add_actuator(name=joint.name, target=own.name)
+        servo.trntype = mujoco.mjtTrn.mjTRN_JOINT
+        servo.set_to_position(kp=_STIFFNESS[index], kv=_DAMPING[index])
+        servo.ctrlrange = joint.position
+        servo.forcerange = (-_TORQUE[index], _TORQUE[index])
+
+
+def _add_camera(
+    body: mujoco.MjsBody,
+    name: str,
+    position: tuple[float, float, float],
+    target: tuple[float, float, float],
+    up: tuple[float, float, float],
+    fovy: float,
+) -> None:
+    """Add a camera that looks from `position` at `target`, both in the body's frame [m]."""
+    back = np.subtract(position, target)
+    back = back / np.linalg.norm(back)
+    right = np.cross(up, back)
+    right /= np.linalg.norm(right)
+    turn = Rotation.from_matrix(np.column_stack([right, np.cross(back, right), back]))
+    body.add_camera(name=name, pos=position, quat=np.roll(turn.as_quat(), 1), fovy=fovy)
+
+
+def _furnish(spec: mujoco.MjSpec) -> None:
+    world = spec.worldbody
+    box, plane = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_PLANE
+    world.add_geom(name="floor", type=plane, size=[3, 3, 0.1], pos=[0, 0, -0.75])
+    spec.geom("floor").rgba = (0.42, 0.44, 0.48, 1)
+    world.add_geom(
+        name="table",
+        type=box,
+        size=[*TABLE_HALF, 0.02],
+        pos=[TABLE_X, 0, -0.02],
+        rgba=[0.72, 0.70, 0.66, 1],
+        friction=[1.0, 0.005, 0.0001],
+    )
+    world.add_light(
+        name="lamp", pos=[0.9, 0.5, 1.6], dir=[-0.25, -0.3, -1], diffuse=[0.5, 0.5, 0.5]
+    )
+    spec.light("lamp").castshadow = False
+    _add_camera(world, "front", (1.12, 0.0, 0.80), (0.47, 0.0, 0.05), up=(0, 0, 1), fovy=41)
+    for slot in range(SLOTS):
+        body = world.add_body(name=f"object{slot}", pos=[-1.0, slot * 0.2, -0.7])
+        body.add_freejoint(name=f"object{slot}")
+        body.add_geom(
+            name=f"object{slot}",
+            type=box,
+            size=[LARGEST_HALF] * 3,  # bounds of the slot; a scene sets the real shape and size
+            mass=0.06,
+            condim=4,
+            friction=[1.2, 0.01, 0.0005],
+            solref=[0.01, 1.0],
+        )
