@@ -22,6 +22,9 @@ LARGEST_HALF = 0.035
 TABLE_HALF = (0.36, 0.5)
 TABLE_X = 0.52
 """Middle and half extents [m] of the table top, which is the plane z = 0 of the base frame."""
+FRONT_POSITION, FRONT_TARGET = (1.12, 0.0, 0.80), (0.47, 0.0, 0.05)
+FRONT_FOVY = 41.0
+"""Where the front camera stands and looks, base frame [m], and its field of view [deg]."""
 
 _WHITE, _GREY, _DARK = (0.93, 0.94, 0.95, 1), (0.55, 0.56, 0.58, 1), (0.22, 0.23, 0.25, 1)
 _LINK_COLOURS = (_GREY, _WHITE, _WHITE, _WHITE, _GREY, _WHITE, _GREY, _DARK)
@@ -114,12 +117,36 @@ def _add_camera(
     fovy: float,
 ) -> None:
     """Add a camera that looks from `position` at `target`, both in the body's frame [m]."""
+    turn = Rotation.from_matrix(_look(position, target, up))
+    body.add_camera(name=name, pos=position, quat=np.roll(turn.as_quat(), 1), fovy=fovy)
+
+
+def _look(
+    position: tuple[float, float, float],
+    target: tuple[float, float, float],
+    up: tuple[float, float, float],
+) -> np.ndarray:
+    """Return a camera's axes (right, up, back) as columns. Shape (3, 3)."""
     back = np.subtract(position, target)
     back = back / np.linalg.norm(back)
     right = np.cross(up, back)
     right /= np.linalg.norm(right)
-    turn = Rotation.from_matrix(np.column_stack([right, np.cross(back, right), back]))
-    body.add_camera(name=name, pos=position, quat=np.roll(turn.as_quat(), 1), fovy=fovy)
+    return np.column_stack([right, np.cross(back, right), back])
+
+
+def project_front(points: np.ndarray) -> np.ndarray:
+    """Return where the front camera sees points.
+
+    Args:
+        points: Shape (N, 3), base frame [m].
+
+    Returns:
+        Row and column in -1..1, top left to bottom right. Shape (N, 2).
+    """
+    axes = _look(FRONT_POSITION, FRONT_TARGET, (0.0, 0.0, 1.0))
+    seen = (points - np.array(FRONT_POSITION)) @ axes
+    scale = 1.0 / np.tan(np.deg2rad(FRONT_FOVY / 2))
+    return np.stack([-seen[:, 1], seen[:, 0]], axis=1) * scale / -seen[:, 2:]
 
 
 def _furnish(spec: mujoco.MjSpec) -> None:
@@ -139,7 +166,7 @@ def _furnish(spec: mujoco.MjSpec) -> None:
         name="lamp", pos=[0.9, 0.5, 1.6], dir=[-0.25, -0.3, -1], diffuse=[0.5, 0.5, 0.5]
     )
     spec.light("lamp").castshadow = False
-    _add_camera(world, "front", (1.12, 0.0, 0.80), (0.47, 0.0, 0.05), up=(0, 0, 1), fovy=41)
+    _add_camera(world, "front", FRONT_POSITION, FRONT_TARGET, up=(0, 0, 1), fovy=FRONT_FOVY)
     for slot in range(SLOTS):
         body = world.add_body(name=f"object{slot}", pos=[-1.0, slot * 0.2, -0.7])
         body.add_freejoint(name=f"object{slot}")

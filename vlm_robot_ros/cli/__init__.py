@@ -1,0 +1,1 @@
+"""The `vlm-robot` command, one file a subcommand."""

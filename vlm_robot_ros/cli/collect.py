@@ -1,0 +1,25 @@
+"""`vlm-robot collect`: record demonstrations of the scripted expert."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("collect", help=(__doc__ or "").split(": ", 1)[1])
+    parser.add_argument("--out", type=Path, default=Path("data/demos"), help="folder to write to")
+    parser.add_argument("--episodes", type=int, default=1000, help="episodes in all")
+    parser.add_argument("--seed", type=int, default=1_000_000, help="seed of the first episode")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--robot", default="panda_sim", help="name or file of the contract")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run it; what is there already is not recorded again."""
+    from vlm_robot_ros.contract.load import load_robot
+    from vlm_robot_ros.sim.collect import collect
+
+    new = collect(load_robot(args.robot), args.out, args.episodes, args.seed, args.workers)
+    print(f"{new} new episodes; {args.episodes} in {args.out}")
+    return 0

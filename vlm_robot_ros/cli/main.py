@@ -1,0 +1,27 @@
+"""Entry point of the `vlm-robot` command."""
+
+import argparse
+import importlib
+import sys
+
+_COMMANDS = ("collect", "train", "evaluate")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the command line and run one subcommand; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="vlm-robot", description="An arm that does what a person says."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name in _COMMANDS:
+        importlib.import_module(f"vlm_robot_ros.cli.{name}").add_parser(commands)
+    args = parser.parse_args(argv)
+    try:
+        return int(args.run(args))
+    except (ValueError, OSError) as error:
+        print(f"vlm-robot: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Torch modules: encoders, fusion, heads, and the model that joins them."""

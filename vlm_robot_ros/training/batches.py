@@ -1,0 +1,115 @@
+"""Training batches: every frame may be asked for anything.
+
+The expert needs no memory, so each recorded frame is labelled anew, each time it is drawn, for a
+random instruction on a random object. The same picture is thus seen with many instructions and as
+many right answers: what to do can be learned from the words only.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from vlm_robot_ros.data.episode import load_episode
+from vlm_robot_ros.models.words import encode
+from vlm_robot_ros.sim.expert import plan
+from vlm_robot_ros.sim.language import ask, phrase, say_nothing_useful, vocabulary
+from vlm_robot_ros.sim.tasks import SKILLS
+from vlm_robot_ros.sim.world import project_front
+
+SLOTS = 5
+
+
+class Batch(NamedTuple):
+    """One training batch; shapes as in `FusionModel`."""
+
+    image: Tensor
+    words: Tensor
+    tool: Tensor
+    opening: Tensor
+    start: Tensor
+    point: Tensor
+    pixel: Tensor
+    """Where the front camera sees the object: row, column in -1..1. Shape (B, 2)."""
+    skill: Tensor
+    useless: Tensor
+    """1 where the words ask for nothing. Shape (B,)."""
+    moves: Tensor
+    grips: Tensor
+
+
+class Frames:
+    """All frames of a folder of episodes, in memory (50 kB a frame)."""
+
+    def __init__(self, folder: Path, horizon: int, seed: int) -> None:
+        paths = sorted(folder.glob("*.npz"))
+        if not paths:
+            raise ValueError(f"no episodes (*.npz) in '{folder}'; record some: vlm-robot collect")
+        episodes = [load_episode(path) for path in tqdm(paths, desc="loading")]
+        self.image = np.concatenate([episode.image for episode in episodes])
+        self._tool = np.concatenate([episode.tool for episode in episodes])
+        self._opening = np.concatenate([episode.opening for episode in episodes])
+        self._count = np.concatenate([[len(e.names)] * len(e.tool) for e in episodes])
+        self._first = np.concatenate(
+            [[at] * len(e.tool) for at, e in zip(self._starts(episodes), episodes, strict=True)]
+        )
+        self._owner = np.concatenate([[i] * len(e.tool) for i, e in enumerate(episodes)])
+        self._names = [episode.names for episode in episodes]
+        self._objects = np.zeros((len(self.image), SLOTS, 3))
+        for episode, at in zip(episodes, self._starts(episodes), strict=True):
+            self._objects[at : at + len(episode.tool), : len(episode.names)] = episode.objects
+        self._rng = np.random.default_rng(seed)
+        self._horizon = horizon
+        self._vocabulary = vocabulary()
+        self._index: dict[str, list[int]] = {}
+
+    @staticmethod
+    def _starts(episodes: list) -> np.ndarray:
+        return np.cumsum([0, *(len(episode.tool) for episode in episodes[:-1])])
+
+    def draw(self, size: int) -> Batch:
+        """Return a random batch of `size` frames with fresh instructions."""
+        rng = self._rng
+        at = rng.integers(0, len(self.image), size)
+        skill = rng.integers(0, len(SKILLS), size)
+        target = (rng.random(size) * self._count[at]).astype(int)
+        useless = rng.random(size) < 0.12
+        texts = []
+        for row, frame in enumerate(at):
+            if useless[row]:
+                texts.append(say_nothing_useful(rng, self._vocabulary))
+            else:
+                colour, shape = self._names[self._owner[frame]][target[row]]
+                texts.append(ask(rng, SKILLS[skill[row]], phrase(rng, colour, shape)))
+        tool, opening = self._tool[at].astype(float), self._opening[at].astype(float)
+        item = self._objects[at, target]
+        # The instruction came now, or at an earlier frame of the episode.
+        said = np.where(rng.random(size) < 0.3, at, rng.integers(self._first[at], at + 1))
+        start = self._objects[said, target]
+        start = np.where(np.linalg.norm(start - item, axis=1, keepdims=True) < 0.25, start, item)
+        moves, grips = plan(skill, tool, opening, item, start, self._horizon)
+        return Batch(
+            torch.from_numpy(self.image[at]),
+            torch.tensor([self._encode(text) for text in texts]),
+            _float(tool),
+            _float(opening),
+            _float(start + rng.normal(0.0, 0.003, start.shape)),
+            _float(item),
+            _float(project_front(item)),
+            torch.from_numpy(skill),
+            _float(useless),
+            _float(moves),
+            _float(grips),
+        )
+
+    def _encode(self, text: str) -> list[int]:
+        if text not in self._index:
+            self._index[text] = encode(text, self._vocabulary)
+        return self._index[text]
+
+
+def _float(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, np.float32))
