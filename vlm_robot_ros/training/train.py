@@ -28,7 +28,7 @@ class TrainConfig:
     batch: int = 96
     rate: float = 2e-3
     seed: int = 0
-    save_every: int = 500
+    save_every: int = 250
 
 
 def train(episodes: Path, out: Path, config: TrainConfig) -> Path:
@@ -39,7 +39,8 @@ def train(episodes: Path, out: Path, config: TrainConfig) -> Path:
     """
     torch.manual_seed(config.seed)
     model = FusionModel(ModelConfig(tuple(vocabulary()), SKILLS))
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.998))
+    model.bf16 = True
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.995))
     optimizer = torch.optim.AdamW(model.parameters(), config.rate, weight_decay=0.02)
     out.mkdir(parents=True, exist_ok=True)
     resume, first = out / _RESUME, 0
@@ -94,7 +95,6 @@ def _losses(model: FusionModel, batch: Batch) -> dict[str, Tensor]:
     image = batch.image.permute(0, 3, 1, 2).float() / 255
     shade = 1 + 0.15 * (torch.rand(len(image), 1, 1, 1) * 2 - 1)
     image = (image * shade + 0.02 * torch.randn(len(image), 3, 1, 1)).clamp(0, 1)
-    image = image.contiguous(memory_format=torch.channels_last)
     seen = model.ground(image, batch.words)
     useful = 1 - batch.useless
     share = useful / useful.sum().clamp(min=1)
