@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy
 
-_PYTHON = re.compile(r"/opt/(?:_internal|python)/[^\";\s]*/include/python3\.\d+")
-_NUMPY = re.compile(r"/opt/(?:_internal|python)/[^\";\s]*/numpy/_?core/include")
+_PYTHON = re.compile(r"/[^\";\s]*/include/python3\.\d+")
+_NUMPY = re.compile(r"/[^\";\s]*/site-packages/numpy/_?core/include")
 
 
 def main() -> None:
@@ -22,6 +22,7 @@ def main() -> None:
         text = path.read_text()
         new = _NUMPY.sub(numpy_headers, _PYTHON.sub(python, text))
         if new != text:
+            path.unlink()  # it may be a hard link into the installer's cache: leave that alone
             path.write_text(new)
             mended += 1
     print(f"mended the header paths of {mended} CMake files")

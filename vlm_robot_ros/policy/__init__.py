@@ -1,0 +1,1 @@
+"""The seam: an observation in, a chunk of actions out."""
