@@ -68,15 +68,17 @@ def run_episode(sim: Simulator, policy: Policy, seed: int, skill: str) -> Outcom
     rng = np.random.default_rng(seed)
     task = None
     while task is None:
-        sim.reset(sample_scene(rng))
-        assert sim.scene is not None
-        task = sample_task(rng, sim.scene, skill)
-    instruction = say(rng, task, sim.scene)
+        scene = sample_scene(rng)
+        task = sample_task(rng, scene, skill)
+    sim.reset(scene)
+    instruction = say(rng, task, scene)
     start = sim.object_positions
     policy.reset()
     follow(sim, policy, instruction, TIME_LIMIT)
     last = policy.infer(observe(sim, instruction))
-    return Outcome(seed, skill, instruction, last.label, is_done(task, start, sim.object_positions))
+    return Outcome(
+        seed, skill, instruction, last.label, is_done(task, start, sim.object_positions)
+    )
 
 
 def follow(sim: Simulator, policy: Policy, instruction: str, seconds: float) -> None:

@@ -52,6 +52,8 @@ class Grounding(NamedTuple):
 class FusionModel(nn.Module):
     """Words, picture and arm state in; grounding and a chunk of actions out."""
 
+    coordinates: Tensor
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
@@ -101,9 +103,7 @@ class FusionModel(nn.Module):
         attended = torch.einsum("bn,bcn->bc", attention, values)
         seen = torch.cat([attended, attention @ self.coordinates], -1)
         point = self.point(seen) * 0.1 + seen.new_tensor([0.5, 0.0, 0.03])
-        return Grounding(
-            heatmap, point, self.task(text), self.reject(text)[:, 0], text, attended
-        )
+        return Grounding(heatmap, point, self.task(text), self.reject(text)[:, 0], text, attended)
 
     def act(
         self, grounding: Grounding, point: Tensor, tool: Tensor, opening: Tensor, start: Tensor

@@ -17,12 +17,22 @@ _WHERE = {
     "push away": ("away", "forward", "away from you", "further away"),
     "push closer": ("closer", "towards you", "back", "nearer"),
 }
-_POLITE = ("{s}", "{s}", "{s}", "please {s}", "{s} please", "could you {s}", "robot {s}", "now {s}")
+_POLITE = (
+    "{s}",
+    "{s}",
+    "{s}",
+    "please {s}",
+    "{s} please",
+    "could you {s}",
+    "robot {s}",
+    "now {s}",
+)
 _CHATTER = (
     "sing me a song", "what is the time", "tell me a joke", "hello there", "how are you today",
     "i like the red one", "the weather is nice", "who are you", "dance", "open the window",
-    "blue is my favourite colour", "thank you", "make some coffee", "where is the cube", "the cube",
-    "left", "the green block", "a nice day to you", "play some music", "read the news", "good robot",
+    "blue is my favourite colour", "thank you", "make some coffee", "where is the cube",
+    "the cube", "left", "the green block", "a nice day to you", "play some music", "read the news",
+    "good robot",
     "is it raining", "what colour is the sky", "my cat likes boxes", "red", "count to ten", "you",
 )  # fmt: skip
 

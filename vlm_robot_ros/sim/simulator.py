@@ -46,9 +46,7 @@ class Simulator:
             for i in range(len(robot.joints))
         ]
         self._fingers = [self._model.joint(f"finger_joint{i}").id for i in (1, 2)]
-        self._finger_servos = [
-            self._model.actuator(f"gripper_finger_joint{i}").id for i in (1, 2)
-        ]
+        self._finger_servos = [self._model.actuator(f"gripper_finger_joint{i}").id for i in (1, 2)]
 
     def reset(self, scene: Scene, home: np.ndarray | None = None) -> None:
         """Lay a scene, put the arm at `home` (shape (J,), [rad]) and let things settle."""
@@ -162,9 +160,7 @@ class Simulator:
             return
         item = scene.objects[slot]
         cube = item.shape == "cube"
-        size = (
-            [item.half_width] * 3 if cube else [item.half_width, item.half_height, 0.0]
-        )
+        size = [item.half_width] * 3 if cube else [item.half_width, item.half_height, 0.0]
         geom.type[:] = mujoco.mjtGeom.mjGEOM_BOX if cube else mujoco.mjtGeom.mjGEOM_CYLINDER
         geom.size[:] = size
         geom.rgba[:] = (*COLOURS[item.colour], 1.0)

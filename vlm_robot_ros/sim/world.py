@@ -42,7 +42,9 @@ def asset_dir() -> Path:
     """
     found = importlib.util.find_spec("robosuite")
     if found is None or not found.submodule_search_locations:
-        raise ModuleNotFoundError("the simulator needs robosuite: pip install 'vlm_robot_ros[sim]'")
+        raise ModuleNotFoundError(
+            "the simulator needs robosuite: pip install 'vlm_robot_ros[sim]'"
+        )
     return Path(found.submodule_search_locations[0]) / "models" / "assets"
 
 

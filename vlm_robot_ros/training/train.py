@@ -63,6 +63,7 @@ def train(episodes: Path, out: Path, config: TrainConfig) -> Path:
         torch.save(state, part)
         part.replace(resume)
         about = {"step": step, "frames": len(frames.image), **config.__dict__}
+        assert isinstance(average.module, FusionModel)
         save_checkpoint(average.module, out, about)
 
     with (out / "log.jsonl").open("a") as log:

@@ -1,0 +1,82 @@
+"""The contract: what is shipped loads, what is wrong is said."""
+
+import copy
+
+import numpy as np
+import pytest
+import yaml
+
+from vlm_robot_ros.contract.kinematics import Kinematics, pose
+from vlm_robot_ros.contract.load import ContractError, load_robot, parse_robot
+from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.sim.collect import TOOL_DOWN
+from vlm_robot_ros.sim.world import build_world
+
+
+@pytest.fixture
+def content():
+    return yaml.safe_load((config_dir() / "arms" / "panda_sim.yaml").read_text())
+
+
+def test_an_unknown_robot_lists_those_there_are():
+    with pytest.raises(ContractError, match="shipped: panda_sim"):
+        load_robot("pamda")
+
+
+def test_a_missing_field_is_named(content):
+    del content["gripper"]["open"]
+    with pytest.raises(ContractError, match="gripper: 'open' is missing"):
+        parse_robot(content)
+
+
+def test_an_unknown_field_is_named_with_the_valid_ones(content):
+    content["workspace"]["sped"] = 1.0
+    with pytest.raises(ContractError, match=r"unknown field\(s\) sped; valid: min, max, speed"):
+        parse_robot(content)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "fast", True, None, [1]])
+def test_a_value_that_is_no_number_is_refused(content, value):
+    content["joints"][0]["velocity"] = value
+    with pytest.raises(ContractError, match=r"joints\[0\]: velocity: got"):
+        parse_robot(content)
+
+
+def test_two_joints_of_one_name_are_refused(content):
+    content["joints"][1] = copy.deepcopy(content["joints"][0])
+    with pytest.raises(ContractError, match="names must differ"):
+        parse_robot(content)
+
+
+def test_broken_yaml_is_an_error_that_names_the_file(tmp_path):
+    path = tmp_path / "arm.yaml"
+    path.write_text("joints: [")
+    with pytest.raises(ContractError, match=r"arm\.yaml: not valid YAML"):
+        load_robot(path)
+
+
+def test_kinematics_agree_with_the_physics_model():
+    import mujoco
+
+    robot = load_robot("panda_sim")
+    model = build_world(robot)
+    data = mujoco.MjData(model)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        positions = rng.uniform(robot.lower, robot.upper)
+        data.qpos[:7] = positions
+        mujoco.mj_forward(model, data)
+        tool = Kinematics(robot).forward(positions)
+        np.testing.assert_allclose(tool[:3, 3], data.body("eef").xpos, atol=1e-3)
+
+
+def test_inverse_kinematics_reaches_a_pose_without_exceeding_joint_speeds():
+    robot = load_robot("panda_sim")
+    kinematics = Kinematics(robot)
+    goal = pose(np.array([0.5, 0.15, 0.1]), TOOL_DOWN)
+    positions = np.array(robot.home)
+    for _ in range(150):
+        before = positions
+        positions = kinematics.step_towards(positions, goal, 0.02)
+        assert np.all(np.abs(positions - before) <= robot.velocity * 0.02 + 1e-12)
+    np.testing.assert_allclose(kinematics.forward(positions), goal, atol=1e-3)
