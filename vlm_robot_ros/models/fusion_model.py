@@ -2,7 +2,8 @@
 
 Image tokens come from a small convolutional tower, text tokens from a small transformer. A query
 made from the words attends to the image tokens (cross-attention fusion); where it looks is the
-grounding heatmap, whose 3-D point, with the arm's own state, is what the action head acts on.
+grounding heatmap, whose 3-D point, with the task and the arm's own state, is all that the action
+head acts on: it cannot do anything the words did not point it to.
 """
 
 from dataclasses import asdict, dataclass
@@ -43,10 +44,6 @@ class Grounding(NamedTuple):
     """Logits over the task labels. Shape (B, L)."""
     reject: Tensor
     """Logit that the words ask for nothing the arm can do. Shape (B,)."""
-    words: Tensor
-    """Pooled text embedding. Shape (B, text_width)."""
-    attended: Tensor
-    """Image features where the words look. Shape (B, width)."""
 
 
 class FusionModel(nn.Module):
@@ -78,7 +75,7 @@ class FusionModel(nn.Module):
         self.reject = nn.Linear(config.text_width, 1)
         state = 3 * 4 + 1
         self.action = nn.Sequential(
-            nn.Linear(state + len(config.labels) + config.width, config.hidden), nn.GELU(),
+            nn.Linear(state + len(config.labels), config.hidden), nn.GELU(),
             nn.Linear(config.hidden, config.hidden), nn.GELU(),
             nn.Linear(config.hidden, config.hidden), nn.GELU(),
             nn.Linear(config.hidden, config.horizon * 4),
@@ -103,15 +100,15 @@ class FusionModel(nn.Module):
         attended = torch.einsum("bn,bcn->bc", attention, values)
         seen = torch.cat([attended, attention @ self.coordinates], -1)
         point = self.point(seen) * 0.1 + seen.new_tensor([0.5, 0.0, 0.03])
-        return Grounding(heatmap, point, self.task(text), self.reject(text)[:, 0], text, attended)
+        return Grounding(heatmap, point, self.task(text), self.reject(text)[:, 0])
 
     def act(
-        self, grounding: Grounding, point: Tensor, tool: Tensor, opening: Tensor, start: Tensor
+        self, task: Tensor, point: Tensor, tool: Tensor, opening: Tensor, start: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Plan a chunk of actions.
 
         Args:
-            grounding: From `ground`.
+            task: Probability of each task. Shape (B, L).
             point: Where the object is. Shape (B, 3), base frame [m].
             tool: Where the tool is. Shape (B, 3), base frame [m].
             opening: Gripper opening, 0 closed to 1 open. Shape (B,).
@@ -122,10 +119,10 @@ class FusionModel(nn.Module):
             logits, shape (B, H).
         """
         gap = point - tool
-        state = [gap * 10, gap.clamp(-0.05, 0.05) * 40, (point - start) * 10,
-                 (tool - tool.new_tensor([0.5, 0.0, 0.1])) * 5, opening[:, None]]  # fmt: skip
-        task = grounding.task.softmax(-1)
-        flat = self.action(torch.cat([*state, task, grounding.attended * 0.1], -1))
+        height = tool - tool.new_tensor([0.5, 0.0, 0.1])
+        near = gap.clamp(-0.05, 0.05)
+        state = [gap * 10, near * 40, (point - start) * 10, height * 5, opening[:, None]]
+        flat = self.action(torch.cat([*state, task], -1))
         chunk = flat.view(-1, self.config.horizon, 4)
         steps = torch.arange(1, self.config.horizon + 1, device=chunk.device)[:, None]
         return chunk[..., :3] * 0.02 * steps, chunk[..., 3]

@@ -48,11 +48,12 @@ class FusionPolicy:
             self._start = seen.point
         state = torch.tensor(observation.tool[None], dtype=torch.float32, device=self._device)
         opening = torch.tensor([observation.opening], device=self._device)
-        moves, grips = self._model.act(seen, seen.point, state, opening, self._start)
+        task = seen.task.softmax(-1)
+        moves, grips = self._model.act(task, seen.point, state, opening, self._start)
         chunk = moves[0].double().cpu().numpy()
         if not np.all(np.isfinite(chunk)):
             return hold_chunk(observation, config.step_dt, "the model's output is not finite")
-        scores = seen.task.softmax(-1)[0].tolist()
+        scores = task[0].tolist()
         best = int(np.argmax(scores))
         return ActionChunk(
             observation.tool + chunk,

@@ -24,19 +24,27 @@ SLOTS = 5
 
 
 class Batch(NamedTuple):
-    """One training batch; shapes as in `FusionModel`."""
+    """Pictures with instructions, and what they refer to and ask; shapes as in `FusionModel`."""
 
     image: Tensor
+    """Shape (B, S, S, 3), uint8."""
     words: Tensor
-    tool: Tensor
-    opening: Tensor
-    start: Tensor
     point: Tensor
     pixel: Tensor
     """Where the front camera sees the object: row, column in -1..1. Shape (B, 2)."""
     skill: Tensor
     useless: Tensor
     """1 where the words ask for nothing. Shape (B,)."""
+
+
+class States(NamedTuple):
+    """What the arm knows of itself and the object, and what to do; shapes as in `FusionModel`."""
+
+    skill: Tensor
+    tool: Tensor
+    opening: Tensor
+    point: Tensor
+    start: Tensor
     moves: Tensor
     grips: Tensor
 
@@ -84,26 +92,36 @@ class Frames:
             else:
                 colour, shape = self._names[self._owner[frame]][target[row]]
                 texts.append(ask(rng, SKILLS[skill[row]], phrase(rng, colour, shape)))
+        item = self._objects[at, target]
+        return Batch(
+            torch.from_numpy(self.image[at]),
+            torch.tensor([self._encode(text) for text in texts]),
+            _float(item),
+            _float(project_front(item)),
+            torch.from_numpy(skill),
+            _float(useless),
+        )
+
+    def draw_states(self, size: int) -> States:
+        """Return a random batch of `size` arm and object states with what the expert would do."""
+        rng = self._rng
+        at = rng.integers(0, len(self.image), size)
+        skill = rng.integers(0, len(SKILLS), size)
+        target = (rng.random(size) * self._count[at]).astype(int)
         tool, opening = self._tool[at].astype(float), self._opening[at].astype(float)
         item = self._objects[at, target]
         # The instruction came now, or at an earlier frame of the episode.
         said = np.where(rng.random(size) < 0.3, at, rng.integers(self._first[at], at + 1))
         start = self._objects[said, target]
         start = np.where(np.linalg.norm(start - item, axis=1, keepdims=True) < 0.25, start, item)
+        # Also where the demonstrations did not go: anywhere near, and near this object.
+        tool = tool + rng.normal(0.0, 0.015, tool.shape) * (rng.random((size, 1)) < 0.5)
+        near = item + rng.normal(0.0, [0.05, 0.05, 0.06], tool.shape)
+        tool = np.where(rng.random((size, 1)) < 0.3, near, tool)
+        tool[:, 2] = np.maximum(tool[:, 2], 0.008)
         moves, grips = plan(skill, tool, opening, item, start, self._horizon)
-        return Batch(
-            torch.from_numpy(self.image[at]),
-            torch.tensor([self._encode(text) for text in texts]),
-            _float(tool),
-            _float(opening),
-            _float(start + rng.normal(0.0, 0.003, start.shape)),
-            _float(item),
-            _float(project_front(item)),
-            torch.from_numpy(skill),
-            _float(useless),
-            _float(moves),
-            _float(grips),
-        )
+        arrays = (tool, opening, item, start, moves, grips)
+        return States(torch.from_numpy(skill), *map(_float, arrays))
 
     def _encode(self, text: str) -> list[int]:
         if text not in self._index:

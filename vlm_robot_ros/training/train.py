@@ -15,8 +15,10 @@ from vlm_robot_ros.models.checkpoint import save_checkpoint
 from vlm_robot_ros.models.fusion_model import FusionModel, ModelConfig
 from vlm_robot_ros.sim.language import vocabulary
 from vlm_robot_ros.sim.tasks import SKILLS
-from vlm_robot_ros.training.batches import Batch, Frames
+from vlm_robot_ros.training.batches import Batch, Frames, States
 
+_STATES = 2048
+"""States a step for the action head, which needs no pictures and learns from many."""
 _RESUME = "resume.safetensors.pt"
 
 
@@ -70,7 +72,7 @@ def train(episodes: Path, out: Path, config: TrainConfig) -> Path:
         for step in (bar := tqdm(range(first, config.steps), initial=first, total=config.steps)):
             for group in optimizer.param_groups:
                 group["lr"] = config.rate * _schedule(step, config.steps)
-            losses = _losses(model, frames.draw(config.batch))
+            losses = _losses(model, frames.draw(config.batch), frames.draw_states(_STATES))
             total = torch.stack(list(losses.values())).sum()
             optimizer.zero_grad()
             total.backward()
@@ -92,7 +94,7 @@ def _schedule(step: int, steps: int) -> float:
     return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
-def _losses(model: FusionModel, batch: Batch) -> dict[str, Tensor]:
+def _losses(model: FusionModel, batch: Batch, states: States) -> dict[str, Tensor]:
     image = batch.image.permute(0, 3, 1, 2).float() / 255
     shade = 1 + 0.15 * (torch.rand(len(image), 1, 1, 1) * 2 - 1)
     image = (image * shade + 0.02 * torch.randn(len(image), 3, 1, 1)).clamp(0, 1)
@@ -103,17 +105,21 @@ def _losses(model: FusionModel, batch: Batch) -> dict[str, Tensor]:
     spread = 2.0 / model.grid
     distance = torch.cdist(batch.pixel, model.coordinates)
     goal = (-0.5 * (distance / spread) ** 2).softmax(-1)
-    noise = 0.003 * torch.randn_like(seen.point)
-    trusted = torch.rand(len(image), 1) < 0.5
-    point = torch.where(trusted, seen.point.detach(), batch.point) + noise
-    moves, grips = model.act(seen, point, batch.tool, batch.opening, batch.start)
-    far = (moves - batch.moves).abs().mean((1, 2))
-    grip = F.binary_cross_entropy_with_logits(grips, batch.grips, reduction="none").mean(1)
+    moves, grips = model.act(
+        F.one_hot(states.skill, len(SKILLS)).float(),
+        states.point,
+        states.tool,
+        states.opening,
+        states.start,
+    )
+    steps = torch.arange(1, model.config.horizon + 1)[:, None]
+    far = ((moves - states.moves).abs() / steps).mean()
+    grip = F.binary_cross_entropy_with_logits(grips, states.grips)
     return {
         "heat": -(goal * seen.heatmap).sum(-1) @ share * 0.1,
         "point": (seen.point - batch.point).abs().mean(1) @ share * 20,
-        "moves": far @ share * 60,
-        "grips": grip @ share * 0.5,
+        "moves": far * 300,
+        "grips": grip,
         "task": F.cross_entropy(seen.task, batch.skill, reduction="none") @ share * 0.5,
         "reject": F.binary_cross_entropy_with_logits(seen.reject, batch.useless) * 0.5,
     }
