@@ -108,9 +108,10 @@ def _play(sim: Simulator, chunk: ActionChunk, stamp: float) -> None:
     ahead = sim.time + CONTROL_PERIOD
     place = np.array([np.interp(ahead, times, chunk.tool[:, axis]) for axis in range(3)])
     place = np.clip(place, sim.robot.workspace.min, sim.robot.workspace.max)
-    step = min(int(np.searchsorted(times, ahead)), len(times) - 1)
     sim.command_pose(pose(place, TOOL_DOWN))
-    sim.command_gripper(float(chunk.gripper[step]))
+    # The fingers follow what was decided for the state that was seen: planned ahead of an arm that
+    # lags they would close above the object.
+    sim.command_gripper(float(chunk.gripper[0]))
 
 
 _ready: tuple[Simulator, Policy] | None = None

@@ -116,8 +116,12 @@ class Frames:
         start = np.where(np.linalg.norm(start - item, axis=1, keepdims=True) < 0.25, start, item)
         # Also where the demonstrations did not go: anywhere near, and near this object.
         tool = tool + rng.normal(0.0, 0.015, tool.shape) * (rng.random((size, 1)) < 0.5)
+        where = rng.random((size, 1))
         near = item + rng.normal(0.0, [0.05, 0.05, 0.06], tool.shape)
-        tool = np.where(rng.random((size, 1)) < 0.3, near, tool)
+        close = item + rng.normal(0.0, [0.01, 0.01, 0.02], tool.shape)
+        tool = np.where(where < 0.25, near, np.where(where < 0.5, close, tool))
+        # The last centimetres before a grip decide, and demonstrations pass them quickly.
+        opening = np.where((where[:, 0] < 0.5) & (rng.random(size) < 0.6), 1.0, opening)
         tool[:, 2] = np.maximum(tool[:, 2], 0.008)
         moves, grips = plan(skill, tool, opening, item, start, self._horizon)
         arrays = (tool, opening, item, start, moves, grips)
