@@ -46,6 +46,11 @@ data = np.arange(640 * 480 * 3, dtype=np.uint32).astype(np.uint8).tobytes()
 image.data = data
 while publisher.get_subscription_count() == 0:
     time.sleep(0.01)
+# Discovery is over when frames arrive: these are not counted.
+image.header.stamp.sec = 1000
+for _ in range(30):
+    publisher.publish(image)
+    time.sleep(1 / 30)
 start = time.monotonic()
 for number in range(90):
     image.header.stamp.sec = number
@@ -91,13 +96,18 @@ def test_an_action_crosses_from_process_to_process(node):
 
 
 def test_a_chunk_refuses_values_of_a_wrong_type():
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, TypeError)):
         ActionChunk(values=["left"])
 
 
 def test_camera_frames_of_640x480_at_30_hz_arrive_whole(node):
     got = []
-    node.create_subscription(Image, "image", got.append, qos_profile_sensor_data)
+
+    def count(image):
+        if image.header.stamp.sec < 1000:
+            got.append(image)
+
+    node.create_subscription(Image, "image", count, qos_profile_sensor_data)
     with subprocess.Popen([sys.executable, "-c", _CAMERA]) as camera:
         node.receive_until(lambda: len(got) == 90, 40.0)
         camera.kill()

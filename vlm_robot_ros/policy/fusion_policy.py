@@ -46,10 +46,15 @@ class FusionPolicy:
             return hold_chunk(observation, config.step_dt, reason)
         if self._start is None:
             self._start = seen.point
+        point = seen.point.clone()
+        if observation.opening > 0.8:
+            # An open gripper holds nothing: the object stands as high as it did. From the front a
+            # gripper around an object looks much the same low and lifted.
+            point[:, 2] = self._start[:, 2]
         state = torch.tensor(observation.tool[None], dtype=torch.float32, device=self._device)
         opening = torch.tensor([observation.opening], device=self._device)
         task = seen.task.softmax(-1)
-        moves, grips = self._model.act(task, seen.point, state, opening, self._start)
+        moves, grips = self._model.act(task, point, state, opening, self._start)
         chunk = moves[0].double().cpu().numpy()
         if not np.all(np.isfinite(chunk)):
             return hold_chunk(observation, config.step_dt, "the model's output is not finite")

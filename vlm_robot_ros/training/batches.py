@@ -121,7 +121,10 @@ class Frames:
         close = item + rng.normal(0.0, [0.01, 0.01, 0.02], tool.shape)
         tool = np.where(where < 0.25, near, np.where(where < 0.5, close, tool))
         # The last centimetres before a grip decide, and demonstrations pass them quickly.
-        opening = np.where((where[:, 0] < 0.5) & (rng.random(size) < 0.6), 1.0, opening)
+        by_item = (where[:, 0] < 0.5) & (rng.random(size) < 0.75)
+        opening = np.where(by_item, rng.choice([1.0, 0.0], size, p=[0.5, 0.5]), opening)
+        gripping = by_item & (opening == 0.0)
+        opening = np.where(gripping, rng.uniform(0.28, 0.66, size), opening)
         tool[:, 2] = np.maximum(tool[:, 2], 0.008)
         moves, grips = plan(skill, tool, opening, item, start, self._horizon)
         arrays = (tool, opening, item, start, moves, grips)
