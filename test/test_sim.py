@@ -37,7 +37,7 @@ def test_without_commands_the_arm_holds_still(sim):
 
 def test_a_jump_of_the_joint_command_is_driven_within_the_speed_limits(sim):
     sim.reset(sample_scene(np.random.default_rng(0)))
-    sim.command_joints(np.array(sim.robot.home) + [1.5, 0, 0, 0, 0, 0, 0])
+    sim.command_joints(np.add(sim.robot.home, np.eye(7)[0] * 1.5))
     for _ in range(50):
         sim.step()
         assert np.all(np.abs(sim.joint_velocities) < sim.robot.velocity * 1.2)
