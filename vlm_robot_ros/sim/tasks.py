@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlm_robot_ros.sim.scene import AREA_MAX, AREA_MIN, Scene
+from vlm_robot_ros.sim.scene import Scene
 
 SKILLS = ("pick up", "push left", "push right", "push away", "push closer")
 """Task labels by id. Directions are the robot's own: left is +y, away is +x (REP 103)."""
@@ -78,8 +78,3 @@ def sample_task(rng: np.random.Generator, scene: Scene, skill: str | None = None
             if is_feasible(task, scene):
                 return task
     return None
-
-
-def in_area(position: np.ndarray) -> bool:
-    """Tell whether an object at `position` (shape (3,), [m]) can still be worked with."""
-    return bool(np.all(position[:2] > AREA_MIN - 0.15) and np.all(position[:2] < AREA_MAX + 0.15))
