@@ -77,6 +77,23 @@ def transform(origin: tuple[float, ...]) -> np.ndarray:
     return pose(np.array(origin[:3]), Rotation.from_euler("xyz", origin[3:]))
 
 
+def to_vector(frame: np.ndarray) -> np.ndarray:
+    """Return x, y, z [m], qx, qy, qz, qw of a (4, 4) transform. Shape (7,)."""
+    return np.concatenate([frame[:3, 3], Rotation.from_matrix(frame[:3, :3]).as_quat()])
+
+
+def from_vector(vector: np.ndarray) -> np.ndarray:
+    """Return the (4, 4) transform of x, y, z [m], qx, qy, qz, qw.
+
+    Raises:
+        ValueError: the quaternion's norm is not 1.
+    """
+    norm = float(np.linalg.norm(vector[3:]))
+    if not abs(norm - 1) < 0.01:
+        raise ValueError(f"the quaternion {list(vector[3:])} has norm {norm:.3f}; it must be 1")
+    return pose(np.asarray(vector[:3]), Rotation.from_quat(vector[3:]))
+
+
 def pose(position: np.ndarray, rotation: Rotation) -> np.ndarray:
     """Return the (4, 4) transform of a position [m] and a rotation."""
     result = np.eye(4)

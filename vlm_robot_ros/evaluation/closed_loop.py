@@ -8,12 +8,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from vlm_robot_ros.contract.kinematics import pose
+from vlm_robot_ros.contract.action import ActionChunk, ActionMode
+from vlm_robot_ros.contract.kinematics import from_vector, to_vector
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.control.limits import limit
+from vlm_robot_ros.control.timeline import Timeline
 from vlm_robot_ros.evaluation.wilson import wilson
-from vlm_robot_ros.policy.base import ActionChunk, Observation, Policy
+from vlm_robot_ros.policy.base import Observation, Policy
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
-from vlm_robot_ros.sim.collect import TOOL_DOWN, robot_opening
 from vlm_robot_ros.sim.language import say
 from vlm_robot_ros.sim.scene import sample_scene
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
@@ -82,36 +84,31 @@ def run_episode(sim: Simulator, policy: Policy, seed: int, skill: str) -> Outcom
 
 
 def follow(sim: Simulator, policy: Policy, instruction: str, seconds: float) -> None:
-    """Let a policy act on one instruction for a while."""
-    playing: tuple[ActionChunk, float] | None = None
+    """Let a policy act on one instruction for a while, played as the node plays it."""
+    timeline = Timeline()
+    last = to_vector(sim.kinematics.forward(sim.joint_positions))
     for _ in range(round(seconds / _FRAME_PERIOD)):
         stamp = sim.time
-        fresh = (policy.infer(observe(sim, instruction)), stamp)
+        chunk: ActionChunk | None = policy.infer(observe(sim, instruction))
         for _ in range(round(_FRAME_PERIOD / CONTROL_PERIOD)):
-            if sim.time - stamp >= LATENCY - 1e-6:
-                playing = fresh
-            if playing is not None:
-                _play(sim, *playing)
+            if chunk is not None and sim.time - stamp >= LATENCY - 1e-6:
+                if chunk.hold:
+                    timeline.clear()
+                else:
+                    timeline.put(chunk, stamp, sim.time)
+                chunk = None
+            if sample := timeline.sample(sim.time):
+                mode = ActionMode.END_EFFECTOR_POSE
+                last = limit(sim.robot, mode, sample[0], last, CONTROL_PERIOD)
+                sim.command_pose(from_vector(last))
+                sim.command_gripper(sample[1])
             sim.step()
 
 
 def observe(sim: Simulator, instruction: str) -> Observation:
     """Return what a policy may know now."""
-    return Observation(sim.render("front"), sim.tool_position, robot_opening(sim), instruction)
-
-
-def _play(sim: Simulator, chunk: ActionChunk, stamp: float) -> None:
-    """Command what the chunk plans for one control period ahead, interpolated by the clock."""
-    if chunk.hold:
-        return
-    times = stamp + chunk.step_dt * np.arange(1, len(chunk.tool) + 1)
-    ahead = sim.time + CONTROL_PERIOD
-    place = np.array([np.interp(ahead, times, chunk.tool[:, axis]) for axis in range(3)])
-    place = np.clip(place, sim.robot.workspace.min, sim.robot.workspace.max)
-    sim.command_pose(pose(place, TOOL_DOWN))
-    # The fingers follow what was decided for the state that was seen: planned ahead of an arm that
-    # lags they would close above the object.
-    sim.command_gripper(float(chunk.gripper[0]))
+    pose = to_vector(sim.kinematics.forward(sim.joint_positions))
+    return Observation({"front": sim.render("front")}, pose, sim.opening, instruction)
 
 
 _ready: tuple[Simulator, Policy] | None = None

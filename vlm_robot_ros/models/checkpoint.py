@@ -32,8 +32,7 @@ def load_checkpoint(folder: Path) -> FusionModel:
     """
     try:
         fields = json.loads((folder / "config.json").read_text())["model"]
-        for name in ("vocabulary", "labels"):
-            fields[name] = tuple(fields[name])
+        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
         model = FusionModel(ModelConfig(**fields))
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:

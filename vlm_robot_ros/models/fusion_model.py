@@ -27,6 +27,10 @@ class ModelConfig:
     hidden: int = 256
     horizon: int = 8
     step_dt: float = 0.1
+    camera: str = "front"
+    """Name of the camera that it looks through."""
+    orientation: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+    """How the tool is held in all its tasks: a quaternion qx, qy, qz, qw in the base frame."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain types, for JSON."""
@@ -73,7 +77,7 @@ class FusionModel(nn.Module):
         )  # fmt: skip
         self.task = nn.Linear(config.text_width, len(config.labels))
         self.reject = nn.Linear(config.text_width, 1)
-        state = 3 * 4 + 1
+        state = 3 * 5 + 3
         self.action = nn.Sequential(
             nn.Linear(state + len(config.labels), config.hidden), nn.GELU(),
             nn.Linear(config.hidden, config.hidden), nn.GELU(),
@@ -120,8 +124,10 @@ class FusionModel(nn.Module):
         """
         gap = point - tool
         height = tool - tool.new_tensor([0.5, 0.0, 0.1])
-        near = gap.clamp(-0.05, 0.05)
-        state = [gap * 10, near * 40, (point - start) * 10, height * 5, opening[:, None]]
+        # The same gap at three scales: whether to grip is a matter of millimetres.
+        scales = [gap * 10, gap.clamp(-0.05, 0.05) * 40, gap.clamp(-0.02, 0.02) * 100]
+        edges = (opening[:, None] - opening.new_tensor([0.25, 0.5, 0.7])) * 5
+        state = [*scales, (point - start) * 10, height * 5, edges]
         flat = self.action(torch.cat([*state, task], -1))
         chunk = flat.view(-1, self.config.horizon, 4)
         steps = torch.arange(1, self.config.horizon + 1, device=chunk.device)[:, None]

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.models.words import encode
-from vlm_robot_ros.policy.base import ActionChunk, Observation, hold_chunk
+from vlm_robot_ros.policy.base import Observation, hold_chunk
 
 
 class FusionPolicy:
@@ -30,6 +31,11 @@ class FusionPolicy:
         self._vocabulary = list(self._model.config.vocabulary)
         self._start: Tensor | None = None
 
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The camera that it was trained with."""
+        return (self._model.config.camera,)
+
     def reset(self) -> None:
         """Forget where the object was."""
         self._start = None
@@ -39,7 +45,8 @@ class FusionPolicy:
         """Return what to do next; a hold when the words ask for nothing the arm can do."""
         config = self._model.config
         words = torch.tensor([encode(observation.instruction, self._vocabulary)])
-        seen = self._model.ground(self._picture(observation.image), words.to(self._device))
+        picture = self._picture(observation.images[config.camera])
+        seen = self._model.ground(picture, words.to(self._device))
         reject = float(seen.reject.sigmoid()[0])
         if reject > 0.5:
             reason = f"'{observation.instruction}' asks for nothing that I know how to do"
@@ -51,7 +58,8 @@ class FusionPolicy:
             # An open gripper holds nothing: the object stands as high as it did. From the front a
             # gripper around an object looks much the same low and lifted.
             point[:, 2] = self._start[:, 2]
-        state = torch.tensor(observation.tool[None], dtype=torch.float32, device=self._device)
+        tool = observation.pose[:3]
+        state = torch.tensor(tool[None], dtype=torch.float32, device=self._device)
         opening = torch.tensor([observation.opening], device=self._device)
         task = seen.task.softmax(-1)
         moves, grips = self._model.act(task, point, state, opening, self._start)
@@ -60,8 +68,10 @@ class FusionPolicy:
             return hold_chunk(observation, config.step_dt, "the model's output is not finite")
         scores = task[0].tolist()
         best = int(np.argmax(scores))
+        turn = np.broadcast_to(config.orientation, (len(chunk), 4))
         return ActionChunk(
-            observation.tool + chunk,
+            ActionMode.END_EFFECTOR_POSE,
+            np.hstack([tool + chunk, turn]),
             (grips[0] > 0).double().cpu().numpy(),
             config.step_dt,
             config.labels[best],

@@ -4,7 +4,6 @@ import multiprocessing
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
 from vlm_robot_ros.contract.kinematics import pose
@@ -13,10 +12,7 @@ from vlm_robot_ros.data.episode import Episode, save_episode
 from vlm_robot_ros.sim.expert import STEP_DT, decide
 from vlm_robot_ros.sim.scene import sample_scene
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
-from vlm_robot_ros.sim.tasks import SKILLS, sample_task
-
-TOOL_DOWN = Rotation.from_quat([1.0, 0.0, 0.0, 0.0])
-"""The tool's orientation in all tasks of the table: pointing down."""
+from vlm_robot_ros.sim.tasks import SKILLS, TOOL_DOWN, sample_task
 
 _FRAMES = 80
 _NOISE = 0.008
@@ -65,7 +61,7 @@ def demonstrate(sim: Simulator, rng: np.random.Generator) -> Episode:
         if rng.random() < 0.2:
             bias = rng.normal(0.0, _NOISE, 3) * (rng.random() < 0.6)
         tool, items = sim.tool_position, sim.object_positions
-        opening = robot_opening(sim)
+        opening = sim.opening
         images.append(shrink(sim.render("front")))
         tools.append(tool)
         openings.append(opening)
@@ -92,11 +88,6 @@ def demonstrate(sim: Simulator, rng: np.random.Generator) -> Episode:
         np.stack(objects).astype(np.float32),
         names,
     )
-
-
-def robot_opening(sim: Simulator) -> float:
-    """Return the measured gripper opening: 0 closed, 1 open."""
-    return sim.robot.gripper.fraction(sim.gripper_position)
 
 
 def shrink(image: np.ndarray) -> np.ndarray:

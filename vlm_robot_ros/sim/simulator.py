@@ -79,6 +79,11 @@ class Simulator:
         """Set the gripper's opening: 0 closed, 1 open."""
         self._gripper = float(np.clip(_finite(opening, "gripper"), 0.0, 1.0))
 
+    def hold(self) -> None:
+        """Stay where it is; the gripper keeps its command."""
+        if self._pose_goal is not None or np.any(self._target != self.target):
+            self._pose_goal, self._target = None, self.target
+
     def step(self) -> None:
         """Advance by `CONTROL_PERIOD`."""
         if self._pose_goal is not None:
@@ -86,10 +91,8 @@ class Simulator:
                 self._target, self._pose_goal, CONTROL_PERIOD
             )
         # A joint that is told to jump is driven there at its own top speed.
-        now, reach = self._data.ctrl[: len(self._arm)], self.robot.velocity * CONTROL_PERIOD
-        if self._data.time == 0.0:
-            now[:] = self._data.qpos[self._arm]
-        now[:] = np.clip(self._target, now - reach, now + reach)
+        now, reach = self.target, self.robot.velocity * CONTROL_PERIOD
+        self._data.ctrl[: len(self._arm)] = np.clip(self._target, now - reach, now + reach)
         width = self.robot.gripper.position(self._gripper)
         self._data.ctrl[self._finger_servos] = (width, -width)
         mujoco.mj_step(self._model, self._data, nstep=round(CONTROL_PERIOD / TIMESTEP))
@@ -119,6 +122,13 @@ class Simulator:
         return float(self._data.time)
 
     @property
+    def target(self) -> np.ndarray:
+        """Joint positions that the servos are told now. Shape (J,), [rad]."""
+        if self._data.time == 0.0:
+            return self.joint_positions
+        return self._data.ctrl[: len(self._arm)].copy()
+
+    @property
     def joint_positions(self) -> np.ndarray:
         """Measured joint positions. Shape (J,), [rad]."""
         return self._data.qpos[self._arm].copy()
@@ -135,6 +145,11 @@ class Simulator:
             abs(float(self._data.qpos[self._model.jnt_qposadr[j]])) for j in self._fingers
         )
         return (first + second) / 2
+
+    @property
+    def opening(self) -> float:
+        """Measured gripper opening: 0 closed, 1 open."""
+        return self.robot.gripper.fraction(self.gripper_position)
 
     @property
     def tool_position(self) -> np.ndarray:

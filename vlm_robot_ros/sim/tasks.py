@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.sim.scene import Scene
 
@@ -15,6 +16,8 @@ DIRECTIONS = {
     "push closer": np.array([-1.0, 0.0]),
 }
 """Unit vectors of the pushes. Shape (2,), base frame."""
+TOOL_DOWN = Rotation.from_quat([1.0, 0.0, 0.0, 0.0])
+"""The tool's orientation in all tasks: pointing down."""
 PUSH_DISTANCE = 0.10
 """How far the expert pushes [m]."""
 

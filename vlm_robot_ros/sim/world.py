@@ -22,9 +22,11 @@ LARGEST_HALF = 0.035
 TABLE_HALF = (0.36, 0.5)
 TABLE_X = 0.52
 """Middle and half extents [m] of the table top, which is the plane z = 0 of the base frame."""
-FRONT_POSITION, FRONT_TARGET = (1.12, 0.0, 0.80), (0.47, 0.0, 0.05)
-FRONT_FOVY = 41.0
-"""Where the front camera stands and looks, base frame [m], and its field of view [deg]."""
+FRONT_POSITION, FRONT_TARGET = (1.12, 0.6, 0.52), (0.49, 0.0, 0.04)
+FRONT_FOVY = 45.0
+"""Where the front camera stands and looks, base frame [m], and its field of view [deg].
+
+Low and from a side, from where the hand hides no object that it works on."""
 
 _WHITE, _GREY, _DARK = (0.93, 0.94, 0.95, 1), (0.55, 0.56, 0.58, 1), (0.22, 0.23, 0.25, 1)
 _LINK_COLOURS = (_GREY, _WHITE, _WHITE, _WHITE, _GREY, _WHITE, _GREY, _DARK)

@@ -18,9 +18,7 @@ from vlm_robot_ros.models.words import encode
 from vlm_robot_ros.sim.expert import plan
 from vlm_robot_ros.sim.language import ask, phrase, say_nothing_useful, vocabulary
 from vlm_robot_ros.sim.tasks import SKILLS
-from vlm_robot_ros.sim.world import project_front
-
-SLOTS = 5
+from vlm_robot_ros.sim.world import SLOTS, project_front
 
 
 class Batch(NamedTuple):

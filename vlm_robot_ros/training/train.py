@@ -1,8 +1,13 @@
-"""Fit the fusion model to recorded episodes."""
+"""Fit the fusion model to recorded episodes.
+
+Two fits one after the other, of parts that share no weights: the action head, on states alone, and
+the grounding of words in pictures.
+"""
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -19,15 +24,18 @@ from vlm_robot_ros.training.batches import Batch, Frames, States
 
 _STATES = 2048
 """States a step for the action head, which needs no pictures and learns from many."""
-_RESUME = "resume.safetensors.pt"
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """How to train."""
 
-    steps: int = 6000
+    action_steps: int = 12000
+    """Steps for the action head."""
+    steps: int = 3500
+    """Steps for the grounding."""
     batch: int = 96
+    """Frames a step for the grounding."""
     rate: float = 2e-3
     seed: int = 0
     save_every: int = 250
@@ -42,17 +50,44 @@ def train(episodes: Path, out: Path, config: TrainConfig) -> Path:
     torch.manual_seed(config.seed)
     model = FusionModel(ModelConfig(tuple(vocabulary()), SKILLS))
     model.bf16 = True
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.995))
-    optimizer = torch.optim.AdamW(model.parameters(), config.rate, weight_decay=0.02)
     out.mkdir(parents=True, exist_ok=True)
-    resume, first = out / _RESUME, 0
+    frames = Frames(episodes, model.config.horizon, config.seed)
+    about = {**asdict(config), "frames": len(frames.image)}
+    head = list(model.action.parameters())
+    own = {id(parameter) for parameter in head}
+    rest = [parameter for parameter in model.parameters() if id(parameter) not in own]
+
+    def act_losses() -> dict[str, Tensor]:
+        return _act_losses(model, frames.draw_states(_STATES))
+
+    def ground_losses() -> dict[str, Tensor]:
+        return _ground_losses(model, frames.draw(config.batch))
+
+    _fit("action", model, head, act_losses, config.action_steps, config, out, about)
+    _fit("grounding", model, rest, ground_losses, config.steps, config, out, about)
+    return out
+
+
+def _fit(
+    name: str,
+    model: FusionModel,
+    parameters: list[torch.nn.Parameter],
+    losses_of_batch: Callable[[], dict[str, Tensor]],
+    steps: int,
+    config: TrainConfig,
+    out: Path,
+    about: dict,
+) -> None:
+    """Fit some parameters; leaves in `model` the average of the last steps."""
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.995))
+    optimizer = torch.optim.AdamW(parameters, config.rate, weight_decay=0.01)
+    resume, first = out / f"{name}.resume.pt", 0
     if resume.exists():
         state = torch.load(resume, weights_only=True)
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         first = int(state["step"])
-    frames = Frames(episodes, model.config.horizon, config.seed + first)
 
     def save(step: int) -> None:
         state = {
@@ -64,29 +99,28 @@ def train(episodes: Path, out: Path, config: TrainConfig) -> Path:
         part = resume.with_suffix(".part")
         torch.save(state, part)
         part.replace(resume)
-        about = {"step": step, "frames": len(frames.image), **config.__dict__}
         assert isinstance(average.module, FusionModel)
-        save_checkpoint(average.module, out, about)
+        save_checkpoint(average.module, out, {**about, "phase": name, "step": step})
 
     with (out / "log.jsonl").open("a") as log:
-        for step in (bar := tqdm(range(first, config.steps), initial=first, total=config.steps)):
+        for step in (bar := tqdm(range(first, steps), name, initial=first, total=steps)):
             for group in optimizer.param_groups:
-                group["lr"] = config.rate * _schedule(step, config.steps)
-            losses = _losses(model, frames.draw(config.batch), frames.draw_states(_STATES))
+                group["lr"] = config.rate * _schedule(step, steps)
+            losses = losses_of_batch()
             total = torch.stack(list(losses.values())).sum()
             optimizer.zero_grad()
             total.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             average.update_parameters(model)
             if step % 50 == 0:
-                row = {name: round(loss.item(), 4) for name, loss in losses.items()}
+                row = {part: round(loss.item(), 4) for part, loss in losses.items()}
                 bar.set_postfix(row)
-                log.write(json.dumps({"step": step, **row}) + "\n")
+                log.write(json.dumps({"phase": name, "step": step, **row}) + "\n")
                 log.flush()
-            if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
+            if (step + 1) % config.save_every == 0 or step + 1 == steps:
                 save(step + 1)
-    return out
+    model.load_state_dict(average.module.state_dict())
 
 
 def _schedule(step: int, steps: int) -> float:
@@ -94,7 +128,18 @@ def _schedule(step: int, steps: int) -> float:
     return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
-def _losses(model: FusionModel, batch: Batch, states: States) -> dict[str, Tensor]:
+def _act_losses(model: FusionModel, states: States) -> dict[str, Tensor]:
+    task = F.one_hot(states.skill, len(SKILLS)).float()
+    moves, grips = model.act(task, states.point, states.tool, states.opening, states.start)
+    steps = torch.arange(1, model.config.horizon + 1)[:, None]
+    far = ((moves - states.moves).abs() / steps).mean()
+    return {
+        "moves": far * 300,
+        "grips": F.binary_cross_entropy_with_logits(grips, states.grips),
+    }
+
+
+def _ground_losses(model: FusionModel, batch: Batch) -> dict[str, Tensor]:
     image = batch.image.permute(0, 3, 1, 2).float() / 255
     shade = 1 + 0.15 * (torch.rand(len(image), 1, 1, 1) * 2 - 1)
     image = (image * shade + 0.02 * torch.randn(len(image), 3, 1, 1)).clamp(0, 1)
@@ -105,21 +150,9 @@ def _losses(model: FusionModel, batch: Batch, states: States) -> dict[str, Tenso
     spread = 2.0 / model.grid
     distance = torch.cdist(batch.pixel, model.coordinates)
     goal = (-0.5 * (distance / spread) ** 2).softmax(-1)
-    moves, grips = model.act(
-        F.one_hot(states.skill, len(SKILLS)).float(),
-        states.point,
-        states.tool,
-        states.opening,
-        states.start,
-    )
-    steps = torch.arange(1, model.config.horizon + 1)[:, None]
-    far = ((moves - states.moves).abs() / steps).mean()
-    grip = F.binary_cross_entropy_with_logits(grips, states.grips)
     return {
         "heat": -(goal * seen.heatmap).sum(-1) @ share * 0.1,
         "point": (seen.point - batch.point).abs().mean(1) @ share * 20,
-        "moves": far * 300,
-        "grips": grip,
         "task": F.cross_entropy(seen.task, batch.skill, reduction="none") @ share * 0.5,
         "reject": F.binary_cross_entropy_with_logits(seen.reject, batch.useless) * 0.5,
     }

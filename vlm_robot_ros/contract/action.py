@@ -1,0 +1,43 @@
+"""What is asked of an arm: single actions and chunks of them."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+POSE_NAMES = ("x", "y", "z", "qx", "qy", "qz", "qw")
+"""Names of the seven values of an end-effector action."""
+
+
+class ActionMode(IntEnum):
+    """What the seven values of an action are; the numbers are those of `VlmAction`."""
+
+    JOINT_POSITION = 0
+    """Joint positions [rad]."""
+    JOINT_DELTA = 1
+    """Change of the joint positions over one control step [rad]."""
+    END_EFFECTOR_DELTA = 2
+    """Change of the tool pose over one control step: x, y, z [m], then a quaternion."""
+    END_EFFECTOR_POSE = 3
+    """Tool pose in the base frame: x, y, z [m], then a quaternion qx, qy, qz, qw."""
+
+
+@dataclass(frozen=True)
+class ActionChunk:
+    """What to do next: step k is to be reached `(k + 1) * step_dt` after the camera frame."""
+
+    mode: ActionMode
+    values: np.ndarray
+    """Shape (H, 7); see `ActionMode`."""
+    gripper: np.ndarray
+    """Gripper openings: 0 closed, 1 open. Shape (H,)."""
+    step_dt: float
+    """[s]"""
+    label: str
+    """Most likely task; empty if none is asked for."""
+    scores: dict[str, float]
+    """Probability of each task."""
+    confidence: float
+    """0..1: that the words ask for something, times that of the task."""
+    hold: str
+    """Why the arm is to hold; empty when it is to move."""

@@ -1,0 +1,1 @@
+"""From words and plans to commands, in time and within limits; pure Python and numpy."""

@@ -1,0 +1,45 @@
+"""The instruction is state: the latest wins, and a word of stop needs no model."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+STOP_WORDS = frozenset({"stop", "halt", "freeze", "abort", "whoa", "cancel", "estop"})
+"""A sentence with one of these anywhere in it stops the arm: better once too often."""
+MAX_LENGTH = 300
+"""Longer texts are cut here [characters]."""
+
+_WORD = re.compile(r"[^\W_]+")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
+
+
+class Kind(Enum):
+    """What an instruction calls for before any model has read it."""
+
+    TASK = "task"
+    STOP = "stop"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """What was said last."""
+
+    text: str
+    number: int
+    """Counts the instructions received, from 1; 0 before the first."""
+    kind: Kind
+
+
+NOTHING_SAID = Instruction("", 0, Kind.EMPTY)
+
+
+def next_instruction(last: Instruction, text: str) -> Instruction:
+    """Return what `text` makes of the instruction; control characters become spaces."""
+    clean = _UNPRINTABLE.sub(" ", text[: 4 * MAX_LENGTH]).strip()[:MAX_LENGTH]
+    # The whole text is looked through for a stop, also what is cut from it.
+    words = [word.lower() for word in _WORD.findall(text)]
+    kind = Kind.TASK if words else Kind.EMPTY
+    if STOP_WORDS.intersection(words):
+        kind = Kind.STOP
+    return Instruction(clean, last.number + 1, kind)

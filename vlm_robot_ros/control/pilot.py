@@ -1,0 +1,144 @@
+"""Decides what the arm is told at every tick: what is planned, or to hold, and why.
+
+The node around it moves messages. All times in seconds of one clock.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlm_robot_ros.contract.action import ActionChunk, ActionMode
+from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.control.instruction import NOTHING_SAID, Instruction, Kind, next_instruction
+from vlm_robot_ros.control.limits import limit
+from vlm_robot_ros.control.timeline import Timeline
+from vlm_robot_ros.control.watchdog import StreamWatch
+
+_MOVED_AWAY = 0.04  # from where it is held, by someone else: do not fight it [m or rad]
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the arm is told."""
+
+    mode: ActionMode
+    values: np.ndarray
+    """Shape (7,); see `ActionMode`."""
+    gripper: float
+    """0 closed, 1 open."""
+    stamp: float
+    """Of the camera frame it was computed from; of now on a hold [s]."""
+    confidence: float
+    hold_reason: str
+    """Empty when it moves."""
+    said: Instruction
+
+
+class Pilot:
+    """The instruction, the plan that is played for it, and the last command."""
+
+    def __init__(
+        self, robot: Robot, watches: list[StreamWatch], blend: float, min_confidence: float
+    ) -> None:
+        self._robot = robot
+        self._watches = watches
+        self._min_confidence = min_confidence
+        self._timeline = Timeline(blend)
+        self.said = NOTHING_SAID
+        self.rest()
+
+    def rest(self) -> None:
+        """Forget plan, words and commands; the count of instructions goes on."""
+        self.said = Instruction("", self.said.number, Kind.EMPTY)
+        self._timeline.clear()
+        self._refusal = ""
+        self._mode = ActionMode.END_EFFECTOR_POSE
+        self._last: np.ndarray | None = None
+        self._gripper: float | None = None
+        self._holding = True
+        self._time = float("-inf")
+        self._stamp = self._confidence = 0.0
+
+    def hear(self, text: str) -> Instruction:
+        """Take new words: what was planned for the old ones is flushed at once."""
+        self.said = next_instruction(self.said, text)
+        self._timeline.clear()
+        self._refusal = ""
+        return self.said
+
+    def take(self, chunk: ActionChunk, number: int, stamp: float, now: float) -> None:
+        """Take a plan that answers instruction `number` from a camera frame of time `stamp`."""
+        if number != self.said.number or self.said.kind is not Kind.TASK:
+            return
+        self._refusal = chunk.hold
+        if not chunk.hold and not chunk.confidence >= self._min_confidence:
+            self._refusal = (
+                f"not sure enough what '{self.said.text}' asks for: confidence "
+                f"{chunk.confidence:.2f}, at least {self._min_confidence:.2f} wanted"
+            )
+        if not self._refusal:
+            try:
+                self._timeline.put(chunk, stamp, now)
+            except ValueError as error:
+                self._refusal = str(error)
+        if self._refusal:
+            self._timeline.clear()
+            return
+        self._stamp, self._confidence = stamp, chunk.confidence
+        if chunk.mode != self._mode:
+            self._mode, self._last = chunk.mode, None
+
+    def tick(
+        self, now: float, joints: np.ndarray, pose: np.ndarray, opening: float, hold: str = ""
+    ) -> Command:
+        """Return what to tell the arm now.
+
+        Args:
+            now: [s]
+            joints: Measured joint positions. Shape (J,), [rad].
+            pose: Measured tool pose, base frame. Shape (7,): x, y, z [m], quaternion.
+            opening: Measured gripper opening: 0 closed, 1 open.
+            hold: A reason of the caller's to hold, if any.
+        """
+        measured = pose if self._mode == ActionMode.END_EFFECTOR_POSE else joints
+        dt, self._time = now - self._time, now
+        if dt < 0:
+            self._timeline.clear()  # planned for another time
+        if self._last is None or not 0 <= dt < 1.0:
+            self._last, self._gripper, dt = measured.copy(), None, 0.0
+        reason = hold or self._why_hold(now)
+        sample = None if reason else self._timeline.sample(now)
+        if sample is None:
+            reason = reason or "waiting for a plan"
+            return self._hold(now, measured, opening, reason)
+        self._holding = False
+        self._last = limit(self._robot, self._mode, sample[0], self._last, dt)
+        self._gripper = float(np.clip(sample[1], 0.0, 1.0))
+        return Command(
+            self._mode, self._last, self._gripper, self._stamp, self._confidence, "", self.said
+        )
+
+    def _hold(self, now: float, measured: np.ndarray, opening: float, reason: str) -> Command:
+        assert self._last is not None
+        gone = float(np.max(np.abs(self._last - measured)[: 3 if self._is_pose() else None]))
+        if self._gripper is None or (self._holding and gone > _MOVED_AWAY):
+            self._last, self._gripper = measured.copy(), opening
+        self._holding = True
+        return Command(self._mode, self._last, self._gripper, now, 0.0, reason, self.said)
+
+    def _is_pose(self) -> bool:
+        return self._mode == ActionMode.END_EFFECTOR_POSE
+
+    def _why_hold(self, now: float) -> str:
+        """Return why the arm may not move; empty when it may."""
+        if self.said.kind is Kind.STOP:
+            return f"stopped by '{self.said.text}'"
+        for watch in self._watches:
+            if problem := watch.problem(now):
+                self._timeline.clear()
+                return problem
+        if self.said.number == 0:
+            return "no instruction yet"
+        if self.said.kind is Kind.EMPTY:
+            return "the instruction is empty" if self.said.text else "waiting for an instruction"
+        return self._refusal

@@ -1,0 +1,76 @@
+"""What command messages make the simulated arm do."""
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from scipy.spatial.transform import Rotation
+from std_msgs.msg import Float64MultiArray
+
+from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.contract.kinematics import from_vector, pose
+from vlm_robot_ros.msg import VlmAction
+from vlm_robot_ros.nodes.messages import value_names
+from vlm_robot_ros.sim.simulator import Simulator
+
+
+def apply_action(sim: Simulator, message: VlmAction) -> None:
+    """Follow one action in any of the four modes; on a hold, stay.
+
+    Raises:
+        ValueError: an unknown mode, frame or name, or values that are not finite.
+    """
+    if message.hold:
+        sim.hold()
+        return
+    modes = {int(mode): mode for mode in ActionMode}
+    if message.mode not in modes:
+        names = ", ".join(f"{number} {mode.name}" for number, mode in modes.items())
+        raise ValueError(f"mode {message.mode}; valid: {names}")
+    mode = modes[message.mode]
+    wanted = value_names(mode, sim.robot)
+    if sorted(message.names) != sorted(wanted):
+        raise ValueError(f"names {', '.join(message.names)}; valid: {', '.join(wanted)}")
+    values = np.array([message.values[list(message.names).index(name)] for name in wanted])
+    _check_frame(sim, message.header.frame_id)
+    if mode == ActionMode.JOINT_POSITION:
+        sim.command_joints(values)
+    elif mode == ActionMode.JOINT_DELTA:
+        sim.command_joints(sim.target + values)
+    elif mode == ActionMode.END_EFFECTOR_POSE:
+        sim.command_pose(from_vector(values))
+    else:
+        here, change = sim.kinematics.forward(sim.target), from_vector(values)
+        turned = Rotation.from_matrix(change[:3, :3] @ here[:3, :3])
+        sim.command_pose(pose(here[:3, 3] + change[:3, 3], turned))
+    sim.command_gripper(message.gripper)
+
+
+def apply_joints(sim: Simulator, message: Float64MultiArray) -> None:
+    """Go to joint positions [rad], in the contract's order, as ros2_control's forward controllers.
+
+    Raises:
+        ValueError: not one finite number a joint.
+    """
+    values = np.array(message.data)
+    if values.shape != (len(sim.robot.joints),):
+        raise ValueError(
+            f"{len(values)} values; valid: one for each of {', '.join(sim.robot.joint_names)}"
+        )
+    sim.command_joints(values)
+
+
+def apply_pose(sim: Simulator, message: PoseStamped) -> None:
+    """Go to a tool pose in the base frame.
+
+    Raises:
+        ValueError: another frame, or no valid pose.
+    """
+    _check_frame(sim, message.header.frame_id)
+    place, turn = message.pose.position, message.pose.orientation
+    sim.command_pose(
+        from_vector(np.array([place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w]))
+    )
+
+
+def _check_frame(sim: Simulator, frame: str) -> None:
+    if frame not in ("", sim.robot.base_frame):
+        raise ValueError(f"frame '{frame}'; valid: {sim.robot.base_frame}")

@@ -1,0 +1,195 @@
+"""The simulated arm as a node: to the rest of the graph it is an arm with two cameras."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, PoseStamped
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import qos_profile_sensor_data
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Float64, Float64MultiArray
+from std_srvs.srv import Trigger
+
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.contract.robot import Camera
+from vlm_robot_ros.msg import SimState, VlmAction
+from vlm_robot_ros.nodes.arm_commands import apply_action, apply_joints, apply_pose
+from vlm_robot_ros.nodes.images import from_rgb
+from vlm_robot_ros.nodes.messages import seconds, to_stamp
+from vlm_robot_ros.nodes.parameters import Spec, declare
+from vlm_robot_ros.nodes.run import run
+from vlm_robot_ros.sim.scene import sample_scene
+from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
+from vlm_robot_ros.srv import ResetScene
+
+PARAMETERS = (
+    Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
+    Spec("seed", 0, "Seed of the first scene", 0, 2**62),
+    Spec(
+        "real_time_factor",
+        1.0,
+        "Speed of simulated time: 1 real time, less is slower; 0 stands still but for ~/step",
+        0.0,
+        4.0,
+    ),
+)
+_SENT = 10
+
+
+class ArmSimNode(Node):
+    """Steps the physics by the wall clock, or by service, and talks to the graph."""
+
+    def __init__(self) -> None:
+        """Come up in the scene of `seed`.
+
+        Raises:
+            ValueError: a parameter is not valid.
+        """
+        super().__init__("arm_sim_node")
+        declare(self, PARAMETERS)
+        self._sim = Simulator(load_robot(self.get_parameter("robot").value))
+        self._robot = self._sim.robot
+        self._scene = 0
+        self._began = 0.0  # clock time of the scene's start
+        self._steps = 0
+
+        self._clock_out = self.create_publisher(Clock, "/clock", _SENT)
+        self._joints_out = self.create_publisher(JointState, "joint_states", _SENT)
+        self._state_out = self.create_publisher(SimState, "~/state", _SENT)
+        self._cameras: list[tuple[Camera, Publisher, Publisher]] = [
+            (
+                camera,
+                self.create_publisher(Image, camera.topic, qos_profile_sensor_data),
+                self.create_publisher(CameraInfo, _info_topic(camera), qos_profile_sensor_data),
+            )
+            for camera in self._robot.cameras
+        ]
+        for kind, topic, apply in (
+            (VlmAction, "action", self._on_action),
+            (Float64MultiArray, "joint_command", partial(apply_joints, self._sim)),
+            (PoseStamped, "pose_command", partial(apply_pose, self._sim)),
+            (Float64, "gripper_command", lambda m: self._sim.command_gripper(m.data)),
+        ):
+            self.create_subscription(kind, topic, partial(self._take, topic, apply), _SENT)
+        self.create_service(ResetScene, "~/reset", self._on_reset)
+        self.create_service(Trigger, "~/step", self._on_step)
+        self._lay(self.get_parameter("seed").value)
+        factor = self.get_parameter("real_time_factor").value
+        if factor > 0:
+            self.create_timer(CONTROL_PERIOD / factor, self._step)
+
+    def close(self) -> None:
+        """Free the renderers."""
+        self._sim.close()
+
+    @property
+    def _time(self) -> float:
+        return self._began + self._sim.time
+
+    # -- In --------------------------------------------------------------------------------------
+
+    def _take(self, topic: str, apply: Callable[[Any], None], message: Any) -> None:
+        """Apply a command; one that cannot be followed leaves the arm at its last."""
+        try:
+            apply(message)
+        except ValueError as error:
+            self.get_logger().error(f"{topic}: {error}", throttle_duration_sec=2.0)
+
+    def _on_action(self, message: VlmAction) -> None:
+        if seconds(message.header.stamp) < self._began:
+            return  # meant for the scene before
+        apply_action(self._sim, message)
+
+    def _on_reset(
+        self, request: ResetScene.Request, response: ResetScene.Response
+    ) -> ResetScene.Response:
+        self._lay(request.seed)
+        self._publish()
+        response.success, response.scene = True, self._scene
+        return response
+
+    def _on_step(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Advance by one camera period, in lockstep."""
+        if self.get_parameter("real_time_factor").value > 0:
+            response.message = "time runs by itself; ~/step is for real_time_factor 0"
+            return response
+        for _ in range(self._camera_steps(self._robot.cameras[0])):
+            self._step()
+        response.success, response.message = True, f"{self._time:.3f}"
+        return response
+
+    # -- Out -------------------------------------------------------------------------------------
+
+    def _lay(self, seed: int) -> None:
+        after = self._time + CONTROL_PERIOD
+        self._sim.reset(sample_scene(np.random.default_rng(seed)))
+        # Time goes on over a reset: a clock that jumps back confuses everybody.
+        self._began, self._seed, self._scene, self._steps = after, seed, self._scene + 1, 0
+
+    def _step(self) -> None:
+        self._sim.step()
+        self._steps += 1
+        self._publish()
+
+    def _publish(self) -> None:
+        stamp = to_stamp(self._time)
+        self._clock_out.publish(Clock(clock=stamp))
+        self._joints_out.publish(self._joint_state(stamp))
+        self._state_out.publish(self._state(stamp))
+        for camera, images, infos in self._cameras:
+            if self._steps % self._camera_steps(camera) == 0:
+                image = from_rgb(self._sim.render(camera.name))
+                image.header.stamp, image.header.frame_id = stamp, camera.frame
+                images.publish(image)
+                info = _camera_info(camera, self._sim.focal_length(camera.name))
+                info.header = image.header
+                infos.publish(info)
+
+    def _camera_steps(self, camera: Camera) -> int:
+        return max(1, round(1.0 / (camera.rate * CONTROL_PERIOD)))
+
+    def _joint_state(self, stamp: Time) -> JointState:
+        message = JointState(name=[*self._robot.joint_names, self._robot.gripper.joint])
+        message.header.stamp, message.header.frame_id = stamp, self._robot.base_frame
+        message.position = [*self._sim.joint_positions.tolist(), self._sim.gripper_position]
+        message.velocity = [*self._sim.joint_velocities.tolist(), 0.0]
+        return message
+
+    def _state(self, stamp: Time) -> SimState:
+        assert self._sim.scene is not None
+        message = SimState(seed=self._seed, scene=self._scene)
+        message.header.stamp, message.header.frame_id = stamp, self._robot.base_frame
+        message.objects = [item.name for item in self._sim.scene.objects]
+        message.positions = [_point(place) for place in self._sim.object_positions]
+        message.tool = _point(self._sim.tool_position)
+        message.joint_speed = float(np.max(np.abs(self._sim.joint_velocities)))
+        return message
+
+
+def _info_topic(camera: Camera) -> str:
+    """Return where a camera's calibration goes: beside its images, as ROS has it."""
+    return camera.topic.rsplit("/", 1)[0] + "/camera_info"
+
+
+def _camera_info(camera: Camera, focal: float) -> CameraInfo:
+    message = CameraInfo(height=camera.height, width=camera.width, distortion_model="plumb_bob")
+    x, y = camera.width / 2, camera.height / 2
+    message.d = [0.0] * 5
+    message.k = [focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0]
+    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    message.p = [focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return message
+
+
+def _point(place: np.ndarray) -> Point:
+    return Point(x=float(place[0]), y=float(place[1]), z=float(place[2]))
+
+
+def main() -> int:
+    """Run the node."""
+    return run(ArmSimNode)

@@ -1,0 +1,63 @@
+"""Our messages, from and to the types of the other rooms."""
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.time import Time as RclpyTime
+
+from vlm_robot_ros.contract.action import POSE_NAMES, ActionChunk, ActionMode
+from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.control.instruction import Instruction
+from vlm_robot_ros.msg import ActionChunk as ChunkMessage
+from vlm_robot_ros.msg import TaskLabel
+
+_TOP = 3
+
+
+def seconds(stamp: Time) -> float:
+    """Return a stamp in seconds."""
+    return stamp.sec + stamp.nanosec * 1e-9
+
+
+def to_stamp(time: float) -> Time:
+    """Return seconds as a stamp."""
+    return RclpyTime(nanoseconds=round(time * 1e9)).to_msg()
+
+
+def value_names(mode: ActionMode, robot: Robot) -> list[str]:
+    """Return the names of an action's seven values."""
+    joints = mode in (ActionMode.JOINT_POSITION, ActionMode.JOINT_DELTA)
+    return list(robot.joint_names if joints else POSE_NAMES)
+
+
+def chunk_message(
+    chunk: ActionChunk, robot: Robot, stamp: Time, said: Instruction, inference_time: float
+) -> ChunkMessage:
+    """Return a chunk as a message."""
+    message = ChunkMessage(mode=int(chunk.mode), names=value_names(chunk.mode, robot))
+    message.header.stamp, message.header.frame_id = stamp, robot.base_frame
+    message.step_dt, message.horizon = chunk.step_dt, len(chunk.values)
+    message.values = chunk.values.ravel().tolist()
+    message.gripper = chunk.gripper.tolist()
+    message.instruction, message.instruction_id = said.text, said.number
+    message.confidence, message.inference_time = float(chunk.confidence), inference_time
+    return message
+
+
+def label_message(chunk: ActionChunk, robot: Robot, stamp: Time, said: Instruction) -> TaskLabel:
+    """Return what the words were taken for as a message; no label where nothing was asked."""
+    message = TaskLabel(instruction=said.text, instruction_id=said.number, label=chunk.label)
+    message.header.stamp, message.header.frame_id = stamp, robot.base_frame
+    best = sorted(chunk.scores.items(), key=lambda pair: -pair[1])[:_TOP]
+    message.top_labels = [name for name, _ in best]
+    message.top_scores = [float(score) for _, score in best]
+    if chunk.label:
+        message.label_id = list(chunk.scores).index(chunk.label)
+        message.score = float(chunk.scores[chunk.label])
+    return message
+
+
+def diagnostics(name: str, level: bytes, text: str, facts: dict[str, object]) -> DiagnosticArray:
+    """Return one status, without its stamp."""
+    status = DiagnosticStatus(name=name, level=level, message=text)
+    status.values = [KeyValue(key=key, value=str(value)) for key, value in facts.items()]
+    return DiagnosticArray(status=[status])

@@ -1,0 +1,323 @@
+"""The policy node: camera images and words in, actions and task labels out."""
+
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import CompressedImage, Image, JointState
+from std_msgs.msg import String
+
+from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.instruction import Instruction, Kind
+from vlm_robot_ros.control.pilot import Command, Pilot
+from vlm_robot_ros.control.watchdog import StreamWatch
+from vlm_robot_ros.msg import ActionChunk, TaskLabel, VlmAction
+from vlm_robot_ros.nodes.images import ImageError, to_rgb
+from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, read_joints
+from vlm_robot_ros.nodes.messages import (
+    chunk_message,
+    diagnostics,
+    label_message,
+    seconds,
+    to_stamp,
+    value_names,
+)
+from vlm_robot_ros.nodes.parameters import Spec, declare
+from vlm_robot_ros.nodes.run import run
+from vlm_robot_ros.nodes.worker import Worker
+from vlm_robot_ros.paths import share_dir
+from vlm_robot_ros.policy.base import HoldPolicy, Observation, Policy, hold_chunk
+from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+
+PARAMETERS = (
+    Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
+    Spec("policy", "fusion", "Which policy acts", valid=("fusion", "hold")),
+    Spec("checkpoint", "", "Checkpoint folder of the fusion policy; empty: the shipped one"),
+    Spec("device", "auto", "Where the policy computes", valid=("auto", "cpu", "cuda")),
+    Spec("threads", 1, "CPU threads of the policy", 1, 64),
+    Spec("image_transport", "raw", "How images come", valid=("raw", "compressed")),
+    Spec("control_rate", 50.0, "Rate of the actions [Hz]", 5.0, 500.0),
+    Spec("blend", 0.1, "Time to pass from one plan to the next [s]", 0.0, 1.0),
+    Spec("image_timeout", 0.5, "Hold when the newest image is older [s]", 0.05, 10.0),
+    Spec("joint_state_timeout", 0.3, "Hold when the newest joint state is older [s]", 0.02, 10.0),
+    Spec("min_confidence", 0.5, "Hold when the policy is less sure what is asked", 0.0, 1.0),
+    Spec("autostart", True, "Configure and activate at the start"),
+)
+_SENT = 10
+_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class _Job(NamedTuple):
+    """What the policy is to think about."""
+
+    pictures: dict[str, np.ndarray]
+    stamp: float
+    arm: ArmState
+    said: Instruction
+
+
+class PolicyNode(LifecycleNode):
+    """Plays what a policy plans for the newest picture and the last words, or holds."""
+
+    def __init__(self) -> None:
+        """Declare the parameters; with `autostart`, come up.
+
+        Raises:
+            ValueError: a parameter is not valid, or with `autostart` the node cannot come up.
+        """
+        super().__init__("policy_node")
+        declare(self, PARAMETERS)
+        self._lock = threading.Lock()
+        self._worker: Worker[_Job] | None = None
+        self._active = False
+        self._failure = ""
+        if self._value("autostart"):
+            up = (self.trigger_configure, self.trigger_activate)
+            if not all(step() == TransitionCallbackReturn.SUCCESS for step in up):
+                raise ValueError(self._failure or "activation failed")
+
+    # -- Lifecycle -------------------------------------------------------------------------------
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load contract and policy, and connect the topics."""
+        try:
+            self._robot = load_robot(self._value("robot"))
+            self._policy = self._load_policy()
+            cameras = [self._robot.camera(name) for name in self._policy.cameras]
+        except (ValueError, KeyError, OSError, RuntimeError) as error:
+            self._failure = str(error.args[0] if isinstance(error, KeyError) else error)
+            self.get_logger().error(f"cannot configure: {self._failure}")
+            return TransitionCallbackReturn.FAILURE
+        self._kinematics = Kinematics(self._robot)
+        self._arm_watch = StreamWatch("joint states", self._value("joint_state_timeout"))
+        self._watches = {
+            camera.name: StreamWatch(f"{camera.name} camera", self._value("image_timeout"))
+            for camera in cameras
+        }
+        watches = [self._arm_watch, *self._watches.values()]
+        self._pilot = Pilot(
+            self._robot, watches, self._value("blend"), self._value("min_confidence")
+        )
+        self._history = ArmHistory()
+        self._pictures: dict[str, np.ndarray] = {}
+        self._reported = self._reason = ""
+        self._took: list[float] = []
+        self._thought_of = -1
+
+        self._actions = self.create_lifecycle_publisher(VlmAction, "action", _SENT)
+        self._chunks = self.create_lifecycle_publisher(ActionChunk, "action_chunk", _SENT)
+        self._labels = self.create_lifecycle_publisher(TaskLabel, "task_label", _SENT)
+        self._current = self.create_lifecycle_publisher(String, "current_instruction", _LATCHED)
+        self._health = self.create_publisher(DiagnosticArray, "/diagnostics", _SENT)
+        newest = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
+        raw = self._value("image_transport") == "raw"
+        self._inputs = [
+            self.create_subscription(
+                Image if raw else CompressedImage,
+                camera.topic if raw else f"{camera.topic}/compressed",
+                partial(self._on_image, camera.name),
+                newest,
+            )
+            for camera in cameras
+        ]
+        self._inputs += [
+            self.create_subscription(
+                JointState, "joint_states", self._on_joints, qos_profile_sensor_data
+            ),
+            self.create_subscription(String, "instruction", self._on_instruction, _SENT),
+        ]
+        self._timers = [
+            self.create_timer(1.0 / self._value("control_rate"), self._tick),
+            self.create_timer(0.5, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME)),
+        ]
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Begin to act; words said before do not count."""
+        result = super().on_activate(state)
+        self._pilot.rest()
+        self._worker = Worker(self._think)
+        self._active = True
+        self._current.publish(String())
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop acting; the last word on the wire is a hold."""
+        self._finish("deactivated")
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything that `on_configure` made."""
+        for timer in self._timers:
+            self.destroy_timer(timer)
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        for publisher in (self._actions, self._chunks, self._labels, self._current):
+            self.destroy_lifecycle_publisher(publisher)
+        self.destroy_publisher(self._health)
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """As `on_deactivate`, from whatever state."""
+        self._finish("shut down")
+        return TransitionCallbackReturn.SUCCESS
+
+    def close(self) -> None:
+        """Hold before the process ends."""
+        self._finish("the policy node ends")
+
+    def _finish(self, reason: str) -> None:
+        if not self._active:
+            return
+        self._active = False
+        assert self._worker is not None
+        self._worker.stop()
+        with self._lock:
+            self._act(reason)
+        self._report()
+
+    # -- In --------------------------------------------------------------------------------------
+
+    def _on_instruction(self, message: String) -> None:
+        if not self._active:
+            self.get_logger().warning("an instruction came while inactive; it does not count")
+            return
+        with self._lock:
+            said = self._pilot.hear(message.data)
+            if said.kind is not Kind.TASK:
+                self._act()
+        self._current.publish(String(data=said.text))
+        self.get_logger().info(f"instruction {said.number}: '{said.text}'")
+
+    def _on_joints(self, message: JointState) -> None:
+        stamp = seconds(message.header.stamp)
+        try:
+            joints, opening = read_joints(message, self._robot)
+        except ValueError as error:
+            self._arm_watch.refused(str(error))
+            return
+        self._arm_watch.saw(stamp)
+        self._history.add(ArmState(stamp, joints, opening))
+
+    def _on_image(self, camera: str, message: Image | CompressedImage) -> None:
+        watch = self._watches[camera]
+        try:
+            picture = to_rgb(message)
+        except ImageError as error:
+            watch.refused(str(error))
+            return
+        stamp = seconds(message.header.stamp)
+        watch.saw(stamp)
+        self._pictures[camera] = picture
+        arm, said = self._history.at(stamp), self._pilot.said
+        if (
+            self._active
+            and self._worker
+            and said.kind is Kind.TASK
+            and arm
+            and len(self._pictures) == len(self._watches)
+        ):
+            self._worker.submit(_Job(dict(self._pictures), stamp, arm, said))
+
+    # -- Thought, off the executor ---------------------------------------------------------------
+
+    def _think(self, job: _Job) -> None:
+        pose = self._pose(job.arm.joints)
+        seen = Observation(job.pictures, pose, job.arm.opening, job.said.text)
+        begun = time.perf_counter()
+        try:
+            if job.said.number != self._thought_of:
+                self._policy.reset()
+                self._thought_of = job.said.number
+            chunk = self._policy.infer(seen)
+        except Exception as error:  # a policy is anybody's code, and the arm must hold
+            self.get_logger().error(f"the policy failed: {error!r}", throttle_duration_sec=5.0)
+            chunk = hold_chunk(seen, 0.1, f"the policy failed: {error!r}")
+        took = time.perf_counter() - begun
+        self._took = [*self._took[-99:], took]
+        with self._lock:
+            if job.said.number != self._pilot.said.number:
+                return
+            self._pilot.take(chunk, job.said.number, job.stamp, self._now())
+        stamp = to_stamp(job.stamp)
+        self._chunks.publish(chunk_message(chunk, self._robot, stamp, job.said, took))
+        self._labels.publish(label_message(chunk, self._robot, stamp, job.said))
+
+    # -- Out -------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        if self._active:
+            with self._lock:
+                self._act()
+
+    def _act(self, reason: str = "") -> None:
+        """Publish the command of this moment; a hold if there is a `reason`."""
+        arm = self._history.newest
+        if arm is None:  # nothing true can be said about where to hold
+            self._reason = self._arm_watch.problem(self._now())
+            return
+        pose = self._pose(arm.joints)
+        command = self._pilot.tick(self._now(), arm.joints, pose, arm.opening, reason)
+        self._reason = command.hold_reason
+        self._actions.publish(self._message(command))
+        if self._reason != self._reported:
+            self._reported = self._reason
+            self.get_logger().info(f"holding: {self._reason}" if self._reason else "acting")
+
+    def _message(self, command: Command) -> VlmAction:
+        message = VlmAction(mode=int(command.mode), names=value_names(command.mode, self._robot))
+        message.header.stamp = to_stamp(command.stamp)
+        message.header.frame_id = self._robot.base_frame
+        message.values, message.gripper = command.values, command.gripper
+        message.instruction, message.instruction_id = command.said.text, command.said.number
+        message.confidence = float(command.confidence)
+        message.hold, message.hold_reason = bool(self._reason), self._reason
+        return message
+
+    def _report(self) -> None:
+        said = self._pilot.said
+        idle = not self._reason or self._reason.startswith(("no instruction", "waiting"))
+        level = DiagnosticStatus.OK if idle else DiagnosticStatus.WARN
+        took = f"{1e3 * float(np.median(self._took)):.1f}" if self._took else "none yet"
+        state = "acting" if self._active else "inactive"
+        facts = {"instruction": said.text, "instruction_id": said.number,
+                 "inference_ms_p50": took, "policy": self._value("policy")}  # fmt: skip
+        text = f"holding: {self._reason}" if self._reason else state
+        message = diagnostics("policy_node: policy", level, text, facts)
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._health.publish(message)
+
+    # -- Small things ----------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return self.get_clock().now().nanoseconds * 1e-9
+
+    def _pose(self, joints: np.ndarray) -> np.ndarray:
+        return to_vector(self._kinematics.forward(joints))
+
+    def _value(self, name: str) -> Any:
+        return self.get_parameter(name).value
+
+    def _load_policy(self) -> Policy:
+        torch.set_num_threads(self._value("threads"))
+        if self._value("policy") == "hold":
+            return HoldPolicy()
+        device = self._value("device")
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        shipped = share_dir() / "checkpoints" / "panda_sim"
+        return FusionPolicy(Path(self._value("checkpoint") or shipped), device)
+
+
+def main() -> int:
+    """Run the node."""
+    return run(PolicyNode)
