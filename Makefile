@@ -1,9 +1,12 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup test lint lock clean
+.PHONY: help demo setup test lint lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: setup ## Watch the simulated arm obey (SEED=n changes scenes and commands)
+	. ./env.sh && vlm-robot demo --seed $(or $(SEED),1)
 
 setup: ## Make .venv and install/ (ROS_WHEELS=kilted or jazzy)
 	@scripts/setup

@@ -13,7 +13,9 @@ if [ ! -d "/opt/ros/${ROS_DISTRO:-none}" ]; then
 elif [ -f "$_here/install/setup.sh" ]; then
   . "$_here/install/setup.sh"
 fi
-# Without this profile Fast DDS loses most camera frames; both names, for Jazzy's and for later ones.
-export FASTRTPS_DEFAULT_PROFILES_FILE="$_here/config/fastdds.xml"
-export FASTDDS_DEFAULT_PROFILES_FILE="$_here/config/fastdds.xml"
+# Without this profile Fast DDS loses most camera frames. Jazzy's knows the older name only.
+case "${ROS_DISTRO:-$(cat "$_here/.venv/ready" 2>/dev/null)}" in
+  *jazzy*) export FASTRTPS_DEFAULT_PROFILES_FILE="$_here/config/fastdds.xml" ;;
+  *) export FASTDDS_DEFAULT_PROFILES_FILE="$_here/config/fastdds.xml" ;;
+esac
 unset _here

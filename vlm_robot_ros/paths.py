@@ -1,5 +1,6 @@
 """Where the shipped files are: a source checkout, a `pip install` or a colcon install."""
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
@@ -17,6 +18,17 @@ def share_dir() -> Path:
         if (folder / "config" / "arms").is_dir():
             return folder
     raise FileNotFoundError(f"no config/arms beside, inside or under the prefix of {_PACKAGE}")
+
+
+def dds_profile_variable() -> str:
+    """Return the name of the environment variable that this ROS 2's Fast DDS reads its profile by.
+
+    Without the shipped profile, `config/fastdds.xml`, most camera frames are lost.
+    """
+    older = (
+        os.environ.get("ROS_DISTRO") == "jazzy" or "FASTRTPS_DEFAULT_PROFILES_FILE" in os.environ
+    )
+    return f"{'FASTRTPS' if older else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
 
 
 def config_dir() -> Path:

@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-_COMMANDS = ("collect", "train", "evaluate")
+_COMMANDS = ("demo", "collect", "train", "evaluate")
 
 
 def main(argv: list[str] | None = None) -> int:

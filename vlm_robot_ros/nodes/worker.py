@@ -8,7 +8,7 @@ Job = TypeVar("Job")
 
 
 class Worker(Generic[Job]):
-    """Runs `work(job)` off the executor; a job that comes while it works replaces a waiting one."""
+    """Runs `work(job)` off the executor; a job that comes meanwhile replaces a waiting one."""
 
     def __init__(self, work: Callable[[Job], None]) -> None:
         """Start the thread; `work` must not raise."""

@@ -1,0 +1,101 @@
+"""Gives the demo's commands over the topics and judges what comes of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vlm_robot_ros.evaluation.report import Result
+from vlm_robot_ros.nodes.stage import Frame, Stage
+from vlm_robot_ros.sim.programme import Item
+from vlm_robot_ros.sim.tasks import is_done
+
+_TIME_LIMIT = 12.0
+_MUST_LAST = 1.0  # a success counts when it has lasted so long [s]
+_STILL = 0.02  # joint speed below which the arm stands still [rad/s]
+_STOP_LIMIT, _MOTION_LIMIT = 0.3, 0.02  # [s] and [m]
+
+
+@dataclass
+class Conductor:
+    """Runs commands one by one; `film` gets the frames of each with its instruction."""
+
+    stage: Stage
+    film: Callable[[str, list[Frame]], None] = field(default=lambda instruction, frames: None)
+
+    def perform(self, item: Item) -> Result:
+        """Give one command in its own scene."""
+        stage = self.stage
+        stage.new_scene(item.scene_seed)
+        stage.frames = []
+        run = {"stop": self._stop, "meaningless": self._meaningless}.get(item.family, self._task)
+        result = run(item)
+        self.film(result.instruction, stage.frames)
+        stage.frames = None
+        return result
+
+    def _task(self, item: Item) -> Result:
+        assert item.task is not None
+        stage, task = self.stage, item.task
+        start, begun = stage.positions, stage.time
+        done_since: float | None = None
+        stage.say(item.instruction)
+        while stage.time < begun + _TIME_LIMIT:
+            stage.pass_time(0.05)
+            if not is_done(task, start, stage.positions):
+                done_since = None
+            elif done_since is None:
+                done_since = stage.time
+            elif stage.time - done_since >= _MUST_LAST:
+                break
+        took = (done_since if done_since is not None else stage.time) - begun
+        return self._result(item, is_done(task, start, stage.positions), took)
+
+    def _stop(self, item: Item) -> Result:
+        """Say the item's instruction, and stop in the midst of what the arm does for it."""
+        stage = self.stage
+        begun = stage.time
+        stage.say(item.instruction)
+        while stage.time < begun + 3.0 and not self._is_moving():
+            stage.pass_time(0.02)
+        stage.pass_time(0.5)
+        moving, said, place = self._is_moving(), stage.time, stage.tool
+        stage.say("stop")
+        last_moved = said
+        while stage.time < said + 2.0:
+            stage.pass_time(0.02)
+            if self._is_moving():
+                last_moved = stage.time
+        took = last_moved - said
+        result = self._result(item, moving and took <= _STOP_LIMIT, took)
+        result.instruction = f"{item.instruction} ... stop"
+        result.stop_time = took
+        result.motion = float(np.linalg.norm(stage.tool - place))
+        return result
+
+    def _meaningless(self, item: Item) -> Result:
+        stage = self.stage
+        begun, place, farthest = stage.time, stage.tool, 0.0
+        stage.say(item.instruction)
+        while stage.time < begun + 4.0:
+            stage.pass_time(0.05)
+            farthest = max(farthest, float(np.linalg.norm(stage.tool - place)))
+        result = self._result(item, farthest < _MOTION_LIMIT, stage.time - begun)
+        result.motion = farthest
+        return result
+
+    def _result(self, item: Item, success: bool, took: float) -> Result:
+        action, label = self.stage.action, self.stage.label
+        return Result(
+            instruction=item.instruction,
+            family=item.family,
+            label=label.label if label else "",
+            success=success,
+            seconds=round(took, 3),
+            scene_seed=item.scene_seed,
+            hold_reason=action.hold_reason if action else "",
+        )
+
+    def _is_moving(self) -> bool:
+        assert self.stage.state is not None
+        return self.stage.state.joint_speed > _STILL

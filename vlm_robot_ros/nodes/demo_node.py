@@ -1,0 +1,101 @@
+"""The demo's conductor as a node: the same under `vlm-robot demo` and under `ros2 launch`."""
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from rclpy.node import Node
+from tqdm import tqdm
+
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.evaluation.film import Caption, Film
+from vlm_robot_ros.evaluation.report import Result, save, summarise, table
+from vlm_robot_ros.nodes.conductor import Conductor
+from vlm_robot_ros.nodes.parameters import Spec, declare
+from vlm_robot_ros.nodes.stage import Frame, Stage, StageError
+from vlm_robot_ros.sim.programme import demo_programme
+
+PARAMETERS = (
+    Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
+    Spec("seed", 1, "Of scenes and commands", 0, 2**31),
+    Spec("out", "runs/demo", "Folder of video and summary"),
+    Spec("commands", 0, "Give only so many commands; 0: all", 0, 100),
+)
+
+
+def perform(node: Node, alive: Callable[[], str]) -> dict[str, Any]:
+    """Run the demo and leave `summary.json` and `demo.mp4` in the folder `out`.
+
+    Args:
+        node: With `PARAMETERS` declared.
+        alive: Returns what else has died, if anything has.
+
+    Returns:
+        The summary.
+
+    Raises:
+        StageError: something that should be running is not heard of.
+    """
+    robot = load_robot(node.get_parameter("robot").value)
+    seed, count = node.get_parameter("seed").value, node.get_parameter("commands").value
+    out = Path(node.get_parameter("out").value)
+    out.mkdir(parents=True, exist_ok=True)
+    stage = Stage(node, robot)
+    stage.bring_up(alive)
+    film = Film(out / "demo.mp4", robot.cameras[0].rate)
+
+    def record(instruction: str, frames: list[Frame]) -> None:
+        for frame in frames:
+            film.add(frame.picture, _caption(instruction, frame))
+
+    conductor = Conductor(stage, record)
+    results: list[Result] = []
+    programme = demo_programme(seed)[: count or None]
+    try:
+        for item in (bar := tqdm(programme, "commands", file=sys.stdout, ascii=" #")):
+            bar.set_postfix_str(f"'{item.instruction}'")
+            result = conductor.perform(item)
+            results.append(result)
+            tqdm.write(f"  {'ok  ' if result.success else 'FAIL'}  '{result.instruction}'")
+            save(summarise(seed, results, stage.latencies), out / "summary.json")
+    finally:
+        film.close()
+    return summarise(seed, results, stage.latencies)
+
+
+def _caption(instruction: str, frame: Frame) -> Caption:
+    action, label = frame.action, frame.label
+    now = action is not None and not action.hold
+    text = ""
+    if action is not None:
+        x, y, z = action.values[:3]
+        text = f"action  x {x:+.3f}  y {y:+.3f}  z {z:+.3f} m   gripper {action.gripper:.1f}"
+    return Caption(
+        instruction,
+        label.label if label and now else "",
+        label.score if label and now else 0.0,
+        text,
+        action.hold_reason if action else "",
+    )
+
+
+def main() -> int:
+    """Run the conductor beside nodes that somebody else has started."""
+    rclpy.init()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    node = rclpy.create_node("demo_node")
+    try:
+        declare(node, PARAMETERS)
+        print(table(perform(node, lambda: "")), flush=True)
+    except (StageError, ValueError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0

@@ -1,0 +1,158 @@
+"""An observer of the running graph that can also speak: what a conductor stands on."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import rclpy
+from rclpy.client import Client
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+
+from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.msg import SimState, TaskLabel, VlmAction
+from vlm_robot_ros.nodes.images import to_rgb
+from vlm_robot_ros.nodes.messages import seconds
+from vlm_robot_ros.srv import ResetScene
+
+
+class StageError(RuntimeError):
+    """Something that should be running is not heard of."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What was seen and done at one camera frame."""
+
+    picture: np.ndarray
+    """Shape (H, W, 3), uint8 RGB."""
+    label: TaskLabel | None
+    action: VlmAction | None
+
+
+class Stage:
+    """Watches state, pictures, actions and labels; resets scenes and gives instructions."""
+
+    def __init__(self, node: Node, robot: Robot) -> None:
+        self._node = node
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(node)
+        self.state: SimState | None = None
+        self.action: VlmAction | None = None
+        self.label: TaskLabel | None = None
+        self.frames: list[Frame] | None = None
+        """Filled while it is a list."""
+        self.latencies: list[float] = []
+        """From a camera frame to the first action computed from it, both as they came here [s]."""
+        self._seen: dict[tuple[int, int], float] = {}
+        front = robot.cameras[0].topic
+        node.create_subscription(SimState, "/arm_sim_node/state", self._on_state, 10)
+        node.create_subscription(VlmAction, "action", self._on_action, 10)
+        node.create_subscription(TaskLabel, "task_label", self._on_label, 10)
+        node.create_subscription(Image, front, self._on_image, qos_profile_sensor_data)
+        self._instruction = node.create_publisher(String, "instruction", 10)
+        self._reset: Client = node.create_client(ResetScene, "/arm_sim_node/reset")
+
+    def bring_up(self, alive: Callable[[], str], timeout: float = 120.0) -> None:
+        """Wait until simulator and policy node are there and heard of.
+
+        Args:
+            alive: Returns what has died, if anything has.
+            timeout: Wall-clock seconds.
+
+        Raises:
+            StageError: they did not come up.
+        """
+
+        def ready() -> bool:
+            if dead := alive():
+                raise StageError(f"{dead} ended before the demo began; see its messages above")
+            heard = self.state is not None and self.action is not None
+            return heard and self._instruction.get_subscription_count() > 0
+
+        if not self._reset.wait_for_service(timeout) or not self.wait(ready, timeout):
+            missing = "simulator" if self.state is None else "policy node"
+            raise StageError(f"the {missing} was not heard of within {timeout:.0f} s")
+
+    def wait(self, done: Callable[[], bool], timeout: float) -> bool:
+        """Handle what comes until `done()`; False after `timeout` wall-clock seconds."""
+        end = time.monotonic() + timeout
+        while not done():
+            if time.monotonic() > end or not rclpy.ok():
+                return False
+            self._executor.spin_once(timeout_sec=0.05)
+        return True
+
+    def pass_time(self, seconds_: float) -> None:
+        """Let simulated time pass.
+
+        Raises:
+            StageError: simulated time stands still.
+        """
+        end = self.time + seconds_
+        if not self.wait(lambda: self.time >= end, 20.0 + 20.0 * seconds_):
+            raise StageError("the simulator's time stands still")
+
+    def new_scene(self, seed: int) -> None:
+        """Take back the words, lay a scene, and wait until the arm rests in it.
+
+        Raises:
+            StageError: the simulator does not answer.
+        """
+        self.say("")
+        self.wait(lambda: self.action is not None and self.action.hold, 5.0)
+        future = self._reset.call_async(ResetScene.Request(seed=seed))
+        if not self.wait(future.done, 20.0):
+            raise StageError("the simulator does not answer ~/reset")
+        answer = future.result()
+        assert answer is not None
+        self.wait(lambda: self._state.scene == answer.scene, 10.0)
+        self.pass_time(0.3)
+        self._seen.clear()
+
+    def say(self, text: str) -> None:
+        """Publish an instruction."""
+        self._instruction.publish(String(data=text))
+
+    @property
+    def time(self) -> float:
+        """Simulated time [s]."""
+        return seconds(self._state.header.stamp)
+
+    @property
+    def positions(self) -> np.ndarray:
+        """True object positions. Shape (N, 3), base frame [m]."""
+        return np.array([[p.x, p.y, p.z] for p in self._state.positions])
+
+    @property
+    def tool(self) -> np.ndarray:
+        """Measured tool position. Shape (3,), base frame [m]."""
+        return np.array([self._state.tool.x, self._state.tool.y, self._state.tool.z])
+
+    @property
+    def _state(self) -> SimState:
+        assert self.state is not None, "bring_up first"
+        return self.state
+
+    def _on_state(self, message: SimState) -> None:
+        self.state = message
+
+    def _on_label(self, message: TaskLabel) -> None:
+        self.label = message
+
+    def _on_action(self, message: VlmAction) -> None:
+        self.action = message
+        stamp = message.header.stamp
+        seen = self._seen.pop((stamp.sec, stamp.nanosec), None)
+        if seen is not None and not message.hold:
+            self.latencies.append(time.perf_counter() - seen)
+
+    def _on_image(self, message: Image) -> None:
+        stamp = message.header.stamp
+        self._seen[stamp.sec, stamp.nanosec] = time.perf_counter()
+        if self.frames is not None:
+            self.frames.append(Frame(to_rgb(message), self.label, self.action))
