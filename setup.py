@@ -13,9 +13,9 @@ class BuildWithShare(build_py):
     """Carry the shipped files along, inside the package."""
 
     def run(self) -> None:
-        """Copy `config/` and `checkpoints/` to where `vlm_robot_ros.paths` looks for them."""
+        """Copy them to where `vlm_robot_ros.paths` looks for them."""
         super().run()
-        for name in ("config", "checkpoints"):
+        for name in ("config", "checkpoints", "launch"):
             if (ROOT / name).is_dir():
                 target = Path(self.build_lib) / "vlm_robot_ros" / "share" / name
                 shutil.copytree(ROOT / name, target, dirs_exist_ok=True)

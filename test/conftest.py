@@ -1,6 +1,97 @@
 """What all tests share."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
 
 # Nobody else's nodes: a domain of this run's own, unless one was chosen.
 os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+
+
+class Graph:
+    """A graph of its own, with a node of the test's and the processes that it has started."""
+
+    _made = 0
+
+    def __init__(self):
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+
+        Graph._made += 1
+        self.domain = 1 + (int(os.environ["ROS_DOMAIN_ID"]) + Graph._made) % 100
+        self._context = rclpy.Context()
+        self._context.init(domain_id=self.domain)
+        self.node = rclpy.create_node("test_node", context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._processes = []
+
+    def until(self, done, seconds=30.0):
+        """Handle what comes until `done()`; returns what that said last."""
+        end = time.monotonic() + seconds
+        while not done() and time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=0.05)
+        return done()
+
+    def listen(self, kind, topic, qos=100):
+        """Return a list that fills with the messages of a topic."""
+        got = []
+        self.node.create_subscription(kind, topic, got.append, qos)
+        return got
+
+    def call(self, kind, name, **request):
+        """Call a service and return its answer."""
+        client = self.node.create_client(kind, name)
+        assert self.until(client.service_is_ready), f"no service {name}"
+        future = client.call_async(kind.Request(**request))
+        assert self.until(future.done), f"{name} does not answer"
+        return future.result()
+
+    def start(self, name, **parameters):
+        """Start one of our nodes as a process."""
+        code = f"import sys; from vlm_robot_ros.nodes.{name} import main; sys.exit(main())"
+        assign = [part for key, value in parameters.items() for part in ("-p", f"{key}:={value}")]
+        return self.python("-c", code, "--ros-args", *assign)
+
+    def python(self, *arguments, **options):
+        """Start a Python process in this graph."""
+        environment = {**os.environ, "ROS_DOMAIN_ID": str(self.domain)}
+        options = {"stderr": subprocess.PIPE, "text": True, **options}
+        process = subprocess.Popen([sys.executable, *arguments], env=environment, **options)
+        self._processes.append(process)
+        return process
+
+    def close(self):
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        for process in self._processes:
+            try:
+                process.communicate(timeout=20)
+            except (subprocess.TimeoutExpired, ValueError):
+                process.kill()
+        self._executor.shutdown()
+        self.node.destroy_node()
+        self._context.shutdown()
+
+
+@pytest.fixture
+def graph():
+    yield from _graph()
+
+
+@pytest.fixture(scope="module")
+def lasting_graph():
+    """As `graph`, for all tests of a file."""
+    yield from _graph()
+
+
+def _graph():
+    pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+    made = Graph()
+    yield made
+    made.close()

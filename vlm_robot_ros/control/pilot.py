@@ -38,9 +38,16 @@ class Pilot:
     """The instruction, the plan that is played for it, and the last command."""
 
     def __init__(
-        self, robot: Robot, watches: list[StreamWatch], blend: float, min_confidence: float
+        self,
+        robot: Robot,
+        watches: list[StreamWatch],
+        blend: float,
+        min_confidence: float,
+        period: float,
     ) -> None:
+        """Make a pilot that is asked every `period` seconds."""
         self._robot = robot
+        self._period = period
         self._watches = watches
         self._min_confidence = min_confidence
         self._timeline = Timeline(blend)
@@ -107,7 +114,8 @@ class Pilot:
         if self._last is None or not 0 <= dt < 1.0:
             self._last, self._gripper, dt = measured.copy(), None, 0.0
         reason = hold or self._why_hold(now)
-        sample = None if reason else self._timeline.sample(now)
+        # What is commanded now is to be reached when the next command comes.
+        sample = None if reason else self._timeline.sample(now + self._period)
         if sample is None:
             reason = reason or "waiting for a plan"
             return self._hold(now, measured, opening, reason)

@@ -97,7 +97,7 @@ def follow(sim: Simulator, policy: Policy, instruction: str, seconds: float) -> 
                 else:
                     timeline.put(chunk, stamp, sim.time)
                 chunk = None
-            if sample := timeline.sample(sim.time):
+            if sample := timeline.sample(sim.time + CONTROL_PERIOD):
                 mode = ActionMode.END_EFFECTOR_POSE
                 last = limit(sim.robot, mode, sample[0], last, CONTROL_PERIOD)
                 sim.command_pose(from_vector(last))

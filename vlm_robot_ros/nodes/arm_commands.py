@@ -31,6 +31,8 @@ def apply_action(sim: Simulator, message: VlmAction) -> None:
         raise ValueError(f"names {', '.join(message.names)}; valid: {', '.join(wanted)}")
     values = np.array([message.values[list(message.names).index(name)] for name in wanted])
     _check_frame(sim, message.header.frame_id)
+    if not np.isfinite(message.gripper):
+        raise ValueError(f"gripper {message.gripper}; valid: 0 closed to 1 open")
     if mode == ActionMode.JOINT_POSITION:
         sim.command_joints(values)
     elif mode == ActionMode.JOINT_DELTA:

@@ -46,7 +46,7 @@ PARAMETERS = (
     Spec("threads", 1, "CPU threads of the policy", 1, 64),
     Spec("image_transport", "raw", "How images come", valid=("raw", "compressed")),
     Spec("control_rate", 50.0, "Rate of the actions [Hz]", 5.0, 500.0),
-    Spec("blend", 0.1, "Time to pass from one plan to the next [s]", 0.0, 1.0),
+    Spec("blend", 0.04, "Time to pass from one plan to the next [s]", 0.0, 1.0),
     Spec("image_timeout", 0.5, "Hold when the newest image is older [s]", 0.05, 10.0),
     Spec("joint_state_timeout", 0.3, "Hold when the newest joint state is older [s]", 0.02, 10.0),
     Spec("min_confidence", 0.5, "Hold when the policy is less sure what is asked", 0.0, 1.0),
@@ -105,7 +105,11 @@ class PolicyNode(LifecycleNode):
         }
         watches = [self._arm_watch, *self._watches.values()]
         self._pilot = Pilot(
-            self._robot, watches, self._value("blend"), self._value("min_confidence")
+            self._robot,
+            watches,
+            self._value("blend"),
+            self._value("min_confidence"),
+            1.0 / self._value("control_rate"),
         )
         self._history = ArmHistory()
         self._pictures: dict[str, np.ndarray] = {}
@@ -207,6 +211,8 @@ class PolicyNode(LifecycleNode):
             return
         self._arm_watch.saw(stamp)
         self._history.add(ArmState(stamp, joints, opening))
+        if not self._watches:  # a policy without eyes
+            self._consider(stamp)
 
     def _on_image(self, camera: str, message: Image | CompressedImage) -> None:
         watch = self._watches[camera]
@@ -218,14 +224,15 @@ class PolicyNode(LifecycleNode):
         stamp = seconds(message.header.stamp)
         watch.saw(stamp)
         self._pictures[camera] = picture
+        self._consider(stamp)
+
+    def _consider(self, stamp: float) -> None:
+        """Let the policy think, if there is something to think about."""
         arm, said = self._history.at(stamp), self._pilot.said
-        if (
-            self._active
-            and self._worker
-            and said.kind is Kind.TASK
-            and arm
-            and len(self._pictures) == len(self._watches)
-        ):
+        complete = arm is not None and len(self._pictures) == len(self._watches)
+        if self._active and said.kind is Kind.TASK and complete:
+            assert self._worker is not None
+            assert arm is not None
             self._worker.submit(_Job(dict(self._pictures), stamp, arm, said))
 
     # -- Thought, off the executor ---------------------------------------------------------------

@@ -82,6 +82,10 @@ class Frames:
         at = rng.integers(0, len(self.image), size)
         skill = rng.integers(0, len(SKILLS), size)
         target = (rng.random(size) * self._count[at]).astype(int)
+        # What the hand is at is what it will be asked about, and hardest to see: often that.
+        gaps = np.linalg.norm(self._objects[at] - self._tool[at][:, None], axis=-1)
+        gaps[np.arange(SLOTS) >= self._count[at][:, None]] = np.inf
+        target = np.where(rng.random(size) < 0.5, np.argmin(gaps, axis=1), target)
         useless = rng.random(size) < 0.12
         texts = []
         for row, frame in enumerate(at):
