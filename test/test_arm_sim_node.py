@@ -162,7 +162,7 @@ def test_it_follows_what_other_controllers_take(arm):
 
 
 def test_a_hold_stops_it_wherever_it_is(arm):
-    arm.send(arm.actions, arm.action(VlmAction.END_EFFECTOR_POSE, [0.6, 0.3, 0.1, 1, 0, 0, 0]), 4)
+    arm.send(arm.actions, arm.action(VlmAction.END_EFFECTOR_POSE, [0.6, 0.3, 0.1, 1, 0, 0, 0]), 2)
     moving = arm.tool
     arm.send(
         arm.actions,

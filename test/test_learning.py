@@ -75,9 +75,12 @@ def test_a_checkpoint_read_back_computes_the_same(tmp_path):
         torch.rand(2, 3, 32, 32),
         torch.tensor([encode("pick it up", ["pick", "up"])] * 2),
     )
+    arm = torch.rand(2, 3), torch.rand(2)
     with torch.inference_mode():
         for ours, theirs in zip(
-            model.ground(image, words), load_checkpoint(tmp_path).ground(image, words), strict=True
+            model.ground(image, words, *arm),
+            load_checkpoint(tmp_path).ground(image, words, *arm),
+            strict=True,
         ):
             torch.testing.assert_close(ours, theirs)
 

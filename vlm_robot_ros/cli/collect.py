@@ -8,7 +8,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the subcommand."""
     parser = commands.add_parser("collect", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("--out", type=Path, default=Path("data/demos"), help="folder to write to")
-    parser.add_argument("--episodes", type=int, default=1000, help="episodes in all")
+    parser.add_argument("--episodes", type=int, default=640, help="episodes in all")
     parser.add_argument("--seed", type=int, default=1_000_000, help="seed of the first episode")
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--robot", default="panda_sim", help="name or file of the contract")

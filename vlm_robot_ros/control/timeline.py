@@ -9,7 +9,7 @@ class Timeline:
     """The chunk that is played now, and how it was blended in. Times in seconds of one clock."""
 
     def __init__(self, blend: float = 0.04) -> None:
-        """Move from one chunk to the next over `blend` seconds; each lags the arm by half of it."""
+        """Move from one chunk to the next over `blend` seconds; it lags half of it."""
         self._blend = blend
         self._offset: np.ndarray = np.zeros(7)
         self._joined = self._stamp = 0.0

@@ -72,8 +72,8 @@ class FusionModel(nn.Module):
         mesh = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1)
         self.register_buffer("coordinates", mesh.reshape(-1, 2), persistent=False)
         self.point = nn.Sequential(
-            nn.Linear(config.width + 2, 128), nn.GELU(), nn.Linear(128, 128), nn.GELU(),
-            nn.Linear(128, 3),
+            nn.Linear(config.width + 2 + 4, 192), nn.GELU(), nn.Linear(192, 192), nn.GELU(),
+            nn.Linear(192, 3),
         )  # fmt: skip
         self.task = nn.Linear(config.text_width, len(config.labels))
         self.reject = nn.Linear(config.text_width, 1)
@@ -85,12 +85,15 @@ class FusionModel(nn.Module):
             nn.Linear(config.hidden, config.horizon * 4),
         )  # fmt: skip
 
-    def ground(self, image: Tensor, words: Tensor) -> Grounding:
+    def ground(self, image: Tensor, words: Tensor, tool: Tensor, opening: Tensor) -> Grounding:
         """Find what the words refer to.
 
         Args:
             image: Shape (B, 3, S, S), float in 0..1.
             words: Token ids. Shape (B, MAX_WORDS).
+            tool: Where the tool is: what is in the hand, one camera cannot tell how far it is.
+                Shape (B, 3), base frame [m].
+            opening: Gripper opening, 0 closed to 1 open. Shape (B,).
         """
         text = self.text(words)
         with torch.autocast(image.device.type, torch.bfloat16, enabled=self.bf16):
@@ -102,7 +105,8 @@ class FusionModel(nn.Module):
         attention = heatmap.exp()
         values = (tokens + self.places).flatten(2)
         attended = torch.einsum("bn,bcn->bc", attention, values)
-        seen = torch.cat([attended, attention @ self.coordinates], -1)
+        arm = [(tool - tool.new_tensor([0.5, 0.0, 0.1])) * 5, opening[:, None] * 2 - 1]
+        seen = torch.cat([attended, attention @ self.coordinates, *arm], -1)
         point = self.point(seen) * 0.1 + seen.new_tensor([0.5, 0.0, 0.03])
         return Grounding(heatmap, point, self.task(text), self.reject(text)[:, 0])
 

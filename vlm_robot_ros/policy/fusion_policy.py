@@ -46,7 +46,10 @@ class FusionPolicy:
         config = self._model.config
         words = torch.tensor([encode(observation.instruction, self._vocabulary)])
         picture = self._picture(observation.images[config.camera])
-        seen = self._model.ground(picture, words.to(self._device))
+        tool = observation.pose[:3]
+        state = torch.tensor(tool[None], dtype=torch.float32, device=self._device)
+        opening = torch.tensor([observation.opening], dtype=torch.float32, device=self._device)
+        seen = self._model.ground(picture, words.to(self._device), state, opening)
         reject = float(seen.reject.sigmoid()[0])
         if reject > 0.5:
             reason = f"'{observation.instruction}' asks for nothing that I know how to do"
@@ -54,13 +57,10 @@ class FusionPolicy:
         if self._start is None:
             self._start = seen.point
         point = seen.point.clone()
-        if observation.opening > 0.8:
-            # An open gripper holds nothing: the object stands as high as it did. From the front a
-            # gripper around an object looks much the same low and lifted.
+        if not 0.25 < observation.opening < 0.8:
+            # Fingers that are open, or closed on nothing, hold nothing: the object stands as high
+            # as it did, which is hard to see with the hand around it.
             point[:, 2] = self._start[:, 2]
-        tool = observation.pose[:3]
-        state = torch.tensor(tool[None], dtype=torch.float32, device=self._device)
-        opening = torch.tensor([observation.opening], device=self._device)
         task = seen.task.softmax(-1)
         moves, grips = self._model.act(task, point, state, opening, self._start)
         chunk = moves[0].double().cpu().numpy()

@@ -103,6 +103,7 @@ def _decide_push(
     through = item + 0.05 * along
     through[:, 2] = _PUSH_HEIGHT
     push = _towards(tool, through, _PUSH_STEP)
+    push[:, 2] = np.clip(0.7 * (_PUSH_HEIGHT - tool[:, 2]), -_PUSH_STEP, _PUSH_STEP)
 
     done = np.sum((item - start) * along, axis=1) >= PUSH_DISTANCE
     leave = np.zeros_like(tool)
@@ -130,7 +131,8 @@ def _is_behind(tool: np.ndarray, item: np.ndarray, along: np.ndarray) -> np.ndar
     offset = tool - item
     forward = np.sum(offset * along, axis=1)
     sideways = np.linalg.norm(offset[:, :2] - forward[:, None] * along[:, :2], axis=1)
-    low = tool[:, 2] < _PUSH_HEIGHT + 0.02
+    # To begin it must be as low as the object's middle; once there it may be lifted a little.
+    low = tool[:, 2] < _PUSH_HEIGHT + 0.01 + np.clip(forward + _GAP, 0.0, 0.02)
     return low & (forward < -0.015) & (forward > -_GAP - 0.02) & (sideways < 0.02)
 
 

@@ -30,6 +30,8 @@ class Batch(NamedTuple):
     point: Tensor
     pixel: Tensor
     """Where the front camera sees the object: row, column in -1..1. Shape (B, 2)."""
+    tool: Tensor
+    opening: Tensor
     skill: Tensor
     useless: Tensor
     """1 where the words ask for nothing. Shape (B,)."""
@@ -85,7 +87,7 @@ class Frames:
         # What the hand is at is what it will be asked about, and hardest to see: often that.
         gaps = np.linalg.norm(self._objects[at] - self._tool[at][:, None], axis=-1)
         gaps[np.arange(SLOTS) >= self._count[at][:, None]] = np.inf
-        target = np.where(rng.random(size) < 0.5, np.argmin(gaps, axis=1), target)
+        target = np.where(rng.random(size) < 0.4, np.argmin(gaps, axis=1), target)
         useless = rng.random(size) < 0.12
         texts = []
         for row, frame in enumerate(at):
@@ -100,6 +102,8 @@ class Frames:
             torch.tensor([self._encode(text) for text in texts]),
             _float(item),
             _float(project_front(item)),
+            _float(self._tool[at]),
+            _float(self._opening[at]),
             torch.from_numpy(skill),
             _float(useless),
         )
@@ -128,6 +132,8 @@ class Frames:
         gripping = by_item & (opening == 0.0)
         opening = np.where(gripping, rng.uniform(0.28, 0.66, size), opening)
         tool[:, 2] = np.maximum(tool[:, 2], 0.008)
+        # What is seen is not quite what is there.
+        item = item + rng.normal(0.0, 0.005, item.shape) * (rng.random((size, 1)) < 0.5)
         moves, grips = plan(skill, tool, opening, item, start, self._horizon)
         arrays = (tool, opening, item, start, moves, grips)
         return States(torch.from_numpy(skill), *map(_float, arrays))

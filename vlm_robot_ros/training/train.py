@@ -30,9 +30,9 @@ _STATES = 2048
 class TrainConfig:
     """How to train."""
 
-    action_steps: int = 12000
+    action_steps: int = 9000
     """Steps for the action head."""
-    steps: int = 3500
+    steps: int = 2800
     """Steps for the grounding."""
     batch: int = 96
     """Frames a step for the grounding."""
@@ -143,7 +143,7 @@ def _ground_losses(model: FusionModel, batch: Batch) -> dict[str, Tensor]:
     image = batch.image.permute(0, 3, 1, 2).float() / 255
     shade = 1 + 0.15 * (torch.rand(len(image), 1, 1, 1) * 2 - 1)
     image = (image * shade + 0.02 * torch.randn(len(image), 3, 1, 1)).clamp(0, 1)
-    seen = model.ground(image, batch.words)
+    seen = model.ground(image, batch.words, batch.tool, batch.opening)
     useful = 1 - batch.useless
     share = useful / useful.sum().clamp(min=1)
 

@@ -1,0 +1,56 @@
+"""The launch files under the real `launch` and `launch_ros`."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+pytest.importorskip("launch_ros.actions", reason="needs launch_ros, which the wheels lack")
+
+from diagnostic_msgs.msg import DiagnosticArray
+
+LAUNCH = Path(__file__).parent.parent / "launch"
+# What `ros2 launch FILE name:=value` does.
+_RUN = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+path, *pairs = sys.argv[1:]
+arguments = [tuple(pair.split(":=")) for pair in pairs]
+service = LaunchService()
+source = PythonLaunchDescriptionSource(path)
+include = IncludeLaunchDescription(source, launch_arguments=arguments)
+service.include_launch_description(LaunchDescription([include]))
+sys.exit(service.run())
+"""
+
+
+def test_the_demo_runs_under_launch_and_ends_by_itself(graph, tmp_path):
+    out = tmp_path / "run"
+    process = graph.python(
+        "-c", _RUN, str(LAUNCH / "demo.launch.py"), "seed:=4", "commands:=1", f"out:={out}"
+    )
+    _, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+    assert len(json.loads((out / "summary.json").read_text())["commands"]) == 1
+    assert (out / "bag" / "metadata.yaml").exists()
+    assert (out / "demo.mp4").stat().st_size > 1000
+
+
+def test_the_policy_runs_under_launch_with_its_parameter_file(graph):
+    health = graph.listen(DiagnosticArray, "/diagnostics")
+    process = graph.python("-c", _RUN, str(LAUNCH / "policy.launch.py"))
+    assert graph.until(lambda: health, 60.0)
+    assert health[-1].status[0].message.startswith("holding: joint states")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_a_wrong_argument_is_told(graph):
+    process = graph.python("-c", _RUN, str(LAUNCH / "policy.launch.py"), "robot:=r2d2", stdout=-1)
+    printed, errors = process.communicate(timeout=100)
+    assert "no robot 'r2d2'; shipped: panda_sim" in printed + errors
