@@ -43,7 +43,7 @@ def _nodes(context: LaunchContext) -> list:
 
     out = Path(value("out") or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     sim_time = {"use_sim_time": True}
-    conductor = _node("demo_node", sim_time, {
+    conductor = _node("demo_node", {
         "seed": int(value("seed")), "out": str(out), "commands": int(value("commands")),
     })  # fmt: skip
     done = OnProcessExit(target_action=conductor, on_exit=[Shutdown(reason="the demo is done")])

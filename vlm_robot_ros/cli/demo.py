@@ -34,11 +34,17 @@ def run(args: argparse.Namespace) -> int:
     from vlm_robot_ros.nodes.interactive import converse
     from vlm_robot_ros.nodes.parameters import declare
     from vlm_robot_ros.nodes.stage import StageError
+    from vlm_robot_ros.paths import config_dir, dds_profile_variable
 
+    if not 0 <= args.seed < 2**31:
+        raise ValueError(f"--seed is {args.seed}; it must be 0 to 2147483647")
     out = (args.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
+    if (out / "bag").exists():
+        raise ValueError(f"--out: '{out}' has a bag already; name another folder")
     out.mkdir(parents=True, exist_ok=True)
     # Nobody else's nodes: a domain of this run's own, unless one was chosen.
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    os.environ.setdefault(dds_profile_variable(), str(config_dir() / "fastdds.xml"))
     settings: dict[str, dict[str, Any]] = {
         "arm_sim": {"seed": args.seed},
         "policy": {"use_sim_time": "true"},
@@ -46,19 +52,22 @@ def run(args: argparse.Namespace) -> int:
     }
     if args.checkpoint:
         settings["policy"]["checkpoint"] = args.checkpoint.resolve()
+    own = {"seed": args.seed, "out": out, "commands": args.commands}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    processes: dict[str, subprocess.Popen] = {}
+
+    def alive() -> str:
+        dead = [name for name, process in processes.items() if process.poll() is not None]
+        return ", ".join(f"{name}_node" for name in dead)
+
+    rclpy.init(args=["--ros-args", *_assign(own)])
+    node = rclpy.create_node("demo_node")
+    summary = None
     with (out / "nodes.log").open("w") as log:
-        processes = {name: _start(name, settings[name], log) for name in _NODES}
-
-        def alive() -> str:
-            dead = [name for name, process in processes.items() if process.poll() is not None]
-            return ", ".join(f"{name}_node" for name in dead)
-
-        own = {"seed": args.seed, "out": out, "commands": args.commands, "use_sim_time": "true"}
-        rclpy.init(args=["--ros-args", *_assign(own)])
-        node = rclpy.create_node("demo_node")
-        declare(node, PARAMETERS)
-        summary = None
         try:
+            declare(node, PARAMETERS)
+            for name in _NODES:
+                processes[name] = _start(name, settings[name], log)
             if args.interactive:
                 converse(node, alive, args.seed)
             else:
