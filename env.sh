@@ -1,6 +1,5 @@
 # Source this: a shell in which the nodes and `vlm-robot` run.  . ./env.sh
 _here=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")" && pwd)
-export VLM_ROBOT_ENV="$_here"
 export VIRTUAL_ENV="$_here/.venv"
 case ":$PATH:" in *":$_here/.venv/bin:"*) ;; *) PATH="$_here/install/vlm_robot_ros/bin:$_here/.venv/bin:$PATH" ;; esac
 if [ ! -d "/opt/ros/${ROS_DISTRO:-none}" ]; then

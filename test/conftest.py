@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -60,10 +61,19 @@ class Graph:
     def python(self, *arguments, **options):
         """Start a Python process in this graph."""
         environment = {**os.environ, "ROS_DOMAIN_ID": str(self.domain)}
-        options = {"stderr": subprocess.PIPE, "text": True, **options}
+        # A file, not a pipe that nobody reads: what is full blocks who writes.
+        errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        options = {"stderr": errors, "text": True, **options}
         process = subprocess.Popen([sys.executable, *arguments], env=environment, **options)
+        process.errors = errors
         self._processes.append(process)
         return process
+
+    def ended(self, process, seconds=100.0):
+        """Wait for the end of a process; returns what it wrote to stderr."""
+        process.communicate(timeout=seconds)
+        process.errors.seek(0)
+        return process.errors.read()
 
     def close(self):
         for process in self._processes:

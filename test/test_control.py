@@ -260,7 +260,23 @@ def test_an_arm_that_somebody_else_moved_is_held_where_it_is_now(pilot, watch):
     watch.saw(1.0)
     tick(pilot, 1.0)
     moved = HOME + np.array([0.0, 0.2, 0, 0, 0, 0, 0])
-    np.testing.assert_array_equal(tick(pilot, 1.02, moved).values, moved)
+    watch.saw(1.6)
+    np.testing.assert_array_equal(tick(pilot, 1.6, moved).values, moved)
+
+
+def test_a_hold_does_not_step_back_to_a_lagging_arm_or_follow_a_blind_one(pilot, watch):
+    watch.saw(1.0)
+    pilot.take(plan([0.58, 0, 0.3]), pilot.hear("pick up the cube").number, 1.0, 1.0)
+    for now in np.arange(1.0, 1.5, 0.02):
+        moving = tick(pilot, now)
+    assert moving.values[0] - HOME[0] > 0.045
+    pilot.hear("stop")
+    np.testing.assert_array_equal(tick(pilot, 1.5).values, moving.values)
+    np.testing.assert_array_equal(tick(pilot, 1.52).values, moving.values)
+    assert tick(pilot, 5.0).gripper == moving.gripper
+    held = tick(pilot, 5.02).values
+    for now in (5.5, 6.0, 6.5):  # the camera is gone: what is measured may be old, too
+        np.testing.assert_array_equal(tick(pilot, now, HOME + 0.1).values, held)
 
 
 def test_the_first_command_does_not_leap(pilot, watch):
@@ -270,6 +286,27 @@ def test_the_first_command_does_not_leap(pilot, watch):
     np.testing.assert_allclose(command.values[:3], HOME[:3])
     step = np.linalg.norm(tick(pilot, 1.12).values[:3] - command.values[:3])
     assert 0 < step <= ROBOT.workspace.speed * 0.02 + 1e-9
+    after_a_pause = np.linalg.norm(tick(pilot, 1.4).values[:3] - command.values[:3])
+    assert after_a_pause <= ROBOT.workspace.speed * 0.06 + 1e-9
+
+
+def test_limits_turn_the_tool_slowly():
+    last, goal = HOME, np.array([0.5, 0, 0.3, 0, 1, 0, 0])
+    for _ in range(10):
+        now = limit(ROBOT, ActionMode.END_EFFECTOR_POSE, goal, last, 0.02)
+        assert 2 * np.arccos(min(1.0, abs(now[3:] @ last[3:]))) <= 1.5 * 0.02 + 1e-6
+        assert np.linalg.norm(now[3:]) == pytest.approx(1.0)
+        last = now
+    assert abs(last[3:] @ HOME[3:]) < 0.999
+
+
+def test_a_plan_whose_quaternions_flip_their_sign_turns_nowhere():
+    chunk = plan([0.58, 0, 0.3])
+    chunk.values[1::2, 3:] *= -1
+    timeline = Timeline(blend=0.0)
+    timeline.put(chunk, 0.0, 0.0)
+    for now in np.linspace(0, 0.8, 33):
+        assert abs(timeline.sample(now)[0][3:] @ HOME[3:]) == pytest.approx(1.0)
 
 
 def test_a_clock_that_jumps_back_flushes_the_plan(pilot, watch):

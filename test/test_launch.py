@@ -33,7 +33,7 @@ def test_the_demo_runs_under_launch_and_ends_by_itself(graph, tmp_path):
     process = graph.python(
         "-c", _RUN, str(LAUNCH / "demo.launch.py"), "seed:=4", "commands:=1", f"out:={out}"
     )
-    _, errors = process.communicate(timeout=200)
+    errors = graph.ended(process, 200)
     assert process.returncode == 0, errors
     assert len(json.loads((out / "summary.json").read_text())["commands"]) == 1
     assert (out / "bag" / "metadata.yaml").exists()
@@ -46,11 +46,10 @@ def test_the_policy_runs_under_launch_with_its_parameter_file(graph):
     assert graph.until(lambda: health, 60.0)
     assert health[-1].status[0].message.startswith("holding: joint states")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    graph.ended(process)
     assert process.returncode == 0
 
 
 def test_a_wrong_argument_is_told(graph):
-    process = graph.python("-c", _RUN, str(LAUNCH / "policy.launch.py"), "robot:=r2d2", stdout=-1)
-    printed, errors = process.communicate(timeout=100)
-    assert "no robot 'r2d2'; shipped: panda_sim" in printed + errors
+    process = graph.python("-c", _RUN, str(LAUNCH / "policy.launch.py"), "robot:=r2d2")
+    assert "no robot 'r2d2'; shipped: panda_sim" in graph.ended(process)

@@ -8,7 +8,8 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
-from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+from builtin_interfaces.msg import Time  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from PIL import Image as Picture  # noqa: E402
@@ -16,7 +17,7 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa:
 from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image, JointState  # noqa: E402
-from std_msgs.msg import String  # noqa: E402
+from std_msgs.msg import Header, String  # noqa: E402
 
 from vlm_robot_ros.contract.load import load_robot  # noqa: E402
 from vlm_robot_ros.msg import ActionChunk, TaskLabel, VlmAction  # noqa: E402
@@ -101,6 +102,11 @@ def bring_up(graph, scene):
     return made
 
 
+def change_state(rig, number):
+    request = {"transition": Transition(id=number)}
+    return rig.graph.call(ChangeState, "/policy_node/change_state", **request).success
+
+
 @pytest.fixture(scope="module")
 def running(lasting_graph, scene):
     """One node for all tests that leave it running."""
@@ -159,8 +165,10 @@ def test_what_means_nothing_is_held_and_why_is_said(rig):
     rig.until_held("'sing me a song' asks for nothing")
     rig.say("")
     rig.until_held("waiting for an instruction")
+    count = rig.actions[-1].instruction_id
     rig.say("\x00\x1b[31m" * 99 + "!" * 100_000)
-    rig.until_held("")
+    assert rig.graph.until(lambda: rig.actions[-1].instruction_id == count + 1)
+    rig.until_held("asks for nothing")
     rig.say(rig.command)
     rig.until_acting()
 
@@ -172,6 +180,7 @@ def test_what_means_nothing_is_held_and_why_is_said(rig):
         ({"data": b"\x01" * 1000}, "1000 bytes of data; 256 rows of step 768 are 196608"),
         ({"height": 0}, "size 256x0"),
         ({"step": 5}, "step 5 for 256 pixels"),
+        ({"header": Header(stamp=Time(sec=-1))}, "stamp of -1 s"),
     ],
 )
 def test_a_picture_that_cannot_be_one_is_held_for_until_a_good_one_comes(rig, changes, reason):
@@ -222,23 +231,26 @@ def test_a_command_while_the_policy_thinks_wins(rig):
     del rig.actions[:]
     for number in range(1, 41):
         rig.words.publish(String(data=texts[number % 2]))
-        count = len(rig.chunks)
-        rig.graph.until(lambda count=count: len(rig.chunks) > count, 0.04)
-    assert rig.graph.until(
-        lambda: any(a.instruction_id == first + 40 and not a.hold for a in rig.actions)
-    )
+        heard = lambda number=number: (  # noqa: E731
+            rig.actions and rig.actions[-1].instruction_id == first + number
+        )
+        assert rig.graph.until(heard)
+        rig.graph.until(lambda: False, 0.004 * (number % 10))  # at all moments of a thought
+    assert rig.graph.until(lambda: not rig.actions[-1].hold)
     numbers = [action.instruction_id for action in rig.actions]
     assert numbers == sorted(numbers)
+    plans = {(c.instruction_id, str(c.header.stamp)) for c in rig.chunks}
     for action in rig.actions:
         assert action.instruction == texts[(action.instruction_id - first) % 2]
+        if not action.hold:
+            assert (action.instruction_id, str(action.header.stamp)) in plans
 
 
 def test_deactivating_in_motion_leaves_a_hold_as_the_last_word(own_rig):
     rig = own_rig
     rig.say(rig.command)
     rig.until_acting()
-    change = {"transition": Transition(id=Transition.TRANSITION_DEACTIVATE)}
-    assert rig.graph.call(ChangeState, "/policy_node/change_state", **change).success
+    assert change_state(rig, Transition.TRANSITION_DEACTIVATE)
     # What was on the wire before the answer is here, and nothing comes after.
     assert rig.graph.until(lambda: rig.actions[-1].hold_reason == "deactivated")
     count = len(rig.actions)
@@ -246,9 +258,31 @@ def test_deactivating_in_motion_leaves_a_hold_as_the_last_word(own_rig):
     reports = len(rig.health)
     assert rig.graph.until(lambda: len(rig.health) > reports + 2)
     assert len(rig.actions) == count
-    change = {"transition": Transition(id=Transition.TRANSITION_ACTIVATE)}
-    assert rig.graph.call(ChangeState, "/policy_node/change_state", **change).success
+    assert not change_state(rig, Transition.TRANSITION_DEACTIVATE)  # twice
+    assert change_state(rig, Transition.TRANSITION_ACTIVATE)
     rig.until_held("waiting for an instruction")  # not what was said before
+
+
+def test_it_can_be_taken_down_and_configured_anew(own_rig):
+    rig = own_rig
+    for number in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
+        assert change_state(rig, number)
+    assert not rig.graph.until(lambda: rig.process.poll() is not None, 1.2)
+    # Nothing in: the node is not heard, and hears nothing.
+    assert rig.graph.until(lambda: rig.words.get_subscription_count() == 0)
+    assert change_state(rig, Transition.TRANSITION_CONFIGURE)
+    assert change_state(rig, Transition.TRANSITION_ACTIVATE)
+    rig.say(rig.command)
+    rig.until_acting()
+    assert change_state(rig, Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    assert rig.graph.until(lambda: rig.actions[-1].hold_reason == "shut down")
+
+
+def test_a_clock_that_stands_still_is_told(graph):
+    health = graph.listen(DiagnosticArray, "/diagnostics")
+    graph.start("policy_node", use_sim_time=True)
+    assert graph.until(lambda: health and "is /clock published?" in health[-1].status[0].message)
+    assert health[-1].status[0].level == DiagnosticStatus.WARN
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -280,8 +314,9 @@ def test_compressed_images_do_as_well(graph, scene):
     assert graph.until(lambda: rig.actions, 60.0)
     rig.say(f"pick up the {scene[1]}")
     rig.until_acting()
-    rig.send_image = lambda: send(b"\xff\xd8\xff no picture")
-    rig.until_held("no JPEG or PNG")
+    for data in (b"\xff\xd8\xff no picture", b"\x89PNG\r\n\x1a\n\0\0\0\0IHDR", b"GIF89a"):
+        rig.send_image = lambda data=data: send(data)
+        rig.until_held(f"{len(data)} bytes is no JPEG or PNG")
     rig.send_image = send
     rig.until_acting()
 
@@ -322,12 +357,13 @@ def test_the_hold_policy_holds(graph, scene):
         ({"control_rate": 9999.0}, "valid: 5.0 to 500.0"),
         ({"control_rate": "fast"}, "control_rate"),
         ({"robot": "r2d2"}, "no robot 'r2d2'; shipped: panda_sim"),
+        ({"device": "cuda"}, "valid here: auto, cpu"),
         ({"checkpoint": "/nowhere"}, "no usable checkpoint in '/nowhere'"),
     ],
 )
 def test_a_wrong_parameter_is_refused_with_what_is_valid(graph, parameters, message):
     process = graph.start("policy_node", **parameters)
-    _, errors = process.communicate(timeout=60)
+    errors = graph.ended(process)
     assert process.returncode == 1
     assert message in errors
     assert "Traceback" not in errors

@@ -102,6 +102,7 @@ def _assign(parameters: dict) -> list[str]:
 
 def _end(processes: dict[str, subprocess.Popen]) -> None:
     """End the nodes, the recorder last, so that the bag has their last words."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for process in processes.values():
         if process.poll() is None:
             process.send_signal(signal.SIGINT)

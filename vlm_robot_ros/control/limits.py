@@ -1,9 +1,13 @@
 """The last gate before the arm: inside the limits, and no faster than allowed."""
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.robot import Robot
+
+_TURN_SPEED = 1.5
+"""[rad/s]"""
 
 
 def limit(
@@ -11,8 +15,8 @@ def limit(
 ) -> np.ndarray:
     """Return `values` moved inside the robot's limits.
 
-    Tool positions stay in the workspace and move at most at its speed; joints stay between their
-    limits and below their speeds.
+    Tool positions stay in the workspace and move at most at its speed, and the tool turns at most
+    at 1.5 rad/s; joints stay between their limits and below their speeds.
 
     Args:
         robot: The contract.
@@ -29,4 +33,10 @@ def limit(
     step = inside - last[:3]
     length = float(np.linalg.norm(step))
     step *= min(1.0, robot.workspace.speed * dt / max(length, 1e-9))
-    return np.concatenate([last[:3] + step, values[3:]])
+    before, after = Rotation.from_quat(last[3:]), Rotation.from_quat(values[3:])
+    turn = (after * before.inv()).as_rotvec()
+    turn *= min(1.0, _TURN_SPEED * dt / max(float(np.linalg.norm(turn)), 1e-9))
+    turned = (Rotation.from_rotvec(turn) * before).as_quat()
+    if turned @ last[3:] < 0:
+        turned = -turned
+    return np.concatenate([last[:3] + step, turned])

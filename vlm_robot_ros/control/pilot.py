@@ -15,6 +15,7 @@ from vlm_robot_ros.control.timeline import Timeline
 from vlm_robot_ros.control.watchdog import StreamWatch
 
 _MOVED_AWAY = 0.04  # from where it is held, by someone else: do not fight it [m or rad]
+_SETTLED = 0.5  # an arm that was told to hold stands still after so long [s]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Pilot:
         self._min_confidence = min_confidence
         self._timeline = Timeline(blend)
         self.said = NOTHING_SAID
+        self._gripper: float | None = None
         self.rest()
 
     def rest(self) -> None:
@@ -61,8 +63,7 @@ class Pilot:
         self._refusal = ""
         self._mode = ActionMode.END_EFFECTOR_POSE
         self._last: np.ndarray | None = None
-        self._gripper: float | None = None
-        self._holding = True
+        self._held_since: float | None = None
         self._time = float("-inf")
         self._stamp = self._confidence = 0.0
 
@@ -112,39 +113,48 @@ class Pilot:
         if dt < 0:
             self._timeline.clear()  # planned for another time
         if self._last is None or not 0 <= dt < 1.0:
-            self._last, self._gripper, dt = measured.copy(), None, 0.0
-        reason = hold or self._why_hold(now)
+            self._last, self._held_since, dt = measured.copy(), None, 0.0
+        problem = next(filter(None, (watch.problem(now) for watch in self._watches)), "")
+        if problem:
+            self._timeline.clear()
+        reason = hold or self._why_hold(problem)
         # What is commanded now is to be reached when the next command comes.
         sample = None if reason else self._timeline.sample(now + self._period)
         if sample is None:
             reason = reason or "waiting for a plan"
-            return self._hold(now, measured, opening, reason)
-        self._holding = False
+            return self._hold(now, measured, opening, reason, bool(problem))
+        self._held_since = None
+        # After a pause too, no more than what can be followed until the next command.
+        dt = min(dt, 2 * self._period)
         self._last = limit(self._robot, self._mode, sample[0], self._last, dt)
         self._gripper = float(np.clip(sample[1], 0.0, 1.0))
         return Command(
             self._mode, self._last, self._gripper, self._stamp, self._confidence, "", self.said
         )
 
-    def _hold(self, now: float, measured: np.ndarray, opening: float, reason: str) -> Command:
+    def _hold(
+        self, now: float, measured: np.ndarray, opening: float, reason: str, blind: bool
+    ) -> Command:
+        """Stay at the last command; `blind` when what is measured cannot be relied on."""
         assert self._last is not None
+        if self._gripper is None:
+            self._gripper = opening  # and later as told last: what is gripped stays gripped
+        if self._held_since is None:
+            self._held_since = now
         gone = float(np.max(np.abs(self._last - measured)[: 3 if self._is_pose() else None]))
-        if self._gripper is None or (self._holding and gone > _MOVED_AWAY):
-            self._last, self._gripper = measured.copy(), opening
-        self._holding = True
+        if gone > _MOVED_AWAY and now - self._held_since > _SETTLED and not blind:
+            self._last = measured.copy()
         return Command(self._mode, self._last, self._gripper, now, 0.0, reason, self.said)
 
     def _is_pose(self) -> bool:
         return self._mode == ActionMode.END_EFFECTOR_POSE
 
-    def _why_hold(self, now: float) -> str:
+    def _why_hold(self, problem: str) -> str:
         """Return why the arm may not move; empty when it may."""
         if self.said.kind is Kind.STOP:
             return f"stopped by '{self.said.text}'"
-        for watch in self._watches:
-            if problem := watch.problem(now):
-                self._timeline.clear()
-                return problem
+        if problem:
+            return problem
         if self.said.number == 0:
             return "no instruction yet"
         if self.said.kind is Kind.EMPTY:

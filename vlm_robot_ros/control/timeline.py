@@ -1,5 +1,8 @@
 """Plays chunks of actions by the clock, never by count."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
@@ -27,6 +30,8 @@ class Timeline:
             ValueError: the chunk is not made of finite numbers, seven a step, or of deltas.
         """
         _check(chunk)
+        if chunk.mode == ActionMode.END_EFFECTOR_POSE:
+            chunk = replace(chunk, values=_unwound(chunk.values))
         if self._chunk is not None and stamp < self._stamp:
             return
         before = self.sample(now) if self._chunk and self._chunk.mode == chunk.mode else None
@@ -63,6 +68,15 @@ def _same_side(pose: np.ndarray, other: np.ndarray) -> np.ndarray:
     if pose[3:] @ other[3:] >= 0:
         return pose
     return np.concatenate([pose[:3], -pose[3:]])
+
+
+def _unwound(poses: np.ndarray) -> np.ndarray:
+    """Return poses whose quaternions keep to one hemisphere from row to row. Shape (H, 7)."""
+    result = poses.copy()
+    for before, row in pairwise(result):
+        if row[3:] @ before[3:] < 0:
+            row[3:] *= -1
+    return result
 
 
 def _check(chunk: ActionChunk) -> None:

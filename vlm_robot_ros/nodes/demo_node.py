@@ -43,8 +43,8 @@ def perform(node: Node, alive: Callable[[], str]) -> dict[str, Any]:
     seed, count = node.get_parameter("seed").value, node.get_parameter("commands").value
     out = Path(node.get_parameter("out").value)
     out.mkdir(parents=True, exist_ok=True)
-    stage = Stage(node, robot)
-    stage.bring_up(alive)
+    stage = Stage(node, robot, alive)
+    stage.bring_up()
     film = Film(out / "demo.mp4", robot.cameras[0].rate)
 
     def record(instruction: str, frames: list[Frame]) -> None:

@@ -55,7 +55,9 @@ def _decompress(message: CompressedImage) -> np.ndarray:
             if max(picture.size) > _LARGEST:
                 raise ImageError(f"size {picture.size}; valid: up to {_LARGEST}x{_LARGEST}")
             return np.array(picture.convert("RGB"))
-    except (OSError, SyntaxError, Picture.DecompressionBombError) as error:
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow raises many kinds on bytes that are no picture
         raise ImageError(
             f"format '{message.format}' with {len(message.data)} bytes is no JPEG or PNG: {error}"
         ) from error

@@ -23,15 +23,15 @@ def converse(node: Node, alive: Callable[[], str], seed: int) -> None:
     Raises:
         StageError: something that should be running is not heard of.
     """
-    stage = Stage(node, load_robot(node.get_parameter("robot").value))
+    stage = Stage(node, load_robot(node.get_parameter("robot").value), alive)
     view = Path(node.get_parameter("out").value) / "view.png"
-    stage.bring_up(alive)
+    stage.bring_up()
     lines: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read, args=(lines,), daemon=True).start()
     stage.new_scene(seed)
     _introduce(stage, view)
     told = ""
-    while not alive():
+    while True:
         stage.frames = []
         stage.wait(lambda: not lines.empty(), 0.5)
         if stage.frames:

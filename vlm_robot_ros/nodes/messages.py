@@ -14,7 +14,13 @@ _TOP = 3
 
 
 def seconds(stamp: Time) -> float:
-    """Return a stamp in seconds."""
+    """Return a stamp in seconds.
+
+    Raises:
+        ValueError: it is negative, which no clock of ROS shows.
+    """
+    if stamp.sec < 0:
+        raise ValueError(f"stamp of {stamp.sec} s; valid: 0 and up")
     return stamp.sec + stamp.nanosec * 1e-9
 
 

@@ -2,14 +2,15 @@
 
 import threading
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image, JointState
@@ -17,11 +18,12 @@ from std_msgs.msg import String
 
 from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.contract.robot import Camera
 from vlm_robot_ros.control.instruction import Instruction, Kind
 from vlm_robot_ros.control.pilot import Command, Pilot
 from vlm_robot_ros.control.watchdog import StreamWatch
 from vlm_robot_ros.msg import ActionChunk, TaskLabel, VlmAction
-from vlm_robot_ros.nodes.images import ImageError, to_rgb
+from vlm_robot_ros.nodes.images import to_rgb
 from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, read_joints
 from vlm_robot_ros.nodes.messages import (
     chunk_message,
@@ -31,27 +33,12 @@ from vlm_robot_ros.nodes.messages import (
     to_stamp,
     value_names,
 )
-from vlm_robot_ros.nodes.parameters import Spec, declare
+from vlm_robot_ros.nodes.parameters import declare
+from vlm_robot_ros.nodes.policy_settings import PARAMETERS, load_policy
 from vlm_robot_ros.nodes.run import run
 from vlm_robot_ros.nodes.worker import Worker
-from vlm_robot_ros.paths import share_dir
-from vlm_robot_ros.policy.base import HoldPolicy, Observation, Policy, hold_chunk
-from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+from vlm_robot_ros.policy.base import Observation, hold_chunk
 
-PARAMETERS = (
-    Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
-    Spec("policy", "fusion", "Which policy acts", valid=("fusion", "hold")),
-    Spec("checkpoint", "", "Checkpoint folder of the fusion policy; empty: the shipped one"),
-    Spec("device", "auto", "Where the policy computes", valid=("auto", "cpu", "cuda")),
-    Spec("threads", 1, "CPU threads of the policy", 1, 64),
-    Spec("image_transport", "raw", "How images come", valid=("raw", "compressed")),
-    Spec("control_rate", 50.0, "Rate of the actions [Hz]", 5.0, 500.0),
-    Spec("blend", 0.04, "Time to pass from one plan to the next [s]", 0.0, 1.0),
-    Spec("image_timeout", 0.5, "Hold when the newest image is older [s]", 0.05, 10.0),
-    Spec("joint_state_timeout", 0.3, "Hold when the newest joint state is older [s]", 0.02, 10.0),
-    Spec("min_confidence", 0.5, "Hold when the policy is less sure what is asked", 0.0, 1.0),
-    Spec("autostart", True, "Configure and activate at the start"),
-)
 _SENT = 10
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
@@ -80,6 +67,7 @@ class PolicyNode(LifecycleNode):
         self._worker: Worker[_Job] | None = None
         self._active = False
         self._failure = ""
+        self._disconnect = ExitStack()  # undoes what `on_configure` has connected
         if self._value("autostart"):
             up = (self.trigger_configure, self.trigger_activate)
             if not all(step() == TransitionCallbackReturn.SUCCESS for step in up):
@@ -91,12 +79,17 @@ class PolicyNode(LifecycleNode):
         """Load contract and policy, and connect the topics."""
         try:
             self._robot = load_robot(self._value("robot"))
-            self._policy = self._load_policy()
-            cameras = [self._robot.camera(name) for name in self._policy.cameras]
-        except (ValueError, KeyError, OSError, RuntimeError) as error:
+            self._policy = load_policy(self._value)
+            self._begin([self._robot.camera(name) for name in self._policy.cameras])
+            self._connect()
+        except Exception as error:  # whatever it is, the node stays up and says it
             self._failure = str(error.args[0] if isinstance(error, KeyError) else error)
             self.get_logger().error(f"cannot configure: {self._failure}")
+            self._disconnect.close()
             return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    def _begin(self, cameras: list[Camera]) -> None:
         self._kinematics = Kinematics(self._robot)
         self._arm_watch = StreamWatch("joint states", self._value("joint_state_timeout"))
         self._watches = {
@@ -116,34 +109,38 @@ class PolicyNode(LifecycleNode):
         self._reported = self._reason = ""
         self._took: list[float] = []
         self._thought_of = -1
+        self._ticks = self._ticks_reported = 0
 
-        self._actions = self.create_lifecycle_publisher(VlmAction, "action", _SENT)
-        self._chunks = self.create_lifecycle_publisher(ActionChunk, "action_chunk", _SENT)
-        self._labels = self.create_lifecycle_publisher(TaskLabel, "task_label", _SENT)
-        self._current = self.create_lifecycle_publisher(String, "current_instruction", _LATCHED)
+    def _connect(self) -> None:
+        def publish(kind: type, topic: str, qos: int | QoSProfile = _SENT) -> Any:
+            publisher: Any = self.create_lifecycle_publisher(kind, topic, qos)
+            self._disconnect.callback(self.destroy_lifecycle_publisher, publisher)
+            return publisher
+
+        def subscribe(kind: type, topic: str, take: Callable, qos: int | QoSProfile) -> None:
+            subscription = self.create_subscription(kind, topic, take, qos)
+            self._disconnect.callback(self.destroy_subscription, subscription)
+
+        self._actions = publish(VlmAction, "action")
+        self._chunks = publish(ActionChunk, "action_chunk")
+        self._labels = publish(TaskLabel, "task_label")
+        self._current = publish(String, "current_instruction", _LATCHED)
         self._health = self.create_publisher(DiagnosticArray, "/diagnostics", _SENT)
-        newest = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
+        self._disconnect.callback(self.destroy_publisher, self._health)
         raw = self._value("image_transport") == "raw"
-        self._inputs = [
-            self.create_subscription(
-                Image if raw else CompressedImage,
-                camera.topic if raw else f"{camera.topic}/compressed",
-                partial(self._on_image, camera.name),
-                newest,
-            )
-            for camera in cameras
-        ]
-        self._inputs += [
-            self.create_subscription(
-                JointState, "joint_states", self._on_joints, qos_profile_sensor_data
-            ),
-            self.create_subscription(String, "instruction", self._on_instruction, _SENT),
-        ]
-        self._timers = [
+        kind, suffix = (Image, "") if raw else (CompressedImage, "/compressed")
+        newest = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
+        for name in self._watches:
+            topic = self._robot.camera(name).topic + suffix
+            subscribe(kind, topic, partial(self._on_image, name), newest)
+        subscribe(JointState, "joint_states", self._on_joints, qos_profile_sensor_data)
+        subscribe(String, "instruction", self._on_instruction, _SENT)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        for timer in (
             self.create_timer(1.0 / self._value("control_rate"), self._tick),
-            self.create_timer(0.5, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME)),
-        ]
-        return TransitionCallbackReturn.SUCCESS
+            self.create_timer(0.5, self._report, clock=steady),
+        ):
+            self._disconnect.callback(self.destroy_timer, timer)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to act; words said before do not count."""
@@ -161,13 +158,13 @@ class PolicyNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of everything that `on_configure` made."""
-        for timer in self._timers:
-            self.destroy_timer(timer)
-        for subscription in self._inputs:
-            self.destroy_subscription(subscription)
-        for publisher in (self._actions, self._chunks, self._labels, self._current):
-            self.destroy_lifecycle_publisher(publisher)
-        self.destroy_publisher(self._health)
+        self._disconnect.close()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Hold, and be ready to be configured anew."""
+        self._finish("an error in a transition")
+        self._disconnect.close()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -182,12 +179,13 @@ class PolicyNode(LifecycleNode):
     def _finish(self, reason: str) -> None:
         if not self._active:
             return
-        self._active = False
-        assert self._worker is not None
-        self._worker.stop()
         with self._lock:
+            self._active = False
             self._act(reason)
         self._report()
+        self._actions.wait_for_all_acked(Duration(seconds=0.5))
+        assert self._worker is not None
+        self._worker.stop()
 
     # -- In --------------------------------------------------------------------------------------
 
@@ -203,8 +201,8 @@ class PolicyNode(LifecycleNode):
         self.get_logger().info(f"instruction {said.number}: '{said.text}'")
 
     def _on_joints(self, message: JointState) -> None:
-        stamp = seconds(message.header.stamp)
         try:
+            stamp = seconds(message.header.stamp)
             joints, opening = read_joints(message, self._robot)
         except ValueError as error:
             self._arm_watch.refused(str(error))
@@ -217,22 +215,23 @@ class PolicyNode(LifecycleNode):
     def _on_image(self, camera: str, message: Image | CompressedImage) -> None:
         watch = self._watches[camera]
         try:
+            stamp = seconds(message.header.stamp)
             picture = to_rgb(message)
-        except ImageError as error:
+        except ValueError as error:
             watch.refused(str(error))
             return
-        stamp = seconds(message.header.stamp)
         watch.saw(stamp)
         self._pictures[camera] = picture
         self._consider(stamp)
 
     def _consider(self, stamp: float) -> None:
         """Let the policy think, if there is something to think about."""
-        arm, said = self._history.at(stamp), self._pilot.said
-        complete = arm is not None and len(self._pictures) == len(self._watches)
-        if self._active and said.kind is Kind.TASK and complete:
+        arm, said, now = self._history.at(stamp), self._pilot.said, self._now()
+        wrong = any(watch.problem(now) for watch in (self._arm_watch, *self._watches.values()))
+        if not self._active or said.kind is not Kind.TASK or wrong:
+            return
+        if arm is not None and abs(arm.time - stamp) <= self._value("joint_state_timeout"):
             assert self._worker is not None
-            assert arm is not None
             self._worker.submit(_Job(dict(self._pictures), stamp, arm, said))
 
     # -- Thought, off the executor ---------------------------------------------------------------
@@ -246,22 +245,27 @@ class PolicyNode(LifecycleNode):
                 self._policy.reset()
                 self._thought_of = job.said.number
             chunk = self._policy.infer(seen)
+            took = time.perf_counter() - begun
+            self._took = [*self._took[-99:], took]
+            stamp = to_stamp(job.stamp)
+            plan = chunk_message(chunk, self._robot, stamp, job.said, took)
+            label = label_message(chunk, self._robot, stamp, job.said)
+            with self._lock:
+                if not self._active or job.said.number != self._pilot.said.number:
+                    return
+                self._pilot.take(chunk, job.said.number, job.stamp, self._now())
+                self._chunks.publish(plan)
+                self._labels.publish(label)
         except Exception as error:  # a policy is anybody's code, and the arm must hold
             self.get_logger().error(f"the policy failed: {error!r}", throttle_duration_sec=5.0)
-            chunk = hold_chunk(seen, 0.1, f"the policy failed: {error!r}")
-        took = time.perf_counter() - begun
-        self._took = [*self._took[-99:], took]
-        with self._lock:
-            if job.said.number != self._pilot.said.number:
-                return
-            self._pilot.take(chunk, job.said.number, job.stamp, self._now())
-        stamp = to_stamp(job.stamp)
-        self._chunks.publish(chunk_message(chunk, self._robot, stamp, job.said, took))
-        self._labels.publish(label_message(chunk, self._robot, stamp, job.said))
+            failed = hold_chunk(seen, 0.1, f"the policy failed: {error!r}")
+            with self._lock:
+                self._pilot.take(failed, job.said.number, job.stamp, self._now())
 
     # -- Out -------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
+        self._ticks += 1
         if self._active:
             with self._lock:
                 self._act()
@@ -292,6 +296,9 @@ class PolicyNode(LifecycleNode):
 
     def _report(self) -> None:
         said = self._pilot.said
+        if self._active and self._ticks == self._ticks_reported:
+            self._reason = "time stands still; with use_sim_time, is /clock published?"
+        self._ticks_reported = self._ticks
         idle = not self._reason or self._reason.startswith(("no instruction", "waiting"))
         level = DiagnosticStatus.OK if idle else DiagnosticStatus.WARN
         took = f"{1e3 * float(np.median(self._took)):.1f}" if self._took else "none yet"
@@ -313,16 +320,6 @@ class PolicyNode(LifecycleNode):
 
     def _value(self, name: str) -> Any:
         return self.get_parameter(name).value
-
-    def _load_policy(self) -> Policy:
-        torch.set_num_threads(self._value("threads"))
-        if self._value("policy") == "hold":
-            return HoldPolicy()
-        device = self._value("device")
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        shipped = share_dir() / "checkpoints" / "panda_sim"
-        return FusionPolicy(Path(self._value("checkpoint") or shipped), device)
 
 
 def main() -> int:

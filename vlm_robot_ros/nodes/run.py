@@ -2,14 +2,18 @@
 
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+
+RCLError = rclpy_implementation.RCLError
 
 
 class ClosingNode(Protocol):
@@ -42,11 +46,21 @@ def run(make: Callable[[], ClosingNode], arguments: list[str] | None = None) -> 
         assert isinstance(node, Node)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        while not stopping and rclpy.ok():
-            executor.spin_once(timeout_sec=0.2)
-        node.close()
-        executor.shutdown()
-        node.destroy_node()
+        status = 0
+        try:
+            while not stopping and rclpy.ok():
+                try:
+                    executor.spin_once(timeout_sec=0.2)
+                except RCLError as error:
+                    # Jazzy raises it for a transition that the state does not have.
+                    node.get_logger().error(f"refused: {error}")
+        except Exception:
+            node.get_logger().fatal(f"an error that nobody foresaw:\n{traceback.format_exc()}")
+            status = 1
+        finally:
+            node.close()
+            executor.shutdown()
+            node.destroy_node()
     finally:
         rclpy.try_shutdown()
-    return 0
+    return status

@@ -37,8 +37,9 @@ class Frame:
 class Stage:
     """Watches state, pictures, actions and labels; resets scenes and gives instructions."""
 
-    def __init__(self, node: Node, robot: Robot) -> None:
-        self._node = node
+    def __init__(self, node: Node, robot: Robot, alive: Callable[[], str]) -> None:
+        """Listen; `alive` returns what has died of what should be running, if anything has."""
+        self._alive = alive
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
         self.state: SimState | None = None
@@ -57,31 +58,32 @@ class Stage:
         self._instruction = node.create_publisher(String, "instruction", 10)
         self._reset: Client = node.create_client(ResetScene, "/arm_sim_node/reset")
 
-    def bring_up(self, alive: Callable[[], str], timeout: float = 120.0) -> None:
+    def bring_up(self, timeout: float = 120.0) -> None:
         """Wait until simulator and policy node are there and heard of.
 
-        Args:
-            alive: Returns what has died, if anything has.
-            timeout: Wall-clock seconds.
-
         Raises:
-            StageError: they did not come up.
+            StageError: they did not come up in `timeout` wall-clock seconds.
         """
 
         def ready() -> bool:
-            if dead := alive():
-                raise StageError(f"{dead} ended before the demo began; see its messages above")
             heard = self.state is not None and self.action is not None
-            return heard and self._instruction.get_subscription_count() > 0
+            connected = self._instruction.get_subscription_count() > 0
+            return heard and connected and self._reset.service_is_ready()
 
-        if not self._reset.wait_for_service(timeout) or not self.wait(ready, timeout):
+        if not self.wait(ready, timeout):
             missing = "simulator" if self.state is None else "policy node"
             raise StageError(f"the {missing} was not heard of within {timeout:.0f} s")
 
     def wait(self, done: Callable[[], bool], timeout: float) -> bool:
-        """Handle what comes until `done()`; False after `timeout` wall-clock seconds."""
+        """Handle what comes until `done()`; False after `timeout` wall-clock seconds.
+
+        Raises:
+            StageError: something that should be running has ended.
+        """
         end = time.monotonic() + timeout
         while not done():
+            if dead := self._alive():
+                raise StageError(f"{dead} ended; its last words:")
             if time.monotonic() > end or not rclpy.ok():
                 return False
             self._executor.spin_once(timeout_sec=0.05)

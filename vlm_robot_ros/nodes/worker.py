@@ -11,7 +11,7 @@ class Worker(Generic[Job]):
     """Runs `work(job)` off the executor; a job that comes meanwhile replaces a waiting one."""
 
     def __init__(self, work: Callable[[Job], None]) -> None:
-        """Start the thread; `work` must not raise."""
+        """Start the thread; `work` deals with its own errors."""
         self._work = work
         self._job: Job | None = None
         self._stopping = False
@@ -26,11 +26,11 @@ class Worker(Generic[Job]):
             self._changed.notify()
 
     def stop(self) -> None:
-        """Finish what is being worked on, drop what waits, and end the thread."""
+        """Drop what waits and end the thread; what is being worked on has a second to finish."""
         with self._changed:
             self._stopping, self._job = True, None
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(timeout=1.0)
 
     def _run(self) -> None:
         while True:

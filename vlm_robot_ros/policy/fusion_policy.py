@@ -12,6 +12,11 @@ from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.models.words import encode
 from vlm_robot_ros.policy.base import Observation, hold_chunk
 
+_HELD = (0.25, 0.8)
+"""Gripper openings at which the fingers may be closed on something."""
+_AT_HAND = 0.07
+"""How far from the tool the object may seem and be the one that is held [m]."""
+
 
 class FusionPolicy:
     """Acts as a checkpoint has learned to.
@@ -57,10 +62,13 @@ class FusionPolicy:
         if self._start is None:
             self._start = seen.point
         point = seen.point.clone()
-        if not 0.25 < observation.opening < 0.8:
+        if not _HELD[0] < observation.opening < _HELD[1]:
             # Fingers that are open, or closed on nothing, hold nothing: the object stands as high
             # as it did, which is hard to see with the hand around it.
             point[:, 2] = self._start[:, 2]
+        elif float((point - state).norm()) < _AT_HAND:
+            # What keeps the fingers apart is between them, nearer than one camera can tell.
+            point = state
         task = seen.task.softmax(-1)
         moves, grips = self._model.act(task, point, state, opening, self._start)
         chunk = moves[0].double().cpu().numpy()

@@ -1,0 +1,46 @@
+"""What can be set at the policy node, and the policy that the settings ask for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vlm_robot_ros.nodes.parameters import Spec
+from vlm_robot_ros.paths import share_dir
+from vlm_robot_ros.policy.base import HoldPolicy, Policy
+from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+
+PARAMETERS = (
+    Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
+    Spec("policy", "fusion", "Which policy acts", valid=("fusion", "hold")),
+    Spec("checkpoint", "", "Checkpoint folder of the fusion policy; empty: the shipped one"),
+    Spec("device", "auto", "Where the policy computes", valid=("auto", "cpu", "cuda")),
+    Spec("threads", 1, "CPU threads of the policy", 1, 64),
+    Spec("image_transport", "raw", "How images come", valid=("raw", "compressed")),
+    Spec("control_rate", 50.0, "Rate of the actions [Hz]", 5.0, 500.0),
+    Spec("blend", 0.04, "Time to pass from one plan to the next [s]", 0.0, 1.0),
+    Spec("image_timeout", 0.5, "Hold when the newest image is older [s]", 0.05, 10.0),
+    Spec("joint_state_timeout", 0.3, "Hold when the newest joint state is older [s]", 0.02, 10.0),
+    Spec("min_confidence", 0.5, "Hold when the policy is less sure what is asked", 0.0, 1.0),
+    Spec("autostart", True, "Configure and activate at the start"),
+)
+
+
+def load_policy(value: Callable[[str], Any]) -> Policy:
+    """Return the policy that the parameters ask for; `value` returns one by its name.
+
+    Raises:
+        CheckpointError: its checkpoint cannot be used.
+        ValueError: its device is not there.
+    """
+    torch.set_num_threads(value("threads"))
+    if value("policy") == "hold":
+        return HoldPolicy()
+    device, there = value("device"), torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise ValueError("device is 'cuda', and there is none; valid here: auto, cpu")
+    if device == "auto":
+        device = "cuda" if there else "cpu"
+    shipped = share_dir() / "checkpoints" / "panda_sim"
+    return FusionPolicy(Path(value("checkpoint") or shipped), device)
