@@ -41,6 +41,7 @@ class Simulator:
         self._target: np.ndarray = np.array(robot.home)
         self._pose_goal: np.ndarray | None = None
         self._gripper = 1.0
+        self._holding = False
         self._arm = [
             self._model.jnt_qposadr[self._model.joint(f"joint{i + 1}").id]
             for i in range(len(robot.joints))
@@ -61,28 +62,28 @@ class Simulator:
         data.qpos[self._arm] = start
         for joint, sign in zip(self._fingers, (1, -1), strict=True):
             data.qpos[model.jnt_qposadr[joint]] = sign * self.robot.gripper.open
-        self._target, self._pose_goal, self._gripper = start, None, 1.0
+        self._target, self._pose_goal, self._gripper, self._holding = start, None, 1.0, False
         for _ in range(10):
             self.step()
         data.time = 0.0
 
     def command_joints(self, positions: np.ndarray) -> None:
         """Set the joint positions to go to. Shape (J,), [rad]; clipped to the limits."""
-        self._pose_goal = None
+        self._holding, self._pose_goal = False, None
         self._target = np.clip(_finite(positions, "joint positions"), *self._limits())
 
     def command_pose(self, pose: np.ndarray) -> None:
         """Set the tool pose to go to: a transform in the base frame. Shape (4, 4), [m]."""
-        self._pose_goal = _finite(pose, "pose")
+        self._pose_goal, self._holding = _finite(pose, "pose"), False
 
     def command_gripper(self, opening: float) -> None:
         """Set the gripper's opening: 0 closed, 1 open."""
         self._gripper = float(np.clip(_finite(opening, "gripper"), 0.0, 1.0))
 
     def hold(self) -> None:
-        """Stay where it is; the gripper keeps its command."""
-        if self._pose_goal is not None or np.any(self._target != self.target):
-            self._pose_goal, self._target = None, self.target
+        """Stay where it is, not where it was about to go; the gripper keeps its command."""
+        if not self._holding:
+            self._holding, self._pose_goal, self._target = True, None, self.joint_positions
 
     def step(self) -> None:
         """Advance by `CONTROL_PERIOD`."""
