@@ -61,12 +61,14 @@ class Conductor:
         stage.pass_time(0.5)
         moving, said, place = self._is_moving(), stage.time, stage.tool
         stage.say("stop")
-        last_moved = said
+        still_since: float | None = None
         while stage.time < said + 2.0:
             stage.pass_time(0.02)
             if self._is_moving():
-                last_moved = stage.time
-        took = last_moved - said
+                still_since = None
+            elif still_since is None:
+                still_since = stage.time
+        took = (stage.time if still_since is None else still_since) - said
         result = self._result(item, moving and took <= _STOP_LIMIT, took)
         result.instruction = f"{item.instruction} ... stop"
         result.stop_time = took
