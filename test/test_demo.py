@@ -73,8 +73,8 @@ def test_the_arm_obeys(demo):
     summary = json.loads((demo[0] / "summary.json").read_text())
     assert len(summary["commands"]) == COMMANDS
     assert summary["manipulation"]["commands"] == COMMANDS - 2
-    # Far under the model card's rate, far over what a policy that does not listen gets.
-    assert summary["manipulation"]["successes"] >= 4
+    # Under the model card's rate, and over what a policy gets that does not listen.
+    assert summary["manipulation"]["successes"] >= 5
     assert summary["stop_time_s"] <= 0.3
     assert summary["meaningless_motion_m"] < 0.02
     latency = summary["camera_to_action_ms"]

@@ -50,6 +50,7 @@ def test_the_policy_runs_under_launch_with_its_parameter_file(graph):
     assert process.returncode == 0
 
 
-def test_a_wrong_argument_is_told(graph):
+def test_a_wrong_argument_is_told(graph, capfd):
     process = graph.python("-c", _RUN, str(LAUNCH / "policy.launch.py"), "robot:=r2d2")
-    assert "no robot 'r2d2'; shipped: panda_sim" in graph.ended(process)
+    graph.ended(process)
+    assert "no robot 'r2d2'; shipped: panda_sim" in capfd.readouterr().out

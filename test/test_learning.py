@@ -37,12 +37,13 @@ def test_collecting_again_records_only_what_is_missing(demos, capsys):
 def test_training_writes_a_checkpoint_that_acts_and_goes_on_when_called_again(demos, tmp_path):
     out = tmp_path / "run"
     command = ["train", "--data", str(demos), "--out", str(out), "--batch", "4"]
+    command += ["--action-steps", "2"]
     assert main([*command, "--steps", "2"]) == 0
     assert main([*command, "--steps", "3"]) == 0
     assert json.loads((out / "config.json").read_text())["training"]["step"] == 3
-    assert len((out / "log.jsonl").read_text().splitlines()) == 1  # not begun anew
+    assert len((out / "log.jsonl").read_text().splitlines()) == 2  # neither fit begun anew
     chunk = FusionPolicy(out).infer(_observation("pick up the red cube"))
-    assert np.all(np.isfinite(chunk.tool))
+    assert np.all(np.isfinite(chunk.values))
 
 
 def test_a_corrupt_episode_is_named(tmp_path):
@@ -98,7 +99,7 @@ def test_any_text_becomes_tokens(text):
 def test_the_shipped_policy_holds_on_what_means_nothing(text):
     chunk = FusionPolicy(SHIPPED).infer(_observation(text))
     assert "asks for nothing" in chunk.hold
-    np.testing.assert_array_equal(chunk.tool, _observation(text).tool[None])
+    np.testing.assert_array_equal(chunk.values, _observation(text).pose[None])
 
 
 def test_the_shipped_policy_labels_what_is_asked():
@@ -110,10 +111,10 @@ def test_the_shipped_policy_labels_what_is_asked():
 def test_the_shipped_policy_obeys_in_unseen_scenes(tmp_path):
     report = tmp_path / "report.json"
     assert main(["evaluate", "--episodes", "20", "--seed", "500", "--json", str(report)]) == 0
-    row = json.loads(report.read_text())["skills"]["all"]
-    assert row["episodes"] == 20
-    # Far under the model card's rate, far over what a policy that does not listen gets.
-    assert row["successes"] >= 8
+    rows = json.loads(report.read_text())["skills"]
+    assert rows.pop("all")["episodes"] == 20
+    # Under the model card's rates, and over what a policy gets that does not listen.
+    assert all(row["successes"] >= 3 for row in rows.values()), rows
 
 
 def test_wilson_intervals_match_published_values():
@@ -126,4 +127,4 @@ def test_wilson_intervals_match_published_values():
 
 def _observation(instruction):
     image = np.full((256, 256, 3), 128, np.uint8)
-    return Observation(image, np.array([0.45, 0.0, 0.3]), 1.0, instruction)
+    return Observation({"front": image}, np.array([0.45, 0, 0.3, 1, 0, 0, 0]), 1.0, instruction)
