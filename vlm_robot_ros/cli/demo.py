@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise ValueError("the demo needs ROS 2: `make setup`, then `. ./env.sh`") from error
     from vlm_robot_ros.evaluation.report import table
-    from vlm_robot_ros.nodes.demo_node import PARAMETERS, perform
+    from vlm_robot_ros.nodes.demo_node import PARAMETERS, begin, perform
     from vlm_robot_ros.nodes.interactive import converse
     from vlm_robot_ros.nodes.parameters import declare
     from vlm_robot_ros.nodes.stage import StageError
@@ -53,14 +53,13 @@ def run(args: argparse.Namespace) -> int:
     if args.checkpoint:
         settings["policy"]["checkpoint"] = args.checkpoint.resolve()
     own = {"seed": args.seed, "out": out, "commands": args.commands}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     processes: dict[str, subprocess.Popen] = {}
 
     def alive() -> str:
         dead = [name for name, process in processes.items() if process.poll() is not None]
         return ", ".join(f"{name}_node" for name in dead)
 
-    rclpy.init(args=["--ros-args", *_assign(own)])
+    begin(["--ros-args", *_assign(own)])
     node = rclpy.create_node("demo_node")
     summary = None
     with (out / "nodes.log").open("w") as log:

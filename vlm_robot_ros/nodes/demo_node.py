@@ -8,6 +8,7 @@ from typing import Any
 
 import rclpy
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 
 from vlm_robot_ros.contract.load import load_robot
@@ -24,6 +25,14 @@ PARAMETERS = (
     Spec("out", "runs/demo", "Folder of video and summary"),
     Spec("commands", 0, "Give only so many commands; 0: all", 0, 100),
 )
+
+
+def begin(arguments: list[str] | None = None) -> None:
+    """Start ROS; SIGINT and SIGTERM become KeyboardInterrupt, also where they were ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    # rclpy's own handlers would end ROS under our feet.
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
 
 
 def perform(node: Node, alive: Callable[[], str]) -> dict[str, Any]:
@@ -84,8 +93,7 @@ def _caption(instruction: str, frame: Frame) -> Caption:
 
 def main() -> int:
     """Run the conductor beside nodes that somebody else has started."""
-    rclpy.init()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    begin()
     node = rclpy.create_node("demo_node")
     try:
         declare(node, PARAMETERS)
