@@ -44,11 +44,15 @@ class Graph:
         self.node.create_subscription(kind, topic, got.append, qos)
         return got
 
-    def call(self, kind, name, **request):
-        """Call a service and return its answer."""
+    def ask(self, kind, name, **request):
+        """Call a service and return the future of its answer."""
         client = self.node.create_client(kind, name)
         assert self.until(client.service_is_ready), f"no service {name}"
-        future = client.call_async(kind.Request(**request))
+        return client.call_async(kind.Request(**request))
+
+    def call(self, kind, name, **request):
+        """Call a service and return its answer."""
+        future = self.ask(kind, name, **request)
         assert self.until(future.done), f"{name} does not answer"
         return future.result()
 
