@@ -1,6 +1,8 @@
 """From demonstrations to a policy: small, but every part is the real one."""
 
 import json
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -32,6 +34,14 @@ def test_collecting_again_records_only_what_is_missing(demos, capsys):
     command = ["collect", "--out", str(demos), "--episodes", "3", "--seed", "7"]
     assert main([*command, "--workers", "1"]) == 0
     assert "1 new episodes" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(shutil.which("vlm-robot") is None, reason="needs `. ./env.sh`")
+def test_the_installed_command_starts_its_workers(tmp_path):
+    command = ["vlm-robot", "collect", "--out", str(tmp_path), "--episodes", "2", "--seed", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("*.npz"))) == 2
 
 
 def test_training_writes_a_checkpoint_that_acts_and_goes_on_when_called_again(demos, tmp_path):
