@@ -56,6 +56,12 @@ class Arm:
             setattr(message, name, value)
         return message
 
+    def reads_on(self):
+        """Follow one more action: what the same topic brought before has been read by then."""
+        goal = self.tool + np.array([0.0, 0.0, 0.02])
+        self.send(self.actions, self.action(VlmAction.END_EFFECTOR_POSE, [*goal, 1, 0, 0, 0]))
+        np.testing.assert_allclose(self.tool, goal, atol=0.005)
+
     @property
     def tool(self):
         self.graph.until(lambda: self.states)
@@ -179,6 +185,7 @@ def test_an_action_for_the_scene_before_is_ignored(arm):
     before = arm.tool
     arm.send(arm.actions, old)
     np.testing.assert_allclose(arm.tool, before, atol=0.002)
+    arm.reads_on()
 
 
 NAN = float("nan")
@@ -199,7 +206,7 @@ def test_a_command_that_cannot_be_followed_leaves_it_where_it_is(arm, mode, valu
     before = arm.angles if arm.joints else None
     arm.send(arm.actions, arm.action(mode, values, **fields))
     np.testing.assert_allclose(arm.angles, before, atol=0.005)
-    assert arm.process.poll() is None
+    arm.reads_on()
 
 
 def test_wrong_lengths_and_frames_leave_it_where_it_is(arm):
@@ -207,12 +214,22 @@ def test_wrong_lengths_and_frames_leave_it_where_it_is(arm):
     joints = arm.graph.node.create_publisher(Float64MultiArray, "joint_command", 10)
     arm.send(joints, Float64MultiArray(data=[0.1] * 3))
     arm.send(joints, Float64MultiArray(data=[]))
+    np.testing.assert_allclose(arm.angles, before, atol=0.005)
+    goal = np.array(ROBOT.home) - 0.05
+    arm.send(joints, Float64MultiArray(data=goal.tolist()))
+    np.testing.assert_allclose(arm.angles, goal, atol=0.01)
+    before = arm.angles
     poses = arm.graph.node.create_publisher(PoseStamped, "pose_command", 10)
     message = PoseStamped()
     message.header.frame_id = "moon"
     message.pose.orientation.w = 1.0
     arm.send(poses, message)
     np.testing.assert_allclose(arm.angles, before, atol=0.005)
+    message.header.frame_id = ROBOT.base_frame
+    message.pose.position.x, message.pose.position.y, message.pose.position.z = 0.5, 0.1, 0.3
+    message.pose.orientation.x, message.pose.orientation.w = 1.0, 0.0
+    arm.send(poses, message)
+    np.testing.assert_allclose(arm.tool, [0.5, 0.1, 0.3], atol=0.005)
 
 
 def test_in_real_time_a_slow_factor_slows_the_clock(graph):

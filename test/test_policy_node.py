@@ -9,12 +9,10 @@ import pytest
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 from builtin_interfaces.msg import Time  # noqa: E402
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from PIL import Image as Picture  # noqa: E402
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
-from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image, JointState  # noqa: E402
 from std_msgs.msg import Header, String  # noqa: E402
@@ -281,13 +279,6 @@ def test_it_can_be_taken_down_and_configured_anew(own_rig):
     assert rig.graph.until(lambda: rig.actions[-1].hold_reason == "shut down")
 
 
-def test_a_clock_that_stands_still_is_told(graph):
-    health = graph.listen(DiagnosticArray, "/diagnostics")
-    graph.start("policy_node", use_sim_time=True)
-    assert graph.until(lambda: health and "is /clock published?" in health[-1].status[0].message)
-    assert health[-1].status[0].level == DiagnosticStatus.WARN
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_in_motion_leaves_a_hold_as_the_last_word(own_rig, number):
     rig = own_rig
@@ -324,49 +315,9 @@ def test_compressed_images_do_as_well(graph, scene):
     rig.until_acting()
 
 
-def test_parameters_are_described_and_wrong_changes_refused(rig):
-    names = rig.graph.call(ListParameters, "/policy_node/list_parameters").result.names
-    names = [
-        name for name in names if "qos" not in name and name != "start_type_description_service"
-    ]
-    described = rig.graph.call(
-        DescribeParameters, "/policy_node/describe_parameters", names=names
-    ).descriptors
-    bare = [d.name for d in described if not d.description and d.name != "use_sim_time"]
-    assert bare == []
-    assert {"image_timeout", "min_confidence"} <= set(names)
-    wrong = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value="tpu")
-    answer = rig.graph.call(
-        SetParameters,
-        "/policy_node/set_parameters",
-        parameters=[Parameter(name="device", value=wrong)],
-    )
-    assert not answer.results[0].successful
-    assert "valid: auto, cpu, cuda" in answer.results[0].reason
-
-
 def test_the_hold_policy_holds(graph, scene):
     rig = Rig(graph, scene[0])
     graph.start("policy_node", policy="hold")
     assert graph.until(lambda: rig.actions, 60.0)
     rig.say(f"pick up the {scene[1]}")
     rig.until_held("this is the hold policy")
-
-
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"policy": "magic"}, "valid: fusion, hold"),
-        ({"control_rate": 9999.0}, "valid: 5.0 to 500.0"),
-        ({"control_rate": "fast"}, "control_rate"),
-        ({"robot": "r2d2"}, "no robot 'r2d2'; shipped: panda_sim"),
-        ({"device": "cuda"}, "valid here: auto, cpu"),
-        ({"checkpoint": "/nowhere"}, "no usable checkpoint in '/nowhere'"),
-    ],
-)
-def test_a_wrong_parameter_is_refused_with_what_is_valid(graph, parameters, message):
-    process = graph.start("policy_node", **parameters)
-    errors = graph.ended(process)
-    assert process.returncode == 1
-    assert message in errors
-    assert "Traceback" not in errors

@@ -26,14 +26,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Start the three nodes, run the demo beside them, end them, and print what came of it."""
     try:
-        import rclpy
+        from vlm_robot_ros.nodes.demo_node import conducting, perform
+        from vlm_robot_ros.nodes.interactive import converse
+        from vlm_robot_ros.nodes.stage import StageError
     except ModuleNotFoundError as error:
-        raise ValueError("the demo needs ROS 2: `make setup`, then `. ./env.sh`") from error
+        raise ValueError(
+            f"the demo needs ROS 2 ({error}): `make setup`, then `. ./env.sh`"
+        ) from error
     from vlm_robot_ros.evaluation.report import table
-    from vlm_robot_ros.nodes.demo_node import PARAMETERS, begin, perform
-    from vlm_robot_ros.nodes.interactive import converse
-    from vlm_robot_ros.nodes.parameters import declare
-    from vlm_robot_ros.nodes.stage import StageError
     from vlm_robot_ros.paths import config_dir, dds_profile_variable
 
     if not 0 <= args.seed < 2**31:
@@ -59,12 +59,9 @@ def run(args: argparse.Namespace) -> int:
         dead = [name for name, process in processes.items() if process.poll() is not None]
         return ", ".join(f"{name}_node" for name in dead)
 
-    begin(["--ros-args", *_assign(own)])
-    node = rclpy.create_node("demo_node")
     summary = None
-    with (out / "nodes.log").open("w") as log:
+    with (out / "nodes.log").open("w") as log, conducting(["--ros-args", *_assign(own)]) as node:
         try:
-            declare(node, PARAMETERS)
             for name in _NODES:
                 processes[name] = _start(name, settings[name], log)
             if args.interactive:
@@ -78,8 +75,6 @@ def run(args: argparse.Namespace) -> int:
             print("ended by hand")
         finally:
             _end(processes)
-            node.destroy_node()
-            rclpy.try_shutdown()
     if summary:
         print(f"\n{table(summary)}\n")
     for name, what in (("demo.mp4", "video"), ("bag", "bag"), ("summary.json", "summary")):

@@ -14,6 +14,9 @@ from vlm_robot_ros.control.limits import limit
 from vlm_robot_ros.control.timeline import Timeline
 from vlm_robot_ros.control.watchdog import StreamWatch
 
+BLEND = 0.04
+"""Time to pass from one plan to the next [s]; longer lags."""
+MIN_CONFIDENCE = 0.5
 _MOVED_AWAY = 0.04  # from where it is held, by someone else: do not fight it [m or rad]
 _SETTLED = 0.5  # an arm that was told to hold stands still after so long [s]
 
@@ -42,9 +45,9 @@ class Pilot:
         self,
         robot: Robot,
         watches: list[StreamWatch],
-        blend: float,
-        min_confidence: float,
         period: float,
+        blend: float = BLEND,
+        min_confidence: float = MIN_CONFIDENCE,
     ) -> None:
         """Make a pilot that is asked every `period` seconds."""
         self._robot = robot
@@ -64,7 +67,7 @@ class Pilot:
         self._mode = ActionMode.END_EFFECTOR_POSE
         self._last: np.ndarray | None = None
         self._held_since: float | None = None
-        self._time = float("-inf")
+        self._time = 0.0
         self._stamp = self._confidence = 0.0
 
     def hear(self, text: str) -> Instruction:
@@ -112,8 +115,8 @@ class Pilot:
         dt, self._time = now - self._time, now
         if dt < 0:
             self._timeline.clear()  # planned for another time
-        if self._last is None or not 0 <= dt < 1.0:
-            self._last, self._held_since, dt = measured.copy(), None, 0.0
+        if self._last is None:
+            self._last, dt = measured.copy(), 0.0
         problem = next(filter(None, (watch.problem(now) for watch in self._watches)), "")
         if problem:
             self._timeline.clear()
@@ -125,7 +128,7 @@ class Pilot:
             return self._hold(now, measured, opening, reason, bool(problem))
         self._held_since = None
         # After a pause too, no more than what can be followed until the next command.
-        dt = min(dt, 2 * self._period)
+        dt = min(max(dt, 0.0), 2 * self._period)
         self._last = limit(self._robot, self._mode, sample[0], self._last, dt)
         self._gripper = float(np.clip(sample[1], 0.0, 1.0))
         return Command(

@@ -11,7 +11,7 @@ from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 class Timeline:
     """The chunk that is played now, and how it was blended in. Times in seconds of one clock."""
 
-    def __init__(self, blend: float = 0.04) -> None:
+    def __init__(self, blend: float) -> None:
         """Move from one chunk to the next over `blend` seconds; it lags half of it."""
         self._blend = blend
         self._offset: np.ndarray = np.zeros(7)

@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from vlm_robot_ros.contract.action import ActionChunk, ActionMode
-from vlm_robot_ros.contract.kinematics import from_vector, to_vector
+from vlm_robot_ros.contract.action import ActionChunk
+from vlm_robot_ros.contract.kinematics import to_vector
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.limits import limit
-from vlm_robot_ros.control.timeline import Timeline
+from vlm_robot_ros.control.pilot import Pilot
 from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.policy.base import Observation, Policy
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
@@ -84,31 +83,31 @@ def run_episode(sim: Simulator, policy: Policy, seed: int, skill: str) -> Outcom
 
 
 def follow(sim: Simulator, policy: Policy, instruction: str, seconds: float) -> None:
-    """Let a policy act on one instruction for a while, played as the node plays it."""
-    timeline = Timeline()
-    last = to_vector(sim.kinematics.forward(sim.joint_positions))
+    """Let a policy act on one instruction for a while, through the pilot of the policy node."""
+    pilot = Pilot(sim.robot, [], CONTROL_PERIOD)
+    said = pilot.hear(instruction)
     for _ in range(round(seconds / _FRAME_PERIOD)):
         stamp = sim.time
         chunk: ActionChunk | None = policy.infer(observe(sim, instruction))
         for _ in range(round(_FRAME_PERIOD / CONTROL_PERIOD)):
             if chunk is not None and sim.time - stamp >= LATENCY - 1e-6:
-                if chunk.hold:
-                    timeline.clear()
-                else:
-                    timeline.put(chunk, stamp, sim.time)
+                pilot.take(chunk, said.number, stamp, sim.time)
                 chunk = None
-            if sample := timeline.sample(sim.time + CONTROL_PERIOD):
-                mode = ActionMode.END_EFFECTOR_POSE
-                last = limit(sim.robot, mode, sample[0], last, CONTROL_PERIOD)
-                sim.command_pose(from_vector(last))
-                sim.command_gripper(sample[1])
+            command = pilot.tick(sim.time, sim.joint_positions, _tool_pose(sim), sim.opening)
+            if command.hold_reason:
+                sim.hold()
+            else:
+                sim.command(command.mode, command.values, command.gripper)
             sim.step()
 
 
 def observe(sim: Simulator, instruction: str) -> Observation:
     """Return what a policy may know now."""
-    pose = to_vector(sim.kinematics.forward(sim.joint_positions))
-    return Observation({"front": sim.render("front")}, pose, sim.opening, instruction)
+    return Observation({"front": sim.render("front")}, _tool_pose(sim), sim.opening, instruction)
+
+
+def _tool_pose(sim: Simulator) -> np.ndarray:
+    return to_vector(sim.kinematics.forward(sim.joint_positions))
 
 
 _ready: tuple[Simulator, Policy] | None = None

@@ -38,8 +38,9 @@ def summarise(seed: int, results: list[Result], latencies: list[float]) -> dict[
     """
     tasks = [result.success for result in results if result.family in SKILLS]
     low, high = wilson(sum(tasks), len(tasks)) if tasks else (0.0, 1.0)
-    milliseconds = 1e3 * np.array(latencies)
-    percentiles = np.percentile(milliseconds, [50, 95, 99]).round(2) if latencies else [None] * 3
+    percentiles: list[float | None] = [None] * 3
+    if latencies:
+        percentiles = (1e3 * np.percentile(latencies, [50, 95, 99])).round(2).tolist()
     return {
         "seed": seed,
         "commands": [asdict(result) for result in results],
@@ -53,7 +54,7 @@ def summarise(seed: int, results: list[Result], latencies: list[float]) -> dict[
         "meaningless_motion_m": _first(results, "meaningless", "motion"),
         "camera_to_action_ms": {
             "actions": len(latencies),
-            **dict(zip(("p50", "p95", "p99"), map(_plain, percentiles), strict=True)),
+            **dict(zip(("p50", "p95", "p99"), percentiles, strict=True)),
         },
     }
 
@@ -95,7 +96,3 @@ def table(summary: dict[str, Any]) -> str:
 def _first(results: list[Result], family: str, field: str) -> float | None:
     values = [getattr(result, field) for result in results if result.family == family]
     return round(values[0], 4) if values else None
-
-
-def _plain(value: Any) -> float | None:
-    return None if value is None else float(value)

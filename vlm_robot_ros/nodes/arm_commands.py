@@ -2,11 +2,10 @@
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
-from scipy.spatial.transform import Rotation
 from std_msgs.msg import Float64MultiArray
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import from_vector, pose
+from vlm_robot_ros.contract.kinematics import from_vector
 from vlm_robot_ros.msg import VlmAction
 from vlm_robot_ros.nodes.messages import value_names
 from vlm_robot_ros.sim.simulator import Simulator
@@ -31,19 +30,7 @@ def apply_action(sim: Simulator, message: VlmAction) -> None:
         raise ValueError(f"names {', '.join(message.names)}; valid: {', '.join(wanted)}")
     values = np.array([message.values[list(message.names).index(name)] for name in wanted])
     _check_frame(sim, message.header.frame_id)
-    if not np.isfinite(message.gripper):
-        raise ValueError(f"gripper {message.gripper}; valid: 0 closed to 1 open")
-    if mode == ActionMode.JOINT_POSITION:
-        sim.command_joints(values)
-    elif mode == ActionMode.JOINT_DELTA:
-        sim.command_joints(sim.target + values)
-    elif mode == ActionMode.END_EFFECTOR_POSE:
-        sim.command_pose(from_vector(values))
-    else:
-        here, change = sim.kinematics.forward(sim.target), from_vector(values)
-        turned = Rotation.from_matrix(change[:3, :3] @ here[:3, :3])
-        sim.command_pose(pose(here[:3, 3] + change[:3, 3], turned))
-    sim.command_gripper(message.gripper)
+    sim.command(mode, values, message.gripper)
 
 
 def apply_joints(sim: Simulator, message: Float64MultiArray) -> None:

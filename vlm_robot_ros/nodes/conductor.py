@@ -82,7 +82,10 @@ class Conductor:
         while stage.time < begun + 4.0:
             stage.pass_time(0.05)
             farthest = max(farthest, float(np.linalg.norm(stage.tool - place)))
-        result = self._result(item, farthest < _MOTION_LIMIT, stage.time - begun)
+        action = stage.action
+        heard = action is not None and action.hold and action.instruction == item.instruction
+        success = heard and farthest < _MOTION_LIMIT
+        result = self._result(item, success, stage.time - begun)
         result.motion = farthest
         return result
 

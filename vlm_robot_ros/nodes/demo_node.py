@@ -2,7 +2,8 @@
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,33 @@ PARAMETERS = (
 )
 
 
-def begin(arguments: list[str] | None = None) -> None:
-    """Start ROS; SIGINT and SIGTERM become KeyboardInterrupt, also where they were ignored."""
+@contextmanager
+def conducting(arguments: list[str] | None = None) -> Iterator[Node]:
+    """Provide a node with `PARAMETERS`, from the start of ROS to its end.
+
+    SIGINT and SIGTERM become KeyboardInterrupt, also where they were ignored.
+
+    Raises:
+        ValueError: a parameter is not valid.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     # rclpy's own handlers would end ROS under our feet.
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    node = rclpy.create_node("demo_node")
+    try:
+        declare(node, PARAMETERS)
+        yield node
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
 
 
 def perform(node: Node, alive: Callable[[], str]) -> dict[str, Any]:
     """Run the demo and leave `summary.json` and `demo.mp4` in the folder `out`.
 
     Args:
-        node: With `PARAMETERS` declared.
+        node: From `conducting`.
         alive: Returns what else has died, if anything has.
 
     Returns:
@@ -93,17 +108,12 @@ def _caption(instruction: str, frame: Frame) -> Caption:
 
 def main() -> int:
     """Run the conductor beside nodes that somebody else has started."""
-    begin()
-    node = rclpy.create_node("demo_node")
     try:
-        declare(node, PARAMETERS)
-        print(table(perform(node, lambda: "")), flush=True)
+        with conducting() as node:
+            print(table(perform(node, lambda: "")), flush=True)
     except (StageError, ValueError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
     return 0

@@ -1,11 +1,10 @@
 """The policy node: camera images and words in, actions and task labels out."""
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -16,13 +15,15 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import String
 
+from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.contract.robot import Camera
-from vlm_robot_ros.control.instruction import Instruction, Kind
+from vlm_robot_ros.control.instruction import Kind
 from vlm_robot_ros.control.pilot import Command, Pilot
 from vlm_robot_ros.control.watchdog import StreamWatch
-from vlm_robot_ros.msg import ActionChunk, TaskLabel, VlmAction
+from vlm_robot_ros.msg import ActionChunk as ChunkMessage
+from vlm_robot_ros.msg import TaskLabel, VlmAction
 from vlm_robot_ros.nodes.images import to_rgb
 from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, read_joints
 from vlm_robot_ros.nodes.messages import (
@@ -36,20 +37,11 @@ from vlm_robot_ros.nodes.messages import (
 from vlm_robot_ros.nodes.parameters import declare
 from vlm_robot_ros.nodes.policy_settings import PARAMETERS, load_policy
 from vlm_robot_ros.nodes.run import run
-from vlm_robot_ros.nodes.worker import Worker
-from vlm_robot_ros.policy.base import Observation, hold_chunk
+from vlm_robot_ros.policy.base import Observation
+from vlm_robot_ros.policy.thinker import Question, Thinker
 
 _SENT = 10
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-class _Job(NamedTuple):
-    """What the policy is to think about."""
-
-    pictures: dict[str, np.ndarray]
-    stamp: float
-    arm: ArmState
-    said: Instruction
 
 
 class PolicyNode(LifecycleNode):
@@ -64,7 +56,7 @@ class PolicyNode(LifecycleNode):
         super().__init__("policy_node")
         declare(self, PARAMETERS)
         self._lock = threading.Lock()
-        self._worker: Worker[_Job] | None = None
+        self._thinker: Thinker | None = None
         self._active = False
         self._failure = ""
         self._disconnect = ExitStack()  # undoes what `on_configure` has connected
@@ -100,15 +92,14 @@ class PolicyNode(LifecycleNode):
         self._pilot = Pilot(
             self._robot,
             watches,
+            1.0 / self._value("control_rate"),
             self._value("blend"),
             self._value("min_confidence"),
-            1.0 / self._value("control_rate"),
         )
         self._history = ArmHistory()
         self._pictures: dict[str, np.ndarray] = {}
         self._reported = self._reason = ""
         self._took: list[float] = []
-        self._thought_of = -1
         self._ticks = self._ticks_reported = 0
 
     def _connect(self) -> None:
@@ -122,7 +113,7 @@ class PolicyNode(LifecycleNode):
             self._disconnect.callback(self.destroy_subscription, subscription)
 
         self._actions = publish(VlmAction, "action")
-        self._chunks = publish(ActionChunk, "action_chunk")
+        self._chunks = publish(ChunkMessage, "action_chunk")
         self._labels = publish(TaskLabel, "task_label")
         self._current = publish(String, "current_instruction", _LATCHED)
         self._health = self.create_publisher(DiagnosticArray, "/diagnostics", _SENT)
@@ -146,7 +137,7 @@ class PolicyNode(LifecycleNode):
         """Begin to act; words said before do not count."""
         result = super().on_activate(state)
         self._pilot.rest()
-        self._worker = Worker(self._think)
+        self._thinker = Thinker(self._policy, self._on_plan)
         self._active = True
         self._current.publish(String())
         return result
@@ -184,8 +175,8 @@ class PolicyNode(LifecycleNode):
             self._act(reason)
         self._report()
         self._actions.wait_for_all_acked(Duration(seconds=0.5))
-        assert self._worker is not None
-        self._worker.stop()
+        assert self._thinker is not None
+        self._thinker.stop()
 
     # -- In --------------------------------------------------------------------------------------
 
@@ -231,36 +222,24 @@ class PolicyNode(LifecycleNode):
         if not self._active or said.kind is not Kind.TASK or wrong:
             return
         if arm is not None and abs(arm.time - stamp) <= self._value("joint_state_timeout"):
-            assert self._worker is not None
-            self._worker.submit(_Job(dict(self._pictures), stamp, arm, said))
+            assert self._thinker is not None
+            pose = self._pose(arm.joints)
+            seen = Observation(dict(self._pictures), pose, arm.opening, said.text)
+            self._thinker.ask(Question(seen, stamp, said.number))
 
-    # -- Thought, off the executor ---------------------------------------------------------------
-
-    def _think(self, job: _Job) -> None:
-        pose = self._pose(job.arm.joints)
-        seen = Observation(job.pictures, pose, job.arm.opening, job.said.text)
-        begun = time.perf_counter()
-        try:
-            if job.said.number != self._thought_of:
-                self._policy.reset()
-                self._thought_of = job.said.number
-            chunk = self._policy.infer(seen)
-            took = time.perf_counter() - begun
-            self._took = [*self._took[-99:], took]
-            stamp = to_stamp(job.stamp)
-            plan = chunk_message(chunk, self._robot, stamp, job.said, took)
-            label = label_message(chunk, self._robot, stamp, job.said)
-            with self._lock:
-                if not self._active or job.said.number != self._pilot.said.number:
-                    return
-                self._pilot.take(chunk, job.said.number, job.stamp, self._now())
-                self._chunks.publish(plan)
-                self._labels.publish(label)
-        except Exception as error:  # a policy is anybody's code, and the arm must hold
-            self.get_logger().error(f"the policy failed: {error!r}", throttle_duration_sec=5.0)
-            failed = hold_chunk(seen, 0.1, f"the policy failed: {error!r}")
-            with self._lock:
-                self._pilot.take(failed, job.said.number, job.stamp, self._now())
+    def _on_plan(self, question: Question, chunk: ActionChunk, took: float) -> None:
+        """Take a plan, in the policy's thread."""
+        self._took = [*self._took[-99:], took]
+        stamp = to_stamp(question.stamp)
+        with self._lock:
+            said = self._pilot.said
+            if not self._active or question.number != said.number:
+                return
+            plan = chunk_message(chunk, self._robot, stamp, said, took)
+            label = label_message(chunk, self._robot, stamp, said)
+            self._pilot.take(chunk, said.number, question.stamp, self._now())
+            self._chunks.publish(plan)
+            self._labels.publish(label)
 
     # -- Out -------------------------------------------------------------------------------------
 

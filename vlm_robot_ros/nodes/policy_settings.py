@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from vlm_robot_ros.control.pilot import BLEND, MIN_CONFIDENCE
 from vlm_robot_ros.nodes.parameters import Spec
 from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.base import HoldPolicy, Policy
@@ -19,10 +20,16 @@ PARAMETERS = (
     Spec("threads", 1, "CPU threads of the policy", 1, 64),
     Spec("image_transport", "raw", "How images come", valid=("raw", "compressed")),
     Spec("control_rate", 50.0, "Rate of the actions [Hz]", 5.0, 500.0),
-    Spec("blend", 0.04, "Time to pass from one plan to the next [s]", 0.0, 1.0),
+    Spec("blend", BLEND, "Time to pass from one plan to the next [s]", 0.0, 1.0),
     Spec("image_timeout", 0.5, "Hold when the newest image is older [s]", 0.05, 10.0),
     Spec("joint_state_timeout", 0.3, "Hold when the newest joint state is older [s]", 0.02, 10.0),
-    Spec("min_confidence", 0.5, "Hold when the policy is less sure what is asked", 0.0, 1.0),
+    Spec(
+        "min_confidence",
+        MIN_CONFIDENCE,
+        "Hold when the policy is less sure what is asked",
+        0.0,
+        1.0,
+    ),
     Spec("autostart", True, "Configure and activate at the start"),
 )
 

@@ -103,18 +103,21 @@ class Stage:
         """Take back the words, lay a scene, and wait until the arm rests in it.
 
         Raises:
-            StageError: the simulator does not answer.
+            StageError: the simulator or the policy node does not answer.
         """
         self.say("")
-        self.wait(lambda: self.action is not None and self.action.hold, 5.0)
+        if not self.wait(lambda: self.action is not None and self.action.hold, 20.0):
+            raise StageError("the policy node does not hold when its words are taken back")
         future = self._reset.call_async(ResetScene.Request(seed=seed))
         if not self.wait(future.done, 20.0):
             raise StageError("the simulator does not answer ~/reset")
         answer = future.result()
         assert answer is not None
-        self.wait(lambda: self._state.scene == answer.scene, 10.0)
+        if not self.wait(lambda: self._state.scene == answer.scene, 20.0):
+            raise StageError("the simulator does not come to the new scene")
         self.pass_time(0.3)
         self._seen.clear()
+        self.label = None
 
     def say(self, text: str) -> None:
         """Publish an instruction."""

@@ -7,8 +7,10 @@ import weakref
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
-from vlm_robot_ros.contract.kinematics import Kinematics
+from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, pose
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.sim.scene import COLOURS, Scene
 
@@ -67,14 +69,33 @@ class Simulator:
             self.step()
         data.time = 0.0
 
+    def command(self, mode: ActionMode, values: np.ndarray, gripper: float) -> None:
+        """Follow one action; `values` of shape (7,) as `mode` has them.
+
+        Raises:
+            ValueError: a number is not finite, or a quaternion has not norm 1.
+        """
+        _finite(gripper, "gripper")  # before anything moves
+        if mode == ActionMode.JOINT_POSITION:
+            self.command_joints(values)
+        elif mode == ActionMode.JOINT_DELTA:
+            self.command_joints(self.target + values)
+        elif mode == ActionMode.END_EFFECTOR_POSE:
+            self.command_pose(from_vector(values))
+        else:
+            here, change = self.kinematics.forward(self.target), from_vector(values)
+            turned = Rotation.from_matrix(change[:3, :3] @ here[:3, :3])
+            self.command_pose(pose(here[:3, 3] + change[:3, 3], turned))
+        self.command_gripper(gripper)
+
     def command_joints(self, positions: np.ndarray) -> None:
         """Set the joint positions to go to. Shape (J,), [rad]; clipped to the limits."""
         self._holding, self._pose_goal = False, None
         self._target = np.clip(_finite(positions, "joint positions"), *self._limits())
 
-    def command_pose(self, pose: np.ndarray) -> None:
+    def command_pose(self, goal: np.ndarray) -> None:
         """Set the tool pose to go to: a transform in the base frame. Shape (4, 4), [m]."""
-        self._pose_goal, self._holding = _finite(pose, "pose"), False
+        self._pose_goal, self._holding = _finite(goal, "pose"), False
 
     def command_gripper(self, opening: float) -> None:
         """Set the gripper's opening: 0 closed, 1 open."""

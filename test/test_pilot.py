@@ -1,0 +1,152 @@
+"""The pilot: what the arm is told, from words, plans and what the watchdogs say."""
+
+import numpy as np
+import pytest
+from plans import HOME, plan
+
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.pilot import Pilot
+from vlm_robot_ros.control.watchdog import StreamWatch
+
+ROBOT = load_robot("panda_sim")
+
+
+@pytest.fixture
+def watch():
+    return StreamWatch("front camera", 0.5)
+
+
+@pytest.fixture
+def pilot(watch):
+    return Pilot(ROBOT, [watch], period=0.02, blend=0.1)
+
+
+def tick(pilot, now, pose=HOME, opening=1.0):
+    return pilot.tick(now, np.array(ROBOT.home), pose, opening)
+
+
+def test_the_pilot_acts_on_what_was_said_and_holds_otherwise(pilot, watch):
+    watch.saw(1.0)
+    assert tick(pilot, 1.0).hold_reason == "no instruction yet"
+    said = pilot.hear("pick up the cube")
+    assert tick(pilot, 1.02).hold_reason == "waiting for a plan"
+    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.0, 1.04)
+    command = tick(pilot, 1.04)
+    assert command.hold_reason == ""
+    assert command.stamp == 1.0
+    assert command.said.text == "pick up the cube"
+    assert tick(pilot, 1.3).values[0] > 0.51
+
+
+def test_stop_holds_at_once_where_the_arm_was_last_told_to_be(pilot, watch):
+    watch.saw(1.0)
+    said = pilot.hear("pick up the cube")
+    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)
+    tick(pilot, 1.0)
+    moving = tick(pilot, 1.3)
+    pilot.hear("stop")
+    held = tick(pilot, 1.3)
+    assert held.hold_reason == "stopped by 'stop'"
+    np.testing.assert_array_equal(held.values, moving.values)
+    assert held.gripper == moving.gripper  # what is gripped stays gripped
+    np.testing.assert_array_equal(tick(pilot, 1.32).values, moving.values)
+
+
+def test_a_plan_for_words_of_before_is_dropped(pilot, watch):
+    watch.saw(1.0)
+    old = pilot.hear("pick up the cube").number
+    pilot.hear("push the can left")
+    pilot.take(plan([0.58, 0, 0.3]), old, 1.0, 1.0)
+    assert tick(pilot, 1.0).hold_reason == "waiting for a plan"
+    pilot.hear("stop")
+    pilot.take(plan([0.58, 0, 0.3]), pilot.said.number, 1.0, 1.0)
+    assert "stopped" in tick(pilot, 1.02).hold_reason
+
+
+def test_new_words_flush_what_was_planned(pilot, watch):
+    watch.saw(1.0)
+    pilot.take(plan([0.58, 0, 0.3]), pilot.hear("pick up the cube").number, 1.0, 1.0)
+    assert tick(pilot, 1.1).hold_reason == ""
+    pilot.hear("push the can left")
+    assert tick(pilot, 1.12).hold_reason == "waiting for a plan"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"confidence": 0.3}, "not sure enough"),
+        ({"confidence": float("nan")}, "not sure enough"),
+        ({"hold": "no such object"}, "no such object"),
+        ({"values": np.full((8, 7), np.nan)}, "not finite"),
+    ],
+)
+def test_a_plan_that_cannot_be_trusted_is_a_hold_that_says_why(pilot, watch, changes, reason):
+    watch.saw(1.0)
+    said = pilot.hear("pick up the cube")
+    pilot.take(plan([0.58, 0, 0.3], **changes), said.number, 1.0, 1.0)
+    command = tick(pilot, 1.02)
+    assert reason in command.hold_reason
+    assert np.all(np.isfinite(command.values))
+    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.1, 1.1)  # and there is a way back
+    assert tick(pilot, 1.12).hold_reason == ""
+
+
+def test_a_stale_camera_holds_and_a_fresh_one_goes_on(pilot, watch):
+    watch.saw(1.0)
+    number = pilot.hear("pick up the cube").number
+    pilot.take(plan([0.58, 0, 0.3]), number, 1.0, 1.0)
+    assert tick(pilot, 1.4).hold_reason == ""
+    assert "front camera: 0.60 s old" in tick(pilot, 1.6).hold_reason
+    watch.saw(1.7)
+    assert tick(pilot, 1.7).hold_reason == "waiting for a plan"  # the old one is gone
+    pilot.take(plan([0.58, 0, 0.3]), number, 1.7, 1.7)
+    assert tick(pilot, 1.75).hold_reason == ""
+
+
+def test_a_plan_that_ran_out_is_a_hold(pilot, watch):
+    watch.saw(1.0)
+    pilot.take(plan([0.52, 0, 0.3], steps=2), pilot.hear("pick up it").number, 1.0, 1.0)
+    watch.saw(1.3)
+    assert tick(pilot, 1.3).hold_reason == "waiting for a plan"
+
+
+def test_an_arm_that_somebody_else_moved_is_held_where_it_is_now(pilot, watch):
+    watch.saw(1.0)
+    tick(pilot, 1.0)
+    moved = HOME + np.array([0.0, 0.2, 0, 0, 0, 0, 0])
+    watch.saw(1.6)
+    np.testing.assert_array_equal(tick(pilot, 1.6, moved).values, moved)
+
+
+def test_a_hold_does_not_step_back_to_a_lagging_arm_or_follow_a_blind_one(pilot, watch):
+    watch.saw(1.0)
+    pilot.take(plan([0.58, 0, 0.3]), pilot.hear("pick up the cube").number, 1.0, 1.0)
+    for now in np.arange(1.0, 1.5, 0.02):
+        moving = tick(pilot, now)
+    assert moving.values[0] - HOME[0] > 0.045
+    pilot.hear("stop")
+    np.testing.assert_array_equal(tick(pilot, 1.5).values, moving.values)
+    np.testing.assert_array_equal(tick(pilot, 1.52).values, moving.values)
+    assert tick(pilot, 5.0).gripper == moving.gripper
+    held = tick(pilot, 5.02).values
+    for now in (5.5, 6.0, 6.5):  # the camera is gone: what is measured may be old, too
+        np.testing.assert_array_equal(tick(pilot, now, HOME + 0.1).values, held)
+
+
+def test_the_first_command_does_not_leap(pilot, watch):
+    watch.saw(1.0)
+    pilot.take(plan([0.7, 0.3, 0.1]), pilot.hear("pick up the cube").number, 0.4, 1.0)
+    command = tick(pilot, 1.1)
+    np.testing.assert_allclose(command.values[:3], HOME[:3])
+    step = np.linalg.norm(tick(pilot, 1.12).values[:3] - command.values[:3])
+    assert 0 < step <= ROBOT.workspace.speed * 0.02 + 1e-9
+    after_a_pause = np.linalg.norm(tick(pilot, 1.4).values[:3] - command.values[:3])
+    assert after_a_pause <= ROBOT.workspace.speed * 0.06 + 1e-9
+
+
+def test_a_clock_that_jumps_back_flushes_the_plan(pilot, watch):
+    watch.saw(100.0)
+    pilot.take(plan([0.58, 0, 0.3]), pilot.hear("pick up the cube").number, 100.0, 100.0)
+    assert tick(pilot, 100.1).hold_reason == ""
+    watch.saw(1.0)
+    assert tick(pilot, 1.0).hold_reason == "waiting for a plan"

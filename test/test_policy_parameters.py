@@ -1,0 +1,57 @@
+"""The parameters of the policy node: described, checked, and said where they are wrong."""
+
+import pytest
+
+rclpy = pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
+from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters  # noqa: E402
+
+
+def test_a_clock_that_stands_still_is_told(graph):
+    health = graph.listen(DiagnosticArray, "/diagnostics")
+    graph.start("policy_node", use_sim_time=True)
+    assert graph.until(lambda: health and "is /clock published?" in health[-1].status[0].message)
+    assert health[-1].status[0].level == DiagnosticStatus.WARN
+
+
+def test_parameters_are_described_and_wrong_changes_refused(graph):
+    graph.start("policy_node")
+    names = graph.call(ListParameters, "/policy_node/list_parameters").result.names
+    names = [
+        name for name in names if "qos" not in name and name != "start_type_description_service"
+    ]
+    described = graph.call(
+        DescribeParameters, "/policy_node/describe_parameters", names=names
+    ).descriptors
+    bare = [d.name for d in described if not d.description and d.name != "use_sim_time"]
+    assert bare == []
+    assert {"image_timeout", "min_confidence"} <= set(names)
+    wrong = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value="tpu")
+    answer = graph.call(
+        SetParameters,
+        "/policy_node/set_parameters",
+        parameters=[Parameter(name="device", value=wrong)],
+    )
+    assert not answer.results[0].successful
+    assert "valid: auto, cpu, cuda" in answer.results[0].reason
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"policy": "magic"}, "valid: fusion, hold"),
+        ({"control_rate": 9999.0}, "valid: 5.0 to 500.0"),
+        ({"control_rate": "fast"}, "control_rate"),
+        ({"robot": "r2d2"}, "no robot 'r2d2'; shipped: panda_sim"),
+        ({"device": "cuda"}, "valid here: auto, cpu"),
+        ({"checkpoint": "/nowhere"}, "no usable checkpoint in '/nowhere'"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_with_what_is_valid(graph, parameters, message):
+    process = graph.start("policy_node", **parameters)
+    errors = graph.ended(process)
+    assert process.returncode == 1
+    assert message in errors
+    assert "Traceback" not in errors

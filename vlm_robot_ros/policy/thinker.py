@@ -1,0 +1,74 @@
+"""A policy that thinks in a thread of its own, always about the newest observation."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vlm_robot_ros.contract.action import ActionChunk
+from vlm_robot_ros.policy.base import Observation, Policy, hold_chunk
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a policy is asked."""
+
+    observation: Observation
+    stamp: float
+    """Of the camera frame [s]."""
+    number: int
+    """Of the instruction; a new one makes the policy forget the old."""
+
+
+class Thinker:
+    """Hands answers to `answer(question, chunk, seconds)`, called in its own thread.
+
+    A question that comes meanwhile replaces one that waits. A policy is anybody's code: where it
+    or its answer fails, the answer is a hold that says so.
+    """
+
+    def __init__(
+        self, policy: Policy, answer: Callable[[Question, ActionChunk, float], None]
+    ) -> None:
+        """Start the thread."""
+        self._policy = policy
+        self._answer = answer
+        self._question: Question | None = None
+        self._stopping = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="policy", daemon=True)
+        self._thread.start()
+
+    def ask(self, question: Question) -> None:
+        """Ask the newest question."""
+        with self._changed:
+            self._question = question
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """Drop what waits and end the thread; what is thought about has a second to finish."""
+        with self._changed:
+            self._stopping, self._question = True, None
+            self._changed.notify()
+        self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        number = -1
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping or self._question is not None)
+                if self._stopping:
+                    return
+                question, self._question = self._question, None
+            assert question is not None
+            begun = time.perf_counter()
+            try:
+                if question.number != number:
+                    self._policy.reset()
+                    number = question.number
+                chunk = self._policy.infer(question.observation)
+                self._answer(question, chunk, time.perf_counter() - begun)
+            except Exception as error:
+                reason = f"the policy failed: {error!r}"
+                failed = hold_chunk(question.observation, 0.1, reason)
+                self._answer(question, failed, time.perf_counter() - begun)
