@@ -100,3 +100,22 @@ def pose(position: np.ndarray, rotation: Rotation) -> np.ndarray:
     result[:3, :3] = rotation.as_matrix()
     result[:3, 3] = position
     return result
+
+
+def down(position: np.ndarray, yaw: float) -> np.ndarray:
+    """Return the pose of a tool that points down, turned by `yaw` [rad] about the vertical.
+
+    Args:
+        position: Shape (3,), [m].
+        yaw: Seen from above, counterclockwise; at 0 the tool's x points to the base frame's.
+
+    Returns:
+        x, y, z [m], qx, qy, qz, qw. Shape (7,).
+    """
+    return np.array([*position, np.cos(yaw / 2), np.sin(yaw / 2), 0.0, 0.0])
+
+
+def yaw_of(vector: np.ndarray) -> float:
+    """Return the turn about the vertical of a tool that points about down: see `down` [rad]."""
+    x, y, z, w = vector[3:]
+    return float(np.arctan2(2 * (x * y + z * w), 1 - 2 * (y * y + z * z)))

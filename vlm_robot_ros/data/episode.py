@@ -5,6 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+CROP = (36, 16, 176, 240)
+"""The part of the front camera's picture that is kept: top, left, height, width [px]."""
+TOKEN = 4
+"""Side of a token [px]."""
+
 
 class EpisodeError(ValueError):
     """An episode file that cannot be used: says which and why."""
@@ -12,18 +17,28 @@ class EpisodeError(ValueError):
 
 @dataclass(frozen=True)
 class Episode:
-    """What was seen and true at each of T frames, `STEP_DT` apart. Positions: base frame [m]."""
+    """What was seen and true at each of T frames. Positions: base frame [m]."""
 
     image: np.ndarray
-    """Front camera. Shape (T, 128, 128, 3), uint8 RGB."""
+    """Front camera, the `CROP`. Shape (T, 176, 240, 3), uint8 RGB."""
+    shown: np.ndarray
+    """What each token shows: 0, or 1 + the index of a thing. Shape (T, 44, 60), uint8."""
     tool: np.ndarray
     """Tool positions. Shape (T, 3)."""
+    yaw: np.ndarray
+    """Tool turns about the vertical. Shape (T,), [rad]."""
     opening: np.ndarray
     """Gripper openings, 0 closed to 1 open. Shape (T,)."""
-    objects: np.ndarray
-    """True object positions. Shape (T, N, 3)."""
+    things: np.ndarray
+    """True positions of all things, receptacles last. Shape (T, N, 3)."""
     names: np.ndarray
-    """Colour and shape of each object. Shape (N, 2), text."""
+    """Colour and shape of each thing. Shape (N, 2), text."""
+
+
+def crop(image: np.ndarray) -> np.ndarray:
+    """Return the `CROP` of a picture, shape (H, W, ...)."""
+    top, left, height, width = CROP
+    return image[top : top + height, left : left + width]
 
 
 def save_episode(episode: Episode, path: Path) -> None:

@@ -1,20 +1,23 @@
 """Record demonstrations of the scripted expert, in parallel and resumably."""
 
 import multiprocessing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from vlm_robot_ros.contract.kinematics import pose
+from vlm_robot_ros.contract.kinematics import down, from_vector
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.data.episode import Episode, save_episode
-from vlm_robot_ros.sim.expert import STEP_DT, decide
+from vlm_robot_ros.data.episode import TOKEN, Episode, crop, save_episode
+from vlm_robot_ros.sim.expert import STEP_DT, Moves, States, decide
+from vlm_robot_ros.sim.judge import Situation
 from vlm_robot_ros.sim.scene import sample_scene
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
-from vlm_robot_ros.sim.tasks import SKILLS, TOOL_DOWN, sample_task
+from vlm_robot_ros.sim.tasks import SKILLS, Task, goals, sample_task
 
-_FRAMES = 80
+_STEPS = 84
+_EVERY = 2  # steps from one recorded frame to the next
 _NOISE = 0.008
 _simulator: Simulator | None = None
 
@@ -44,54 +47,83 @@ def _record(item: tuple[Robot, Path, int]) -> None:
     save_episode(demonstrate(_simulator, np.random.default_rng(seed)), path)
 
 
-def demonstrate(sim: Simulator, rng: np.random.Generator) -> Episode:
-    """Run the expert in a random scene, with noise in what it executes and a change of task.
+@dataclass
+class Given:
+    """A task, and what was true when it was given."""
 
-    The labels are not recorded: the expert can be asked again for any instruction at any frame.
-    """
-    sim.reset(sample_scene(rng), np.array(sim.robot.home) + rng.normal(0.0, 0.06, 7))
-    scene = sim.scene
-    assert scene is not None
-    images, tools, openings, objects = [], [], [], []
-    task, start, change, bias = None, sim.object_positions, 0, np.zeros(3)
-    for frame in range(_FRAMES):
-        if frame == change:
-            task = sample_task(rng, scene, str(rng.choice(SKILLS)))
-            start, change = sim.object_positions, frame + int(rng.integers(20, 65))
-        if rng.random() < 0.2:
-            bias = rng.normal(0.0, _NOISE, 3) * (rng.random() < 0.6)
-        tool, items = sim.tool_position, sim.object_positions
-        opening = sim.opening
-        images.append(shrink(sim.render("front")))
-        tools.append(tool)
-        openings.append(opening)
-        objects.append(items)
-        if task is not None:
-            target = task.target
-            move, grip = decide(
-                np.array([SKILLS.index(task.skill)]),
-                tool[None],
-                np.array([opening]),
-                items[target][None],
-                start[target][None],
-            )
-            goal = np.clip(tool + move[0] + bias, sim.robot.workspace.min, sim.robot.workspace.max)
-            sim.command_pose(pose(goal, TOOL_DOWN))
-            sim.command_gripper(float(grip[0]))
-        for _ in range(round(STEP_DT / CONTROL_PERIOD)):
-            sim.step()
-    names = np.array([[item.colour, item.shape] for item in scene.objects])
-    return Episode(
-        np.stack(images),
-        np.stack(tools).astype(np.float32),
-        np.array(openings, np.float32),
-        np.stack(objects).astype(np.float32),
-        names,
+    task: Task
+    start: Situation
+
+
+def situation(sim: Simulator) -> Situation:
+    """Return what is true now."""
+    return Situation(sim.positions, sim.yaws, sim.tool_position, sim.opening)
+
+
+def expert_move(sim: Simulator, given: Given) -> Moves:
+    """Ask the expert what to do now; arrays of one row."""
+    task, now = given.task, situation(sim)
+    item = start = now.tool
+    reference, turned = np.zeros(3), 0.0
+    if task.target is not None:
+        item, start = now.positions[task.target], given.start.positions[task.target]
+        gap = now.yaws[task.target] - given.start.yaws[task.target]
+        turned = (gap + np.pi) % (2 * np.pi) - np.pi
+    if task.reference is not None:
+        reference = now.positions[task.reference]
+    skill = np.array([SKILLS.index(task.skill)])
+    return decide(
+        States(
+            skill,
+            now.tool[None],
+            np.array([sim.tool_yaw]),
+            np.array([now.opening]),
+            item[None],
+            goals(skill, start[None], reference[None]),
+            np.array([turned]),
+        )
     )
 
 
-def shrink(image: np.ndarray) -> np.ndarray:
-    """Halve a picture by averaging 2x2 pixels. Shape (2H, 2W, 3) to (H, W, 3), uint8."""
-    height, width, _ = image.shape
-    blocks = image.reshape(height // 2, 2, width // 2, 2, 3)
-    return ((blocks.sum(axis=(1, 3), dtype=np.uint16) + 2) // 4).astype(np.uint8)
+def execute(sim: Simulator, move: Moves, bias: np.ndarray | float = 0.0) -> None:
+    """Do a move of one row, off by `bias` (shape (3,), [m]), and let `STEP_DT` pass."""
+    box = sim.robot.workspace
+    goal = np.clip(sim.tool_position + move.tool[0] + bias, box.min, box.max)
+    sim.command_pose(from_vector(down(goal, sim.tool_yaw + float(move.yaw[0]))))
+    sim.command_gripper(float(move.grip[0]))
+    for _ in range(round(STEP_DT / CONTROL_PERIOD)):
+        sim.step()
+
+
+def demonstrate(sim: Simulator, rng: np.random.Generator) -> Episode:
+    """Run the expert in a random scene, with noise in what it executes and changes of task.
+
+    The labels are not recorded: the expert can be asked again for any instruction at any frame.
+    """
+    sim.reset(sample_scene(rng), np.array(sim.robot.home) + rng.normal(0.0, 0.08, 7))
+    scene = sim.scene
+    assert scene is not None
+    if rng.random() < 0.2:
+        sim.command_gripper(0.0)
+    given, change, bias = None, 0, np.zeros(3)
+    frames: list[tuple] = []
+    for step in range(_STEPS):
+        if step == change:
+            task = sample_task(rng, scene)
+            given = Given(task, situation(sim)) if task else None
+            change = step + int(rng.integers(15, 70))
+        if rng.random() < 0.2:
+            bias = rng.normal(0.0, _NOISE, 3) * (rng.random() < 0.6)
+        if step % _EVERY == 0:
+            half = TOKEN // 2
+            shown = crop(sim.render_things())[half::TOKEN, half::TOKEN]
+            image = crop(sim.render("front"))
+            arm = (sim.tool_position, sim.tool_yaw, sim.opening)
+            frames.append((image, shown, *arm, sim.positions))
+        if given is None:
+            change = step + 1
+        else:
+            execute(sim, expert_move(sim, given), bias)
+    names = np.array([[thing.colour, thing.shape] for thing in scene.things])
+    image, shown, *rest = (np.stack(column) for column in zip(*frames, strict=True))
+    return Episode(image, shown, *(column.astype(np.float32) for column in rest), names)

@@ -4,97 +4,151 @@ It keeps no state, so it can be asked at any state for any instruction: that is 
 demonstrations. All arrays are batches over states; positions in the base frame [m].
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from vlm_robot_ros.sim.tasks import DIRECTIONS, PUSH_DISTANCE, SKILLS
+from vlm_robot_ros.sim.tasks import DIRECTIONS, FAMILY, SKILLS
 
 STEP_DT = 0.1
 """Time between two expert decisions, and between two steps of a chunk [s]."""
 
-_HOVER = 0.13
-_LIFT = 0.20
-_PUSH_HEIGHT = 0.025
-_GAP = 0.055  # from the object's middle to where the closed fingers come down behind it
-_CONTACT = 0.033  # from the object's middle to the tool when the fingers touch it
-_TOP_STEP = 0.028
-_PUSH_STEP = 0.02
+_HOVER = 0.14
+_PUSH_HEIGHT = 0.022
+_GAP = 0.058  # from the object's middle to where the closed fingers come down behind it
+_TOP_STEP = 0.03
+_PUSH_STEP = 0.022
+_TURN_STEP = 0.14
+_HELD_MIN, _HELD_MAX = 0.25, 0.8
+_NEAR = 0.035
 
 
-def decide(
-    skill: np.ndarray, tool: np.ndarray, opening: np.ndarray, item: np.ndarray, start: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tool's next displacement and the gripper's command.
+class States(NamedTuple):
+    """What the expert decides on."""
 
-    Args:
-        skill: Index into `SKILLS`. Shape (B,).
-        tool: Tool positions. Shape (B, 3), [m].
-        opening: Gripper openings, 0 closed to 1 open. Shape (B,).
-        item: Positions of the target object. Shape (B, 3), [m].
-        start: Positions of the target when the task was given. Shape (B, 3), [m].
-
-    Returns:
-        Displacement over the next `STEP_DT`, shape (B, 3) [m], and gripper opening, shape (B,).
-    """
-    pick, close = _decide_pick(tool, opening, item, start)
-    push = _decide_push(skill, tool, item, start)
-    is_pick = skill == 0
-    return np.where(is_pick[:, None], pick, push), np.where(is_pick, close, 0.0)
+    skill: np.ndarray
+    """Index into `SKILLS`. Shape (B,)."""
+    tool: np.ndarray
+    """Tool positions. Shape (B, 3), [m]."""
+    yaw: np.ndarray
+    """Turn of the tool about the vertical from pointing down straight. Shape (B,), [rad]."""
+    opening: np.ndarray
+    """Gripper openings, 0 closed to 1 open. Shape (B,)."""
+    item: np.ndarray
+    """The target's middle. Shape (B, 3), [m]."""
+    goal: np.ndarray
+    """Where it, or for "home" the tool, shall be: `tasks.goals`. Shape (B, 3), [m]."""
+    turned: np.ndarray
+    """How far the target was turned since the task was given. Shape (B,), [rad]."""
 
 
-def plan(
-    skill: np.ndarray,
-    tool: np.ndarray,
-    opening: np.ndarray,
-    item: np.ndarray,
-    start: np.ndarray,
-    horizon: int,
-) -> tuple[np.ndarray, np.ndarray]:
+class Moves(NamedTuple):
+    """What the expert does."""
+
+    tool: np.ndarray
+    """Displacement. Shape (B, 3), [m]."""
+    yaw: np.ndarray
+    """Turn. Shape (B,), [rad]."""
+    grip: np.ndarray
+    """Gripper opening to command. Shape (B,)."""
+
+
+def decide(states: States) -> Moves:
+    """Return what to do over the next `STEP_DT`."""
+    family = _FAMILIES[states.skill]
+    carry, push, arm = _decide_carry(states), _decide_push(states), _decide_arm(states)
+
+    def choose(of_carry: np.ndarray, of_push: np.ndarray, of_arm: np.ndarray) -> np.ndarray:
+        shape = (-1,) + (1,) * (of_carry.ndim - 1)
+        pushes, arms = (family == "push").reshape(shape), (family == "arm").reshape(shape)
+        return np.where(pushes, of_push, np.where(arms, of_arm, of_carry))
+
+    return Moves(*(choose(*parts) for parts in zip(carry, push, arm, strict=True)))
+
+
+def plan(states: States, horizon: int) -> Moves:
     """Return the expert's next `horizon` steps, imagined without physics.
 
     The tool goes where it is sent, a gripped object goes with it, a pushed one is moved along.
 
     Returns:
-        Tool positions relative to the tool now, shape (B, horizon, 3) [m], and gripper openings,
-        shape (B, horizon).
+        Tool positions, shape (B, horizon, 3) [m], and yaws, shape (B, horizon) [rad], relative to
+        the tool now; and gripper openings, shape (B, horizon).
     """
-    tool, opening, item = tool.copy(), opening.copy(), item.copy()
-    origin = tool.copy()
-    along = _along(skill)
-    places, grips = [], []
+    origin, first = states.tool, states.yaw
+    family = _FAMILIES[states.skill]
+    steps = []
     for _ in range(horizon):
-        move, grip = decide(skill, tool, opening, item, start)
-        held = _is_held(tool, opening, item)
-        tool = tool + move
-        item = np.where(held[:, None], item + move, item)
+        move = decide(states)
+        held = is_held(states.tool, states.opening, states.item) & (family != "push")
+        tool, yaw = states.tool + move.tool, states.yaw + move.yaw
+        item = np.where(held[:, None], states.item + move.tool, states.item)
+        turned = states.turned + held * move.yaw
+        along = _ALONG[states.skill]
         behind = np.sum((item - tool) * along, axis=1)
-        pushing = (skill > 0) & _is_behind(tool, item, along) & (behind < _CONTACT)
-        item = item + np.where(pushing, _CONTACT - behind, 0.0)[:, None] * along
+        contact = 0.033
+        pushing = (family == "push") & _is_behind(tool, item, along) & (behind < contact)
+        item = item + np.where(pushing, contact - behind, 0.0)[:, None] * along
         # Fingers meet the object at about half their opening.
-        around = (skill == 0) & (np.linalg.norm(tool - item, axis=1) < 0.03)
-        opening = np.maximum(opening + np.clip(grip - opening, -0.25, 0.25), around * 0.45)
-        places.append(tool - origin)
-        grips.append(grip)
-    return np.stack(places, axis=1), np.stack(grips, axis=1)
+        around = (family != "push") & (np.linalg.norm(tool - item, axis=1) < 0.03)
+        change = np.clip(move.grip - states.opening, -0.25, 0.25)
+        opening = np.maximum(states.opening + change, around * 0.5)
+        states = states._replace(
+            tool=tool, yaw=yaw, item=item, turned=turned, opening=opening
+        )
+        steps.append(Moves(tool - origin, yaw - first, move.grip))
+    return Moves(*(np.stack(parts, axis=1) for parts in zip(*steps, strict=True)))
 
 
-def _decide_pick(
-    tool: np.ndarray, opening: np.ndarray, item: np.ndarray, start: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    held = _is_held(tool, opening, item)
-    grip_point = item.copy()
-    aside = np.linalg.norm((tool - item)[:, :2], axis=1)
-    at_item = (aside < 0.012) & (np.abs(tool[:, 2] - item[:, 2]) < 0.012)
-    lifted = start + np.array([0.0, 0.0, _LIFT])
-    goal = np.where(held[:, None], lifted, _funnel(tool, grip_point, aside, 0.006))
-    # Straight up first: the lift keeps its place above the table.
-    goal[:, :2] = np.where(held[:, None], tool[:, :2], goal[:, :2])
-    return _towards(tool, goal, _TOP_STEP), np.where(held | at_item, 0.0, 1.0)
+def is_held(tool: np.ndarray, opening: np.ndarray, item: np.ndarray) -> np.ndarray:
+    """Tell whether fingers are closed around the object. Shape (B,)."""
+    near = np.linalg.norm(tool - item, axis=1) < 0.03
+    return near & (opening < _HELD_MAX) & (opening > _HELD_MIN)
 
 
-def _decide_push(
-    skill: np.ndarray, tool: np.ndarray, item: np.ndarray, start: np.ndarray
-) -> np.ndarray:
-    along = _along(skill)
+def _decide_carry(states: States) -> Moves:
+    """Grip, carry, turn, put down, leave; or grip and lift."""
+    _, tool, yaw, opening, item, goal, turned = states
+    pick = states.skill == SKILLS.index("pick up")
+    turn = _TURN[states.skill]
+    left_to_turn = turn - turned * (turn != 0)
+    is_turned = np.abs(left_to_turn) < 0.12
+    held = is_held(tool, opening, item)
+
+    # Held: over the goal, down, open.
+    over = np.linalg.norm((tool - goal)[:, :2], axis=1)
+    carried = _funnel(tool, goal, over, 0.006)
+    carried[:, 2] += np.where(is_turned, 0.0, 0.05)
+    carried[:, :2] = np.where(pick[:, None], tool[:, :2], carried[:, :2])
+    carried[:, 2] = np.where(pick, goal[:, 2], carried[:, 2])
+    there = ~pick & is_turned & (over < 0.01) & (tool[:, 2] < goal[:, 2] + 0.01)
+    high = tool[:, 2] > goal[:, 2] + 0.02
+    turning = np.where(high, np.clip(left_to_turn, -_TURN_STEP, _TURN_STEP), 0.0)
+
+    # Not held and at its goal: done, leave upwards. Elsewhere: fetch it.
+    aside = np.linalg.norm((item - goal)[:, :2], axis=1)
+    done = ~pick & is_turned & (aside < _NEAR) & (item[:, 2] < goal[:, 2] + 0.02)
+    leave = np.zeros_like(tool)
+    leave[:, 2] = np.clip(goal[:, 2] + 0.15 - tool[:, 2], 0.0, _TOP_STEP)
+    apart = np.linalg.norm((tool - item)[:, :2], axis=1)
+    fetch = _towards(tool, _funnel(tool, item, apart, 0.006), _TOP_STEP)
+    straight = np.clip(-yaw, -_TURN_STEP, _TURN_STEP)
+    at_item = (apart < 0.012) & (np.abs(tool[:, 2] - item[:, 2]) < 0.012) & (np.abs(yaw) < 0.15)
+
+    move = np.where(
+        held[:, None],
+        _towards(tool, carried, _TOP_STEP),
+        np.where(done[:, None], leave, fetch),
+    )
+    move = np.where((held & there)[:, None], 0.0, move)
+    turn_now = np.where(held, turning, np.where(done, 0.0, straight))
+    grip = np.where(held, there, done | ~at_item).astype(float)
+    return Moves(move, turn_now, grip)
+
+
+def _decide_push(states: States) -> Moves:
+    tool, item, goal = states.tool, states.item, states.goal
+    along = _ALONG[states.skill]
     behind_item = item - _GAP * along
     behind_item[:, 2] = _PUSH_HEIGHT
     aside = np.linalg.norm((tool - behind_item)[:, :2], axis=1)
@@ -105,11 +159,25 @@ def _decide_push(
     push = _towards(tool, through, _PUSH_STEP)
     push[:, 2] = np.clip(0.7 * (_PUSH_HEIGHT - tool[:, 2]), -_PUSH_STEP, _PUSH_STEP)
 
-    done = np.sum((item - start) * along, axis=1) >= PUSH_DISTANCE
+    done = np.sum((item - goal) * along, axis=1) >= 0
     leave = np.zeros_like(tool)
     leave[:, 2] = np.clip(_HOVER + 0.04 - tool[:, 2], 0.0, _TOP_STEP)
     pushing = _is_behind(tool, item, along)
-    return np.where(done[:, None], leave, np.where(pushing[:, None], push, approach))
+    move = np.where(done[:, None], leave, np.where(pushing[:, None], push, approach))
+    # Fingers that come from a grip close where there is room for it.
+    closed = np.where((states.opening > 0.3) & (tool[:, 2] < 0.1) & ~pushing, 1.0, 0.0)
+    high = closed > 0
+    move = np.where(high[:, None], np.array([0.0, 0.0, _TOP_STEP]), move)
+    return Moves(move, np.clip(-states.yaw, -_TURN_STEP, _TURN_STEP), closed)
+
+
+def _decide_arm(states: States) -> Moves:
+    home = states.skill == SKILLS.index("home")
+    move = np.where(home[:, None], _towards(states.tool, states.goal, _TOP_STEP), 0.0)
+    turn = np.where(home, np.clip(-states.yaw, -_TURN_STEP, _TURN_STEP), 0.0)
+    keep = (states.opening > 0.85).astype(float)
+    opens = states.skill == SKILLS.index("open")
+    return Moves(move, turn, np.where(home, keep, opens.astype(float)))
 
 
 def _funnel(tool: np.ndarray, goal: np.ndarray, aside: np.ndarray, slack: float) -> np.ndarray:
@@ -122,25 +190,14 @@ def _funnel(tool: np.ndarray, goal: np.ndarray, aside: np.ndarray, slack: float)
     return raised
 
 
-def _is_held(tool: np.ndarray, opening: np.ndarray, item: np.ndarray) -> np.ndarray:
-    return (np.linalg.norm(tool - item, axis=1) < 0.03) & (opening < 0.68) & (opening > 0.25)
-
-
 def _is_behind(tool: np.ndarray, item: np.ndarray, along: np.ndarray) -> np.ndarray:
     """Tell whether the tool is low behind the object, ready to push or pushing."""
     offset = tool - item
     forward = np.sum(offset * along, axis=1)
     sideways = np.linalg.norm(offset[:, :2] - forward[:, None] * along[:, :2], axis=1)
-    # To begin it must be as low as the object's middle; once there it may be lifted a little.
-    low = tool[:, 2] < _PUSH_HEIGHT + 0.01 + np.clip(forward + _GAP, 0.0, 0.02)
-    return low & (forward < -0.015) & (forward > -_GAP - 0.02) & (sideways < 0.02)
-
-
-def _along(skill: np.ndarray) -> np.ndarray:
-    table = np.zeros((len(SKILLS), 3))
-    for name, direction in DIRECTIONS.items():
-        table[SKILLS.index(name), :2] = direction
-    return table[skill]
+    # To begin it must be low; once there it may be lifted a little.
+    low = tool[:, 2] < _PUSH_HEIGHT + 0.012 + np.clip(forward + _GAP, 0.0, 0.02)
+    return low & (forward < -0.015) & (forward > -_GAP - 0.025) & (sideways < 0.02)
 
 
 def _towards(here: np.ndarray, goal: np.ndarray, step: float) -> np.ndarray:
@@ -148,3 +205,11 @@ def _towards(here: np.ndarray, goal: np.ndarray, step: float) -> np.ndarray:
     gap = goal - here
     length = np.linalg.norm(gap, axis=1, keepdims=True)
     return gap * np.minimum(0.7, step / np.maximum(length, 1e-9))
+
+
+_FAMILIES = np.array([FAMILY[skill] for skill in SKILLS])
+_TURN = np.array([{"turn left": 1, "turn right": -1}.get(skill, 0) for skill in SKILLS]) * np.pi / 2
+_ALONG = np.zeros((len(SKILLS), 3))
+for _number, _skill in enumerate(SKILLS):
+    if FAMILY[_skill] == "push":
+        _ALONG[_number, :2] = DIRECTIONS[_skill.split()[1]]

@@ -1,93 +1,195 @@
-"""How people ask for the tasks, and what they say that means nothing to the arm."""
+"""What a sentence means, how a meaning is said, and sentences that ask for nothing."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from vlm_robot_ros.sim.scene import COLOURS, SHAPES, Scene
-from vlm_robot_ros.sim.tasks import Task
-
-_NOUNS = {
-    "cube": ("cube", "block", "box", "object", "one"),
-    "cylinder": ("cylinder", "can", "tin", "object", "one"),
-}
-_PICK = ("pick up {o}", "pick {o} up", "grab {o}", "lift {o}", "take {o}", "grasp {o}", "get {o}")
-_PUSH = ("push {o} {d}", "move {o} {d}", "shove {o} {d}", "slide {o} {d}", "nudge {o} {d}")
-_WHERE = {
-    "push left": ("left", "to the left", "leftwards"),
-    "push right": ("right", "to the right", "rightwards"),
-    "push away": ("away", "forward", "away from you", "further away"),
-    "push closer": ("closer", "towards you", "back", "nearer"),
-}
-_POLITE = (
-    "{s}",
-    "{s}",
-    "{s}",
-    "please {s}",
-    "{s} please",
-    "could you {s}",
-    "robot {s}",
-    "now {s}",
+from vlm_robot_ros.sim.objects import COLOURS, RECEPTACLES, SHAPES
+from vlm_robot_ros.sim.phrases import (
+    CHATTER,
+    CHATTER_HELD,
+    COLOUR_WORDS,
+    FORBID,
+    IN,
+    NOUNS,
+    PHRASE,
+    PHRASE_BARE,
+    POLITE,
+    TEMPLATES,
+    Wording,
+    templates,
+    where,
 )
-_CHATTER = (
-    "sing me a song", "what is the time", "tell me a joke", "hello there", "how are you today",
-    "i like the red one", "the weather is nice", "who are you", "dance", "open the window",
-    "blue is my favourite colour", "thank you", "make some coffee", "where is the cube",
-    "the cube", "left", "the green block", "a nice day to you", "play some music", "read the news",
-    "good robot",
-    "is it raining", "what colour is the sky", "my cat likes boxes", "red", "count to ten", "you",
-)  # fmt: skip
+from vlm_robot_ros.sim.scene import Scene
+from vlm_robot_ros.sim.tasks import FAMILY, SKILLS, Task
+
+Split = Literal["plain", "seen", "held", "synonyms"]
+"""Whose words: the first choices, training's, sentences held out, or words held out."""
+ANY, NONE = "any", "none"
+COLOUR_SLOT = (ANY, *COLOURS)
+"""What a sentence can say of a colour."""
+NOUN_SLOT = (NONE, "object", *SHAPES, *RECEPTACLES)
+"""What a sentence can say of a shape: none where it speaks of no thing, or of any object."""
+_QUALIFIED = ("cube", "bottle", "milk")
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A thing as a sentence names it."""
+
+    colour: str = ANY
+    noun: str = NONE
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a sentence asks for."""
+
+    skill: str
+    target: Thing = Thing()
+    reference: Thing = Thing()
+
+
+def meaning_of(
+    rng: np.random.Generator, task: Task, scene: Scene, plain: bool = False
+) -> Meaning:
+    """Return a task in words: things by colour and shape, or by one of them if that is enough."""
+    target, reference = (
+        Thing() if index is None else _name(rng, scene, index, plain)
+        for index in (task.target, task.reference)
+    )
+    return Meaning(task.skill, target, reference)
+
+
+def _name(rng: np.random.Generator, scene: Scene, index: int, plain: bool) -> Thing:
+    thing = scene.things[index]
+    if not thing.movable:
+        return Thing(ANY, thing.shape)
+    others = [other for i, other in enumerate(scene.things) if i != index and other.movable]
+    roll = 1.0 if plain else rng.random()
+    if roll < 0.12 and all(other.shape != thing.shape for other in others):
+        return Thing(ANY, thing.shape)
+    if roll > 0.12 and roll < 0.3 and all(other.colour != thing.colour for other in others):
+        return Thing(thing.colour, "object")
+    return Thing(thing.colour, thing.shape)
+
+
+def say(rng: np.random.Generator, meaning: Meaning, split: Split = "seen") -> str:
+    """Return a sentence for a meaning.
+
+    A sentence of the split "synonyms" has one word that training never hears; of "held", a
+    construction that it never hears.
+    """
+    # In one place of the sentence, chosen at random, what is held out.
+    places = ["verb", "target"] + (["reference"] if meaning.reference.noun != NONE else [])
+    odd = str(rng.choice(places)) if split == "synonyms" else split
+    if meaning.target.noun == NONE and split == "synonyms":
+        odd = "verb"
+    target = _thing_words(rng, meaning.target, split, odd == "target")
+    reference = _thing_words(rng, meaning.reference, split, odd == "reference")
+    wording = templates(meaning.skill)
+    template = _pick(rng, wording, split, odd == "verb")
+    way = where(meaning.skill)
+    direction = _pick(rng, way, split) if way else ""
+    inside = ""
+    if meaning.skill == "put":
+        inside = _pick(rng, IN[RECEPTACLES[meaning.reference.noun].preposition], split)
+    sentence = template.format(o=target, r=reference, d=direction, i=inside)
+    return _pick(rng, POLITE, split).format(s=sentence)
+
+
+def _thing_words(rng: np.random.Generator, thing: Thing, split: Split, odd: bool) -> str:
+    if thing.noun == NONE:
+        return ""
+    at_colour = odd and thing.colour != ANY and rng.random() < 0.5
+    noun = _pick(rng, NOUNS[thing.noun], split, odd and not at_colour)
+    if thing.colour == ANY:
+        return _pick(rng, PHRASE_BARE, split).format(n=noun)
+    colour = _pick(rng, COLOUR_WORDS[thing.colour], split, at_colour)
+    return _pick(rng, PHRASE, split).format(c=colour, n=noun)
+
+
+def _pick(rng: np.random.Generator, wording: Wording, split: Split, odd: bool = False) -> str:
+    choices = wording.seen
+    if split == "plain":
+        return choices[0]
+    if split == "held" and wording.held:
+        choices = wording.held
+    elif odd:
+        choices = wording.synonyms
+    return choices[int(rng.integers(len(choices)))]
+
+
+def sample_meaning(rng: np.random.Generator) -> Meaning:
+    """Return a random meaning, of no scene: any skill, any colours and shapes."""
+    skill = SKILLS[int(rng.integers(len(SKILLS)))]
+    family = FAMILY[skill]
+    if family == "arm":
+        return Meaning(skill)
+    target = _any_object(rng)
+    if family == "put":
+        kinds = list(RECEPTACLES)
+        return Meaning(skill, target, Thing(ANY, kinds[int(rng.integers(len(kinds)))]))
+    if family in ("place", "stack"):
+        return Meaning(skill, target, _any_object(rng))
+    return Meaning(skill, target)
+
+
+def _any_object(rng: np.random.Generator) -> Thing:
+    colour, noun = COLOUR_SLOT[int(rng.integers(1, 9))], NOUN_SLOT[int(rng.integers(2, 8))]
+    roll = rng.random()
+    if roll < 0.1:
+        return Thing(ANY, noun)
+    return Thing(colour, "object" if roll < 0.25 else noun)
+
+
+def say_nothing_useful(rng: np.random.Generator, words: list[str], split: Split = "seen") -> str:
+    """Return a sentence that asks for nothing the arm can do, for training the refusal.
+
+    Chatter, chatter with words nobody taught, a command that is forbidden or lacks its verb, its
+    object or its direction, and shuffled words.
+    """
+    held = split != "seen"
+    kind = int(rng.integers(6))
+    if kind == 0 or (held and kind in (1, 5)):
+        chatter = CHATTER_HELD if held else CHATTER
+        return chatter[int(rng.integers(len(chatter)))]
+    if kind == 1:
+        # Words outside the vocabulary all look alike to the model: any stand-in will do.
+        some = [words[int(i)] for i in rng.integers(0, len(words), int(rng.integers(1, 8)))]
+        return " ".join([*("qqq" if rng.random() < 0.6 else word for word in some), "qqq"])
+    sentence = say(rng, sample_meaning(rng), "held" if held else "seen")
+    if kind == 2:
+        return _pick(rng, FORBID, split).format(s=sentence)
+    if kind == 3:
+        thing = _thing_words(rng, _any_object(rng), "seen", odd=False)
+        return f"please {thing}" if rng.random() < 0.3 else thing
+    if kind == 4:
+        return _incomplete(rng)
+    shuffled = [words[int(i)] for i in rng.integers(0, len(words), int(rng.integers(2, 7)))]
+    return " ".join(shuffled)
+
+
+def _incomplete(rng: np.random.Generator) -> str:
+    """Return a command that lacks what it needs."""
+    thing, other = (_thing_words(rng, _any_object(rng), "seen", odd=False) for _ in range(2))
+    verbs = ("pick up", "grab", "push", "move", "slide", "put", "place", "stack", "turn", "lift")
+    lacking = (
+        f"{verbs[int(rng.integers(len(verbs)))]}", f"put {thing}", f"push {thing}", f"put {thing} on",
+        f"move {thing}", f"place {thing} left of", f"stack {thing}", f"put it on {other}",
+        f"place {thing} and {other}", f"turn {thing}", f"push it left", f"pick it up",
+    )  # fmt: skip
+    return lacking[int(rng.integers(len(lacking)))]
 
 
 def vocabulary() -> list[str]:
-    """Return every word of the grammar and of the chatter, sorted."""
-    texts = [*_CHATTER, *_PICK, *_PUSH, *_POLITE, *COLOURS, *SHAPES, "the"]
-    texts += [word for words in (*_NOUNS.values(), *_WHERE.values()) for word in words]
-    words = {word for text in texts for word in text.split() if "{" not in word}
+    """Return every word that training hears, sorted."""
+    wordings = [*NOUNS.values(), *COLOUR_WORDS.values(), *TEMPLATES.values(), *IN.values()]
+    wordings += [PHRASE, PHRASE_BARE, POLITE, FORBID]
+    for skill in SKILLS:
+        wordings += [templates(skill), *([way] if (way := where(skill)) else [])]
+    texts = [*CHATTER, "and", "it"] + [text for wording in wordings for text in wording.seen]
+    words = {word for text in texts for word in re.sub(r"\{.\}", " ", text).split()}
     return sorted(words)
-
-
-def say(rng: np.random.Generator, task: Task, scene: Scene, plain: bool = False) -> str:
-    """Return a sentence that asks for `task`; `plain` takes the grammar's first choices."""
-    item = scene.objects[task.target]
-    thing = phrase(rng, item.colour, item.shape, plain)
-    return ask(rng, task.skill, thing, plain)
-
-
-def phrase(rng: np.random.Generator, colour: str, shape: str, plain: bool = False) -> str:
-    """Return words for an object, as in "the red cube" or "the red one"."""
-    return f"the {colour} {_pick(rng, _NOUNS[shape], plain)}"
-
-
-def ask(rng: np.random.Generator, skill: str, thing: str, plain: bool = False) -> str:
-    """Return a sentence that asks for a skill on a thing."""
-    if skill == "pick up":
-        sentence = _pick(rng, _PICK, plain).format(o=thing)
-    else:
-        where = _pick(rng, _WHERE[skill], plain)
-        sentence = _pick(rng, _PUSH, plain).format(o=thing, d=where)
-    return _pick(rng, _POLITE, plain).format(s=sentence)
-
-
-def say_nothing_useful(rng: np.random.Generator, words: list[str]) -> str:
-    """Return a sentence that asks for nothing the arm can do, for training the refusal.
-
-    Chatter, chatter with words nobody taught, a command that lost its verb or its object, and
-    shuffled words.
-    """
-    kind = rng.integers(4)
-    if kind == 0:
-        return str(rng.choice(_CHATTER))
-    if kind == 1:
-        # Words outside the vocabulary all look alike to the model: any stand-in will do.
-        length = int(rng.integers(1, 8))
-        said = ["qqq" if rng.random() < 0.7 else str(rng.choice(words)) for _ in range(length)]
-        return " ".join([*said, "qqq"])
-    if kind == 2:
-        shape = str(rng.choice(SHAPES))
-        thing = phrase(rng, str(rng.choice(list(COLOURS))), shape)
-        verb = str(rng.choice([*_PICK, *(p.replace("{d}", "").strip() for p in _PUSH)]))
-        return thing if rng.random() < 0.5 else verb.replace("{o}", "").strip()
-    return " ".join(str(word) for word in rng.choice(words, int(rng.integers(1, 6))))
-
-
-def _pick(rng: np.random.Generator, choices: tuple[str, ...], plain: bool) -> str:
-    return choices[0] if plain else str(rng.choice(choices))

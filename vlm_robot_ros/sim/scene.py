@@ -1,80 +1,166 @@
-"""What lies on the table: coloured objects, sampled by seed."""
+"""A scene: what lies where on the table, in what light; sampled by seed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-COLOURS = {
-    "red": (0.80, 0.07, 0.07),
-    "green": (0.10, 0.55, 0.13),
-    "blue": (0.08, 0.16, 0.78),
-    "yellow": (0.92, 0.80, 0.08),
-    "purple": (0.48, 0.10, 0.60),
-    "orange": (0.95, 0.42, 0.04),
-}
-"""Names of the colours, and their RGB in 0..1."""
-SHAPES = ("cube", "cylinder")
-AREA_MIN, AREA_MAX = np.array([0.38, -0.22]), np.array([0.62, 0.22])
-"""Corners of the area where objects are laid. Shape (2,), base frame [m]."""
-SPACING = 0.11
-"""Least distance between two objects' middles [m]."""
+from vlm_robot_ros.sim.objects import (
+    RECEPTACLES,
+    SEEN_PAIRS,
+    SHAPES,
+    UNNAMED_PAIRS,
+)
+
+AREA_MIN, AREA_MAX = np.array([0.36, -0.27]), np.array([0.66, 0.27])
+"""Corners of the area where things are laid. Shape (2,), base frame [m]."""
+MOST_OBJECTS = 5
+MOST_RECEPTACLES = 2
+TRAINING_PAIRS = (*SEEN_PAIRS, *sorted(UNNAMED_PAIRS))
+"""What may lie on the training's table."""
 
 
 @dataclass(frozen=True)
-class SceneObject:
-    """One movable object, standing on the table."""
+class Thing:
+    """One thing on the table: a movable object, or a receptacle, which has no colour."""
 
     colour: str
     shape: str
     x: float
     y: float
     yaw: float
-    half_width: float
-    """Half a cube's edge, or a cylinder's radius [m]."""
-    half_height: float
+    size: float = 1.0
+    """Of a cube or a cylinder, as a part of the shape's own."""
 
     @property
     def name(self) -> str:
         """Colour and shape, as in "red cube"."""
-        return f"{self.colour} {self.shape}"
+        return f"{self.colour} {self.shape}".strip()
+
+    @property
+    def movable(self) -> bool:
+        """Whether it is no receptacle."""
+        return self.shape in SHAPES
+
+    @property
+    def half_height(self) -> float:
+        """Half the height of an object, the rim's height of a receptacle [m]."""
+        if self.movable:
+            return SHAPES[self.shape].half[2] * self.size
+        return RECEPTACLES[self.shape].height
 
     @property
     def position(self) -> np.ndarray:
-        """The middle of the object. Shape (3,), base frame [m]."""
+        """An object's middle, the middle of a receptacle's rim. Shape (3,), base frame [m]."""
         return np.array([self.x, self.y, self.half_height])
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A table with objects of different colours, and how it is lit."""
+class Look:
+    """How a scene is seen: light, table and a camera that was bumped."""
 
-    objects: tuple[SceneObject, ...]
-    brightness: float
-    table: tuple[float, float, float]
+    brightness: float = 1.0
+    table: tuple[float, float, float] = (0.72, 0.70, 0.66)
     """RGB of the table top in 0..1."""
+    texture: int = 0
+    """Number of the table's texture; 0 is plain."""
+    camera_shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Of the front camera from its place [m]."""
+    camera_turn: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Of the front camera, as a rotation vector in its own frame [rad]."""
 
 
-def sample_scene(rng: np.random.Generator) -> Scene:
-    """Return a random scene of 3 to 5 objects, no two of one colour."""
-    count = int(rng.integers(3, 6))
-    colours = rng.permutation(list(COLOURS))[:count]
-    objects = []
-    for colour, (x, y) in zip(colours, _scatter(rng, count), strict=True):
-        shape = str(rng.choice(SHAPES))
-        half_width = rng.uniform(0.018, 0.023)
-        half_height = half_width if shape == "cube" else rng.uniform(0.022, 0.03)
-        yaw = rng.uniform(-0.35, 0.35)
-        objects.append(SceneObject(str(colour), shape, x, y, yaw, half_width, half_height))
-    grey = rng.uniform(0.55, 0.8)
-    tint = rng.uniform(-0.04, 0.04, 3)
-    table = tuple(float(channel) for channel in grey + tint)
-    return Scene(tuple(objects), float(rng.uniform(0.8, 1.2)), (table[0], table[1], table[2]))
+@dataclass(frozen=True)
+class Scene:
+    """A table with movable objects, no two of one name, and then receptacles."""
+
+    things: tuple[Thing, ...]
+    look: Look
+
+    @property
+    def objects(self) -> list[int]:
+        """Indices of the movable things."""
+        return [index for index, thing in enumerate(self.things) if thing.movable]
+
+    @property
+    def receptacles(self) -> list[int]:
+        """Indices of the receptacles."""
+        return [index for index, thing in enumerate(self.things) if not thing.movable]
 
 
-def _scatter(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Return `count` places at least `SPACING` apart. Shape (count, 2), [m]."""
-    while True:
-        places = rng.uniform(AREA_MIN, AREA_MAX, (count, 2))
-        gaps = np.linalg.norm(places[:, None] - places[None], axis=-1)
-        if np.all(gaps[np.triu_indices(count, 1)] >= SPACING):
-            return places
+def sample_scene(
+    rng: np.random.Generator,
+    pairs: Sequence[tuple[str, str]] = TRAINING_PAIRS,
+    include: Sequence[tuple[str, str]] = (),
+    shift: float = 0.0,
+) -> Scene:
+    """Return a random scene of 3 to 5 objects and 1 or 2 receptacles.
+
+    Args:
+        rng: Random numbers.
+        pairs: Colours and shapes that may be there.
+        include: Colours and shapes that must be there.
+        shift: 0 for looks as in training, 1 for looks that training never has.
+    """
+    count = int(rng.integers(3, MOST_OBJECTS + 1))
+    chosen = list(include)
+    free = [pair for pair in pairs if pair not in chosen]
+    while len(chosen) < count:
+        pair = free.pop(int(rng.integers(len(free))))
+        chosen.append(pair)
+        # Often one that shares a word with another: only both words tell them apart.
+        related = [other for other in free if (other[0] == pair[0]) != (other[1] == pair[1])]
+        if len(chosen) < count and related and rng.random() < 0.5:
+            other = related[int(rng.integers(len(related)))]
+            free.remove(other)
+            chosen.append(other)
+    chosen = [chosen[i] for i in rng.permutation(len(chosen))]
+    kinds = [str(kind) for kind in rng.permutation(list(RECEPTACLES))]
+    kinds = kinds[: int(rng.integers(1, MOST_RECEPTACLES + 1))]
+    # The hand is 20 cm wide and must get past the tall ones.
+    room = [0.068 if SHAPES[shape].half[2] > 0.03 else 0.056 for _, shape in chosen]
+    places = _scatter(rng, room + [0.088] * len(kinds))
+    things = []
+    for (colour, shape), (x, y) in zip(chosen, places, strict=False):
+        size = float(rng.uniform(0.9, 1.08)) if not SHAPES[shape].mesh else 1.0
+        yaw = float(rng.uniform(-0.35, 0.35))
+        things.append(Thing(colour, shape, float(x), float(y), yaw, size))
+    for kind, (x, y) in zip(kinds, places[len(chosen) :], strict=True):
+        things.append(Thing("", kind, float(x), float(y), 0.0))
+    return Scene(tuple(things), sample_look(rng, shift))
+
+
+def sample_look(rng: np.random.Generator, shift: float = 0.0) -> Look:
+    """Return random light, table and camera; `shift` 1 takes them beyond the training's."""
+    far = 1.0 + shift
+    grey = rng.uniform(0.5, 0.8) if shift == 0 else rng.choice([0.38, 0.92])
+    tint = rng.uniform(-0.05, 0.05, 3) * far
+    table = np.clip(grey + tint, 0.0, 1.0)
+    low, high = (0.75, 1.25) if shift == 0 else (0.55, 1.5)
+    brightness = rng.uniform(low, high) if shift == 0 else rng.choice([low, high])
+    texture = int(rng.integers(0, 5)) if shift == 0 else int(rng.integers(5, 8))
+    move = rng.normal(size=3)
+    turn = rng.normal(size=3)
+    move *= rng.uniform(0.0, 0.005) * far / np.linalg.norm(move)
+    turn *= rng.uniform(0.0, 0.004) * far / np.linalg.norm(turn)
+    return Look(float(brightness), _triple(table), texture, _triple(move), _triple(turn))
+
+
+def _triple(values: np.ndarray) -> tuple[float, float, float]:
+    return float(values[0]), float(values[1]), float(values[2])
+
+
+def _scatter(rng: np.random.Generator, radii: list[float]) -> np.ndarray:
+    """Return places whose circles of `radii` do not meet. Shape (len(radii), 2), [m]."""
+    places: list[np.ndarray] = []
+    while len(places) < len(radii):
+        radius = radii[len(places)]
+        for _ in range(100):
+            place = rng.uniform(AREA_MIN, AREA_MAX)
+            gaps = [np.linalg.norm(place - other) for other in places]
+            if all(gap >= radius + other for gap, other in zip(gaps, radii, strict=False)):
+                places.append(place)
+                break
+        else:
+            places = []
+    return np.array(places)

@@ -10,16 +10,17 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, pose
+from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, pose, to_vector, yaw_of
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.sim.scene import COLOURS, Scene
+from vlm_robot_ros.sim.scene import Scene
 
 if sys.platform == "linux":
     # Without a screen MuJoCo must be told, before its first import, to draw through EGL.
     os.environ.setdefault("MUJOCO_GL", "egl")
 import mujoco
 
-from vlm_robot_ros.sim.world import SLOTS, TIMESTEP, build_world
+from vlm_robot_ros.sim.things import lay
+from vlm_robot_ros.sim.world import TIMESTEP, build_world, place_front_camera
 
 CONTROL_PERIOD = 0.02
 """Time between two servo commands [s]; one `step` of the simulator."""
@@ -56,10 +57,8 @@ class Simulator:
         model, data = self._model, self._data
         mujoco.mj_resetData(model, data)
         self.scene = scene
-        model.geom("table").rgba[:3] = scene.table
-        model.light("lamp").diffuse[:] = 0.5 * scene.brightness
-        for slot in range(SLOTS):
-            self._lay(slot, scene)
+        lay(model, data, scene)
+        place_front_camera(model, scene.look)
         start = np.array(self.robot.home) if home is None else np.asarray(home, float)
         data.qpos[self._arm] = start
         for joint, sign in zip(self._fingers, (1, -1), strict=True):
@@ -129,6 +128,29 @@ class Simulator:
         self._renderers[camera].update_scene(self._data, camera)
         return self._renderers[camera].render()
 
+    def render_things(self) -> np.ndarray:
+        """Tell what each pixel of the front camera shows: for training only.
+
+        Returns:
+            0, or 1 + the index of a thing of the scene. Shape (H, W), uint8.
+        """
+        if "front segments" not in self._renderers:
+            size = self.robot.camera("front")
+            renderer = mujoco.Renderer(self._model, size.height, size.width)
+            renderer.enable_segmentation_rendering()
+            self._renderers["front segments"] = renderer
+            atexit.register(self._finalizer)
+        renderer = self._renderers["front segments"]
+        renderer.update_scene(self._data, "front")
+        segments = renderer.render()
+        number = np.zeros(self._model.ngeom + 1, np.uint8)
+        for index, thing in enumerate(self.scene.things if self.scene else ()):
+            body = self._model.body(f"object{index}" if thing.movable else thing.shape)
+            first = int(body.geomadr[0])
+            number[first : first + int(body.geomnum[0])] = index + 1
+        geoms = np.where(segments[..., 1] == mujoco.mjtObj.mjOBJ_GEOM, segments[..., 0], -1)
+        return number[geoms]
+
     def focal_length(self, camera: str) -> float:
         """Return a camera's focal length [px]."""
         fovy = np.deg2rad(self._model.camera(camera).fovy[0])
@@ -174,38 +196,40 @@ class Simulator:
         return self.robot.gripper.fraction(self.gripper_position)
 
     @property
+    def tool_yaw(self) -> float:
+        """Measured turn of the tool about the vertical from pointing down straight [rad]."""
+        return yaw_of(to_vector(self.kinematics.forward(self.joint_positions)))
+
+    @property
     def tool_position(self) -> np.ndarray:
         """Measured tool position. Shape (3,), base frame [m]."""
         return self.kinematics.forward(self.joint_positions)[:3, 3]
 
     @property
-    def object_positions(self) -> np.ndarray:
-        """True positions of the scene's objects: for judge and expert only. Shape (N, 3), [m]."""
-        count = len(self.scene.objects) if self.scene else 0
-        return np.array([self._data.body(f"object{slot}").xpos for slot in range(count)])
+    def positions(self) -> np.ndarray:
+        """True positions of the scene's things, for judge and expert only. Shape (N, 3), [m].
+
+        Of an object its middle, of a receptacle the middle of its rim.
+        """
+        things = self.scene.things if self.scene else ()
+        places = [
+            self._data.body(f"object{i}").xpos if thing.movable else thing.position
+            for i, thing in enumerate(things)
+        ]
+        return np.array(places).reshape(-1, 3)
+
+    @property
+    def yaws(self) -> np.ndarray:
+        """True turn of the scene's things about the vertical, as `positions`. Shape (N,), [rad]."""
+        things = self.scene.things if self.scene else ()
+        matrices = [
+            self._data.body(f"object{i}").xmat if thing.movable else np.eye(3).ravel()
+            for i, thing in enumerate(things)
+        ]
+        return np.array([np.arctan2(matrix[3], matrix[0]) for matrix in matrices])
 
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:
         return self.robot.lower, self.robot.upper
-
-    def _lay(self, slot: int, scene: Scene) -> None:
-        """Put the slot's object on the table, or out of sight when the scene has fewer."""
-        model = self._model
-        geom, body = model.geom(f"object{slot}"), model.body(f"object{slot}")
-        place = self._data.joint(f"object{slot}").qpos
-        if slot >= len(scene.objects):
-            place[:] = [-1.0, slot * 0.2, -0.7, 1, 0, 0, 0]
-            return
-        item = scene.objects[slot]
-        cube = item.shape == "cube"
-        size = [item.half_width] * 3 if cube else [item.half_width, item.half_height, 0.0]
-        geom.type[:] = mujoco.mjtGeom.mjGEOM_BOX if cube else mujoco.mjtGeom.mjGEOM_CYLINDER
-        geom.size[:] = size
-        geom.rgba[:] = (*COLOURS[item.colour], 1.0)
-        a, b, c = item.half_width, item.half_width, item.half_height
-        mass = float(body.mass[0])
-        body.inertia[:] = mass / 3 * np.array([b * b + c * c, a * a + c * c, a * a + b * b])
-        spin = [np.cos(item.yaw / 2), 0, 0, np.sin(item.yaw / 2)]
-        place[:] = [*item.position, *spin]
 
 
 def _close_all(renderers: dict[str, mujoco.Renderer]) -> None:

@@ -12,13 +12,11 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.sim.scene import Look
+from vlm_robot_ros.sim.things import add_textures, add_things
 
 TIMESTEP = 0.002
 """Physics step [s]."""
-SLOTS = 5
-"""Most objects that a scene can hold."""
-LARGEST_HALF = 0.035
-"""Largest half extent of an object [m]."""
 TABLE_HALF = (0.36, 0.5)
 TABLE_X = 0.52
 """Middle and half extents [m] of the table top, which is the plane z = 0 of the base frame."""
@@ -138,6 +136,15 @@ def _look(
     return np.column_stack([right, np.cross(back, right), back])
 
 
+def place_front_camera(model: mujoco.MjModel, look: Look) -> None:
+    """Move the front camera as the scene's look says."""
+    camera = model.camera("front")
+    turn = Rotation.from_matrix(_look(FRONT_POSITION, FRONT_TARGET, (0.0, 0.0, 1.0)))
+    turn = turn * Rotation.from_rotvec(look.camera_turn)
+    camera.pos[:] = np.add(FRONT_POSITION, look.camera_shift)
+    camera.quat[:] = np.roll(turn.as_quat(), 1)
+
+
 def project_front(points: np.ndarray) -> np.ndarray:
     """Return where the front camera sees points.
 
@@ -164,22 +171,15 @@ def _furnish(spec: mujoco.MjSpec) -> None:
         size=[*TABLE_HALF, 0.02],
         pos=[TABLE_X, 0, -0.02],
         rgba=[0.72, 0.70, 0.66, 1],
-        friction=[1.0, 0.005, 0.0001],
+        # Less than that of things between fingers: what is pushed slides and does not tip.
+        friction=[0.5, 0.005, 0.0001],
+        priority=1,
+        condim=6,
     )
     world.add_light(
         name="lamp", pos=[0.9, 0.5, 1.6], dir=[-0.25, -0.3, -1], diffuse=[0.5, 0.5, 0.5]
     )
     spec.light("lamp").castshadow = False
     _add_camera(world, "front", FRONT_POSITION, FRONT_TARGET, up=(0, 0, 1), fovy=FRONT_FOVY)
-    for slot in range(SLOTS):
-        body = world.add_body(name=f"object{slot}", pos=[-1.0, slot * 0.2, -0.7])
-        body.add_freejoint(name=f"object{slot}")
-        body.add_geom(
-            name=f"object{slot}",
-            type=box,
-            size=[LARGEST_HALF] * 3,  # bounds of the slot; a scene sets the real shape and size
-            mass=0.06,
-            condim=4,
-            friction=[1.2, 0.01, 0.0005],
-            solref=[0.01, 1.0],
-        )
+    add_textures(spec)
+    add_things(spec, asset_dir() / "objects" / "meshes")

@@ -1,0 +1,59 @@
+"""Sentences to slots: what is asked, of which thing, in relation to which other."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vlm_robot_ros.models.words import MAX_WORDS, PAD
+
+
+class Slots(NamedTuple):
+    """Logits of what a sentence says."""
+
+    skill: Tensor
+    """Shape (B, K)."""
+    colour: Tensor
+    """Of the target and of the reference. Shape (B, 2, C); the first class is "any"."""
+    noun: Tensor
+    """As `colour`. Shape (B, 2, N); the first classes are "none" and "any object"."""
+    reject: Tensor
+    """That the sentence asks for nothing the arm can do. Shape (B,)."""
+
+
+class TextTower(nn.Module):
+    """A small transformer over words; each slot attends to the words it needs."""
+
+    def __init__(self, words: int, width: int, skills: int, colours: int, nouns: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(words, width, padding_idx=PAD)
+        self.position = nn.Parameter(torch.randn(1, MAX_WORDS, width) * 0.02)
+        layer = nn.TransformerEncoderLayer(
+            width, 4, 2 * width, dropout=0.0, batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.norm = nn.LayerNorm(width)
+        # Skill, colour and noun of the target, of the reference, and reject.
+        self.queries = nn.Parameter(torch.randn(1, 6, width) * 0.5)
+        self.attention = nn.MultiheadAttention(width, 4, batch_first=True)
+        self.skill = nn.Linear(width, skills)
+        self.colour = nn.Linear(width, colours)
+        self.noun = nn.Linear(width, nouns)
+        self.reject = nn.Linear(width, 1)
+
+    def forward(self, words: Tensor) -> Slots:
+        """Read sentences: token ids, shape (B, MAX_WORDS)."""
+        empty = words == PAD
+        longest = int((~empty).sum(1).max())
+        empty, words = empty[:, :longest], words[:, :longest]
+        encoded = self.embedding(words) + self.position[:, :longest]
+        encoded = self.norm(self.layers(encoded, src_key_padding_mask=empty))
+        queries = self.queries.expand(len(words), -1, -1)
+        read, _ = self.attention(queries, encoded, encoded, key_padding_mask=empty)
+        read = read + queries
+        return Slots(
+            self.skill(read[:, 0]),
+            self.colour(read[:, [1, 3]]),
+            self.noun(read[:, [2, 4]]),
+            self.reject(read[:, 5])[:, 0],
+        )
