@@ -1,47 +1,84 @@
-"""`vlm-robot evaluate`: measure a checkpoint in closed loop, in unseen scenes."""
+"""`vlm-robot evaluate`: measure how well a policy obeys, in unseen scenes."""
 
 import argparse
+import functools
 import json
-from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vlm_robot_ros.policy.base import Policy
+
+_POLICIES = ("fusion", "blind", "hold")
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
     parser = commands.add_parser("evaluate", help=(__doc__ or "").split(": ", 1)[1])
+    parser.add_argument("--suite", choices=("seen", "obedience"), default="seen",
+                        help="one cell, or all")  # fmt: skip
+    parser.add_argument("--cells", help="some cells instead, separated by commas")
+    parser.add_argument("--policy", choices=_POLICIES, default="fusion")
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
-    parser.add_argument("--episodes", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0, help="seed of the first episode")
+    parser.add_argument("--episodes", type=int, default=100, help="a cell")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--robot", default="panda_sim", help="name or file of the contract")
+    parser.add_argument("--out", type=Path, help="folder to resume from; runs/evaluate-...")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run it and print the table."""
+    """Run it, print the tables and write the report; what `--out` holds is not run again."""
     from vlm_robot_ros.contract.load import load_robot
-    from vlm_robot_ros.evaluation.closed_loop import evaluate, summarise
+    from vlm_robot_ros.evaluation.cells import CELLS
+    from vlm_robot_ros.evaluation.suite import (
+        SuiteConfig,
+        checkpoint_hash,
+        git_hash,
+        run_suite,
+        summarise,
+    )
+    from vlm_robot_ros.evaluation.suite_report import cells_table, confusion_table, contact_sheet
     from vlm_robot_ros.paths import share_dir
 
     if args.episodes < 1:
         raise ValueError(f"--episodes is {args.episodes}; it must be 1 or more")
+    cells = tuple(CELLS) if args.suite == "obedience" else (args.suite,)
+    if args.cells:
+        cells = tuple(args.cells.split(","))
     checkpoint = args.checkpoint or share_dir() / "checkpoints" / "panda_sim"
-    robot = load_robot(args.robot)
-    outcomes = evaluate(robot, checkpoint, args.episodes, args.seed, args.workers)
+    about = {"policy": args.policy, "checkpoint_sha256": checkpoint_hash(checkpoint)}
+    name = "-".join(["evaluate", args.policy, about["checkpoint_sha256"][:8], str(args.seed)])
+    out = args.out or Path("runs") / name
+    outcomes = run_suite(
+        load_robot(args.robot),
+        functools.partial(make_policy, args.policy, checkpoint),
+        SuiteConfig(cells, args.episodes, args.seed),
+        out,
+        about,
+        args.workers,
+    )
     table = summarise(outcomes)
-    print(f"{'skill':<13}{'episodes':>9}{'success':>9}{'rate':>8}   95 % interval")
-    for name, row in table.items():
-        print(
-            f"{name:<13}{row['episodes']:>9}{row['successes']:>9}{row['rate']:>8.1%}"
-            f"   {row['low']:.1%} to {row['high']:.1%}"
-        )
-    if args.json:
-        content = {
-            "seed": args.seed,
-            "checkpoint": str(args.checkpoint or "shipped"),
-            "skills": table,
-            "episodes": [asdict(outcome) for outcome in outcomes],
-        }
-        args.json.write_text(json.dumps(content, indent=2) + "\n")
+    text = f"{cells_table(table)}\n\n{confusion_table(outcomes)}\n"
+    print(text)
+    (out / "report.md").write_text(text)
+    contact_sheet(outcomes, out / "failures", out / "failures.png")
+    content = {"seed": args.seed, **about, "git": git_hash(), "cells": table}
+    for path in filter(None, (out / "report.json", args.json)):
+        path.write_text(json.dumps(content, indent=2) + "\n")
+    print(f"report in {out}")
     return 0
+
+
+def make_policy(kind: str, checkpoint: Path) -> "Policy":
+    """Return a policy by name; called in each worker."""
+    from vlm_robot_ros.policy.base import HoldPolicy
+    from vlm_robot_ros.policy.blind import BlindPolicy
+    from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+
+    if kind == "hold":
+        return HoldPolicy()
+    policy = FusionPolicy(checkpoint)
+    return BlindPolicy(policy) if kind == "blind" else policy

@@ -9,9 +9,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser("train", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("--data", type=Path, default=Path("data/demos"), help="episodes")
     parser.add_argument("--out", type=Path, default=Path("runs/train"), help="checkpoint folder")
-    parser.add_argument("--steps", type=int, default=2800, help="steps for the grounding")
-    parser.add_argument("--action-steps", type=int, default=9000, help="for the action head")
-    parser.add_argument("--batch", type=int, default=96, help="frames a step")
+    parser.add_argument("--text-steps", type=int, default=4000, help="for the words")
+    parser.add_argument("--action-steps", type=int, default=12000, help="for the action head")
+    parser.add_argument("--image-steps", type=int, default=5000, help="for the pictures")
+    parser.add_argument("--batch", type=int, default=48, help="pictures a step")
     parser.add_argument("--seed", type=int, default=0)
     parser.set_defaults(run=run)
 
@@ -20,6 +21,12 @@ def run(args: argparse.Namespace) -> int:
     """Run it; an interrupted run in `--out` goes on where it was."""
     from vlm_robot_ros.training.train import TrainConfig, train
 
-    config = TrainConfig(args.action_steps, args.steps, args.batch, seed=args.seed)
+    config = TrainConfig(
+        text_steps=args.text_steps,
+        action_steps=args.action_steps,
+        image_steps=args.image_steps,
+        image_batch=args.batch,
+        seed=args.seed,
+    )
     print(f"checkpoint in {train(args.data, args.out, config)}")
     return 0

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vlm_robot_ros.evaluation.wilson import wilson
-from vlm_robot_ros.sim.tasks import SKILLS
+from vlm_robot_ros.sim.tasks import FAMILIES
 
 
 @dataclass
@@ -36,7 +36,7 @@ def summarise(seed: int, results: list[Result], latencies: list[float]) -> dict[
         results: One a command.
         latencies: From camera frame to action [s].
     """
-    tasks = [result.success for result in results if result.family in SKILLS]
+    tasks = [result.success for result in results if result.family in FAMILIES]
     low, high = wilson(sum(tasks), len(tasks)) if tasks else (0.0, 1.0)
     percentiles: list[float | None] = [None] * 3
     if latencies:
@@ -52,6 +52,7 @@ def summarise(seed: int, results: list[Result], latencies: list[float]) -> dict[
         },
         "stop_time_s": _first(results, "stop", "stop_time"),
         "meaningless_motion_m": _first(results, "meaningless", "motion"),
+        "absent_motion_m": _first(results, "absent", "motion"),
         "camera_to_action_ms": {
             "actions": len(latencies),
             **dict(zip(("p50", "p95", "p99"), percentiles, strict=True)),
@@ -85,6 +86,8 @@ def table(summary: dict[str, Any]) -> str:
         lines.append(f"stop            still after {summary['stop_time_s']:.2f} s")
     if summary["meaningless_motion_m"] is not None:
         lines.append(f"meaningless     moved {100 * summary['meaningless_motion_m']:.2f} cm")
+    if summary["absent_motion_m"] is not None:
+        lines.append(f"absent          moved {100 * summary['absent_motion_m']:.2f} cm")
     if latency["actions"]:
         lines.append(
             f"camera->action  p50 {latency['p50']:.0f} ms, p95 {latency['p95']:.0f} ms, "

@@ -18,9 +18,9 @@ class Tokenizer:
         self._index = {word: number for number, word in enumerate(vocabulary, start=2)}
 
     def __call__(self, text: str) -> list[int]:
-        """Return the ids of a sentence's words, padded to `MAX_WORDS`; case and signs do not count.
+        """Return the ids of a sentence's words, padded to `MAX_WORDS`.
 
-        "don't" and "dont" are one word.
+        Case and signs do not count; "don't" and "dont" are one word.
         """
         plain = text.lower().replace("'", "").replace("\u2019", "")
         words = (match.group() for match in _WORD.finditer(plain))

@@ -23,7 +23,7 @@ from vlm_robot_ros.nodes.images import from_rgb
 from vlm_robot_ros.nodes.messages import seconds, to_stamp
 from vlm_robot_ros.nodes.parameters import Spec, declare
 from vlm_robot_ros.nodes.run import run
-from vlm_robot_ros.sim.scene import sample_scene
+from vlm_robot_ros.sim.programme import scene_of
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 from vlm_robot_ros.srv import ResetScene
 
@@ -127,7 +127,7 @@ class ArmSimNode(Node):
 
     def _lay(self, seed: int) -> None:
         after = self._time + CONTROL_PERIOD
-        self._sim.reset(sample_scene(np.random.default_rng(seed)))
+        self._sim.reset(scene_of(seed))
         # Time goes on over a reset: a clock that jumps back confuses everybody.
         self._began, self._seed, self._scene, self._steps = after, seed, self._scene + 1, 0
 
@@ -164,8 +164,9 @@ class ArmSimNode(Node):
         assert self._sim.scene is not None
         message = SimState(seed=self._seed, scene=self._scene)
         message.header.stamp, message.header.frame_id = stamp, self._robot.base_frame
-        message.objects = [item.name for item in self._sim.scene.objects]
-        message.positions = [_point(place) for place in self._sim.object_positions]
+        message.objects = [thing.name for thing in self._sim.scene.things]
+        message.positions = [_point(place) for place in self._sim.positions]
+        message.yaws, message.opening = self._sim.yaws.tolist(), self._sim.opening
         message.tool = _point(self._sim.tool_position)
         message.joint_speed = float(np.max(np.abs(self._sim.joint_velocities)))
         return message

@@ -17,6 +17,7 @@ from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.msg import SimState, TaskLabel, VlmAction
 from vlm_robot_ros.nodes.images import to_rgb
 from vlm_robot_ros.nodes.messages import seconds
+from vlm_robot_ros.sim.judge import Situation
 from vlm_robot_ros.srv import ResetScene
 
 
@@ -129,9 +130,11 @@ class Stage:
         return seconds(self._state.header.stamp)
 
     @property
-    def positions(self) -> np.ndarray:
-        """True object positions. Shape (N, 3), base frame [m]."""
-        return np.array([[p.x, p.y, p.z] for p in self._state.positions])
+    def situation(self) -> Situation:
+        """What is true now, for the judge."""
+        state = self._state
+        positions = np.array([[p.x, p.y, p.z] for p in state.positions])
+        return Situation(positions, np.array(state.yaws), self.tool, state.opening)
 
     @property
     def tool(self) -> np.ndarray:

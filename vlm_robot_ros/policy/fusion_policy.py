@@ -1,5 +1,6 @@
 """The learned policy: a fusion model behind the seam."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -8,22 +9,53 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
+from vlm_robot_ros.contract.kinematics import down, yaw_of
+from vlm_robot_ros.models.action import ArmState
 from vlm_robot_ros.models.checkpoint import load_checkpoint
-from vlm_robot_ros.models.words import encode
+from vlm_robot_ros.models.fusion_model import Grounding
+from vlm_robot_ros.models.text import Slots
+from vlm_robot_ros.models.words import Tokenizer
 from vlm_robot_ros.policy.base import Observation, hold_chunk
+from vlm_robot_ros.policy.sight import PictureWatch
 
 _HELD = (0.25, 0.8)
 """Gripper openings at which the fingers may be closed on something."""
 _AT_HAND = 0.07
 """How far from the tool the object may seem and be the one that is held [m]."""
+_PRESENT = 0.3
+"""Agreement of words and picture above which a thing is there."""
+_PATIENCE = 15
+"""Pictures in a row that need not show what was there."""
+_SAME = 0.03
+"""Two things nearer than this are one [m]."""
+
+
+@dataclass
+class _Sight:
+    """Where one thing of the instruction is."""
+
+    point: Tensor | None = None
+    """Shape (1, 3), base frame [m]; None until it was seen."""
+    unseen: int = 0
+    """Pictures since it was seen."""
+
+
+@dataclass
+class _Memory:
+    """What is known since the instruction came."""
+
+    slots: Slots
+    target: _Sight = field(default_factory=_Sight)
+    reference: _Sight = field(default_factory=_Sight)
+    start: Tensor | None = None
+    """Where the target was first. Shape (1, 3), [m]."""
+    turned: float = 0.0
+    """How far what is held was turned [rad]."""
+    yaw: float | None = None
 
 
 class FusionPolicy:
-    """Acts as a checkpoint has learned to.
-
-    It remembers one thing, where the object was when the instruction came, to know how far a push
-    has gone.
-    """
+    """Acts as a checkpoint has learned to; remembers what it saw since the instruction came."""
 
     def __init__(self, checkpoint: Path, device: str = "cpu") -> None:
         """Load a checkpoint folder.
@@ -31,64 +63,154 @@ class FusionPolicy:
         Raises:
             CheckpointError: it is missing or corrupt.
         """
-        self._model = load_checkpoint(checkpoint).to(device)
+        self.model = load_checkpoint(checkpoint).to(device)
         self._device = device
-        self._vocabulary = list(self._model.config.vocabulary)
-        self._start: Tensor | None = None
+        self._tokenizer = Tokenizer(self.model.config.vocabulary)
+        self._memory: _Memory | None = None
+        self._watch = PictureWatch()
+        self.grounding: Grounding | None = None
+        """What was seen last: for pictures of it."""
 
     @property
     def cameras(self) -> tuple[str, ...]:
         """The camera that it was trained with."""
-        return (self._model.config.camera,)
+        return (self.model.config.camera,)
 
     def reset(self) -> None:
-        """Forget where the object was."""
-        self._start = None
+        """Forget the instruction and what was seen for it."""
+        self._memory = None
+        self.grounding = None
 
     @torch.inference_mode()
     def infer(self, observation: Observation) -> ActionChunk:
-        """Return what to do next; a hold when the words ask for nothing the arm can do."""
-        config = self._model.config
-        words = torch.tensor([encode(observation.instruction, self._vocabulary)])
-        picture = self._picture(observation.images[config.camera])
-        tool = observation.pose[:3]
-        state = torch.tensor(tool[None], dtype=torch.float32, device=self._device)
-        opening = torch.tensor([observation.opening], dtype=torch.float32, device=self._device)
-        seen = self._model.ground(picture, words.to(self._device), state, opening)
-        reject = float(seen.reject.sigmoid()[0])
-        if reject > 0.5:
-            reason = f"'{observation.instruction}' asks for nothing that I know how to do"
-            return hold_chunk(observation, config.step_dt, reason)
-        if self._start is None:
-            self._start = seen.point
-        point = seen.point.clone()
-        if not _HELD[0] < observation.opening < _HELD[1]:
-            # Fingers that are open, or closed on nothing, hold nothing: the object stands as high
-            # as it did, which is hard to see with the hand around it.
-            point[:, 2] = self._start[:, 2]
-        elif float((point - state).norm()) < _AT_HAND:
-            # What keeps the fingers apart is between them, nearer than one camera can tell.
-            point = state
-        task = seen.task.softmax(-1)
-        moves, grips = self._model.act(task, point, state, opening, self._start)
-        chunk = moves[0].double().cpu().numpy()
-        if not np.all(np.isfinite(chunk)):
+        """Return what to do next; a hold that says why where nothing is to be done."""
+        config = self.model.config
+        picture = observation.images[config.camera]
+        if self._memory is None:
+            words = torch.tensor([self._tokenizer(observation.instruction)], device=self._device)
+            self._memory = _Memory(self.model.text(words))
+        memory = self._memory
+        problem = self._problem_of_words(observation.instruction, memory.slots)
+        problem = problem or self._watch.problem(picture, observation.pose[:3])
+        tool = self._tensor(observation.pose[None, :3])
+        opening = self._tensor(np.array([observation.opening]))
+        if not problem:
+            tokens = self.model.look(self._crop(picture), tool, opening)
+            self.grounding = self.model.ground(memory.slots, tokens)
+            problem = self._see(memory, self.grounding, tool, observation.opening)
+        if problem:
+            return hold_chunk(observation, config.step_dt, problem)
+        return self._act(observation, memory, tool, opening)
+
+    def _problem_of_words(self, instruction: str, slots: Slots) -> str:
+        """Tell why a sentence cannot be followed, or nothing."""
+        if float(slots.reject.sigmoid()[0]) > 0.5:
+            return f"'{instruction}' asks for nothing that I know how to do"
+        if self._needs(slots, 1) and self._name(slots, 0) == self._name(slots, 1):
+            return f"'{instruction}' relates the {self._name(slots, 0)} to itself"
+        return ""
+
+    def _needs(self, slots: Slots, which: int) -> bool:
+        """Tell whether the words speak of a target (0), of a reference (1)."""
+        return int(slots.noun[0, which].argmax()) != 0
+
+    def _name(self, slots: Slots, which: int) -> str:
+        """Return a thing as the words name it."""
+        colour, noun = (int(part[0, which].argmax()) for part in (slots.colour, slots.noun))
+        colours = f"{self.model.config.colours[colour]} " if colour else ""
+        return f"{colours}{self.model.config.nouns[noun]}"
+
+    def _see(self, memory: _Memory, seen: Grounding, tool: Tensor, opening: float) -> str:
+        """Remember where things are; tells what is not there, or nothing."""
+        closed = _HELD[0] < opening < _HELD[1]
+        sights = (memory.target, memory.reference)
+        for which, sight in enumerate(sights):
+            if not self._needs(memory.slots, which):
+                continue
+            if float(seen.present[0, which]) > _PRESENT:
+                sight.point, sight.unseen = seen.point[:, which].clone(), 0
+            else:
+                sight.unseen += 1
+            if sight.point is None:
+                return f"I see no {self._name(memory.slots, which)}"
+        point = memory.target.point
+        if point is not None:
+            if memory.start is None:
+                memory.start = point.clone()
+            near = memory.target.unseen > 0 or float((point - tool).norm()) < _AT_HAND
+            if closed and near:
+                # What keeps the fingers apart is between them, nearer than one camera can tell.
+                memory.target.point, memory.target.unseen = tool.clone(), 0
+            else:
+                # Fingers that are open, or closed on nothing, hold nothing: the object stands as
+                # high as it did, which is hard to see with the hand around it.
+                point[:, 2] = memory.start[:, 2]
+        for which, sight in enumerate(sights):
+            if sight.unseen > _PATIENCE:
+                return f"I lost sight of the {self._name(memory.slots, which)}"
+        return ""
+
+    def _act(
+        self, observation: Observation, memory: _Memory, tool: Tensor, opening: Tensor
+    ) -> ActionChunk:
+        config, slots = self.model.config, memory.slots
+        yaw = yaw_of(observation.pose)
+        held = _HELD[0] < observation.opening < _HELD[1]
+        if held and memory.yaw is not None:
+            memory.turned += (yaw - memory.yaw + np.pi) % (2 * np.pi) - np.pi
+        memory.yaw = yaw
+        item = tool if memory.target.point is None else memory.target.point
+        start = tool if memory.start is None else memory.start
+        reference = start if memory.reference.point is None else memory.reference.point
+        number = slots.skill.argmax(-1)
+        skill = F.one_hot(number, len(config.skills)).float()
+        chunk = self.model.act(
+            ArmState(
+                skill,
+                tool,
+                self._tensor(np.array([yaw])),
+                opening,
+                item,
+                self.model.goal(skill, start, reference),
+                self._tensor(np.array([memory.turned])),
+            )
+        )
+        moves, turns, grips = (part[0].double().cpu().numpy() for part in chunk)
+        if not (np.all(np.isfinite(moves)) and np.all(np.isfinite(turns))):
             return hold_chunk(observation, config.step_dt, "the model's output is not finite")
-        scores = task[0].tolist()
-        best = int(np.argmax(scores))
-        turn = np.broadcast_to(config.orientation, (len(chunk), 4))
+        places = observation.pose[:3] + moves
+        scores = self.model.label(slots)[0].tolist()
         return ActionChunk(
             ActionMode.END_EFFECTOR_POSE,
-            np.hstack([tool + chunk, turn]),
-            (grips[0] > 0).double().cpu().numpy(),
+            np.stack([down(p, yaw + t) for p, t in zip(places, turns, strict=True)]),
+            (grips > 0).astype(float),
             config.step_dt,
-            config.labels[best],
+            config.labels[int(np.argmax(scores))],
             dict(zip(config.labels, scores, strict=True)),
-            scores[best] * (1 - reject),
+            self._confidence(slots),
             "",
         )
 
-    def _picture(self, image: np.ndarray) -> Tensor:
-        size = self._model.config.image_size
-        tensor = torch.from_numpy(image).to(self._device).permute(2, 0, 1)[None].float() / 255
-        return F.adaptive_avg_pool2d(tensor, (size, size))
+    def _confidence(self, slots: Slots) -> float:
+        """Return how sure the words are understood: the least sure slot decides."""
+        sure = [1 - float(slots.reject.sigmoid()[0]), float(slots.skill.softmax(-1).amax())]
+        for which in (0, 1):
+            if self._needs(slots, which):
+                sure += [float(p[0, which].softmax(-1).amax()) for p in (slots.colour, slots.noun)]
+        return min(sure)
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.tensor(array, dtype=torch.float32, device=self._device)
+
+    def _crop(self, picture: np.ndarray) -> Tensor:
+        """Return the part that the model looks at. Shape (1, 3, H, W)."""
+        top, left, height, width = self.model.config.crop
+        tensor = torch.from_numpy(np.ascontiguousarray(picture)).to(self._device)
+        if picture.shape[:2] == self.model.config.picture:
+            tensor = tensor[top : top + height, left : left + width]
+            return tensor.permute(2, 0, 1)[None].float() / 255
+        whole = tensor.permute(2, 0, 1)[None].float() / 255
+        whole = F.interpolate(
+            whole, self.model.config.picture, mode="bilinear", antialias=True, align_corners=False
+        )
+        return whole[:, :, top : top + height, left : left + width]

@@ -125,5 +125,7 @@ def demonstrate(sim: Simulator, rng: np.random.Generator) -> Episode:
         else:
             execute(sim, expert_move(sim, given), bias)
     names = np.array([[thing.colour, thing.shape] for thing in scene.things])
-    image, shown, *rest = (np.stack(column) for column in zip(*frames, strict=True))
-    return Episode(image, shown, *(column.astype(np.float32) for column in rest), names)
+    columns = [np.stack(column) for column in zip(*frames, strict=True)]
+    image, shown = columns[:2]
+    tool, yaw, opening, things = (column.astype(np.float32) for column in columns[2:])
+    return Episode(image, shown, tool, yaw, opening, things, names)

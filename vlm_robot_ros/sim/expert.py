@@ -93,9 +93,7 @@ def plan(states: States, horizon: int) -> Moves:
         around = (family != "push") & (np.linalg.norm(tool - item, axis=1) < 0.03)
         change = np.clip(move.grip - states.opening, -0.25, 0.25)
         opening = np.maximum(states.opening + change, around * 0.5)
-        states = states._replace(
-            tool=tool, yaw=yaw, item=item, turned=turned, opening=opening
-        )
+        states = states._replace(tool=tool, yaw=yaw, item=item, turned=turned, opening=opening)
         steps.append(Moves(tool - origin, yaw - first, move.grip))
     return Moves(*(np.stack(parts, axis=1) for parts in zip(*steps, strict=True)))
 
@@ -208,7 +206,9 @@ def _towards(here: np.ndarray, goal: np.ndarray, step: float) -> np.ndarray:
 
 
 _FAMILIES = np.array([FAMILY[skill] for skill in SKILLS])
-_TURN = np.array([{"turn left": 1, "turn right": -1}.get(skill, 0) for skill in SKILLS]) * np.pi / 2
+_TURN = (
+    np.array([{"turn left": 1, "turn right": -1}.get(skill, 0) for skill in SKILLS]) * np.pi / 2
+)
 _ALONG = np.zeros((len(SKILLS), 3))
 for _number, _skill in enumerate(SKILLS):
     if FAMILY[_skill] == "push":

@@ -31,10 +31,11 @@ def is_done(task: Task, scene: Scene, start: Situation, now: Situation) -> bool:
     - pick: the target is 5 cm or more above where it stood.
     - push: it went 5 cm or more in the asked direction, less sideways than forward, and stands.
     - put: it lies inside the receptacle's edge, let go of.
-    - place: it stands 7 to 19 cm from the reference on the asked side, less than 6 cm off the line,
-      let go of, and the reference did not go farther than 4 cm.
+    - place: it stands 7 to 19 cm from the reference on the asked side, less than 6 cm off the
+      line, let go of, and the reference did not go farther than 4 cm.
     - stack: it stands on the reference, let go of.
-    - rotate: it was turned by 90 degrees, within 20, stands within 6 cm of where it was, let go of.
+    - rotate: it was turned by 90 degrees, within 20, stands within 6 cm of where it was, let go
+      of.
     - arm: the gripper is open or closed and the tool did not go farther than 5 cm; or the tool is
       within 4 cm of its home.
     """

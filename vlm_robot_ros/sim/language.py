@@ -52,9 +52,7 @@ class Meaning:
     reference: Thing = Thing()
 
 
-def meaning_of(
-    rng: np.random.Generator, task: Task, scene: Scene, plain: bool = False
-) -> Meaning:
+def meaning_of(rng: np.random.Generator, task: Task, scene: Scene, plain: bool = False) -> Meaning:
     """Return a task in words: things by colour and shape, or by one of them if that is enough."""
     target, reference = (
         Thing() if index is None else _name(rng, scene, index, plain)
@@ -177,9 +175,10 @@ def _incomplete(rng: np.random.Generator) -> str:
     thing, other = (_thing_words(rng, _any_object(rng), "seen", odd=False) for _ in range(2))
     verbs = ("pick up", "grab", "push", "move", "slide", "put", "place", "stack", "turn", "lift")
     lacking = (
-        f"{verbs[int(rng.integers(len(verbs)))]}", f"put {thing}", f"push {thing}", f"put {thing} on",
-        f"move {thing}", f"place {thing} left of", f"stack {thing}", f"put it on {other}",
-        f"place {thing} and {other}", f"turn {thing}", f"push it left", f"pick it up",
+        f"{verbs[int(rng.integers(len(verbs)))]}", f"put {thing}", f"push {thing}",
+        f"put {thing} on", f"move {thing}", f"place {thing} left of", f"stack {thing}",
+        f"put it on {other}",
+        f"place {thing} and {other}", f"turn {thing}", "push it left", "pick it up",
     )  # fmt: skip
     return lacking[int(rng.integers(len(lacking)))]
 

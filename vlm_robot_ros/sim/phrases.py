@@ -86,8 +86,8 @@ _PUSH = Wording(
     ("push {o} {d}", "move {o} {d}", "slide {o} {d}", "nudge {o} {d}", "give {o} a push {d}",
      "take {o} and push it {d}", "{o} push it {d}", "push {d} {o}", "shift {o} {d}",
      "make {o} go {d}", "can {o} go {d}", "i want {o} {d}", "slide {o} over {d}"),
-    ("give {o} a nudge {d}", "{o} slide it {d}", "take {o} and move it {d}", "i want {o} to go {d}",
-     "{d} is where {o} must go", "make {o} slide {d}"),
+    ("give {o} a nudge {d}", "{o} slide it {d}", "take {o} and move it {d}",
+     "i want {o} to go {d}", "{d} is where {o} must go", "make {o} slide {d}"),
     ("shove {o} {d}", "budge {o} {d}", "drag {o} {d}"),
 )  # fmt: skip
 _PLACE = Wording(
@@ -179,7 +179,8 @@ CHATTER_HELD = (
     "what is your name", "do you like the blue one", "the plate is nice", "open the door",
     "make me a coffee", "where are you", "i like lemon", "how many cubes are there", "right",
     "is there milk", "what is on the table", "turn off the light", "play a song", "the red bottle",
-    "good morning", "put on your hat", "move the sun", "pick a card", "who is there", "read a book",
+    "good morning", "put on your hat", "move the sun", "pick a card", "who is there",
+    "read a book",
 )  # fmt: skip
 FORBID = Wording(
     ("do not {s}", "never {s}", "you must not {s}", "dont {s}", "please do not {s}"),

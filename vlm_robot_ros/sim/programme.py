@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlm_robot_ros.sim.language import say
-from vlm_robot_ros.sim.scene import sample_scene
-from vlm_robot_ros.sim.tasks import SKILLS, Task, sample_task
+from vlm_robot_ros.sim.language import Meaning, Thing, meaning_of, say
+from vlm_robot_ros.sim.objects import SEEN_PAIRS
+from vlm_robot_ros.sim.scene import Scene, sample_scene
+from vlm_robot_ros.sim.tasks import FAMILIES, Task, sample_task
 
 MEANINGLESS = "sing me a song"
+_FAMILIES = ("pick", "push", "put", "place", "stack", "rotate", "pick", "push", "put", "place")
 
 
 @dataclass(frozen=True)
@@ -18,28 +20,45 @@ class Item:
     scene_seed: int
     instruction: str
     family: str
-    """A skill, "stop" (said while the arm does `instruction`) or "meaningless"."""
+    """Of the task; or "stop" (said while the arm does `instruction`), "absent", "meaningless"."""
     task: Task | None
+    """None where the arm shall stay where it is."""
+
+    @property
+    def scene(self) -> Scene:
+        """What is on the table."""
+        return scene_of(self.scene_seed)
+
+
+def scene_of(seed: int) -> Scene:
+    """Return the scene that the simulated arm lays for a seed."""
+    return sample_scene(np.random.default_rng(seed))
 
 
 def demo_programme(seed: int) -> list[Item]:
-    """Return twelve commands: each skill twice, in mixed order, a stop and a meaningless one."""
+    """Return thirteen commands: ten tasks in mixed order, a stop and two that cannot be done."""
     rng = np.random.default_rng([seed, 20])
-    families = [*rng.permutation([*SKILLS, *SKILLS])]
+    families = [str(family) for family in rng.permutation(_FAMILIES)]
     families.insert(4, "stop")
     families.insert(8, "meaningless")
-    return [_item(rng, str(family)) for family in families]
+    families.insert(11, "absent")
+    return [_item(rng, family) for family in families]
 
 
 def _item(rng: np.random.Generator, family: str) -> Item:
-    skill = family if family in SKILLS else str(rng.choice(SKILLS))
+    asked = family if family in FAMILIES else "pick"
     while True:
         # Scenes of seeds that no training has: demonstrations count up from a million.
         scene_seed = int(rng.integers(10_000_000, 2**40))
-        scene = sample_scene(np.random.default_rng(scene_seed))
-        task = sample_task(rng, scene, skill)
+        scene = scene_of(scene_seed)
+        task = sample_task(rng, scene, str(rng.choice(FAMILIES[asked])))
         if task is not None:
             break
     if family == "meaningless":
         return Item(scene_seed, MEANINGLESS, family, None)
-    return Item(scene_seed, say(rng, task, scene), family, task)
+    if family == "absent":
+        there = {(thing.colour, thing.shape) for thing in scene.things}
+        missing = [pair for pair in SEEN_PAIRS if pair not in there]
+        thing = Thing(*missing[int(rng.integers(len(missing)))])
+        return Item(scene_seed, say(rng, Meaning("pick up", thing)), family, None)
+    return Item(scene_seed, say(rng, meaning_of(rng, task, scene)), family, task)

@@ -220,7 +220,7 @@ class Simulator:
 
     @property
     def yaws(self) -> np.ndarray:
-        """True turn of the scene's things about the vertical, as `positions`. Shape (N,), [rad]."""
+        """True turns of the scene's things about the vertical. Shape (N,), [rad]."""
         things = self.scene.things if self.scene else ()
         matrices = [
             self._data.body(f"object{i}").xmat if thing.movable else np.eye(3).ravel()

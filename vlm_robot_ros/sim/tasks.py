@@ -158,7 +158,8 @@ def is_feasible(task: Task, scene: Scene) -> bool:
 
 def _is_pushable(task: Task, scene: Scene) -> bool:
     along = direction(task.skill)
-    assert along is not None and task.target is not None
+    assert along is not None
+    assert task.target is not None
     here = scene.things[task.target].position[:2]
     # The gripper comes down behind the object and sweeps through to where the object will be.
     sweep = here + np.linspace(-0.08, PUSH_DISTANCE + 0.03, 12)[:, None] * along
@@ -167,7 +168,8 @@ def _is_pushable(task: Task, scene: Scene) -> bool:
 
 def _is_placeable(task: Task, scene: Scene, target: Thing, reference: Thing) -> bool:
     along = direction(task.skill)
-    assert along is not None and task.target is not None
+    assert along is not None
+    assert task.target is not None
     goal = reference.position[:2] + PLACE_DISTANCE * along
     if np.linalg.norm(goal - target.position[:2]) < 0.09:
         return False

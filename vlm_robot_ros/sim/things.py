@@ -42,7 +42,7 @@ def add_things(spec: mujoco.MjSpec, meshes: Path) -> None:
             mesh.scale = np.array(shape.half) / half
             mesh.refpos = centre * mesh.scale
     for slot in range(MOST_OBJECTS):
-        body = spec.worldbody.add_body(name=f"object{slot}", pos=_AWAY + [0, slot * 0.2, 0])
+        body = spec.worldbody.add_body(name=f"object{slot}", pos=_away(slot))
         body.add_freejoint(name=f"object{slot}")
         for name, shape in SHAPES.items():
             geom = body.add_geom(name=f"object{slot}_{name}", mass=_MASS / len(SHAPES))
@@ -73,7 +73,7 @@ def lay(model: mujoco.MjModel, data: mujoco.MjData, scene: Scene) -> None:
             geom = model.geom(f"object{slot}_{name}")
             geom.rgba[3], geom.contype[:], geom.conaffinity[:] = 0.0, 0, 0
         if slot >= len(scene.objects):
-            place[:] = [*(_AWAY + [0, slot * 0.2, 0]), 1, 0, 0, 0]
+            place[:] = [*(_away(slot)), 1, 0, 0, 0]
             model.body_gravcomp[model.body(f"object{slot}").id] = 1.0  # nothing falls for ever
             continue
         thing = scene.things[slot]
@@ -98,6 +98,11 @@ def lay(model: mujoco.MjModel, data: mujoco.MjData, scene: Scene) -> None:
     table.matid[:] = model.material(f"table{look.texture}").id if look.texture else -1
     model.light("lamp").diffuse[:] = 0.5 * look.brightness
     model.vis.headlight.ambient[:] = 0.35 * look.brightness
+
+
+def _away(slot: int) -> np.ndarray:
+    """Return where a slot waits out of sight. Shape (3,), [m]."""
+    return _AWAY + np.array([0.0, slot * 0.2, 0.0])
 
 
 def _bounds(file: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,6 @@
-"""Fit the fusion model to recorded episodes.
+"""Fit the fusion model: words, then actions, then pictures; resumable, on whatever there is.
 
-Two fits one after the other, of parts that share no weights: the action head, on states alone, and
-the grounding of words in pictures.
+With accelerate, the same call runs on a CPU, on a GPU, or under `accelerate launch` on many.
 """
 
 import json
@@ -9,36 +8,71 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from accelerate import Accelerator
+from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from vlm_robot_ros.data.episode import CROP
 from vlm_robot_ros.models.checkpoint import save_checkpoint
 from vlm_robot_ros.models.fusion_model import FusionModel, ModelConfig
-from vlm_robot_ros.sim.language import vocabulary
-from vlm_robot_ros.sim.tasks import SKILLS
-from vlm_robot_ros.training.batches import Batch, Frames, States
-
-_STATES = 2048
-"""States a step for the action head, which needs no pictures and learns from many."""
+from vlm_robot_ros.sim.language import COLOUR_SLOT, NOUN_SLOT, vocabulary
+from vlm_robot_ros.sim.objects import RECEPTACLES, SHAPES
+from vlm_robot_ros.sim.tasks import FAMILY, SKILLS, goal_table, task_label
+from vlm_robot_ros.training.fits import ActionFit, ImageFit, TextFit
+from vlm_robot_ros.training.frames import Frames
+from vlm_robot_ros.training.sentences import SentenceSource
+from vlm_robot_ros.training.states import StateSource
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """How to train."""
 
-    action_steps: int = 9000
-    """Steps for the action head."""
-    steps: int = 2800
-    """Steps for the grounding."""
-    batch: int = 96
-    """Frames a step for the grounding."""
+    text_steps: int = 4000
+    text_batch: int = 256
+    action_steps: int = 12000
+    action_batch: int = 2048
+    image_steps: int = 5000
+    image_batch: int = 48
     rate: float = 2e-3
     seed: int = 0
     save_every: int = 250
+
+
+def model_config() -> ModelConfig:
+    """Return the configuration of a model of the table's language."""
+    labels, parts = _labels()
+    tables = [tuple(tuple(row) for row in table.tolist()) for table in goal_table()]
+    return ModelConfig(
+        vocabulary=tuple(vocabulary()),
+        skills=SKILLS,
+        colours=COLOUR_SLOT,
+        nouns=NOUN_SLOT,
+        movable=len(SHAPES),
+        labels=labels,
+        label_parts=parts,
+        goal_of_start=tables[0],
+        goal_of_reference=tables[1],
+        goal_offset=tables[2],
+        crop=CROP,
+    )
+
+
+def _labels() -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
+    """Return the task labels and of each its skill, its target's and its reference's noun."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for number, skill in enumerate(SKILLS):
+        for shape in (*SHAPES, "object"):
+            for kind in RECEPTACLES if skill == "put" else ("",):
+                noun = -1 if FAMILY[skill] == "arm" else NOUN_SLOT.index(shape)
+                other = NOUN_SLOT.index(kind) if kind else -1
+                found[task_label(skill, shape, kind)] = (number, noun, other)
+    return tuple(found), tuple(found.values())
 
 
 def train(episodes: Path, out: Path, config: TrainConfig) -> Path:
@@ -48,111 +82,102 @@ def train(episodes: Path, out: Path, config: TrainConfig) -> Path:
         The checkpoint folder, `out`.
     """
     torch.manual_seed(config.seed)
-    model = FusionModel(ModelConfig(tuple(vocabulary()), SKILLS))
-    model.bf16 = True
+    model = FusionModel(model_config())
     out.mkdir(parents=True, exist_ok=True)
-    frames = Frames(episodes, model.config.horizon, config.seed)
-    about = {**asdict(config), "frames": len(frames.image)}
-    head = list(model.action.parameters())
-    own = {id(parameter) for parameter in head}
-    rest = [parameter for parameter in model.parameters() if id(parameter) not in own]
-
-    def act_losses() -> dict[str, Tensor]:
-        return _act_losses(model, frames.draw_states(_STATES))
-
-    def ground_losses() -> dict[str, Tensor]:
-        return _ground_losses(model, frames.draw(config.batch))
-
-    _fit("action", model, head, act_losses, config.action_steps, config, out, about)
-    _fit("grounding", model, rest, ground_losses, config.steps, config, out, about)
+    accelerator = Accelerator()
+    seed = config.seed + 1000 * accelerator.process_index
+    frames = Frames(episodes, seed)
+    about = {**asdict(config), "frames": len(frames), "processes": accelerator.num_processes}
+    sentences = SentenceSource(seed)
+    states = StateSource(frames.episodes, model.config.horizon, seed)
+    run = _Run(model, config, out, about, accelerator)
+    run.fit(
+        "text", TextFit(model), lambda: sentences.draw(config.text_batch),
+        config.text_steps, config.rate / 2,
+    )  # fmt: skip
+    run.fit(
+        "action", ActionFit(model), lambda: states.draw(config.action_batch),
+        config.action_steps, config.rate,
+    )  # fmt: skip
+    run.fit(
+        "image", ImageFit(model), lambda: frames.draw(config.image_batch),
+        config.image_steps, config.rate,
+    )  # fmt: skip
     return out
 
 
-def _fit(
-    name: str,
-    model: FusionModel,
-    parameters: list[torch.nn.Parameter],
-    losses_of_batch: Callable[[], dict[str, Tensor]],
-    steps: int,
-    config: TrainConfig,
-    out: Path,
-    about: dict,
-) -> None:
-    """Fit some parameters; leaves in `model` the average of the last steps."""
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.995))
-    optimizer = torch.optim.AdamW(parameters, config.rate, weight_decay=0.01)
-    resume, first = out / f"{name}.resume.pt", 0
-    if resume.exists():
-        state = torch.load(resume, weights_only=True)
-        model.load_state_dict(state["model"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        first = int(state["step"])
+@dataclass
+class _Run:
+    model: FusionModel
+    config: TrainConfig
+    out: Path
+    about: dict[str, Any]
+    accelerator: Accelerator
 
-    def save(step: int) -> None:
-        state = {
-            "model": model.state_dict(),
-            "average": average.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "step": step,
-        }
-        part = resume.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(resume)
-        assert isinstance(average.module, FusionModel)
-        save_checkpoint(average.module, out, {**about, "phase": name, "step": step})
-
-    with (out / "log.jsonl").open("a") as log:
-        for step in (bar := tqdm(range(first, steps), name, initial=first, total=steps)):
+    def fit(
+        self,
+        name: str,
+        part: nn.Module,
+        draw: Callable[[], Any],
+        steps: int,
+        rate: float,
+    ) -> None:
+        """Fit a part; leaves in the model the average of the last steps."""
+        accelerator = self.accelerator
+        part.to(accelerator.device)
+        average = AveragedModel(part, multi_avg_fn=get_ema_multi_avg_fn(0.995))
+        optimizer = torch.optim.AdamW(part.parameters(), rate, weight_decay=0.01)
+        resume, first = self.out / f"{name}.resume.pt", 0
+        if resume.exists():
+            state = torch.load(resume, weights_only=True, map_location=accelerator.device)
+            part.load_state_dict(state["part"])
+            average.load_state_dict(state["average"])
+            optimizer.load_state_dict(state["optimizer"])
+            first = int(state["step"])
+        fitted, optimizer = accelerator.prepare(part, optimizer)
+        writer = SummaryWriter(str(self.out / "tensorboard"), purge_step=first)
+        main = accelerator.is_main_process
+        bar = tqdm(range(first, steps), name, initial=first, total=steps, disable=not main)
+        for step in bar:
             for group in optimizer.param_groups:
-                group["lr"] = config.rate * _schedule(step, steps)
-            losses = losses_of_batch()
-            total = torch.stack(list(losses.values())).sum()
+                group["lr"] = rate * _schedule(step, steps)
+            losses = fitted(_to(draw(), accelerator.device))
             optimizer.zero_grad()
-            total.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            accelerator.backward(torch.stack(list(losses.values())).sum())
+            accelerator.clip_grad_norm_(part.parameters(), 1.0)
             optimizer.step()
-            average.update_parameters(model)
-            if step % 50 == 0:
-                row = {part: round(loss.item(), 4) for part, loss in losses.items()}
+            average.update_parameters(part)
+            if main and step % 50 == 0:
+                row = {term: round(loss.item(), 4) for term, loss in losses.items()}
                 bar.set_postfix(row)
-                log.write(json.dumps({"phase": name, "step": step, **row}) + "\n")
-                log.flush()
-            if (step + 1) % config.save_every == 0 or step + 1 == steps:
-                save(step + 1)
-    model.load_state_dict(average.module.state_dict())
+                for term, value in row.items():
+                    writer.add_scalar(f"{name}/{term}", value, step)
+                with (self.out / "log.jsonl").open("a") as log:
+                    log.write(json.dumps({"phase": name, "step": step, **row}) + "\n")
+            if main and ((step + 1) % self.config.save_every == 0 or step + 1 == steps):
+                state = {
+                    "part": part.state_dict(),
+                    "average": average.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "step": step + 1,
+                }
+                torch.save(state, resume.with_suffix(".part"))
+                resume.with_suffix(".part").replace(resume)
+        writer.close()
+        accelerator.wait_for_everyone()
+        part.load_state_dict(average.module.state_dict())
+        part.to("cpu")
+        if main:
+            save_checkpoint(self.model, self.out, {**self.about, "phase": name, "step": steps})
+
+
+def _to(batch: Any, device: torch.device) -> Any:
+    """Move a tuple of tensors, or of such tuples."""
+    if isinstance(batch, torch.Tensor):
+        return batch.to(device)
+    return type(batch)(*(_to(part, device) for part in batch))
 
 
 def _schedule(step: int, steps: int) -> float:
     warm = min(1.0, (step + 1) / 200)
     return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
-
-
-def _act_losses(model: FusionModel, states: States) -> dict[str, Tensor]:
-    task = F.one_hot(states.skill, len(SKILLS)).float()
-    moves, grips = model.act(task, states.point, states.tool, states.opening, states.start)
-    steps = torch.arange(1, model.config.horizon + 1)[:, None]
-    far = ((moves - states.moves).abs() / steps).mean()
-    return {
-        "moves": far * 300,
-        "grips": F.binary_cross_entropy_with_logits(grips, states.grips),
-    }
-
-
-def _ground_losses(model: FusionModel, batch: Batch) -> dict[str, Tensor]:
-    image = batch.image.permute(0, 3, 1, 2).float() / 255
-    shade = 1 + 0.15 * (torch.rand(len(image), 1, 1, 1) * 2 - 1)
-    image = (image * shade + 0.02 * torch.randn(len(image), 3, 1, 1)).clamp(0, 1)
-    seen = model.ground(image, batch.words, batch.tool, batch.opening)
-    useful = 1 - batch.useless
-    share = useful / useful.sum().clamp(min=1)
-
-    spread = 2.0 / model.grid
-    distance = torch.cdist(batch.pixel, model.coordinates)
-    goal = (-0.5 * (distance / spread) ** 2).softmax(-1)
-    return {
-        "heat": -(goal * seen.heatmap).sum(-1) @ share * 0.1,
-        "point": (seen.point - batch.point).abs().mean(1) @ share * 20,
-        "task": F.cross_entropy(seen.task, batch.skill, reduction="none") @ share * 0.5,
-        "reject": F.binary_cross_entropy_with_logits(seen.reject, batch.useless) * 0.5,
-    }

@@ -1,0 +1,229 @@
+"""The cells of the obedience suite: each asks in its own way whether the arm does what is said."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vlm_robot_ros.sim.language import (
+    Meaning,
+    Split,
+    Thing,
+    meaning_of,
+    say,
+    say_nothing_useful,
+    vocabulary,
+)
+from vlm_robot_ros.sim.objects import PAIRS, UNNAMED_PAIRS, UNSEEN_PAIRS
+from vlm_robot_ros.sim.scene import TRAINING_PAIRS, Scene, sample_scene
+from vlm_robot_ros.sim.tasks import FAMILIES, SKILLS, Task, feasible_tasks
+
+TIME = {"pick": 8.0, "push": 8.0, "arm": 5.0}
+"""Seconds that a family's task may take, others 12."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One thing that is said, and what shall come of it."""
+
+    text: str
+    task: Task | None
+    """What shall be done; None where the arm shall stay where it is."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One episode of the suite."""
+
+    scene: Scene
+    family: str
+    orders: tuple[Order, ...]
+    """Each in a fresh copy of the scene, or one after the other where `change` is given."""
+    change: float | None = None
+    """Seconds after which the second order is given."""
+    fault: str = ""
+    """What becomes of the camera after `change` seconds: "blank" or "frozen"."""
+    jitter: np.ndarray = field(default_factory=lambda: np.zeros(7))
+    """Of the arm's first joint positions. Shape (7,), [rad]."""
+    closed: bool = False
+    """Whether the gripper is closed at first."""
+
+
+def _family(index: int, families: list[str]) -> str:
+    return families[index % len(families)]
+
+
+def _task(
+    rng: np.random.Generator,
+    family: str,
+    wanted: Callable[[Scene, Task], bool] = lambda scene, task: True,
+    shift: float = 0.0,
+) -> tuple[Scene, Task]:
+    """Return a scene and a feasible task of a family that is `wanted`."""
+    while True:
+        skill = str(rng.choice(FAMILIES[family]))
+        scene = sample_scene(rng, shift=shift)
+        tasks = [task for task in feasible_tasks(scene, skill) if wanted(scene, task)]
+        if tasks:
+            return scene, tasks[int(rng.integers(len(tasks)))]
+
+
+def _case(rng: np.random.Generator, scene: Scene, task: Task, text: str) -> Case:
+    jitter = rng.normal(0.0, 0.15 if task.skill == "home" else 0.02, 7)
+    order = Order(text, task)
+    return Case(scene, task.family, (order,), jitter=jitter, closed=task.skill == "open")
+
+
+def _plain(split: Split, shift: float = 0.0) -> Callable[[np.random.Generator, int], Case]:
+    def make(rng: np.random.Generator, index: int) -> Case:
+        scene, task = _task(rng, _family(index, list(FAMILIES)), shift=shift)
+        return _case(rng, scene, task, say(rng, meaning_of(rng, task, scene), split))
+
+    return make
+
+
+def _pairs(held: frozenset[tuple[str, str]]) -> Callable[[np.random.Generator, int], Case]:
+    def make(rng: np.random.Generator, index: int) -> Case:
+        families = [family for family in FAMILIES if family != "arm"]
+        family = _family(index, families)
+        while True:
+            pair = sorted(held)[int(rng.integers(len(held)))]
+
+            def wanted(scene: Scene, task: Task, pair: tuple[str, str] = pair) -> bool:
+                assert task.target is not None
+                thing = scene.things[task.target]
+                return (thing.colour, thing.shape) == pair
+
+            skill = str(rng.choice(FAMILIES[family]))
+            scene = sample_scene(rng, TRAINING_PAIRS, include=[pair])
+            tasks = [task for task in feasible_tasks(scene, skill) if wanted(scene, task)]
+            if tasks:
+                task = tasks[int(rng.integers(len(tasks)))]
+                # Both words are said: one alone would not test the pair.
+                return _case(rng, scene, task, say(rng, _full(task, scene), "seen"))
+
+    return make
+
+
+def _full(task: Task, scene: Scene) -> Meaning:
+    """Return a task in words that name every thing by colour and shape."""
+
+    def name(index: int | None) -> Thing:
+        if index is None:
+            return Thing()
+        thing = scene.things[index]
+        return Thing(thing.colour or "any", thing.shape)
+
+    return Meaning(task.skill, name(task.target), name(task.reference))
+
+
+def _swap(rng: np.random.Generator, index: int) -> Case:
+    """One scene, two sentences that differ in one word."""
+    family = _family(index, [family for family in FAMILIES if family != "arm"])
+    while True:
+        scene, task = _task(rng, family)
+        others = [
+            other
+            for skill in SKILLS
+            for other in feasible_tasks(scene, skill)
+            if other.target is not None and _differs_once(task, other)
+        ]
+        seed = int(rng.integers(2**32))
+        text = say(np.random.default_rng(seed), _full(task, scene), "seen")
+        for number in rng.permutation(len(others)):
+            other = others[number]
+            changed = say(np.random.default_rng(seed), _full(other, scene), "seen")
+            words, swapped = text.split(), changed.split()
+            if len(words) == len(swapped) and _differing(words, swapped) == 1:
+                orders = (Order(text, task), Order(changed, other))
+                return Case(scene, family, orders, jitter=rng.normal(0.0, 0.02, 7))
+
+
+def _differs_once(one: Task, other: Task) -> bool:
+    return _differing(
+        [one.skill, str(one.target), str(one.reference)],
+        [other.skill, str(other.target), str(other.reference)],
+    ) == 1  # fmt: skip
+
+
+def _differing(one: list[str], other: list[str]) -> int:
+    return sum(a != b for a, b in zip(one, other, strict=True))
+
+
+def _absent(rng: np.random.Generator, index: int) -> Case:
+    """A thing that is not there, though its colour and its shape often are."""
+    families = [family for family in FAMILIES if family != "arm"]
+    family = _family(index, families)
+    while True:
+        scene, task = _task(rng, family)
+        meaning = _full(task, scene)
+        there = {(thing.colour, thing.shape) for thing in scene.things}
+        missing = [pair for pair in PAIRS if pair not in there]
+        colours, shapes = ({pair[i] for pair in there} for i in (0, 1))
+        near = [pair for pair in missing if pair[0] in colours and pair[1] in shapes]
+        if near and rng.random() < 0.7:
+            missing = near
+        thing = Thing(*missing[int(rng.integers(len(missing)))])
+        if family in ("place", "stack") and rng.random() < 0.3:
+            meaning = Meaning(meaning.skill, meaning.target, thing)
+        else:
+            meaning = Meaning(meaning.skill, thing, meaning.reference)
+        order = Order(say(rng, meaning, "seen"), None)
+        return Case(scene, family, (order,), jitter=rng.normal(0.0, 0.02, 7))
+
+
+def _meaningless(rng: np.random.Generator, index: int) -> Case:
+    text = say_nothing_useful(rng, vocabulary(), "held")
+    return Case(sample_scene(rng), "meaningless", (Order(text, None),))
+
+
+def _changed(rng: np.random.Generator, index: int) -> Case:
+    """Another order while the arm does the first."""
+    while True:
+        family = _family(index, [family for family in FAMILIES if family != "arm"])
+        scene, task = _task(rng, family)
+        first = str(rng.choice(["pick", "push", "put", "place"]))
+        earlier = [
+            other
+            for other in feasible_tasks(scene, str(rng.choice(FAMILIES[first])))
+            if other.target not in (task.target, task.reference)
+        ]
+        if earlier:
+            before = earlier[int(rng.integers(len(earlier)))]
+            texts = (say(rng, meaning_of(rng, one, scene)) for one in (before, task))
+            orders = tuple(Order(*pair) for pair in zip(texts, (before, task), strict=True))
+            return Case(scene, family, orders, change=float(rng.uniform(0.3, 3.0)))
+
+
+def _fault(kind: str) -> Callable[[np.random.Generator, int], Case]:
+    def make(rng: np.random.Generator, index: int) -> Case:
+        families = [family for family in FAMILIES if family != "arm"]
+        scene, task = _task(rng, _family(index, families))
+        order = Order(say(rng, meaning_of(rng, task, scene)), None)
+        change = float(rng.uniform(0.5, 2.0))
+        return Case(scene, task.family, (order,), change=change, fault=kind)
+
+    return make
+
+
+CELLS: dict[str, Callable[[np.random.Generator, int], Case]] = {
+    "seen": _plain("seen"),
+    "pairs a": _pairs(UNNAMED_PAIRS),
+    "pairs b": _pairs(UNSEEN_PAIRS),
+    "phrasings": _plain("held"),
+    "synonyms": _plain("synonyms"),
+    "swap": _swap,
+    "absent": _absent,
+    "meaningless": _meaningless,
+    "changed": _changed,
+    "blank camera": _fault("blank"),
+    "frozen camera": _fault("frozen"),
+    "visual shift": _plain("seen", shift=1.0),
+}
+"""What is measured, by name: the episode's random numbers and its number in, the case out."""
+
+
+def make_case(cell: str, seed: int, index: int) -> Case:
+    """Return episode `index` of a cell; the same for the same seed."""
+    number = list(CELLS).index(cell)
+    return CELLS[cell](np.random.default_rng([seed, number, index]), index)

@@ -1,0 +1,153 @@
+"""One episode of the obedience suite, from the case to what came of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlm_robot_ros.evaluation.cells import TIME, Case, Order, make_case
+from vlm_robot_ros.evaluation.playing import Player
+from vlm_robot_ros.policy.base import Policy
+from vlm_robot_ros.sim.collect import situation
+from vlm_robot_ros.sim.judge import Situation, is_done
+from vlm_robot_ros.sim.simulator import Simulator
+from vlm_robot_ros.sim.tasks import FAMILY, SKILLS, Task, feasible_tasks
+
+_MUST_LAST = 0.8
+"""A success counts when it has lasted so long [s]."""
+_WAIT = 4.0
+"""How long an arm that shall stay is watched [s]."""
+STAYED, SETTLED = 0.02, 0.05
+"""How far the tool of an arm may go that shall stay; that is to come to a stand [m]."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one episode."""
+
+    cell: str
+    index: int
+    family: str
+    said: tuple[str, ...]
+    asked: str
+    """The skill of the last order, or "stay"."""
+    did: str
+    """The skill that was done, "other object" if to another, "nothing"."""
+    label: str
+    hold: str
+    seconds: float
+    moved: float
+    """How far the tool went that should have stayed [m]."""
+    success: bool
+
+
+def run_episode(
+    sim: Simulator, policy: Policy, cell: str, seed: int, index: int
+) -> tuple[Outcome, np.ndarray]:
+    """Run one episode; returns its outcome and the last picture, shape (H, W, 3), uint8."""
+    case = make_case(cell, seed, index)
+    if case.fault:
+        outcome = _run_fault(sim, policy, case)
+    elif case.change is not None:
+        outcome = _run_change(sim, policy, case)
+    else:
+        outcome = {}
+        for order in case.orders:
+            outcome = _run_order(_begin(sim, policy, case), case, order)
+            if not outcome["success"]:
+                break
+    said = tuple(order.text for order in case.orders)
+    return Outcome(cell, index, case.family, said, **outcome), sim.render("front")
+
+
+def _begin(sim: Simulator, policy: Policy, case: Case) -> Player:
+    sim.reset(case.scene, np.array(sim.robot.home) + case.jitter)
+    if case.closed:
+        sim.command_gripper(0.0)
+        for _ in range(25):
+            sim.step()
+    return Player(sim, policy)
+
+
+def _run_order(player: Player, case: Case, order: Order) -> dict:
+    start = situation(player.sim)
+    player.say(order.text)
+    if order.task is None:
+        moved = _watch(player, _WAIT)
+        return _result(player, None, "moved" if moved > STAYED else "stay", _WAIT, moved)
+    return _run_task(player, case, order.task, start)
+
+
+def _run_task(player: Player, case: Case, task: Task, start: Situation) -> dict:
+    sim = player.sim
+    since: list[float] = []
+
+    def lasting() -> bool:
+        if not is_done(task, case.scene, start, situation(sim)):
+            since.clear()
+            return False
+        since.append(sim.time)
+        return sim.time - since[0] >= _MUST_LAST
+
+    took = player.play(TIME.get(task.family, 12.0), lasting)
+    return _result(player, task, _what_was_done(sim, case, task, start), took, 0.0)
+
+
+def _run_change(sim: Simulator, policy: Policy, case: Case) -> dict:
+    player = _begin(sim, policy, case)
+    player.say(case.orders[0].text)
+    assert case.change is not None
+    player.play(case.change)
+    return _run_order(player, case, case.orders[1])
+
+
+def _run_fault(sim: Simulator, policy: Policy, case: Case) -> dict:
+    player = _begin(sim, policy, case)
+    player.say(case.orders[0].text)
+    assert case.change is not None
+    player.play(case.change)
+    last = sim.render("front")
+    seen = np.zeros_like(last) if case.fault == "blank" else last
+    player.camera = lambda picture: seen
+    moved = _watch(player, 1.0)
+    after = _watch(player, 2.0)
+    did = "stay" if moved <= SETTLED and after <= STAYED else "moved"
+    return _result(player, None, did, 3.0, max(moved, after))
+
+
+def _watch(player: Player, seconds: float) -> float:
+    """Let time pass; returns how far the tool got from where it was [m]."""
+    place, farthest = player.sim.tool_position, [0.0]
+
+    def look() -> bool:
+        farthest.append(float(np.linalg.norm(player.sim.tool_position - place)))
+        return False
+
+    player.play(seconds, look)
+    return max(farthest)
+
+
+def _result(player: Player, task: Task | None, did: str, seconds: float, moved: float) -> dict:
+    asked = task.skill if task else "stay"
+    return {
+        "asked": asked,
+        "did": did,
+        "label": player.label,
+        "hold": player.hold,
+        "seconds": round(seconds, 2),
+        "moved": round(moved, 4),
+        "success": asked == did,
+    }
+
+
+def _what_was_done(sim: Simulator, case: Case, asked: Task, start: Situation) -> str:
+    """Return what was asked for if it was done, or else the first other thing that was."""
+    now = situation(sim)
+    if is_done(asked, case.scene, start, now):
+        return asked.skill
+    for skill in SKILLS:
+        if FAMILY[skill] == "arm":
+            continue  # an open gripper is not a deed
+        for task in feasible_tasks(case.scene, skill):
+            if is_done(task, case.scene, start, now):
+                return skill if skill != asked.skill else f"{skill}, other thing"
+    return "nothing"

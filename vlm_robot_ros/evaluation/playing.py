@@ -1,0 +1,70 @@
+"""A policy in closed loop with the simulated arm, without ROS, through the node's own pilot."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from vlm_robot_ros.contract.action import ActionChunk
+from vlm_robot_ros.contract.kinematics import to_vector
+from vlm_robot_ros.control.pilot import Pilot
+from vlm_robot_ros.policy.base import Observation, Policy
+from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
+
+LATENCY = 0.06
+"""Simulated seconds from a camera frame to the first use of its chunk [s]."""
+FRAME_PERIOD = 0.1
+"""Between two camera frames [s]."""
+
+
+class Player:
+    """Lets a policy act on what is said; time goes on from call to call."""
+
+    def __init__(self, sim: Simulator, policy: Policy) -> None:
+        self.sim, self.policy = sim, policy
+        self.label = ""
+        """The task label that the policy gave last."""
+        self.hold = ""
+        """Why the arm was held last, or nothing."""
+        self.camera: Callable[[np.ndarray], np.ndarray] = lambda picture: picture
+        """What becomes of the pictures on their way."""
+        self._pilot = Pilot(sim.robot, [], CONTROL_PERIOD)
+        policy.reset()
+
+    def say(self, text: str) -> None:
+        """Give an instruction."""
+        self._pilot.hear(text)
+        self.policy.reset()
+        self.label = ""
+
+    def play(self, seconds: float, ended: Callable[[], bool] = lambda: False) -> float:
+        """Let time pass, at most until `ended()`; returns how much did [s]."""
+        begun = self.sim.time
+        while self.sim.time - begun < seconds - 1e-6 and not ended():
+            self._frame()
+        return self.sim.time - begun
+
+    def _frame(self) -> None:
+        sim, pilot = self.sim, self._pilot
+        stamp, said = sim.time, pilot.said
+        chunk: ActionChunk | None = self.policy.infer(self.observe(said.text))
+        assert chunk is not None
+        self.label, self.hold = chunk.label, chunk.hold
+        for _ in range(round(FRAME_PERIOD / CONTROL_PERIOD)):
+            if chunk is not None and sim.time - stamp >= LATENCY - 1e-6:
+                pilot.take(chunk, said.number, stamp, sim.time)
+                chunk = None
+            command = pilot.tick(sim.time, sim.joint_positions, self._pose(), sim.opening)
+            if command.hold_reason:
+                self.hold = command.hold_reason
+                sim.hold()
+            else:
+                sim.command(command.mode, command.values, command.gripper)
+            sim.step()
+
+    def observe(self, instruction: str) -> Observation:
+        """Return what a policy may know now."""
+        pictures = {camera: self.camera(self.sim.render(camera)) for camera in self.policy.cameras}
+        return Observation(pictures, self._pose(), self.sim.opening, instruction)
+
+    def _pose(self) -> np.ndarray:
+        return to_vector(self.sim.kinematics.forward(self.sim.joint_positions))

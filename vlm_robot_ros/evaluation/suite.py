@@ -1,0 +1,158 @@
+"""The obedience suite: cells of episodes, in parallel, resumable, with intervals."""
+
+import hashlib
+import json
+import multiprocessing
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.evaluation.cells import CELLS
+from vlm_robot_ros.evaluation.episode import Outcome, run_episode
+from vlm_robot_ros.evaluation.wilson import wilson
+from vlm_robot_ros.policy.base import Policy
+from vlm_robot_ros.sim.simulator import Simulator
+
+
+@dataclass(frozen=True)
+class SuiteConfig:
+    """What is to be run."""
+
+    cells: tuple[str, ...]
+    episodes: int
+    """A cell."""
+    seed: int
+
+
+def run_suite(
+    robot: Robot,
+    make_policy: Callable[[], Policy],
+    config: SuiteConfig,
+    out: Path,
+    about: dict[str, Any],
+    workers: int,
+) -> list[Outcome]:
+    """Run all episodes that `out` does not hold yet, and return all outcomes.
+
+    Args:
+        robot: The simulated arm.
+        make_policy: Called once in each process; must be picklable.
+        config: What is to be run.
+        out: Folder for `episodes.jsonl`, and for pictures of what failed.
+        about: What was measured; `out` must hold nothing else.
+        workers: Processes.
+
+    Raises:
+        ValueError: a cell that there is not, or `out` holds episodes of something else.
+    """
+    unknown = [cell for cell in config.cells if cell not in CELLS]
+    if unknown:
+        raise ValueError(f"no cell {unknown[0]!r}; valid: {', '.join(CELLS)}")
+    (out / "failures").mkdir(parents=True, exist_ok=True)
+    head = {"seed": config.seed, **about}
+    known = out / "about.json"
+    if known.exists() and json.loads(known.read_text()) != head:
+        raise ValueError(
+            f"{out} holds episodes of {known.read_text().strip()}; choose another --out"
+        )
+    known.write_text(json.dumps(head) + "\n")
+    log = out / "episodes.jsonl"
+    done = {(o.cell, o.index): o for o in _read(log)} if log.exists() else {}
+    wanted = [(cell, index) for cell in config.cells for index in range(config.episodes)]
+    missing = [item for item in wanted if item not in done]
+    pool = multiprocessing.get_context("spawn").Pool(
+        workers, _begin, (robot, make_policy, config.seed, out / "failures")
+    )
+    with pool, log.open("a") as file:
+        ran = pool.imap_unordered(_run, missing)
+        for outcome in tqdm(ran, "episodes", total=len(wanted), initial=len(done)):
+            done[(outcome.cell, outcome.index)] = outcome
+            file.write(json.dumps(asdict(outcome)) + "\n")
+            file.flush()
+    return [done[item] for item in wanted]
+
+
+def _read(log: Path) -> list[Outcome]:
+    rows = []
+    for line in log.read_text().splitlines():
+        try:
+            fields = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # the run ended in the midst of this line
+        rows.append(Outcome(**{**fields, "said": tuple(fields["said"])}))
+    return rows
+
+
+_worker: tuple[Simulator, Policy, int, Path] | None = None
+
+
+def _begin(robot: Robot, make_policy: Callable[[], Policy], seed: int, failures: Path) -> None:
+    global _worker
+    torch.set_num_threads(1)
+    _worker = (Simulator(robot), make_policy(), seed, failures)
+
+
+def _run(item: tuple[str, int]) -> Outcome:
+    assert _worker is not None
+    sim, policy, seed, failures = _worker
+    outcome, picture = run_episode(sim, policy, item[0], seed, item[1])
+    if not outcome.success:
+        name = f"{outcome.cell.replace(' ', '-')}-{outcome.index:04d}.jpg"
+        Image.fromarray(picture).save(failures / name, quality=85)
+    return outcome
+
+
+def summarise(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
+    """Return, of each cell and each family in it, episodes, successes and the Wilson interval."""
+    table: dict[str, dict[str, Any]] = {}
+    for cell in dict.fromkeys(outcome.cell for outcome in outcomes):
+        of_cell = [outcome for outcome in outcomes if outcome.cell == cell]
+        families = dict.fromkeys(sorted(outcome.family for outcome in of_cell))
+        table[cell] = {
+            **_rate([outcome.success for outcome in of_cell]),
+            "families": {
+                family: _rate([o.success for o in of_cell if o.family == family])
+                for family in families
+            },
+        }
+    return table
+
+
+def _rate(successes: list[bool]) -> dict[str, Any]:
+    low, high = wilson(sum(successes), len(successes))
+    return {
+        "episodes": len(successes),
+        "successes": sum(successes),
+        "rate": round(sum(successes) / len(successes), 4),
+        "wilson_95": [round(low, 4), round(high, 4)],
+    }
+
+
+def checkpoint_hash(folder: Path) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a checkpoint's files."""
+    digest = hashlib.sha256()
+    for name in ("config.json", "model.safetensors"):
+        if (folder / name).exists():
+            digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def git_hash() -> str:
+    """Return the commit that this runs from, with + where files were changed; or "unknown"."""
+    here = Path(__file__).resolve().parent
+    try:
+        git = ["git", "-C", str(here)]
+        commit = subprocess.run(
+            [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "."], check=False)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return commit + ("+" if changed.returncode else "")

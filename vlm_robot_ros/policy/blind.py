@@ -1,0 +1,28 @@
+"""A policy that does not listen, to show that a measurement of obedience can fail."""
+
+from dataclasses import replace
+
+from vlm_robot_ros.contract.action import ActionChunk
+from vlm_robot_ros.policy.base import Observation, Policy
+
+_ALWAYS = "pick up the object"
+
+
+class BlindPolicy:
+    """Hears the same sentence whatever is said: it sees and acts as well as the policy within."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Those of the policy within."""
+        return self._policy.cameras
+
+    def reset(self) -> None:
+        """Let the policy within forget."""
+        self._policy.reset()
+
+    def infer(self, observation: Observation) -> ActionChunk:
+        """Return what the policy within does for the one sentence."""
+        return self._policy.infer(replace(observation, instruction=_ALWAYS))
