@@ -19,9 +19,9 @@ class Wording(NamedTuple):
 
 NOUNS = {
     "cube": Wording(("cube", "block", "box"), (), ("brick", "die")),
-    "cylinder": Wording(("cylinder", "tube", "drum"), (), ("can", "tin")),
+    "cylinder": Wording(("cylinder", "tube", "drum"), (), ("canister", "tin")),
     "bottle": Wording(("bottle", "flask"), (), ("vial", "jar")),
-    "milk": Wording(("milk", "milk carton", "carton"), (), ("milk box", "packet")),
+    "milk": Wording(("milk", "milk carton", "carton"), (), ("packet",)),
     "lemon": Wording(("lemon", "fruit"), (), ("citrus", "lime")),
     "bread": Wording(("bread", "loaf", "loaf of bread"), (), ("bun", "baguette")),
     "object": Wording(("object", "thing", "one"), (), ("item",)),
@@ -96,7 +96,7 @@ _PLACE = Wording(
      "{d} {r} put {o}", "pick up {o} and place it {d} {r}", "{o} put it {d} {r}"),
     ("take {o} and set it down {d} {r}", "{o} place it {d} {r}", "{d} {r} is where {o} must go",
      "i want {o} {d} {r}", "pick {o} up and put it {d} {r}"),
-    ("position {o} {d} {r}", "lay {o} {d} {r}"),
+    ("arrange {o} {d} {r}", "lay {o} {d} {r}"),
 )  # fmt: skip
 _TURN = Wording(
     ("turn {o} {d}", "rotate {o} {d}", "turn {o} {d} by 90 degrees", "rotate {o} 90 degrees {d}",

@@ -145,21 +145,6 @@ def place_front_camera(model: mujoco.MjModel, look: Look) -> None:
     camera.quat[:] = np.roll(turn.as_quat(), 1)
 
 
-def project_front(points: np.ndarray) -> np.ndarray:
-    """Return where the front camera sees points.
-
-    Args:
-        points: Shape (N, 3), base frame [m].
-
-    Returns:
-        Row and column in -1..1, top left to bottom right. Shape (N, 2).
-    """
-    axes = _look(FRONT_POSITION, FRONT_TARGET, (0.0, 0.0, 1.0))
-    seen = (points - np.array(FRONT_POSITION)) @ axes
-    scale = 1.0 / np.tan(np.deg2rad(FRONT_FOVY / 2))
-    return np.stack([-seen[:, 1], seen[:, 0]], axis=1) * scale / -seen[:, 2:]
-
-
 def _furnish(spec: mujoco.MjSpec) -> None:
     world = spec.worldbody
     box, plane = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_PLANE

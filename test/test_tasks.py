@@ -1,0 +1,139 @@
+"""The language of the table: judge, expert, grammar, and that they speak of the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import yaml
+
+from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.sim.collect import Given, execute, expert_move, situation
+from vlm_robot_ros.sim.judge import Situation, is_done
+from vlm_robot_ros.sim.language import (
+    meaning_of,
+    sample_meaning,
+    say,
+    say_nothing_useful,
+    vocabulary,
+)
+from vlm_robot_ros.sim.scene import Look, Scene, Thing, sample_scene
+from vlm_robot_ros.sim.tasks import SKILLS, Task, all_labels, sample_task
+
+SCENE = Scene(
+    (Thing("red", "cube", 0.5, 0.0, 0.0), Thing("blue", "cube", 0.4, 0.2, 0.0),
+     Thing("", "bowl", 0.6, -0.2, 0.0)), Look()
+)  # fmt: skip
+START = Situation(
+    np.array([thing.position for thing in SCENE.things]), np.zeros(3), np.array([0.4, 0, 0.3]), 1.0
+)
+
+
+def after(index, position=None, turn=0.0, **changes):
+    """What is true when one thing has moved or turned."""
+    positions, yaws = START.positions.copy(), START.yaws.copy()
+    if position is not None:
+        positions[index] = position
+    yaws[index] += turn
+    return START._replace(positions=positions, yaws=yaws, **changes)
+
+
+@pytest.mark.parametrize(
+    ("task", "done", "not_done"),
+    [
+        (Task("pick up", 0), after(0, [0.5, 0, 0.08]), after(0, [0.5, 0.1, 0.0215])),
+        (Task("push left", 0), after(0, [0.5, 0.08, 0.0215]), after(0, [0.5, -0.08, 0.0215])),
+        (Task("push away", 0), after(0, [0.58, 0, 0.0215]), after(0, [0.56, 0.08, 0.0215])),
+        (Task("put", 0, 2), after(0, [0.61, -0.2, 0.028]), after(0, [0.61, -0.2, 0.12])),
+        (Task("place left", 0, 1), after(0, [0.4, 0.33, 0.0215]), after(0, [0.4, 0.07, 0.0215])),
+        (Task("place behind", 0, 1), after(0, [0.53, 0.2, 0.0215]), after(0, [0.27, 0.2, 0.0215])),
+        (Task("stack", 0, 1), after(0, [0.41, 0.2, 0.0645]), after(0, [0.46, 0.2, 0.0215])),
+        (Task("turn left", 0), after(0, turn=1.6), after(0, turn=-1.6)),
+        (Task("turn right", 0), after(0, turn=-1.5), after(0, turn=-0.7)),
+        (Task("open"), START, START._replace(opening=0.4)),
+        (Task("close"), START._replace(opening=0.0), START),
+        (Task("home"), START._replace(tool=np.array([0.507, 0, 0.327])), START),
+    ],
+)
+def test_the_judge_tells_what_was_done(task, done, not_done):
+    assert is_done(task, SCENE, START, done)
+    assert not is_done(task, SCENE, START, not_done)
+
+
+@pytest.mark.parametrize("skill", ["put", "stack", "place left", "turn left"])
+def test_what_is_still_in_the_hand_is_not_put_down(skill):
+    task = Task(skill, 0, 2 if skill == "put" else 1)
+    where = {
+        "put": [0.6, -0.2, 0.03],
+        "stack": [0.4, 0.2, 0.0645],
+        "place left": [0.4, 0.33, 0.0215],
+        "turn left": [0.5, 0, 0.0215],
+    }[skill]
+    there = after(0, where, turn=np.pi / 2)
+    assert is_done(task, SCENE, START, there)
+    assert not is_done(task, SCENE, START, there._replace(tool=np.array(where)))
+
+
+@pytest.mark.parametrize("skill", SKILLS)
+def test_the_expert_does_every_skill(sim, skill):
+    rng, task = np.random.default_rng(11), None
+    while task is None:
+        scene = sample_scene(rng)
+        task = sample_task(rng, scene, skill)
+    sim.reset(scene)
+    if skill == "open":
+        sim.command_gripper(0.0)
+        for _ in range(25):
+            sim.step()
+    given = Given(task, situation(sim))
+    for _ in range(90):
+        execute(sim, expert_move(sim, given))
+    assert is_done(task, scene, given.start, situation(sim))
+
+
+def test_the_labels_are_those_of_the_configuration():
+    listed = yaml.safe_load((config_dir() / "tasks.yaml").read_text())["labels"]
+    assert listed == all_labels()
+    assert len(set(listed)) == len(listed) >= 100
+
+
+def test_training_sentences_use_known_words_and_name_what_they_mean():
+    rng, known = np.random.default_rng(0), set(vocabulary())
+    for _ in range(300):
+        scene = sample_scene(rng)
+        task = sample_task(rng, scene)
+        if task is None:
+            continue
+        meaning = meaning_of(rng, task, scene)
+        words = say(rng, meaning).split()
+        assert set(words) <= known
+        for thing in (meaning.target, meaning.reference):
+            assert thing.colour in ("any", "cyan") or thing.colour in words
+
+
+def test_held_out_phrasings_use_known_words_in_unknown_ways():
+    rng, known = np.random.default_rng(0), set(vocabulary())
+    meanings = [sample_meaning(rng) for _ in range(300)]
+    seen = {say(rng, meaning) for meaning in meanings for _ in range(20)}
+    held = [say(rng, meaning, "held") for meaning in meanings]
+    assert {word for text in held for word in text.split()} <= known
+    assert not seen & set(held)
+
+
+def test_every_held_out_synonym_is_a_word_that_training_never_hears():
+    rng, known = np.random.default_rng(0), set(vocabulary())
+    for _ in range(300):
+        words = say(rng, sample_meaning(rng), "synonyms").split()
+        assert set(words) - known, words
+
+
+def test_a_thing_is_named_by_one_word_only_where_that_is_enough():
+    rng = np.random.default_rng(0)
+    scene = replace(SCENE, things=(*SCENE.things, Thing("red", "lemon", 0.6, 0.2, 0.0)))
+    for _ in range(200):
+        thing = meaning_of(rng, Task("pick up", 0), scene).target
+        assert (thing.colour, thing.noun) == ("red", "cube")  # a blue cube, a red lemon are there
+
+
+def test_useless_sentences_are_said_without_end():
+    rng = np.random.default_rng(0)
+    assert len({say_nothing_useful(rng, vocabulary()) for _ in range(500)}) > 250
