@@ -12,14 +12,13 @@ from vlm_robot_ros.sim.phrases import (
     CHATTER_HELD,
     COLOUR_WORDS,
     FORBID,
-    IN,
     NOUNS,
     PHRASE,
     PHRASE_BARE,
     POLITE,
-    TEMPLATES,
     Wording,
     templates,
+    verbs,
     where,
 )
 from vlm_robot_ros.sim.scene import Scene
@@ -77,24 +76,26 @@ def _name(rng: np.random.Generator, scene: Scene, index: int, plain: bool) -> Th
 def say(rng: np.random.Generator, meaning: Meaning, split: Split = "seen") -> str:
     """Return a sentence for a meaning.
 
-    A sentence of the split "synonyms" has one word that training never hears; of "held", a
-    construction that it never hears.
+    A sentence of the split "synonyms" has one word that training never hears; one of "held" a
+    construction that it never hears, and half of its parts are said as it never hears them.
     """
-    # In one place of the sentence, chosen at random, what is held out.
-    places = ["verb", "target"] + (["reference"] if meaning.reference.noun != NONE else [])
-    odd = str(rng.choice(places)) if split == "synonyms" else split
-    if meaning.target.noun == NONE and split == "synonyms":
-        odd = "verb"
+    odd = ""
+    if split == "synonyms":
+        places = ["verb", *(name for name in ("target", "reference")
+                            if getattr(meaning, name).noun != NONE)]  # fmt: skip
+        odd = places[int(rng.integers(len(places)))]
     target = _thing_words(rng, meaning.target, split, odd == "target")
     reference = _thing_words(rng, meaning.reference, split, odd == "reference")
-    wording = templates(meaning.skill)
-    template = _pick(rng, wording, split, odd == "verb")
-    way = where(meaning.skill)
-    direction = _pick(rng, way, split) if way else ""
-    inside = ""
-    if meaning.skill == "put":
-        inside = _pick(rng, IN[RECEPTACLES[meaning.reference.noun].preposition], split)
-    sentence = template.format(o=target, r=reference, d=direction, i=inside)
+    template = _pick(rng, templates(meaning.skill), split, odd == "verb", must=True)
+    while odd == "verb" and "{o}" in template and "{v}" not in template:
+        template = _pick(rng, templates(meaning.skill), split)
+    kind = RECEPTACLES.get(meaning.reference.noun)
+    way, verb = where(meaning.skill, kind.preposition if kind else "in"), verbs(meaning.skill)
+    sentence = template.format(
+        v=_pick(rng, verb, split, odd == "verb") if verb else "",
+        o=target,
+        d=_pick(rng, way, split).format(r=reference) if way else "",
+    )
     return _pick(rng, POLITE, split).format(s=sentence)
 
 
@@ -109,13 +110,15 @@ def _thing_words(rng: np.random.Generator, thing: Thing, split: Split, odd: bool
     return _pick(rng, PHRASE, split).format(c=colour, n=noun)
 
 
-def _pick(rng: np.random.Generator, wording: Wording, split: Split, odd: bool = False) -> str:
+def _pick(
+    rng: np.random.Generator, wording: Wording, split: Split, odd: bool = False, must: bool = False
+) -> str:
     choices = wording.seen
     if split == "plain":
         return choices[0]
-    if split == "held" and wording.held:
+    if split == "held" and wording.held and (must or rng.random() < 0.5):
         choices = wording.held
-    elif odd:
+    elif odd and wording.synonyms:
         choices = wording.synonyms
     return choices[int(rng.integers(len(choices)))]
 
@@ -185,10 +188,10 @@ def _incomplete(rng: np.random.Generator) -> str:
 
 def vocabulary() -> list[str]:
     """Return every word that training hears, sorted."""
-    wordings = [*NOUNS.values(), *COLOUR_WORDS.values(), *TEMPLATES.values(), *IN.values()]
-    wordings += [PHRASE, PHRASE_BARE, POLITE, FORBID]
+    wordings = [*NOUNS.values(), *COLOUR_WORDS.values(), PHRASE, PHRASE_BARE, POLITE, FORBID]
     for skill in SKILLS:
-        wordings += [templates(skill), *([way] if (way := where(skill)) else [])]
+        parts = [templates(skill), verbs(skill), where(skill), where(skill, "on")]
+        wordings += [part for part in parts if part]
     texts = [*CHATTER, "and", "it"] + [text for wording in wordings for text in wording.seen]
     words = {word for text in texts for word in re.sub(r"\{.\}", " ", text).split()}
     return sorted(words)

@@ -1,6 +1,6 @@
 """The words of the table: how people ask for its tasks, and which ways training never hears.
 
-In a template {o} is the object, {r} the thing it is related to, {d} a direction, {i} "in" or "on".
+In a template {o} is the object, {v} the verb, {d} where to, {r} the thing that is related to.
 """
 
 from typing import NamedTuple
@@ -41,127 +41,138 @@ COLOUR_WORDS = {
 }
 PHRASE = Wording(
     ("the {c} {n}", "the {c} {n}", "the {c} {n}", "that {c} {n}", "{c} {n}", "a {c} {n}",
-     "the {n} that is {c}", "the {n} which is {c}", "this {n} which is {c}"),
-    ("this {c} {n}", "that {n} that is {c}", "a {n} which is {c}"),
+     "this {c} {n}", "the {n} that is {c}", "the {n} which is {c}", "this {n} which is {c}",
+     "the one {n} that is {c}"),
+    ("one {c} {n}", "the {n} the {c} one", "that one {n} which is {c}"),
 )  # fmt: skip
 """An object by colour and noun."""
-PHRASE_BARE = Wording(("the {n}", "the {n}", "that {n}", "a {n}"), ("this {n}",))
+PHRASE_BARE = Wording(
+    ("the {n}", "the {n}", "that {n}", "a {n}", "this {n}"), ("one {n}", "that one {n}")
+)
+
+VERBS = {
+    "pick": Wording(
+        ("pick up", "grab", "lift", "take", "grasp", "get", "raise", "lift up"), (),
+        ("fetch", "hoist", "seize"),
+    ),
+    "push": Wording(("push", "move", "slide", "nudge", "shift"), (), ("shove", "budge", "drag")),
+    "put": Wording(("put", "place", "drop", "set", "move"), (), ("toss", "deposit")),
+    "place": Wording(("put", "place", "set", "move"), (), ("arrange", "lay")),
+    "stack": Wording(("stack", "put", "place", "set"), (), ("pile", "balance")),
+    "turn": Wording(("turn", "rotate", "spin"), (), ("twist", "swivel")),
+}  # fmt: skip
+"""By the first word of the skill."""
+PICK = Wording(
+    ("{v} {o}", "{v} {o}", "take {o} and {v} it", "{o} {v} it", "i want {o} up", "pick {o} up",
+     "lift {o} up", "{v} {o} off the table", "{o} is what you should {v}", "you should {v} {o}",
+     "what you should {v} is {o}", "the thing to {v} is {o}", "hold {o} up", "{o} must go up",
+     "grab {o} and hold it up", "get {o} off the table", "you must {v} {o}",
+     "let me see you {v} {o}", "grab it i mean {o}"),
+    ("it is {o} that you should {v}", "{o} is the one to {v}", "what i want is {o} up",
+     "see {o} and {v} it", "go and {v} {o}", "{o} should go up"),
+)  # fmt: skip
+"""Sentences with a verb {v} and nothing but an object."""
+SEND = Wording(
+    ("{v} {o} {d}", "{v} {o} {d}", "{v} {o} {d}", "{v} {d} {o}", "{d} {v} {o}", "{o} {v} it {d}",
+     "take {o} and {v} it {d}", "i want {o} {d}", "{o} should go {d}", "{o} must go {d}",
+     "make {o} go {d}", "can {o} go {d}", "{d} is where {o} must go", "let {o} go {d}",
+     "{o} is what you should {v} {d}", "what you should {v} {d} is {o}", "you should {v} {o} {d}",
+     "the thing to {v} {d} is {o}", "you must {v} {o} {d}", "{o} is to go {d}",
+     "let me see you {v} {o} {d}", "{d} is where you should {v} {o}", "see {o} {v} it {d}",
+     "{v} it {d} i mean {o}"),
+    ("it is {o} that you should {v} {d}", "{o} is the one to {v} {d}", "what i want is {o} {d}",
+     "see {o} and {v} it {d}", "go and {v} {o} {d}", "{d} should {o} go",
+     "{d} is what i want for {o}", "take {o} {v} it {d}"),
+)  # fmt: skip
+"""Sentences with a verb {v}, an object and a direction or a place {d}."""
+PUSH = ("give {o} a push {d}", "give {o} a nudge {d}")
+TURN = ("give {o} a turn {d}", "give {o} a quarter turn {d}")
 
 _WHERE = {
     "left": Wording(
-        ("left", "to the left", "leftwards", "to your left", "to the left side"),
-        ("over to the left", "towards the left"),
+        ("left", "to the left", "leftwards", "to your left", "to the left side",
+         "over to the left", "towards the left"),
+        ("to your left side", "over to your left", "on to the left"),
     ),
     "right": Wording(
-        ("right", "to the right", "rightwards", "to your right", "to the right side"),
-        ("over to the right", "towards the right"),
+        ("right", "to the right", "rightwards", "to your right", "to the right side",
+         "over to the right", "towards the right"),
+        ("to your right side", "over to your right", "on to the right"),
     ),
     "away": Wording(
-        ("away", "away from you", "forward", "further away", "forwards"),
-        ("further away from you", "further forward"),
+        ("away", "away from you", "forward", "further away", "forwards", "further forward"),
+        ("further away from you", "forward away from you"),
     ),
     "closer": Wording(
-        ("closer", "closer to you", "towards you", "nearer", "nearer to you", "towards yourself"),
-        ("over towards you", "further towards you"),
+        ("closer", "closer to you", "towards you", "nearer", "nearer to you", "towards yourself",
+         "further towards you"),
+        ("over towards you", "nearer to yourself"),
     ),
     "turn left": Wording(
-        ("left", "to the left", "counterclockwise", "anticlockwise"),
-        ("over to the left", "towards the left"),
+        ("left", "to the left", "counterclockwise", "anticlockwise", "left by 90 degrees",
+         "90 degrees to the left", "counterclockwise by 90 degrees", "ninety degrees left",
+         "by a quarter to the left", "a quarter left"),
+        ("by ninety degrees to the left", "a quarter counterclockwise", "by 90 degrees left"),
     ),
     "turn right": Wording(
-        ("right", "to the right", "clockwise"), ("over to the right", "towards the right")
+        ("right", "to the right", "clockwise", "right by 90 degrees", "90 degrees to the right",
+         "clockwise by 90 degrees", "ninety degrees right", "by a quarter to the right",
+         "a quarter right"),
+        ("by ninety degrees to the right", "a quarter clockwise", "by 90 degrees right"),
     ),
     "place left": Wording(
-        ("to the left of", "left of", "on the left of", "on the left side of"),
-        ("at the left side of", "to the left side of"),
+        ("to the left of {r}", "left of {r}", "on the left of {r}", "on the left side of {r}",
+         "to the left side of {r}", "left from {r}"),
+        ("at the left side of {r}", "over to the left of {r}"),
     ),
     "place right": Wording(
-        ("to the right of", "right of", "on the right of", "on the right side of"),
-        ("at the right side of", "to the right side of"),
+        ("to the right of {r}", "right of {r}", "on the right of {r}", "on the right side of {r}",
+         "to the right side of {r}", "right from {r}"),
+        ("at the right side of {r}", "over to the right of {r}"),
     ),
-    "place in front": Wording(("in front of", "before", "at the front of"), ("to the front of",)),
-    "place behind": Wording(("behind", "in back of", "at the back of"), ("to the back of",)),
-}
-_PUSH = Wording(
-    ("push {o} {d}", "move {o} {d}", "slide {o} {d}", "nudge {o} {d}", "give {o} a push {d}",
-     "take {o} and push it {d}", "{o} push it {d}", "push {d} {o}", "shift {o} {d}",
-     "make {o} go {d}", "can {o} go {d}", "i want {o} {d}", "slide {o} over {d}"),
-    ("give {o} a nudge {d}", "{o} slide it {d}", "take {o} and move it {d}",
-     "i want {o} to go {d}", "{d} is where {o} must go", "make {o} slide {d}"),
-    ("shove {o} {d}", "budge {o} {d}", "drag {o} {d}"),
-)  # fmt: skip
-_PLACE = Wording(
-    ("put {o} {d} {r}", "place {o} {d} {r}", "set {o} {d} {r}", "move {o} {d} {r}",
-     "put {o} down {d} {r}", "take {o} and put it {d} {r}", "{o} must go {d} {r}",
-     "{d} {r} put {o}", "pick up {o} and place it {d} {r}", "{o} put it {d} {r}"),
-    ("take {o} and set it down {d} {r}", "{o} place it {d} {r}", "{d} {r} is where {o} must go",
-     "i want {o} {d} {r}", "pick {o} up and put it {d} {r}"),
-    ("arrange {o} {d} {r}", "lay {o} {d} {r}"),
-)  # fmt: skip
-_TURN = Wording(
-    ("turn {o} {d}", "rotate {o} {d}", "turn {o} {d} by 90 degrees", "rotate {o} 90 degrees {d}",
-     "turn {o} a quarter {d}", "rotate {o} {d} by a quarter", "give {o} a quarter turn {d}",
-     "take {o} and turn it {d}", "{o} rotate it {d}", "turn {o} by ninety degrees {d}"),
-    ("give {o} a turn {d}", "take {o} and rotate it 90 degrees {d}", "{o} turn it {d}",
-     "rotate {o} by ninety degrees {d}"),
-    ("twist {o} {d}", "swivel {o} {d}"),
-)  # fmt: skip
-TEMPLATES = {
-    "pick up": Wording(
-        ("pick up {o}", "pick {o} up", "grab {o}", "lift {o}", "take {o}", "grasp {o}", "get {o}",
-         "raise {o}", "lift {o} up", "lift up {o}", "take {o} and lift it", "{o} pick it up",
-         "get {o} off the table", "hold {o} up", "grab {o} and hold it up", "i want {o} up"),
-        ("raise {o} up", "lift {o} off the table", "grab {o} and lift it up", "{o} grab it",
-         "take {o} off the table", "get {o} up"),
-        ("fetch {o}", "hoist {o}", "seize {o}"),
+    "place in front": Wording(
+        ("in front of {r}", "before {r}", "at the front of {r}", "to the front of {r}"),
+        ("on the front side of {r}", "over in front of {r}"),
     ),
-    "put": Wording(
-        ("put {o} {i} {r}", "place {o} {i} {r}", "drop {o} {i} {r}", "set {o} {i} {r}",
-         "move {o} {i} {r}", "take {o} and put it {i} {r}", "{o} must go {i} {r}",
-         "{i} {r} put {o}", "pick up {o} and place it {i} {r}", "{o} put it {i} {r}"),
-        ("take {o} and drop it {i} {r}", "{o} place it {i} {r}", "{i} {r} is where {o} must go",
-         "i want {o} {i} {r}", "pick {o} up and set it down {i} {r}"),
-        ("toss {o} {i} {r}", "deposit {o} {i} {r}"),
+    "place behind": Wording(
+        ("behind {r}", "in back of {r}", "at the back of {r}", "to the back of {r}"),
+        ("on the back side of {r}", "over behind {r}"),
     ),
-    "stack": Wording(
-        ("stack {o} on {r}", "put {o} on top of {r}", "place {o} on {r}", "set {o} on top of {r}",
-         "stack {o} on top of {r}", "put {o} on {r}", "take {o} and stack it on {r}",
-         "on top of {r} put {o}", "{o} must go on top of {r}"),
-        ("take {o} and put it on top of {r}", "{o} stack it on {r}", "i want {o} on top of {r}",
-         "pick up {o} and stack it on {r}"),
-        ("pile {o} on {r}", "balance {o} on {r}"),
-    ),
+    "stack": Wording(("on top of {r}", "on {r}", "onto {r}"), ("up on {r}", "on the top of {r}")),
+    "in": Wording(("in {r}", "into {r}", "inside {r}", "down into {r}"), ("over into {r}",)),
+    "on": Wording(("on {r}", "onto {r}", "down on {r}"), ("over onto {r}",)),
+}  # fmt: skip
+OWN = {
     "open": Wording(
         ("open the gripper", "open your hand", "open the fingers", "let go", "open up",
-         "open your gripper", "let it go", "open the hand"),
-        ("open your fingers", "let the thing go", "open up your hand"),
+         "open your gripper", "let it go", "open the hand", "you should open your hand",
+         "make the gripper open"),
+        ("open your fingers", "open up your hand", "you must open the gripper"),
         ("release", "unclench"),
     ),
     "close": Wording(
         ("close the gripper", "close your hand", "close the fingers", "shut the gripper",
-         "close your gripper", "shut your hand"),
-        ("close your fingers", "shut the fingers", "close the hand"),
+         "close your gripper", "shut your hand", "you should close your hand",
+         "make the gripper close"),
+        ("close your fingers", "shut the fingers", "you must close the gripper"),
         ("clench", "clamp"),
     ),
     "home": Wording(
         ("go home", "move home", "return home", "go back home", "home", "go to the home position",
-         "return to the start", "move back to the home position"),
-        ("go to the start", "move back home", "return to the home position"),
+         "return to the start", "move back to the home position", "you should go home"),
+        ("go to the start", "move back home", "return to the home position", "you must go home"),
         ("retreat home", "park"),
     ),
 }  # fmt: skip
-"""Sentences for the skills without a direction."""
-IN = {
-    "in": Wording(("in", "into", "inside"), ("down into",), ("within",)),
-    "on": Wording(("on", "onto"), ("down on",), ("upon",)),
-}
+"""Sentences for the arm's own skills."""
 POLITE = Wording(
     ("{s}", "{s}", "{s}", "{s}", "please {s}", "{s} please", "could you {s}", "robot {s}",
      "now {s}", "can you {s}", "would you {s}", "please could you {s}", "ok {s}", "next {s}",
      "hey robot {s}", "go ahead and {s}", "i want you to {s}", "i would like you to {s}",
-     "{s} now", "{s} for me", "could you please {s} for me", "{s} thanks", "and now {s}"),
-    ("{s}", "robot please {s}", "would you please {s}", "ok robot {s}", "please {s} now",
-     "ok now {s}", "can you {s} please", "hey could you {s}"),
+     "{s} now", "{s} for me", "could you please {s} for me", "{s} thanks", "and now {s}",
+     "robot please {s}", "ok robot {s}", "please {s} now", "can you {s} please"),
+    ("{s}", "would you please {s}", "ok now {s}", "hey could you {s}", "please robot {s}",
+     "would you {s} for me", "{s} now please", "next please {s}"),
 )  # fmt: skip
 CHATTER = (
     "sing me a song", "what is the time", "tell me a joke", "hello there", "how are you today",
@@ -190,12 +201,32 @@ FORBID = Wording(
 
 
 def templates(skill: str) -> Wording:
-    """Return the sentences for a skill, with {d} for its direction where it has one."""
-    family = skill.split()[0]
-    return {"push": _PUSH, "place": _PLACE, "turn": _TURN}.get(family) or TEMPLATES[skill]
+    """Return the sentences for a skill, with {v} for its verb and {d} for where to."""
+    if skill in OWN:
+        return OWN[skill]
+    first = skill.split()[0]
+    if first == "pick":
+        return PICK
+    if first == "turn":
+        # Without its verb, to go to the left is to be pushed there.
+        seen, held = ([text for text in part if "{v}" in text] for part in SEND[:2])
+        return Wording((*seen, *TURN), tuple(held))
+    return Wording((*SEND.seen, *PUSH), SEND.held) if first == "push" else SEND
 
 
-def where(skill: str) -> Wording | None:
-    """Return the directions of a skill, or None."""
+def verbs(skill: str) -> Wording | None:
+    """Return the verbs of a skill, or None."""
+    return VERBS.get(skill.split()[0])
+
+
+def where(skill: str, preposition: str = "in") -> Wording | None:
+    """Return the directions or, with {r} for the reference, the places of a skill, or None.
+
+    Args:
+        skill: One of `SKILLS`.
+        preposition: Of what something is put in or on.
+    """
     family, _, name = skill.partition(" ")
+    if family == "put":
+        return _WHERE[preposition]
     return _WHERE.get(name if family == "push" else skill)
