@@ -1,7 +1,7 @@
 """The instruction is state: the latest wins, and a word of stop needs no model."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 STOP_WORDS = frozenset({"stop", "halt", "freeze", "abort", "whoa", "cancel", "estop"})
@@ -9,6 +9,9 @@ STOP_WORDS = frozenset({"stop", "halt", "freeze", "abort", "whoa", "cancel", "es
 MAX_LENGTH = 300
 """Longer texts are cut here [characters]."""
 
+_PACES = {"slower": 0.5, "slow down": 0.5, "slower please": 0.5, "more slowly": 0.5, "faster": 2.0,
+          "speed up": 2.0, "faster please": 2.0}  # fmt: skip
+_SLOWEST = 0.25
 _WORD = re.compile(r"[^\W_]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
 
@@ -29,6 +32,8 @@ class Instruction:
     number: int
     """Counts the instructions received, from 1; 0 before the first."""
     kind: Kind
+    pace: float = 1.0
+    """Speed as a part of what the robot's contract allows; 1 at most."""
 
 
 NOTHING_SAID = Instruction("", 0, Kind.EMPTY)
@@ -42,4 +47,7 @@ def next_instruction(last: Instruction, text: str) -> Instruction:
     kind = Kind.TASK if words else Kind.EMPTY
     if STOP_WORDS.intersection(words):
         kind = Kind.STOP
-    return Instruction(clean, last.number + 1, kind)
+    elif " ".join(words) in _PACES:
+        # What is done goes on, at another speed.
+        return replace(last, pace=min(1.0, max(_SLOWEST, last.pace * _PACES[" ".join(words)])))
+    return Instruction(clean, last.number + 1, kind, last.pace)

@@ -72,9 +72,10 @@ class Pilot:
 
     def hear(self, text: str) -> Instruction:
         """Take new words: what was planned for the old ones is flushed at once."""
-        self.said = next_instruction(self.said, text)
-        self._timeline.clear()
-        self._refusal = ""
+        before, self.said = self.said, next_instruction(self.said, text)
+        if self.said.number != before.number:
+            self._timeline.clear()
+            self._refusal = ""
         return self.said
 
     def take(self, chunk: ActionChunk, number: int, stamp: float, now: float) -> None:
@@ -128,7 +129,7 @@ class Pilot:
             return self._hold(now, measured, opening, reason, bool(problem))
         self._held_since = None
         # After a pause too, no more than what can be followed until the next command.
-        dt = min(max(dt, 0.0), 2 * self._period)
+        dt = min(max(dt, 0.0), 2 * self._period) * self.said.pace
         self._last = limit(self._robot, self._mode, sample[0], self._last, dt)
         self._gripper = float(np.clip(sample[1], 0.0, 1.0))
         return Command(

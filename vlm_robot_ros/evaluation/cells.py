@@ -41,6 +41,8 @@ class Case:
     """Each in a fresh copy of the scene, or one after the other where `change` is given."""
     change: float | None = None
     """Seconds after which the second order is given."""
+    correction: str = ""
+    """What the second order is when it is said after the first is done: "undo" or a direction."""
     fault: str = ""
     """What becomes of the camera after `change` seconds: "blank" or "frozen"."""
     jitter: np.ndarray = field(default_factory=lambda: np.zeros(7))
@@ -206,6 +208,43 @@ def _fault(kind: str) -> Callable[[np.random.Generator, int], Case]:
     return make
 
 
+def _correction(rng: np.random.Generator, index: int) -> Case:
+    """Words that only mean something because of those before."""
+    kind = ("other thing", "other way", "nudge", "undo")[index % 4]
+    while True:
+        skills = {"other way": "push", "nudge": "push"}.get(kind)
+        family = skills or str(rng.choice([f for f in FAMILIES if f != "arm"]))
+        scene, task = _task(rng, family)
+        first = Order(say(rng, _full(task, scene)), task)
+        if kind == "other thing":
+            others = [t for t in feasible_tasks(scene, task.skill) if t.target != task.target]
+            others = [t for t in others if t.reference == task.reference]
+            if not others:
+                continue
+            other = others[int(rng.integers(len(others)))]
+            assert other.target is not None
+            second = Order(f"no, the {scene.things[other.target].name}", other)
+        elif kind == "other way":
+            opposite = {"left": "right", "right": "left", "away": "closer", "closer": "away"}
+            way = opposite[task.skill.split()[1]]
+            other = Task(f"push {way}", task.target)
+            if not feasible_tasks(scene, other.skill, task.target):
+                continue
+            phrase = f"to the {way}" if way in ("left", "right") else way
+            second = Order(f"no, {phrase}", other)
+        else:
+            way = task.skill.split()[-1]
+            more = f"to the {way}" if way in ("left", "right") else way
+            second = Order("undo" if kind == "undo" else f"a bit more {more}", None)
+        jitter = rng.normal(0.0, 0.02, 7)
+        if second.task:
+            # Before the object is touched: a moved one is not where the judge says it shall be.
+            change = float(rng.uniform(0.3, 0.9))
+            return Case(scene, kind, (first, second), change=change, jitter=jitter)
+        correction = "undo" if kind == "undo" else task.skill.split()[1]
+        return Case(scene, kind, (first, second), correction=correction, jitter=jitter)
+
+
 CELLS: dict[str, Callable[[np.random.Generator, int], Case]] = {
     "seen": _plain("seen"),
     "pairs a": _pairs(UNNAMED_PAIRS),
@@ -216,6 +255,7 @@ CELLS: dict[str, Callable[[np.random.Generator, int], Case]] = {
     "absent": _absent,
     "meaningless": _meaningless,
     "changed": _changed,
+    "corrected": _correction,
     "blank camera": _fault("blank"),
     "frozen camera": _fault("frozen"),
     "visual shift": _plain("seen", shift=1.0),

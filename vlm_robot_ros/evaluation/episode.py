@@ -10,7 +10,7 @@ from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.sim.collect import situation
 from vlm_robot_ros.sim.judge import Situation, is_done
 from vlm_robot_ros.sim.simulator import Simulator
-from vlm_robot_ros.sim.tasks import FAMILY, SKILLS, Task, feasible_tasks
+from vlm_robot_ros.sim.tasks import DIRECTIONS, FAMILY, SKILLS, Task, feasible_tasks
 
 _MUST_LAST = 0.8
 """A success counts when it has lasted so long [s]."""
@@ -47,6 +47,8 @@ def run_episode(
     case = make_case(cell, seed, index)
     if case.fault:
         outcome = _run_fault(sim, policy, case)
+    elif case.correction:
+        outcome = _run_correction(sim, policy, case)
     elif case.change is not None:
         outcome = _run_change(sim, policy, case)
     else:
@@ -98,6 +100,34 @@ def _run_change(sim: Simulator, policy: Policy, case: Case) -> dict:
     assert case.change is not None
     player.play(case.change)
     return _run_order(player, case, case.orders[1])
+
+
+def _run_correction(sim: Simulator, policy: Policy, case: Case) -> dict:
+    """Have a task done, and then what corrects it."""
+    task = case.orders[0].task
+    assert task is not None
+    assert task.target is not None
+    player = _begin(sim, policy, case)
+    first = situation(sim)
+    player.say(case.orders[0].text)
+    _run_task(player, case, task, first)
+    before = situation(sim)
+    if not is_done(task, case.scene, first, before):
+        return _result(player, task, "nothing", 0.0, 0.0)
+    player.say(case.orders[1].text)
+    took = player.play(12.0 if case.correction == "undo" else 8.0)
+    moved = situation(sim).positions[task.target] - before.positions[task.target]
+    left = situation(sim).positions[task.target] - first.positions[task.target]
+    if case.correction == "undo":
+        turned = sim.yaws[task.target] - first.yaws[task.target]
+        straight = abs((turned + np.pi) % (2 * np.pi) - np.pi) < np.deg2rad(30)
+        done = float(np.linalg.norm(left)) < 0.045 and (straight or task.family != "rotate")
+    else:
+        along = float(moved[:2] @ DIRECTIONS[case.correction])
+        done = 0.025 <= along <= 0.1 and float(np.linalg.norm(moved)) < 1.5 * along
+    result = _result(player, None, "stay", took, 0.0)
+    asked = "undo" if case.correction == "undo" else "nudge"
+    return {**result, "asked": asked, "did": asked if done else "nothing", "success": done}
 
 
 def _run_fault(sim: Simulator, policy: Policy, case: Case) -> dict:

@@ -1,6 +1,5 @@
 """The learned policy: a fusion model behind the seam."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,8 @@ from vlm_robot_ros.models.fusion_model import Grounding
 from vlm_robot_ros.models.text import Slots
 from vlm_robot_ros.models.words import Tokenizer
 from vlm_robot_ros.policy.base import Observation, hold_chunk
+from vlm_robot_ros.policy.correction import read_correction
+from vlm_robot_ros.policy.memory import Memory, correct
 from vlm_robot_ros.policy.sight import PictureWatch
 
 _HELD = (0.25, 0.8)
@@ -26,32 +27,6 @@ _PRESENT = 0.3
 """Agreement of words and picture above which a thing is there."""
 _PATIENCE = 15
 """Pictures in a row that need not show what was there."""
-_SAME = 0.03
-"""Two things nearer than this are one [m]."""
-
-
-@dataclass
-class _Sight:
-    """Where one thing of the instruction is."""
-
-    point: Tensor | None = None
-    """Shape (1, 3), base frame [m]; None until it was seen."""
-    unseen: int = 0
-    """Pictures since it was seen."""
-
-
-@dataclass
-class _Memory:
-    """What is known since the instruction came."""
-
-    slots: Slots
-    target: _Sight = field(default_factory=_Sight)
-    reference: _Sight = field(default_factory=_Sight)
-    start: Tensor | None = None
-    """Where the target was first. Shape (1, 3), [m]."""
-    turned: float = 0.0
-    """How far what is held was turned [rad]."""
-    yaw: float | None = None
 
 
 class FusionPolicy:
@@ -66,7 +41,8 @@ class FusionPolicy:
         self.model = load_checkpoint(checkpoint).to(device)
         self._device = device
         self._tokenizer = Tokenizer(self.model.config.vocabulary)
-        self._memory: _Memory | None = None
+        self._memory: Memory | None = None
+        self._before: Memory | None = None
         self._watch = PictureWatch()
         self.grounding: Grounding | None = None
         """What was seen last: for pictures of it."""
@@ -77,7 +53,8 @@ class FusionPolicy:
         return (self.model.config.camera,)
 
     def reset(self) -> None:
-        """Forget the instruction and what was seen for it."""
+        """Wait for another instruction; what the last one was is kept for corrections of it."""
+        self._before = self._memory or self._before
         self._memory = None
         self.grounding = None
 
@@ -86,12 +63,8 @@ class FusionPolicy:
         """Return what to do next; a hold that says why where nothing is to be done."""
         config = self.model.config
         picture = observation.images[config.camera]
-        if self._memory is None:
-            words = torch.tensor([self._tokenizer(observation.instruction)], device=self._device)
-            self._memory = _Memory(self.model.text(words))
-        memory = self._memory
-        problem = self._problem_of_words(observation.instruction, memory.slots)
-        problem = problem or self._watch.problem(picture, observation.pose[:3])
+        memory = self._memory = self._memory or self._understand(observation.instruction)
+        problem = memory.problem or self._watch.problem(picture, observation.pose[:3])
         tool = self._tensor(observation.pose[None, :3])
         opening = self._tensor(np.array([observation.opening]))
         if not problem:
@@ -102,13 +75,20 @@ class FusionPolicy:
             return hold_chunk(observation, config.step_dt, problem)
         return self._act(observation, memory, tool, opening)
 
-    def _problem_of_words(self, instruction: str, slots: Slots) -> str:
-        """Tell why a sentence cannot be followed, or nothing."""
+    def _understand(self, instruction: str) -> Memory:
+        correction = read_correction(instruction)
+        if correction:
+            return correct(self._before, correction, self.model.config.skills, self._read)
+        slots = self._read(instruction)
+        problem = ""
         if float(slots.reject.sigmoid()[0]) > 0.5:
-            return f"'{instruction}' asks for nothing that I know how to do"
-        if self._needs(slots, 1) and self._name(slots, 0) == self._name(slots, 1):
-            return f"'{instruction}' relates the {self._name(slots, 0)} to itself"
-        return ""
+            problem = f"'{instruction}' asks for nothing that I know how to do"
+        elif self._needs(slots, 1) and self._name(slots, 0) == self._name(slots, 1):
+            problem = f"'{instruction}' relates the {self._name(slots, 0)} to itself"
+        return Memory(slots, problem)
+
+    def _read(self, sentence: str) -> Slots:
+        return self.model.text(torch.tensor([self._tokenizer(sentence)], device=self._device))
 
     def _needs(self, slots: Slots, which: int) -> bool:
         """Tell whether the words speak of a target (0), of a reference (1)."""
@@ -120,7 +100,7 @@ class FusionPolicy:
         colours = f"{self.model.config.colours[colour]} " if colour else ""
         return f"{colours}{self.model.config.nouns[noun]}"
 
-    def _see(self, memory: _Memory, seen: Grounding, tool: Tensor, opening: float) -> str:
+    def _see(self, memory: Memory, seen: Grounding, tool: Tensor, opening: float) -> str:
         """Remember where things are; tells what is not there, or nothing."""
         closed = _HELD[0] < opening < _HELD[1]
         sights = (memory.target, memory.reference)
@@ -151,7 +131,7 @@ class FusionPolicy:
         return ""
 
     def _act(
-        self, observation: Observation, memory: _Memory, tool: Tensor, opening: Tensor
+        self, observation: Observation, memory: Memory, tool: Tensor, opening: Tensor
     ) -> ActionChunk:
         config, slots = self.model.config, memory.slots
         yaw = yaw_of(observation.pose)
@@ -162,8 +142,12 @@ class FusionPolicy:
         item = tool if memory.target.point is None else memory.target.point
         start = tool if memory.start is None else memory.start
         reference = start if memory.reference.point is None else memory.reference.point
-        number = slots.skill.argmax(-1)
-        skill = F.one_hot(number, len(config.skills)).float()
+        skill = F.one_hot(slots.skill.argmax(-1), len(config.skills)).float()
+        goal = self.model.goal(skill, start, reference)
+        if memory.nudge is not None:
+            goal = start + memory.nudge
+        elif memory.back_to is not None:
+            goal = memory.back_to
         chunk = self.model.act(
             ArmState(
                 skill,
@@ -171,7 +155,7 @@ class FusionPolicy:
                 self._tensor(np.array([yaw])),
                 opening,
                 item,
-                self.model.goal(skill, start, reference),
+                goal,
                 self._tensor(np.array([memory.turned])),
             )
         )

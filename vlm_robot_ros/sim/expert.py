@@ -84,10 +84,11 @@ def plan(states: States, horizon: int) -> Moves:
         tool, yaw = states.tool + move.tool, states.yaw + move.yaw
         item = np.where(held[:, None], states.item + move.tool, states.item)
         turned = states.turned + held * move.yaw
-        along = _ALONG[states.skill]
+        along = ALONG[states.skill]
         behind = np.sum((item - tool) * along, axis=1)
         contact = 0.033
-        pushing = (family == "push") & _is_behind(tool, item, along) & (behind < contact)
+        was_behind = _is_behind(states.tool, states.item, along)
+        pushing = (family == "push") & was_behind & (behind < contact)
         item = item + np.where(pushing, contact - behind, 0.0)[:, None] * along
         # Fingers meet the object at about half their opening.
         around = (family != "push") & (np.linalg.norm(tool - item, axis=1) < 0.03)
@@ -146,7 +147,7 @@ def _decide_carry(states: States) -> Moves:
 
 def _decide_push(states: States) -> Moves:
     tool, item, goal = states.tool, states.item, states.goal
-    along = _ALONG[states.skill]
+    along = ALONG[states.skill]
     behind_item = item - _GAP * along
     behind_item[:, 2] = _PUSH_HEIGHT
     aside = np.linalg.norm((tool - behind_item)[:, :2], axis=1)
@@ -209,7 +210,8 @@ _FAMILIES = np.array([FAMILY[skill] for skill in SKILLS])
 _TURN = (
     np.array([{"turn left": 1, "turn right": -1}.get(skill, 0) for skill in SKILLS]) * np.pi / 2
 )
-_ALONG = np.zeros((len(SKILLS), 3))
+ALONG = np.zeros((len(SKILLS), 3))
+"""Unit vectors of the pushes by skill, zero for all others. Shape (K, 3)."""
 for _number, _skill in enumerate(SKILLS):
     if FAMILY[_skill] == "push":
-        _ALONG[_number, :2] = DIRECTIONS[_skill.split()[1]]
+        ALONG[_number, :2] = DIRECTIONS[_skill.split()[1]]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vlm_robot_ros.data.episode import Episode
 from vlm_robot_ros.models.action import ArmState
-from vlm_robot_ros.sim.expert import States, plan
+from vlm_robot_ros.sim.expert import ALONG, States, plan
 from vlm_robot_ros.sim.scene import AREA_MAX, AREA_MIN
 from vlm_robot_ros.sim.tasks import FAMILIES, FAMILY, SKILLS, goals
 
@@ -98,6 +98,15 @@ class StateSource:
         opening = np.where(by, rng.choice([1.0, 0.0], size), opening)
         opening = np.where(by & (opening == 0), rng.uniform(0.28, 0.78, size), opening)
         yaw = np.where(rng.random(size) < 0.5, 0.0, yaw) + rng.normal(0.0, 0.03, size)
+
+        # Behind what is to be pushed, coming down or in the midst of it, with closed fingers.
+        pushes = family == "push"
+        behind = pushes & (phase >= 0.45) & (phase < 0.85)
+        gap = np.where(rng.random((size, 1)) < 0.5, 0.058, rng.uniform(0.02, 0.08, (size, 1)))
+        back = item - gap * ALONG[skill] + rng.normal(0.0, 0.01, item.shape)
+        back[:, 2] = rng.uniform(0.01, 0.11, size)
+        tool = np.where(behind[:, None], back, tool)
+        opening = np.where(pushes & (rng.random(size) < 0.75), 0.0, opening)
 
         # In the hand, anywhere on the way from its place to its goal or right above that.
         along = np.clip(rng.uniform(-0.2, 1.2, (size, 1)), 0.0, 1.0)

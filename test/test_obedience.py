@@ -1,0 +1,102 @@
+"""The shipped policy in the obedience suite: few episodes, but all of it is real."""
+
+import json
+
+import pytest
+
+from vlm_robot_ros.cli.main import main
+from vlm_robot_ros.evaluation.cells import CELLS, make_case
+from vlm_robot_ros.evaluation.episode import Outcome
+from vlm_robot_ros.evaluation.suite import summarise
+from vlm_robot_ros.evaluation.suite_report import confusion_table
+from vlm_robot_ros.sim.objects import UNNAMED_PAIRS, UNSEEN_PAIRS
+from vlm_robot_ros.sim.tasks import FAMILIES, is_feasible
+
+
+def evaluate(out, *options):
+    """Run the suite; returns the cells of its report."""
+    report = out / "figures.json"
+    command = ["evaluate", "--out", str(out), "--json", str(report), "--seed", "500", *options]
+    assert main(command) == 0
+    return json.loads(report.read_text())["cells"]
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """The folder and the figures of one episode a family."""
+    out = tmp_path_factory.mktemp("seen")
+    return out, evaluate(out, "--episodes", str(len(FAMILIES)))
+
+
+def test_the_shipped_policy_obeys_in_unseen_scenes(seen):
+    figures = seen[1]["seen"]
+    assert set(figures["families"]) == set(FAMILIES)
+    # Under the model card's rate, and over what a policy gets that does not listen.
+    assert figures["successes"] >= 5, figures
+
+
+def test_a_report_says_what_was_measured(seen):
+    report = json.loads((seen[0] / "report.json").read_text())
+    assert report["seed"] == 500
+    assert len(report["checkpoint_sha256"]) == 16
+    low, high = report["cells"]["seen"]["wilson_95"]
+    assert 0 <= low < high <= 1
+    assert "95 % interval" in (seen[0] / "report.md").read_text()
+
+
+def test_what_was_run_is_not_run_again_and_nothing_else_is_mixed_in(seen, capsys):
+    out = seen[0]
+    log = out / "episodes.jsonl"
+    rows = log.read_text().splitlines()
+    log.write_text("\n".join(rows[:-1]) + "\n" + rows[-1][:40])  # ended in the midst of a line
+    evaluate(out, "--episodes", str(len(FAMILIES)))
+    assert len(log.read_text().splitlines()) == len(rows) + 1
+    command = ["evaluate", "--out", str(out), "--seed", "501", "--episodes", "1"]
+    assert main(command) == 2
+    assert "choose another --out" in capsys.readouterr().err
+
+
+def test_the_measurement_tells_a_policy_that_does_not_listen(tmp_path):
+    figures = evaluate(tmp_path, "--cells", "swap,absent", "--episodes", "4", "--policy", "blind")
+    assert figures["swap"]["successes"] <= 1
+    assert figures["absent"]["successes"] <= 1
+
+
+def test_it_stays_where_it_is_when_there_is_nothing_to_do(tmp_path):
+    cells = "absent,meaningless,blank camera,frozen camera"
+    figures = evaluate(tmp_path, "--cells", cells, "--episodes", "3")
+    assert sum(row["successes"] for row in figures.values()) >= 10, figures
+
+
+def test_an_unknown_cell_is_refused_with_the_valid_ones(tmp_path, capsys):
+    assert main(["evaluate", "--cells", "unheard", "--out", str(tmp_path)]) == 2
+    assert "valid: seen, pairs a" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_cases_are_feasible_and_the_same_for_the_same_seed(cell):
+    for index in range(12):
+        case = make_case(cell, 7, index)
+        assert repr(case) == repr(make_case(cell, 7, index))
+        for order in case.orders:
+            assert order.text
+            assert order.task is None or is_feasible(order.task, case.scene)
+            if cell.startswith("pairs"):
+                thing = case.scene.things[order.task.target]
+                held = UNNAMED_PAIRS if cell == "pairs a" else UNSEEN_PAIRS
+                assert (thing.colour, thing.shape) in held
+        if cell == "swap":
+            one, other = (order.text.split() for order in case.orders)
+            assert sum(a != b for a, b in zip(one, other, strict=True)) == 1
+
+
+def test_the_confusion_table_counts_what_was_done_instead():
+    made = [_outcome("push left", "push left"), _outcome("push left", "push right"),
+            _outcome("stay", "moved")]  # fmt: skip
+    table = confusion_table(made)
+    assert "| push left | 2 | 1 |  | 1 |" in table
+    assert summarise(made)["seen"]["rate"] == pytest.approx(1 / 3, abs=1e-3)
+
+
+def _outcome(asked, did):
+    return Outcome("seen", 0, "push", ("",), asked, did, "", "", 1.0, 0.0, asked == did)
