@@ -120,3 +120,11 @@ def sim():
     simulator = Simulator(load_robot("panda_sim"))
     yield simulator
     simulator.close()
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    """The folder of the shipped checkpoint."""
+    from vlm_robot_ros.paths import share_dir
+
+    return share_dir() / "checkpoints" / "panda_sim"

@@ -14,12 +14,9 @@ from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from vlm_robot_ros.models.fusion_model import FusionModel
 from vlm_robot_ros.models.words import MAX_WORDS, UNKNOWN, Tokenizer
-from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 from vlm_robot_ros.training.train import model_config
-
-SHIPPED = share_dir() / "checkpoints" / "panda_sim"
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +106,8 @@ def test_any_text_becomes_tokens(text):
 @pytest.mark.parametrize(
     "text", ["", "sing me a song", "what a lovely morning", "xyzzy", "抓住", "\x00", "the cube"]
 )
-def test_the_shipped_policy_holds_on_what_means_nothing(text):
-    chunk = FusionPolicy(SHIPPED).infer(_observation(text))
+def test_the_shipped_policy_holds_on_what_means_nothing(shipped, text):
+    chunk = FusionPolicy(shipped).infer(_observation(text))
     assert "asks for nothing" in chunk.hold
     np.testing.assert_array_equal(chunk.values, _observation(text).pose[None])
 

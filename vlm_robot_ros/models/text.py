@@ -29,7 +29,7 @@ class TextTower(nn.Module):
         self.embedding = nn.Embedding(words, width, padding_idx=PAD)
         self.position = nn.Parameter(torch.randn(1, MAX_WORDS, width) * 0.02)
         layer = nn.TransformerEncoderLayer(
-            width, 4, 2 * width, dropout=0.0, batch_first=True, norm_first=True
+            width, 4, 2 * width, dropout=0.1, batch_first=True, norm_first=True
         )
         self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(width)

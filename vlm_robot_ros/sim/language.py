@@ -12,7 +12,9 @@ from vlm_robot_ros.sim.phrases import (
     CHATTER_HELD,
     COLOUR_WORDS,
     FORBID,
+    LINKS,
     NOUNS,
+    OBJECT_LINKS,
     PHRASE,
     PHRASE_BARE,
     POLITE,
@@ -31,7 +33,8 @@ COLOUR_SLOT = (ANY, *COLOURS)
 """What a sentence can say of a colour."""
 NOUN_SLOT = (NONE, "object", *SHAPES, *RECEPTACLES)
 """What a sentence can say of a shape: none where it speaks of no thing, or of any object."""
-_QUALIFIED = ("cube", "bottle", "milk")
+_LOOSE = 0.35
+"""Part of the training's sentences that keep to no order."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ def say(rng: np.random.Generator, meaning: Meaning, split: Split = "seen") -> st
     A sentence of the split "synonyms" has one word that training never hears; one of "held" a
     construction that it never hears, and half of its parts are said as it never hears them.
     """
+    if split == "seen" and meaning.target.noun != NONE and rng.random() < _LOOSE:
+        return _pick(rng, POLITE, "seen").format(s=_say_loosely(rng, meaning))
     odd = ""
     if split == "synonyms":
         places = ["verb", *(name for name in ("target", "reference")
@@ -97,6 +102,38 @@ def say(rng: np.random.Generator, meaning: Meaning, split: Split = "seen") -> st
         d=_pick(rng, way, split).format(r=reference) if way else "",
     )
     return _pick(rng, POLITE, split).format(s=sentence)
+
+
+def _say_loosely(rng: np.random.Generator, meaning: Meaning) -> str:
+    """Return the parts of a sentence in any order: what is said counts, not where it stands."""
+    kind = RECEPTACLES.get(meaning.reference.noun)
+    way, verb = where(meaning.skill, kind.preposition if kind else "in"), verbs(meaning.skill)
+    assert verb is not None
+    parts = [_loose_thing(rng, meaning.target)]
+    if way:
+        place = _pick(rng, way, "seen")
+        parts.append(place.format(r=_loose_thing(rng, meaning.reference)))
+    if way is None or meaning.skill.startswith("turn") or rng.random() < 0.8:
+        parts.append(_pick(rng, verb, "seen"))
+    words = []
+    for number in rng.permutation(len(parts)):
+        words += [LINKS[int(i)] for i in rng.integers(0, len(LINKS), int(rng.integers(0, 3)))]
+        words.append(parts[number])
+    return " ".join(words)
+
+
+def _loose_thing(rng: np.random.Generator, thing: Thing) -> str:
+    if thing.noun == NONE:
+        return ""
+    noun = _pick(rng, NOUNS[thing.noun], "seen")
+    if thing.colour == ANY:
+        return f"the {noun}"
+    parts = [_pick(rng, COLOUR_WORDS[thing.colour], "seen"), noun]
+    if rng.random() < 0.5:
+        parts.reverse()
+    link = OBJECT_LINKS[int(rng.integers(len(OBJECT_LINKS)))]
+    article = "the " if rng.random() < 0.6 else ""
+    return f"{article}{parts[0]} {link} {parts[1]}".replace("  ", " ")
 
 
 def _thing_words(rng: np.random.Generator, thing: Thing, split: Split, odd: bool) -> str:
@@ -192,6 +229,6 @@ def vocabulary() -> list[str]:
     for skill in SKILLS:
         parts = [templates(skill), verbs(skill), where(skill), where(skill, "on")]
         wordings += [part for part in parts if part]
-    texts = [*CHATTER, "and", "it"] + [text for wording in wordings for text in wording.seen]
+    texts = [*CHATTER, *LINKS] + [text for wording in wordings for text in wording.seen]
     words = {word for text in texts for word in re.sub(r"\{.\}", " ", text).split()}
     return sorted(words)

@@ -174,6 +174,13 @@ POLITE = Wording(
     ("{s}", "would you please {s}", "ok now {s}", "hey could you {s}", "please robot {s}",
      "would you {s} for me", "{s} now please", "next please {s}"),
 )  # fmt: skip
+LINKS = (
+    "and", "is", "you", "should", "must", "i", "want", "see", "go", "to", "for", "what", "that",
+    "it", "where", "the one", "now", "can", "let", "make", "this", "then", "so",
+)  # fmt: skip
+"""Between the parts of a sentence that keeps to no order."""
+OBJECT_LINKS = ("", "", "that is", "which is", "the", "one", "that one", "is", "the one", "this")
+"""Between the colour and the noun of such a sentence, in whichever order."""
 CHATTER = (
     "sing me a song", "what is the time", "tell me a joke", "hello there", "how are you today",
     "i like the red one", "the weather is nice", "who are you", "dance", "open the window",

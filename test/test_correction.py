@@ -1,0 +1,124 @@
+"""Words that correct the instruction before them, and pictures that cannot be trusted."""
+
+import numpy as np
+import pytest
+
+from vlm_robot_ros.control.instruction import NOTHING_SAID, Kind, next_instruction
+from vlm_robot_ros.policy.base import Observation
+from vlm_robot_ros.policy.correction import Correction, read_correction
+from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+from vlm_robot_ros.policy.sight import PictureWatch
+from vlm_robot_ros.sim.objects import COLOURS
+from vlm_robot_ros.sim.scene import Look, Scene, Thing
+
+
+@pytest.mark.parametrize(
+    ("text", "correction"),
+    [
+        ("no, the blue one", Correction("other thing", "the blue one")),
+        ("Not that one, the green bottle!", Correction("other thing", "the green bottle")),
+        ("I meant the lemon that is red", Correction("other thing", "the lemon that is red")),
+        ("no, to the right", Correction("other way", "right")),
+        ("no push it away", Correction("other way", "away")),
+        ("a bit more to the left", Correction("nudge", "left")),
+        ("slightly closer please", Correction("nudge", "closer")),
+        ("undo that", Correction("undo")),
+        ("push the red cube to the left", None),
+        ("the red cube", None),
+        ("no", None),
+        ("left", None),
+        ("", None),
+    ],
+)
+def test_what_is_a_correction(text, correction):
+    assert read_correction(text) == correction
+
+
+def test_the_pace_changes_and_the_instruction_stays():
+    said = next_instruction(NOTHING_SAID, "pick up the cube")
+    slow = next_instruction(said, "slower")
+    assert (slow.text, slow.number, slow.pace) == ("pick up the cube", 1, 0.5)
+    for _ in range(5):
+        slow = next_instruction(slow, "Slow down!")
+    assert slow.pace == 0.25
+    assert next_instruction(next_instruction(slow, "faster"), "faster").pace == 1.0
+    assert next_instruction(slow, "faster than that stop").kind is Kind.STOP
+    assert next_instruction(slow, "push it").pace == 0.25
+
+
+@pytest.fixture(scope="module")
+def picture(sim):
+    names = list(COLOURS)
+    sim.reset(
+        Scene(
+            (Thing(names[0], "cube", 0.45, 0.15, 0.0), Thing(names[5], "cube", 0.5, -0.1, 0.0),
+             Thing(names[2], "lemon", 0.6, 0.05, 0.0)), Look()
+        )
+    )  # fmt: skip
+    return sim.render("front")
+
+
+class Listener:
+    """The shipped policy, told one thing after the other before one picture."""
+
+    def __init__(self, policy, picture):
+        self.policy, self.picture = policy, picture
+
+    def tell(self, text):
+        self.policy.reset()
+        pose = np.array([0.45, 0, 0.3, 1, 0, 0, 0])
+        return self.policy.infer(Observation({"front": self.picture}, pose, 1.0, text))
+
+    def heads_to(self):
+        """Where the target of the last instruction is taken to be. Shape (2,), [m]."""
+        return self.policy.grounding.point[0, 0, :2].numpy()
+
+
+@pytest.fixture
+def listener(shipped, picture):
+    return Listener(FusionPolicy(shipped), picture)
+
+
+def test_the_other_one_is_meant(listener):
+    listener.tell("pick up the red cube")
+    np.testing.assert_allclose(listener.heads_to(), [0.45, 0.15], atol=0.02)
+    assert listener.tell("no, the blue one").label == "pick up the cube"
+    np.testing.assert_allclose(listener.heads_to(), [0.5, -0.1], atol=0.02)
+    listener.tell("no, the yellow lemon")
+    np.testing.assert_allclose(listener.heads_to(), [0.6, 0.05], atol=0.02)
+
+
+def test_the_other_way_is_meant(listener):
+    listener.tell("push the red cube to the left")
+    assert listener.tell("no, to the right").label == "push the cube right"
+    listener.tell("turn the red cube left")
+    assert "I cannot" in listener.tell("no, closer").hold
+
+
+def test_undo_is_the_opposite(listener):
+    listener.tell("push the red cube to the left")
+    assert listener.tell("undo").label == "push the cube right"
+    listener.tell("open the gripper")
+    assert listener.tell("undo").label == "close the gripper"
+
+
+@pytest.mark.parametrize("text", ["undo", "no, the blue one", "a bit more to the left"])
+def test_a_correction_of_nothing_is_a_hold(listener, text):
+    assert "no instruction to be corrected" in listener.tell(text).hold
+
+
+def test_what_is_not_there_is_a_hold_that_says_so(listener):
+    assert listener.tell("pick up the green bottle").hold == "I see no green bottle"
+    assert listener.tell("put the red cube in the bowl").hold == "I see no bowl"
+    assert "to itself" in listener.tell("stack the red cube on the red cube").hold
+
+
+def test_blank_and_frozen_pictures_are_not_trusted():
+    watch, rng = PictureWatch(), np.random.default_rng(0)
+    one, other = rng.integers(0, 255, (2, 64, 64, 3), np.uint8)
+    here, there = np.array([0.4, 0.0, 0.3]), np.array([0.4, 0.03, 0.3])
+    assert watch.problem(np.full_like(one, 17), here) == "the picture is blank"
+    assert watch.problem(one, here) == ""
+    assert watch.problem(one, here) == ""  # nothing moves, nothing need change
+    assert "frozen" in watch.problem(one, there)
+    assert watch.problem(other, there) == ""

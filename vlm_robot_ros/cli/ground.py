@@ -1,0 +1,56 @@
+"""`vlm-robot ground`: show where sentences lead in a picture, without moving an arm."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("ground", help=(__doc__ or "").split(": ", 1)[1])
+    parser.add_argument("sentences", nargs="+", help='as in "put the red cube in the bowl"')
+    parser.add_argument("--image", type=Path, help="a camera's picture; else a simulated scene")
+    parser.add_argument("--seed", type=int, default=1, help="of the simulated scene")
+    parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
+    parser.add_argument("--robot", default="panda_sim", help="name or file of the contract")
+    parser.add_argument("--out", type=Path, default=Path("heatmaps.png"), help="picture to write")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run it: red is the target, blue the thing that it is related to."""
+    import numpy as np
+    from PIL import Image
+
+    from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+    from vlm_robot_ros.contract.load import load_robot
+    from vlm_robot_ros.evaluation.heatmap import overlay, sheet
+    from vlm_robot_ros.paths import share_dir
+    from vlm_robot_ros.policy.base import Observation
+    from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+
+    robot = load_robot(args.robot)
+    policy = FusionPolicy(args.checkpoint or share_dir() / "checkpoints" / "panda_sim")
+    config = policy.model.config
+    if args.image:
+        size = config.picture[::-1]
+        picture = np.asarray(Image.open(args.image).convert("RGB").resize(size))
+    else:
+        from vlm_robot_ros.sim.programme import scene_of
+        from vlm_robot_ros.sim.simulator import Simulator
+
+        sim = Simulator(robot)
+        sim.reset(scene_of(args.seed))
+        picture = sim.render(config.camera)
+        print("on the table:", ", ".join(thing.name for thing in sim.scene.things))
+        sim.close()
+    pose = to_vector(Kinematics(robot).forward(np.array(robot.home)))
+    panels = []
+    for sentence in args.sentences:
+        policy.reset()
+        chunk = policy.infer(Observation({config.camera: picture}, pose, 1.0, sentence))
+        done = f"hold: {chunk.hold}" if chunk.hold else f"{chunk.label} ({chunk.confidence:.0%})"
+        print(f"'{sentence}' -> {done}")
+        panels.append((overlay(picture, policy.grounding, config), sentence, done))
+    sheet(panels).save(args.out)
+    print(f"picture {args.out}")
+    return 0
