@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from vlm_robot_ros.sim.collect import demonstrate
+from vlm_robot_ros.sim.collect import Demonstrator
 from vlm_robot_ros.sim.objects import COLOURS, SEEN_PAIRS, UNNAMED_PAIRS, UNSEEN_PAIRS
 from vlm_robot_ros.sim.scene import sample_scene
 
 
 def test_one_seed_gives_one_episode(sim):
-    first = demonstrate(sim, np.random.default_rng(3))
-    second = demonstrate(sim, np.random.default_rng(3))
+    demonstrator = Demonstrator(sim.robot)
+    first = demonstrator.demonstrate(np.random.default_rng(3))
+    second = demonstrator.demonstrate(np.random.default_rng(3))
     np.testing.assert_array_equal(first.things, second.things)
     np.testing.assert_array_equal(first.image, second.image)
 

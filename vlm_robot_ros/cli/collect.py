@@ -1,6 +1,8 @@
-"""`vlm-robot collect`: record demonstrations of the scripted expert."""
+"""`vlm-robot collect`: record demonstrations of the scripted expert, or of a policy."""
 
 import argparse
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -8,9 +10,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the subcommand."""
     parser = commands.add_parser("collect", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("--out", type=Path, default=Path("data/demos"), help="folder to write to")
-    parser.add_argument("--episodes", type=int, default=640, help="episodes in all")
+    parser.add_argument("--episodes", type=int, default=1000, help="episodes in all")
     parser.add_argument("--seed", type=int, default=1_000_000, help="seed of the first episode")
     parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--checkpoint", type=Path, help="let this policy act (DAgger)")
     parser.add_argument("--robot", default="panda_sim", help="name or file of the contract")
     parser.set_defaults(run=run)
 
@@ -18,8 +21,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Run it; what is there already is not recorded again."""
     from vlm_robot_ros.contract.load import load_robot
-    from vlm_robot_ros.sim.collect import collect
+    from vlm_robot_ros.sim.collect import Demonstrator, collect
 
-    new = collect(load_robot(args.robot), args.out, args.episodes, args.seed, args.workers)
+    robot = load_robot(args.robot)
+    make: Callable[[], Demonstrator] = functools.partial(Demonstrator, robot)
+    if args.checkpoint:
+        from vlm_robot_ros.training.rollouts import PolicyDemonstrator
+
+        make = functools.partial(PolicyDemonstrator, robot, args.checkpoint)
+    new = collect(args.out, args.episodes, args.seed, args.workers, make)
     print(f"{new} new episodes; {args.episodes} in {args.out}")
     return 0

@@ -39,9 +39,10 @@ def run(args: argparse.Namespace) -> int:
         from vlm_robot_ros.sim.simulator import Simulator
 
         sim = Simulator(robot)
-        sim.reset(scene_of(args.seed))
+        scene = scene_of(args.seed)
+        sim.reset(scene)
         picture = sim.render(config.camera)
-        print("on the table:", ", ".join(thing.name for thing in sim.scene.things))
+        print("on the table:", ", ".join(thing.name for thing in scene.things))
         sim.close()
     pose = to_vector(Kinematics(robot).forward(np.array(robot.home)))
     panels = []

@@ -7,7 +7,9 @@ from pathlib import Path
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
     parser = commands.add_parser("train", help=(__doc__ or "").split(": ", 1)[1])
-    parser.add_argument("--data", type=Path, default=Path("data/demos"), help="episodes")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", default=[Path("data/demos")], help="episodes"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/train"), help="checkpoint folder")
     parser.add_argument("--text-steps", type=int, default=4000, help="for the words")
     parser.add_argument("--action-steps", type=int, default=12000, help="for the action head")

@@ -1,6 +1,7 @@
 """Record demonstrations of the scripted expert, in parallel and resumably."""
 
 import multiprocessing
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,32 +20,48 @@ from vlm_robot_ros.sim.tasks import SKILLS, Task, goals, sample_task
 _STEPS = 84
 _EVERY = 2  # steps from one recorded frame to the next
 _NOISE = 0.008
-_simulator: Simulator | None = None
+_demonstrator: "Demonstrator | None" = None
 
 
-def collect(robot: Robot, folder: Path, episodes: int, seed: int, workers: int) -> int:
+def collect(
+    folder: Path,
+    episodes: int,
+    seed: int,
+    workers: int,
+    make_demonstrator: Callable[[], "Demonstrator"],
+) -> int:
     """Record episodes `seed` to `seed + episodes - 1` that are not in `folder` yet.
+
+    Args:
+        folder: Where to.
+        episodes: How many there shall be.
+        seed: Of the first.
+        workers: Processes.
+        make_demonstrator: Called once in each process; must be picklable.
 
     Returns:
         How many episodes were recorded by this call.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = [(robot, folder / f"{number:06d}.npz", number) for number in
-              range(seed, seed + episodes)]  # fmt: skip
-    missing = [item for item in wanted if not item[1].exists()]
+    wanted = [(folder / f"{number:06d}.npz", number) for number in range(seed, seed + episodes)]
+    missing = [item for item in wanted if not item[0].exists()]
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers) as pool:
+    with context.Pool(workers, _begin, (make_demonstrator,)) as pool:
         done = pool.imap_unordered(_record, missing)
         for _ in tqdm(done, total=episodes, initial=episodes - len(missing), desc="episodes"):
             pass
     return len(missing)
 
 
-def _record(item: tuple[Robot, Path, int]) -> None:
-    global _simulator
-    robot, path, seed = item
-    _simulator = _simulator or Simulator(robot)
-    save_episode(demonstrate(_simulator, np.random.default_rng(seed)), path)
+def _begin(make_demonstrator: Callable[[], "Demonstrator"]) -> None:
+    global _demonstrator
+    _demonstrator = make_demonstrator()
+
+
+def _record(item: tuple[Path, int]) -> None:
+    assert _demonstrator is not None
+    path, seed = item
+    save_episode(_demonstrator.demonstrate(np.random.default_rng(seed)), path)
 
 
 @dataclass
@@ -95,37 +112,52 @@ def execute(sim: Simulator, move: Moves, bias: np.ndarray | float = 0.0) -> None
         sim.step()
 
 
-def demonstrate(sim: Simulator, rng: np.random.Generator) -> Episode:
-    """Run the expert in a random scene, with noise in what it executes and changes of task.
+class Demonstrator:
+    """Lets the expert act in random scenes, and records what is seen."""
 
-    The labels are not recorded: the expert can be asked again for any instruction at any frame.
-    """
-    sim.reset(sample_scene(rng), np.array(sim.robot.home) + rng.normal(0.0, 0.08, 7))
-    scene = sim.scene
-    assert scene is not None
-    if rng.random() < 0.2:
-        sim.command_gripper(0.0)
-    given, change, bias = None, 0, np.zeros(3)
-    frames: list[tuple] = []
-    for step in range(_STEPS):
-        if step == change:
-            task = sample_task(rng, scene)
-            given = Given(task, situation(sim)) if task else None
-            change = step + int(rng.integers(15, 70))
+    def __init__(self, robot: Robot) -> None:
+        self.sim = Simulator(robot)
+        self._bias = np.zeros(3)
+
+    def give(self, given: Given, rng: np.random.Generator) -> None:
+        """Take a new task."""
+        self._bias = np.zeros(3)
+
+    def act(self, given: Given, rng: np.random.Generator) -> None:
+        """Let `STEP_DT` pass, with noise in what is executed, from which there is a way back."""
         if rng.random() < 0.2:
-            bias = rng.normal(0.0, _NOISE, 3) * (rng.random() < 0.6)
-        if step % _EVERY == 0:
-            half = TOKEN // 2
-            shown = crop(sim.render_things())[half::TOKEN, half::TOKEN]
-            image = crop(sim.render("front"))
-            arm = (sim.tool_position, sim.tool_yaw, sim.opening)
-            frames.append((image, shown, *arm, sim.positions))
-        if given is None:
-            change = step + 1
-        else:
-            execute(sim, expert_move(sim, given), bias)
-    names = np.array([[thing.colour, thing.shape] for thing in scene.things])
-    columns = [np.stack(column) for column in zip(*frames, strict=True)]
-    image, shown = columns[:2]
-    tool, yaw, opening, things = (column.astype(np.float32) for column in columns[2:])
-    return Episode(image, shown, tool, yaw, opening, things, names)
+            self._bias = rng.normal(0.0, _NOISE, 3) * (rng.random() < 0.6)
+        execute(self.sim, expert_move(self.sim, given), self._bias)
+
+    def demonstrate(self, rng: np.random.Generator) -> Episode:
+        """Act in a random scene, with changes of task.
+
+        The labels are not recorded: the expert can be asked again for any task at any frame.
+        """
+        sim, scene = self.sim, sample_scene(rng)
+        sim.reset(scene, np.array(sim.robot.home) + rng.normal(0.0, 0.08, 7))
+        if rng.random() < 0.2:
+            sim.command_gripper(0.0)
+        given, change = None, 0
+        frames: list[tuple] = []
+        for step in range(_STEPS):
+            if step == change:
+                task = None
+                while task is None:
+                    task = sample_task(rng, scene)
+                given = Given(task, situation(sim))
+                self.give(given, rng)
+                change = step + int(rng.integers(15, 70))
+            if step % _EVERY == 0:
+                half = TOKEN // 2
+                shown = crop(sim.render_things())[half::TOKEN, half::TOKEN]
+                image = crop(sim.render("front"))
+                arm = (sim.tool_position, sim.tool_yaw, sim.opening)
+                frames.append((image, shown, *arm, sim.positions))
+            assert given is not None
+            self.act(given, rng)
+        names = np.array([[thing.colour, thing.shape] for thing in scene.things])
+        columns = [np.stack(column) for column in zip(*frames, strict=True)]
+        image, shown = columns[:2]
+        tool, yaw, opening, things = (column.astype(np.float32) for column in columns[2:])
+        return Episode(image, shown, tool, yaw, opening, things, names)

@@ -1,5 +1,6 @@
 """Recorded pictures, with what each of their tokens shows."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,12 +34,13 @@ class Pictures(NamedTuple):
 
 
 class Frames:
-    """All frames of a folder of episodes, in memory (130 kB a frame)."""
+    """All frames of some folders of episodes, in memory (130 kB a frame)."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        paths = sorted(folder.glob("*.npz"))
+    def __init__(self, folders: Sequence[Path], seed: int) -> None:
+        paths = [path for folder in folders for path in sorted(folder.glob("*.npz"))]
         if not paths:
-            raise ValueError(f"no episodes (*.npz) in '{folder}'; record some: vlm-robot collect")
+            names = ", ".join(f"'{folder}'" for folder in folders)
+            raise ValueError(f"no episodes (*.npz) in {names}; record some: vlm-robot collect")
         self.episodes = [load_episode(path) for path in tqdm(paths, desc="loading")]
         lengths = [len(episode.tool) for episode in self.episodes]
         self._owner = np.repeat(np.arange(len(lengths)), lengths)

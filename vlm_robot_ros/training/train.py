@@ -5,7 +5,7 @@ With accelerate, the same call runs on a CPU, on a GPU, or under `accelerate lau
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -75,8 +75,8 @@ def _labels() -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
     return tuple(found), tuple(found.values())
 
 
-def train(episodes: Path, out: Path, config: TrainConfig) -> Path:
-    """Train from a folder of episodes; an interrupted run in `out` goes on where it was.
+def train(episodes: Sequence[Path], out: Path, config: TrainConfig) -> Path:
+    """Train from folders of episodes; an interrupted run in `out` goes on where it was.
 
     Returns:
         The checkpoint folder, `out`.
