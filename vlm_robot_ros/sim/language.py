@@ -178,9 +178,9 @@ def sample_meaning(rng: np.random.Generator) -> Meaning:
 def _any_object(rng: np.random.Generator) -> Thing:
     colour, noun = COLOUR_SLOT[int(rng.integers(1, 9))], NOUN_SLOT[int(rng.integers(2, 8))]
     roll = rng.random()
-    if roll < 0.1:
+    if roll < 0.2:
         return Thing(ANY, noun)
-    return Thing(colour, "object" if roll < 0.25 else noun)
+    return Thing(colour, "object" if roll < 0.35 else noun)
 
 
 def say_nothing_useful(rng: np.random.Generator, words: list[str], split: Split = "seen") -> str:

@@ -18,7 +18,7 @@ from vlm_robot_ros.sim.language import (
 )
 from vlm_robot_ros.sim.tasks import SKILLS
 
-_USELESS = 0.3
+_USELESS = 0.25
 _FILLERS = (
     "please", "could", "you", "robot", "now", "can", "would", "ok", "next", "hey", "ahead", "for",
     "me", "thanks", "the", "a", "that", "this", "like",
