@@ -3,15 +3,18 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.data.episode import EpisodeError, load_episode
 from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from vlm_robot_ros.models.fusion import FUSIONS
 from vlm_robot_ros.models.fusion_model import FusionModel
 from vlm_robot_ros.models.words import MAX_WORDS, UNKNOWN, Tokenizer
 from vlm_robot_ros.policy.base import Observation
@@ -55,6 +58,36 @@ def test_training_writes_a_checkpoint_that_acts_and_goes_on_when_called_again(de
     assert np.all(np.isfinite(chunk.values))
 
 
+@pytest.mark.parametrize("fusion", [kind for kind in FUSIONS if kind != "slots"])
+def test_every_fusion_can_be_trained_and_acts(demos, tmp_path, fusion):
+    command = ["train", "--data", str(demos), "--out", str(tmp_path), "--batch", "2"]
+    command += ["--text-steps", "1", "--action-steps", "1", "--image-steps", "2"]
+    assert main([*command, "--fusion", fusion]) == 0
+    assert load_checkpoint(tmp_path).config.fusion == fusion
+    chunk = FusionPolicy(tmp_path).infer(_observation("pick up the red cube"))
+    assert np.all(np.isfinite(chunk.values))
+
+
+def test_an_unknown_fusion_is_refused_with_the_valid_ones(demos, tmp_path, capsys):
+    assert main(["train", "--data", str(demos), "--out", str(tmp_path), "--fusion", "soup"]) == 2
+    assert "valid: slots, early, late, cross" in capsys.readouterr().err
+
+
+def test_a_policy_can_be_let_act_for_the_data(demos, tmp_path, shipped):
+    command = ["collect", "--out", str(tmp_path), "--episodes", "1", "--seed", "9"]
+    assert main([*command, "--workers", "1", "--checkpoint", str(shipped)]) == 0
+    acted = load_episode(tmp_path / "000009.npz")
+    assert acted.image.shape == load_episode(demos / "000009.npz").image.shape
+    assert np.any(acted.tool[-1] != acted.tool[0])
+
+
+def test_heatmaps_are_drawn(tmp_path, capsys):
+    out = tmp_path / "heat.png"
+    assert main(["ground", "--out", str(out), "go home", "pick up the violin"]) == 0
+    assert Image.open(out).size[0] > 400
+    assert "'pick up the violin' -> hold: " in capsys.readouterr().out
+
+
 def test_a_corrupt_episode_is_named(tmp_path):
     path = tmp_path / "broken.npz"
     path.write_bytes(b"PK\x03\x04 not an archive")
@@ -77,21 +110,17 @@ def test_a_corrupt_checkpoint_is_a_clear_error(tmp_path, damage):
         load_checkpoint(tmp_path)
 
 
-def test_a_checkpoint_read_back_computes_the_same(tmp_path):
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_a_checkpoint_read_back_computes_the_same(tmp_path, fusion):
     torch.manual_seed(0)
-    model = FusionModel(model_config()).eval()
+    model = FusionModel(replace(model_config(), fusion=fusion)).eval()
     save_checkpoint(model, tmp_path, {})
     again = load_checkpoint(tmp_path)
     words = torch.tensor([Tokenizer(model.config.vocabulary)("pick it up")])
-    image, tool, opening = (
-        torch.rand(1, 3, *model.config.crop[2:]),
-        torch.rand(1, 3),
-        torch.rand(1),
-    )
+    arm = torch.rand(1, 3), torch.rand(1)
+    image = torch.rand(1, 3, *model.config.crop[2:])
     with torch.inference_mode():
-        ours, theirs = (
-            one.ground(one.text(words), one.look(image, tool, opening)) for one in (model, again)
-        )
+        ours, theirs = (one.see(image, *arm, one.text(words)) for one in (model, again))
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, other)
 

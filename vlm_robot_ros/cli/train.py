@@ -11,6 +11,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--data", type=Path, nargs="+", default=[Path("data/demos")], help="episodes"
     )
     parser.add_argument("--out", type=Path, default=Path("runs/train"), help="checkpoint folder")
+    parser.add_argument("--fusion", default="slots", help="slots, early, late or cross")
     parser.add_argument("--text-steps", type=int, default=4000, help="for the words")
     parser.add_argument("--action-steps", type=int, default=12000, help="for the action head")
     parser.add_argument("--image-steps", type=int, default=5000, help="for the pictures")
@@ -24,6 +25,7 @@ def run(args: argparse.Namespace) -> int:
     from vlm_robot_ros.training.train import TrainConfig, train
 
     config = TrainConfig(
+        fusion=args.fusion,
         text_steps=args.text_steps,
         action_steps=args.action_steps,
         image_steps=args.image_steps,

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vlm_robot_ros.models.action import ActionHead, ArmState, Chunk
+from vlm_robot_ros.models.fusion import EarlyFusion, make_fusion
 from vlm_robot_ros.models.image import ImageTower, TokenHeads, Tokens
 from vlm_robot_ros.models.text import Slots, TextTower
 
@@ -45,6 +46,8 @@ class ModelConfig:
     """Height and width that the camera's picture is brought to [px]."""
     crop: tuple[int, int, int, int] = (36, 16, 176, 240)
     """The part of it that is looked at: top, left, height, width [px]."""
+    fusion: str = "slots"
+    """How words and pictures meet: one of `fusion.FUSIONS`."""
     width: int = 64
     text_width: int = 96
     hidden: int = 256
@@ -88,22 +91,47 @@ class FusionModel(nn.Module):
         )
         self.image = ImageTower(config.width)
         self.tokens = TokenHeads(config.width, config.grid, colours, nouns - 1)
+        self.fusion = make_fusion(config.fusion, config.width, config.text_width)
         self.action = ActionHead(len(config.skills), config.hidden, config.horizon)
         for name in ("goal_of_start", "goal_of_reference", "goal_offset"):
             self.register_buffer(name, torch.tensor(getattr(config, name)), persistent=False)
 
-    def look(self, image: Tensor, tool: Tensor, opening: Tensor) -> Tokens:
-        """See what is where, whatever is asked.
+    def see(self, image: Tensor, tool: Tensor, opening: Tensor, slots: Slots) -> Grounding:
+        """Find what the words mean in a picture.
 
         Args:
             image: Shape (B, 3, H, W) of the crop, float in 0..1.
             tool: Shape (B, 3), base frame [m].
             opening: Shape (B,), 0 closed to 1 open.
+            slots: What the words say.
         """
-        return self.tokens(self.image(image * 2 - 1), tool, opening)
+        features = self.features(image, slots.read)
+        tokens = self.tokens(features, tool, opening)
+        if self.fusion is None:
+            agreement = self.agreement(slots, tokens)
+            heatmap = agreement / agreement.sum(-1, keepdim=True).clamp(min=1e-9)
+            present = agreement.amax(-1)
+        else:
+            heatmap = self.fusion(features.flatten(2), slots.read).softmax(-1)
+            heatmap, present = heatmap[..., :-1], 1 - heatmap[..., -1]
+        # Of a group of tokens the middle is the surest: the edges have less to say.
+        sharp = (heatmap / heatmap.amax(-1, keepdim=True).clamp(min=1e-9)).square() + 1e-9
+        weight = sharp / sharp.sum(-1, keepdim=True)
+        point = torch.einsum("bsn,bcn->bsc", weight, tokens.point)
+        return Grounding(heatmap, point, present)
 
-    def ground(self, slots: Slots, tokens: Tokens) -> Grounding:
-        """Find what the words mean in the picture."""
+    def features(self, image: Tensor, read: Tensor) -> Tensor:
+        """Return features of shape (B, width, H / 4, W / 4); words change them in early fusion."""
+        near = self.image.stem(image * 2 - 1)
+        if isinstance(self.fusion, EarlyFusion):
+            near = self.fusion.modulate(near, read)
+        return self.image.finish(near)
+
+    def agreement(self, slots: Slots, tokens: Tokens) -> Tensor:
+        """Return how well each token agrees with what is said of target and reference.
+
+        Shape (B, 2, n), in 0..1: the probability that it shows the colour times that of the noun.
+        """
         colour, noun = slots.colour.softmax(-1), slots.noun.softmax(-1)
         # Any colour agrees with all tokens, any object with all that show something movable.
         shown = tokens.noun.exp()
@@ -111,13 +139,7 @@ class FusionModel(nn.Module):
         of_noun = torch.cat([torch.zeros_like(objects), objects, shown[:, 1:]], 1)
         of_colour = tokens.colour.exp()
         of_colour = torch.cat([torch.ones_like(objects), of_colour[:, 1:]], 1)
-        agreement = (colour @ of_colour) * (noun @ of_noun)
-        heatmap = agreement / agreement.sum(-1, keepdim=True).clamp(min=1e-9)
-        # Of a group of tokens the middle is the surest: the edges have less to say.
-        sharp = agreement.square() + 1e-12
-        weight = sharp / sharp.sum(-1, keepdim=True)
-        point = torch.einsum("bsn,bcn->bsc", weight, tokens.point)
-        return Grounding(heatmap, point, agreement.amax(-1))
+        return (colour @ of_colour) * (noun @ of_noun)
 
     def goal(self, skill: Tensor, start: Tensor, reference: Tensor) -> Tensor:
         """Return where the target shall be, the mean over the skills' probabilities.

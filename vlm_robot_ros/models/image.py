@@ -38,7 +38,10 @@ class ImageTower(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return features of shape (B, width, H / 4, W / 4); H and W are multiples of 8."""
-        near = self.stem(image)
+        return self.finish(self.stem(image))
+
+    def finish(self, near: Tensor) -> Tensor:
+        """Return the features that follow from the stem's, of the same size."""
         return self.join(torch.cat([near, self.context(near)], 1))
 
 

@@ -19,6 +19,8 @@ class Slots(NamedTuple):
     """As `colour`. Shape (B, 2, N); the first classes are "none" and "any object"."""
     reject: Tensor
     """That the sentence asks for nothing the arm can do. Shape (B,)."""
+    read: Tensor
+    """What each slot has read. Shape (B, 6, text_width)."""
 
 
 class TextTower(nn.Module):
@@ -56,4 +58,5 @@ class TextTower(nn.Module):
             self.colour(read[:, [1, 3]]),
             self.noun(read[:, [2, 4]]),
             self.reject(read[:, 5])[:, 0],
+            read,
         )

@@ -68,8 +68,7 @@ class FusionPolicy:
         tool = self._tensor(observation.pose[None, :3])
         opening = self._tensor(np.array([observation.opening]))
         if not problem:
-            tokens = self.model.look(self._crop(picture), tool, opening)
-            self.grounding = self.model.ground(memory.slots, tokens)
+            self.grounding = self.model.see(self._crop(picture), tool, opening, memory.slots)
             problem = self._see(memory, self.grounding, tool, observation.opening)
         if problem:
             return hold_chunk(observation, config.step_dt, problem)

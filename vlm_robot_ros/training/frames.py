@@ -53,9 +53,17 @@ class Frames:
 
     def draw(self, size: int) -> Pictures:
         """Return `size` random frames."""
+        return self.pictures(self._rng.integers(0, len(self), size))
+
+    def frame(self, number: int) -> tuple[Episode, int]:
+        """Return the episode of a frame, and which of its frames it is."""
+        return self.episodes[self._owner[number]], int(self._row[number])
+
+    def pictures(self, numbers: np.ndarray) -> Pictures:
+        """Return frames by number, shape (B,), each with tokens to learn from."""
         rng, rows = self._rng, []
-        for at in rng.integers(0, len(self), size):
-            episode, row = self.episodes[self._owner[at]], self._row[at]
+        for at in numbers:
+            episode, row = self.frame(at)
             shown = episode.shown[row].ravel().astype(int)
             keys = rng.random(len(shown)) + (shown > 0)
             chosen = np.argpartition(-keys, _TOKENS)[:_TOKENS]

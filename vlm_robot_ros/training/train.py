@@ -6,7 +6,7 @@ With accelerate, the same call runs on a CPU, on a GPU, or under `accelerate lau
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from vlm_robot_ros.models.fusion_model import FusionModel, ModelConfig
 from vlm_robot_ros.sim.language import COLOUR_SLOT, NOUN_SLOT, vocabulary
 from vlm_robot_ros.sim.objects import RECEPTACLES, SHAPES
 from vlm_robot_ros.sim.tasks import FAMILY, SKILLS, goal_table, task_label
-from vlm_robot_ros.training.fits import ActionFit, ImageFit, TextFit
+from vlm_robot_ros.training.fits import ActionFit, FusionFit, ImageFit, TextFit
 from vlm_robot_ros.training.frames import Frames
+from vlm_robot_ros.training.questions import QuestionSource
 from vlm_robot_ros.training.sentences import SentenceSource
 from vlm_robot_ros.training.states import StateSource
 
@@ -33,6 +34,7 @@ from vlm_robot_ros.training.states import StateSource
 class TrainConfig:
     """How to train."""
 
+    fusion: str = "slots"
     text_steps: int = 4000
     text_batch: int = 256
     action_steps: int = 12000
@@ -82,7 +84,7 @@ def train(episodes: Sequence[Path], out: Path, config: TrainConfig) -> Path:
         The checkpoint folder, `out`.
     """
     torch.manual_seed(config.seed)
-    model = FusionModel(model_config())
+    model = FusionModel(replace(model_config(), fusion=config.fusion))
     out.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator()
     seed = config.seed + 1000 * accelerator.process_index
@@ -99,10 +101,17 @@ def train(episodes: Sequence[Path], out: Path, config: TrainConfig) -> Path:
         "action", ActionFit(model), lambda: states.draw(config.action_batch),
         config.action_steps, config.rate,
     )  # fmt: skip
-    run.fit(
-        "image", ImageFit(model), lambda: frames.draw(config.image_batch),
-        config.image_steps, config.rate,
-    )  # fmt: skip
+    if config.fusion == "slots":
+        run.fit(
+            "image", ImageFit(model), lambda: frames.draw(config.image_batch),
+            config.image_steps, config.rate,
+        )  # fmt: skip
+    else:
+        questions = QuestionSource(frames, seed)
+        run.fit(
+            "image", FusionFit(model), lambda: questions.draw(config.image_batch),
+            config.image_steps, config.rate,
+        )  # fmt: skip
     return out
 
 

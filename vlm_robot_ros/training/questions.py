@@ -1,0 +1,94 @@
+"""Recorded pictures with sentences about them: what the other fusions learn from."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vlm_robot_ros.data.episode import Episode
+from vlm_robot_ros.models.words import Tokenizer
+from vlm_robot_ros.sim.language import Meaning, Thing, sample_meaning, say, vocabulary
+from vlm_robot_ros.sim.objects import PAIRS, RECEPTACLES, UNNAMED_PAIRS, UNSEEN_PAIRS
+from vlm_robot_ros.training.frames import Frames, Pictures
+
+_ABSENT = 0.15
+
+
+class Questions(NamedTuple):
+    """Pictures, a sentence for each, and which tokens show what it speaks of."""
+
+    pictures: Pictures
+    words: Tensor
+    """Shape (B, MAX_WORDS)."""
+    meant: Tensor
+    """Share of each token in target and reference; the last place: not there. (B, 2, n + 1)."""
+    spoken: Tensor
+    """1 where the sentence speaks of a target, of a reference. Shape (B, 2)."""
+
+
+class QuestionSource:
+    """Draws pictures with sentences about what they show, or about what they do not."""
+
+    def __init__(self, frames: Frames, seed: int) -> None:
+        self._frames = frames
+        self._rng = np.random.default_rng([seed, 4])
+        self._tokenizer = Tokenizer(vocabulary())
+
+    def draw(self, size: int) -> Questions:
+        """Return `size` questions."""
+        at = self._rng.integers(0, len(self._frames), size)
+        words, meant, spoken = [], [], []
+        for number in at:
+            episode, row = self._frames.frame(int(number))
+            sentence, things = self._ask(episode)
+            shown = episode.shown[row].ravel()
+            shares = [_share(shown, thing) for thing in things]
+            words.append(self._tokenizer(sentence))
+            meant.append(np.stack(shares))
+            spoken.append([thing is not None for thing in things])
+        return Questions(
+            self._frames.pictures(at),
+            torch.tensor(words),
+            torch.from_numpy(np.stack(meant).astype(np.float32)),
+            torch.tensor(spoken, dtype=torch.float32),
+        )
+
+    def _ask(self, episode: Episode) -> tuple[str, list[int | None]]:
+        """Return a sentence, and for target and reference the thing's index, -1 if absent."""
+        rng = self._rng
+        meaning = sample_meaning(rng)
+        while meaning.target.noun == "none":
+            meaning = sample_meaning(rng)
+        names = [tuple(name) for name in episode.names.tolist()]
+        objects = [i for i, name in enumerate(names) if name[0] and name not in UNNAMED_PAIRS]
+        held = UNNAMED_PAIRS | UNSEEN_PAIRS
+        missing = [pair for pair in PAIRS if pair not in names and pair not in held]
+        chosen = [objects[int(i)] for i in rng.permutation(len(objects))[:2]]
+        found: list[int | None] = []
+        things = []
+        for which, asked in enumerate((meaning.target, meaning.reference)):
+            if asked.noun == "none":
+                found.append(None)
+                things.append(Thing())
+            elif asked.noun in RECEPTACLES:
+                there = [i for i, name in enumerate(names) if name[1] == asked.noun]
+                found.append(there[0] if there else -1)
+                things.append(asked)
+            elif rng.random() < _ABSENT or which >= len(chosen):
+                found.append(-1)
+                things.append(Thing(*missing[int(rng.integers(len(missing)))]))
+            else:
+                found.append(chosen[which])
+                things.append(Thing(*names[chosen[which]]))
+        return say(rng, Meaning(meaning.skill, *things)), found
+
+
+def _share(shown: np.ndarray, thing: int | None) -> np.ndarray:
+    """Return the share of each token, and of "not there", in a thing. Shape (n + 1,)."""
+    share = np.append(shown == -1 if thing is None else shown == thing + 1, False).astype(float)
+    if thing is not None and thing < 0:
+        share[:] = 0.0
+    if share.sum() == 0:
+        share[-1] = 1.0
+    return share / share.sum()
