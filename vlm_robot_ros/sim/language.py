@@ -33,7 +33,7 @@ COLOUR_SLOT = (ANY, *COLOURS)
 """What a sentence can say of a colour."""
 NOUN_SLOT = (NONE, "object", *SHAPES, *RECEPTACLES)
 """What a sentence can say of a shape: none where it speaks of no thing, or of any object."""
-_LOOSE = 0.35
+_LOOSE = 0.25
 """Part of the training's sentences that keep to no order."""
 
 
@@ -128,12 +128,12 @@ def _loose_thing(rng: np.random.Generator, thing: Thing) -> str:
     noun = _pick(rng, NOUNS[thing.noun], "seen")
     if thing.colour == ANY:
         return f"the {noun}"
-    parts = [_pick(rng, COLOUR_WORDS[thing.colour], "seen"), noun]
-    if rng.random() < 0.5:
-        parts.reverse()
+    colour = _pick(rng, COLOUR_WORDS[thing.colour], "seen")
+    if rng.random() < 0.6:
+        return _pick(rng, PHRASE, "seen").format(c=colour, n=noun)
     link = OBJECT_LINKS[int(rng.integers(len(OBJECT_LINKS)))]
     article = "the " if rng.random() < 0.6 else ""
-    return f"{article}{parts[0]} {link} {parts[1]}".replace("  ", " ")
+    return f"{article}{noun} {link} {colour}"
 
 
 def _thing_words(rng: np.random.Generator, thing: Thing, split: Split, odd: bool) -> str:

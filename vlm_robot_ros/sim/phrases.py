@@ -206,8 +206,8 @@ LINKS = (
     "it", "where", "the one", "now", "can", "let", "make", "this", "then", "so",
 )  # fmt: skip
 """Between the parts of a sentence that keeps to no order."""
-OBJECT_LINKS = ("", "", "that is", "which is", "the", "one", "that one", "is", "the one", "this")
-"""Between the colour and the noun of such a sentence, in whichever order."""
+OBJECT_LINKS = ("that is", "which is", "that one is", "this is", "is")
+"""Between the noun and the colour of such a sentence."""
 CHATTER = (
     "sing me a song", "what is the time", "tell me a joke", "hello there", "how are you today",
     "i like the red one", "the weather is nice", "who are you", "dance", "open the window",

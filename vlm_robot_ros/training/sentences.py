@@ -19,6 +19,7 @@ from vlm_robot_ros.sim.language import (
 from vlm_robot_ros.sim.tasks import SKILLS
 
 _USELESS = 0.25
+_PLAIN = 0.15
 _FILLERS = (
     "please", "could", "you", "robot", "now", "can", "would", "ok", "next", "hey", "ahead", "for",
     "me", "thanks", "the", "a", "that", "this", "like",
@@ -69,7 +70,7 @@ class SentenceSource:
             text = say_nothing_useful(rng, self._vocabulary)
             return self._tokenizer(text), Meaning(SKILLS[0]), 1.0
         meaning = sample_meaning(rng)
-        ids = self._tokenizer(say(rng, meaning))
+        ids = self._tokenizer(say(rng, meaning, "plain" if rng.random() < _PLAIN else "seen"))
         roll = rng.random()
         if roll < 0.1:
             # A word that is not understood: a filler may be missed, nothing else.
