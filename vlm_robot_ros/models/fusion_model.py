@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from vlm_robot_ros.models.action import ActionHead, ArmState, Chunk
 from vlm_robot_ros.models.fusion import EarlyFusion, make_fusion
-from vlm_robot_ros.models.image import ImageTower, TokenHeads, Tokens
+from vlm_robot_ros.models.image import ColourTower, ImageTower, PointHeads, Tokens
 from vlm_robot_ros.models.text import Slots, TextTower
 
 
@@ -40,6 +40,9 @@ class ModelConfig:
     goal_of_reference: tuple[tuple[float, ...], ...]
     goal_offset: tuple[tuple[float, ...], ...]
     """Where each skill leads: see `FusionModel.goal`. Shape (K, 3) each."""
+    homography: tuple[tuple[float, ...], ...]
+    """From a pixel (column, row, 1) of the picture to where its line of sight meets the table:
+    (x w, y w, w), base frame [m]. Shape (3, 3)."""
     camera: str = "front"
     """Name of the camera that it looks through."""
     picture: tuple[int, int] = (256, 256)
@@ -90,7 +93,8 @@ class FusionModel(nn.Module):
             len(config.vocabulary) + 2, config.text_width, len(config.skills), colours, nouns
         )
         self.image = ImageTower(config.width)
-        self.tokens = TokenHeads(config.width, config.grid, colours, nouns - 1)
+        self.colour = ColourTower(colours)
+        self.points = PointHeads(config.width, nouns - 1, _table(config))
         self.fusion = make_fusion(config.fusion, config.width, config.text_width)
         self.action = ActionHead(len(config.skills), config.hidden, config.horizon)
         for name in ("goal_of_start", "goal_of_reference", "goal_offset"):
@@ -106,8 +110,10 @@ class FusionModel(nn.Module):
             slots: What the words say.
         """
         features = self.features(image, slots.read)
-        tokens = self.tokens(features, tool, opening)
+        noun, points = self.points(features, tool, opening)
         if self.fusion is None:
+            colour = self.colour(image * 2 - 1)
+            tokens = Tokens(colour.log_softmax(1), noun.log_softmax(1), points)
             agreement = self.agreement(slots, tokens)
             heatmap = agreement / agreement.sum(-1, keepdim=True).clamp(min=1e-9)
             present = agreement.amax(-1)
@@ -117,7 +123,7 @@ class FusionModel(nn.Module):
         # Of a group of tokens the middle is the surest: the edges have less to say.
         sharp = (heatmap / heatmap.amax(-1, keepdim=True).clamp(min=1e-9)).square() + 1e-9
         weight = sharp / sharp.sum(-1, keepdim=True)
-        point = torch.einsum("bsn,bcn->bsc", weight, tokens.point)
+        point = torch.einsum("bsn,bcn->bsc", weight, points)
         return Grounding(heatmap, point, present)
 
     def features(self, image: Tensor, read: Tensor) -> Tensor:
@@ -166,3 +172,15 @@ class FusionModel(nn.Module):
             log = F.pad(logits.log_softmax(-1), (0, 1))  # -1 takes the last: no evidence
             total = total + log[:, chosen]
         return total.softmax(-1)
+
+
+def _table(config: ModelConfig) -> Tensor:
+    """Return where the tokens' lines of sight meet the table. Shape (2, rows, columns), [m]."""
+    top, left, height, width = config.crop
+    rows = top + 4 * torch.arange(height // 4) + 1.5
+    columns = left + 4 * torch.arange(width // 4) + 1.5
+    v, u = torch.meshgrid(rows, columns, indexing="ij")
+    seen = torch.einsum(
+        "ij,jrc->irc", torch.tensor(config.homography), torch.stack([u, v, u * 0 + 1])
+    )
+    return seen[:2] / seen[2:]

@@ -45,30 +45,52 @@ class ImageTower(nn.Module):
         return self.join(torch.cat([near, self.context(near)], 1))
 
 
-class TokenHeads(nn.Module):
-    """Features to what each token shows."""
+class ColourTower(nn.Module):
+    """Picture to the colour of each token: it sees too little around a token to know its shape."""
 
-    def __init__(self, width: int, grid: tuple[int, int], colours: int, nouns: int) -> None:
+    def __init__(self, colours: int) -> None:
         super().__init__()
-        self.colour = nn.Conv1d(width, colours, 1)
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 24, 4, 2, 1), nn.ReLU(), nn.Conv2d(24, 48, 2, 2), nn.ReLU(),
+            nn.Conv2d(48, 48, 1), nn.ReLU(), nn.Conv2d(48, colours, 1),
+        )  # fmt: skip
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits of shape (B, colours, n); the first class is "no object"."""
+        return self.layers(image).flatten(2)
+
+
+class PointHeads(nn.Module):
+    """Features to what each token shows, and where the middle of that is."""
+
+    mesh: Tensor
+    table: Tensor
+
+    def __init__(self, width: int, nouns: int, table: Tensor) -> None:
+        """Make the heads of a grid of tokens.
+
+        Args:
+            width: Of the features.
+            nouns: Classes of what can be shown.
+            table: Where the tokens' lines of sight meet the table. Shape (2, rows, columns), [m].
+        """
+        super().__init__()
         self.noun = nn.Conv1d(width, nouns, 1)
-        # The places of the tokens are learned: with a camera that stands still they come to hold
-        # the point on the table that a token sees. The whole picture tells where that is not so.
-        self.places = nn.Parameter(torch.zeros(1, width, grid[0] * grid[1]))
-        rows, columns = (torch.linspace(-1, 1, size) for size in grid)
+        rows, columns = (torch.linspace(-1, 1, size) for size in table.shape[1:])
         mesh = torch.stack(torch.meshgrid(rows, columns, indexing="ij")).reshape(1, 2, -1)
         self.register_buffer("mesh", mesh, persistent=False)
+        self.register_buffer("table", table.clamp(-1, 2).reshape(1, 2, -1), persistent=False)
+        # What a line of sight meets is known but for what learns here: cameras are bumped.
+        self.places = nn.Parameter(torch.zeros(1, width, self.mesh.shape[-1]))
         self.whole = nn.Sequential(nn.Linear(width + 4, width), nn.GELU(), nn.Linear(width, width))
         self.point = nn.Sequential(
-            nn.Conv1d(width + 2, 96, 1), nn.GELU(), nn.Conv1d(96, 64, 1), nn.GELU(),
+            nn.Conv1d(width + 4, 96, 1), nn.GELU(), nn.Conv1d(96, 64, 1), nn.GELU(),
             nn.Conv1d(64, 3, 1),
         )  # fmt: skip
 
-    mesh: Tensor
-
     def forward(
         self, features: Tensor, tool: Tensor, opening: Tensor, chosen: Tensor | None = None
-    ) -> Tokens:
+    ) -> tuple[Tensor, Tensor]:
         """Read features of shape (B, width, H / 4, W / 4).
 
         Args:
@@ -77,23 +99,24 @@ class TokenHeads(nn.Module):
                 Shape (B, 3), base frame [m].
             opening: Gripper opening, 0 closed to 1 open. Shape (B,).
             chosen: Tokens to read instead of all, for training. Shape (B, n).
+
+        Returns:
+            Logits of what is shown, shape (B, nouns, n), and points, shape (B, 3, n) [m].
         """
-        flat, mesh = features.flatten(2), self.mesh.expand(len(features), -1, -1)
-        places = self.places.expand(len(features), -1, -1)
+        flat = features.flatten(2)
+        fixed = torch.cat([self.mesh, self.table, self.places], 1).expand(len(flat), -1, -1)
         arm = [(tool - tool.new_tensor([0.5, 0.0, 0.1])) * 5, opening[:, None] * 2 - 1]
         whole = self.whole(torch.cat([flat.mean(2), *arm], 1))
         if chosen is not None:
-            flat, mesh, places = (
+            flat, fixed = (
                 part.gather(2, chosen[:, None].expand(-1, part.shape[1], -1))
-                for part in (flat, mesh, places)
+                for part in (flat, fixed)
             )
-        seen = torch.cat([flat + places + whole[..., None], mesh], 1)
-        middle = flat.new_tensor([0.5, 0.0, 0.03])[:, None]
-        return Tokens(
-            self.colour(flat).log_softmax(1),
-            self.noun(flat).log_softmax(1),
-            self.point(seen) * 0.2 + middle,
-        )
+        mesh, table, places = fixed.split([2, 2, flat.shape[1]], 1)
+        around = (table - table.new_tensor([0.5, 0.0])[:, None]) * 4
+        seen = self.point(torch.cat([flat + places + whole[..., None], mesh, around], 1))
+        height = seen[:, 2:] * 0.05 + 0.03
+        return self.noun(flat), torch.cat([table + seen[:, :2] * 0.05, height], 1)
 
 
 def _norm(width: int) -> nn.GroupNorm:

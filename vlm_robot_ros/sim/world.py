@@ -145,6 +145,30 @@ def place_front_camera(model: mujoco.MjModel, look: Look) -> None:
     camera.quat[:] = np.roll(turn.as_quat(), 1)
 
 
+def front_homography(size: int, height: float = 0.02) -> np.ndarray:
+    """Return where lines of sight of the front camera meet the plane `height` above the table.
+
+    Args:
+        size: Of the square picture [px].
+        height: [m]
+
+    Returns:
+        From (column, row, 1) to (x w, y w, w), base frame [m]. Shape (3, 3).
+    """
+    axes = _look(FRONT_POSITION, FRONT_TARGET, (0.0, 0.0, 1.0))
+    scale = np.tan(np.deg2rad(FRONT_FOVY / 2)) * 2 / size
+    middle = (size - 1) / 2
+    sight = axes @ np.array(
+        [[scale, 0, -scale * middle], [0, -scale, scale * middle], [0, 0, -1.0]]
+    )
+    # A point of the line is position + t sight; t follows from the height.
+    down = height - FRONT_POSITION[2]
+    return np.stack(
+        [FRONT_POSITION[0] * sight[2] + down * sight[0],
+         FRONT_POSITION[1] * sight[2] + down * sight[1], sight[2]]
+    )  # fmt: skip
+
+
 def _furnish(spec: mujoco.MjSpec) -> None:
     world = spec.worldbody
     box, plane = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_PLANE

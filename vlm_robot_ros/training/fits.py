@@ -5,7 +5,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vlm_robot_ros.models.fusion_model import FusionModel
-from vlm_robot_ros.models.image import Tokens
 from vlm_robot_ros.training.frames import Pictures
 from vlm_robot_ros.training.questions import Questions
 from vlm_robot_ros.training.sentences import Sentences
@@ -42,23 +41,31 @@ class TextFit(nn.Module):
 
 
 class ImageFit(nn.Module):
-    """Pictures to what their tokens show."""
+    """Pictures to what their tokens show.
+
+    Shapes and places are learned from pictures in any hue, colours from next to nothing around a
+    token: neither can lean on the other, so that pairs that were never seen work.
+    """
 
     def __init__(self, model: FusionModel) -> None:
         super().__init__()
-        self.image, self.tokens = model.image, model.tokens
+        self.image, self.points, self.colour = model.image, model.points, model.colour
 
     def forward(self, batch: Pictures) -> Losses:
         """Return the losses of a batch."""
         image = _as_it_may_be(batch.image)
         # Convolutions are three times as fast in bfloat16 where the processor has it.
         with torch.autocast(image.device.type, torch.bfloat16):
-            features = self.image(image * 2 - 1)
-        seen = self.tokens(features.float(), batch.tool, batch.opening, batch.chosen)
+            features = self.image(_in_any_hue(image) * 2 - 1)
+            colour = self.colour(image * 2 - 1)
+        noun, points = self.points(features.float(), batch.tool, batch.opening, batch.chosen)
+        chosen = batch.chosen[:, None].expand(-1, colour.shape[1], -1)
         return {
-            "colour": F.nll_loss(seen.colour, batch.colour, ignore_index=-1),
-            "noun": F.nll_loss(seen.noun, batch.noun, ignore_index=-1),
-            "point": _miss(seen, batch),
+            "colour": F.cross_entropy(
+                colour.float().gather(2, chosen), batch.colour, ignore_index=-1
+            ),
+            "noun": F.cross_entropy(noun, batch.noun, ignore_index=-1),
+            "point": _miss(points, batch),
         }
 
 
@@ -82,11 +89,12 @@ class FusionFit(nn.Module):
             features = model.features(image, read)
         features = features.float()
         heat = model.fusion(features.flatten(2), read).log_softmax(-1)
-        tokens = model.tokens(features, pictures.tool, pictures.opening, pictures.chosen)
+        arm = pictures.tool, pictures.opening
+        _, points = model.points(features, *arm, pictures.chosen)
         missed = -(batch.meant * heat).sum(-1) * batch.spoken
         return {
             "heat": missed.sum() / batch.spoken.sum().clamp(min=1),
-            "point": _miss(tokens, pictures),
+            "point": _miss(points, pictures),
         }
 
 
@@ -100,11 +108,27 @@ def _as_it_may_be(image: Tensor) -> Tensor:
     return light.contiguous(memory_format=torch.channels_last)
 
 
-def _miss(seen: Tokens, batch: Pictures) -> Tensor:
+def _in_any_hue(image: Tensor) -> Tensor:
+    """Turn the colours of each picture, shape (B, 3, H, W), and make them stronger or weaker."""
+    count = len(image)
+    angle = torch.rand(count, device=image.device) * 2 * torch.pi
+    angle = torch.where(torch.rand_like(angle) < 0.2, torch.zeros_like(angle), angle)
+    strength = torch.empty_like(angle).uniform_(0.5, 1.1)
+    # A rotation about the grey axis: c I + (1 - c) g g^T + s [g]x.
+    grey = torch.full((3, 3), 1 / 3, device=image.device)
+    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=image.device) / 3**0.5
+    cosine, sine = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    colours = cosine * (torch.eye(3, device=image.device) - grey) + sine * cross
+    turn = grey + strength[:, None, None] * colours
+    mixed = torch.einsum("bij,bjhw->bihw", turn, image).clamp(0, 1)
+    return mixed.contiguous(memory_format=torch.channels_last)
+
+
+def _miss(points: Tensor, batch: Pictures) -> Tensor:
     """Return how far the tokens' points are from what they show."""
     on = (batch.noun != 0).float()
-    miss = (seen.point - batch.point.transpose(1, 2)).abs().mean(1)
-    return (miss * on).sum() / on.sum().clamp(min=1) * 20
+    miss = (points - batch.point.transpose(1, 2)).abs().mean(1)
+    return (miss * on).sum() / on.sum().clamp(min=1) * 60
 
 
 class ActionFit(nn.Module):
