@@ -7,8 +7,9 @@ from rclpy.time import Time as RclpyTime
 from vlm_robot_ros.contract.action import POSE_NAMES, ActionChunk, ActionMode
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.instruction import Instruction
+from vlm_robot_ros.control.pilot import Command
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
-from vlm_robot_ros.msg import TaskLabel
+from vlm_robot_ros.msg import TaskLabel, VlmAction
 
 _TOP = 3
 
@@ -33,6 +34,18 @@ def value_names(mode: ActionMode, robot: Robot) -> list[str]:
     """Return the names of an action's seven values."""
     joints = mode in (ActionMode.JOINT_POSITION, ActionMode.JOINT_DELTA)
     return list(robot.joint_names if joints else POSE_NAMES)
+
+
+def action_message(command: Command, robot: Robot) -> VlmAction:
+    """Return what the arm is told as a message."""
+    message = VlmAction(mode=int(command.mode), names=value_names(command.mode, robot))
+    message.header.stamp = to_stamp(command.stamp)
+    message.header.frame_id = robot.base_frame
+    message.values, message.gripper = command.values, command.gripper
+    message.instruction, message.instruction_id = command.said.text, command.said.number
+    message.confidence = float(command.confidence)
+    message.hold, message.hold_reason = bool(command.hold_reason), command.hold_reason
+    return message
 
 
 def chunk_message(

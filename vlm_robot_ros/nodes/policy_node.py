@@ -20,19 +20,19 @@ from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.contract.robot import Camera
 from vlm_robot_ros.control.instruction import Kind
-from vlm_robot_ros.control.pilot import Command, Pilot
+from vlm_robot_ros.control.pilot import Pilot
 from vlm_robot_ros.control.watchdog import StreamWatch
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
 from vlm_robot_ros.msg import TaskLabel, VlmAction
 from vlm_robot_ros.nodes.images import to_rgb
 from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, read_joints
 from vlm_robot_ros.nodes.messages import (
+    action_message,
     chunk_message,
     diagnostics,
     label_message,
     seconds,
     to_stamp,
-    value_names,
 )
 from vlm_robot_ros.nodes.parameters import declare
 from vlm_robot_ros.nodes.policy_settings import PARAMETERS, load_policy
@@ -258,20 +258,10 @@ class PolicyNode(LifecycleNode):
         pose = self._pose(arm.joints)
         command = self._pilot.tick(self._now(), arm.joints, pose, arm.opening, reason)
         self._reason = command.hold_reason
-        self._actions.publish(self._message(command))
+        self._actions.publish(action_message(command, self._robot))
         if self._reason != self._reported:
             self._reported = self._reason
             self.get_logger().info(f"holding: {self._reason}" if self._reason else "acting")
-
-    def _message(self, command: Command) -> VlmAction:
-        message = VlmAction(mode=int(command.mode), names=value_names(command.mode, self._robot))
-        message.header.stamp = to_stamp(command.stamp)
-        message.header.frame_id = self._robot.base_frame
-        message.values, message.gripper = command.values, command.gripper
-        message.instruction, message.instruction_id = command.said.text, command.said.number
-        message.confidence = float(command.confidence)
-        message.hold, message.hold_reason = bool(self._reason), self._reason
-        return message
 
     def _report(self) -> None:
         said = self._pilot.said

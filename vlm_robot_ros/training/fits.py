@@ -101,11 +101,10 @@ class FusionFit(nn.Module):
 def _as_it_may_be(image: Tensor) -> Tensor:
     """Return pictures of shape (B, H, W, 3), uint8, in another light, shape (B, 3, H, W)."""
     light = image.permute(0, 3, 1, 2).float() / 255
-    # Brighter or darker, warmer or colder, and some noise.
+    # Brighter or darker, warmer or colder.
     tone = light.new_empty(len(light), 3, 1, 1).uniform_(0.94, 1.06)
     tone = tone * light.new_empty(len(light), 1, 1, 1).uniform_(0.8, 1.2)
-    light = (light * tone + 0.015 * torch.randn_like(light)).clamp(0, 1)
-    return light.contiguous(memory_format=torch.channels_last)
+    return (light * tone).clamp(0, 1).contiguous(memory_format=torch.channels_last)
 
 
 def _in_any_hue(image: Tensor) -> Tensor:
