@@ -25,7 +25,9 @@ _AT_HAND = 0.07
 """How far from the tool the object may seem and be the one that is held [m]."""
 _PRESENT = 0.3
 """Agreement of words and picture above which a thing is there."""
-_PATIENCE = 15
+_CLEAR = 0.12
+"""How far the tool must be aside of a reference not to hide it [m]."""
+_PATIENCE = 40
 """Pictures in a row that need not show what was there."""
 
 
@@ -106,8 +108,13 @@ class FusionPolicy:
         for which, sight in enumerate(sights):
             if not self._needs(memory.slots, which):
                 continue
+            place = seen.point[:, which].clone()
+            # With the hand above it, a reference is seen badly, and stands where it stood.
+            if which == 1 and sight.point is not None:
+                clear = float((sight.point - tool)[:, :2].norm()) > _CLEAR
+                place = sight.point + (0.3 if clear else 0.0) * (place - sight.point)
             if float(seen.present[0, which]) > _PRESENT:
-                sight.point, sight.unseen = seen.point[:, which].clone(), 0
+                sight.point, sight.unseen = place, 0
             else:
                 sight.unseen += 1
             if sight.point is None:
@@ -117,7 +124,9 @@ class FusionPolicy:
             if memory.start is None:
                 memory.start = point.clone()
             near = memory.target.unseen > 0 or float((point - tool).norm()) < _AT_HAND
-            if closed and near:
+            # What was held is held until the fingers are open, or closed on nothing.
+            memory.held = closed and (near or memory.held)
+            if memory.held:
                 # What keeps the fingers apart is between them, nearer than one camera can tell.
                 memory.target.point, memory.target.unseen = tool.clone(), 0
             else:
@@ -134,8 +143,7 @@ class FusionPolicy:
     ) -> ActionChunk:
         config, slots = self.model.config, memory.slots
         yaw = yaw_of(observation.pose)
-        held = _HELD[0] < observation.opening < _HELD[1]
-        if held and memory.yaw is not None:
+        if memory.held and memory.yaw is not None:
             memory.turned += (yaw - memory.yaw + np.pi) % (2 * np.pi) - np.pi
         memory.yaw = yaw
         item = tool if memory.target.point is None else memory.target.point

@@ -43,6 +43,8 @@ class Memory:
     reference: Sight = field(default_factory=Sight)
     start: Tensor | None = None
     """Where the target was first. Shape (1, 3), [m]."""
+    held: bool = False
+    """Whether the fingers are closed on the target."""
     turned: float = 0.0
     """How far what is held was turned [rad]."""
     yaw: float | None = None
