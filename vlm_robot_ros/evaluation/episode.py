@@ -127,7 +127,7 @@ def _run_correction(sim: Simulator, policy: Policy, case: Case) -> dict:
         done = 0.025 <= along <= 0.1 and float(np.linalg.norm(moved)) < 1.5 * along
     result = _result(player, None, "stay", took, 0.0)
     asked = "undo" if case.correction == "undo" else "nudge"
-    return {**result, "asked": asked, "did": asked if done else "nothing", "success": done}
+    return {**result, "asked": asked, "did": asked if done else "nothing", "success": bool(done)}
 
 
 def _run_fault(sim: Simulator, policy: Policy, case: Case) -> dict:
