@@ -9,7 +9,7 @@ import yaml
 from vlm_robot_ros.contract.kinematics import Kinematics, pose
 from vlm_robot_ros.contract.load import ContractError, load_robot, parse_robot
 from vlm_robot_ros.paths import config_dir
-from vlm_robot_ros.sim.collect import TOOL_DOWN
+from vlm_robot_ros.sim.tasks import TOOL_DOWN
 from vlm_robot_ros.sim.world import build_world
 
 

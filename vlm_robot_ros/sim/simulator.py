@@ -1,11 +1,10 @@
 """The simulated arm in motion: commands in, physics, joint states and pictures out."""
 
 import atexit
-import os
-import sys
 import weakref
 from typing import Any
 
+import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -13,12 +12,6 @@ from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, pose, to_vector, yaw_of
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.sim.scene import Scene
-
-if sys.platform == "linux":
-    # Without a screen MuJoCo must be told, before its first import, to draw through EGL.
-    os.environ.setdefault("MUJOCO_GL", "egl")
-import mujoco
-
 from vlm_robot_ros.sim.things import lay
 from vlm_robot_ros.sim.world import TIMESTEP, build_world, place_front_camera
 
