@@ -50,7 +50,8 @@ def test_what_was_run_is_not_run_again_and_nothing_else_is_mixed_in(seen, capsys
     rows = log.read_text().splitlines()
     log.write_text("\n".join(rows[:-1]) + "\n" + rows[-1][:40])  # ended in the midst of a line
     evaluate(out, "--episodes", str(len(FAMILIES)))
-    assert len(log.read_text().splitlines()) == len(rows) + 1
+    assert [json.loads(row)["index"] for row in log.read_text().splitlines()].count(0) == 1
+    assert len(log.read_text().splitlines()) == len(rows)
     command = ["evaluate", "--out", str(out), "--seed", "501", "--episodes", "1"]
     assert main(command) == 2
     assert "choose another --out" in capsys.readouterr().err

@@ -55,8 +55,8 @@ def after(index, position=None, turn=0.0, **changes):
     ],
 )
 def test_the_judge_tells_what_was_done(task, done, not_done):
-    assert is_done(task, SCENE, START, done)
-    assert not is_done(task, SCENE, START, not_done)
+    assert is_done(task, SCENE, START, done) is True
+    assert is_done(task, SCENE, START, not_done) is False
 
 
 @pytest.mark.parametrize("skill", ["put", "stack", "place left", "turn left"])

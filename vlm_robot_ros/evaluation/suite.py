@@ -65,6 +65,9 @@ def run_suite(
     known.write_text(json.dumps(head) + "\n")
     log = out / "episodes.jsonl"
     done = {(o.cell, o.index): o for o in _read(log)} if log.exists() else {}
+    # A run that ended in the midst of a line must not spoil the next one.
+    (out / "episodes.part").write_text("".join(_line(outcome) for outcome in done.values()))
+    (out / "episodes.part").replace(log)
     wanted = [(cell, index) for cell in config.cells for index in range(config.episodes)]
     missing = [item for item in wanted if item not in done]
     pool = multiprocessing.get_context("spawn").Pool(
@@ -74,9 +77,13 @@ def run_suite(
         ran = pool.imap_unordered(_run, missing)
         for outcome in tqdm(ran, "episodes", total=len(wanted), initial=len(done)):
             done[(outcome.cell, outcome.index)] = outcome
-            file.write(json.dumps(asdict(outcome)) + "\n")
+            file.write(_line(outcome))
             file.flush()
     return [done[item] for item in wanted]
+
+
+def _line(outcome: Outcome) -> str:
+    return json.dumps(asdict(outcome)) + "\n"
 
 
 def _read(log: Path) -> list[Outcome]:

@@ -50,7 +50,7 @@ def is_done(task: Task, scene: Scene, start: Situation, now: Situation) -> bool:
         assert along is not None
         forward = float(moved[:2] @ along)
         sideways = float(np.linalg.norm(moved[:2] - forward * along))
-        return forward >= 0.05 and sideways < forward and abs(float(moved[2])) < 0.03
+        return bool(forward >= 0.05 and sideways < forward and abs(moved[2]) < 0.03)
     if np.linalg.norm(now.tool - here) < _FAR:
         return False
     if task.family == "rotate":
@@ -65,9 +65,9 @@ def is_done(task: Task, scene: Scene, start: Situation, now: Situation) -> bool:
     other = scene.things[task.reference]
     if task.family == "put":
         kind = RECEPTACLES[other.shape]
-        return aside < kind.radius and here[2] < kind.height + own.half_height + 0.015
+        return bool(aside < kind.radius and here[2] < kind.height + own.half_height + 0.015)
     if task.family == "stack":
-        return aside < 0.035 and abs(gap[2] - other.half_height - own.half_height) < 0.015
+        return bool(aside < 0.035 and abs(gap[2] - other.half_height - own.half_height) < 0.015)
     along = direction(task.skill)
     assert along is not None
     forward = float(gap[:2] @ along)
