@@ -9,6 +9,9 @@ import time
 
 import pytest
 
+# torch.optim brings libtriton, which crashes when it is loaded after the LLVM that draws for MuJoCo.
+import torch._dynamo  # noqa: F401
+
 # Nobody else's nodes: a domain of this run's own, unless one was chosen.
 os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
 
