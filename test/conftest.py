@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-# torch.optim brings libtriton, which crashes when it is loaded after the LLVM that draws for MuJoCo.
+# torch.optim brings libtriton, which crashes when loaded after the LLVM that draws for MuJoCo.
 import torch._dynamo  # noqa: F401
 
 # Nobody else's nodes: a domain of this run's own, unless one was chosen.
