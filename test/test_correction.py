@@ -88,6 +88,12 @@ def test_the_other_one_is_meant(listener):
     np.testing.assert_allclose(listener.heads_to(), [0.6, 0.05], atol=0.02)
 
 
+@pytest.mark.parametrize("text", ["no, the violet one", "no, the weather", "I meant the gizmo"])
+def test_a_correction_in_words_that_nobody_taught_is_a_hold(listener, text):
+    listener.tell("pick up the red cube")
+    assert "I do not know what" in listener.tell(text).hold
+
+
 def test_the_other_way_is_meant(listener):
     listener.tell("push the red cube to the left")
     assert listener.tell("no, to the right").label == "push the cube right"

@@ -92,7 +92,8 @@ def correct(
 
 def _other_thing(before: Memory, read: Slots, words: str) -> Memory:
     old = before.slots
-    if int(read.noun[0, 0].argmax()) == 0 or int(old.noun[0, 0].argmax()) == 0:
+    unknown = float(read.reject[0]) > 0 or int(read.noun[0, 0].argmax()) == 0
+    if unknown or int(old.noun[0, 0].argmax()) == 0:
         return Memory(old, f"I do not know what '{words}' is to be")
     colour, noun = old.colour.clone(), old.noun.clone()
     colour[:, 0] = read.colour[:, 0]
