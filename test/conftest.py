@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 
+import numpy as np
 import pytest
 
 # torch.optim brings libtriton, which crashes when loaded after the LLVM that draws for MuJoCo.
@@ -123,6 +124,15 @@ def sim():
     simulator = Simulator(load_robot("panda_sim"))
     yield simulator
     simulator.close()
+
+
+@pytest.fixture(scope="module")
+def scene(sim):
+    """A picture of a scene and the name of an object in it."""
+    from vlm_robot_ros.sim.scene import sample_scene
+
+    sim.reset(sample_scene(np.random.default_rng(77)))
+    return sim.render("front"), sim.scene.things[0].name
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import yaml
 
-from vlm_robot_ros.contract.kinematics import Kinematics, pose
+from vlm_robot_ros.contract.kinematics import Kinematics, down, from_vector
 from vlm_robot_ros.contract.load import ContractError, load_robot, parse_robot
 from vlm_robot_ros.paths import config_dir
-from vlm_robot_ros.sim.tasks import TOOL_DOWN
 from vlm_robot_ros.sim.world import build_world
 
 
@@ -73,7 +72,7 @@ def test_kinematics_agree_with_the_physics_model():
 def test_inverse_kinematics_reaches_a_pose_without_exceeding_joint_speeds():
     robot = load_robot("panda_sim")
     kinematics = Kinematics(robot)
-    goal = pose(np.array([0.5, 0.15, 0.1]), TOOL_DOWN)
+    goal = from_vector(down(np.array([0.5, 0.15, 0.1]), 0.0))
     positions = np.array(robot.home)
     for _ in range(150):
         before = positions

@@ -1,7 +1,6 @@
 """The policy node as a process, over real DDS, fed by a camera and an arm of the test's own."""
 
 import io
-import signal
 
 import numpy as np
 import pytest
@@ -9,100 +8,15 @@ import pytest
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 from builtin_interfaces.msg import Time  # noqa: E402
-from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
-from lifecycle_msgs.msg import Transition  # noqa: E402
-from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from PIL import Image as Picture  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data  # noqa: E402
-from sensor_msgs.msg import CompressedImage, Image, JointState  # noqa: E402
+from rig import ROBOT, TOPIC, Rig, bring_up  # noqa: E402
+from sensor_msgs.msg import CompressedImage, JointState  # noqa: E402
 from std_msgs.msg import Header, String  # noqa: E402
 
-from vlm_robot_ros.contract.load import load_robot  # noqa: E402
-from vlm_robot_ros.msg import ActionChunk, TaskLabel, VlmAction  # noqa: E402
-from vlm_robot_ros.sim.scene import sample_scene  # noqa: E402
-from vlm_robot_ros.sim.simulator import Simulator  # noqa: E402
+from vlm_robot_ros.msg import VlmAction  # noqa: E402
 
-ROBOT = load_robot("panda_sim")
-TOPIC = ROBOT.cameras[0].topic
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-@pytest.fixture(scope="module")
-def scene():
-    """A picture of a scene and the name of an object in it."""
-    sim = Simulator(ROBOT)
-    sim.reset(sample_scene(np.random.default_rng(77)))
-    yield sim.render("front"), sim.scene.things[0].name
-    sim.close()
-
-
-class Rig:
-    """An arm at rest with a camera, and ears on all that the node says."""
-
-    def __init__(self, graph, picture):
-        self.graph, node = graph, graph.node
-        self.clock = node.get_clock()
-        self.picture = picture
-        self.camera = node.create_publisher(Image, TOPIC, qos_profile_sensor_data)
-        self.joints = node.create_publisher(JointState, "joint_states", 10)
-        self.words = node.create_publisher(String, "instruction", 10)
-        self.actions = graph.listen(VlmAction, "action")
-        self.chunks = graph.listen(ActionChunk, "action_chunk")
-        self.labels = graph.listen(TaskLabel, "task_label")
-        self.health = graph.listen(DiagnosticArray, "/diagnostics")
-        self.rest()
-        node.create_timer(0.02, lambda: self.send_joints())
-        node.create_timer(0.05, lambda: self.send_image())
-
-    def rest(self):
-        """Send good pictures and joint states."""
-        self.send_image = lambda: self.camera.publish(self.image())
-        self.send_joints = lambda: self.joints.publish(self.joint_state())
-
-    def image(self, **changes):
-        height, width, _ = self.picture.shape
-        image = Image(height=height, width=width, encoding="rgb8", step=3 * width)
-        image.header.stamp = self.clock.now().to_msg()
-        image.data = self.picture.tobytes()
-        for name, value in changes.items():
-            setattr(image, name, value)
-        return image
-
-    def joint_state(self):
-        message = JointState(name=[*ROBOT.joint_names, ROBOT.gripper.joint])
-        message.header.stamp = self.clock.now().to_msg()
-        message.position = [*ROBOT.home, ROBOT.gripper.open]
-        return message
-
-    def say(self, text):
-        assert self.graph.until(lambda: self.words.get_subscription_count() > 0)
-        self.words.publish(String(data=text))
-
-    def until_acting(self):
-        del self.actions[:]
-        assert self.graph.until(lambda: any(not action.hold for action in self.actions))
-
-    def until_held(self, reason):
-        """Wait for a hold that says `reason`, and check what a hold is."""
-        del self.actions[:]
-        found = lambda: [a for a in self.actions if a.hold and reason in a.hold_reason]  # noqa: E731
-        assert self.graph.until(found), f"never held for '{reason}': {self.actions[-1:]}"
-        assert np.all(np.isfinite(found()[-1].values))
-        assert found()[-1].confidence == 0.0
-
-
-def bring_up(graph, scene):
-    made = Rig(graph, scene[0])
-    made.process = graph.start("policy_node")
-    assert graph.until(lambda: made.actions, 60.0), "the node did not come up"
-    made.until_held("no instruction yet")
-    made.command = f"pick up the {scene[1]}"
-    return made
-
-
-def change_state(rig, number):
-    request = {"transition": Transition(id=number)}
-    return rig.graph.call(ChangeState, "/policy_node/change_state", **request).success
 
 
 @pytest.fixture(scope="module")
@@ -117,11 +31,6 @@ def rig(running):
     running.say("")
     running.until_held("waiting for an instruction")
     return running
-
-
-@pytest.fixture
-def own_rig(graph, scene):
-    return bring_up(graph, scene)
 
 
 def test_it_does_what_is_said_and_says_what_it_does(rig):
@@ -242,52 +151,6 @@ def test_a_command_while_the_policy_thinks_wins(rig):
         assert action.instruction == texts[(action.instruction_id - first) % 2]
         if not action.hold:
             assert (action.instruction_id, str(action.header.stamp)) in plans
-
-
-def test_deactivating_in_motion_leaves_a_hold_as_the_last_word(own_rig):
-    rig = own_rig
-    rig.say(rig.command)
-    rig.until_acting()
-    assert change_state(rig, Transition.TRANSITION_DEACTIVATE)
-    # What was on the wire before the answer is here, and nothing comes after.
-    assert rig.graph.until(lambda: rig.actions[-1].hold_reason == "deactivated")
-    count = len(rig.actions)
-    rig.say(rig.command)
-    reports = len(rig.health)
-    assert rig.graph.until(lambda: len(rig.health) > reports + 2)
-    assert len(rig.actions) == count
-    # Once more: refused by Kilted's rclpy, left without an answer by Jazzy's, survived by both.
-    twice = Transition(id=Transition.TRANSITION_DEACTIVATE)
-    answer = rig.graph.ask(ChangeState, "/policy_node/change_state", transition=twice)
-    assert not rig.graph.until(lambda: answer.done() and answer.result().success, 2.0)
-    assert change_state(rig, Transition.TRANSITION_ACTIVATE)
-    rig.until_held("waiting for an instruction")  # not what was said before
-
-
-def test_it_can_be_taken_down_and_configured_anew(own_rig):
-    rig = own_rig
-    for number in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
-        assert change_state(rig, number)
-    assert not rig.graph.until(lambda: rig.process.poll() is not None, 1.2)
-    # Nothing in: the node is not heard, and hears nothing.
-    assert rig.graph.until(lambda: rig.words.get_subscription_count() == 0)
-    assert change_state(rig, Transition.TRANSITION_CONFIGURE)
-    assert change_state(rig, Transition.TRANSITION_ACTIVATE)
-    rig.say(rig.command)
-    rig.until_acting()
-    assert change_state(rig, Transition.TRANSITION_ACTIVE_SHUTDOWN)
-    assert rig.graph.until(lambda: rig.actions[-1].hold_reason == "shut down")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_in_motion_leaves_a_hold_as_the_last_word(own_rig, number):
-    rig = own_rig
-    rig.say(rig.command)
-    rig.until_acting()
-    rig.process.send_signal(number)
-    assert rig.graph.until(lambda: rig.process.poll() is not None)
-    assert rig.process.returncode == 0
-    assert rig.graph.until(lambda: rig.actions[-1].hold_reason == "the policy node ends", 5.0)
 
 
 def test_compressed_images_do_as_well(graph, scene):

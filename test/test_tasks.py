@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from vlm_robot_ros.paths import config_dir
-from vlm_robot_ros.sim.collect import Given, execute, expert_move, situation
+from vlm_robot_ros.sim.collect import Given, execute, expert_move
 from vlm_robot_ros.sim.judge import Situation, is_done
 from vlm_robot_ros.sim.language import (
     meaning_of,
@@ -84,10 +84,10 @@ def test_the_expert_does_every_skill(sim, skill):
         sim.command_gripper(0.0)
         for _ in range(25):
             sim.step()
-    given = Given(task, situation(sim))
+    given = Given(task, sim.situation)
     for _ in range(90):
         execute(sim, expert_move(sim, given))
-    assert is_done(task, scene, given.start, situation(sim))
+    assert is_done(task, scene, given.start, sim.situation)
 
 
 def test_the_labels_are_those_of_the_configuration():

@@ -49,7 +49,11 @@ def run(args: argparse.Namespace) -> int:
     if args.cells:
         cells = tuple(args.cells.split(","))
     checkpoint = args.checkpoint or share_dir() / "checkpoints" / "panda_sim"
-    about = {"policy": args.policy, "checkpoint_sha256": checkpoint_hash(checkpoint)}
+    about = {
+        "robot": args.robot,
+        "policy": args.policy,
+        "checkpoint_sha256": checkpoint_hash(checkpoint),
+    }
     name = "-".join(["evaluate", args.policy, about["checkpoint_sha256"][:8], str(args.seed)])
     out = args.out or Path("runs") / name
     outcomes = run_suite(

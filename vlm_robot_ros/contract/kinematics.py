@@ -102,6 +102,11 @@ def pose(position: np.ndarray, rotation: Rotation) -> np.ndarray:
     return result
 
 
+def wrapped(angle: float) -> float:
+    """Return an angle in -pi to pi [rad]."""
+    return float((angle + np.pi) % (2 * np.pi) - np.pi)
+
+
 def down(position: np.ndarray, yaw: float) -> np.ndarray:
     """Return the pose of a tool that points down, turned by `yaw` [rad] about the vertical.
 

@@ -15,7 +15,7 @@ from vlm_robot_ros.sim.language import (
     vocabulary,
 )
 from vlm_robot_ros.sim.objects import PAIRS, UNNAMED_PAIRS, UNSEEN_PAIRS
-from vlm_robot_ros.sim.scene import TRAINING_PAIRS, Scene, sample_scene
+from vlm_robot_ros.sim.scene import Scene, sample_scene
 from vlm_robot_ros.sim.tasks import FAMILIES, SKILLS, Task, feasible_tasks
 
 TIME = {"pick": 8.0, "push": 8.0, "arm": 5.0}
@@ -51,21 +51,24 @@ class Case:
     """Whether the gripper is closed at first."""
 
 
-def _family(index: int, families: list[str]) -> str:
-    return families[index % len(families)]
+_HANDLING = [family for family in FAMILIES if family != "arm"]
 
 
 def _task(
     rng: np.random.Generator,
     family: str,
-    wanted: Callable[[Scene, Task], bool] = lambda scene, task: True,
+    held: frozenset[tuple[str, str]] = frozenset(),
     shift: float = 0.0,
 ) -> tuple[Scene, Task]:
-    """Return a scene and a feasible task of a family that is `wanted`."""
+    """Return a scene and a feasible task of a family, with a target of a `held` pair if any."""
     while True:
         skill = str(rng.choice(FAMILIES[family]))
-        scene = sample_scene(rng, shift=shift)
-        tasks = [task for task in feasible_tasks(scene, skill) if wanted(scene, task)]
+        include = [sorted(held)[int(rng.integers(len(held)))]] if held else []
+        scene = sample_scene(rng, include=include, shift=shift)
+        tasks = feasible_tasks(scene, skill)
+        for pair in include:
+            things = [(thing.colour, thing.shape) for thing in scene.things]
+            tasks = [task for task in tasks if task.target == things.index(pair)]
         if tasks:
             return scene, tasks[int(rng.integers(len(tasks)))]
 
@@ -78,7 +81,7 @@ def _case(rng: np.random.Generator, scene: Scene, task: Task, text: str) -> Case
 
 def _plain(split: Split, shift: float = 0.0) -> Callable[[np.random.Generator, int], Case]:
     def make(rng: np.random.Generator, index: int) -> Case:
-        scene, task = _task(rng, _family(index, list(FAMILIES)), shift=shift)
+        scene, task = _task(rng, list(FAMILIES)[index % len(FAMILIES)], shift=shift)
         return _case(rng, scene, task, say(rng, meaning_of(rng, task, scene), split))
 
     return make
@@ -86,23 +89,9 @@ def _plain(split: Split, shift: float = 0.0) -> Callable[[np.random.Generator, i
 
 def _pairs(held: frozenset[tuple[str, str]]) -> Callable[[np.random.Generator, int], Case]:
     def make(rng: np.random.Generator, index: int) -> Case:
-        families = [family for family in FAMILIES if family != "arm"]
-        family = _family(index, families)
-        while True:
-            pair = sorted(held)[int(rng.integers(len(held)))]
-
-            def wanted(scene: Scene, task: Task, pair: tuple[str, str] = pair) -> bool:
-                assert task.target is not None
-                thing = scene.things[task.target]
-                return (thing.colour, thing.shape) == pair
-
-            skill = str(rng.choice(FAMILIES[family]))
-            scene = sample_scene(rng, TRAINING_PAIRS, include=[pair])
-            tasks = [task for task in feasible_tasks(scene, skill) if wanted(scene, task)]
-            if tasks:
-                task = tasks[int(rng.integers(len(tasks)))]
-                # Both words are said: one alone would not test the pair.
-                return _case(rng, scene, task, say(rng, _full(task, scene), "seen"))
+        scene, task = _task(rng, _HANDLING[index % len(_HANDLING)], held)
+        # Both words are said: one alone would not test the pair.
+        return _case(rng, scene, task, say(rng, _full(task, scene), "seen"))
 
     return make
 
@@ -121,7 +110,7 @@ def _full(task: Task, scene: Scene) -> Meaning:
 
 def _swap(rng: np.random.Generator, index: int) -> Case:
     """One scene, two sentences that differ in one word."""
-    family = _family(index, [family for family in FAMILIES if family != "arm"])
+    family = _HANDLING[index % len(_HANDLING)]
     while True:
         scene, task = _task(rng, family)
         others = [
@@ -154,8 +143,7 @@ def _differing(one: list[str], other: list[str]) -> int:
 
 def _absent(rng: np.random.Generator, index: int) -> Case:
     """A thing that is not there, though its colour and its shape often are."""
-    families = [family for family in FAMILIES if family != "arm"]
-    family = _family(index, families)
+    family = _HANDLING[index % len(_HANDLING)]
     while True:
         scene, task = _task(rng, family)
         meaning = _full(task, scene)
@@ -182,7 +170,7 @@ def _meaningless(rng: np.random.Generator, index: int) -> Case:
 def _changed(rng: np.random.Generator, index: int) -> Case:
     """Another order while the arm does the first."""
     while True:
-        family = _family(index, [family for family in FAMILIES if family != "arm"])
+        family = _HANDLING[index % len(_HANDLING)]
         scene, task = _task(rng, family)
         first = str(rng.choice(["pick", "push", "put", "place"]))
         earlier = [
@@ -199,8 +187,7 @@ def _changed(rng: np.random.Generator, index: int) -> Case:
 
 def _fault(kind: str) -> Callable[[np.random.Generator, int], Case]:
     def make(rng: np.random.Generator, index: int) -> Case:
-        families = [family for family in FAMILIES if family != "arm"]
-        scene, task = _task(rng, _family(index, families))
+        scene, task = _task(rng, _HANDLING[index % len(_HANDLING)])
         order = Order(say(rng, meaning_of(rng, task, scene)), None)
         change = float(rng.uniform(0.5, 2.0))
         return Case(scene, task.family, (order,), change=change, fault=kind)
@@ -213,7 +200,7 @@ def _correction(rng: np.random.Generator, index: int) -> Case:
     kind = ("other thing", "other way", "nudge", "undo")[index % 4]
     while True:
         skills = {"other way": "push", "nudge": "push"}.get(kind)
-        family = skills or str(rng.choice([f for f in FAMILIES if f != "arm"]))
+        family = skills or str(rng.choice(_HANDLING))
         scene, task = _task(rng, family)
         first = Order(say(rng, _full(task, scene)), task)
         if kind == "other thing":

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vlm_robot_ros.contract.kinematics import wrapped
 from vlm_robot_ros.evaluation.cells import TIME, Case, Order, make_case
 from vlm_robot_ros.evaluation.playing import Player
 from vlm_robot_ros.policy.base import Policy
-from vlm_robot_ros.sim.collect import situation
 from vlm_robot_ros.sim.judge import Situation, is_done
 from vlm_robot_ros.sim.simulator import Simulator
 from vlm_robot_ros.sim.tasks import DIRECTIONS, FAMILY, SKILLS, Task, feasible_tasks
@@ -71,7 +71,7 @@ def _begin(sim: Simulator, policy: Policy, case: Case) -> Player:
 
 
 def _run_order(player: Player, case: Case, order: Order) -> dict:
-    start = situation(player.sim)
+    start = player.sim.situation
     player.say(order.text)
     if order.task is None:
         moved = _watch(player, _WAIT)
@@ -84,7 +84,7 @@ def _run_task(player: Player, case: Case, task: Task, start: Situation) -> dict:
     since: list[float] = []
 
     def lasting() -> bool:
-        if not is_done(task, case.scene, start, situation(sim)):
+        if not is_done(task, case.scene, start, sim.situation):
             since.clear()
             return False
         since.append(sim.time)
@@ -108,19 +108,19 @@ def _run_correction(sim: Simulator, policy: Policy, case: Case) -> dict:
     assert task is not None
     assert task.target is not None
     player = _begin(sim, policy, case)
-    first = situation(sim)
+    first = sim.situation
     player.say(case.orders[0].text)
     _run_task(player, case, task, first)
-    before = situation(sim)
+    before = sim.situation
     if not is_done(task, case.scene, first, before):
         return _result(player, task, "nothing", 0.0, 0.0)
     player.say(case.orders[1].text)
     took = player.play(12.0 if case.correction == "undo" else 8.0)
-    moved = situation(sim).positions[task.target] - before.positions[task.target]
-    left = situation(sim).positions[task.target] - first.positions[task.target]
+    moved = sim.situation.positions[task.target] - before.positions[task.target]
+    left = sim.situation.positions[task.target] - first.positions[task.target]
     if case.correction == "undo":
         turned = sim.yaws[task.target] - first.yaws[task.target]
-        straight = abs((turned + np.pi) % (2 * np.pi) - np.pi) < np.deg2rad(30)
+        straight = abs(wrapped(turned)) < np.deg2rad(30)
         done = float(np.linalg.norm(left)) < 0.045 and (straight or task.family != "rotate")
     else:
         along = float(moved[:2] @ DIRECTIONS[case.correction])
@@ -171,7 +171,7 @@ def _result(player: Player, task: Task | None, did: str, seconds: float, moved: 
 
 def _what_was_done(sim: Simulator, case: Case, asked: Task, start: Situation) -> str:
     """Return what was asked for if it was done, or else the first other thing that was."""
-    now = situation(sim)
+    now = sim.situation
     if is_done(asked, case.scene, start, now):
         return asked.skill
     for skill in SKILLS:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
-from vlm_robot_ros.contract.kinematics import down, yaw_of
+from vlm_robot_ros.contract.kinematics import down, wrapped, yaw_of
 from vlm_robot_ros.models.action import ArmState
 from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.models.fusion_model import Grounding
@@ -144,7 +144,7 @@ class FusionPolicy:
         config, slots = self.model.config, memory.slots
         yaw = yaw_of(observation.pose)
         if memory.held and memory.yaw is not None:
-            memory.turned += (yaw - memory.yaw + np.pi) % (2 * np.pi) - np.pi
+            memory.turned += wrapped(yaw - memory.yaw)
         memory.yaw = yaw
         item = tool if memory.target.point is None else memory.target.point
         start = tool if memory.start is None else memory.start

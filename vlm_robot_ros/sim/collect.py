@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from vlm_robot_ros.contract.kinematics import down, from_vector
+from vlm_robot_ros.contract.kinematics import down, from_vector, wrapped
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.data.episode import TOKEN, Episode, crop, save_episode
 from vlm_robot_ros.sim.expert import STEP_DT, Moves, States, decide
@@ -72,20 +72,15 @@ class Given:
     start: Situation
 
 
-def situation(sim: Simulator) -> Situation:
-    """Return what is true now."""
-    return Situation(sim.positions, sim.yaws, sim.tool_position, sim.opening)
-
-
 def expert_move(sim: Simulator, given: Given) -> Moves:
     """Ask the expert what to do now; arrays of one row."""
-    task, now = given.task, situation(sim)
+    task, now = given.task, sim.situation
     item = start = now.tool
     reference, turned = np.zeros(3), 0.0
     if task.target is not None:
         item, start = now.positions[task.target], given.start.positions[task.target]
         gap = now.yaws[task.target] - given.start.yaws[task.target]
-        turned = (gap + np.pi) % (2 * np.pi) - np.pi
+        turned = wrapped(gap)
     if task.reference is not None:
         reference = now.positions[task.reference]
     skill = np.array([SKILLS.index(task.skill)])
@@ -145,7 +140,7 @@ class Demonstrator:
                 task = None
                 while task is None:
                     task = sample_task(rng, scene)
-                given = Given(task, situation(sim))
+                given = Given(task, sim.situation)
                 self.give(given, rng)
                 change = step + int(rng.integers(15, 70))
             if step % _EVERY == 0:

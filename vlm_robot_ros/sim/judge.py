@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vlm_robot_ros.contract.kinematics import wrapped
 from vlm_robot_ros.sim.objects import RECEPTACLES
 from vlm_robot_ros.sim.scene import Scene
 from vlm_robot_ros.sim.tasks import HOME, Task, direction
@@ -54,7 +55,7 @@ def is_done(task: Task, scene: Scene, start: Situation, now: Situation) -> bool:
     if np.linalg.norm(now.tool - here) < _FAR:
         return False
     if task.family == "rotate":
-        turn = (now.yaws[task.target] - start.yaws[task.target] + np.pi) % (2 * np.pi) - np.pi
+        turn = wrapped(now.yaws[task.target] - start.yaws[task.target])
         asked = np.pi / 2 if task.skill == "turn left" else -np.pi / 2
         stands = np.linalg.norm(moved[:2]) < 0.06 and abs(moved[2]) < 0.015
         return bool(abs(turn - asked) < np.deg2rad(20) and stands)

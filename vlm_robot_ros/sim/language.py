@@ -54,21 +54,21 @@ class Meaning:
     reference: Thing = Thing()
 
 
-def meaning_of(rng: np.random.Generator, task: Task, scene: Scene, plain: bool = False) -> Meaning:
+def meaning_of(rng: np.random.Generator, task: Task, scene: Scene) -> Meaning:
     """Return a task in words: things by colour and shape, or by one of them if that is enough."""
     target, reference = (
-        Thing() if index is None else _name(rng, scene, index, plain)
+        Thing() if index is None else _name(rng, scene, index)
         for index in (task.target, task.reference)
     )
     return Meaning(task.skill, target, reference)
 
 
-def _name(rng: np.random.Generator, scene: Scene, index: int, plain: bool) -> Thing:
+def _name(rng: np.random.Generator, scene: Scene, index: int) -> Thing:
     thing = scene.things[index]
     if not thing.movable:
         return Thing(ANY, thing.shape)
     others = [other for i, other in enumerate(scene.things) if i != index and other.movable]
-    roll = 1.0 if plain else rng.random()
+    roll = rng.random()
     if roll < 0.12 and all(other.shape != thing.shape for other in others):
         return Thing(ANY, thing.shape)
     if roll > 0.12 and roll < 0.3 and all(other.colour != thing.colour for other in others):
@@ -94,8 +94,7 @@ def say(rng: np.random.Generator, meaning: Meaning, split: Split = "seen") -> st
     template = _pick(rng, templates(meaning.skill), split, odd == "verb", must=True)
     while odd == "verb" and "{o}" in template and "{v}" not in template:
         template = _pick(rng, templates(meaning.skill), split)
-    kind = RECEPTACLES.get(meaning.reference.noun)
-    way, verb = where(meaning.skill, kind.preposition if kind else "in"), verbs(meaning.skill)
+    way, verb = _where(meaning), verbs(meaning.skill)
     sentence = template.format(
         v=_pick(rng, verb, split, odd == "verb") if verb else "",
         o=target,
@@ -106,8 +105,7 @@ def say(rng: np.random.Generator, meaning: Meaning, split: Split = "seen") -> st
 
 def _say_loosely(rng: np.random.Generator, meaning: Meaning) -> str:
     """Return the parts of a sentence in any order: what is said counts, not where it stands."""
-    kind = RECEPTACLES.get(meaning.reference.noun)
-    way, verb = where(meaning.skill, kind.preposition if kind else "in"), verbs(meaning.skill)
+    way, verb = _where(meaning), verbs(meaning.skill)
     assert verb is not None
     parts = [_loose_thing(rng, meaning.target)]
     if way:
@@ -120,6 +118,11 @@ def _say_loosely(rng: np.random.Generator, meaning: Meaning) -> str:
         words += [LINKS[int(i)] for i in rng.integers(0, len(LINKS), int(rng.integers(0, 3)))]
         words.append(parts[number])
     return " ".join(words)
+
+
+def _where(meaning: Meaning) -> Wording | None:
+    kind = RECEPTACLES.get(meaning.reference.noun)
+    return where(meaning.skill, kind.preposition if kind else "in")
 
 
 def _loose_thing(rng: np.random.Generator, thing: Thing) -> str:

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, pose, to_vector, yaw_of
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.sim.judge import Situation
 from vlm_robot_ros.sim.scene import Scene
 from vlm_robot_ros.sim.things import lay
 from vlm_robot_ros.sim.world import TIMESTEP, build_world, place_front_camera
@@ -220,6 +221,11 @@ class Simulator:
             for i, thing in enumerate(things)
         ]
         return np.array([np.arctan2(matrix[3], matrix[0]) for matrix in matrices])
+
+    @property
+    def situation(self) -> Situation:
+        """What is true now: for judge and expert only."""
+        return Situation(self.positions, self.yaws, self.tool_position, self.opening)
 
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:
         return self.robot.lower, self.robot.upper

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.sim.objects import RECEPTACLES, SHAPES
 from vlm_robot_ros.sim.scene import Scene, Thing
@@ -32,8 +31,6 @@ DIRECTIONS = {
     "behind": np.array([1.0, 0.0]),
 }
 """Unit vectors. Shape (2,), base frame."""
-TOOL_DOWN = Rotation.from_quat([1.0, 0.0, 0.0, 0.0])
-"""The tool's orientation at yaw 0: pointing down."""
 HOME = np.array([0.507, 0.0, 0.327])
 """Where the tool waits. Shape (3,), base frame [m]."""
 PUSH_DISTANCE = 0.10

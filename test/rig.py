@@ -1,0 +1,84 @@
+"""An arm at rest with a camera, for the tests of the policy node."""
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
+
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.msg import ActionChunk, TaskLabel, VlmAction
+
+ROBOT = load_robot("panda_sim")
+TOPIC = ROBOT.cameras[0].topic
+
+
+class Rig:
+    """An arm at rest with a camera, and ears on all that the node says."""
+
+    def __init__(self, graph, picture):
+        self.graph, node = graph, graph.node
+        self.clock = node.get_clock()
+        self.picture = picture
+        self.camera = node.create_publisher(Image, TOPIC, qos_profile_sensor_data)
+        self.joints = node.create_publisher(JointState, "joint_states", 10)
+        self.words = node.create_publisher(String, "instruction", 10)
+        self.actions = graph.listen(VlmAction, "action")
+        self.chunks = graph.listen(ActionChunk, "action_chunk")
+        self.labels = graph.listen(TaskLabel, "task_label")
+        self.health = graph.listen(DiagnosticArray, "/diagnostics")
+        self.rest()
+        node.create_timer(0.02, lambda: self.send_joints())
+        node.create_timer(0.05, lambda: self.send_image())
+
+    def rest(self):
+        """Send good pictures and joint states."""
+        self.send_image = lambda: self.camera.publish(self.image())
+        self.send_joints = lambda: self.joints.publish(self.joint_state())
+
+    def image(self, **changes):
+        height, width, _ = self.picture.shape
+        image = Image(height=height, width=width, encoding="rgb8", step=3 * width)
+        image.header.stamp = self.clock.now().to_msg()
+        image.data = self.picture.tobytes()
+        for name, value in changes.items():
+            setattr(image, name, value)
+        return image
+
+    def joint_state(self):
+        message = JointState(name=[*ROBOT.joint_names, ROBOT.gripper.joint])
+        message.header.stamp = self.clock.now().to_msg()
+        message.position = [*ROBOT.home, ROBOT.gripper.open]
+        return message
+
+    def say(self, text):
+        assert self.graph.until(lambda: self.words.get_subscription_count() > 0)
+        self.words.publish(String(data=text))
+
+    def until_acting(self):
+        del self.actions[:]
+        assert self.graph.until(lambda: any(not action.hold for action in self.actions))
+
+    def until_held(self, reason):
+        """Wait for a hold that says `reason`, and check what a hold is."""
+        del self.actions[:]
+        found = lambda: [a for a in self.actions if a.hold and reason in a.hold_reason]  # noqa: E731
+        assert self.graph.until(found), f"never held for '{reason}': {self.actions[-1:]}"
+        assert np.all(np.isfinite(found()[-1].values))
+        assert found()[-1].confidence == 0.0
+
+
+def bring_up(graph, scene):
+    made = Rig(graph, scene[0])
+    made.process = graph.start("policy_node")
+    assert graph.until(lambda: made.actions, 60.0), "the node did not come up"
+    made.until_held("no instruction yet")
+    made.command = f"pick up the {scene[1]}"
+    return made
+
+
+def change_state(rig, number):
+    request = {"transition": Transition(id=number)}
+    return rig.graph.call(ChangeState, "/policy_node/change_state", **request).success
