@@ -43,6 +43,8 @@ class ModelConfig:
     homography: tuple[tuple[float, ...], ...]
     """From a pixel (column, row, 1) of the picture to where its line of sight meets the table:
     (x w, y w, w), base frame [m]. Shape (3, 3)."""
+    eye: tuple[float, ...]
+    """Where the camera is. Shape (3,), base frame [m]."""
     camera: str = "front"
     """Name of the camera that it looks through."""
     picture: tuple[int, int] = (256, 256)

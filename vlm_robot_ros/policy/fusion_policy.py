@@ -16,7 +16,7 @@ from vlm_robot_ros.models.text import Slots
 from vlm_robot_ros.models.words import Tokenizer
 from vlm_robot_ros.policy.base import Observation, hold_chunk
 from vlm_robot_ros.policy.correction import read_correction
-from vlm_robot_ros.policy.memory import Memory, correct
+from vlm_robot_ros.policy.memory import PUT_DOWN, Memory, correct, one_skill
 from vlm_robot_ros.policy.sight import PictureWatch
 
 _HELD = (0.25, 0.8)
@@ -27,6 +27,10 @@ _PRESENT = 0.3
 """Agreement of words and picture above which a thing is there."""
 _CLEAR = 0.12
 """How far the tool must be aside of a reference not to hide it [m]."""
+_LOOK_AGAIN, _RISE = 0.2, 0.02
+"""How high the hand goes to see what it may hide, and how far in a step of a chunk [m]."""
+_DOWN = 0.045
+"""How low the tool goes to put down what is in the way in the hand [m]."""
 _PATIENCE = 40
 """Pictures in a row that need not show what was there."""
 
@@ -42,6 +46,7 @@ class FusionPolicy:
         """
         self.model = load_checkpoint(checkpoint).to(device)
         self._device = device
+        self._eye = torch.tensor(self.model.config.eye, device=device)
         self._tokenizer = Tokenizer(self.model.config.vocabulary)
         self._memory: Memory | None = None
         self._before: Memory | None = None
@@ -72,6 +77,9 @@ class FusionPolicy:
         if not problem:
             self.grounding = self.model.see(self._crop(picture), tool, opening, memory.slots)
             problem = self._see(memory, self.grounding, tool, observation.opening)
+        if problem and memory.hidden and observation.pose[2] < _LOOK_AGAIN:
+            # The hand may be before it.
+            return self._rise(observation, memory.slots)
         if problem:
             return hold_chunk(observation, config.step_dt, problem)
         return self._act(observation, memory, tool, opening)
@@ -105,34 +113,36 @@ class FusionPolicy:
         """Remember where things are; tells what is not there, or nothing."""
         closed = _HELD[0] < opening < _HELD[1]
         sights = (memory.target, memory.reference)
+        skill = self.model.config.skills[int(memory.slots.skill.argmax())]
         for which, sight in enumerate(sights):
             if not self._needs(memory.slots, which):
                 continue
-            place = seen.point[:, which].clone()
-            # With the hand above it, a reference is seen badly, and stands where it stood.
-            if which == 1 and sight.point is not None:
-                clear = float((sight.point - tool)[:, :2].norm()) > _CLEAR
-                place = sight.point + (0.3 if clear else 0.0) * (place - sight.point)
             if float(seen.present[0, which]) > _PRESENT:
-                sight.point, sight.unseen = place, 0
+                around = tool if sight.point is None else sight.point
+                clear = float((around - tool)[:, :2].norm()) > _CLEAR
+                sight.see(seen.point[:, which].clone(), self._eye, clear)
             else:
                 sight.unseen += 1
-            if sight.point is None:
+            memory.hidden = sight.point is None
+            if memory.hidden:
                 return f"I see no {self._name(memory.slots, which)}"
         point = memory.target.point
         if point is not None:
             if memory.start is None:
                 memory.start = point.clone()
+                carries = self._before is not None and self._before.held and closed
+                apart = float((point - tool).norm()) > _AT_HAND
+                memory.full = tool.clone() if carries and apart else None
             near = memory.target.unseen > 0 or float((point - tool).norm()) < _AT_HAND
             # What was held is held until the fingers are open, or closed on nothing.
-            memory.held = closed and (near or memory.held)
+            held, memory.held = memory.held, closed and (near or memory.held)
             if memory.held:
                 # What keeps the fingers apart is between them, nearer than one camera can tell.
                 memory.target.point, memory.target.unseen = tool.clone(), 0
-            else:
-                # Fingers that are open, or closed on nothing, hold nothing: the object stands as
-                # high as it did, which is hard to see with the hand around it.
-                point[:, 2] = memory.start[:, 2]
+            elif held:
+                memory.put_down(skill != "pick up")
+            if skill.startswith("push"):
+                memory.push(tool, skill.split()[1])
         for which, sight in enumerate(sights):
             if sight.unseen > _PATIENCE:
                 return f"I lost sight of the {self._name(memory.slots, which)}"
@@ -150,11 +160,17 @@ class FusionPolicy:
         start = tool if memory.start is None else memory.start
         reference = start if memory.reference.point is None else memory.reference.point
         skill = F.one_hot(slots.skill.argmax(-1), len(config.skills)).float()
+        if memory.full is not None and observation.opening > _HELD[1]:
+            memory.full = None
         goal = self.model.goal(skill, start, reference)
         if memory.nudge is not None:
             goal = start + memory.nudge
         elif memory.back_to is not None:
             goal = memory.back_to
+        memory.goal = goal
+        if memory.full is not None:
+            skill, item = one_skill(PUT_DOWN, config.skills, tool), tool
+            goal = memory.full * goal.new_tensor([1.0, 1.0, 0.0]) + goal.new_tensor([0, 0, _DOWN])
         chunk = self.model.act(
             ArmState(
                 skill,
@@ -169,12 +185,31 @@ class FusionPolicy:
         moves, turns, grips = (part[0].double().cpu().numpy() for part in chunk)
         if not (np.all(np.isfinite(moves)) and np.all(np.isfinite(turns))):
             return hold_chunk(observation, config.step_dt, "the model's output is not finite")
+        return self._chunk(observation, slots, moves, yaw + turns, (grips > 0).astype(float))
+
+    def _rise(self, observation: Observation, slots: Slots) -> ActionChunk:
+        """Move the hand up, to see what it may hide."""
+        horizon = self.model.config.horizon
+        moves = np.outer(np.arange(1, horizon + 1), [0.0, 0.0, _RISE])
+        yaws = np.full(horizon, yaw_of(observation.pose))
+        grips = np.full(horizon, float(observation.opening > _HELD[1]))
+        return self._chunk(observation, slots, moves, yaws, grips)
+
+    def _chunk(
+        self,
+        observation: Observation,
+        slots: Slots,
+        moves: np.ndarray,
+        yaws: np.ndarray,
+        grips: np.ndarray,
+    ) -> ActionChunk:
+        config = self.model.config
         places = observation.pose[:3] + moves
         scores = self.model.label(slots)[0].tolist()
         return ActionChunk(
             ActionMode.END_EFFECTOR_POSE,
-            np.stack([down(p, yaw + t) for p, t in zip(places, turns, strict=True)]),
-            (grips > 0).astype(float),
+            np.stack([down(p, yaw) for p, yaw in zip(places, yaws, strict=True)]),
+            grips,
             config.step_dt,
             config.labels[int(np.argmax(scores))],
             dict(zip(config.labels, scores, strict=True)),

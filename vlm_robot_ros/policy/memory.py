@@ -18,7 +18,13 @@ _OPPOSITE = {
     "push closer": "push away", "turn left": "turn right", "turn right": "turn left",
     "open": "close", "close": "open",
 }  # fmt: skip
-_PUT_DOWN = "place left"
+PUT_DOWN = "place left"
+_CONTACT, _LOW = 0.033, 0.06
+"""How near the tool comes to the middle of what it pushes, and how low it must be [m]."""
+_JUMP = 0.02
+"""What seems to have gone farther since the last picture is not believed at once [m]."""
+_AGAIN, _AGAIN_HIDDEN = 6, 20
+"""Pictures in a row that must show it where it seems to have gone; with the hand before it."""
 """Any skill of placing: where to is given by the goal."""
 
 
@@ -28,8 +34,43 @@ class Sight:
 
     point: Tensor | None = None
     """Shape (1, 3), base frame [m]; None until it was seen."""
+    height: float = 0.0
+    """Of its middle where it stands [m]."""
     unseen: int = 0
     """Pictures since it was seen."""
+    elsewhere: Tensor | None = None
+    """Where it seemed to have gone in the last picture, which is not believed yet."""
+    again: int = 0
+    """Pictures in a row that showed it there."""
+
+    def see(self, place: Tensor, eye: Tensor, clear: bool) -> None:
+        """Take note of where it is seen.
+
+        One camera cannot tell how far away a thing is, but what stands somewhere has a height:
+        of the line of sight it is the point at that height.
+
+        Args:
+            place: Where it seems to be. Shape (1, 3), base frame [m].
+            eye: Where the camera is. Shape (3,), [m].
+            clear: Whether the hand is far enough aside not to hide it.
+        """
+        self.unseen = 0
+        if self.point is None:
+            self.point, self.height = place, float(place[0, 2])
+            return
+        place = eye + (place - eye) * (self.height - eye[2]) / (place[:, 2:] - eye[2])
+        if _apart(place, self.point) < _JUMP:
+            self.point = self.point + (0.3 if clear else 0.1) * (place - self.point)
+            self.again = 0
+        else:
+            same = self.elsewhere is not None and _apart(place, self.elsewhere) < _JUMP
+            self.elsewhere, self.again = place, self.again + 1 if same else 0
+            if self.again >= (_AGAIN if clear else _AGAIN_HIDDEN):
+                self.point, self.again = place, 0
+
+
+def _apart(one: Tensor, other: Tensor) -> float:
+    return float((one - other)[:, :2].norm())
 
 
 @dataclass
@@ -45,6 +86,12 @@ class Memory:
     """Where the target was first. Shape (1, 3), [m]."""
     held: bool = False
     """Whether the fingers are closed on the target."""
+    hidden: bool = False
+    """Whether something that the words speak of was not seen yet."""
+    full: Tensor | None = None
+    """Where the tool was with something else in it that must be put down. Shape (1, 3), [m]."""
+    goal: Tensor | None = None
+    """Where the target shall be. Shape (1, 3), [m]."""
     turned: float = 0.0
     """How far what is held was turned [rad]."""
     yaw: float | None = None
@@ -53,6 +100,36 @@ class Memory:
     """From `start` to the goal, instead of the skill's. Shape (3,), [m]."""
     back_to: Tensor | None = None
     """The goal itself, instead of the skill's. Shape (1, 3), [m]."""
+
+    def put_down(self, at_goal: bool) -> None:
+        """Take note that the fingers have opened: the target stands where they let go of it.
+
+        Args:
+            at_goal: Whether the goal is a place to stand at.
+        """
+        sight, stood = self.target, self.start
+        assert sight.point is not None
+        assert stood is not None
+        if at_goal and self.goal is not None and _apart(sight.point, self.goal) < _JUMP:
+            stood = self.goal
+        sight.height = float(stood[0, 2])
+        sight.point[:, 2] = sight.height
+
+    def push(self, tool: Tensor, way: str) -> None:
+        """Take note that what stands in the way of closed fingers goes along with them.
+
+        Args:
+            tool: Shape (1, 3), base frame [m].
+            way: "left", "right", "away" or "closer".
+        """
+        point = self.target.point
+        assert point is not None
+        along = torch.tensor([*_WAYS[way], 0.0]).to(point)
+        offset = point - tool
+        ahead = float(offset @ along)
+        sideways = float((offset - ahead * along)[:, :2].norm())
+        if float(tool[0, 2]) < _LOW and sideways < _CONTACT and 0 < ahead < _CONTACT:
+            self.target.point = point + (_CONTACT - ahead) * along
 
 
 def correct(
@@ -111,13 +188,18 @@ def _undo(before: Memory, skill: str, skills: Sequence[str]) -> Memory:
         return Memory(slots, back_to=back)
     if before.start is None:
         return Memory(before.slots, "nothing was done yet that could be undone")
-    slots = _with_skill(_alone(before.slots), skills, _PUT_DOWN)
+    slots = _with_skill(_alone(before.slots), skills, PUT_DOWN)
     return Memory(slots, target=before.target, back_to=before.start)
 
 
 def _with_skill(slots: Slots, skills: Sequence[str], name: str) -> Slots:
-    chosen = torch.tensor([list(skills).index(name)], device=slots.skill.device)
-    return slots._replace(skill=20 * F.one_hot(chosen, len(skills)).float())
+    return slots._replace(skill=20 * one_skill(name, skills, slots.skill))
+
+
+def one_skill(name: str, skills: Sequence[str], like: Tensor) -> Tensor:
+    """Return a skill as a one-hot row, shape (1, K), on the device of another tensor."""
+    chosen = torch.tensor([list(skills).index(name)], device=like.device)
+    return F.one_hot(chosen, len(skills)).float()
 
 
 def _alone(slots: Slots) -> Slots:

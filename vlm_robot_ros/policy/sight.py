@@ -4,7 +4,7 @@ import numpy as np
 
 _BLANK = 4.0
 """Standard deviation of the brightness below which a picture shows nothing, of 255."""
-_MOVED = 0.02
+_MOVED = 0.015
 """Way of the tool on which some pixel must have changed [m]."""
 
 

@@ -23,7 +23,7 @@ from vlm_robot_ros.models.fusion_model import FusionModel, ModelConfig
 from vlm_robot_ros.sim.language import COLOUR_SLOT, NOUN_SLOT, vocabulary
 from vlm_robot_ros.sim.objects import RECEPTACLES, SHAPES
 from vlm_robot_ros.sim.tasks import FAMILY, SKILLS, goal_table, task_label
-from vlm_robot_ros.sim.world import front_homography
+from vlm_robot_ros.sim.world import FRONT_POSITION, front_homography
 from vlm_robot_ros.training.fits import ActionFit, FusionFit, ImageFit, TextFit
 from vlm_robot_ros.training.frames import Frames
 from vlm_robot_ros.training.questions import QuestionSource
@@ -63,6 +63,7 @@ def model_config() -> ModelConfig:
         goal_of_reference=tables[1],
         goal_offset=tables[2],
         homography=tuple(tuple(row) for row in front_homography(256).tolist()),
+        eye=FRONT_POSITION,
         crop=CROP,
     )
 
