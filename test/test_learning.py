@@ -65,16 +65,16 @@ def test_every_fusion_can_be_trained_and_hears_one_word(demos, tmp_path, fusion)
     model = load_checkpoint(tmp_path)
     assert model.config.fusion == fusion
     image = torch.rand(1, 3, *model.config.crop[2:])
-    read, heatmaps = Tokenizer(model.config.vocabulary), []
+    read, points = Tokenizer(model.config.vocabulary), []
     for text in ("pick up the red cube", "pick up the blue cube"):
         slots = model.text(torch.tensor([read(text)]))
-        heatmaps.append(model.see(image, torch.zeros(1, 3), torch.ones(1), slots).heatmap)
-    assert not torch.equal(*heatmaps)
+        points.append(model.see(image, torch.zeros(1, 3), torch.ones(1), slots).point)
+    assert not torch.equal(*points)
 
 
 def test_an_unknown_fusion_is_refused_with_the_valid_ones(demos, tmp_path, capsys):
     assert main(["train", "--data", str(demos), "--out", str(tmp_path), "--fusion", "soup"]) == 2
-    assert "valid: slots, early, late, cross" in capsys.readouterr().err
+    assert "valid: slots, early, late, cross, pooled" in capsys.readouterr().err
 
 
 def test_a_policy_can_be_let_act_for_the_data(demos, tmp_path, shipped):

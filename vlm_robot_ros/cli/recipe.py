@@ -28,12 +28,12 @@ def run(args: argparse.Namespace) -> int:
     workers = ["--workers", str(args.workers)]
     steps = [
         ["collect", "--out", demos, "--episodes", amount(1000), *workers],
-        ["train", "--data", demos, "--out", first, "--text-steps", amount(4000),
-         "--action-steps", amount(12000), "--image-steps", amount(3000)],
+        ["train", "--data", demos, "--out", first, "--text-steps", amount(4500),
+         "--action-steps", amount(10000), "--image-steps", amount(3000)],
         ["collect", "--out", rollouts, "--episodes", amount(500), "--seed", "2000000",
          "--checkpoint", first, *workers],
-        ["train", "--data", demos, rollouts, "--out", last, "--text-steps", amount(4000),
-         "--action-steps", amount(12000), "--image-steps", amount(6000)],
+        ["train", "--data", demos, rollouts, "--out", last, "--start", first,
+         "--text-steps", "0", "--action-steps", "0", "--image-steps", amount(4000)],
     ]  # fmt: skip
     for step in steps:
         print(f"\nvlm-robot {' '.join(step)}", flush=True)

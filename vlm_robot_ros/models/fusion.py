@@ -1,13 +1,14 @@
 """Other ways for words to meet pictures, to be compared with slots: early, late, cross-attention.
 
 Each takes a picture's features and what the text tower has read, and tells for target and
-reference how much each token is meant, with one more place for "nothing here is".
+reference how much each token is meant, with one more place for "nothing here is". The last has
+no such heatmap, to show what it is worth.
 """
 
 import torch
 from torch import Tensor, nn
 
-FUSIONS = ("slots", "early", "late", "cross")
+FUSIONS = ("slots", "early", "late", "cross", "pooled")
 
 
 class LateFusion(nn.Module):
@@ -89,6 +90,34 @@ class EarlyFusion(nn.Module):
         return torch.cat([heat, self.nothing.expand(len(heat), -1, -1)], -1)
 
 
+class PooledFusion(nn.Module):
+    """No grounding: words scale and shift all tokens, whose mean and maximum tell the points."""
+
+    def __init__(self, width: int, text_width: int) -> None:
+        super().__init__()
+        self.film = nn.Sequential(
+            nn.Linear(6 * text_width, 128), nn.GELU(), nn.Linear(128, 2 * width)
+        )
+        self.tokens = nn.Sequential(
+            nn.Conv1d(width + 2, width, 1), nn.GELU(), nn.Conv1d(width, 2 * width, 1), nn.GELU()
+        )
+        self.points = nn.Sequential(nn.Linear(4 * width, 128), nn.GELU(), nn.Linear(128, 8))
+
+    def forward(self, features: Tensor, read: Tensor, mesh: Tensor) -> tuple[Tensor, Tensor]:
+        """Return points, shape (B, 2, 3) [m], and logits that the things are there, (B, 2).
+
+        Args:
+            features: Shape (B, width, n).
+            read: The text tower's slots. Shape (B, 6, text_width).
+            mesh: Row and column of each token, -1 to 1. Shape (1, 2, n).
+        """
+        scale, shift = self.film(read.flatten(1))[..., None].chunk(2, 1)
+        modulated = features * (1 + scale) + shift
+        seen = self.tokens(torch.cat([modulated, mesh.expand(len(features), -1, -1)], 1))
+        told = self.points(torch.cat([seen.mean(2), seen.amax(2)], 1)).unflatten(1, (2, 4))
+        return told[..., :3] * 0.2 + told.new_tensor([0.5, 0.0, 0.03]), told[..., 3]
+
+
 def make_fusion(kind: str, width: int, text_width: int) -> nn.Module | None:
     """Return the module of a fusion; slots need none.
 
@@ -97,5 +126,10 @@ def make_fusion(kind: str, width: int, text_width: int) -> nn.Module | None:
     """
     if kind not in FUSIONS:
         raise ValueError(f"no fusion {kind!r}; valid: {', '.join(FUSIONS)}")
-    kinds = {"early": EarlyFusion, "late": LateFusion, "cross": CrossFusion}
+    kinds = {
+        "early": EarlyFusion,
+        "late": LateFusion,
+        "cross": CrossFusion,
+        "pooled": PooledFusion,
+    }
     return kinds[kind](width, text_width) if kind in kinds else None

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vlm_robot_ros.models.action import ActionHead, ArmState, Chunk
-from vlm_robot_ros.models.fusion import EarlyFusion, make_fusion
+from vlm_robot_ros.models.fusion import EarlyFusion, PooledFusion, make_fusion
 from vlm_robot_ros.models.image import ColourTower, ImageTower, PointHeads, Tokens
 from vlm_robot_ros.models.text import Slots, TextTower
 
@@ -112,6 +112,11 @@ class FusionModel(nn.Module):
             slots: What the words say.
         """
         features = self.features(image, slots.read)
+        if isinstance(self.fusion, PooledFusion):
+            flat = features.flatten(2)
+            point, logit = self.fusion(flat, slots.read, self.points.mesh)
+            even = flat.new_full((len(flat), 2, flat.shape[2]), 1 / flat.shape[2])
+            return Grounding(even, point, logit.sigmoid())
         noun, points = self.points(features, tool, opening)
         if self.fusion is None:
             colour = self.colour(image * 2 - 1)

@@ -21,6 +21,8 @@ from vlm_robot_ros.policy.sight import PictureWatch
 
 _HELD = (0.25, 0.8)
 """Gripper openings at which the fingers may be closed on something."""
+_STOPPED = 0.04
+"""What the opening may change from picture to picture if something stops the fingers."""
 _AT_HAND = 0.07
 """How far from the tool the object may seem and be the one that is held [m]."""
 _PRESENT = 0.3
@@ -134,8 +136,9 @@ class FusionPolicy:
                 apart = float((point - tool).norm()) > _AT_HAND
                 memory.full = tool.clone() if carries and apart else None
             near = memory.target.unseen > 0 or float((point - tool).norm()) < _AT_HAND
-            # What was held is held until the fingers are open, or closed on nothing.
-            held, memory.held = memory.held, closed and (near or memory.held)
+            # Fingers that something stops are closed on it; then until they are open, or empty.
+            stopped = abs(opening - memory.opening) < _STOPPED
+            held, memory.held = memory.held, closed and (memory.held or (near and stopped))
             if memory.held:
                 # What keeps the fingers apart is between them, nearer than one camera can tell.
                 memory.target.point, memory.target.unseen = tool.clone(), 0
@@ -143,6 +146,7 @@ class FusionPolicy:
                 memory.put_down(skill != "pick up")
             if skill.startswith("push"):
                 memory.push(tool, skill.split()[1])
+        memory.opening = opening
         for which, sight in enumerate(sights):
             if sight.unseen > _PATIENCE:
                 return f"I lost sight of the {self._name(memory.slots, which)}"

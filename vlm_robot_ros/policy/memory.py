@@ -58,9 +58,12 @@ class Sight:
         if self.point is None:
             self.point, self.height = place, float(place[0, 2])
             return
-        place = eye + (place - eye) * (self.height - eye[2]) / (place[:, 2:] - eye[2])
+        seen = place
+        place = eye + (seen - eye) * (self.height - eye[2]) / (seen[:, 2:] - eye[2])
         if _apart(place, self.point) < _JUMP:
             self.point = self.point + (0.3 if clear else 0.1) * (place - self.point)
+            self.again = 0
+        elif _apart(seen, self.point) < _JUMP:
             self.again = 0
         else:
             same = self.elsewhere is not None and _apart(place, self.elsewhere) < _JUMP
@@ -92,6 +95,8 @@ class Memory:
     """Where the tool was with something else in it that must be put down. Shape (1, 3), [m]."""
     goal: Tensor | None = None
     """Where the target shall be. Shape (1, 3), [m]."""
+    opening: float = 1.0
+    """Of the gripper at the last picture, 0 closed to 1 open."""
     turned: float = 0.0
     """How far what is held was turned [rad]."""
     yaw: float | None = None
@@ -164,7 +169,7 @@ def correct(
         return Memory(before.slots, "there is nothing to be moved a bit")
     way = torch.tensor([*_WAYS[correction.words], 0.0]) * NUDGE
     push = _with_skill(_alone(before.slots), skills, f"push {correction.words}")
-    return Memory(push, nudge=way.to(before.slots.skill.device))
+    return Memory(push, target=before.target, nudge=way.to(before.slots.skill.device))
 
 
 def _other_thing(before: Memory, read: Slots, words: str) -> Memory:

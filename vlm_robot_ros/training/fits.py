@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vlm_robot_ros.models.fusion import PooledFusion
 from vlm_robot_ros.models.fusion_model import FusionModel
 from vlm_robot_ros.training.frames import Pictures
 from vlm_robot_ros.training.questions import Questions
@@ -88,6 +89,15 @@ class FusionFit(nn.Module):
         with torch.autocast(image.device.type, torch.bfloat16):
             features = model.features(image, read)
         features = features.float()
+        if isinstance(model.fusion, PooledFusion):
+            point, there = model.fusion(features.flatten(2), read, model.points.mesh)
+            present = (batch.meant[..., -1] == 0).float()
+            miss = (point - batch.place).abs().mean(-1) * present * batch.spoken
+            wrong = F.binary_cross_entropy_with_logits(there, present, reduction="none")
+            return {
+                "present": (wrong * batch.spoken).sum() / batch.spoken.sum().clamp(min=1),
+                "point": miss.sum() / batch.spoken.sum().clamp(min=1) * 60,
+            }
         heat = model.fusion(features.flatten(2), read).log_softmax(-1)
         arm = pictures.tool, pictures.opening
         _, points = model.points(features, *arm, pictures.chosen)

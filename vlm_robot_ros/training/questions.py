@@ -23,6 +23,8 @@ class Questions(NamedTuple):
     """Shape (B, MAX_WORDS)."""
     meant: Tensor
     """Share of each token in target and reference; the last place: not there. (B, 2, n + 1)."""
+    place: Tensor
+    """Where target and reference are, if they are there. Shape (B, 2, 3), base frame [m]."""
     spoken: Tensor
     """1 where the sentence speaks of a target, of a reference. Shape (B, 2)."""
 
@@ -38,7 +40,7 @@ class QuestionSource:
     def draw(self, size: int) -> Questions:
         """Return `size` questions."""
         at = self._rng.integers(0, len(self._frames), size)
-        words, meant, spoken = [], [], []
+        words, meant, places, spoken = [], [], [], []
         for number in at:
             episode, row = self._frames.frame(int(number))
             sentence, things = self._ask(episode)
@@ -46,11 +48,13 @@ class QuestionSource:
             shares = [_share(shown, thing) for thing in things]
             words.append(self._tokenizer(sentence))
             meant.append(np.stack(shares))
+            places.append([episode.things[row][thing or 0] for thing in things])
             spoken.append([thing is not None for thing in things])
         return Questions(
             self._frames.pictures(at),
             torch.tensor(words),
             torch.from_numpy(np.stack(meant).astype(np.float32)),
+            torch.from_numpy(np.array(places, np.float32)),
             torch.tensor(spoken, dtype=torch.float32),
         )
 

@@ -5,6 +5,7 @@ With accelerate, the same call runs on a CPU, on a GPU, or under `accelerate lau
 
 import json
 import math
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from vlm_robot_ros.data.episode import CROP
-from vlm_robot_ros.models.checkpoint import save_checkpoint
+from vlm_robot_ros.models.checkpoint import load_checkpoint, save_checkpoint
 from vlm_robot_ros.models.fusion_model import FusionModel, ModelConfig
 from vlm_robot_ros.sim.language import COLOUR_SLOT, NOUN_SLOT, vocabulary
 from vlm_robot_ros.sim.objects import RECEPTACLES, SHAPES
@@ -80,14 +81,28 @@ def _labels() -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
     return tuple(found), tuple(found.values())
 
 
-def train(episodes: Sequence[Path], out: Path, config: TrainConfig) -> Path:
+def train(
+    episodes: Sequence[Path], out: Path, config: TrainConfig, start: Path | None = None
+) -> Path:
     """Train from folders of episodes; an interrupted run in `out` goes on where it was.
+
+    Args:
+        episodes: Folders.
+        out: The run's folder.
+        config: How to train.
+        start: Checkpoint whose words and actions, and pictures if of the same fusion, to begin
+            with.
+
+    Raises:
+        CheckpointError: `start` is missing or corrupt.
 
     Returns:
         The checkpoint folder, `out`.
     """
     torch.manual_seed(config.seed)
     model = FusionModel(replace(model_config(), fusion=config.fusion))
+    if start:
+        _begin_with(model, load_checkpoint(start))
     out.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator()
     seed = config.seed + 1000 * accelerator.process_index
@@ -118,6 +133,13 @@ def train(episodes: Sequence[Path], out: Path, config: TrainConfig) -> Path:
     return out
 
 
+def _begin_with(model: FusionModel, other: FusionModel) -> None:
+    model.text.load_state_dict(other.text.state_dict())
+    model.action.load_state_dict(other.action.state_dict())
+    if model.config.fusion == other.config.fusion:
+        model.load_state_dict(other.state_dict())
+
+
 @dataclass
 class _Run:
     model: FusionModel
@@ -135,6 +157,8 @@ class _Run:
         rate: float,
     ) -> None:
         """Fit a part; leaves in the model the average of the last steps."""
+        # Of its own, so that no part depends on how long another was fitted.
+        torch.manual_seed(zlib.crc32(name.encode()) + self.config.seed)
         accelerator = self.accelerator
         part.to(accelerator.device)
         average = AveragedModel(part, multi_avg_fn=get_ema_multi_avg_fn(0.995))
