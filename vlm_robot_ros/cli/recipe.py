@@ -1,7 +1,10 @@
 """`vlm-robot recipe`: make the shipped policy from nothing: data, training, DAgger; resumes."""
 
 import argparse
+import time
 from pathlib import Path
+
+_VARIANTS = ("slots", "early", "late", "cross", "pooled")
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -12,6 +15,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--scale", type=float, default=1.0, help="part of all amounts; less to try"
     )
+    parser.add_argument(
+        "--variants", action="store_true",
+        help="then fit the other fusions to the same data in as many steps, and compare them",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -19,25 +26,54 @@ def run(args: argparse.Namespace) -> int:
     """Run it; what `--out` holds is not done again."""
     from vlm_robot_ros.cli.main import main
 
-    def amount(number: int) -> str:
-        return str(max(1, round(number * args.scale)))
-
-    demos, rollouts, first, last = (
-        str(args.out / name) for name in ("demos", "rollouts", "first", "policy")
-    )
-    workers = ["--workers", str(args.workers)]
-    steps = [
-        ["collect", "--out", demos, "--episodes", amount(1000), *workers],
-        ["train", "--data", demos, "--out", first, "--text-steps", amount(4500),
-         "--action-steps", amount(10000), "--image-steps", amount(3000)],
-        ["collect", "--out", rollouts, "--episodes", amount(500), "--seed", "2000000",
-         "--checkpoint", first, *workers],
-        ["train", "--data", demos, rollouts, "--out", last, "--start", first,
-         "--text-steps", "0", "--action-steps", "0", "--image-steps", amount(4000)],
-    ]  # fmt: skip
+    steps = _policy(args.out, args.scale, args.workers)
+    if args.variants:
+        steps += _variants(args.out, args.scale, args.workers)
+    args.out.mkdir(parents=True, exist_ok=True)
     for step in steps:
-        print(f"\nvlm-robot {' '.join(step)}", flush=True)
+        line = f"vlm-robot {' '.join(step)}"
+        print(f"\n{line}", flush=True)
+        begun = time.monotonic()
         status = main(step)
+        with (args.out / "minutes.log").open("a") as log:
+            log.write(f"{(time.monotonic() - begun) / 60:.1f} {line}\n")
         if status:
             return status
     return 0
+
+
+def _policy(out: Path, scale: float, workers: int) -> list[list[str]]:
+    demos, rollouts, first = (str(out / name) for name in ("demos", "rollouts", "first"))
+    record = ["--workers", str(workers), "--episodes"]
+    return [
+        ["collect", "--out", demos, *record, _amount(1000, scale)],
+        ["train", "--data", demos, "--out", first, "--text-steps", _amount(4500, scale),
+         "--action-steps", _amount(10000, scale), "--image-steps", _amount(3000, scale)],
+        ["collect", "--out", rollouts, *record, _amount(500, scale), "--seed", "2000000",
+         "--checkpoint", first],
+        ["train", "--data", demos, rollouts, "--out", str(out / "policy"), "--words", first,
+         "--pictures", first, "--image-steps", _amount(4000, scale)],
+    ]  # fmt: skip
+
+
+def _variants(out: Path, scale: float, workers: int) -> list[list[str]]:
+    """Return what fits and measures each fusion, with the words and actions of the first one."""
+    measure = ["evaluate", "--suite", "obedience", "--seed", "500000", "--workers", str(workers),
+               "--episodes", _amount(56, scale), "--checkpoint"]  # fmt: skip
+    steps, reports = [], []
+    for kind in _VARIANTS:
+        folder, report = str(out / kind), str(out / f"measured-{kind}")
+        steps += [
+            ["train", "--data", str(out / "demos"), "--out", folder, "--fusion", kind,
+             "--words", str(out / "first"), "--image-steps", _amount(1500, scale)],
+            [*measure, folder, "--out", report],
+        ]  # fmt: skip
+        reports.append(f"{kind}={report}/report.json")
+    blind = str(out / "measured-blind")
+    steps.append([*measure, str(out / "slots"), "--policy", "blind", "--out", blind])
+    reports.append(f"blind={blind}/report.json")
+    return [*steps, ["compare", *reports, "--out", str(out / "variants.md")]]
+
+
+def _amount(number: int, scale: float) -> str:
+    return str(max(1, round(number * scale)))

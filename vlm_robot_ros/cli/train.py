@@ -11,7 +11,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--data", type=Path, nargs="+", default=[Path("data/demos")], help="episodes"
     )
     parser.add_argument("--out", type=Path, default=Path("runs/train"), help="checkpoint folder")
-    parser.add_argument("--start", type=Path, help="checkpoint to begin with")
+    parser.add_argument("--words", type=Path, help="checkpoint to take words and actions from")
+    parser.add_argument("--pictures", type=Path, help="checkpoint to begin with for the pictures")
     parser.add_argument("--fusion", default="slots", help="slots, early, late, cross or pooled")
     parser.add_argument("--text-steps", type=int, default=4000, help="for the words")
     parser.add_argument("--action-steps", type=int, default=12000, help="for the action head")
@@ -33,5 +34,5 @@ def run(args: argparse.Namespace) -> int:
         image_batch=args.batch,
         seed=args.seed,
     )
-    print(f"checkpoint in {train(args.data, args.out, config, args.start)}")
+    print(f"checkpoint in {train(args.data, args.out, config, args.words, args.pictures)}")
     return 0

@@ -35,6 +35,28 @@ def cells_table(table: dict[str, dict[str, Any]]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
+def side_by_side(tables: dict[str, dict[str, Any]]) -> str:
+    """Return the rates of each cell (rows) of several policies (columns) as Markdown.
+
+    Args:
+        tables: Of each policy, by name, the rates of its cells.
+    """
+    cells = list(dict.fromkeys(cell for table in tables.values() for cell in table))
+    lines = [" | ".join(["cell", *tables]), " | ".join(["---"] * (1 + len(tables)))]
+    for cell in cells:
+        row = [cell]
+        for table in tables.values():
+            part = table.get(cell)
+            low, high = part["wilson_95"] if part else (0.0, 0.0)
+            row.append(
+                f"{part['rate']:.1%} ({low:.0%} to {high:.0%}, n {part['episodes']})"
+                if part
+                else ""
+            )
+        lines.append(" | ".join(row))
+    return "\n".join(f"| {line} |" for line in lines)
+
+
 def confusion_table(outcomes: Sequence[Outcome]) -> str:
     """Return what was asked (rows) against what was done (columns) as Markdown, failures only."""
     wrong = [outcome for outcome in outcomes if not outcome.success]

@@ -82,7 +82,11 @@ def _labels() -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
 
 
 def train(
-    episodes: Sequence[Path], out: Path, config: TrainConfig, start: Path | None = None
+    episodes: Sequence[Path],
+    out: Path,
+    config: TrainConfig,
+    words: Path | None = None,
+    pictures: Path | None = None,
 ) -> Path:
     """Train from folders of episodes; an interrupted run in `out` goes on where it was.
 
@@ -90,19 +94,30 @@ def train(
         episodes: Folders.
         out: The run's folder.
         config: How to train.
-        start: Checkpoint whose words and actions, and pictures if of the same fusion, to begin
-            with.
+        words: Checkpoint whose words and actions are taken as they are, and not fitted.
+        pictures: Checkpoint of the same fusion, to begin with for the pictures.
 
     Raises:
-        CheckpointError: `start` is missing or corrupt.
+        CheckpointError: one of these is missing or corrupt.
+        ValueError: `pictures` is of another fusion.
 
     Returns:
         The checkpoint folder, `out`.
     """
     torch.manual_seed(config.seed)
     model = FusionModel(replace(model_config(), fusion=config.fusion))
-    if start:
-        _begin_with(model, load_checkpoint(start))
+    if pictures:
+        before = load_checkpoint(pictures)
+        if before.config.fusion != config.fusion:
+            raise ValueError(
+                f"'{pictures}' is of fusion {before.config.fusion!r}; for its pictures it must be "
+                f"of {config.fusion!r}"
+            )
+        model.load_state_dict(before.state_dict())
+    if words:
+        before = load_checkpoint(words)
+        model.text.load_state_dict(before.text.state_dict())
+        model.action.load_state_dict(before.action.state_dict())
     out.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator()
     seed = config.seed + 1000 * accelerator.process_index
@@ -111,14 +126,15 @@ def train(
     sentences = SentenceSource(seed)
     states = StateSource(frames.episodes, model.config.horizon, seed)
     run = _Run(model, config, out, about, accelerator)
-    run.fit(
-        "text", TextFit(model), lambda: sentences.draw(config.text_batch),
-        config.text_steps, config.rate / 2,
-    )  # fmt: skip
-    run.fit(
-        "action", ActionFit(model), lambda: states.draw(config.action_batch),
-        config.action_steps, config.rate,
-    )  # fmt: skip
+    if not words:
+        run.fit(
+            "text", TextFit(model), lambda: sentences.draw(config.text_batch),
+            config.text_steps, config.rate / 2,
+        )  # fmt: skip
+        run.fit(
+            "action", ActionFit(model), lambda: states.draw(config.action_batch),
+            config.action_steps, config.rate,
+        )  # fmt: skip
     if config.fusion == "slots":
         run.fit(
             "image", ImageFit(model), lambda: frames.draw(config.image_batch),
@@ -131,13 +147,6 @@ def train(
             config.image_steps, config.rate,
         )  # fmt: skip
     return out
-
-
-def _begin_with(model: FusionModel, other: FusionModel) -> None:
-    model.text.load_state_dict(other.text.state_dict())
-    model.action.load_state_dict(other.action.state_dict())
-    if model.config.fusion == other.config.fusion:
-        model.load_state_dict(other.state_dict())
 
 
 @dataclass
