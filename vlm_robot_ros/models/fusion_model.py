@@ -51,6 +51,8 @@ class ModelConfig:
     """Height and width that the camera's picture is brought to [px]."""
     crop: tuple[int, int, int, int] = (36, 16, 176, 240)
     """The part of it that is looked at: top, left, height, width [px]."""
+    readers: int = 3
+    """Of the words."""
     fusion: str = "slots"
     """How words and pictures meet: one of `fusion.FUSIONS`."""
     width: int = 64
@@ -91,8 +93,9 @@ class FusionModel(nn.Module):
         super().__init__()
         self.config = config
         colours, nouns = len(config.colours), len(config.nouns)
+        words = len(config.vocabulary) + 2
         self.text = TextTower(
-            len(config.vocabulary) + 2, config.text_width, len(config.skills), colours, nouns
+            config.readers, words, config.text_width, len(config.skills), colours, nouns
         )
         self.image = ImageTower(config.width)
         self.colour = ColourTower(colours)

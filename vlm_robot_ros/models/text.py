@@ -24,6 +24,27 @@ class Slots(NamedTuple):
 
 
 class TextTower(nn.Module):
+    """Some readers whose logits are averaged: where they were not taught they err apart."""
+
+    def __init__(
+        self, readers: int, words: int, width: int, skills: int, colours: int, nouns: int
+    ) -> None:
+        super().__init__()
+        self.readers = nn.ModuleList(
+            Reader(words, width, skills, colours, nouns) for _ in range(readers)
+        )
+
+    def forward(self, words: Tensor) -> Slots:
+        """Read sentences: token ids, shape (B, MAX_WORDS)."""
+        slots = self.each(words)
+        return Slots(*(torch.stack(logits).mean(0) for logits in zip(*slots, strict=True)))
+
+    def each(self, words: Tensor) -> list[Slots]:
+        """Return what each reader reads."""
+        return [reader(words) for reader in self.readers]
+
+
+class Reader(nn.Module):
     """A small transformer over words; each slot attends to the words it needs."""
 
     def __init__(self, words: int, width: int, skills: int, colours: int, nouns: int) -> None:

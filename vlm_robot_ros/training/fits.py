@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from vlm_robot_ros.models.fusion import PooledFusion
 from vlm_robot_ros.models.fusion_model import FusionModel
+from vlm_robot_ros.models.text import Slots
 from vlm_robot_ros.training.frames import Pictures
 from vlm_robot_ros.training.questions import Questions
 from vlm_robot_ros.training.sentences import Sentences
@@ -22,23 +23,27 @@ class TextFit(nn.Module):
         self.text = model.text
 
     def forward(self, batch: Sentences) -> Losses:
-        """Return the losses of a batch."""
-        slots = self.text(batch.words)
-        useful = 1 - batch.useless
-        share = useful / useful.sum().clamp(min=1)
+        """Return the losses of a batch, the mean over the readers."""
+        each = [_misread(slots, batch) for slots in self.text.each(batch.words)]
+        return {term: torch.stack([losses[term] for losses in each]).mean() for term in each[0]}
 
-        def chosen(logits: Tensor, classes: Tensor) -> Tensor:
-            return F.cross_entropy(logits, classes, reduction="none") @ share
 
-        def both(logits: Tensor, classes: Tensor) -> Tensor:
-            return chosen(logits[:, 0], classes[:, 0]) + chosen(logits[:, 1], classes[:, 1])
+def _misread(slots: Slots, batch: Sentences) -> Losses:
+    useful = 1 - batch.useless
+    share = useful / useful.sum().clamp(min=1)
 
-        return {
-            "skill": chosen(slots.skill, batch.skill),
-            "colour": both(slots.colour, batch.colour),
-            "noun": both(slots.noun, batch.noun),
-            "reject": F.binary_cross_entropy_with_logits(slots.reject, batch.useless),
-        }
+    def chosen(logits: Tensor, classes: Tensor) -> Tensor:
+        return F.cross_entropy(logits, classes, reduction="none") @ share
+
+    def both(logits: Tensor, classes: Tensor) -> Tensor:
+        return chosen(logits[:, 0], classes[:, 0]) + chosen(logits[:, 1], classes[:, 1])
+
+    return {
+        "skill": chosen(slots.skill, batch.skill),
+        "colour": both(slots.colour, batch.colour),
+        "noun": both(slots.noun, batch.noun),
+        "reject": F.binary_cross_entropy_with_logits(slots.reject, batch.useless),
+    }
 
 
 class ImageFit(nn.Module):

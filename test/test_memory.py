@@ -1,0 +1,73 @@
+"""What the policy remembers between pictures: where things stand, what is in the hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from vlm_robot_ros.evaluation.playing import Player
+from vlm_robot_ros.policy.base import Observation
+from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+from vlm_robot_ros.policy.memory import Sight
+from vlm_robot_ros.sim.scene import Look, Scene, Thing
+
+EYE = torch.tensor([1.2, 0.4, 0.8])
+STOOD = torch.tensor([[0.5, 0.1, 0.02]])
+AWAY = torch.tensor([[0.6, -0.1, 0.02]])
+
+
+@pytest.fixture
+def sight():
+    made = Sight()
+    made.see(STOOD.clone(), EYE, clear=True)
+    return made
+
+
+def test_what_seems_to_have_jumped_is_believed_when_it_stays_there(sight):
+    for _ in range(5):
+        sight.see(AWAY, EYE, clear=True)
+        torch.testing.assert_close(sight.point, STOOD)
+    for _ in range(5):
+        sight.see(AWAY, EYE, clear=True)
+    torch.testing.assert_close(sight.point, AWAY)
+
+
+def test_jumps_to_here_and_there_are_never_believed(sight):
+    for number in range(40):
+        sight.see(AWAY if number % 2 else AWAY + 0.1, EYE, clear=True)
+    torch.testing.assert_close(sight.point, STOOD)
+
+
+def test_of_the_line_of_sight_the_point_at_its_height_is_meant(sight):
+    sight.point, sight.height = torch.tensor([[0.5, 0.1, 0.1]]), 0.1
+    on_table = EYE + (sight.point - EYE) * (EYE[2] - 0.02) / (EYE[2] - 0.1)
+    assert float((on_table - sight.point)[:, :2].norm()) > 0.05
+    for _ in range(40):
+        sight.see(on_table, EYE, clear=True)
+    torch.testing.assert_close(sight.point, torch.tensor([[0.5, 0.1, 0.1]]))
+
+
+def test_a_low_hand_rises_to_look_before_it_says_that_nothing_is_there(shipped):
+    grey = {"front": np.full((256, 256, 3), 128, np.uint8)}
+    grey["front"][::2] = 140
+    low, high = (np.array([0.45, 0.0, z, 1, 0, 0, 0]) for z in (0.06, 0.3))
+    words = "pick up the red cube"
+    rising = FusionPolicy(shipped).infer(Observation(grey, low, 1.0, words))
+    assert not rising.hold
+    assert np.all(np.diff(rising.values[:, 2]) > 0)
+    np.testing.assert_allclose(rising.values[:, :2], low[None, :2].repeat(len(rising.values), 0))
+    held = FusionPolicy(shipped).infer(Observation(grey, high, 1.0, words))
+    assert "I see no red cube" in held.hold
+
+
+def test_what_is_in_the_hand_is_put_down_before_another_task(sim, shipped):
+    things = (Thing("red", "cube", 0.45, -0.12, 0.0), Thing("blue", "cube", 0.5, 0.12, 0.0))
+    sim.reset(Scene(things, Look()))
+    player = Player(sim, FusionPolicy(shipped))
+    player.say("pick up the red cube")
+    player.play(8.0, lambda: sim.positions[0, 2] > 0.12)
+    assert sim.positions[0, 2] > 0.12
+    player.say("push the blue cube to the left")
+    player.play(14.0, lambda: sim.positions[1, 1] > 0.17)
+    assert sim.positions[1, 1] > 0.17
+    assert sim.positions[0, 2] < 0.03
+    assert np.linalg.norm(sim.positions[0, :2] - [0.45, -0.12]) < 0.08
