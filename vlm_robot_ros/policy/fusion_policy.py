@@ -27,8 +27,8 @@ _STOPPED = 0.04
 """What the opening may change from picture to picture if something stops the fingers."""
 _AT_HAND = 0.07
 """How far from the tool the object may seem and be the one that is held [m]."""
-_PRESENT = 0.3
-"""Agreement of words and picture above which a thing is there."""
+_PRESENT, _FOUND = 0.3, 0.6
+"""Agreement of words and picture above which a thing is there still; is there at all."""
 _CLEAR = 0.12
 """How far the tool must be aside of a reference not to hide it [m]."""
 _LOOK_AGAIN, _RISE = 0.2, 0.02
@@ -139,7 +139,7 @@ class FusionPolicy:
         for which, sight in enumerate(sights):
             if not self._needs(memory.slots, which):
                 continue
-            if float(seen.present[0, which]) > _PRESENT:
+            if float(seen.present[0, which]) > (_FOUND if sight.point is None else _PRESENT):
                 around = tool if sight.point is None else sight.point
                 clear = float((around - tool)[:, :2].norm()) > _CLEAR
                 sight.see(seen.point[:, which].clone(), self._eye, clear)
