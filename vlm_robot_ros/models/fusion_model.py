@@ -71,6 +71,10 @@ class ModelConfig:
         return asdict(self)
 
 
+_VOTERS, _AGREED = 64, 0.015
+"""How many of the surest tokens vote for a place, and how near votes that agree are [m]."""
+
+
 class Grounding(NamedTuple):
     """What the words of target and reference lead to in the picture."""
 
@@ -130,11 +134,7 @@ class FusionModel(nn.Module):
         else:
             heatmap = self.fusion(features.flatten(2), slots.read).softmax(-1)
             heatmap, present = heatmap[..., :-1], 1 - heatmap[..., -1]
-        # Of a group of tokens the middle is the surest: the edges have less to say.
-        sharp = (heatmap / heatmap.amax(-1, keepdim=True).clamp(min=1e-9)).square() + 1e-9
-        weight = sharp / sharp.sum(-1, keepdim=True)
-        point = torch.einsum("bsn,bcn->bsc", weight, points)
-        return Grounding(heatmap, point, present)
+        return Grounding(heatmap, _where_most_agree(heatmap, points), present)
 
     def features(self, image: Tensor, read: Tensor) -> Tensor:
         """Return features of shape (B, width, H / 4, W / 4); words change them in early fusion."""
@@ -182,6 +182,26 @@ class FusionModel(nn.Module):
             log = F.pad(logits.log_softmax(-1), (0, 1))  # -1 takes the last: no evidence
             total = total + log[:, chosen]
         return total.softmax(-1)
+
+
+def _where_most_agree(heatmap: Tensor, points: Tensor) -> Tensor:
+    """Return the mean of the surest tokens' votes where these are densest. Shape (B, S, 3), [m].
+
+    Half hidden things have votes for two places, between which nothing is.
+
+    Args:
+        heatmap: Shape (B, S, n).
+        points: The votes. Shape (B, 3, n), [m].
+    """
+    weight, tokens = heatmap.topk(min(_VOTERS, heatmap.shape[-1]), -1)
+    weight = (weight / weight[..., :1].clamp(min=1e-9)).square() + 1e-9
+    votes = points.transpose(1, 2)[torch.arange(len(points))[:, None, None], tokens]
+    apart = (votes[:, :, :, None, :2] - votes[:, :, None, :, :2]).norm(dim=-1)
+    close = (apart < _AGREED).to(weight)
+    best = (close @ weight[..., None])[..., 0].argmax(-1)
+    row = best[..., None, None].expand(-1, -1, 1, close.shape[-1])
+    weight = weight * close.gather(2, row)[:, :, 0]
+    return torch.einsum("bsk,bskc->bsc", weight / weight.sum(-1, keepdim=True), votes)
 
 
 def _table(config: ModelConfig) -> Tensor:
