@@ -51,10 +51,13 @@ def test_a_low_hand_rises_to_look_before_it_says_that_nothing_is_there(shipped):
     grey["front"][::2] = 140
     low, high = (np.array([0.45, 0.0, z, 1, 0, 0, 0]) for z in (0.06, 0.3))
     words = "pick up the red cube"
-    rising = FusionPolicy(shipped).infer(Observation(grey, low, 1.0, words))
+    policy = FusionPolicy(shipped)
+    rising = policy.infer(Observation(grey, low, 1.0, words))
     assert not rising.hold
     assert np.all(np.diff(rising.values[:, 2]) > 0)
     np.testing.assert_allclose(rising.values[:, :2], low[None, :2].repeat(len(rising.values), 0))
+    blank = {"front": np.zeros((256, 256, 3), np.uint8)}
+    assert "blank" in policy.infer(Observation(blank, low, 1.0, words)).hold
     held = FusionPolicy(shipped).infer(Observation(grey, high, 1.0, words))
     assert "I see no red cube" in held.hold
 

@@ -76,17 +76,18 @@ class FusionPolicy:
         picture = observation.images[config.camera]
         memory = self._memory = self._memory or self._understand(observation.instruction)
         problem = memory.problem or self._watch.problem(picture, observation.pose[:3])
-        tool = self._tensor(observation.pose[None, :3])
-        opening = self._tensor(np.array([observation.opening]))
-        if not problem:
-            self.grounding = self.model.see(self._crop(picture), tool, opening, memory.slots)
-            problem = self._see(memory, self.grounding, tool, observation.opening)
-        if problem and memory.hidden and observation.pose[2] < _LOOK_AGAIN:
-            # The hand may be before it.
-            return self._rise(observation, memory.slots)
         if problem:
             return hold_chunk(observation, config.step_dt, problem)
-        return self._act(observation, memory, tool, opening)
+        tool = self._tensor(observation.pose[None, :3])
+        opening = self._tensor(np.array([observation.opening]))
+        self.grounding = self.model.see(self._crop(picture), tool, opening, memory.slots)
+        problem = self._see(memory, self.grounding, tool, observation.opening)
+        if not problem:
+            return self._act(observation, memory, tool, opening)
+        if memory.hidden and observation.pose[2] < _LOOK_AGAIN:
+            # The hand may be before it.
+            return self._rise(observation, memory.slots)
+        return hold_chunk(observation, config.step_dt, problem)
 
     def _understand(self, instruction: str) -> Memory:
         correction = read_correction(instruction)
