@@ -130,7 +130,8 @@ class FusionModel(nn.Module):
             tokens = Tokens(colour.log_softmax(1), noun.log_softmax(1), points)
             agreement = self.agreement(slots, tokens)
             heatmap = agreement / agreement.sum(-1, keepdim=True).clamp(min=1e-9)
-            present = agreement.amax(-1)
+            # Where two things meet, a token may have the colour of one and the shape of the other.
+            present = agreement.topk(2, -1).values[..., 1]
         else:
             heatmap = self.fusion(features.flatten(2), slots.read).softmax(-1)
             heatmap, present = heatmap[..., :-1], 1 - heatmap[..., -1]

@@ -27,7 +27,7 @@ _STOPPED = 0.04
 """What the opening may change from picture to picture if something stops the fingers."""
 _AT_HAND = 0.07
 """How far from the tool the object may seem and be the one that is held [m]."""
-_PRESENT, _FOUND = 0.3, 0.6
+_PRESENT, _FOUND = 0.3, 0.5
 """Agreement of words and picture above which a thing is there still; is there at all."""
 _CLEAR = 0.12
 """How far the tool must be aside of a reference not to hide it [m]."""
