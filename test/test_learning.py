@@ -72,6 +72,41 @@ def test_every_fusion_can_be_trained_and_hears_one_word(demos, tmp_path, fusion)
     assert not torch.equal(*points)
 
 
+def test_the_recipe_goes_from_nothing_to_a_policy_and_does_nothing_twice(tmp_path, capsys):
+    command = ["recipe", "--out", str(tmp_path), "--scale", "0.001", "--workers", "1"]
+    assert main(command) == 0
+    first, last = (load_checkpoint(tmp_path / name) for name in ("first", "policy"))
+    for name, value in first.text.state_dict().items():
+        torch.testing.assert_close(last.text.state_dict()[name], value)
+    assert any(
+        not torch.equal(last.image.state_dict()[name], value)
+        for name, value in first.image.state_dict().items()
+    )
+    assert len(list((tmp_path / "rollouts").glob("*.npz"))) == 1
+    capsys.readouterr()
+    assert main(command) == 0
+    assert capsys.readouterr().out.count("0 new episodes") == 2
+
+
+def test_pictures_of_another_fusion_are_refused(demos, tmp_path, shipped, capsys):
+    command = ["train", "--data", str(demos), "--out", str(tmp_path), "--fusion", "late"]
+    assert main([*command, "--words", str(shipped), "--pictures", str(shipped)]) == 2
+    assert "of fusion 'late'" in capsys.readouterr().err
+
+
+def test_reports_stand_side_by_side(tmp_path, capsys):
+    measure = ["evaluate", "--cells", "meaningless", "--policy", "hold", "--episodes", "2"]
+    assert main([*measure, "--workers", "1", "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    assert main(["compare", f"still={tmp_path / 'report.json'}"]) == 0
+    table = capsys.readouterr().out
+    assert "| cell | still |" in table
+    assert "| meaningless | 100.0% (34% to 100%, n 2) |" in table
+    (tmp_path / "no.json").write_text("[]")
+    assert main(["compare", f"no={tmp_path / 'no.json'}"]) == 2
+    assert "no report of" in capsys.readouterr().err
+
+
 def test_an_unknown_fusion_is_refused_with_the_valid_ones(demos, tmp_path, capsys):
     assert main(["train", "--data", str(demos), "--out", str(tmp_path), "--fusion", "soup"]) == 2
     assert "valid: slots, early, late, cross, pooled" in capsys.readouterr().err

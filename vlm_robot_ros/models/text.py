@@ -24,7 +24,7 @@ class Slots(NamedTuple):
 
 
 class TextTower(nn.Module):
-    """Some readers whose logits are averaged: where they were not taught they err apart."""
+    """Some readers, each fitted by itself, whose logits are averaged."""
 
     def __init__(
         self, readers: int, words: int, width: int, skills: int, colours: int, nouns: int

@@ -84,7 +84,11 @@ class FusionPolicy:
         problem = self._see(memory, self.grounding, tool, observation.opening)
         if not problem:
             return self._act(observation, memory, tool, opening)
-        if memory.hidden and observation.pose[2] < _LOOK_AGAIN:
+        sights = (memory.target, memory.reference)
+        hidden = any(
+            self._needs(memory.slots, i) and s.point is None for i, s in enumerate(sights)
+        )
+        if hidden and observation.pose[2] < _LOOK_AGAIN:
             # The hand may be before it.
             return self._rise(observation, memory.slots)
         return hold_chunk(observation, config.step_dt, problem)
@@ -93,8 +97,8 @@ class FusionPolicy:
         correction = read_correction(instruction)
         if correction:
             return correct(self._before, correction, self.model.config.skills, self._read)
-        config, slots, problem = self.model.config, self._read(instruction), ""
-        skill = config.skills[int(slots.skill.argmax())]
+        slots, problem = self._read(instruction), ""
+        skill = self._skill(slots)
         if self._useless(slots) > 0.5:
             problem = f"'{instruction}' asks for nothing that I know how to do"
         elif self._speaks_of(0, slots) and not self._needs(slots, 0):
@@ -107,6 +111,9 @@ class FusionPolicy:
 
     def _read(self, sentence: str) -> Slots:
         return self.model.text(torch.tensor([self._tokenizer(sentence)], device=self._device))
+
+    def _skill(self, slots: Slots) -> str:
+        return self.model.config.skills[int(slots.skill.argmax())]
 
     def _useless(self, slots: Slots) -> float:
         """Return how sure it is that the words ask for nothing that can be done.
@@ -136,7 +143,7 @@ class FusionPolicy:
         """Remember where things are; tells what is not there, or nothing."""
         closed = _HELD[0] < opening < _HELD[1]
         sights = (memory.target, memory.reference)
-        skill = self.model.config.skills[int(memory.slots.skill.argmax())]
+        skill = self._skill(memory.slots)
         for which, sight in enumerate(sights):
             if not self._needs(memory.slots, which):
                 continue
@@ -146,8 +153,7 @@ class FusionPolicy:
                 sight.see(seen.point[:, which].clone(), self._eye, clear)
             else:
                 sight.unseen += 1
-            memory.hidden = sight.point is None
-            if memory.hidden:
+            if sight.point is None:
                 return f"I see no {self._name(memory.slots, which)}"
         point = memory.target.point
         if point is not None:

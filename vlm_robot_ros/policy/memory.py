@@ -19,13 +19,13 @@ _OPPOSITE = {
     "open": "close", "close": "open",
 }  # fmt: skip
 PUT_DOWN = "place left"
+"""Any skill of placing: where to is given by the goal."""
 _CONTACT, _LOW = 0.033, 0.06
 """How near the tool comes to the middle of what it pushes, and how low it must be [m]."""
 _JUMP = 0.02
 """What seems to have gone farther since the last picture is not believed at once [m]."""
 _AGAIN, _AGAIN_HIDDEN = 6, 20
 """Pictures in a row that must show it where it seems to have gone; with the hand before it."""
-"""Any skill of placing: where to is given by the goal."""
 
 
 @dataclass
@@ -89,8 +89,6 @@ class Memory:
     """Where the target was first. Shape (1, 3), [m]."""
     held: bool = False
     """Whether the fingers are closed on the target."""
-    hidden: bool = False
-    """Whether something that the words speak of was not seen yet."""
     full: Tensor | None = None
     """Where the tool was with something else in it that must be put down. Shape (1, 3), [m]."""
     goal: Tensor | None = None

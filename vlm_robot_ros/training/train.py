@@ -31,6 +31,8 @@ from vlm_robot_ros.training.questions import QuestionSource
 from vlm_robot_ros.training.sentences import SentenceSource
 from vlm_robot_ros.training.states import StateSource
 
+_PICTURES = ("image", "colour", "points", "fusion")
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -99,25 +101,19 @@ def train(
 
     Raises:
         CheckpointError: one of these is missing or corrupt.
-        ValueError: `pictures` is of another fusion.
+        ValueError: one of these is of another fusion, or knows other words.
 
     Returns:
         The checkpoint folder, `out`.
     """
     torch.manual_seed(config.seed)
-    model = FusionModel(replace(model_config(), fusion=config.fusion))
+    words_of = load_checkpoint(words) if words else None
+    readers = words_of.config.readers if words_of else model_config().readers
+    model = FusionModel(replace(model_config(), fusion=config.fusion, readers=readers))
     if pictures:
-        before = load_checkpoint(pictures)
-        if before.config.fusion != config.fusion:
-            raise ValueError(
-                f"'{pictures}' is of fusion {before.config.fusion!r}; for its pictures it must be "
-                f"of {config.fusion!r}"
-            )
-        model.load_state_dict(before.state_dict())
-    if words:
-        before = load_checkpoint(words)
-        model.text.load_state_dict(before.text.state_dict())
-        model.action.load_state_dict(before.action.state_dict())
+        _take(model, load_checkpoint(pictures), pictures, _PICTURES)
+    if words and words_of:
+        _take(model, words_of, words, ("text", "action"))
     out.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator()
     seed = config.seed + 1000 * accelerator.process_index
@@ -147,6 +143,26 @@ def train(
             config.image_steps, config.rate,
         )  # fmt: skip
     return out
+
+
+def _take(model: FusionModel, other: FusionModel, folder: Path, parts: Sequence[str]) -> None:
+    """Copy parts of another model; raises ValueError where they do not fit."""
+    for part in parts:
+        state = {
+            name: value
+            for name, value in other.state_dict().items()
+            if name.startswith(f"{part}.")
+        }
+        mine = {name for name in model.state_dict() if name.startswith(f"{part}.")}
+        try:
+            if mine != set(state):
+                raise RuntimeError(f"it has fusion {other.config.fusion!r}")
+            model.load_state_dict(state, strict=False)
+        except RuntimeError as error:
+            raise ValueError(
+                f"the {part} of '{folder}' does not fit a model of fusion "
+                f"{model.config.fusion!r} and today's words: {error}"
+            ) from error
 
 
 @dataclass
