@@ -1,5 +1,6 @@
 """The language of the table: judge, expert, grammar, and that they speak of the same."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -7,15 +8,20 @@ import pytest
 import yaml
 
 from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.sim import language
 from vlm_robot_ros.sim.collect import Given, execute, expert_move
 from vlm_robot_ros.sim.judge import Situation, is_done
 from vlm_robot_ros.sim.language import (
+    USELESS,
+    Meaning,
     meaning_of,
     sample_meaning,
     say,
     say_nothing_useful,
     vocabulary,
 )
+from vlm_robot_ros.sim.objects import HELD_PAIRS
+from vlm_robot_ros.sim.phrases import Wording, templates, verbs, where
 from vlm_robot_ros.sim.scene import Look, Scene, Thing, sample_scene
 from vlm_robot_ros.sim.tasks import SKILLS, Task, all_labels, sample_task
 
@@ -134,6 +140,32 @@ def test_a_thing_is_named_by_one_word_only_where_that_is_enough():
         assert (thing.colour, thing.noun) == ("red", "cube")  # a blue cube, a red lemon are there
 
 
-def test_useless_sentences_are_said_without_end():
+@pytest.mark.parametrize("split", ["seen", "held"])
+@pytest.mark.parametrize("kind", USELESS)
+def test_useless_sentences_are_said_without_end(kind, split):
     rng = np.random.default_rng(0)
-    assert len({say_nothing_useful(rng, vocabulary()) for _ in range(500)}) > 250
+    meaning = Meaning("put", language.Thing("red", "cube"), language.Thing("any", "bowl"))
+    said = {say_nothing_useful(rng, kind, meaning, split) for _ in range(300)}
+    assert len(said) > (40 if kind in ("chatter", "bare") else 150)
+    assert not said & {say(rng, meaning) for _ in range(3000)}
+
+
+def test_training_never_speaks_of_a_held_out_pair():
+    rng = np.random.default_rng(0)
+    for _ in range(3000):
+        meaning = sample_meaning(rng)
+        for thing in (meaning.target, meaning.reference):
+            assert (thing.colour, thing.noun) not in HELD_PAIRS
+
+
+def test_no_loose_sentence_has_a_held_out_construction(monkeypatch):
+    assert "go {v} {o} {d}" in templates("push away").held
+    monkeypatch.setattr(language, "LINKS", ("go",))
+    monkeypatch.setattr(language, "POLITE", Wording(("{s}",)))
+    monkeypatch.setattr(language, "_LOOSE", 1.0)
+    rng, meaning = np.random.default_rng(0), Meaning("push away", language.Thing("red", "cube"))
+    said = [say(rng, meaning) for _ in range(5000)]
+    verb, place = ("|".join(wording.seen) for wording in (verbs("push"), where("push away")))
+    held = re.compile(rf"go ({verb}) (?!.*\bgo\b).* ({place})")
+    assert any(re.fullmatch(held.pattern.replace("go ", "go go ", 1), text) for text in said)
+    assert not [text for text in said if held.fullmatch(text)]

@@ -53,8 +53,11 @@ def run(args: argparse.Namespace) -> int:
         "robot": args.robot,
         "policy": args.policy,
         "checkpoint_sha256": checkpoint_hash(checkpoint),
+        "git": git_hash(),
     }
-    name = "-".join(["evaluate", args.policy, about["checkpoint_sha256"][:8], str(args.seed)])
+    name = "-".join(
+        ["evaluate", args.policy, about["checkpoint_sha256"][:8], about["git"], str(args.seed)]
+    )
     out = args.out or Path("runs") / name
     outcomes = run_suite(
         load_robot(args.robot),
@@ -69,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     print(text)
     (out / "report.md").write_text(text)
     contact_sheet(outcomes, out / "failures", out / "failures.png")
-    content = {"seed": args.seed, **about, "git": git_hash(), "cells": table}
+    content = {"seed": args.seed, **about, "cells": table}
     for path in filter(None, (out / "report.json", args.json)):
         path.write_text(json.dumps(content, indent=2) + "\n")
     print(f"report in {out}")

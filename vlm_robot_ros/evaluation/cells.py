@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vlm_robot_ros.sim.language import (
+    USELESS,
     Meaning,
     Split,
     Thing,
     meaning_of,
     say,
     say_nothing_useful,
-    vocabulary,
 )
 from vlm_robot_ros.sim.objects import PAIRS, UNNAMED_PAIRS, UNSEEN_PAIRS
 from vlm_robot_ros.sim.scene import Scene, sample_scene
@@ -163,8 +163,11 @@ def _absent(rng: np.random.Generator, index: int) -> Case:
 
 
 def _meaningless(rng: np.random.Generator, index: int) -> Case:
-    text = say_nothing_useful(rng, vocabulary(), "held")
-    return Case(sample_scene(rng), "meaningless", (Order(text, None),))
+    """Words about things that are there, and nothing that could be done."""
+    kind = USELESS[index % len(USELESS)]
+    scene, task = _task(rng, _HANDLING[index // len(USELESS) % len(_HANDLING)])
+    text = say_nothing_useful(rng, kind, meaning_of(rng, task, scene), "held")
+    return Case(scene, kind, (Order(text, None),))
 
 
 def _changed(rng: np.random.Generator, index: int) -> Case:

@@ -152,14 +152,16 @@ def checkpoint_hash(folder: Path) -> str:
 
 
 def git_hash() -> str:
-    """Return the commit that this runs from, with + where files were changed; or "unknown"."""
+    """Return the commit that this runs from, with + where code was changed since; or "unknown"."""
     here = Path(__file__).resolve().parent
     try:
         git = ["git", "-C", str(here)]
         commit = subprocess.run(
             [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
         ).stdout.strip()
-        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "."], check=False)
+        changed = subprocess.run(
+            [*git, "diff", "--quiet", "HEAD", "--", ":/vlm_robot_ros", ":/config"], check=False
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return commit + ("+" if changed.returncode else "")

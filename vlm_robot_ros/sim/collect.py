@@ -13,9 +13,10 @@ from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.data.episode import TOKEN, Episode, crop, save_episode
 from vlm_robot_ros.sim.expert import STEP_DT, Moves, States, decide
 from vlm_robot_ros.sim.judge import Situation
+from vlm_robot_ros.sim.objects import UNNAMED_PAIRS
 from vlm_robot_ros.sim.scene import sample_scene
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
-from vlm_robot_ros.sim.tasks import SKILLS, Task, goals, sample_task
+from vlm_robot_ros.sim.tasks import SKILLS, Task, goals, sample_task, speaks_of
 
 _STEPS = 84
 _EVERY = 2  # steps from one recorded frame to the next
@@ -138,7 +139,7 @@ class Demonstrator:
         for step in range(_STEPS):
             if step == change:
                 task = None
-                while task is None:
+                while task is None or speaks_of(task, scene, UNNAMED_PAIRS):
                     task = sample_task(rng, scene)
                 given = Given(task, sim.situation)
                 self.give(given, rng)

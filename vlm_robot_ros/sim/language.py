@@ -2,11 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from vlm_robot_ros.sim.objects import COLOURS, RECEPTACLES, SHAPES
+from vlm_robot_ros.sim.objects import COLOURS, RECEPTACLES, SEEN_PAIRS, SHAPES
 from vlm_robot_ros.sim.phrases import (
     CHATTER,
     CHATTER_HELD,
@@ -28,6 +28,9 @@ from vlm_robot_ros.sim.tasks import FAMILY, SKILLS, Task
 
 Split = Literal["plain", "seen", "held", "synonyms"]
 """Whose words: the first choices, training's, sentences held out, or words held out."""
+Useless = Literal["chatter", "forbidden", "bare", "incomplete"]
+"""Why a sentence asks for nothing: small talk, "do not", a thing and no verb, a part missing."""
+USELESS: tuple[Useless, ...] = get_args(Useless)
 ANY, NONE = "any", "none"
 COLOUR_SLOT = (ANY, *COLOURS)
 """What a sentence can say of a colour."""
@@ -107,17 +110,21 @@ def _say_loosely(rng: np.random.Generator, meaning: Meaning) -> str:
     """Return the parts of a sentence in any order: what is said counts, not where it stands."""
     way, verb = _where(meaning), verbs(meaning.skill)
     assert verb is not None
-    parts = [_loose_thing(rng, meaning.target)]
-    if way:
-        place = _pick(rng, way, "seen")
-        parts.append(place.format(r=_loose_thing(rng, meaning.reference)))
+    names = ["{o}", "{d}"] if way else ["{o}"]
     if way is None or meaning.skill.startswith("turn") or rng.random() < 0.8:
-        parts.append(_pick(rng, verb, "seen"))
-    words = []
-    for number in rng.permutation(len(parts)):
-        words += [LINKS[int(i)] for i in rng.integers(0, len(LINKS), int(rng.integers(0, 3)))]
-        words.append(parts[number])
-    return " ".join(words)
+        names.append("{v}")
+    held = templates(meaning.skill).held
+    order: list[str] = []
+    while not order or " ".join(order) in held:
+        order = []
+        for number in rng.permutation(len(names)):
+            order += [LINKS[int(i)] for i in rng.integers(0, len(LINKS), int(rng.integers(0, 3)))]
+            order.append(names[number])
+    return " ".join(order).format(
+        o=_loose_thing(rng, meaning.target),
+        d=_pick(rng, way, "seen").format(r=_loose_thing(rng, meaning.reference)) if way else "",
+        v=_pick(rng, verb, "seen"),
+    )
 
 
 def _where(meaning: Meaning) -> Wording | None:
@@ -164,7 +171,7 @@ def _pick(
 
 
 def sample_meaning(rng: np.random.Generator) -> Meaning:
-    """Return a random meaning, of no scene: any skill, any colours and shapes."""
+    """Return a random meaning, of no scene: any skill, things of the training's names."""
     skill = SKILLS[int(rng.integers(len(SKILLS)))]
     family = FAMILY[skill]
     if family == "arm":
@@ -179,51 +186,65 @@ def sample_meaning(rng: np.random.Generator) -> Meaning:
 
 
 def _any_object(rng: np.random.Generator) -> Thing:
-    colour, noun = COLOUR_SLOT[int(rng.integers(1, 9))], NOUN_SLOT[int(rng.integers(2, 8))]
     roll = rng.random()
+    colour, shape = SEEN_PAIRS[int(rng.integers(len(SEEN_PAIRS)))]
     if roll < 0.2:
-        return Thing(ANY, noun)
-    return Thing(colour, "object" if roll < 0.35 else noun)
+        return Thing(ANY, NOUN_SLOT[int(rng.integers(1, 2 + len(SHAPES)))])
+    return Thing(colour, "object" if roll < 0.35 else shape)
 
 
-def say_nothing_useful(rng: np.random.Generator, words: list[str], split: Split = "seen") -> str:
-    """Return a sentence that asks for nothing the arm can do, for training the refusal.
+def say_nothing_useful(
+    rng: np.random.Generator, kind: Useless, meaning: Meaning, split: Split = "seen"
+) -> str:
+    """Return a sentence that asks for nothing the arm can do.
 
-    Chatter, chatter with words nobody taught, a command that is forbidden or lacks its verb, its
-    object or its direction, and shuffled words.
+    Args:
+        rng: Random numbers.
+        kind: Why it asks for nothing.
+        meaning: What is forbidden, or what a part is left out of; with a target.
+        split: "seen" or "held".
     """
-    held = split != "seen"
-    kind = int(rng.integers(6))
-    if kind == 0 or (held and kind in (1, 5)):
-        chatter = CHATTER_HELD if held else CHATTER
+    if kind == "chatter":
+        chatter = CHATTER_HELD if split == "held" else CHATTER
         return chatter[int(rng.integers(len(chatter)))]
-    if kind == 1:
-        # Words outside the vocabulary all look alike to the model: any stand-in will do.
-        some = [words[int(i)] for i in rng.integers(0, len(words), int(rng.integers(1, 8)))]
-        return " ".join([*("qqq" if rng.random() < 0.6 else word for word in some), "qqq"])
-    sentence = say(rng, sample_meaning(rng), "held" if held else "seen")
-    if kind == 2:
-        return _pick(rng, FORBID, split).format(s=sentence)
-    if kind == 3:
-        thing = _thing_words(rng, _any_object(rng), "seen", odd=False)
+    if kind == "forbidden":
+        return _pick(rng, FORBID, split, must=True).format(s=say(rng, meaning, split))
+    if kind == "bare":
+        thing = _thing_words(rng, meaning.target, split, odd=False)
         return f"please {thing}" if rng.random() < 0.3 else thing
-    if kind == 4:
-        return _incomplete(rng)
-    shuffled = [words[int(i)] for i in rng.integers(0, len(words), int(rng.integers(2, 7)))]
-    return " ".join(shuffled)
+    return _incomplete(rng, meaning, split)
 
 
-def _incomplete(rng: np.random.Generator) -> str:
-    """Return a command that lacks what it needs."""
-    thing, other = (_thing_words(rng, _any_object(rng), "seen", odd=False) for _ in range(2))
-    verbs = ("pick up", "grab", "push", "move", "slide", "put", "place", "stack", "turn", "lift")
-    lacking = (
-        f"{verbs[int(rng.integers(len(verbs)))]}", f"put {thing}", f"push {thing}",
-        f"put {thing} on", f"move {thing}", f"place {thing} left of", f"stack {thing}",
-        f"put it on {other}",
-        f"place {thing} and {other}", f"turn {thing}", "push it left", "pick it up",
-    )  # fmt: skip
-    return lacking[int(rng.integers(len(lacking)))]
+def _incomplete(rng: np.random.Generator, meaning: Meaning, split: Split) -> str:
+    """Return a command that does not say what to handle, or not where to."""
+    way, verb = _where(meaning), verbs(meaning.skill)
+    assert verb is not None
+    lacks_place = way is not None and rng.random() < 0.5
+    target = ("it", "")[int(rng.integers(2))]
+    if lacks_place:
+        target = _thing_words(rng, meaning.target, split, odd=False)
+    place = ""
+    if way is not None:
+        reference = _thing_words(rng, meaning.reference, split, odd=False)
+        if lacks_place and "{r}" in way.seen[0] and rng.random() < 0.5:
+            place = _pick(rng, way, split).format(r="")
+        elif not lacks_place:
+            place = _pick(rng, way, split).format(r=reference)
+    while True:
+        template = _pick(rng, templates(meaning.skill), split, must=True)
+        text = template.format(v=_pick(rng, verb, split), o=target, d=place)
+        # "Let it go" means the fingers.
+        if "let " not in template or "{v}" in template:
+            return _pick(rng, POLITE, split).format(s=" ".join(text.split()))
+
+
+def make_no_sense(rng: np.random.Generator, words: list[str]) -> str:
+    """Return words in no order, some of them of no meaning."""
+    some = [words[int(i)] for i in rng.integers(0, len(words), int(rng.integers(1, 8)))]
+    if rng.random() < 0.5:
+        return " ".join(some)
+    # Words outside the vocabulary all look alike to the model: any stand-in will do.
+    return " ".join([*("qqq" if rng.random() < 0.6 else word for word in some), "qqq"])
 
 
 def vocabulary() -> list[str]:

@@ -227,7 +227,17 @@ CHATTER_HELD = (
     "is there milk", "what is on the table", "turn off the light", "play a song",
      "the red bottle",
     "good morning", "put on your hat", "move the sun", "pick a card", "who is there",
-    "read a book",
+    "read a book", "i can see the plate", "is the milk in the bowl", "what is in the bin",
+    "the cube is red", "is that a cylinder", "you are a nice robot", "do you see the lemon",
+    "my favourite fruit is yellow", "how is the weather", "thanks for the bread", "go to sleep",
+    "turn the music up", "open a window please", "close your eyes", "take a break",
+    "grab a coffee", "put your feet up", "push your luck", "set an alarm", "move on",
+    "lift your spirits", "hold the line", "come back here", "what did you do", "can you hear me",
+    "stack of bills",
+    "where is home", "tell me about the blue bottle", "the lemon is left of the bread",
+    "which one is bigger", "is it time to go", "who made this box", "bread and milk",
+    "the one that is on the plate", "a red one and a blue one", "i see nothing on the table",
+    "what a nice day", "you should see this", "it is what it is", "so what now",
 )  # fmt: skip
 FORBID = Wording(
     ("do not {s}", "never {s}", "you must not {s}", "dont {s}", "please do not {s}"),

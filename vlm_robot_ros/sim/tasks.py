@@ -1,5 +1,6 @@
 """The tasks of the table: what can be asked, where it leads, and whether a scene allows it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -197,6 +198,12 @@ def feasible_tasks(scene: Scene, skill: str, target: int | None = None) -> list[
     targets = scene.objects if target is None else [target]
     tasks = [Task(skill, one, other) for one in targets for other in references]
     return [task for task in tasks if is_feasible(task, scene)]
+
+
+def speaks_of(task: Task, scene: Scene, pairs: Collection[tuple[str, str]]) -> bool:
+    """Tell whether a task's target or reference is of one of some pairs of colour and shape."""
+    things = [scene.things[i] for i in (task.target, task.reference) if i is not None]
+    return any((thing.colour, thing.shape) in pairs for thing in things)
 
 
 def sample_task(rng: np.random.Generator, scene: Scene, skill: str | None = None) -> Task | None:

@@ -140,7 +140,7 @@ def _in_any_hue(image: Tensor) -> Tensor:
 
 def _miss(points: Tensor, batch: Pictures) -> Tensor:
     """Return how far the tokens' points are from what they show."""
-    on = (batch.noun != 0).float()
+    on = (batch.noun > 0).float()
     miss = (points - batch.point.transpose(1, 2)).abs().mean(1)
     return (miss * on).sum() / on.sum().clamp(min=1) * 60
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from vlm_robot_ros.data.episode import Episode
 from vlm_robot_ros.models.words import Tokenizer
 from vlm_robot_ros.sim.language import Meaning, Thing, sample_meaning, say, vocabulary
-from vlm_robot_ros.sim.objects import PAIRS, RECEPTACLES, UNNAMED_PAIRS, UNSEEN_PAIRS
+from vlm_robot_ros.sim.objects import RECEPTACLES, SEEN_PAIRS, UNNAMED_PAIRS
 from vlm_robot_ros.training.frames import Frames, Pictures
 
 _ABSENT = 0.15
@@ -66,8 +66,7 @@ class QuestionSource:
             meaning = sample_meaning(rng)
         names = [tuple(name) for name in episode.names.tolist()]
         objects = [i for i, name in enumerate(names) if name[0] and name not in UNNAMED_PAIRS]
-        held = UNNAMED_PAIRS | UNSEEN_PAIRS
-        missing = [pair for pair in PAIRS if pair not in names and pair not in held]
+        missing = [pair for pair in SEEN_PAIRS if pair not in names]
         chosen = [objects[int(i)] for i in rng.permutation(len(objects))[:2]]
         found: list[int | None] = []
         things = []

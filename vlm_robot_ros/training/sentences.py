@@ -9,8 +9,11 @@ from torch import Tensor
 from vlm_robot_ros.models.words import MAX_WORDS, PAD, UNKNOWN, Tokenizer
 from vlm_robot_ros.sim.language import (
     COLOUR_SLOT,
+    NONE,
     NOUN_SLOT,
+    USELESS,
     Meaning,
+    make_no_sense,
     sample_meaning,
     say,
     say_nothing_useful,
@@ -67,8 +70,7 @@ class SentenceSource:
     def _one(self) -> tuple[list[int], Meaning, float]:
         rng = self._rng
         if rng.random() < _USELESS:
-            text = say_nothing_useful(rng, self._vocabulary)
-            return self._tokenizer(text), Meaning(SKILLS[0]), 1.0
+            return self._tokenizer(self._nonsense()), Meaning(SKILLS[0]), 1.0
         meaning = sample_meaning(rng)
         ids = self._tokenizer(say(rng, meaning, "plain" if rng.random() < _PLAIN else "seen"))
         roll = rng.random()
@@ -85,3 +87,13 @@ class SentenceSource:
             kept = [UNKNOWN, *kept] if rng.random() < 0.5 else [*kept, UNKNOWN]
             ids = kept + [PAD] * (MAX_WORDS - len(kept))
         return ids, meaning, 0.0
+
+    def _nonsense(self) -> str:
+        rng = self._rng
+        if rng.random() < 0.3:
+            return make_no_sense(rng, self._vocabulary)
+        kind = USELESS[int(rng.integers(len(USELESS)))]
+        meaning = sample_meaning(rng)
+        while kind != "forbidden" and meaning.target.noun == NONE:
+            meaning = sample_meaning(rng)
+        return say_nothing_useful(rng, kind, meaning)
