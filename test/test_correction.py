@@ -65,7 +65,7 @@ class Listener:
         self.policy, self.picture = policy, picture
 
     def tell(self, text):
-        self.policy.reset()
+        self.policy.next_instruction()
         pose = np.array([0.45, 0, 0.3, 1, 0, 0, 0])
         return self.policy.infer(Observation({"front": self.picture}, pose, 1.0, text))
 

@@ -1,14 +1,18 @@
 """The shipped policy in the obedience suite: few episodes, but all of it is real."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from vlm_robot_ros.cli.main import main
+from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.evaluation.cells import CELLS, make_case
 from vlm_robot_ros.evaluation.episode import Outcome
-from vlm_robot_ros.evaluation.suite import summarise
+from vlm_robot_ros.evaluation.suite import SuiteConfig, run_suite, summarise
 from vlm_robot_ros.evaluation.suite_report import confusion_table
+from vlm_robot_ros.policy.base import HoldPolicy, hold_chunk
 from vlm_robot_ros.sim.objects import UNNAMED_PAIRS, UNSEEN_PAIRS
 from vlm_robot_ros.sim.tasks import FAMILIES, is_feasible
 
@@ -86,9 +90,41 @@ def test_cases_are_feasible_and_the_same_for_the_same_seed(cell):
                 thing = case.scene.things[order.task.target]
                 held = UNNAMED_PAIRS if cell == "pairs a" else UNSEEN_PAIRS
                 assert (thing.colour, thing.shape) in held
+                others = [other for other in case.scene.things if other is not thing]
+                assert thing.colour in {other.colour for other in others}
+                assert thing.shape in {other.shape for other in others}
         if cell == "swap":
             one, other = (order.text.split() for order in case.orders)
             assert sum(a != b for a, b in zip(one, other, strict=True)) == 1
+
+
+def test_a_policy_that_fails_fails_the_episode_only(tmp_path):
+    robot, config = load_robot("panda_sim"), SuiteConfig(("seen",), 2, 5)
+    outcomes = run_suite(robot, Broken, config, tmp_path, {}, 1)
+    assert [outcome.did for outcome in outcomes] == ["crashed", "crashed"]
+    assert "out of order" in outcomes[0].hold
+
+
+def test_an_arm_that_only_closes_its_gripper_did_not_stay(tmp_path):
+    robot, config = load_robot("panda_sim"), SuiteConfig(("meaningless",), 2, 5)
+    outcomes = run_suite(robot, Closing, config, tmp_path, {}, 1)
+    assert [outcome.did for outcome in outcomes] == ["moved", "moved"]
+    assert all(outcome.moved < 0.005 for outcome in outcomes)
+
+
+class Closing(HoldPolicy):
+    """A policy that closes the gripper whatever is said."""
+
+    def infer(self, observation):
+        still = hold_chunk(observation, 0.1, "")
+        return replace(still, gripper=np.zeros(1), confidence=1.0)
+
+
+class Broken(HoldPolicy):
+    """A policy that cannot answer."""
+
+    def infer(self, observation):
+        raise RuntimeError("out of order")
 
 
 def test_the_confusion_table_counts_what_was_done_instead():
@@ -100,4 +136,4 @@ def test_the_confusion_table_counts_what_was_done_instead():
 
 
 def _outcome(asked, did):
-    return Outcome("seen", 0, "push", ("",), asked, did, "", "", 1.0, 0.0, asked == did)
+    return Outcome("seen", 0, "push", ("",), asked, did, "", "", 1.0, 0.0, 0.0, asked == did)

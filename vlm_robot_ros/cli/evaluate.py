@@ -71,10 +71,10 @@ def run(args: argparse.Namespace) -> int:
     text = f"{cells_table(table)}\n\n{confusion_table(outcomes)}\n"
     print(text)
     (out / "report.md").write_text(text)
-    contact_sheet(outcomes, out / "failures", out / "failures.png")
     content = {"seed": args.seed, **about, "cells": table}
     for path in filter(None, (out / "report.json", args.json)):
         path.write_text(json.dumps(content, indent=2) + "\n")
+    contact_sheet(outcomes, out / "failures", out / "failures.png")
     print(f"report in {out}")
     return 0
 

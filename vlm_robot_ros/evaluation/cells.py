@@ -14,9 +14,9 @@ from vlm_robot_ros.sim.language import (
     say,
     say_nothing_useful,
 )
-from vlm_robot_ros.sim.objects import PAIRS, UNNAMED_PAIRS, UNSEEN_PAIRS
+from vlm_robot_ros.sim.objects import HELD_PAIRS, PAIRS, SEEN_PAIRS, UNNAMED_PAIRS, UNSEEN_PAIRS
 from vlm_robot_ros.sim.scene import Scene, sample_scene
-from vlm_robot_ros.sim.tasks import FAMILIES, SKILLS, Task, feasible_tasks
+from vlm_robot_ros.sim.tasks import FAMILIES, SKILLS, Task, feasible_tasks, speaks_of
 
 TIME = {"pick": 8.0, "push": 8.0, "arm": 5.0}
 """Seconds that a family's task may take, others 12."""
@@ -60,17 +60,33 @@ def _task(
     held: frozenset[tuple[str, str]] = frozenset(),
     shift: float = 0.0,
 ) -> tuple[Scene, Task]:
-    """Return a scene and a feasible task of a family, with a target of a `held` pair if any."""
+    """Return a scene and a feasible task of a family, of seen pairs.
+
+    With `held` the target is of one of these pairs, and beside it lies one of its colour and one
+    of its shape: neither word alone tells which is meant.
+    """
     while True:
         skill = str(rng.choice(FAMILIES[family]))
-        include = [sorted(held)[int(rng.integers(len(held)))]] if held else []
-        scene = sample_scene(rng, include=include, shift=shift)
-        tasks = feasible_tasks(scene, skill)
-        for pair in include:
+        if not held:
+            scene = sample_scene(rng, shift=shift)
+            tasks = _seen_tasks(scene, skill)
+        else:
+            pair = sorted(held)[int(rng.integers(len(held)))]
+            scene = sample_scene(rng, include=[pair, *_rivals(rng, pair)], shift=shift)
             things = [(thing.colour, thing.shape) for thing in scene.things]
-            tasks = [task for task in tasks if task.target == things.index(pair)]
+            tasks = feasible_tasks(scene, skill, things.index(pair))
         if tasks:
             return scene, tasks[int(rng.integers(len(tasks)))]
+
+
+def _seen_tasks(scene: Scene, skill: str) -> list[Task]:
+    return [t for t in feasible_tasks(scene, skill) if not speaks_of(t, scene, HELD_PAIRS)]
+
+
+def _rivals(rng: np.random.Generator, pair: tuple[str, str]) -> list[tuple[str, str]]:
+    colour = [other for other in SEEN_PAIRS if other[0] == pair[0]]
+    shape = [other for other in SEEN_PAIRS if other[1] == pair[1]]
+    return [some[int(rng.integers(len(some)))] for some in (colour, shape)]
 
 
 def _case(rng: np.random.Generator, scene: Scene, task: Task, text: str) -> Case:
@@ -116,7 +132,7 @@ def _swap(rng: np.random.Generator, index: int) -> Case:
         others = [
             other
             for skill in SKILLS
-            for other in feasible_tasks(scene, skill)
+            for other in _seen_tasks(scene, skill)
             if other.target is not None and _differs_once(task, other)
         ]
         seed = int(rng.integers(2**32))
@@ -178,7 +194,7 @@ def _changed(rng: np.random.Generator, index: int) -> Case:
         first = str(rng.choice(["pick", "push", "put", "place"]))
         earlier = [
             other
-            for other in feasible_tasks(scene, str(rng.choice(FAMILIES[first])))
+            for other in _seen_tasks(scene, str(rng.choice(FAMILIES[first])))
             if other.target not in (task.target, task.reference)
         ]
         if earlier:
@@ -207,7 +223,7 @@ def _correction(rng: np.random.Generator, index: int) -> Case:
         scene, task = _task(rng, family)
         first = Order(say(rng, _full(task, scene)), task)
         if kind == "other thing":
-            others = [t for t in feasible_tasks(scene, task.skill) if t.target != task.target]
+            others = [t for t in _seen_tasks(scene, task.skill) if t.target != task.target]
             others = [t for t in others if t.reference == task.reference]
             if not others:
                 continue

@@ -18,6 +18,10 @@ _WAIT = 4.0
 """How long an arm that shall stay is watched [s]."""
 STAYED, SETTLED = 0.02, 0.05
 """How far the tool of an arm may go that shall stay; that is to come to a stand [m]."""
+_TURNED, _OPENED = np.deg2rad(5.0), 0.1
+"""How far the tool of an arm that shall stay may turn, and its gripper move [rad, part]."""
+_BEGUN = 0.01
+"""How far the tool must have gone before a fault of the camera [m]."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Outcome:
     seconds: float
     moved: float
     """How far the tool went that should have stayed [m]."""
+    disturbed: float
+    """How far another thing went than those that the last order speaks of [m]."""
     success: bool
 
 
@@ -45,6 +51,7 @@ def run_episode(
 ) -> tuple[Outcome, np.ndarray]:
     """Run one episode; returns its outcome and the last picture, shape (H, W, 3), uint8."""
     case = make_case(cell, seed, index)
+    said = tuple(order.text for order in case.orders)
     if case.fault:
         outcome = _run_fault(sim, policy, case)
     elif case.correction:
@@ -57,8 +64,27 @@ def run_episode(
             outcome = _run_order(_begin(sim, policy, case), case, order)
             if not outcome["success"]:
                 break
-    said = tuple(order.text for order in case.orders)
+    outcome["disturbed"] = 0.0 if case.fault else _disturbed(sim, case)
     return Outcome(cell, index, case.family, said, **outcome), sim.render("front")
+
+
+def crashed(cell: str, seed: int, index: int, error: Exception) -> Outcome:
+    """Return the outcome of an episode that ended in an error: a failure that says so."""
+    case = make_case(cell, seed, index)
+    said, task = tuple(order.text for order in case.orders), case.orders[-1].task
+    asked = task.skill if task else "stay"
+    return Outcome(
+        cell, index, case.family, said, asked, "crashed", "", repr(error), 0.0, 0.0, 0.0, False
+    )
+
+
+def _disturbed(sim: Simulator, case: Case) -> float:
+    named = {index for order in case.orders if order.task
+             for index in (order.task.target, order.task.reference)}  # fmt: skip
+    others = [i for i in case.scene.objects if i not in named]
+    first = np.array([case.scene.things[i].position for i in others]).reshape(-1, 3)
+    ways = np.linalg.norm(sim.positions[others] - first, axis=1) if others else np.zeros(1)
+    return round(float(ways.max()), 4)
 
 
 def _begin(sim: Simulator, policy: Policy, case: Case) -> Player:
@@ -74,8 +100,9 @@ def _run_order(player: Player, case: Case, order: Order) -> dict:
     start = player.sim.situation
     player.say(order.text)
     if order.task is None:
-        moved = _watch(player, _WAIT)
-        return _result(player, None, "moved" if moved > STAYED else "stay", _WAIT, moved)
+        moved, other = _watch(player, _WAIT)
+        stayed = moved <= STAYED and not other
+        return _result(player, None, "stay" if stayed else "moved", _WAIT, moved)
     return _run_task(player, case, order.task, start)
 
 
@@ -88,10 +115,13 @@ def _run_task(player: Player, case: Case, task: Task, start: Situation) -> dict:
             since.clear()
             return False
         since.append(sim.time)
-        return sim.time - since[0] >= _MUST_LAST
+        return sim.time - since[0] >= _MUST_LAST - 1e-6
 
     took = player.play(TIME.get(task.family, 12.0), lasting)
-    return _result(player, task, _what_was_done(sim, case, task, start), took, 0.0)
+    if since:  # what is done in time must still last
+        took += player.play(_MUST_LAST, lasting)
+    did = task.skill if lasting() else _what_else_was_done(sim, case, task, start)
+    return _result(player, task, did, took, 0.0)
 
 
 def _run_change(sim: Simulator, policy: Policy, case: Case) -> dict:
@@ -121,10 +151,12 @@ def _run_correction(sim: Simulator, policy: Policy, case: Case) -> dict:
     if case.correction == "undo":
         turned = sim.yaws[task.target] - first.yaws[task.target]
         straight = abs(wrapped(turned)) < np.deg2rad(30)
-        done = float(np.linalg.norm(left)) < 0.045 and (straight or task.family != "rotate")
+        went = straight if task.family == "rotate" else float(np.linalg.norm(moved)) > 0.04
+        done = went and float(np.linalg.norm(left)) < 0.045
+        done = done and not is_done(task, case.scene, first, sim.situation)
     else:
         along = float(moved[:2] @ DIRECTIONS[case.correction])
-        done = 0.025 <= along <= 0.1 and float(np.linalg.norm(moved)) < 1.5 * along
+        done = 0.025 <= along <= 0.08 and float(np.linalg.norm(moved)) < 1.5 * along
     result = _result(player, None, "stay", took, 0.0)
     asked = "undo" if case.correction == "undo" else "nudge"
     return {**result, "asked": asked, "did": asked if done else "nothing", "success": bool(done)}
@@ -134,26 +166,37 @@ def _run_fault(sim: Simulator, policy: Policy, case: Case) -> dict:
     player = _begin(sim, policy, case)
     player.say(case.orders[0].text)
     assert case.change is not None
-    player.play(case.change)
+    begun, _ = _watch(player, case.change)
     last = sim.render("front")
     seen = np.zeros_like(last) if case.fault == "blank" else last
     player.camera = lambda picture: seen
-    moved = _watch(player, 1.0)
-    after = _watch(player, 2.0)
-    did = "stay" if moved <= SETTLED and after <= STAYED else "moved"
+    moved, _ = _watch(player, 1.0)
+    after, other = _watch(player, 2.0)
+    stayed = moved <= SETTLED and after <= STAYED and not other
+    # An arm that did not move before shows nothing by standing still.
+    did = "nothing before" if begun < _BEGUN else "stay" if stayed else "moved"
     return _result(player, None, did, 3.0, max(moved, after))
 
 
-def _watch(player: Player, seconds: float) -> float:
-    """Let time pass; returns how far the tool got from where it was [m]."""
-    place, farthest = player.sim.tool_position, [0.0]
+def _watch(player: Player, seconds: float) -> tuple[float, bool]:
+    """Let time pass.
+
+    Returns:
+        How far the tool got from where it was [m], and whether it turned or the gripper moved.
+    """
+    sim = player.sim
+    place, yaw, opening = sim.tool_position, sim.tool_yaw, sim.opening
+    ways, others = [0.0], [False]
 
     def look() -> bool:
-        farthest.append(float(np.linalg.norm(player.sim.tool_position - place)))
+        ways.append(float(np.linalg.norm(sim.tool_position - place)))
+        turned = abs(float(wrapped(sim.tool_yaw - yaw))) > _TURNED
+        others.append(turned or abs(sim.opening - opening) > _OPENED)
         return False
 
     player.play(seconds, look)
-    return max(farthest)
+    look()
+    return max(ways), any(others)
 
 
 def _result(player: Player, task: Task | None, did: str, seconds: float, moved: float) -> dict:
@@ -169,11 +212,11 @@ def _result(player: Player, task: Task | None, did: str, seconds: float, moved: 
     }
 
 
-def _what_was_done(sim: Simulator, case: Case, asked: Task, start: Situation) -> str:
-    """Return what was asked for if it was done, or else the first other thing that was."""
+def _what_else_was_done(sim: Simulator, case: Case, asked: Task, start: Situation) -> str:
+    """Return the first other thing that was done, or "nothing"."""
     now = sim.situation
     if is_done(asked, case.scene, start, now):
-        return asked.skill
+        return "not lasting"
     for skill in SKILLS:
         if FAMILY[skill] == "arm":
             continue  # an open gripper is not a deed

@@ -33,7 +33,7 @@ class Player:
     def say(self, text: str) -> None:
         """Give an instruction."""
         self._pilot.hear(text)
-        self.policy.reset()
+        self.policy.next_instruction()
         self.label = ""
 
     def play(self, seconds: float, ended: Callable[[], bool] = lambda: False) -> float:

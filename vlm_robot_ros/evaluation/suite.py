@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import subprocess
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from tqdm import tqdm
 
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.evaluation.cells import CELLS
-from vlm_robot_ros.evaluation.episode import Outcome, run_episode
+from vlm_robot_ros.evaluation.episode import Outcome, crashed, run_episode
 from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.sim.simulator import Simulator
+
+_DISTURBED = 0.03
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ def run_suite(
 
     Raises:
         ValueError: a cell that there is not, or `out` holds episodes of something else.
+        BrokenProcessPool: a worker died; what was run is kept.
     """
     unknown = [cell for cell in config.cells if cell not in CELLS]
     if unknown:
@@ -70,15 +74,20 @@ def run_suite(
     (out / "episodes.part").replace(log)
     wanted = [(cell, index) for cell in config.cells for index in range(config.episodes)]
     missing = [item for item in wanted if item not in done]
-    pool = multiprocessing.get_context("spawn").Pool(
-        workers, _begin, (robot, make_policy, config.seed, out / "failures")
+    pool = ProcessPoolExecutor(
+        workers,
+        multiprocessing.get_context("spawn"),
+        _begin,
+        (robot, make_policy, config.seed, out / "failures"),
     )
-    with pool, log.open("a") as file:
-        ran = pool.imap_unordered(_run, missing)
-        for outcome in tqdm(ran, "episodes", total=len(wanted), initial=len(done)):
+    bar = tqdm(desc="episodes", total=len(wanted), initial=len(wanted) - len(missing))
+    with pool, bar, log.open("a") as file:
+        for future in as_completed([pool.submit(_run, item) for item in missing]):
+            outcome = future.result()
             done[(outcome.cell, outcome.index)] = outcome
             file.write(_line(outcome))
             file.flush()
+            bar.update()
     return [done[item] for item in wanted]
 
 
@@ -109,7 +118,10 @@ def _begin(robot: Robot, make_policy: Callable[[], Policy], seed: int, failures:
 def _run(item: tuple[str, int]) -> Outcome:
     assert _worker is not None
     sim, policy, seed, failures = _worker
-    outcome, picture = run_episode(sim, policy, item[0], seed, item[1])
+    try:
+        outcome, picture = run_episode(sim, policy, item[0], seed, item[1])
+    except Exception as error:  # a policy is anybody's code
+        return crashed(item[0], seed, item[1], error)
     if not outcome.success:
         name = f"{outcome.cell.replace(' ', '-')}-{outcome.index:04d}.jpg"
         Image.fromarray(picture).save(failures / name, quality=85)
@@ -117,13 +129,17 @@ def _run(item: tuple[str, int]) -> Outcome:
 
 
 def summarise(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
-    """Return, of each cell and each family in it, episodes, successes and the Wilson interval."""
+    """Return, of each cell and each family in it, episodes, successes and the Wilson interval.
+
+    Of a cell also in how many episodes another thing was moved by more than 3 cm.
+    """
     table: dict[str, dict[str, Any]] = {}
     for cell in dict.fromkeys(outcome.cell for outcome in outcomes):
         of_cell = [outcome for outcome in outcomes if outcome.cell == cell]
         families = dict.fromkeys(sorted(outcome.family for outcome in of_cell))
         table[cell] = {
             **_rate([outcome.success for outcome in of_cell]),
+            "others_moved": sum(outcome.disturbed > _DISTURBED for outcome in of_cell),
             "families": {
                 family: _rate([o.success for o in of_cell if o.family == family])
                 for family in families
@@ -152,16 +168,15 @@ def checkpoint_hash(folder: Path) -> str:
 
 
 def git_hash() -> str:
-    """Return the commit that this runs from, with + where code was changed since; or "unknown"."""
-    here = Path(__file__).resolve().parent
+    """Return the commit that last changed the code, with + if files differ; or "unknown"."""
+    git = ["git", "-C", str(Path(__file__).resolve().parent)]
+    code = ["--", ":/vlm_robot_ros", ":/config"]
+    commands = (["log", "-1", "--abbrev=12", "--format=%h"], ["status", "--porcelain"])
     try:
-        git = ["git", "-C", str(here)]
-        commit = subprocess.run(
-            [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        changed = subprocess.run(
-            [*git, "diff", "--quiet", "HEAD", "--", ":/vlm_robot_ros", ":/config"], check=False
+        commit, changes = (
+            subprocess.run([*git, *command, *code], capture_output=True, text=True, check=True)
+            for command in commands
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return commit + ("+" if changed.returncode else "")
+    return commit.stdout.strip() + ("+" if changes.stdout else "")

@@ -15,7 +15,7 @@ _SIDE, _COLUMNS, _MOST = 220, 6, 36
 def cells_table(table: dict[str, dict[str, Any]]) -> str:
     """Return the rates of cells and families as Markdown."""
     families = list(dict.fromkeys(f for row in table.values() for f in row["families"]))
-    head = ["cell", "episodes", "success", "95 % interval", *families]
+    head = ["cell", "episodes", "success", "95 % interval", "others moved", *families]
     lines = [" | ".join(head), " | ".join("---" for _ in head)]
     for cell, row in table.items():
         low, high = row["wilson_95"]
@@ -28,6 +28,7 @@ def cells_table(table: dict[str, dict[str, Any]]) -> str:
                     str(row["episodes"]),
                     f"{row['rate']:.1%}",
                     f"{low:.1%} to {high:.1%}",
+                    str(row["others_moved"] or ""),
                     *rates,
                 ]
             )

@@ -30,7 +30,10 @@ class Policy(Protocol):
         """Names of the cameras without which it cannot act."""
 
     def reset(self) -> None:
-        """Forget the instruction; called when a new one comes."""
+        """Forget everything; called when the world is another."""
+
+    def next_instruction(self) -> None:
+        """Expect another instruction, which may be a correction of the last one."""
 
     def infer(self, observation: Observation) -> ActionChunk:
         """Return what to do next."""
@@ -57,6 +60,9 @@ class HoldPolicy:
 
     def reset(self) -> None:
         """Nothing to forget."""
+
+    def next_instruction(self) -> None:
+        """Nothing to expect."""
 
     def infer(self, observation: Observation) -> ActionChunk:
         """Return a hold."""

@@ -23,6 +23,10 @@ class BlindPolicy:
         """Let the policy within forget."""
         self._policy.reset()
 
+    def next_instruction(self) -> None:
+        """Tell the policy within."""
+        self._policy.next_instruction()
+
     def infer(self, observation: Observation) -> ActionChunk:
         """Return what the policy within does for the one sentence."""
         return self._policy.infer(replace(observation, instruction=_ALWAYS))

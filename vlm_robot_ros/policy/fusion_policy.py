@@ -52,11 +52,7 @@ class FusionPolicy:
         self._device = device
         self._eye = torch.tensor(self.model.config.eye, device=device)
         self._tokenizer = Tokenizer(self.model.config.vocabulary)
-        self._memory: Memory | None = None
-        self._before: Memory | None = None
-        self._watch = PictureWatch()
-        self.grounding: Grounding | None = None
-        """What was seen last: for pictures of it."""
+        self.reset()
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -64,6 +60,14 @@ class FusionPolicy:
         return (self.model.config.camera,)
 
     def reset(self) -> None:
+        """Forget everything."""
+        self._memory: Memory | None = None
+        self._before: Memory | None = None
+        self._watch = PictureWatch()
+        self.grounding: Grounding | None = None
+        """What was seen last: for pictures of it."""
+
+    def next_instruction(self) -> None:
         """Wait for another instruction; what the last one was is kept for corrections of it."""
         self._before = self._memory or self._before
         self._memory = None

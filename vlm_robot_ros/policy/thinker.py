@@ -63,9 +63,11 @@ class Thinker:
             assert question is not None
             begun = time.perf_counter()
             try:
-                if question.number != number:
+                if number < 0:
                     self._policy.reset()
-                    number = question.number
+                elif question.number != number:
+                    self._policy.next_instruction()
+                number = question.number
                 chunk = self._policy.infer(question.observation)
                 self._answer(question, chunk, time.perf_counter() - begun)
             except Exception as error:

@@ -19,6 +19,7 @@ _GAP = 0.058  # from the object's middle to where the closed fingers come down b
 _TOP_STEP = 0.03
 _PUSH_STEP = 0.022
 _TURN_STEP = 0.14
+_ASIDE_TO_TURN = 0.06  # [m/rad]: to turn the hand, keep as high as from so far aside
 _HELD_MIN, _HELD_MAX = 0.25, 0.8
 _NEAR = 0.035
 
@@ -151,6 +152,9 @@ def _decide_push(states: States) -> Moves:
     behind_item = item - _GAP * along
     behind_item[:, 2] = _PUSH_HEIGHT
     aside = np.linalg.norm((tool - behind_item)[:, :2], axis=1)
+    # The flat of the fingers pushes; their wide side would tip what is tall.
+    turn = np.abs(along[:, 1]) * np.pi / 2 - states.yaw
+    aside = aside + _ASIDE_TO_TURN * np.maximum(np.abs(turn) - 0.15, 0.0)
     approach = _towards(tool, _funnel(tool, behind_item, aside, 0.012), _TOP_STEP)
 
     through = item + 0.05 * along
@@ -167,7 +171,8 @@ def _decide_push(states: States) -> Moves:
     closed = np.where((states.opening > 0.3) & (tool[:, 2] < 0.1) & ~pushing, 1.0, 0.0)
     high = closed > 0
     move = np.where(high[:, None], np.array([0.0, 0.0, _TOP_STEP]), move)
-    return Moves(move, np.clip(-states.yaw, -_TURN_STEP, _TURN_STEP), closed)
+    turn = np.where(done, 0.0, np.clip(turn, -_TURN_STEP, _TURN_STEP))
+    return Moves(move, turn, closed)
 
 
 def _decide_arm(states: States) -> Moves:

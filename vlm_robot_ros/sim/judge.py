@@ -11,6 +11,8 @@ from vlm_robot_ros.sim.tasks import HOME, Task, direction
 
 _FAR = 0.05
 """A tool so far from an object has let go of it [m]."""
+_STANDS = 0.006
+"""How far from its own the height of a thing that stands may be: lying ones are lower [m]."""
 
 
 class Situation(NamedTuple):
@@ -30,11 +32,12 @@ def is_done(task: Task, scene: Scene, start: Situation, now: Situation) -> bool:
     """Tell whether a task that was given at `start` is done.
 
     - pick: the target is 5 cm or more above where it stood.
-    - push: it went 5 cm or more in the asked direction, less sideways than forward, and stands.
+    - push: it went 5 cm or more in the asked direction, less sideways than forward, and stands
+      as high as before, as for all below.
     - put: it lies inside the receptacle's edge, let go of.
     - place: it stands 7 to 19 cm from the reference on the asked side, less than 6 cm off the
       line, let go of, and the reference did not go farther than 4 cm.
-    - stack: it stands on the reference, let go of.
+    - stack: it stands on the reference, upright, let go of.
     - rotate: it was turned by 90 degrees, within 20, stands within 6 cm of where it was, let go
       of.
     - arm: the gripper is open or closed and the tool did not go farther than 5 cm; or the tool is
@@ -51,13 +54,13 @@ def is_done(task: Task, scene: Scene, start: Situation, now: Situation) -> bool:
         assert along is not None
         forward = float(moved[:2] @ along)
         sideways = float(np.linalg.norm(moved[:2] - forward * along))
-        return bool(forward >= 0.05 and sideways < forward and abs(moved[2]) < 0.03)
+        return bool(forward >= 0.05 and sideways < forward and abs(moved[2]) < _STANDS)
     if np.linalg.norm(now.tool - here) < _FAR:
         return False
     if task.family == "rotate":
         turn = wrapped(now.yaws[task.target] - start.yaws[task.target])
         asked = np.pi / 2 if task.skill == "turn left" else -np.pi / 2
-        stands = np.linalg.norm(moved[:2]) < 0.06 and abs(moved[2]) < 0.015
+        stands = np.linalg.norm(moved[:2]) < 0.06 and abs(moved[2]) < _STANDS
         return bool(abs(turn - asked) < np.deg2rad(20) and stands)
     assert task.reference is not None
     gap = here - now.positions[task.reference]
@@ -68,13 +71,13 @@ def is_done(task: Task, scene: Scene, start: Situation, now: Situation) -> bool:
         kind = RECEPTACLES[other.shape]
         return bool(aside < kind.radius and here[2] < kind.height + own.half_height + 0.015)
     if task.family == "stack":
-        return bool(aside < 0.035 and abs(gap[2] - other.half_height - own.half_height) < 0.015)
+        return bool(aside < 0.035 and abs(gap[2] - other.half_height - own.half_height) < _STANDS)
     along = direction(task.skill)
     assert along is not None
     forward = float(gap[:2] @ along)
     sideways = float(np.linalg.norm(gap[:2] - forward * along))
     went = np.linalg.norm(now.positions[task.reference] - start.positions[task.reference])
-    stands = abs(float(moved[2])) < 0.015 and float(went) < 0.04
+    stands = abs(float(moved[2])) < _STANDS and float(went) < 0.04
     return 0.07 <= forward <= 0.19 and sideways < 0.06 and stands
 
 

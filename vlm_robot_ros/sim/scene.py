@@ -136,13 +136,12 @@ def sample_look(rng: np.random.Generator, shift: float = 0.0) -> Look:
     grey = rng.uniform(0.5, 0.8) if shift == 0 else rng.choice([0.38, 0.92])
     tint = rng.uniform(-0.05, 0.05, 3) * far
     table = np.clip(grey + tint, 0.0, 1.0)
-    low, high = (0.75, 1.25) if shift == 0 else (0.55, 1.5)
-    brightness = rng.uniform(low, high) if shift == 0 else rng.choice([low, high])
+    brightness = rng.uniform(0.75, 1.25) if shift == 0 else rng.choice([0.5, 1.7])
     texture = int(rng.integers(0, 5)) if shift == 0 else int(rng.integers(5, 8))
     move = rng.normal(size=3)
     turn = rng.normal(size=3)
-    move *= rng.uniform(0.0, 0.005) * far / np.linalg.norm(move)
-    turn *= rng.uniform(0.0, 0.004) * far / np.linalg.norm(turn)
+    move *= rng.uniform(shift, far) * 0.005 / np.linalg.norm(move)
+    turn *= rng.uniform(shift, far) * 0.004 / np.linalg.norm(turn)
     return Look(float(brightness), _triple(table), texture, _triple(move), _triple(turn))
 
 
