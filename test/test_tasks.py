@@ -65,6 +65,16 @@ def test_the_judge_tells_what_was_done(task, done, not_done):
     assert is_done(task, SCENE, START, not_done) is False
 
 
+@pytest.mark.parametrize(
+    "task", [Task("push left", 0), Task("place left", 0, 1), Task("stack", 0, 1)]
+)
+def test_what_has_tipped_over_does_not_stand(task):
+    place = {"push left": [0.5, 0.08], "place left": [0.4, 0.33], "stack": [0.41, 0.2]}[task.skill]
+    height = 0.0645 if task.skill == "stack" else 0.0215
+    assert is_done(task, SCENE, START, after(0, [*place, height]))
+    assert not is_done(task, SCENE, START, after(0, [*place, height - 0.008]))
+
+
 @pytest.mark.parametrize("skill", ["put", "stack", "place left", "turn left"])
 def test_what_is_still_in_the_hand_is_not_put_down(skill):
     task = Task(skill, 0, 2 if skill == "put" else 1)
