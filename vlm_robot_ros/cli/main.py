@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-_COMMANDS = ("demo", "ground", "collect", "train", "recipe", "evaluate", "compare")
+_COMMANDS = ("demo", "ground", "score", "collect", "train", "recipe", "evaluate", "compare")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,0 +1,87 @@
+"""Pretrained-format models of a few thousand weights, saved as the hubs save them."""
+
+import json
+
+import open_clip
+import torch
+import transformers
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+WORDS = ["a", "photo", "of", "the", "red", "blue", "cube", "robot", "moving", "box", "nothing"]
+SIZE, PATCH = 32, 8
+
+
+def word_tokenizer(folder):
+    """Save a tokenizer of whole words, in the format of every fast tokenizer."""
+    names = ["<pad>", "<unk>", "<s>", "</s>", *WORDS]
+    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(names)}, "<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", bos_token="<s>",
+        eos_token="</s>",
+    )  # fmt: skip
+    fast.save_pretrained(folder)
+    return len(names)
+
+
+def save_open_clip(folder, kind):
+    """Save a model in open_clip's format for hubs; kinds: clip, coca, siglip."""
+    folder.mkdir()
+    vision = {"image_size": SIZE, "layers": 2, "width": 32, "patch_size": PATCH, "head_width": 16}
+    text = {"context_length": 20, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
+    config = {"embed_dim": 24, "vision_cfg": vision, "text_cfg": text}
+    preprocess = {}
+    if kind == "siglip":
+        count = word_tokenizer(folder)
+        config.update(custom_text=True, init_logit_bias=-10, init_logit_scale=2.3)
+        config["vision_cfg"] = {
+            "image_size": 160, "timm_model_name": "test_vit", "timm_model_pretrained": False,
+            "timm_pool": "avg", "timm_proj": "linear",
+        }  # fmt: skip
+        text.update(
+            vocab_size=count,
+            hf_tokenizer_name="local",
+            no_causal_mask=True,
+            pool_type="last",
+            proj_bias=True,
+            tokenizer_kwargs={"clean": "canonicalize"},
+        )
+        preprocess = {"size": [160, 160], "mean": [0.5] * 3, "std": [0.5] * 3,
+                      "resize_mode": "squash"}  # fmt: skip
+    if kind == "coca":
+        vision.update(attentional_pool=True, attn_pooler_heads=2, attn_pooler_queries=4,
+                      output_tokens=True)  # fmt: skip
+        text.update(embed_cls=True, output_tokens=True)
+        config["multimodal_cfg"] = {"context_length": 20, "vocab_size": 49408, "width": 24,
+                                    "heads": 2, "layers": 1}  # fmt: skip
+        config["custom_text"] = True
+    path = folder / "open_clip_config.json"
+    path.write_text(json.dumps({"model_cfg": config, "preprocess_cfg": preprocess}))
+    torch.manual_seed(0)
+    model = open_clip.create_model(f"local-dir:{folder}")
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+
+
+def save_hf(folder, kind):
+    """Save a model in the format of transformers; kinds: clip, siglip."""
+    folder.mkdir()
+    count = word_tokenizer(folder)
+    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+             "num_attention_heads": 2}  # fmt: skip
+    text = {**tower, "vocab_size": count, "max_position_embeddings": 16, "pad_token_id": 0,
+            "bos_token_id": 2, "eos_token_id": 3}  # fmt: skip
+    vision = {**tower, "image_size": SIZE, "patch_size": PATCH}
+    torch.manual_seed(0)
+    if kind == "clip":
+        config = transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=24)
+        model = transformers.CLIPModel(config)
+        processor = transformers.CLIPImageProcessor(
+            size={"shortest_edge": SIZE}, crop_size={"height": SIZE, "width": SIZE}
+        )
+    else:
+        config = transformers.SiglipConfig(text_config=text, vision_config=vision)
+        model = transformers.SiglipModel(config)
+        processor = transformers.SiglipImageProcessor(size={"height": SIZE, "width": SIZE})
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)

@@ -1,0 +1,155 @@
+"""Encoders: equal to the libraries' own, on small models saved in the hubs' formats."""
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+import transformers
+from PIL import Image
+from safetensors.torch import save_file
+from small_models import save_hf, save_open_clip
+
+from vlm_robot_ros.models.encoders.base import EncoderError
+from vlm_robot_ros.models.encoders.load import load_encoder
+
+PHRASES = ["robot moving box", "a photo of the red cube", "nothing"]
+KINDS = ["open_clip-clip", "open_clip-siglip", "open_clip-coca", "hf-clip", "hf-siglip"]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """The folder of a saved model of each kind."""
+    root, made = tmp_path_factory.mktemp("models"), {}
+    for kind in KINDS:
+        library, _, name = kind.partition("-")
+        (save_open_clip if library == "open_clip" else save_hf)(root / kind, name)
+        made[kind] = root / kind
+    return made
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Two pictures that are not square. Shape (2, 60, 81, 3)."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (2, 6, 9, 3), dtype=np.uint8)
+    return np.stack([np.array(Image.fromarray(c).resize((81, 60), 2)) for c in coarse])
+
+
+def name_of(folder):
+    return f"{folder.name.split('-')[0]}:{folder}"
+
+
+def theirs(folder, pictures):
+    """What the library itself makes of pictures and phrases: pixels, embeddings, logits."""
+    images = [Image.fromarray(picture) for picture in pictures]
+    if folder.name.startswith("open_clip"):
+        model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+        model.eval()
+        pixels = torch.stack([transform(image) for image in images])
+        ids = open_clip.get_tokenizer(f"local-dir:{folder}")(PHRASES)
+        image = model.encode_image(pixels, normalize=True)
+        text = model.encode_text(ids, normalize=True)
+        logits = model.logit_scale.exp() * image @ text.T
+        return pixels, image, text, logits + (0 if model.logit_bias is None else model.logit_bias)
+    model = transformers.AutoModel.from_pretrained(folder).eval()
+    pixels = transformers.AutoImageProcessor.from_pretrained(folder)(images, return_tensors="pt")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    padding = "max_length" if "siglip" in folder.name else True
+    batch = tokenizer(
+        PHRASES, padding=padding, truncation=True, max_length=16, return_tensors="pt"
+    )
+    batch.pop("token_type_ids", None)
+    if "siglip" in folder.name:
+        batch.pop("attention_mask")
+    out = model(**batch, **pixels)
+    return pixels["pixel_values"], out.image_embeds, out.text_embeds, out.logits_per_image
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_embeddings_and_scores_are_the_librarys_own(folders, pictures, kind):
+    encoder = load_encoder(name_of(folders[kind]))
+    with torch.inference_mode():
+        pixels, image, text, logits = theirs(folders[kind], pictures)
+        seen, read = encoder.see(pixels), encoder.read(PHRASES)
+        torch.testing.assert_close(seen.embedding[:, 0], image, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(read.embedding, text, atol=1e-4, rtol=1e-4)
+        ours = encoder.logits(seen.embedding, read.embedding)
+        torch.testing.assert_close(ours, logits, atol=1e-4, rtol=1e-4)
+    rows, columns = seen.grid
+    assert seen.tokens.shape == (2, rows * columns, encoder.image_width)
+    assert read.tokens.shape[::2] == (3, encoder.text_width)
+    assert read.mask.shape == read.tokens.shape[:2]
+    assert read.mask.any(1).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_are_prepared_as_the_library_does(folders, pictures, kind):
+    encoder = load_encoder(name_of(folders[kind]))
+    pixels, *_ = theirs(folders[kind], pictures)
+    ours = encoder.preprocess(torch.from_numpy(pictures))
+    level = 1 / 255 / min(encoder.preprocess.std)
+    assert ours.shape == pixels.shape
+    assert float((ours - pixels).abs().max()) < 1.5 * level
+    assert float((ours - pixels).abs().mean()) < 0.2 * level
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_padding_changes_nothing(folders, kind):
+    encoder = load_encoder(name_of(folders[kind]))
+    with torch.inference_mode():
+        alone, among = encoder.read(PHRASES[2:]), encoder.read(PHRASES)
+    torch.testing.assert_close(alone.embedding[0], among.embedding[2], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("clip", "names no encoder"),
+        ("open_clip:ViT-B32/openai", "nearest: ViT-B-32"),
+        ("open_clip:ViT-B-32", "no weights were given; valid: openai"),
+        ("open_clip:ViT-B-32/laion3b", "no weights 'laion3b'; valid: openai"),
+        ("hf:/no/such/folder", "cannot be loaded"),
+    ],
+)
+def test_a_wrong_name_is_refused_with_valid_ones(name, said):
+    with pytest.raises(EncoderError, match=said):
+        load_encoder(name)
+
+
+def test_what_is_missing_is_named(tmp_path, folders):
+    (tmp_path / "config.json").write_text((folders["hf-clip"] / "config.json").read_text())
+    with pytest.raises(EncoderError, match=r"must hold config\.json, model\.safetensors"):
+        load_encoder(f"hf:{tmp_path}")
+    with pytest.raises(EncoderError, match=r"open_clip_config\.json"):
+        load_encoder(f"open_clip:{tmp_path}")
+
+
+def test_a_model_of_another_kind_is_refused(tmp_path):
+    transformers.BertConfig().save_pretrained(tmp_path)
+    with pytest.raises(EncoderError, match="of type 'bert'; valid: clip, siglip"):
+        load_encoder(f"hf:{tmp_path}")
+
+
+def test_pickled_code_is_not_run(tmp_path):
+    path = tmp_path / "weights.pt"
+    torch.save(Trap(tmp_path / "sprung"), path)
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        load_encoder(f"open_clip:ViT-B-32/{path}")
+    assert not (tmp_path / "sprung").exists()
+
+
+class Trap:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_weights_of_another_model_are_refused(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        load_encoder(f"open_clip:ViT-B-32/{path}")

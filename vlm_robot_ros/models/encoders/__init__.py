@@ -1,0 +1,1 @@
+"""Pretrained image and text encoders of other libraries, behind one interface."""

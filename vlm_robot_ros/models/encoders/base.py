@@ -1,0 +1,88 @@
+"""What every encoder takes and gives."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vlm_robot_ros.models.encoders.preprocess import Preprocess
+
+
+class EncoderError(ValueError):
+    """An encoder cannot be had; says what was asked for and what is valid."""
+
+
+class ImageFeatures(NamedTuple):
+    """What an encoder sees in pictures."""
+
+    tokens: Tensor
+    """One a patch, row by row. Shape (B, rows * columns, D)."""
+    grid: tuple[int, int]
+    """Rows and columns of the patches."""
+    embedding: Tensor
+    """In the space shared with text, of unit length; Q is 1, for BLIP-2 its number of queries.
+    Shape (B, Q, E)."""
+
+
+class TextFeatures(NamedTuple):
+    """What an encoder reads in sentences."""
+
+    tokens: Tensor
+    """Shape (B, L, D)."""
+    mask: Tensor
+    """True where there is a token, False where there is padding. Shape (B, L), bool."""
+    embedding: Tensor
+    """In the space shared with pictures, of unit length. Shape (B, E)."""
+
+
+class Encoder(nn.Module):
+    """A pretrained model that sees pictures and reads sentences."""
+
+    preprocess: Preprocess
+    """What the model's own pipeline does to a picture."""
+    image_width: int
+    """D of the image tokens."""
+    text_width: int
+    """D of the text tokens."""
+    embedding_width: int
+    """E."""
+    independent: bool = False
+    """Whether each pair of picture and phrase has a probability of its own (SigLIP's sigmoid);
+    else those of one picture's phrases sum to one."""
+
+    def see(self, pixels: Tensor) -> ImageFeatures:
+        """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
+        raise NotImplementedError
+
+    def read(self, sentences: Sequence[str]) -> TextFeatures:
+        """Encode sentences; what is longer than the model's context is cut."""
+        raise NotImplementedError
+
+    def scale_and_bias(self) -> tuple[Tensor | float, Tensor | float]:
+        """Return by what cosines are multiplied, and what is added, to be logits."""
+        raise NotImplementedError
+
+    def logits(self, image: Tensor, text: Tensor) -> Tensor:
+        """Return how well pictures and phrases go together, as the model was trained to say it.
+
+        Args:
+            image: `ImageFeatures.embedding`. Shape (B, Q, E).
+            text: `TextFeatures.embedding`. Shape (P, E).
+
+        Returns:
+            Shape (B, P).
+        """
+        scale, bias = self.scale_and_bias()
+        return (image @ text.T).amax(1) * scale + bias
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.parameters()).device
+
+
+def unit(embedding: Tensor) -> Tensor:
+    """Return an embedding at length one along its last axis."""
+    return F.normalize(embedding.float(), dim=-1)

@@ -1,0 +1,125 @@
+"""Models of transformers with a tower for pictures and one for text, as encoders."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor
+
+from vlm_robot_ros.models.encoders.base import (
+    Encoder,
+    EncoderError,
+    ImageFeatures,
+    TextFeatures,
+    unit,
+)
+from vlm_robot_ros.models.encoders.preprocess import Interpolation, Preprocess, ResizeMode
+
+_BILINEAR = 2  # as PIL numbers it
+
+
+class TwoTowerEncoder(Encoder):
+    """CLIP, SigLIP or SigLIP 2 (of fixed resolution) of transformers."""
+
+    def __init__(self, model: Any, tokenizer: Any, preprocess: Preprocess) -> None:
+        """Wrap a CLIPModel or a SiglipModel."""
+        super().__init__()
+        self.model = model.eval()
+        self._tokenizer = tokenizer
+        self.preprocess = preprocess
+        self.independent = hasattr(model, "logit_bias")
+        vision, text = model.config.vision_config, model.config.text_config
+        self.image_width, self.text_width = vision.hidden_size, text.hidden_size
+        self._context = text.max_position_embeddings
+        side = vision.image_size // vision.patch_size
+        self._grid = (side, side)
+        self.embedding_width = (
+            vision.hidden_size if self.independent else model.config.projection_dim
+        )
+
+    def see(self, pixels: Tensor) -> ImageFeatures:
+        """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
+        out = self.model.get_image_features(pixel_values=pixels)
+        tokens = out.last_hidden_state
+        if not self.independent:
+            # CLIP's first token is no patch, and its norm comes after the last layer.
+            tokens = self.model.vision_model.post_layernorm(tokens[:, 1:])
+        return ImageFeatures(tokens, self._grid, unit(out.pooler_output)[:, None])
+
+    def read(self, sentences: Sequence[str]) -> TextFeatures:
+        """Encode sentences; what is longer than the model's context is cut."""
+        batch = self._tokenizer(
+            list(sentences),
+            # SigLIP was trained on full contexts, without a mask.
+            padding="max_length" if self.independent else True,
+            truncation=True,
+            max_length=self._context,
+            return_tensors="pt",
+        )
+        ids = batch["input_ids"].to(self.device)
+        mask = batch.get("attention_mask")
+        mask = ids != self._tokenizer.pad_token_id if mask is None else mask.to(self.device)
+        given = {} if self.independent else {"attention_mask": mask}
+        out = self.model.get_text_features(input_ids=ids, **given)
+        return TextFeatures(out.last_hidden_state, mask.bool(), unit(out.pooler_output))
+
+    def scale_and_bias(self) -> tuple[Tensor | float, Tensor | float]:
+        """Return by what cosines are multiplied, and what is added, to be logits."""
+        bias = self.model.logit_bias if self.independent else 0.0
+        return self.model.logit_scale.exp(), bias
+
+
+_FAMILIES = {"clip": "CLIPModel", "siglip": "SiglipModel"}
+
+
+def load_hf(name: str, dtype: torch.dtype) -> Encoder:
+    """Load a model by its id on the hub or by its folder; weights as safetensors only.
+
+    Raises:
+        EncoderError: it is of another kind, or its files cannot be had.
+    """
+    try:
+        config = transformers.AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise EncoderError(_missing(name, error)) from error
+    kind = config.model_type
+    if kind not in _FAMILIES:
+        raise EncoderError(f"hf:{name} is of type {kind!r}; valid: {', '.join(_FAMILIES)}")
+    try:
+        model = getattr(transformers, _FAMILIES[kind]).from_pretrained(
+            name, use_safetensors=True, dtype=dtype
+        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+        processor = transformers.AutoImageProcessor.from_pretrained(name)
+    except (OSError, ValueError, ImportError) as error:
+        raise EncoderError(_missing(name, error)) from error
+    return TwoTowerEncoder(model, tokenizer, _preprocess(name, processor.to_dict()))
+
+
+def _preprocess(name: str, given: dict[str, Any]) -> Preprocess:
+    size, crop = given["size"], given.get("crop_size")
+    resize: ResizeMode
+    if "height" in size:
+        wanted, resize = (size["height"], size["width"]), "squash"
+    elif crop and given.get("do_center_crop") and size["shortest_edge"] == crop["height"]:
+        wanted, resize = (crop["height"], crop["width"]), "shortest"
+    else:
+        raise EncoderError(
+            f"hf:{name}: its pictures are resized to {size} and cut to {crop}; valid: a height "
+            "and a width, or a shortest edge and a middle of that size"
+        )
+    interpolation: Interpolation = "bilinear" if given.get("resample") == _BILINEAR else "bicubic"
+    mean, std = tuple(given["image_mean"]), tuple(given["image_std"])
+    return Preprocess(wanted, mean, std, resize, interpolation, half="down")
+
+
+def _missing(name: str, error: Exception) -> str:
+    needed = "config.json, model.safetensors, preprocessor_config.json and the tokenizer's files"
+    if Path(name).is_dir():
+        return f"hf:{name} cannot be loaded: {error}. The folder must hold {needed}"
+    return (
+        f"hf:{name} cannot be loaded: {error}. Needed from huggingface.co/{name}: {needed}; "
+        "without a network download them elsewhere and give the folder: hf:/path/to/it"
+    )

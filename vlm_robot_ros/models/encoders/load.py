@@ -1,0 +1,35 @@
+"""Encoders by name: `open_clip:ViT-B-32/openai`, `hf:google/siglip-base-patch16-224`."""
+
+import torch
+
+from vlm_robot_ros.models.encoders.base import Encoder, EncoderError
+
+
+def load_encoder(name: str, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Encoder:
+    """Load a pretrained encoder, ready to be used and not to be trained.
+
+    Args:
+        name: `open_clip:ARCH/TAG`, `open_clip:ARCH//path/to/weights`, `open_clip:/folder`,
+            `open_clip:hf-hub:ORG/NAME`, `hf:ORG/NAME` or `hf:/folder`.
+        device: Where it shall compute.
+        dtype: Of its weights.
+
+    Raises:
+        EncoderError: there is no such encoder, or its files cannot be had.
+    """
+    library, _, rest = name.partition(":")
+    if library == "open_clip" and rest:
+        from vlm_robot_ros.models.encoders.open_clip_encoder import load_open_clip
+
+        encoder: Encoder = load_open_clip(rest, dtype)
+    elif library == "hf" and rest:
+        from vlm_robot_ros.models.encoders.hf_encoder import load_hf
+
+        encoder = load_hf(rest, dtype)
+    else:
+        raise EncoderError(
+            f"{name!r} names no encoder; valid: open_clip:ARCH/TAG, as in "
+            "open_clip:ViT-B-32/laion2b_s34b_b79k, or hf:ORG/NAME, as in "
+            "hf:openai/clip-vit-base-patch32; or a folder or file in place of what is downloaded"
+        )
+    return encoder.to(device).eval().requires_grad_(False)

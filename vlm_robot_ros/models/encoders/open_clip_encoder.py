@@ -1,0 +1,149 @@
+"""Every model that open_clip_torch loads, as an encoder."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import open_clip
+import torch
+from open_clip.transform import PreprocessCfg
+from torch import Tensor
+
+from vlm_robot_ros.models.encoders.base import (
+    Encoder,
+    EncoderError,
+    ImageFeatures,
+    TextFeatures,
+    unit,
+)
+from vlm_robot_ros.models.encoders.preprocess import Preprocess, ResizeMode
+
+RANDOM = "random"
+"""In place of a tag: weights of nothing, to measure how fast a model is."""
+
+
+class OpenClipEncoder(Encoder):
+    """A model of open_clip_torch: CLIP, SigLIP, CoCa, and what else it loads."""
+
+    def __init__(self, model: torch.nn.Module, tokenizer: Any) -> None:
+        """Wrap a model and its tokenizer, as open_clip returns them."""
+        super().__init__()
+        self.model: Any = model.eval()
+        self._tokenizer = tokenizer
+        config = PreprocessCfg(**open_clip.get_model_preprocess_cfg(model))
+        size = config.size
+        self.preprocess = Preprocess(
+            (size, size) if isinstance(size, int) else (size[0], size[1]),
+            config.mean,
+            config.std,
+            cast(ResizeMode, config.resize_mode),
+            "bilinear" if config.interpolation == "bilinear" else "bicubic",
+            fill=config.fill_color,
+        )
+        self.independent = model.logit_bias is not None
+        with torch.inference_mode():
+            seen = self.see(torch.zeros(1, 3, *self.preprocess.size, device=self.device))
+            read = self.read(["one"])
+        self.image_width, self.text_width = seen.tokens.shape[-1], read.tokens.shape[-1]
+        self.embedding_width = read.embedding.shape[-1]
+
+    def see(self, pixels: Tensor) -> ImageFeatures:
+        """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
+        # CoCa's last norm is for what it pools, not for patches.
+        pools = getattr(self.model.visual, "attn_pool", None) is not None
+        out = self.model.forward_intermediates(
+            image=pixels, image_indices=1, normalize=False, normalize_intermediates=not pools
+        )
+        tokens = out["image_intermediates"][-1]
+        rows, columns = tokens.shape[2:]
+        embedding = unit(out["image_features"])[:, None]
+        return ImageFeatures(tokens.flatten(2).transpose(1, 2), (rows, columns), embedding)
+
+    def read(self, sentences: Sequence[str]) -> TextFeatures:
+        """Encode sentences; what is longer than the model's context is cut."""
+        ids = self._tokenizer(list(sentences)).to(self.device)
+        tower = getattr(self.model, "text", self.model)
+        if hasattr(tower, "output_tokens") and not hasattr(tower, "forward_intermediates"):
+            # A tower of transformers within open_clip.
+            tower.output_tokens = True
+            pooled, tokens = tower(ids)
+            tower.output_tokens = False
+            mask = ids != tower.config.pad_token_id
+            return TextFeatures(tokens, mask[:, -tokens.shape[1] :], unit(pooled))
+        out = self.model.forward_intermediates(
+            text=ids, text_indices=1, normalize=False, normalize_intermediates=True
+        )
+        tokens = out["text_intermediates"][-1]
+        mask = ids != getattr(tower, "pad_id", 0)
+        mask[:, 0] = True
+        return TextFeatures(tokens, mask[:, : tokens.shape[1]], unit(out["text_features"]))
+
+    def scale_and_bias(self) -> tuple[Tensor | float, Tensor | float]:
+        """Return by what cosines are multiplied, and what is added, to be logits."""
+        bias = self.model.logit_bias
+        return self.model.logit_scale.exp(), 0.0 if bias is None else bias
+
+
+def load_open_clip(name: str, dtype: torch.dtype) -> OpenClipEncoder:
+    """Load a model by `ARCH/TAG`, `ARCH/FILE` or the folder of one saved for the hub.
+
+    Raises:
+        EncoderError: there is no such name, or its files cannot be had.
+    """
+    if Path(name).is_dir():
+        return _create(f"local-dir:{name}", None, dtype, name)
+    if name.startswith("hf-hub:"):
+        return _create(name, None, dtype, name)
+    arch, _, weights = name.partition("/")
+    _check(arch, weights)
+    return _create(arch, None if weights == RANDOM else weights, dtype, name)
+
+
+def _check(arch: str, weights: str) -> None:
+    models = open_clip.list_models()
+    if arch not in models:
+        raise EncoderError(
+            f"open_clip has no model {arch!r}; nearest: {_nearest(arch, models)}; "
+            "or give the folder of one (with open_clip_config.json)"
+        )
+    tags = open_clip.list_pretrained_tags_by_model(arch)
+    if weights in (*tags, RANDOM) or Path(weights).is_file():
+        return
+    said = f"no weights {weights!r}" if weights else "no weights were given"
+    raise EncoderError(
+        f"open_clip:{arch}: {said}; valid: {', '.join([*tags, RANDOM])}, or a file: "
+        f"open_clip:{arch}//path/to/model.safetensors"
+    )
+
+
+def _create(arch: str, weights: str | None, dtype: torch.dtype, name: str) -> OpenClipEncoder:
+    try:
+        model = open_clip.create_model(arch, weights, precision="fp32", pretrained_text=False)
+        tokenizer = open_clip.get_tokenizer(arch)
+    except Exception as error:  # whatever the library and its downloads raise
+        raise EncoderError(
+            f"open_clip:{name} cannot be loaded: {error}. {_where(arch, weights)}"
+        ) from error
+    return OpenClipEncoder(model.to(dtype), tokenizer)
+
+
+def _where(arch: str, weights: str | None) -> str:
+    """Tell which file is needed, and where it is looked for."""
+    config = open_clip.get_pretrained_cfg(arch, weights) if weights else None
+    if not config:
+        return "A folder must hold open_clip_config.json and open_clip_model.safetensors"
+    if config.get("hf_hub"):
+        hub = config["hf_hub"].rstrip("/")
+        return (
+            f"Needed from huggingface.co/{hub}: open_clip_model.safetensors; without a network "
+            f"download it elsewhere and give the file: open_clip:{arch}//path/to/it"
+        )
+    return (
+        f"Needed: {config.get('url')}; without a network download it elsewhere and give the file"
+    )
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, names, 4, 0.3)
+    return ", ".join(near or names[:4])

@@ -1,0 +1,84 @@
+"""Pictures as models want them: resized, cropped and normalised on the device, without PIL."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+ResizeMode = Literal["shortest", "longest", "squash"]
+Interpolation = Literal["bicubic", "bilinear"]
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """The steps of a model's own pipeline."""
+
+    size: tuple[int, int]
+    """Height and width that the model takes [px]."""
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    """Of the channels in 0..1."""
+    resize: ResizeMode = "shortest"
+    """The shorter side fits and the middle is cut out; the longer side fits and the rest is
+    filled; or both sides fit and the picture is distorted."""
+    interpolation: Interpolation = "bicubic"
+    half: Literal["even", "down"] = "even"
+    """Where half a pixel before the middle goes: as in torchvision, or as in transformers."""
+    fill: int = 0
+    """Of what "longest" leaves empty, 0..255."""
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Prepare pictures.
+
+        Args:
+            pictures: Shape (B, H, W, 3), uint8 RGB, on any device.
+
+        Returns:
+            Shape (B, 3, *size), float, normalised.
+
+        Raises:
+            ValueError: of another shape or type.
+        """
+        if pictures.ndim != 4 or pictures.shape[-1] != 3 or pictures.dtype != torch.uint8:
+            raise ValueError(
+                f"pictures must be uint8 of shape (B, H, W, 3), got {pictures.dtype} "
+                f"{tuple(pictures.shape)}"
+            )
+        pixels = pictures.permute(0, 3, 1, 2).float()
+        height, width = self._resized(pictures.shape[1], pictures.shape[2])
+        if (height, width) != tuple(pixels.shape[2:]):
+            pixels = F.interpolate(
+                pixels, (height, width), mode=self.interpolation, antialias=True,
+                align_corners=False,
+            )  # fmt: skip
+            # Pipelines that resize bytes round here, too.
+            pixels = pixels.round().clamp(0, 255)
+        pixels = self._cut(pixels)
+        mean, std = (pixels.new_tensor(part)[:, None, None] for part in (self.mean, self.std))
+        return (pixels / 255 - mean) / std
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        if self.resize == "squash":
+            return self.size
+        choose = max if self.resize == "shortest" else min
+        ratio = choose(self.size[0] / height, self.size[1] / width)
+        if self.resize == "shortest" and self.size[0] == self.size[1]:
+            # As torchvision rounds it.
+            return int(height * ratio + 1e-6), int(width * ratio + 1e-6)
+        return round(height * ratio), round(width * ratio)
+
+    def _cut(self, pixels: Tensor) -> Tensor:
+        """Cut out the middle, or fill around it."""
+        for axis, wanted in ((2, self.size[0]), (3, self.size[1])):
+            extra = pixels.shape[axis] - wanted
+            if extra > 0:
+                start = round(extra / 2) if self.half == "even" else extra // 2
+                pixels = pixels.narrow(axis, start, wanted)
+            elif extra < 0:
+                before = -extra // 2
+                sides = (before, -extra - before)
+                pad = (*sides, 0, 0) if axis == 3 else (0, 0, *sides)
+                pixels = F.pad(pixels, pad, value=float(self.fill))
+        return pixels
