@@ -64,7 +64,7 @@ def save_open_clip(folder, kind):
 
 
 def save_hf(folder, kind):
-    """Save a model in the format of transformers; kinds: clip, siglip."""
+    """Save a model in the format of transformers; kinds: clip, siglip, siglip2, blip2."""
     folder.mkdir()
     count = word_tokenizer(folder)
     tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
@@ -79,6 +79,24 @@ def save_hf(folder, kind):
         processor = transformers.CLIPImageProcessor(
             size={"shortest_edge": SIZE}, crop_size={"height": SIZE, "width": SIZE}
         )
+    elif kind == "blip2":
+        former = {**tower, "vocab_size": count, "max_position_embeddings": 16, "pad_token_id": 0,
+                  "use_qformer_text_input": True}  # fmt: skip
+        words = {**tower, "vocab_size": count, "max_position_embeddings": 16, "ffn_dim": 64,
+                 "model_type": "opt", "word_embed_proj_dim": 32}  # fmt: skip
+        config = transformers.Blip2Config(
+            vision_config=vision, qformer_config=former, text_config=words, num_query_tokens=4,
+            image_text_hidden_size=24,
+        )  # fmt: skip
+        model = transformers.Blip2ForImageTextRetrieval(config)
+        torch.nn.init.normal_(model.query_tokens)
+        processor = transformers.BlipImageProcessor(size={"height": SIZE, "width": SIZE})
+    elif kind == "siglip2":
+        count = (SIZE // PATCH) ** 2
+        sight = {**tower, "num_patches": count, "patch_size": PATCH}
+        config = transformers.Siglip2Config(text_config=text, vision_config=sight)
+        model = transformers.Siglip2Model(config)
+        processor = transformers.Siglip2ImageProcessor(patch_size=PATCH, max_num_patches=count)
     else:
         config = transformers.SiglipConfig(text_config=text, vision_config=vision)
         model = transformers.SiglipModel(config)

@@ -7,13 +7,15 @@ import torch
 import transformers
 from PIL import Image
 from safetensors.torch import save_file
-from small_models import save_hf, save_open_clip
+from small_models import PATCH, save_hf, save_open_clip
 
 from vlm_robot_ros.models.encoders.base import EncoderError
 from vlm_robot_ros.models.encoders.load import load_encoder
+from vlm_robot_ros.models.encoders.preprocess import Preprocess
 
 PHRASES = ["robot moving box", "a photo of the red cube", "nothing"]
-KINDS = ["open_clip-clip", "open_clip-siglip", "open_clip-coca", "hf-clip", "hf-siglip"]
+KINDS = ["open_clip-clip", "open_clip-siglip", "open_clip-coca", "hf-clip", "hf-siglip",
+         "hf-siglip2", "hf-blip2"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,9 @@ def theirs(folder, pictures):
         text = model.encode_text(ids, normalize=True)
         logits = model.logit_scale.exp() * image @ text.T
         return pixels, image, text, logits + (0 if model.logit_bias is None else model.logit_bias)
-    model = transformers.AutoModel.from_pretrained(folder).eval()
+    retrieval = "blip2" in folder.name
+    of = transformers.Blip2ForImageTextRetrieval if retrieval else transformers.AutoModel
+    model = of.from_pretrained(folder).eval()
     pixels = transformers.AutoImageProcessor.from_pretrained(folder)(images, return_tensors="pt")
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     padding = "max_length" if "siglip" in folder.name else True
@@ -62,7 +66,12 @@ def theirs(folder, pictures):
     if "siglip" in folder.name:
         batch.pop("attention_mask")
     out = model(**batch, **pixels)
-    return pixels["pixel_values"], out.image_embeds, out.text_embeds, out.logits_per_image
+    shown = pixels["pixel_values"]
+    if "spatial_shapes" in pixels:
+        rows, columns = pixels["spatial_shapes"][0].tolist()
+        shown = shown[:, : rows * columns].reshape(2, rows, columns, PATCH, PATCH, 3)
+        shown = shown.permute(0, 5, 1, 3, 2, 4).reshape(2, 3, rows * PATCH, columns * PATCH)
+    return shown, out.image_embeds, out.text_embeds, out.logits_per_image
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -71,7 +80,8 @@ def test_embeddings_and_scores_are_the_librarys_own(folders, pictures, kind):
     with torch.inference_mode():
         pixels, image, text, logits = theirs(folders[kind], pictures)
         seen, read = encoder.see(pixels), encoder.read(PHRASES)
-        torch.testing.assert_close(seen.embedding[:, 0], image, atol=1e-4, rtol=1e-4)
+        theirs_by_query = image.reshape(seen.embedding.shape)
+        torch.testing.assert_close(seen.embedding, theirs_by_query, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(read.embedding, text, atol=1e-4, rtol=1e-4)
         ours = encoder.logits(seen.embedding, read.embedding)
         torch.testing.assert_close(ours, logits, atol=1e-4, rtol=1e-4)
@@ -91,6 +101,15 @@ def test_pictures_are_prepared_as_the_library_does(folders, pictures, kind):
     assert ours.shape == pixels.shape
     assert float((ours - pixels).abs().max()) < 1.5 * level
     assert float((ours - pixels).abs().mean()) < 0.2 * level
+
+
+@pytest.mark.parametrize("size", [(256, 256), (480, 640), (720, 1280), (3, 400)])
+def test_pictures_in_patches_have_the_size_that_the_library_gives_them(size):
+    theirs = transformers.Siglip2ImageProcessor(patch_size=16, max_num_patches=256)
+    shapes = theirs(Image.new("RGB", size[::-1]), return_tensors="pt")["spatial_shapes"]
+    ours = Preprocess((256, 256), (0.5,) * 3, (0.5,) * 3, "patches", "bilinear", patch=16)
+    prepared = ours(torch.zeros(1, *size, 3, dtype=torch.uint8))
+    assert [side // 16 for side in prepared.shape[2:]] == shapes[0].tolist()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -126,7 +145,7 @@ def test_what_is_missing_is_named(tmp_path, folders):
 
 def test_a_model_of_another_kind_is_refused(tmp_path):
     transformers.BertConfig().save_pretrained(tmp_path)
-    with pytest.raises(EncoderError, match="of type 'bert'; valid: clip, siglip"):
+    with pytest.raises(EncoderError, match="of type 'bert'; valid: clip, siglip, siglip2, blip-2"):
         load_encoder(f"hf:{tmp_path}")
 
 

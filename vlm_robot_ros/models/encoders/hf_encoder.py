@@ -1,6 +1,7 @@
-"""Models of transformers with a tower for pictures and one for text, as encoders."""
+"""CLIP, SigLIP and BLIP-2 of transformers, as encoders."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from vlm_robot_ros.models.encoders.base import (
     TextFeatures,
     unit,
 )
+from vlm_robot_ros.models.encoders.hf_blip2 import Blip2Encoder
 from vlm_robot_ros.models.encoders.preprocess import Interpolation, Preprocess, ResizeMode
 
 _BILINEAR = 2  # as PIL numbers it
@@ -33,8 +35,7 @@ class TwoTowerEncoder(Encoder):
         vision, text = model.config.vision_config, model.config.text_config
         self.image_width, self.text_width = vision.hidden_size, text.hidden_size
         self._context = text.max_position_embeddings
-        side = vision.image_size // vision.patch_size
-        self._grid = (side, side)
+        self._patch = vision.patch_size
         self.embedding_width = (
             vision.hidden_size if self.independent else model.config.projection_dim
         )
@@ -46,7 +47,8 @@ class TwoTowerEncoder(Encoder):
         if not self.independent:
             # CLIP's first token is no patch, and its norm comes after the last layer.
             tokens = self.model.vision_model.post_layernorm(tokens[:, 1:])
-        return ImageFeatures(tokens, self._grid, unit(out.pooler_output)[:, None])
+        grid = pixels.shape[2] // self._patch, pixels.shape[3] // self._patch
+        return ImageFeatures(tokens, grid, unit(out.pooler_output)[:, None])
 
     def read(self, sentences: Sequence[str]) -> TextFeatures:
         """Encode sentences; what is longer than the model's context is cut."""
@@ -71,7 +73,31 @@ class TwoTowerEncoder(Encoder):
         return self.model.logit_scale.exp(), bias
 
 
-_FAMILIES = {"clip": "CLIPModel", "siglip": "SiglipModel"}
+class NaflexEncoder(TwoTowerEncoder):
+    """SigLIP 2 of transformers whose pictures keep their form (NaFlex)."""
+
+    def see(self, pixels: Tensor) -> ImageFeatures:
+        """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
+        count, side = len(pixels), self._patch
+        rows, columns = pixels.shape[2] // side, pixels.shape[3] // side
+        patches = pixels.reshape(count, 3, rows, side, columns, side)
+        patches = patches.permute(0, 2, 4, 3, 5, 1).reshape(count, rows * columns, -1)
+        out = self.model.get_image_features(
+            pixel_values=patches,
+            pixel_attention_mask=torch.ones(patches.shape[:2], device=pixels.device).long(),
+            spatial_shapes=torch.tensor([[rows, columns]] * count, device=pixels.device),
+        )
+        embedding = unit(out.pooler_output)[:, None]
+        return ImageFeatures(out.last_hidden_state, (rows, columns), embedding)
+
+
+_FAMILIES: dict[str, tuple[str, Callable[[Any, Any, Preprocess], Encoder]]] = {
+    "clip": ("CLIPModel", TwoTowerEncoder),
+    "siglip": ("SiglipModel", TwoTowerEncoder),
+    "siglip2": ("Siglip2Model", NaflexEncoder),
+    "blip-2": ("Blip2ForImageTextRetrieval", Blip2Encoder),
+}
+"""By the model type in config.json."""
 
 
 def load_hf(name: str, dtype: torch.dtype) -> Encoder:
@@ -87,21 +113,27 @@ def load_hf(name: str, dtype: torch.dtype) -> Encoder:
     kind = config.model_type
     if kind not in _FAMILIES:
         raise EncoderError(f"hf:{name} is of type {kind!r}; valid: {', '.join(_FAMILIES)}")
+    model_class, encoder_class = _FAMILIES[kind]
     try:
-        model = getattr(transformers, _FAMILIES[kind]).from_pretrained(
+        model = getattr(transformers, model_class).from_pretrained(
             name, use_safetensors=True, dtype=dtype
         )
         tokenizer = transformers.AutoTokenizer.from_pretrained(name)
         processor = transformers.AutoImageProcessor.from_pretrained(name)
     except (OSError, ValueError, ImportError) as error:
         raise EncoderError(_missing(name, error)) from error
-    return TwoTowerEncoder(model, tokenizer, _preprocess(name, processor.to_dict()))
+    return encoder_class(model, tokenizer, _preprocess(name, processor.to_dict()))
 
 
 def _preprocess(name: str, given: dict[str, Any]) -> Preprocess:
-    size, crop = given["size"], given.get("crop_size")
+    size, crop = given.get("size") or {}, given.get("crop_size")
+    patch = 1
     resize: ResizeMode
-    if "height" in size:
+    if "max_num_patches" in given:
+        patch, resize = given["patch_size"], "patches"
+        rows = math.isqrt(given["max_num_patches"])
+        wanted = (patch * rows, patch * (given["max_num_patches"] // rows))
+    elif "height" in size:
         wanted, resize = (size["height"], size["width"]), "squash"
     elif crop and given.get("do_center_crop") and size["shortest_edge"] == crop["height"]:
         wanted, resize = (crop["height"], crop["width"]), "shortest"
@@ -112,7 +144,7 @@ def _preprocess(name: str, given: dict[str, Any]) -> Preprocess:
         )
     interpolation: Interpolation = "bilinear" if given.get("resample") == _BILINEAR else "bicubic"
     mean, std = tuple(given["image_mean"]), tuple(given["image_std"])
-    return Preprocess(wanted, mean, std, resize, interpolation, half="down")
+    return Preprocess(wanted, mean, std, resize, interpolation, half="down", patch=patch)
 
 
 def _missing(name: str, error: Exception) -> str:

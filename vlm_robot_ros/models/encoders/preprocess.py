@@ -1,5 +1,6 @@
 """Pictures as models want them: resized, cropped and normalised on the device, without PIL."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-ResizeMode = Literal["shortest", "longest", "squash"]
+ResizeMode = Literal["shortest", "longest", "squash", "patches"]
 Interpolation = Literal["bicubic", "bilinear"]
 
 
@@ -22,12 +23,16 @@ class Preprocess:
     """Of the channels in 0..1."""
     resize: ResizeMode = "shortest"
     """The shorter side fits and the middle is cut out; the longer side fits and the rest is
-    filled; or both sides fit and the picture is distorted."""
+    filled; both sides fit and the picture is distorted; or the picture keeps its form, nearly, and
+    has as many patches as may be: then `size` is that of a square one."""
     interpolation: Interpolation = "bicubic"
     half: Literal["even", "down"] = "even"
     """Where half a pixel before the middle goes: as in torchvision, or as in transformers."""
     fill: int = 0
     """Of what "longest" leaves empty, 0..255."""
+
+    patch: int = 1
+    """Side of a patch [px]."""
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Prepare pictures.
@@ -36,7 +41,7 @@ class Preprocess:
             pictures: Shape (B, H, W, 3), uint8 RGB, on any device.
 
         Returns:
-            Shape (B, 3, *size), float, normalised.
+            Shape (B, 3, *size), float, normalised; with "patches" of its own height and width.
 
         Raises:
             ValueError: of another shape or type.
@@ -62,6 +67,8 @@ class Preprocess:
     def _resized(self, height: int, width: int) -> tuple[int, int]:
         if self.resize == "squash":
             return self.size
+        if self.resize == "patches":
+            return self._in_patches(height, width)
         choose = max if self.resize == "shortest" else min
         ratio = choose(self.size[0] / height, self.size[1] / width)
         if self.resize == "shortest" and self.size[0] == self.size[1]:
@@ -69,8 +76,26 @@ class Preprocess:
             return int(height * ratio + 1e-6), int(width * ratio + 1e-6)
         return round(height * ratio), round(width * ratio)
 
+    def _in_patches(self, height: int, width: int) -> tuple[int, int]:
+        """Return the largest size of whole patches, each side rounded up, that is not too many."""
+        most = self.size[0] * self.size[1] // self.patch**2
+
+        def sides(scale: float) -> tuple[int, int]:
+            rows, columns = (math.ceil(side * scale / self.patch) for side in (height, width))
+            return max(rows, 1), max(columns, 1)
+
+        low, high = 1e-6, 100.0
+        while high - low >= 1e-5:  # as exactly as the library does
+            middle = (low + high) / 2
+            rows, columns = sides(middle)
+            low, high = (middle, high) if rows * columns <= most else (low, middle)
+        rows, columns = sides(low)
+        return rows * self.patch, columns * self.patch
+
     def _cut(self, pixels: Tensor) -> Tensor:
         """Cut out the middle, or fill around it."""
+        if self.resize == "patches":
+            return pixels
         for axis, wanted in ((2, self.size[0]), (3, self.size[1])):
             extra = pixels.shape[axis] - wanted
             if extra > 0:
