@@ -71,7 +71,7 @@ class PolicyNode(LifecycleNode):
         """Load contract and policy, and connect the topics."""
         try:
             self._robot = load_robot(self._value("robot"))
-            self._policy = load_policy(self._value)
+            self._policy = load_policy(self._value, self._robot)
             self._begin([self._robot.camera(name) for name in self._policy.cameras])
             self._connect()
         except Exception as error:  # whatever it is, the node stays up and says it

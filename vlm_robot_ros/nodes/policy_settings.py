@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
+from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.pilot import BLEND, MIN_CONFIDENCE
 from vlm_robot_ros.nodes.parameters import Spec
-from vlm_robot_ros.paths import share_dir
+from vlm_robot_ros.paths import config_dir, share_dir
 from vlm_robot_ros.policy.base import HoldPolicy, Policy
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 
@@ -16,6 +18,11 @@ PARAMETERS = (
     Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
     Spec("policy", "fusion", "Which policy acts", valid=("fusion", "hold")),
     Spec("checkpoint", "", "Checkpoint folder of the fusion policy; empty: the shipped one"),
+    Spec(
+        "encoder", "", "For labels of what is seen, where a policy has none: open_clip:..., hf:..."
+    ),
+    Spec("phrases", "", "What it may be, separated by |; empty: config/tasks.yaml"),
+    Spec("calibration", "", "File of `vlm-robot score --fit`, for the encoder"),
     Spec("device", "auto", "Where the policy computes", valid=("auto", "cpu", "cuda")),
     Spec("threads", 1, "CPU threads of the policy", 1, 64),
     Spec("image_transport", "raw", "How images come", valid=("raw", "compressed")),
@@ -34,20 +41,40 @@ PARAMETERS = (
 )
 
 
-def load_policy(value: Callable[[str], Any]) -> Policy:
+def load_policy(value: Callable[[str], Any], robot: Robot) -> Policy:
     """Return the policy that the parameters ask for; `value` returns one by its name.
 
     Raises:
         CheckpointError: its checkpoint cannot be used.
-        ValueError: its device is not there.
+        EncoderError: there is no such encoder.
+        ValueError: its device is not there, or the phrases or their calibration are not valid.
     """
     torch.set_num_threads(value("threads"))
-    if value("policy") == "hold":
-        return HoldPolicy()
+    device = _device(value)
+    policy: Policy = HoldPolicy()
+    if value("policy") == "fusion":
+        shipped = share_dir() / "checkpoints" / "panda_sim"
+        policy = FusionPolicy(Path(value("checkpoint") or shipped), device)
+    return _labelled(policy, value, robot, device) if value("encoder") else policy
+
+
+def _labelled(policy: Policy, value: Callable[[str], Any], robot: Robot, device: str) -> Policy:
+    # These load slowly, and most nodes do without.
+    from vlm_robot_ros.models.encoders.load import load_encoder
+    from vlm_robot_ros.models.scoring import Calibration, Scorer
+    from vlm_robot_ros.policy.labelled import LabelledPolicy
+
+    phrases = [phrase.strip() for phrase in value("phrases").split("|")]
+    if phrases == [""]:
+        phrases = yaml.safe_load((config_dir() / "tasks.yaml").read_text())["labels"]
+    path = value("calibration")
+    calibration = Calibration.load(Path(path)) if path else Calibration()
+    scorer = Scorer(load_encoder(value("encoder"), device), phrases, calibration=calibration)
+    return LabelledPolicy(policy, scorer, robot.cameras[0].name)
+
+
+def _device(value: Callable[[str], Any]) -> str:
     device, there = value("device"), torch.cuda.is_available()
     if device == "cuda" and not there:
         raise ValueError("device is 'cuda', and there is none; valid here: auto, cpu")
-    if device == "auto":
-        device = "cuda" if there else "cpu"
-    shipped = share_dir() / "checkpoints" / "panda_sim"
-    return FusionPolicy(Path(value("checkpoint") or shipped), device)
+    return ("cuda" if there else "cpu") if device == "auto" else device

@@ -1,0 +1,42 @@
+"""Task labels of a pretrained encoder, from the policy node as a process over real DDS."""
+
+import numpy as np
+import pytest
+import torch
+from small_models import save_hf
+
+pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+
+from rig import Rig
+
+from vlm_robot_ros.models.encoders.load import load_encoder
+from vlm_robot_ros.models.scoring import Scorer
+from vlm_robot_ros.policy.labelled import NONE
+
+PHRASES = ["robot moving box", "a photo of the red cube"]
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip", "siglip2", "blip2"])
+def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind):
+    save_hf(tmp_path / kind, kind)
+    name = f"hf:{tmp_path / kind}"
+    picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    rig = Rig(graph, picture)
+    graph.start("policy_node", policy="hold", encoder=name, phrases="|".join(PHRASES))
+    assert graph.until(lambda: rig.actions, 60.0), "the node did not come up"
+    rig.until_held("no instruction yet")
+    rig.say("look")
+    assert graph.until(lambda: rig.labels)
+    shown, none = Scorer(load_encoder(name), PHRASES)(torch.from_numpy(picture)[None])
+    expected = {**dict(zip(PHRASES, shown[0].tolist(), strict=True)), NONE: float(none)}
+    label = rig.labels[-1]
+    assert label.label == max(expected, key=expected.get)
+    told = dict(zip(label.top_labels, label.top_scores, strict=True))
+    assert told == pytest.approx(expected, abs=1e-4)
+    rig.until_held("hold policy")
+
+
+def test_a_wrong_encoder_is_refused_when_the_node_is_configured(graph):
+    process = graph.start("policy_node", policy="hold", encoder="open_clip:ViT-B32/openai")
+    assert "nearest: ViT-B-32" in graph.ended(process)
+    assert process.returncode != 0

@@ -1,0 +1,49 @@
+"""Task labels from a pretrained encoder, for policies that have none of their own."""
+
+from dataclasses import replace
+
+import torch
+
+from vlm_robot_ros.contract.action import ActionChunk
+from vlm_robot_ros.models.scoring import Scorer
+from vlm_robot_ros.policy.base import Observation, Policy
+
+NONE = "none of these"
+"""The label of a picture that shows none of the phrases; listed after them."""
+
+
+class LabelledPolicy:
+    """Acts as the policy within, and labels what it sees with the likeliest of some phrases."""
+
+    def __init__(self, policy: Policy, scorer: Scorer, camera: str) -> None:
+        """Wrap a policy.
+
+        Args:
+            policy: What it plans stays as it is; labels of its own, too.
+            scorer: Of pictures and phrases.
+            camera: Name of the camera whose pictures are labelled.
+        """
+        self._policy, self._scorer, self._camera = policy, scorer, camera
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Those of the policy within, and the one whose pictures are labelled."""
+        return tuple(dict.fromkeys((*self._policy.cameras, self._camera)))
+
+    def reset(self) -> None:
+        """Let the policy within forget."""
+        self._policy.reset()
+
+    def next_instruction(self) -> None:
+        """Tell the policy within."""
+        self._policy.next_instruction()
+
+    def infer(self, observation: Observation) -> ActionChunk:
+        """Return the plan of the policy within, with labels."""
+        chunk = self._policy.infer(observation)
+        if chunk.scores:
+            return chunk
+        picture = torch.from_numpy(observation.images[self._camera].copy())[None]
+        shown, none = (part[0].tolist() for part in self._scorer(picture))
+        scores = {**dict(zip(self._scorer.phrases, shown, strict=True)), NONE: none}
+        return replace(chunk, label=max(scores, key=scores.__getitem__), scores=scores)
