@@ -17,6 +17,7 @@ from vlm_robot_ros.sim.language import (
     meaning_of,
     sample_meaning,
     say,
+    say_incompletely,
     say_nothing_useful,
     vocabulary,
 )
@@ -158,6 +159,17 @@ def test_useless_sentences_are_said_without_end(kind, split):
     said = {say_nothing_useful(rng, kind, meaning, split) for _ in range(300)}
     assert len(said) > (40 if kind in ("chatter", "bare") else 150)
     assert not said & {say(rng, meaning) for _ in range(3000)}
+
+
+def test_an_incomplete_command_says_what_is_missing():
+    rng = np.random.default_rng(0)
+    put = Meaning("put", language.Thing("red", "cube"), language.Thing("any", "bowl"))
+    for _ in range(500):
+        text, said, skilled = say_incompletely(rng, put)
+        assert (said.target.noun == "none") != (said.reference.noun == "none")
+        assert ("red" in text.split()) == (said.target == put.target)
+        assert ("bowl" in text.split()) == (said.reference == put.reference)
+        assert skilled or said.target == put.target
 
 
 def test_training_never_speaks_of_a_held_out_pair():

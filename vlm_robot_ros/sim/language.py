@@ -1,6 +1,7 @@
 """What a sentence means, how a meaning is said, and sentences that ask for nothing."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -113,18 +114,22 @@ def _say_loosely(rng: np.random.Generator, meaning: Meaning) -> str:
     names = ["{o}", "{d}"] if way else ["{o}"]
     if way is None or meaning.skill.startswith("turn") or rng.random() < 0.8:
         names.append("{v}")
-    held = templates(meaning.skill).held
-    order: list[str] = []
-    while not order or " ".join(order) in held:
-        order = []
-        for number in rng.permutation(len(names)):
-            order += [LINKS[int(i)] for i in rng.integers(0, len(LINKS), int(rng.integers(0, 3)))]
-            order.append(names[number])
-    return " ".join(order).format(
+    return _in_any_order(rng, names, templates(meaning.skill).held).format(
         o=_loose_thing(rng, meaning.target),
         d=_pick(rng, way, "seen").format(r=_loose_thing(rng, meaning.reference)) if way else "",
         v=_pick(rng, verb, "seen"),
     )
+
+
+def _in_any_order(rng: np.random.Generator, parts: list[str], held: Collection[str]) -> str:
+    """Return parts with words between them; not as a held-out construction has them."""
+    words: list[str] = []
+    while not words or " ".join(words) in held:
+        words = []
+        for number in rng.permutation(len(parts)):
+            words += [LINKS[int(i)] for i in rng.integers(0, len(LINKS), int(rng.integers(0, 3)))]
+            words.append(parts[number])
+    return " ".join(words)
 
 
 def _where(meaning: Meaning) -> Wording | None:
@@ -212,30 +217,48 @@ def say_nothing_useful(
     if kind == "bare":
         thing = _thing_words(rng, meaning.target, split, odd=False)
         return f"please {thing}" if rng.random() < 0.3 else thing
-    return _incomplete(rng, meaning, split)
+    return say_incompletely(rng, meaning, split)[0]
 
 
-def _incomplete(rng: np.random.Generator, meaning: Meaning, split: Split) -> str:
-    """Return a command that does not say what to handle, or not where to."""
+def say_incompletely(
+    rng: np.random.Generator, meaning: Meaning, split: Split = "seen"
+) -> tuple[str, Meaning, bool]:
+    """Return a command that does not say what to handle, or not where to.
+
+    Returns:
+        The command, what it does say, and whether it says which skill is asked for.
+    """
     way, verb = _where(meaning), verbs(meaning.skill)
     assert verb is not None
-    lacks_place = way is not None and rng.random() < 0.5
-    target = ("it", "")[int(rng.integers(2))]
-    if lacks_place:
-        target = _thing_words(rng, meaning.target, split, odd=False)
-    place = ""
-    if way is not None:
-        reference = _thing_words(rng, meaning.reference, split, odd=False)
-        if lacks_place and "{r}" in way.seen[0] and rng.random() < 0.5:
+    if way is not None and rng.random() < 0.5:
+        said = Meaning(meaning.skill, meaning.target)
+        place = ""
+        if "{r}" in way.seen[0] and rng.random() < 0.5:
             place = _pick(rng, way, split).format(r="")
-        elif not lacks_place:
-            place = _pick(rng, way, split).format(r=reference)
+        parts = {"o": _thing_words(rng, meaning.target, split, odd=False), "d": place}
+    else:
+        said = Meaning(meaning.skill, Thing(), meaning.reference)
+        parts = {"o": ("it", "")[int(rng.integers(2))], "d": ""}
+        if way is not None:
+            reference = _thing_words(rng, meaning.reference, split, odd=False)
+            parts["d"] = _pick(rng, way, split).format(r=reference)
+    parts["v"] = _pick(rng, verb, split)
+    text = _pick(rng, POLITE, split).format(s=_without(rng, meaning.skill, parts, split))
+    return " ".join(text.split()), said, bool(parts["d"]) or way is None
+
+
+def _without(rng: np.random.Generator, skill: str, parts: dict[str, str], split: Split) -> str:
+    """Return a sentence for a skill of parts some of which are empty."""
+    wording = templates(skill)
+    if split == "seen" and rng.random() < _LOOSE:
+        gone = {key: word if word in ("", "it") else f"{{{key}}}" for key, word in parts.items()}
+        held = {" ".join(text.format(**gone).split()) for text in wording.held}
+        return _in_any_order(rng, [part for part in gone.values() if part], held).format(**parts)
     while True:
-        template = _pick(rng, templates(meaning.skill), split, must=True)
-        text = template.format(v=_pick(rng, verb, split), o=target, d=place)
+        template = _pick(rng, wording, split, must=True)
         # "Let it go" means the fingers.
         if "let " not in template or "{v}" in template:
-            return _pick(rng, POLITE, split).format(s=" ".join(text.split()))
+            return template.format(**parts)
 
 
 def make_no_sense(rng: np.random.Generator, words: list[str]) -> str:

@@ -29,11 +29,8 @@ class TextFit(nn.Module):
 
 
 def _misread(slots: Slots, batch: Sentences) -> Losses:
-    useful = 1 - batch.useless
-    share = useful / useful.sum().clamp(min=1)
-
     def chosen(logits: Tensor, classes: Tensor) -> Tensor:
-        return F.cross_entropy(logits, classes, reduction="none") @ share
+        return F.cross_entropy(logits, classes, ignore_index=-1)
 
     def both(logits: Tensor, classes: Tensor) -> Tensor:
         return chosen(logits[:, 0], classes[:, 0]) + chosen(logits[:, 1], classes[:, 1])

@@ -16,6 +16,7 @@ from vlm_robot_ros.sim.language import (
     make_no_sense,
     sample_meaning,
     say,
+    say_incompletely,
     say_nothing_useful,
     vocabulary,
 )
@@ -31,18 +32,25 @@ _FILLERS = (
 
 
 class Sentences(NamedTuple):
-    """Token ids and the slots they fill; the slots of useless ones are not to be learned."""
+    """Token ids and the slots they fill."""
 
     words: Tensor
     """Shape (B, MAX_WORDS)."""
     skill: Tensor
-    """Shape (B,)."""
+    """-1 where it is not said. Shape (B,)."""
     colour: Tensor
-    """Of target and reference. Shape (B, 2)."""
+    """Of target and reference, -1 where they are not to be learned. Shape (B, 2)."""
     noun: Tensor
-    """Shape (B, 2)."""
+    """As `colour`. Shape (B, 2)."""
     useless: Tensor
     """1 where the words ask for nothing the arm can do. Shape (B,)."""
+
+
+class _Row(NamedTuple):
+    text: str
+    said: Meaning | None = None
+    skilled: bool = True
+    useless: float = 0.0
 
 
 class SentenceSource:
@@ -56,44 +64,55 @@ class SentenceSource:
 
     def draw(self, size: int) -> Sentences:
         """Return `size` random sentences."""
-        rows = [self._one() for _ in range(size)]
-        ids, meanings, useless = zip(*rows, strict=True)
-        things = [(meaning.target, meaning.reference) for meaning in meanings]
-        return Sentences(
-            torch.tensor(ids),
-            torch.tensor([SKILLS.index(meaning.skill) for meaning in meanings]),
-            torch.tensor([[COLOUR_SLOT.index(t.colour) for t in pair] for pair in things]),
-            torch.tensor([[NOUN_SLOT.index(t.noun) for t in pair] for pair in things]),
-            torch.tensor(useless),
-        )
+        ids, slots = [], []
+        for _ in range(size):
+            row = self._one()
+            words, missed = self._tokenizer(row.text), 0.0
+            if not row.useless:
+                words, missed = self._miss(words)
+            ids.append(words)
+            slots.append((*_slots(None if missed else row), max(row.useless, missed)))
+        filled = torch.tensor(slots)
+        skill, things = filled[:, 0].long(), filled[:, 1:5].long()
+        return Sentences(torch.tensor(ids), skill, things[:, :2], things[:, 2:], filled[:, 5])
 
-    def _one(self) -> tuple[list[int], Meaning, float]:
+    def _one(self) -> _Row:
         rng = self._rng
-        if rng.random() < _USELESS:
-            return self._tokenizer(self._nonsense()), Meaning(SKILLS[0]), 1.0
         meaning = sample_meaning(rng)
-        ids = self._tokenizer(say(rng, meaning, "plain" if rng.random() < _PLAIN else "seen"))
+        if rng.random() > _USELESS:
+            return _Row(say(rng, meaning, "plain" if rng.random() < _PLAIN else "seen"), meaning)
+        if rng.random() < 0.3:
+            return _Row(make_no_sense(rng, self._vocabulary), useless=1.0)
+        kind = USELESS[int(rng.integers(len(USELESS)))]
+        while kind != "forbidden" and meaning.target.noun == NONE:
+            meaning = sample_meaning(rng)
+        if kind == "incomplete":
+            # What is missing is missed by the slots, too.
+            return _Row(*say_incompletely(rng, meaning), useless=1.0)
+        return _Row(say_nothing_useful(rng, kind, meaning), useless=1.0)
+
+    def _miss(self, ids: list[int]) -> tuple[list[int], float]:
+        """Return the words, some of them not understood, and whether they are useless by that."""
+        rng = self._rng
         roll = rng.random()
         if roll < 0.1:
             # A word that is not understood: a filler may be missed, nothing else.
             at = int(rng.integers(sum(number != PAD for number in ids)))
             filler = ids[at] in self._fillers
-            ids[at] = UNKNOWN
-            return ids, meaning, float(not filler)
+            return [*ids[:at], UNKNOWN, *ids[at + 1 :]], float(not filler)
         if roll < 0.15 and ids[-1] == PAD:
             # One before or after it all may be missed, too.
-            end = ids.index(PAD)
-            kept = ids[:end]
+            kept = ids[: ids.index(PAD)]
             kept = [UNKNOWN, *kept] if rng.random() < 0.5 else [*kept, UNKNOWN]
-            ids = kept + [PAD] * (MAX_WORDS - len(kept))
-        return ids, meaning, 0.0
+            return kept + [PAD] * (MAX_WORDS - len(kept)), 0.0
+        return ids, 0.0
 
-    def _nonsense(self) -> str:
-        rng = self._rng
-        if rng.random() < 0.3:
-            return make_no_sense(rng, self._vocabulary)
-        kind = USELESS[int(rng.integers(len(USELESS)))]
-        meaning = sample_meaning(rng)
-        while kind != "forbidden" and meaning.target.noun == NONE:
-            meaning = sample_meaning(rng)
-        return say_nothing_useful(rng, kind, meaning)
+
+def _slots(row: _Row | None) -> tuple[float, ...]:
+    """Return skill, the colours of target and reference, and their nouns."""
+    if row is None or row.said is None:
+        return (-1.0,) * 5
+    things = (row.said.target, row.said.reference)
+    skill = SKILLS.index(row.said.skill) if row.skilled else -1
+    colours = [COLOUR_SLOT.index(thing.colour) for thing in things]
+    return (skill, *colours, *(NOUN_SLOT.index(thing.noun) for thing in things))
