@@ -24,7 +24,7 @@ from vlm_robot_ros.sim.language import (
 from vlm_robot_ros.sim.objects import HELD_PAIRS
 from vlm_robot_ros.sim.phrases import Wording, templates, verbs, where
 from vlm_robot_ros.sim.scene import Look, Scene, Thing, sample_scene
-from vlm_robot_ros.sim.tasks import SKILLS, Task, all_labels, sample_task
+from vlm_robot_ros.sim.tasks import SKILLS, Task, all_labels, feasible_tasks, sample_task
 
 SCENE = Scene(
     (Thing("red", "cube", 0.5, 0.0, 0.0), Thing("blue", "cube", 0.4, 0.2, 0.0),
@@ -105,6 +105,22 @@ def test_the_expert_does_every_skill(sim, skill):
     for _ in range(90):
         execute(sim, expert_move(sim, given))
     assert is_done(task, scene, given.start, sim.situation)
+
+
+@pytest.mark.parametrize("turn", [-np.pi / 2, np.pi / 2])
+@pytest.mark.parametrize("skill", [skill for skill in SKILLS if skill.startswith("push")])
+def test_the_expert_pushes_a_bottle_whichever_way_its_hand_was_turned(sim, skill, turn):
+    rng, tasks = np.random.default_rng(3), []
+    while not tasks:
+        scene = sample_scene(rng, include=[("pink", "bottle")])
+        names = [thing.name for thing in scene.things]
+        tasks = feasible_tasks(scene, skill, names.index("pink bottle"))
+    sim.reset(scene, np.array(sim.robot.home) + np.eye(7)[6] * turn)
+    assert abs(abs(sim.tool_yaw) - np.pi / 2) < 0.1
+    given = Given(tasks[0], sim.situation)
+    for _ in range(75):
+        execute(sim, expert_move(sim, given))
+    assert is_done(tasks[0], scene, given.start, sim.situation)
 
 
 def test_the_labels_are_those_of_the_configuration():

@@ -153,7 +153,8 @@ def _decide_push(states: States) -> Moves:
     behind_item[:, 2] = _PUSH_HEIGHT
     aside = np.linalg.norm((tool - behind_item)[:, :2], axis=1)
     # The flat of the fingers pushes; their wide side would tip what is tall.
-    turn = np.abs(along[:, 1]) * np.pi / 2 - states.yaw
+    flat = np.where(states.yaw < -0.3, -np.pi / 2, np.pi / 2)
+    turn = np.abs(along[:, 1]) * flat - states.yaw
     aside = aside + _ASIDE_TO_TURN * np.maximum(np.abs(turn) - 0.15, 0.0)
     approach = _towards(tool, _funnel(tool, behind_item, aside, 0.012), _TOP_STEP)
 

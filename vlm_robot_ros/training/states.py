@@ -107,9 +107,12 @@ class StateSource:
         back[:, 2] = rng.uniform(0.01, 0.11, size)
         tool = np.where(behind[:, None], back, tool)
         opening = np.where(pushes & (rng.random(size) < 0.75), 0.0, opening)
-        flat = np.abs(ALONG[skill][:, 1]) * np.pi / 2
+        flat = np.abs(ALONG[skill][:, 1]) * rng.choice([-0.5, 0.5, 0.5, 0.5], size) * np.pi
         part = np.clip(rng.uniform(-0.2, 3.0, size), 0.0, 1.0)
-        yaw = np.where(pushes, flat * part + rng.normal(0.0, 0.05, size), yaw)
+        roll = rng.random(size)
+        yaw = np.where(pushes & (roll < 0.65), flat * part + rng.normal(0.0, 0.05, size), yaw)
+        # As the task before may have left it.
+        yaw = np.where(pushes & (roll > 0.85), rng.uniform(-1.65, 1.65, size), yaw)
 
         # In the hand, anywhere on the way from its place to its goal or right above that.
         along = np.clip(rng.uniform(-0.2, 1.2, (size, 1)), 0.0, 1.0)
