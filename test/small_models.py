@@ -1,8 +1,10 @@
 """Pretrained-format models of a few thousand weights, saved as the hubs save them."""
 
+import io
 import json
 
 import open_clip
+import sentencepiece
 import torch
 import transformers
 from safetensors.torch import save_file
@@ -23,6 +25,19 @@ def word_tokenizer(folder):
     )  # fmt: skip
     fast.save_pretrained(folder)
     return len(names)
+
+
+def sentence_tokenizer(folder):
+    """Save SigLIP's own kind of tokenizer, of sentence pieces."""
+    made = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([" ".join(WORDS)] * 20), model_writer=made, vocab_size=40,
+        hard_vocab_limit=False, pad_id=-1, bos_id=-1, minloglevel=2,
+    )  # fmt: skip
+    (folder / "spiece.model").write_bytes(made.getvalue())
+    tokenizer = transformers.SiglipTokenizer(str(folder / "spiece.model"))
+    tokenizer.save_pretrained(folder)
+    return len(tokenizer)
 
 
 def save_open_clip(folder, kind):
@@ -66,7 +81,7 @@ def save_open_clip(folder, kind):
 def save_hf(folder, kind):
     """Save a model in the format of transformers; kinds: clip, siglip, siglip2, blip2."""
     folder.mkdir()
-    count = word_tokenizer(folder)
+    count = 0 if kind == "siglip" else word_tokenizer(folder)
     tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
              "num_attention_heads": 2}  # fmt: skip
     text = {**tower, "vocab_size": count, "max_position_embeddings": 16, "pad_token_id": 0,
@@ -98,6 +113,7 @@ def save_hf(folder, kind):
         model = transformers.Siglip2Model(config)
         processor = transformers.Siglip2ImageProcessor(patch_size=PATCH, max_num_patches=count)
     else:
+        text["vocab_size"] = sentence_tokenizer(folder)
         config = transformers.SiglipConfig(text_config=text, vision_config=vision)
         model = transformers.SiglipModel(config)
         processor = transformers.SiglipImageProcessor(size={"height": SIZE, "width": SIZE})

@@ -1,5 +1,7 @@
 """Encoders: equal to the libraries' own, on small models saved in the hubs' formats."""
 
+import json
+
 import numpy as np
 import open_clip
 import pytest
@@ -132,6 +134,58 @@ def test_padding_changes_nothing(folders, kind):
 )
 def test_a_wrong_name_is_refused_with_valid_ones(name, said):
     with pytest.raises(EncoderError, match=said):
+        load_encoder(name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_precision_is_near(folders, pictures, kind):
+    exact = load_encoder(name_of(folders[kind]))
+    half = load_encoder(name_of(folders[kind]), dtype=torch.bfloat16)
+    with torch.inference_mode():
+        pixels = exact.preprocess(torch.from_numpy(pictures))
+        for one, other in (
+            (exact.see(pixels).embedding, half.see(pixels.bfloat16()).embedding),
+            (exact.read(PHRASES).embedding, half.read(PHRASES).embedding),
+        ):
+            assert other.dtype == torch.float32
+            assert float((one * other).sum(-1).min()) > 0.99
+
+
+def test_a_folder_without_weights_is_refused(tmp_path, folders):
+    config = (folders["open_clip-clip"] / "open_clip_config.json").read_text()
+    (tmp_path / "open_clip_config.json").write_text(config)
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        load_encoder(f"open_clip:{tmp_path}")
+
+
+@pytest.fixture
+def tiny(tmp_path, folders, monkeypatch):
+    """A tagged architecture, as open_clip has them, and the folder of its weights."""
+    folder = folders["open_clip-clip"]
+    config = json.loads((folder / "open_clip_config.json").read_text())["model_cfg"]
+    (tmp_path / "Tiny.json").write_text(json.dumps(config))
+    open_clip.add_model_config(tmp_path / "Tiny.json")
+    tags = {"own": {"file": str(folder / "open_clip_model.safetensors"), "quick_gelu": True}}
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "Tiny", tags)
+    yield folder, tags
+    open_clip.factory._MODEL_CONFIGS.pop("Tiny")
+
+
+def test_tagged_weights_get_the_activation_that_they_were_trained_with(tiny):
+    quick, plain = load_encoder("open_clip:Tiny/own"), load_encoder(name_of(tiny[0]))
+    with torch.inference_mode():
+        one, other = (encoder.read(PHRASES).embedding for encoder in (quick, plain))
+    assert not torch.allclose(one, other, atol=1e-3)
+
+
+def test_a_file_is_refused_where_it_does_not_say_how_pictures_are_prepared(tiny):
+    folder, tags = tiny
+    name = f"open_clip:Tiny/{folder / 'open_clip_model.safetensors'}"
+    assert load_encoder(name).preprocess.resize == "shortest"
+    tags["own"]["resize_mode"] = "squash"
+    assert load_encoder(name).preprocess.resize == "squash"
+    tags["other"] = {"file": "", "resize_mode": "longest"}
+    with pytest.raises(EncoderError, match="prepared in 2 ways"):
         load_encoder(name)
 
 

@@ -36,6 +36,12 @@ def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind
     rig.until_held("hold policy")
 
 
+def test_a_policy_with_labels_of_its_own_needs_no_encoder(graph):
+    process = graph.start("policy_node", encoder="open_clip:ViT-B-32/openai")
+    assert "has labels of its own" in graph.ended(process)
+    assert process.returncode != 0
+
+
 def test_a_wrong_encoder_is_refused_when_the_node_is_configured(graph):
     process = graph.start("policy_node", policy="hold", encoder="open_clip:ViT-B32/openai")
     assert "nearest: ViT-B-32" in graph.ended(process)

@@ -1,6 +1,11 @@
 """The shipped policy in the obedience suite: few episodes, but all of it is real."""
 
 import json
+import select
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -125,6 +130,27 @@ class Broken(HoldPolicy):
 
     def infer(self, observation):
         raise RuntimeError("out of order")
+
+
+def test_an_interrupted_run_ends_soon_and_keeps_what_was_run(tmp_path):
+    command = [sys.executable, "-m", "vlm_robot_ros.cli.main", "evaluate", "--out", str(tmp_path)]
+    options = ["--cells", "meaningless", "--policy", "hold", "--episodes", "500", "--workers", "1"]
+    process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
+    log, deadline = tmp_path / "episodes.jsonl", time.monotonic() + 100
+    while not (log.exists() and log.read_text()):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        select.select([], [], [], 0.05)
+    process.send_signal(signal.SIGINT)
+    assert "interrupted" in process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert 0 < len(log.read_text().splitlines()) < 250
+
+
+def test_a_wrong_checkpoint_is_said_before_anything_runs(tmp_path, capsys):
+    command = ["evaluate", "--out", str(tmp_path), "--checkpoint", str(tmp_path / "none")]
+    assert main(command) == 2
+    assert str(tmp_path / "none") in capsys.readouterr().err
 
 
 def test_the_confusion_table_counts_what_was_done_instead():

@@ -134,6 +134,7 @@ def test_the_command_calibrates(names, image, tmp_path, capsys):
         (["a", "--top", "0"], "--top is 0"),
         (["a", "--temperature", "nan"], "--temperature is nan"),
         (["a", "--fit"], "--fit writes to --calibration"),
+        (["a", "--fit", "--no-none", "--calibration", "c.json"], "does not go with --no-none"),
     ],
 )
 def test_wrong_options_are_refused(names, image, capsys, options, said):
@@ -150,4 +151,4 @@ def test_what_is_no_picture_is_refused(names, tmp_path, capsys):
     command = ["--encoder", names["clip"], "--calibration", str(path)]
     Image.new("RGB", (9, 9)).save(tmp_path / "good.png")
     assert main(["score", str(tmp_path / "good.png"), "a", *command]) == 2
-    assert "it must be above 0" in capsys.readouterr().err
+    assert "temperature must be above 0" in capsys.readouterr().err

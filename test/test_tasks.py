@@ -177,15 +177,27 @@ def test_useless_sentences_are_said_without_end(kind, split):
     assert not said & {say(rng, meaning) for _ in range(3000)}
 
 
-def test_an_incomplete_command_says_what_is_missing():
+@pytest.mark.parametrize("split", ["seen", "held"])
+def test_an_incomplete_command_says_what_is_missing(split):
     rng = np.random.default_rng(0)
-    put = Meaning("put", language.Thing("red", "cube"), language.Thing("any", "bowl"))
-    for _ in range(500):
-        text, said, skilled = say_incompletely(rng, put)
-        assert (said.target.noun == "none") != (said.reference.noun == "none")
-        assert ("red" in text.split()) == (said.target == put.target)
-        assert ("bowl" in text.split()) == (said.reference == put.reference)
-        assert skilled or said.target == put.target
+    cube, bowl = language.Thing("red", "cube"), language.Thing("any", "bowl")
+    for skill, reference in (("put", bowl), ("push left", None), ("pick up", None)):
+        meaning = Meaning(skill, cube, reference or language.Thing())
+        placed = []
+        for _ in range(300):
+            text, said, skilled = say_incompletely(rng, meaning, split)
+            words = text.split()
+            assert ("red" in words) == (said.target == cube)
+            assert ("bowl" in words) == (said.reference == bowl)
+            assert said.target != cube or said.reference != bowl
+            if skill == "pick up":
+                assert said.target != cube
+                assert skilled
+            if skill == "push left":
+                assert skilled == any(word.startswith("left") for word in words)
+                assert skilled != (said.target == cube)
+            placed.append(skilled)
+        assert any(placed)
 
 
 def test_training_never_speaks_of_a_held_out_pair():

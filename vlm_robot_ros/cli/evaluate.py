@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.cells:
         cells = tuple(args.cells.split(","))
     checkpoint = args.checkpoint or share_dir() / "checkpoints" / "panda_sim"
+    make_policy(args.policy, checkpoint)  # what is wrong with it is said before workers start
     about = {
         "robot": args.robot,
         "policy": args.policy,

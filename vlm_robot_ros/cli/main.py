@@ -21,6 +21,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"vlm-robot: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("vlm-robot: interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

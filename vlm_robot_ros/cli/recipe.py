@@ -62,16 +62,16 @@ def _variants(out: Path, scale: float, workers: int) -> list[list[str]]:
                "--episodes", _amount(56, scale), "--checkpoint"]  # fmt: skip
     steps, reports = [], []
     for kind in _VARIANTS:
-        folder, report = str(out / kind), str(out / f"measured-{kind}")
+        folder, report = str(out / kind), str(out / f"measured-{kind}.json")
         steps += [
             ["train", "--data", str(out / "demos"), "--out", folder, "--fusion", kind,
              "--words", str(out / "first"), "--image-steps", _amount(1500, scale)],
-            [*measure, folder, "--out", report],
+            [*measure, folder, "--json", report],
         ]  # fmt: skip
-        reports.append(f"{kind}={report}/report.json")
-    blind = str(out / "measured-blind")
-    steps.append([*measure, str(out / "slots"), "--policy", "blind", "--out", blind])
-    reports.append(f"blind={blind}/report.json")
+        reports.append(f"{kind}={report}")
+    blind = str(out / "measured-blind.json")
+    steps.append([*measure, str(out / "slots"), "--policy", "blind", "--json", blind])
+    reports.append(f"blind={blind}")
     return [*steps, ["compare", *reports, "--out", str(out / "variants.md")]]
 
 

@@ -25,7 +25,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--fit", action="store_true",
         help="fit --calibration to IMAGE, a table with columns image and phrase (empty: none)",
     )  # fmt: skip
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--json", type=Path, help="file to write the probabilities to")
     parser.set_defaults(run=run)
 
@@ -43,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--temperature is {args.temperature}; it must be above 0")
     if args.fit and not args.calibration:
         raise ValueError("--fit writes to --calibration, which was not given")
+    if args.fit and args.no_none:
+        raise ValueError('--fit is for "none of these"; it does not go with --no-none')
     if args.fit:
         table = _read_table(args.image, args.phrases)
     else:
@@ -90,12 +92,16 @@ def _read_table(path: Path, phrases: list[str]) -> list[tuple[Path, int]]:
             raise ValueError(f"'{path}' has columns {reader.fieldnames}; needed: image, phrase")
         for number, row in enumerate(reader, 2):
             phrase = (row["phrase"] or "").strip()
+            if not row["image"]:
+                raise ValueError(f"'{path}' line {number}: no image")
             if phrase and phrase not in phrases:
                 raise ValueError(
                     f"'{path}' line {number}: {phrase!r} is none of the phrases {phrases}"
                 )
             shown = phrases.index(phrase) if phrase else -1
             rows.append((path.parent / row["image"], shown))
+    if not rows:
+        raise ValueError(f"'{path}' has no rows; needed: pictures of some phrase, and of none")
     return rows
 
 

@@ -1,5 +1,6 @@
 """One episode of the obedience suite, from the case to what came of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from vlm_robot_ros.evaluation.cells import TIME, Case, Order, make_case
 from vlm_robot_ros.evaluation.playing import Player
 from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.sim.judge import Situation, is_done
+from vlm_robot_ros.sim.scene import Scene
 from vlm_robot_ros.sim.simulator import Simulator
 from vlm_robot_ros.sim.tasks import DIRECTIONS, FAMILY, SKILLS, Task, feasible_tasks
 
@@ -42,7 +44,7 @@ class Outcome:
     moved: float
     """How far the tool went that should have stayed [m]."""
     disturbed: float
-    """How far another thing went than those that the last order speaks of [m]."""
+    """How far another thing went than those that the orders speak of [m]."""
     success: bool
 
 
@@ -59,12 +61,15 @@ def run_episode(
     elif case.change is not None:
         outcome = _run_change(sim, policy, case)
     else:
-        outcome = {}
+        outcome, disturbed = {}, 0.0
         for order in case.orders:
             outcome = _run_order(_begin(sim, policy, case), case, order)
+            disturbed = max(disturbed, _disturbed(sim, case.scene, [order]))
             if not outcome["success"]:
                 break
-    outcome["disturbed"] = 0.0 if case.fault else _disturbed(sim, case)
+        outcome["disturbed"] = disturbed
+    if case.change is not None or case.correction:
+        outcome["disturbed"] = 0.0 if case.fault else _disturbed(sim, case.scene, case.orders)
     return Outcome(cell, index, case.family, said, **outcome), sim.render("front")
 
 
@@ -78,11 +83,11 @@ def crashed(cell: str, seed: int, index: int, error: Exception) -> Outcome:
     )
 
 
-def _disturbed(sim: Simulator, case: Case) -> float:
-    named = {index for order in case.orders if order.task
+def _disturbed(sim: Simulator, scene: Scene, orders: Sequence[Order]) -> float:
+    named = {index for order in orders if order.task
              for index in (order.task.target, order.task.reference)}  # fmt: skip
-    others = [i for i in case.scene.objects if i not in named]
-    first = np.array([case.scene.things[i].position for i in others]).reshape(-1, 3)
+    others = [i for i in scene.objects if i not in named]
+    first = np.array([scene.things[i].position for i in others]).reshape(-1, 3)
     ways = np.linalg.norm(sim.positions[others] - first, axis=1) if others else np.zeros(1)
     return round(float(ways.max()), 4)
 

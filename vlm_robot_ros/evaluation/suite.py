@@ -6,6 +6,7 @@ import multiprocessing
 import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def run_suite(
 
     Raises:
         ValueError: a cell that there is not, or `out` holds episodes of something else.
-        BrokenProcessPool: a worker died; what was run is kept.
+        OSError: a worker died; what was run is kept.
     """
     unknown = [cell for cell in config.cells if cell not in CELLS]
     if unknown:
@@ -82,12 +83,18 @@ def run_suite(
     )
     bar = tqdm(desc="episodes", total=len(wanted), initial=len(wanted) - len(missing))
     with pool, bar, log.open("a") as file:
-        for future in as_completed([pool.submit(_run, item) for item in missing]):
-            outcome = future.result()
-            done[(outcome.cell, outcome.index)] = outcome
-            file.write(_line(outcome))
-            file.flush()
-            bar.update()
+        try:
+            for future in as_completed([pool.submit(_run, item) for item in missing]):
+                outcome = future.result()
+                done[(outcome.cell, outcome.index)] = outcome
+                file.write(_line(outcome))
+                file.flush()
+                bar.update()
+        except BrokenProcessPool as error:
+            raise OSError(f"a worker died; {out} keeps what was run: call again") from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return [done[item] for item in wanted]
 
 
@@ -179,4 +186,4 @@ def git_hash() -> str:
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return commit.stdout.strip() + ("+" if changes.stdout else "")
+    return (commit.stdout.strip() or "unknown") + ("+" if changes.stdout else "")

@@ -5,6 +5,7 @@ averaged, and compared with the picture's.
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,8 +47,10 @@ class Calibration:
                 f"'{path}' is no calibration: {error}; valid: "
                 '{"temperature": 1.0, "none_bias": 0.0}'
             ) from error
-        if not made.temperature > 0:
-            raise ValueError(f"'{path}': temperature is {made.temperature}; it must be above 0")
+        if not (0 < made.temperature < math.inf and math.isfinite(made.none_bias)):
+            raise ValueError(
+                f"'{path}' has {made}; temperature must be above 0, and both must be finite"
+            )
         return made
 
 
@@ -79,7 +82,7 @@ class Scorer:
         self.encoder, self.phrases, self.calibration = encoder, tuple(phrases), calibration
         with torch.inference_mode():
             rows = [
-                encoder.read([template.format(phrase) for template in templates]).embedding
+                encoder.read([text.replace("{}", phrase) for text in templates]).embedding
                 for phrase in phrases
             ]
             self._text = unit(torch.stack([row.mean(0) for row in rows]))

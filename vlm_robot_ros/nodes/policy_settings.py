@@ -51,26 +51,24 @@ def load_policy(value: Callable[[str], Any], robot: Robot) -> Policy:
     """
     torch.set_num_threads(value("threads"))
     device = _device(value)
-    policy: Policy = HoldPolicy()
     if value("policy") == "fusion":
+        if value("encoder"):
+            raise ValueError(
+                f"encoder is '{value('encoder')}', but the fusion policy has labels of its own; "
+                "valid: none, or policy:=hold"
+            )
         shipped = share_dir() / "checkpoints" / "panda_sim"
-        policy = FusionPolicy(Path(value("checkpoint") or shipped), device)
-    return _labelled(policy, value, robot, device) if value("encoder") else policy
-
-
-def _labelled(policy: Policy, value: Callable[[str], Any], robot: Robot, device: str) -> Policy:
-    # These load slowly, and most nodes do without.
-    from vlm_robot_ros.models.encoders.load import load_encoder
-    from vlm_robot_ros.models.scoring import Calibration, Scorer
-    from vlm_robot_ros.policy.labelled import LabelledPolicy
+        return FusionPolicy(Path(value("checkpoint") or shipped), device)
+    if not value("encoder"):
+        return HoldPolicy()
+    from vlm_robot_ros.policy.labelled import label_with  # it loads slowly
 
     phrases = [phrase.strip() for phrase in value("phrases").split("|")]
     if phrases == [""]:
         phrases = yaml.safe_load((config_dir() / "tasks.yaml").read_text())["labels"]
-    path = value("calibration")
-    calibration = Calibration.load(Path(path)) if path else Calibration()
-    scorer = Scorer(load_encoder(value("encoder"), device), phrases, calibration=calibration)
-    return LabelledPolicy(policy, scorer, robot.cameras[0].name)
+    camera, path = robot.cameras[0].name, value("calibration")
+    calibration = Path(path) if path else None
+    return label_with(HoldPolicy(), camera, value("encoder"), phrases, calibration, device)
 
 
 def _device(value: Callable[[str], Any]) -> str:

@@ -1,15 +1,37 @@
 """Task labels from a pretrained encoder, for policies that have none of their own."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from vlm_robot_ros.contract.action import ActionChunk
-from vlm_robot_ros.models.scoring import Scorer
+from vlm_robot_ros.models.encoders.load import load_encoder
+from vlm_robot_ros.models.scoring import Calibration, Scorer
 from vlm_robot_ros.policy.base import Observation, Policy
 
 NONE = "none of these"
 """The label of a picture that shows none of the phrases; listed after them."""
+
+
+def label_with(
+    policy: Policy,
+    camera: str,
+    encoder: str,
+    phrases: Sequence[str],
+    calibration: Path | None,
+    device: str,
+) -> "LabelledPolicy":
+    """Give a policy the labels of an encoder by name.
+
+    Raises:
+        EncoderError: there is no such encoder.
+        ValueError: phrases or calibration are not valid.
+    """
+    sure = Calibration.load(calibration) if calibration else Calibration()
+    scorer = Scorer(load_encoder(encoder, device), phrases, calibration=sure)
+    return LabelledPolicy(policy, scorer, camera)
 
 
 class LabelledPolicy:

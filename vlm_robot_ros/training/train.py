@@ -147,6 +147,9 @@ def train(
 
 def _take(model: FusionModel, other: FusionModel, folder: Path, parts: Sequence[str]) -> None:
     """Copy parts of another model; raises ValueError where they do not fit."""
+    for name in ("vocabulary", "skills", "colours", "nouns"):
+        if getattr(other.config, name) != getattr(model.config, name):
+            raise ValueError(f"'{folder}' was trained with another {name}; train it anew")
     for part in parts:
         state = {
             name: value

@@ -17,6 +17,8 @@ def load_encoder(name: str, device: str = "cpu", dtype: torch.dtype = torch.floa
     Raises:
         EncoderError: there is no such encoder, or its files cannot be had.
     """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise EncoderError(f"device is {device!r}, and there is none; valid here: cpu")
     library, _, rest = name.partition(":")
     if library == "open_clip" and rest:
         from vlm_robot_ros.models.encoders.open_clip_encoder import load_open_clip

@@ -31,6 +31,8 @@ class OpenClipEncoder(Encoder):
         super().__init__()
         self.model: Any = model.eval()
         self._tokenizer = tokenizer
+        # The one within is of transformers; open_clip's own pads with 0.
+        self._pad = getattr(getattr(tokenizer, "tokenizer", None), "pad_token_id", 0)
         config = PreprocessCfg(**open_clip.get_model_preprocess_cfg(model))
         size = config.size
         self.preprocess = Preprocess(
@@ -43,7 +45,8 @@ class OpenClipEncoder(Encoder):
         )
         self.independent = model.logit_bias is not None
         with torch.inference_mode():
-            seen = self.see(torch.zeros(1, 3, *self.preprocess.size, device=self.device))
+            blank = torch.zeros(1, 3, *self.preprocess.size, device=self.device)
+            seen = self.see(blank.to(next(model.parameters()).dtype))
             read = self.read(["one"])
         self.image_width, self.text_width = seen.tokens.shape[-1], read.tokens.shape[-1]
         self.embedding_width = read.embedding.shape[-1]
@@ -69,13 +72,13 @@ class OpenClipEncoder(Encoder):
             tower.output_tokens = True
             pooled, tokens = tower(ids)
             tower.output_tokens = False
-            mask = ids != tower.config.pad_token_id
+            mask = ids != self._pad
             return TextFeatures(tokens, mask[:, -tokens.shape[1] :], unit(pooled))
         out = self.model.forward_intermediates(
             text=ids, text_indices=1, normalize=False, normalize_intermediates=True
         )
         tokens = out["text_intermediates"][-1]
-        mask = ids != getattr(tower, "pad_id", 0)
+        mask = ids != self._pad
         mask[:, 0] = True
         return TextFeatures(tokens, mask[:, : tokens.shape[1]], unit(out["text_features"]))
 
@@ -97,7 +100,33 @@ def load_open_clip(name: str, dtype: torch.dtype) -> OpenClipEncoder:
         return _create(name, None, dtype, name)
     arch, _, weights = name.partition("/")
     _check(arch, weights)
-    return _create(arch, None if weights == RANDOM else weights, dtype, name)
+    if weights == RANDOM:
+        return _create(arch, None, dtype, name, require_pretrained=False)
+    if Path(weights).is_file():
+        return _create(arch, weights, dtype, name, force_preprocess_cfg=_prepared(arch))
+    quick = bool(open_clip.get_pretrained_cfg(arch, weights).get("quick_gelu"))
+    return _create(arch, weights, dtype, name, force_quick_gelu=quick)
+
+
+def _prepared(arch: str) -> dict[str, Any]:
+    """Return how pictures are prepared for every set of weights of an architecture.
+
+    Raises:
+        EncoderError: they are not prepared alike, so that a file does not say how.
+    """
+    keys = ("mean", "std", "interpolation", "resize_mode")
+    ways = []
+    for tag in open_clip.list_pretrained_tags_by_model(arch):
+        config = open_clip.get_pretrained_cfg(arch, tag)
+        way = {key: config[key] for key in keys if config.get(key) is not None}
+        if way not in ways:
+            ways.append(way)
+    if len(ways) > 1:
+        raise EncoderError(
+            f"open_clip:{arch} has weights for pictures that are prepared in {len(ways)} ways; a "
+            "file does not say in which: give the folder of one (with open_clip_config.json)"
+        )
+    return ways[0] if ways else {}
 
 
 def _check(arch: str, weights: str) -> None:
@@ -117,9 +146,18 @@ def _check(arch: str, weights: str) -> None:
     )
 
 
-def _create(arch: str, weights: str | None, dtype: torch.dtype, name: str) -> OpenClipEncoder:
+def _create(
+    arch: str,
+    weights: str | None,
+    dtype: torch.dtype,
+    name: str,
+    require_pretrained: bool = True,
+    **options: Any,
+) -> OpenClipEncoder:
     try:
-        model = open_clip.create_model(arch, weights, precision="fp32", pretrained_text=False)
+        model = open_clip.create_model(
+            arch, weights, pretrained_text=False, require_pretrained=require_pretrained, **options
+        )
         tokenizer = open_clip.get_tokenizer(arch)
     except Exception as error:  # whatever the library and its downloads raise
         raise EncoderError(
