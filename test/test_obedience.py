@@ -6,10 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
-import numpy as np
 import pytest
+from odd_policies import Broken, Closing
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.load import load_robot
@@ -17,7 +16,6 @@ from vlm_robot_ros.evaluation.cells import CELLS, make_case
 from vlm_robot_ros.evaluation.episode import Outcome
 from vlm_robot_ros.evaluation.suite import SuiteConfig, run_suite, summarise
 from vlm_robot_ros.evaluation.suite_report import confusion_table
-from vlm_robot_ros.policy.base import HoldPolicy, hold_chunk
 from vlm_robot_ros.sim.objects import UNNAMED_PAIRS, UNSEEN_PAIRS
 from vlm_robot_ros.sim.tasks import FAMILIES, is_feasible
 
@@ -117,23 +115,11 @@ def test_an_arm_that_only_closes_its_gripper_did_not_stay(tmp_path):
     assert all(outcome.moved < 0.005 for outcome in outcomes)
 
 
-class Closing(HoldPolicy):
-    """A policy that closes the gripper whatever is said."""
-
-    def infer(self, observation):
-        still = hold_chunk(observation, 0.1, "")
-        return replace(still, gripper=np.zeros(1), confidence=1.0)
-
-
-class Broken(HoldPolicy):
-    """A policy that cannot answer."""
-
-    def infer(self, observation):
-        raise RuntimeError("out of order")
-
-
 def test_an_interrupted_run_ends_soon_and_keeps_what_was_run(tmp_path):
-    command = [sys.executable, "-m", "vlm_robot_ros.cli.main", "evaluate", "--out", str(tmp_path)]
+    # Who runs the tests in the background has told them to ignore the signal.
+    heed = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"import signal; from vlm_robot_ros.cli.main import main; {heed}; exit(main())"
+    command = [sys.executable, "-c", code, "evaluate", "--out", str(tmp_path)]
     options = ["--cells", "meaningless", "--policy", "hold", "--episodes", "500", "--workers", "1"]
     process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
     log, deadline = tmp_path / "episodes.jsonl", time.monotonic() + 100

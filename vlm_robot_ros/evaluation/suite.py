@@ -93,7 +93,7 @@ def run_suite(
         except BrokenProcessPool as error:
             raise OSError(f"a worker died; {out} keeps what was run: call again") from error
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # the episodes that run come to their end
             raise
     return [done[item] for item in wanted]
 
