@@ -128,3 +128,11 @@ def test_blank_and_frozen_pictures_are_not_trusted():
     assert watch.problem(one, here) == ""  # nothing moves, nothing need change
     assert "frozen" in watch.problem(one, there)
     assert watch.problem(other, there) == ""
+
+
+def test_what_does_not_say_which_object_is_held(shipped, picture):
+    choosy = Listener(FusionPolicy(shipped), picture)
+    for text in ("pick up the object", "put the thing in the bowl", "push that one to the left"):
+        assert f"'{text}' does not say which object to" in choosy.tell(text).hold
+    anything = FusionPolicy(shipped, any_object=True)
+    assert not Listener(anything, picture).tell("pick up the object").hold

@@ -88,5 +88,6 @@ def make_policy(kind: str, checkpoint: Path) -> "Policy":
 
     if kind == "hold":
         return HoldPolicy()
-    policy = FusionPolicy(checkpoint)
-    return BlindPolicy(policy) if kind == "blind" else policy
+    if kind == "blind":
+        return BlindPolicy(FusionPolicy(checkpoint, any_object=True))
+    return FusionPolicy(checkpoint)

@@ -19,6 +19,8 @@ from vlm_robot_ros.policy.correction import read_correction
 from vlm_robot_ros.policy.memory import PUT_DOWN, Memory, correct, one_skill
 from vlm_robot_ros.policy.sight import PictureWatch
 
+_ANY_COLOUR, _ANY_OBJECT = 0, 1
+"""What slots say of a thing that is named by no colour, by no shape."""
 _HELD = (0.25, 0.8)
 """Gripper openings at which the fingers may be closed on something."""
 _BENEFIT = 2.0
@@ -42,14 +44,20 @@ _PATIENCE = 40
 class FusionPolicy:
     """Acts as a checkpoint has learned to; remembers what it saw since the instruction came."""
 
-    def __init__(self, checkpoint: Path, device: str = "cpu") -> None:
+    def __init__(self, checkpoint: Path, device: str = "cpu", any_object: bool = False) -> None:
         """Load a checkpoint folder.
+
+        Args:
+            checkpoint: The folder.
+            device: Where to compute.
+            any_object: Whether to take some object where the words do not say which.
 
         Raises:
             CheckpointError: it is missing or corrupt.
         """
         self.model = load_checkpoint(checkpoint).to(device)
         self._device = device
+        self._any_object = any_object
         self._eye = torch.tensor(self.model.config.eye, device=device)
         self._tokenizer = Tokenizer(self.model.config.vocabulary)
         self.reset()
@@ -109,6 +117,9 @@ class FusionPolicy:
             problem = f"'{instruction}' does not say what to {skill}"
         elif self._speaks_of(1, slots) and not self._needs(slots, 1):
             problem = f"'{instruction}' does not say where to {skill}"
+        elif not self._any_object and any(self._is_any(slots, which) for which in (0, 1)):
+            # "The one to put in the bin" may lack its end.
+            problem = f"'{instruction}' does not say which object to {skill}"
         elif self._needs(slots, 1) and self._name(slots, 0) == self._name(slots, 1):
             problem = f"'{instruction}' relates the {self._name(slots, 0)} to itself"
         return Memory(slots, problem)
@@ -136,6 +147,11 @@ class FusionPolicy:
     def _needs(self, slots: Slots, which: int) -> bool:
         """Tell whether a target (0), a reference (1) must be found."""
         return self._speaks_of(which, slots) and int(slots.noun[0, which].argmax()) != 0
+
+    def _is_any(self, slots: Slots, which: int) -> bool:
+        """Tell whether neither colour nor shape is said of a target (0), a reference (1)."""
+        colour, noun = (int(part[0, which].argmax()) for part in (slots.colour, slots.noun))
+        return self._needs(slots, which) and (colour, noun) == (_ANY_COLOUR, _ANY_OBJECT)
 
     def _name(self, slots: Slots, which: int) -> str:
         """Return a thing as the words name it."""
