@@ -81,11 +81,9 @@ class Scorer:
         self._none = none
         self.encoder, self.phrases, self.calibration = encoder, tuple(phrases), calibration
         with torch.inference_mode():
-            rows = [
-                encoder.read([text.replace("{}", phrase) for text in templates]).embedding
-                for phrase in phrases
-            ]
-            self._text = unit(torch.stack([row.mean(0) for row in rows]))
+            texts = [text.replace("{}", phrase) for phrase in phrases for text in templates]
+            embedding = encoder.read(texts).embedding
+            self._text = unit(embedding.view(len(phrases), len(templates), -1).mean(1))
             self._background = encoder.read(BACKGROUND).embedding
 
     @torch.inference_mode()

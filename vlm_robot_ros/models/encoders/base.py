@@ -42,12 +42,6 @@ class Encoder(nn.Module):
 
     preprocess: Preprocess
     """What the model's own pipeline does to a picture."""
-    image_width: int
-    """D of the image tokens."""
-    text_width: int
-    """D of the text tokens."""
-    embedding_width: int
-    """E."""
     independent: bool = False
     """Whether each pair of picture and phrase has a probability of its own (SigLIP's sigmoid);
     else those of one picture's phrases sum to one."""

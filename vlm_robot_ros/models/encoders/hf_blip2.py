@@ -27,8 +27,6 @@ class Blip2Encoder(Encoder):
         side = vision.image_size // vision.patch_size
         self._grid = (side, side)
         self._context = former.max_position_embeddings
-        self.image_width, self.text_width = vision.hidden_size, former.hidden_size
-        self.embedding_width = model.config.image_text_hidden_size
 
     def see(self, pixels: Tensor) -> ImageFeatures:
         """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""

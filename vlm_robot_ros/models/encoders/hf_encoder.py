@@ -33,12 +33,8 @@ class TwoTowerEncoder(Encoder):
         self.preprocess = preprocess
         self.independent = hasattr(model, "logit_bias")
         vision, text = model.config.vision_config, model.config.text_config
-        self.image_width, self.text_width = vision.hidden_size, text.hidden_size
         self._context = text.max_position_embeddings
         self._patch = vision.patch_size
-        self.embedding_width = (
-            vision.hidden_size if self.independent else model.config.projection_dim
-        )
 
     def see(self, pixels: Tensor) -> ImageFeatures:
         """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""

@@ -44,12 +44,6 @@ class OpenClipEncoder(Encoder):
             fill=config.fill_color,
         )
         self.independent = model.logit_bias is not None
-        with torch.inference_mode():
-            blank = torch.zeros(1, 3, *self.preprocess.size, device=self.device)
-            seen = self.see(blank.to(next(model.parameters()).dtype))
-            read = self.read(["one"])
-        self.image_width, self.text_width = seen.tokens.shape[-1], read.tokens.shape[-1]
-        self.embedding_width = read.embedding.shape[-1]
 
     def see(self, pixels: Tensor) -> ImageFeatures:
         """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
