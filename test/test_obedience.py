@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from odd_policies import Broken, Closing
+from odd_policies import Broken, Closing, Sweeping
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.load import load_robot
@@ -16,6 +16,7 @@ from vlm_robot_ros.evaluation.cells import CELLS, make_case
 from vlm_robot_ros.evaluation.episode import Outcome
 from vlm_robot_ros.evaluation.suite import SuiteConfig, run_suite, summarise
 from vlm_robot_ros.evaluation.suite_report import confusion_table
+from vlm_robot_ros.policy.base import HoldPolicy
 from vlm_robot_ros.sim.objects import UNNAMED_PAIRS, UNSEEN_PAIRS
 from vlm_robot_ros.sim.tasks import FAMILIES, is_feasible
 
@@ -113,6 +114,14 @@ def test_an_arm_that_only_closes_its_gripper_did_not_stay(tmp_path):
     outcomes = run_suite(robot, Closing, config, tmp_path, {}, 1)
     assert [outcome.did for outcome in outcomes] == ["moved", "moved"]
     assert all(outcome.moved < 0.005 for outcome in outcomes)
+
+
+def test_things_that_nobody_spoke_of_are_seen_to_be_moved(tmp_path):
+    robot, config = load_robot("panda_sim"), SuiteConfig(("seen",), 4, 5)
+    swept = run_suite(robot, Sweeping, config, tmp_path / "swept", {}, 1)
+    held = run_suite(robot, HoldPolicy, config, tmp_path / "held", {}, 1)
+    assert summarise(swept)["seen"]["others_moved"] > 0
+    assert summarise(held)["seen"]["others_moved"] == 0
 
 
 def test_an_interrupted_run_ends_soon_and_keeps_what_was_run(tmp_path):

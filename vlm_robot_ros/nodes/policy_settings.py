@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.pilot import BLEND, MIN_CONFIDENCE
 from vlm_robot_ros.nodes.parameters import Spec
-from vlm_robot_ros.paths import config_dir, share_dir
+from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.base import HoldPolicy, Policy
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+from vlm_robot_ros.sim.tasks import all_labels
 
 PARAMETERS = (
     Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
@@ -63,9 +63,8 @@ def load_policy(value: Callable[[str], Any], robot: Robot) -> Policy:
         return HoldPolicy()
     from vlm_robot_ros.policy.labelled import label_with  # it loads slowly
 
-    phrases = [phrase.strip() for phrase in value("phrases").split("|")]
-    if phrases == [""]:
-        phrases = yaml.safe_load((config_dir() / "tasks.yaml").read_text())["labels"]
+    given = value("phrases")
+    phrases = [phrase.strip() for phrase in given.split("|")] if given else all_labels()
     camera, path = robot.cameras[0].name, value("calibration")
     calibration = Path(path) if path else None
     return label_with(HoldPolicy(), camera, value("encoder"), phrases, calibration, device)
