@@ -15,7 +15,7 @@ from vlm_robot_ros.data.episode import EpisodeError, load_episode
 from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from vlm_robot_ros.models.fusion import FUSIONS
-from vlm_robot_ros.models.fusion_model import FusionModel
+from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
 from vlm_robot_ros.models.words import MAX_WORDS, UNKNOWN, Tokenizer
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
@@ -136,7 +136,7 @@ def test_a_corrupt_episode_is_named(tmp_path):
 
 @pytest.mark.parametrize("damage", ["truncate", "remove", "foreign"])
 def test_a_corrupt_checkpoint_is_a_clear_error(tmp_path, damage):
-    model = FusionModel(model_config())
+    model = VisionLanguageRobotModel(model_config())
     save_checkpoint(model, tmp_path, {})
     weights = tmp_path / "model.safetensors"
     if damage == "truncate":
@@ -152,7 +152,7 @@ def test_a_corrupt_checkpoint_is_a_clear_error(tmp_path, damage):
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_a_checkpoint_read_back_computes_the_same(tmp_path, fusion):
     torch.manual_seed(0)
-    model = FusionModel(replace(model_config(), fusion=fusion)).eval()
+    model = VisionLanguageRobotModel(replace(model_config(), fusion=fusion)).eval()
     save_checkpoint(model, tmp_path, {})
     again = load_checkpoint(tmp_path)
     words = torch.tensor([Tokenizer(model.config.vocabulary)("pick it up")])

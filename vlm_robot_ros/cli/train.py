@@ -14,6 +14,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--words", type=Path, help="checkpoint to take words and actions from")
     parser.add_argument("--pictures", type=Path, help="checkpoint to begin with for the pictures")
     parser.add_argument("--fusion", default="slots", help="slots, early, late, cross or pooled")
+    parser.add_argument("--encoder", default="", help="pretrained, to see instead of the compact")
+    parser.add_argument("--tune", default="frozen", help="of the encoder: frozen, lora or full")
+    parser.add_argument("--rank", type=int, default=8, help="of the encoder's adapters")
     parser.add_argument("--text-steps", type=int, default=4000, help="for the words")
     parser.add_argument("--action-steps", type=int, default=12000, help="for the action head")
     parser.add_argument("--image-steps", type=int, default=5000, help="for the pictures")
@@ -28,6 +31,9 @@ def run(args: argparse.Namespace) -> int:
 
     config = TrainConfig(
         fusion=args.fusion,
+        encoder=args.encoder,
+        tune=args.tune,
+        rank=args.rank,
         text_steps=args.text_steps,
         action_steps=args.action_steps,
         image_steps=args.image_steps,

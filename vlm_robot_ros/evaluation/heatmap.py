@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vlm_robot_ros.models.fusion_model import Grounding, ModelConfig
+from vlm_robot_ros.models.robot_model import Grounding, ModelConfig
 
 _COLOURS = np.array([[255, 60, 40], [40, 120, 255]])
 """Of target and reference."""

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from vlm_robot_ros.models.words import MAX_WORDS, PAD
 
+SLOTS_READ = 6
+"""Skill, colour and noun of the target, of the reference, and reject."""
+
 
 class Slots(NamedTuple):
     """Logits of what a sentence says."""
@@ -20,7 +23,7 @@ class Slots(NamedTuple):
     reject: Tensor
     """That the sentence asks for nothing the arm can do. Shape (B,)."""
     read: Tensor
-    """What each slot has read. Shape (B, 6, text_width)."""
+    """What each slot has read. Shape (B, SLOTS_READ, text_width)."""
 
 
 class TextTower(nn.Module):
@@ -56,8 +59,7 @@ class Reader(nn.Module):
         )
         self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(width)
-        # Skill, colour and noun of the target, of the reference, and reject.
-        self.queries = nn.Parameter(torch.randn(1, 6, width) * 0.5)
+        self.queries = nn.Parameter(torch.randn(1, SLOTS_READ, width) * 0.5)
         self.attention = nn.MultiheadAttention(width, 4, batch_first=True)
         self.skill = nn.Linear(width, skills)
         self.colour = nn.Linear(width, colours)

@@ -11,7 +11,7 @@ from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 from vlm_robot_ros.contract.kinematics import down, wrapped, yaw_of
 from vlm_robot_ros.models.action import ArmState
 from vlm_robot_ros.models.checkpoint import load_checkpoint
-from vlm_robot_ros.models.fusion_model import Grounding
+from vlm_robot_ros.models.robot_model import Grounding
 from vlm_robot_ros.models.text import Slots
 from vlm_robot_ros.models.words import Tokenizer
 from vlm_robot_ros.policy.base import Observation, hold_chunk

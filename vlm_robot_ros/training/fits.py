@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vlm_robot_ros.models.fusion import PooledFusion
-from vlm_robot_ros.models.fusion_model import FusionModel
+from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
 from vlm_robot_ros.models.text import Slots
 from vlm_robot_ros.training.frames import Pictures
 from vlm_robot_ros.training.questions import Questions
@@ -18,7 +18,7 @@ Losses = dict[str, Tensor]
 class TextFit(nn.Module):
     """Sentences to slots."""
 
-    def __init__(self, model: FusionModel) -> None:
+    def __init__(self, model: VisionLanguageRobotModel) -> None:
         super().__init__()
         self.text = model.text
 
@@ -50,7 +50,7 @@ class ImageFit(nn.Module):
     token: neither can lean on the other, so that pairs that were never seen work.
     """
 
-    def __init__(self, model: FusionModel) -> None:
+    def __init__(self, model: VisionLanguageRobotModel) -> None:
         super().__init__()
         self.image, self.points, self.colour = model.image, model.points, model.colour
 
@@ -75,7 +75,7 @@ class ImageFit(nn.Module):
 class FusionFit(nn.Module):
     """Pictures and sentences to what is meant, for the fusions other than slots."""
 
-    def __init__(self, model: FusionModel) -> None:
+    def __init__(self, model: VisionLanguageRobotModel) -> None:
         super().__init__()
         self.model = model
         model.text.requires_grad_(False)
@@ -145,7 +145,7 @@ def _miss(points: Tensor, batch: Pictures) -> Tensor:
 class ActionFit(nn.Module):
     """States to what the expert does."""
 
-    def __init__(self, model: FusionModel) -> None:
+    def __init__(self, model: VisionLanguageRobotModel) -> None:
         super().__init__()
         self.action = model.action
 

@@ -14,13 +14,12 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from vlm_robot_ros.data.episode import CROP
 from vlm_robot_ros.models.checkpoint import load_checkpoint, save_checkpoint
-from vlm_robot_ros.models.fusion_model import FusionModel, ModelConfig
+from vlm_robot_ros.models.robot_model import ModelConfig, VisionLanguageRobotModel
 from vlm_robot_ros.sim.language import COLOUR_SLOT, NOUN_SLOT, vocabulary
 from vlm_robot_ros.sim.objects import RECEPTACLES, SHAPES
 from vlm_robot_ros.sim.tasks import FAMILY, SKILLS, goal_table, task_label
@@ -32,6 +31,10 @@ from vlm_robot_ros.training.sentences import SentenceSource
 from vlm_robot_ros.training.states import StateSource
 
 _PICTURES = ("image", "colour", "points", "fusion")
+_AVERAGED = 0.995
+"""How much of the average of the weights stays from step to step."""
+_PRETRAINED_RATE = 0.05
+"""Of the learning rate, for weights that come from elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,12 @@ class TrainConfig:
     """How to train."""
 
     fusion: str = "slots"
+    encoder: str = ""
+    """A pretrained one that sees instead of the compact tower."""
+    tune: str = "frozen"
+    """What of it is trained: see `encoders.tune`."""
+    rank: int = 8
+    """Of its adapters."""
     text_steps: int = 4000
     text_batch: int = 256
     action_steps: int = 12000
@@ -109,7 +118,13 @@ def train(
     torch.manual_seed(config.seed)
     words_of = load_checkpoint(words) if words else None
     readers = words_of.config.readers if words_of else model_config().readers
-    model = FusionModel(replace(model_config(), fusion=config.fusion, readers=readers))
+    model = VisionLanguageRobotModel(
+        replace(model_config(), fusion=config.fusion, encoder=config.encoder, readers=readers)
+    )
+    if model.encoder is not None:
+        from vlm_robot_ros.models.encoders.tune import tune  # it loads slowly
+
+        tune(model.encoder, config.tune, config.rank, image_only=True)
     if pictures:
         _take(model, load_checkpoint(pictures), pictures, _PICTURES)
     if words and words_of:
@@ -145,7 +160,12 @@ def train(
     return out
 
 
-def _take(model: FusionModel, other: FusionModel, folder: Path, parts: Sequence[str]) -> None:
+def _take(
+    model: VisionLanguageRobotModel,
+    other: VisionLanguageRobotModel,
+    folder: Path,
+    parts: Sequence[str],
+) -> None:
     """Copy parts of another model; raises ValueError where they do not fit."""
     for name in ("vocabulary", "skills", "colours", "nouns"):
         if getattr(other.config, name) != getattr(model.config, name):
@@ -170,7 +190,7 @@ def _take(model: FusionModel, other: FusionModel, folder: Path, parts: Sequence[
 
 @dataclass
 class _Run:
-    model: FusionModel
+    model: VisionLanguageRobotModel
     config: TrainConfig
     out: Path
     about: dict[str, Any]
@@ -189,28 +209,30 @@ class _Run:
         torch.manual_seed(zlib.crc32(name.encode()) + self.config.seed)
         accelerator = self.accelerator
         part.to(accelerator.device)
-        average = AveragedModel(part, multi_avg_fn=get_ema_multi_avg_fn(0.995))
-        optimizer = torch.optim.AdamW(part.parameters(), rate, weight_decay=0.01)
+        fitted = {name: p for name, p in part.named_parameters() if p.requires_grad}
+        average = {name: weight.detach().clone() for name, weight in fitted.items()}
+        optimizer = torch.optim.AdamW(_groups(fitted), rate, weight_decay=0.01)
         resume, first = self.out / f"{name}.resume.pt", 0
         if resume.exists():
             state = torch.load(resume, weights_only=True, map_location=accelerator.device)
-            part.load_state_dict(state["part"])
-            average.load_state_dict(state["average"])
+            part.load_state_dict(state["part"], strict=False)
+            average = state["average"]
             optimizer.load_state_dict(state["optimizer"])
             first = int(state["step"])
-        fitted, optimizer = accelerator.prepare(part, optimizer)
+        wrapped, optimizer = accelerator.prepare(part, optimizer)
         writer = SummaryWriter(str(self.out / "tensorboard"), purge_step=first)
         main = accelerator.is_main_process
         bar = tqdm(range(first, steps), name, initial=first, total=steps, disable=not main)
         for step in bar:
             for group in optimizer.param_groups:
-                group["lr"] = rate * _schedule(step, steps)
-            losses = fitted(_to(draw(), accelerator.device))
+                group["lr"] = rate * group["part"] * _schedule(step, steps)
+            losses = wrapped(_to(draw(), accelerator.device))
             optimizer.zero_grad()
             accelerator.backward(torch.stack(list(losses.values())).sum())
-            accelerator.clip_grad_norm_(part.parameters(), 1.0)
+            accelerator.clip_grad_norm_(fitted.values(), 1.0)
             optimizer.step()
-            average.update_parameters(part)
+            for weight_name, weight in fitted.items():
+                average[weight_name].lerp_(weight.detach(), 1 - _AVERAGED if step else 1.0)
             if main and step % 50 == 0:
                 row = {term: round(loss.item(), 4) for term, loss in losses.items()}
                 bar.set_postfix(row)
@@ -220,8 +242,8 @@ class _Run:
                     log.write(json.dumps({"phase": name, "step": step, **row}) + "\n")
             if main and ((step + 1) % self.config.save_every == 0 or step + 1 == steps):
                 state = {
-                    "part": part.state_dict(),
-                    "average": average.state_dict(),
+                    "part": {name: weight.detach() for name, weight in fitted.items()},
+                    "average": average,
                     "optimizer": optimizer.state_dict(),
                     "step": step + 1,
                 }
@@ -229,10 +251,17 @@ class _Run:
                 resume.with_suffix(".part").replace(resume)
         writer.close()
         accelerator.wait_for_everyone()
-        part.load_state_dict(average.module.state_dict())
+        part.load_state_dict(average, strict=False)
         part.to("cpu")
         if main:
             save_checkpoint(self.model, self.out, {**self.about, "phase": name, "step": steps})
+
+
+def _groups(fitted: dict[str, nn.Parameter]) -> list[dict[str, Any]]:
+    """Return the optimizer's groups: what comes from elsewhere is changed more slowly."""
+    others = [p for name, p in fitted.items() if "encoder." in name and "lora_" not in name]
+    own = [p for name, p in fitted.items() if "encoder." not in name or "lora_" in name]
+    return [{"params": own, "part": 1.0}, {"params": others, "part": _PRETRAINED_RATE}]
 
 
 def _to(batch: Any, device: torch.device) -> Any:

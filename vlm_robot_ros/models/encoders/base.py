@@ -1,7 +1,7 @@
 """What every encoder takes and gives."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -40,8 +40,14 @@ class TextFeatures(NamedTuple):
 class Encoder(nn.Module):
     """A pretrained model that sees pictures and reads sentences."""
 
+    model: Any
+    """The other library's."""
     preprocess: Preprocess
     """What the model's own pipeline does to a picture."""
+    changed: bool = False
+    """Whether its weights are no longer those that its name stands for."""
+    adapted: bool = False
+    """Whether adapters are on it."""
     independent: bool = False
     """Whether each pair of picture and phrase has a probability of its own (SigLIP's sigmoid);
     else those of one picture's phrases sum to one."""

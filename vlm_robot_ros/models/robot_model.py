@@ -1,4 +1,4 @@
-"""The compact vision-language-action model.
+"""The vision-language-action model: an image tower, words, their fusion, and heads.
 
 Words become slots (what to do, to what, in relation to what), a picture becomes tokens that know
 their colour, their shape and the point in space they show. Where both words of a slot agree with a
@@ -15,9 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vlm_robot_ros.models.action import ActionHead, ArmState, Chunk
-from vlm_robot_ros.models.fusion import EarlyFusion, PooledFusion, make_fusion
+from vlm_robot_ros.models.encoders.base import Encoder
+from vlm_robot_ros.models.encoders.tower import EncoderTower
+from vlm_robot_ros.models.fusion import Fusion, PooledFusion, make_fusion
 from vlm_robot_ros.models.image import ColourTower, ImageTower, PointHeads, Tokens
-from vlm_robot_ros.models.text import Slots, TextTower
+from vlm_robot_ros.models.text import SLOTS_READ, Slots, TextTower
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class ModelConfig:
     goal_of_start: tuple[tuple[float, ...], ...]
     goal_of_reference: tuple[tuple[float, ...], ...]
     goal_offset: tuple[tuple[float, ...], ...]
-    """Where each skill leads: see `FusionModel.goal`. Shape (K, 3) each."""
+    """Where each skill leads: see `VisionLanguageRobotModel.goal`. Shape (K, 3) each."""
     homography: tuple[tuple[float, ...], ...]
     """From a pixel (column, row, 1) of the picture to where its line of sight meets the table:
     (x w, y w, w), base frame [m]. Shape (3, 3)."""
@@ -55,6 +57,8 @@ class ModelConfig:
     """Of the words."""
     fusion: str = "slots"
     """How words and pictures meet: one of `fusion.FUSIONS`."""
+    encoder: str = ""
+    """Name of a pretrained encoder (see `encoders.load`) that sees, not the compact tower."""
     width: int = 64
     text_width: int = 96
     hidden: int = 256
@@ -86,7 +90,7 @@ class Grounding(NamedTuple):
     """Probability that the thing is there at all. Shape (B, 2)."""
 
 
-class FusionModel(nn.Module):
+class VisionLanguageRobotModel(nn.Module):
     """Words, picture and arm state in; slots, grounding and a chunk of actions out."""
 
     goal_of_start: Tensor
@@ -101,13 +105,18 @@ class FusionModel(nn.Module):
         self.text = TextTower(
             config.readers, words, config.text_width, len(config.skills), colours, nouns
         )
-        self.image = ImageTower(config.width)
+        self.image = _image_tower(config)
         self.colour = ColourTower(colours)
         self.points = PointHeads(config.width, nouns - 1, _table(config))
-        self.fusion = make_fusion(config.fusion, config.width, config.text_width)
+        self.fusion = make_fusion(config.fusion, config.width, config.text_width, SLOTS_READ)
         self.action = ActionHead(len(config.skills), config.hidden, config.horizon)
         for name in ("goal_of_start", "goal_of_reference", "goal_offset"):
             self.register_buffer(name, torch.tensor(getattr(config, name)), persistent=False)
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """The pretrained encoder, where there is one."""
+        return self.image.encoder if isinstance(self.image, EncoderTower) else None
 
     def see(self, image: Tensor, tool: Tensor, opening: Tensor, slots: Slots) -> Grounding:
         """Find what the words mean in a picture.
@@ -140,8 +149,8 @@ class FusionModel(nn.Module):
     def features(self, image: Tensor, read: Tensor) -> Tensor:
         """Return features of shape (B, width, H / 4, W / 4); words change them in early fusion."""
         near = self.image.stem(image * 2 - 1)
-        if isinstance(self.fusion, EarlyFusion):
-            near = self.fusion.modulate(near, read)
+        if isinstance(self.fusion, Fusion):
+            near = self.fusion.begin(near, read)
         return self.image.finish(near)
 
     def agreement(self, slots: Slots, tokens: Tokens) -> Tensor:
@@ -203,6 +212,14 @@ def _where_most_agree(heatmap: Tensor, points: Tensor) -> Tensor:
     row = best[..., None, None].expand(-1, -1, 1, close.shape[-1])
     weight = weight * close.gather(2, row)[:, :, 0]
     return torch.einsum("bsk,bskc->bsc", weight / weight.sum(-1, keepdim=True), votes)
+
+
+def _image_tower(config: ModelConfig) -> ImageTower | EncoderTower:
+    if not config.encoder:
+        return ImageTower(config.width)
+    from vlm_robot_ros.models.encoders.load import load_encoder  # it loads slowly
+
+    return EncoderTower(load_encoder(config.encoder), config.width)
 
 
 def _table(config: ModelConfig) -> Tensor:

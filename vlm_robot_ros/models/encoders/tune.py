@@ -1,0 +1,78 @@
+"""Which weights of a pretrained encoder are trained: none, low-rank adapters, or all."""
+
+from pathlib import Path
+
+import peft
+from torch import nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
+
+from vlm_robot_ros.models.encoders.base import Encoder, EncoderError
+
+TUNINGS = ("frozen", "lora", "full")
+_IMAGE = ("visual.", "vision_model.", "vision_tower.")
+"""How the names of what sees begin, in open_clip and in transformers."""
+
+
+def tune(encoder: Encoder, how: str, rank: int = 8, image_only: bool = False) -> None:
+    """Set what of an encoder is trained.
+
+    Args:
+        encoder: As it was loaded.
+        how: "frozen"; "lora", adapters in all attention and linear layers (Hu et al., 2022);
+            or "full".
+        rank: Of the adapters.
+        image_only: Leave the text tower as it is.
+
+    Raises:
+        EncoderError: there is no such way, or the rank is below 1.
+    """
+    if how not in TUNINGS:
+        raise EncoderError(f"no tuning {how!r}; valid: {', '.join(TUNINGS)}")
+    encoder.requires_grad_(False)
+    chosen = {
+        name: module
+        for name, module in encoder.model.named_modules()
+        if not image_only or f"{name}.".startswith(_IMAGE)
+    }
+    if how == "full":
+        encoder.changed = True
+        for module in chosen.values():
+            for weight in module.parameters(recurse=False):
+                weight.requires_grad_(True)
+    if how == "lora":
+        if rank < 1:
+            raise EncoderError(f"rank is {rank}; valid: 1 or more")
+        names = [name for name, module in chosen.items() if _adapts(module)]
+        config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names)
+        encoder.model, encoder.adapted = peft.get_peft_model(encoder.model, config), True
+
+
+def _adapts(module: nn.Module) -> bool:
+    """Tell whether a layer gets an adapter; the last layer within torch's attention is its own."""
+    if isinstance(module, NonDynamicallyQuantizableLinear):
+        return False
+    return isinstance(module, (nn.Linear, nn.MultiheadAttention))
+
+
+def save_adapters(encoder: Encoder, folder: Path) -> None:
+    """Write an encoder's adapters as peft does: adapter_config.json, adapter_model.safetensors."""
+    encoder.model.save_pretrained(folder)
+
+
+def load_adapters(encoder: Encoder, folder: Path) -> None:
+    """Put adapters onto an encoder as it was loaded.
+
+    Raises:
+        EncoderError: they cannot be read, or are of another model.
+    """
+    try:
+        encoder.model = peft.PeftModel.from_pretrained(encoder.model, str(folder))
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise EncoderError(f"'{folder}' holds no adapters of this encoder: {error}") from error
+    encoder.adapted = True
+
+
+def merge_adapters(encoder: Encoder) -> None:
+    """Add the adapters to the weights that they adapt: as fast as without, and as one model."""
+    encoder.model = encoder.model.merge_and_unload()
+    encoder.adapted, encoder.changed = False, True
