@@ -4,7 +4,17 @@ import argparse
 import importlib
 import sys
 
-_COMMANDS = ("demo", "ground", "score", "collect", "train", "recipe", "evaluate", "compare")
+_COMMANDS = (
+    "demo",
+    "ground",
+    "score",
+    "collect",
+    "train",
+    "recipe",
+    "evaluate",
+    "compare",
+    "data",
+)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,0 +1,180 @@
+"""Data of the field, as lerobot and tensorflow_datasets wrote it and read it (see test/data)."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vlm_robot_ros.cli.main import main
+from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.data.action_space import (
+    ActionSpace,
+    contract_values,
+    guess,
+    with_gripper_range,
+)
+from vlm_robot_ros.data.robot_data import DataError, DataInfo, open_data
+
+DATA = Path(__file__).parent / "data"
+BRIDGE, FRACTAL = (DATA / "rlds" / f"tiny_{name}" / "1.0.0" for name in ("bridge", "fractal"))
+
+
+def info(*names, form="LeRobotDataset v3.0"):
+    return DataInfo(Path("x"), form, "", 10.0, (), (), names)
+
+
+@pytest.mark.parametrize("name", ["lerobot_v3", "lerobot_v2"])
+def test_what_lerobot_wrote_is_read_as_it_reads_it(name):
+    data, truth = open_data(DATA / name), np.load(DATA / f"{name}.npz")
+    assert len(data) == 3
+    assert data.info.fps == 10
+    assert data.info.robot == "panda"
+    for number in range(3):
+        episode, rows = data.episode(number), truth["episode"] == number
+        theirs = (truth["image"][rows] * 255).round().astype(np.uint8)
+        assert np.array_equal(episode.images["observation.images.front"], theirs)
+        assert np.array_equal(episode.state, truth["state"][rows])
+        assert np.array_equal(episode.action, truth["action"][rows])
+        assert {episode.instruction, data.instruction(number)} == set(truth["said"][rows])
+
+
+def test_a_set_like_bridge_is_read_as_tensorflow_datasets_reads_it():
+    data, truth = open_data(BRIDGE), np.load(DATA / "rlds_tiny_bridge.npz")
+    assert len(data) == 3
+    assert len(open_data(BRIDGE, "val")) == 1
+    for number in range(3):
+        episode, rows = data.episode(number), truth["episode"] == number
+        assert np.array_equal(episode.images["image_0"], truth["observation.image_0"][rows])
+        assert np.array_equal(episode.state, truth["observation.state"][rows])
+        assert np.array_equal(episode.action, truth["action"][rows])
+        assert episode.instruction == truth["language_instruction"][rows][0].decode()
+
+
+def test_a_set_like_fractal_is_read_and_its_actions_are_those_of_the_contract():
+    data, truth = open_data(FRACTAL), np.load(DATA / "rlds_tiny_fractal.npz")
+    space = guess(data.info)
+    assert space.mode is ActionMode.END_EFFECTOR_DELTA
+    assert "dropped: terminate_episode.0" in space.notes[0]
+    assert "observation/natural_language_embedding is left out" in data.info.notes
+    for number in range(3):
+        episode, rows = data.episode(number), truth["episode"] == number
+        off = np.abs(episode.images["image"].astype(int) - truth["observation.image"][rows])
+        assert off.max() <= 4  # TensorFlow decodes JPEG with a faster transform
+        vectors = space.vectors(episode.action)
+        assert np.array_equal(vectors[:, :3], truth["action.world_vector"][rows])
+        closes = truth["action.gripper_closedness_action"][rows, 0]
+        np.testing.assert_allclose(vectors[:, 6], np.clip((1 - closes) / 2, 0, 1), atol=1e-6)
+        assert episode.instruction == f"pick can {number}"
+
+
+def test_poses_keep_their_turns_from_the_data_to_the_contract():
+    angle = np.pi / 2
+    space = guess(info("x", "y", "z", "roll", "pitch", "yaw", "gripper"))
+    assert space.mode is ActionMode.END_EFFECTOR_POSE
+    given = np.array([[0.4, 0.1, 0.2, 0.0, 0.0, angle, 0.3]])
+    values, opening = contract_values(space.mode, space.vectors(given))
+    half = np.sqrt(0.5)
+    np.testing.assert_allclose(values, [[0.4, 0.1, 0.2, 0, 0, half, half]], atol=1e-6)
+    np.testing.assert_allclose(opening, [0.3], atol=1e-6)
+    same = guess(info("x", "y", "z", "qx", "qy", "qz", "qw", "gripper"))
+    turned = np.array([[0.4, 0.1, 0.2, 0, 0, half, half, 0.3]])
+    np.testing.assert_allclose(same.vectors(turned), space.vectors(given), atol=1e-6)
+    with pytest.raises(DataError, match="length 0"):
+        same.vectors(turned * 0)
+
+
+def test_of_two_arms_one_is_taken_and_what_is_missing_is_padded():
+    arms = [
+        f"{side}_{part}" for side in ("left", "right") for part in ("waist", "elbow", "gripper")
+    ]
+    space = guess(info(*arms), "right")
+    assert space.mode is ActionMode.JOINT_POSITION
+    assert (space.columns, space.gripper) == ((3, 4), 5)
+    said = " ".join(space.notes)
+    assert "of two arms the right one" in said
+    assert "2 joints; what is missing of 7 is padded" in said
+    assert "dropped: left_waist, left_elbow, left_gripper" in said
+    given = np.array([[9, 9, 9, 0.1, 0.2, 1.0]])
+    np.testing.assert_allclose(space.vectors(given), [[0.1, 0.2, 0, 0, 0, 0, 0, 1]], atol=1e-6)
+    values, opening = contract_values(space.mode, space.vectors(given))
+    assert values.shape == (1, 7)
+    assert opening == [1.0]
+
+
+def test_moves_are_told_from_places():
+    assert guess(info("dx", "dy", "dz", "gripper")).mode is ActionMode.END_EFFECTOR_DELTA
+    assert guess(info("delta_x", "delta_y", "delta_z")).mode is ActionMode.END_EFFECTOR_DELTA
+    assert guess(info("ee.x", "ee.y", "ee.z", "gripper")).mode is ActionMode.END_EFFECTOR_POSE
+    unnamed = guess(info(*(f"action.{i}" for i in range(7)), form="RLDS"))
+    assert (unnamed.turn, unnamed.gripper) == ("euler", 6)
+    assert "without names" in unnamed.notes[0]
+
+
+def test_a_gripper_goes_as_far_as_it_does_in_the_data():
+    space = ActionSpace(ActionMode.JOINT_POSITION, (0,), "none", 1)
+    ranged = with_gripper_range(space, np.array([0.0, 100.0, 50.0]))
+    np.testing.assert_allclose(ranged.vectors(np.array([[0, 25.0]]))[0, -1], 0.25)
+    assert "from 0 (closed) to 100 (open)" in ranged.notes[0]
+    assert with_gripper_range(space, np.array([0.2, 0.9])) == space
+
+
+def test_inspect_prints_what_is_there_and_draws_it(tmp_path, capsys):
+    picture = tmp_path / "sheet.png"
+    assert main(["data", "inspect", str(DATA / "lerobot_v3"), "--out", str(picture)]) == 0
+    said = capsys.readouterr().out
+    assert "3 episodes; in the 3 that were read 5 to 7 frames, 18 in all, 10 a second" in said
+    assert "| observation.images.front | 64 | 96 |" in said
+    assert "| pick up the red cube | 2 |" in said
+    assert "Read as END_EFFECTOR_DELTA" in said
+    assert picture.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda d: (d / "meta" / "info.json").write_text("{"), "info.json' cannot be read"),
+        (lambda d: (d / "meta" / "info.json").write_text("{}"), "is of version None; valid: v2.1"),
+        (lambda d: next(d.glob("data/*/*0.parquet")).write_bytes(b"x"), "cannot be read"),
+        (lambda d: next(d.glob("videos/*/*/*.mp4")).write_bytes(b"x" * 99), "cannot be read"),
+        (lambda d: next(d.glob("videos/*/*/*.mp4")).unlink(), "cannot be read"),
+    ],
+)
+def test_spoilt_lerobot_data_is_told(tmp_path, capsys, spoil, said):
+    spoilt = tmp_path / "data"
+    shutil.copytree(DATA / "lerobot_v3", spoilt)
+    spoil(spoilt)
+    assert main(["data", "inspect", str(spoilt), "--out", str(tmp_path / "x.png")]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_spoilt_rlds_data_is_told(tmp_path, capsys):
+    spoilt = tmp_path / "data"
+    shutil.copytree(BRIDGE, spoilt)
+    command = ["data", "inspect", str(spoilt), "--out", str(tmp_path / "x.png")]
+    assert main([*command, "--split", "tests"]) == 2
+    assert "no split 'tests'; valid: train, val" in capsys.readouterr().err
+    file = next(spoilt.glob("*train*"))
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-100])
+    assert main(command) == 2
+    assert "ends within record 2" in capsys.readouterr().err
+    file.write_bytes(whole[:12] + b"\xff" * 200 + whole[212:])
+    assert main(command) == 2
+    assert "the record at byte 12 is corrupt" in capsys.readouterr().err
+    about = spoilt / "dataset_info.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "fileFormat": "riegeli"}))
+    assert main(command) == 2
+    assert "holds riegeli files; valid: tfrecord" in capsys.readouterr().err
+
+
+def test_what_is_no_dataset_is_told_with_what_is_near(tmp_path, capsys):
+    assert main(["data", "inspect", str(tmp_path)]) == 2
+    assert "valid: LeRobotDataset v2.1 or v3.0, RLDS" in capsys.readouterr().err
+    assert main(["data", "inspect", str(DATA / "rlds")]) == 2
+    assert f"nearest: {BRIDGE}" in capsys.readouterr().err
+    with pytest.raises(IndexError, match="has episodes 0 to 2, not 3"):
+        open_data(DATA / "lerobot_v3").episode(3)
+    with pytest.raises(DataError, match="valid are names of joints, or x, y, z"):
+        guess(info("terminate", "gripper"))

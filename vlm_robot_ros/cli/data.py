@@ -1,0 +1,44 @@
+"""`vlm-robot data`: look into recorded episodes of any robot."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("data", help=(__doc__ or "").split(": ", 1)[1])
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    inspect = actions.add_parser("inspect", help="print what is in a dataset, and picture it")
+    inspect.add_argument("path", type=Path, help="a LeRobotDataset's folder, or an RLDS set's")
+    inspect.add_argument("--split", default="train", help="of an RLDS set")
+    inspect.add_argument("--arm", default="left", help="of two: left or right")
+    inspect.add_argument("--episodes", type=int, default=20, help="to read, evenly spread")
+    inspect.add_argument("--out", type=Path, default=Path("episodes.png"), help="contact sheet")
+    inspect.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run it."""
+    import numpy as np
+    from tqdm import tqdm
+
+    from vlm_robot_ros.data.action_space import guess, with_gripper_range
+    from vlm_robot_ros.data.robot_data import DataError, open_data
+    from vlm_robot_ros.evaluation.data_report import contact_sheet, describe
+
+    if args.episodes < 1:
+        raise DataError(f"--episodes is {args.episodes}; valid: 1 or more")
+    data = open_data(args.path, args.split)
+    if not len(data):
+        raise DataError(f"'{args.path}' has no episodes")
+    numbers = np.linspace(0, len(data) - 1, min(args.episodes, len(data))).round().astype(int)
+    episodes = [data.episode(int(number)) for number in tqdm(numbers, "reading")]
+    space = guess(data.info, args.arm)
+    grips = np.concatenate([episode.action[:, space.gripper] for episode in episodes])
+    print(describe(data, with_gripper_range(space, grips), episodes))
+    if not data.info.cameras:
+        print("\nno cameras, no picture")
+        return 0
+    contact_sheet(episodes[:6]).save(args.out)
+    print(f"\npicture {args.out}")
+    return 0

@@ -1,0 +1,213 @@
+"""LeRobotDataset, versions 2.1 and 3.0: parquet tables, and pictures in them or in videos."""
+
+import io
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vlm_robot_ros.data.robot_data import (
+    DataError,
+    DataInfo,
+    RobotEpisode,
+    check_number,
+    numbered,
+    stacked,
+)
+
+try:
+    import av
+    import pyarrow.parquet as parquet
+except ImportError as error:
+    raise DataError(
+        f"LeRobotDataset needs pyarrow and av ({error}): pip install 'vlm_robot_ros[data]'"
+    ) from error
+
+_VERSIONS = ("v2.1", "v3.0")
+_STATE, _ACTION = "observation.state", "action"
+
+
+class LeRobotData:
+    """One dataset's folder."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what is in `meta`.
+
+        Raises:
+            DataError: it is corrupt or of another version.
+        """
+        self._path = path
+        self._meta = _read_json(path / "meta" / "info.json")
+        version = self._meta.get("codebase_version")
+        if version not in _VERSIONS:
+            raise DataError(f"'{path}' is of version {version}; valid: {', '.join(_VERSIONS)}")
+        self._packed = version == "v3.0"
+        try:
+            features = self._meta["features"]
+            self._cameras = {
+                name: feature["dtype"] == "video"
+                for name, feature in features.items()
+                if feature["dtype"] in ("image", "video")
+            }
+            left_out = [
+                name
+                for name in features
+                if name.startswith(("observation", "action"))
+                and name not in (_STATE, _ACTION, *self._cameras)
+            ]
+            self.info = DataInfo(
+                path,
+                f"LeRobotDataset {version}",
+                self._meta.get("robot_type") or "",
+                float(self._meta["fps"]),
+                tuple(self._cameras),
+                _names(features, _STATE),
+                _names(features, _ACTION),
+                tuple(f"{name} is left out" for name in left_out),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"'{path / 'meta' / 'info.json'}' is incomplete: {error}") from error
+
+    @cached_property
+    def _tasks(self) -> dict[int, str]:
+        """What each number of a task says."""
+        if self._packed:
+            # The sentences are the index of the table that was written.
+            rows = _read_table(self._path / "meta" / "tasks.parquet")
+            key = "task" if rows and "task" in rows[0] else "__index_level_0__"
+            return {row["task_index"]: str(row[key]) for row in rows}
+        rows = _read_lines(self._path / "meta" / "tasks.jsonl")
+        return {row["task_index"]: row["task"] for row in rows}
+
+    @cached_property
+    def _episodes(self) -> list[dict[str, Any]]:
+        if not self._packed:
+            return _read_lines(self._path / "meta" / "episodes.jsonl")
+        rows: list[dict[str, Any]] = []
+        files = sorted((self._path / "meta" / "episodes").glob("*/*.parquet"))
+        if not files:
+            raise DataError(f"no episodes in '{self._path / 'meta' / 'episodes'}'")
+        for file in files:
+            columns = [n for n in parquet.read_schema(file).names if not n.startswith("stats/")]
+            rows += _read_table(file, columns)
+        return sorted(rows, key=lambda row: row["episode_index"])
+
+    def __len__(self) -> int:
+        return len(self._episodes)
+
+    def instruction(self, number: int) -> str:
+        """Return what is said in an episode; the first where there are several."""
+        check_number(number, len(self), self._path)
+        return next(iter(self._episodes[number]["tasks"]), "")
+
+    def episode(self, number: int) -> RobotEpisode:
+        """Read one."""
+        check_number(number, len(self), self._path)
+        about = self._episodes[number]
+        index = about["episode_index"]
+        if self._packed:
+            place = {
+                "chunk_index": about["data/chunk_index"],
+                "file_index": about["data/file_index"],
+            }
+        else:
+            place = self._old_place(index)
+        file = self._path / self._meta["data_path"].format(**place)
+        inside = [name for name, video in self._cameras.items() if not video]
+        wanted = [_STATE, _ACTION, "timestamp", "task_index", *inside]
+        rows = _read_table(file, wanted, [("episode_index", "==", index)])
+        if not rows:
+            raise DataError(f"'{file}' has no frame of episode {index}")
+        times = [row["timestamp"] for row in rows]
+        images = {
+            name: self._video(name, about, times)
+            if video
+            else np.stack([self._picture(row[name]) for row in rows])
+            for name, video in self._cameras.items()
+        }
+        said = self._tasks.get(rows[0]["task_index"], "")
+        parts = (stacked([row.get(name, []) for row in rows], name, file)
+                 for name in (_STATE, _ACTION))  # fmt: skip
+        return RobotEpisode(said, images, *parts)
+
+    def _old_place(self, index: int) -> dict[str, int]:
+        chunk = index // int(self._meta["chunks_size"])
+        return {"episode_chunk": chunk, "episode_index": index}
+
+    def _picture(self, cell: dict[str, Any]) -> np.ndarray:
+        try:
+            content = cell["bytes"] or (self._path / cell["path"]).read_bytes()
+            return np.array(Image.open(io.BytesIO(content)).convert("RGB"))
+        except (OSError, KeyError, TypeError) as error:
+            raise DataError(f"{self._path}: a picture cannot be read: {error}") from error
+
+    def _video(self, camera: str, about: dict[str, Any], times: list[float]) -> np.ndarray:
+        """Return the frames at some times of an episode [s]. Shape (T, H, W, 3)."""
+        if self._packed:
+            part = f"videos/{camera}"
+            place = {key: about[f"{part}/{key}"] for key in ("chunk_index", "file_index")}
+            begin = float(about[f"{part}/from_timestamp"])
+        else:
+            place, begin = self._old_place(about["episode_index"]), 0.0
+        path = self._path / self._meta["video_path"].format(video_key=camera, **place)
+        return _frames_at(path, [begin + time for time in times], 0.5 / float(self._meta["fps"]))
+
+
+def _frames_at(path: Path, times: list[float], slack: float) -> np.ndarray:
+    """Return a video's frames nearest to ascending times [s], none further off than the slack."""
+    found: list[np.ndarray] = []
+    try:
+        with av.open(str(path)) as file:
+            stream = file.streams.video[0]
+            if stream.time_base is None:
+                raise DataError(f"'{path}': its video has no time")
+            file.seek(int(times[0] / stream.time_base), stream=stream)
+            for frame in file.decode(stream):
+                while len(found) < len(times) and abs(frame.time - times[len(found)]) <= slack:
+                    found.append(frame.to_ndarray(format="rgb24"))
+                if len(found) == len(times):
+                    return np.stack(found)
+    except (OSError, IndexError, av.error.FFmpegError) as error:
+        raise DataError(f"'{path}' cannot be read: {error}") from error
+    raise DataError(f"'{path}' has {len(found)} of {len(times)} frames that the table speaks of")
+
+
+def _names(features: dict[str, Any], key: str) -> tuple[str, ...]:
+    """Return the names of a vector's values; they may be a list, or lie in a dict, or be none."""
+    if key not in features:
+        return ()
+    names, count = features[key].get("names"), int(np.prod(features[key]["shape"]))
+    if isinstance(names, dict):
+        lists = [part for part in names.values() if isinstance(part, list)]
+        names = [name for part in lists for name in part] if lists else list(names)
+    if not isinstance(names, list) or len(names) != count:
+        names = numbered(key, count)
+    return tuple(str(name) for name in names)
+
+
+def _read_table(
+    file: Path, columns: list[str] | None = None, filters: list[tuple[str, str, int]] | None = None
+) -> list[dict[str, Any]]:
+    try:
+        there = set(parquet.read_schema(file).names)
+        chosen = None if columns is None else [name for name in columns if name in there]
+        return parquet.read_table(file, columns=chosen, filters=filters).to_pylist()
+    except Exception as error:  # of pyarrow there are many
+        raise DataError(f"'{file}' cannot be read: {error}") from error
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"'{file}' cannot be read: {error}") from error
+
+
+def _read_lines(file: Path) -> list[dict[str, Any]]:
+    try:
+        return [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{file}' cannot be read: {error}") from error

@@ -1,0 +1,117 @@
+"""Recorded episodes of any robot, whichever format they are in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+FORMATS = ("LeRobotDataset v2.1 or v3.0", "RLDS as tensorflow_datasets writes it")
+
+
+class DataError(ValueError):
+    """Data that cannot be read: says which and why."""
+
+
+@dataclass(frozen=True)
+class RobotEpisode:
+    """What was seen, felt, asked for and done at each of T frames."""
+
+    instruction: str
+    images: dict[str, np.ndarray]
+    """Of each camera. Shape (T, H, W, 3), uint8 RGB."""
+    state: np.ndarray
+    """What the robot says of itself, as recorded. Shape (T, S), float32."""
+    action: np.ndarray
+    """As recorded. Shape (T, A), float32."""
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """What is the same for all episodes."""
+
+    path: Path
+    format: str
+    robot: str
+    """Empty where the format does not say."""
+    fps: float | None
+    """Frames a second; None where the format does not say."""
+    cameras: tuple[str, ...]
+    state_names: tuple[str, ...]
+    action_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What was left out."""
+
+
+class RobotData(Protocol):
+    """Episodes that are read when they are asked for."""
+
+    @property
+    def info(self) -> DataInfo:
+        """What is the same for all of them."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def instruction(self, number: int) -> str:
+        """Return what is said in an episode, without reading its pictures."""
+
+    def episode(self, number: int) -> RobotEpisode:
+        """Read one.
+
+        Raises:
+            DataError: its files are missing or corrupt.
+        """
+
+
+def open_data(path: Path, split: str = "train") -> RobotData:
+    """Open a folder of episodes.
+
+    Args:
+        path: A LeRobotDataset's folder, or one version's of an RLDS set.
+        split: Of an RLDS set.
+
+    Raises:
+        DataError: there is none, or it is of another format.
+    """
+    if (path / "meta" / "info.json").is_file():
+        from vlm_robot_ros.data.lerobot import LeRobotData  # pyarrow and av are an extra
+
+        return LeRobotData(path)
+    if (path / "features.json").is_file():
+        from vlm_robot_ros.data.rlds import RldsData  # protobuf is an extra
+
+        return RldsData(path, split)
+    inside = sorted({found.parent for found in path.glob("**/features.json")})
+    hint = f"; nearest: {', '.join(str(folder) for folder in inside[:3])}" if inside else ""
+    raise DataError(
+        f"no data in '{path}'; valid: {', '.join(FORMATS)} (meta/info.json, features.json){hint}"
+    )
+
+
+def check_number(number: int, count: int, path: Path) -> None:
+    """Raise IndexError where there is no such episode."""
+    if not 0 <= number < count:
+        raise IndexError(f"'{path}' has episodes 0 to {count - 1}, not {number}")
+
+
+def numbered(name: str, count: int) -> list[str]:
+    """Return names for the values of a vector; its own where it is a single one."""
+    return [name] if count == 1 else [f"{name}.{i}" for i in range(count)]
+
+
+def stacked(rows: Sequence[object], what: str, path: Path) -> np.ndarray:
+    """Return rows of numbers as one array, shape (T, N), float32.
+
+    Raises:
+        DataError: they are of different lengths, or not finite.
+    """
+    try:
+        array = np.asarray(rows, np.float32)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: {what} is not a table of numbers: {error}") from error
+    array = array.reshape(len(array), -1)
+    if not np.isfinite(array).all():
+        raise DataError(f"{path}: {what} has values that are not finite")
+    return array
