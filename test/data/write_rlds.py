@@ -37,12 +37,12 @@ class Tiny(tfds.core.GeneratorBasedBuilder):
         return self.dataset_info_from_configs(features=features)
 
     def _split_generators(self, manager: object) -> dict[str, object]:
-        return {"train": self._generate_examples(3), "val": self._generate_examples(1)}
+        return {"train": self._generate_examples(10), "val": self._generate_examples(1)}
 
     def _generate_examples(self, count):
         rng = np.random.default_rng(count)
         for episode in range(count):
-            length = 5 + episode
+            length = 4 + episode % 3
             steps = [
                 {
                     **self.step(rng, episode, step),
@@ -85,7 +85,7 @@ class TinyBridge(Tiny):
     def step(self, rng: np.random.Generator, episode: int, step: int) -> dict[str, object]:
         """Return a step."""
         seen = {"image_0": picture(rng, step), "state": normal(rng, 7)}
-        said = f"push thing {episode} to the left"
+        said = f"push thing {episode % 2} to the left"
         return {"observation": seen, "action": normal(rng, 7), "language_instruction": said}
 
 
@@ -115,7 +115,7 @@ class TinyFractal(Tiny):
         """Return a step."""
         seen = {
             "image": picture(rng, step),
-            "natural_language_instruction": f"pick can {episode}",
+            "natural_language_instruction": f"pick can {episode % 2}",
             "natural_language_embedding": normal(rng, 64),
             "base_pose_tool_reached": normal(rng, 7),
             "gripper_closed": normal(rng, 1),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vlm_robot_ros.contract.robot import Robot
     from vlm_robot_ros.policy.base import Policy
 
 _POLICIES = ("fusion", "blind", "hold")
@@ -49,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
     if args.cells:
         cells = tuple(args.cells.split(","))
     checkpoint = args.checkpoint or share_dir() / "checkpoints" / "panda_sim"
-    make_policy(args.policy, checkpoint)  # what is wrong with it is said before workers start
+    robot = load_robot(args.robot)
+    make = functools.partial(make_policy, args.policy, checkpoint, robot)
+    make()  # what is wrong with it is said before workers start
     about = {
         "robot": args.robot,
         "policy": args.policy,
@@ -61,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
     )
     out = args.out or Path("runs") / name
     outcomes = run_suite(
-        load_robot(args.robot),
-        functools.partial(make_policy, args.policy, checkpoint),
+        robot,
+        make,
         SuiteConfig(cells, args.episodes, args.seed),
         out,
         about,
@@ -80,14 +83,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def make_policy(kind: str, checkpoint: Path) -> "Policy":
+def make_policy(kind: str, checkpoint: Path, robot: "Robot") -> "Policy":
     """Return a policy by name; called in each worker."""
     from vlm_robot_ros.policy.base import HoldPolicy
     from vlm_robot_ros.policy.blind import BlindPolicy
     from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+    from vlm_robot_ros.policy.load import load_learned
 
     if kind == "hold":
         return HoldPolicy()
     if kind == "blind":
         return BlindPolicy(FusionPolicy(checkpoint, any_object=True))
-    return FusionPolicy(checkpoint)
+    return load_learned(checkpoint, robot)

@@ -14,6 +14,8 @@ _COMMANDS = (
     "evaluate",
     "compare",
     "data",
+    "finetune",
+    "merge",
 )
 
 

@@ -9,12 +9,12 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.contract.vectors import POSES, to_vectors
 from vlm_robot_ros.data.robot_data import DataError, DataInfo
 
 Turn = Literal["none", "euler", "rotation_vector", "quaternion"]
 JOINTS = 7
 _NO_JOINT = re.compile(r"terminate|vel|effort|base_|head|torso")
-_POSES = (ActionMode.END_EFFECTOR_DELTA, ActionMode.END_EFFECTOR_POSE)
 
 
 @dataclass(frozen=True)
@@ -33,53 +33,49 @@ class ActionSpace:
     notes: tuple[str, ...] = ()
     """What was taken for granted, dropped or padded."""
 
-    @property
-    def size(self) -> int:
-        """Values of the vector that a model learns: with the gripper."""
-        return (6 if self.mode in _POSES else JOINTS) + 1
-
     def vectors(self, action: np.ndarray) -> np.ndarray:
-        """Return what a model learns of actions of shape (T, A). Shape (T, size), float32.
+        """Return what a model learns of actions of shape (T, A): see `to_vectors`."""
+        return to_vectors(self.mode, *self.values(action))
 
-        Joints (what an arm has not is 0), or x, y, z and a rotation vector; then the gripper's
-        opening, 0 closed to 1 open.
+    def values(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the contract's values, shape (T, 7), and gripper openings, shape (T,).
+
+        Joints that an arm has not are 0.
         """
-        if self.mode in _POSES:
-            first = np.concatenate([action[:, self.columns[:3]], self._turns(action)], 1)
+        if self.mode in POSES:
+            turns = self._turns(action).as_quat()
+            values = np.concatenate([action[:, self.columns[:3]], turns], 1)
         else:
-            first = np.zeros((len(action), JOINTS))
-            first[:, : len(self.columns)] = action[:, self.columns]
+            values = np.zeros((len(action), JOINTS))
+            values[:, : len(self.columns)] = action[:, self.columns]
         opening = np.ones(len(action))
         if self.gripper >= 0:
             closed, opened = self.gripper_range
             opening = np.clip((action[:, self.gripper] - closed) / (opened - closed), 0, 1)
-        return np.concatenate([first, opening[:, None]], 1).astype(np.float32)
+        return values, opening
 
-    def _turns(self, action: np.ndarray) -> np.ndarray:
+    def _turns(self, action: np.ndarray) -> Rotation:
         given = action[:, self.columns[3:]].astype(float)
         if self.turn == "none":
-            return np.zeros((len(action), 3))
+            return Rotation.identity(len(action))
         if self.turn == "rotation_vector":
-            return given
+            return Rotation.from_rotvec(given)
         if self.turn == "euler":
-            return Rotation.from_euler("xyz", given).as_rotvec()
+            return Rotation.from_euler("xyz", given)
         if (np.linalg.norm(given, axis=1) < 1e-6).any():
             raise DataError("the actions have quaternions of length 0; choose another turn")
-        return Rotation.from_quat(given).as_rotvec()
+        return Rotation.from_quat(given)
 
 
-def contract_values(mode: ActionMode, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the contract's values, shape (H, 7), and gripper openings, (H,), of vectors.
-
-    Args:
-        mode: What the values are.
-        vectors: As `ActionSpace.vectors` returns them. Shape (H, size).
-    """
-    opening = np.clip(vectors[:, -1], 0.0, 1.0).astype(float)
-    if mode not in _POSES:
-        return vectors[:, :JOINTS].astype(float), opening
-    turns = Rotation.from_rotvec(vectors[:, 3:6].astype(float)).as_quat()
-    return np.concatenate([vectors[:, :3], turns], 1).astype(float), opening
+def state_space(info: DataInfo, arm: str = "left") -> ActionSpace | None:
+    """Read off the names of a state's values what they are; None where they say nothing."""
+    try:
+        space = guess(replace(info, action_names=info.state_names), arm)
+    except DataError:
+        return None
+    if space.mode is ActionMode.END_EFFECTOR_DELTA:
+        space = replace(space, mode=ActionMode.END_EFFECTOR_POSE)
+    return space
 
 
 def guess(info: DataInfo, arm: str = "left") -> ActionSpace:

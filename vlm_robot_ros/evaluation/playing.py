@@ -64,7 +64,8 @@ class Player:
     def observe(self, instruction: str) -> Observation:
         """Return what a policy may know now."""
         pictures = {camera: self.camera(self.sim.render(camera)) for camera in self.policy.cameras}
-        return Observation(pictures, self._pose(), self.sim.opening, instruction)
+        joints = self.sim.joint_positions
+        return Observation(pictures, self._pose(), self.sim.opening, instruction, joints)
 
     def _pose(self) -> np.ndarray:
         return to_vector(self.sim.kinematics.forward(self.sim.joint_positions))

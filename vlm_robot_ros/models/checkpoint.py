@@ -11,25 +11,26 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from vlm_robot_ros.models.direct_model import DirectConfig, DirectModel
 from vlm_robot_ros.models.robot_model import ModelConfig, VisionLanguageRobotModel
+
+ADAPTERS = "adapters"
+Saved = VisionLanguageRobotModel | DirectModel
+_KINDS = {"grounded": VisionLanguageRobotModel, "direct": DirectModel}
 
 
 class CheckpointError(ValueError):
     """A checkpoint that cannot be used: says which and why."""
 
 
-ADAPTERS = "adapters"
-_ENCODER = "image.encoder."
-
-
-def save_checkpoint(model: VisionLanguageRobotModel, folder: Path, about: dict[str, Any]) -> None:
+def save_checkpoint(model: Saved, folder: Path, about: dict[str, Any]) -> None:
     """Write a model and how it came about; JSON types only in `about`."""
     folder.mkdir(parents=True, exist_ok=True)
     encoder = model.encoder
     tensors = {
         name: tensor.contiguous()
         for name, tensor in model.state_dict().items()
-        if encoder is None or encoder.changed or not name.startswith(_ENCODER)
+        if encoder is None or encoder.changed or not _is_of_encoder(name)
     }
     save_file(tensors, folder / "model.safetensors.part")
     (folder / "model.safetensors.part").replace(folder / "model.safetensors")
@@ -37,20 +38,46 @@ def save_checkpoint(model: VisionLanguageRobotModel, folder: Path, about: dict[s
         from vlm_robot_ros.models.encoders.tune import save_adapters  # it loads slowly
 
         save_adapters(encoder, folder / ADAPTERS)
-    content = {"model": model.config.to_dict(), "training": about}
+    kind = next(name for name, of in _KINDS.items() if isinstance(model, of))
+    content = {"kind": kind, "model": model.config.to_dict(), "training": about}
     (folder / "config.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
 def load_checkpoint(folder: Path) -> VisionLanguageRobotModel:
-    """Read a model, in evaluation mode.
+    """Read a model that knows where things are, in evaluation mode.
+
+    Raises:
+        CheckpointError: a file is missing, corrupt, or they do not belong together.
+    """
+    model = load_any(folder)
+    if not isinstance(model, VisionLanguageRobotModel):
+        raise CheckpointError(f"'{folder}' is a checkpoint of kind 'direct'; valid here: grounded")
+    return model
+
+
+def kind_of(folder: Path) -> str:
+    """Return the kind of a checkpoint: "grounded" or "direct".
+
+    Raises:
+        CheckpointError: its config.json is missing or corrupt.
+    """
+    try:
+        return str(json.loads((folder / "config.json").read_text()).get("kind", "grounded"))
+    except (OSError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"no usable checkpoint in '{folder}': {error}") from error
+
+
+def load_any(folder: Path) -> Saved:
+    """Read a model of either kind, in evaluation mode.
 
     Raises:
         CheckpointError: a file is missing, corrupt, or they do not belong together.
     """
     try:
-        fields = json.loads((folder / "config.json").read_text())["model"]
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
-        model = VisionLanguageRobotModel(ModelConfig(**fields))
+        content = json.loads((folder / "config.json").read_text())
+        kind = content.get("kind", "grounded")
+        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in content["model"].items()}
+        model = _make(kind, fields)
         _fill(model, folder)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
@@ -59,17 +86,30 @@ def load_checkpoint(folder: Path) -> VisionLanguageRobotModel:
     return model.eval()
 
 
-def _fill(model: VisionLanguageRobotModel, folder: Path) -> None:
+def _make(kind: str, fields: dict[str, Any]) -> Saved:
+    if kind not in _KINDS:
+        raise ValueError(f"it is of kind {kind!r}; valid: {', '.join(_KINDS)}")
+    if kind == "grounded":
+        return VisionLanguageRobotModel(ModelConfig(**fields))
+    from vlm_robot_ros.models.encoders.load import load_encoder  # it loads slowly
+
+    config = DirectConfig(**fields)
+    return DirectModel(config, load_encoder(config.encoder))
+
+
+def _fill(model: Saved, folder: Path) -> None:
     state, encoder = load_file(folder / "model.safetensors"), model.encoder
-    if encoder is None:
-        model.load_state_dict(state)
-        return
-    encoder.changed = any(name.startswith(_ENCODER) for name in state)
-    if not encoder.changed:
-        own = model.state_dict()
-        state |= {name: own[name] for name in own if name.startswith(_ENCODER)}
+    if encoder is not None:
+        encoder.changed = any(_is_of_encoder(name) for name in state)
+        if not encoder.changed:
+            own = model.state_dict()
+            state |= {name: own[name] for name in own if _is_of_encoder(name)}
     model.load_state_dict(state)
-    if (folder / ADAPTERS).is_dir():
+    if encoder is not None and (folder / ADAPTERS).is_dir():
         from vlm_robot_ros.models.encoders.tune import load_adapters  # it loads slowly
 
         load_adapters(encoder, folder / ADAPTERS)
+
+
+def _is_of_encoder(name: str) -> bool:
+    return name.startswith(("encoder.", "image.encoder."))

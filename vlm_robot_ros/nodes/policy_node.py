@@ -224,7 +224,7 @@ class PolicyNode(LifecycleNode):
         if arm is not None and abs(arm.time - stamp) <= self._value("joint_state_timeout"):
             assert self._thinker is not None
             pose = self._pose(arm.joints)
-            seen = Observation(dict(self._pictures), pose, arm.opening, said.text)
+            seen = Observation(dict(self._pictures), pose, arm.opening, said.text, arm.joints)
             self._thinker.ask(Question(seen, stamp, said.number))
 
     def _on_plan(self, question: Question, chunk: ActionChunk, took: float) -> None:

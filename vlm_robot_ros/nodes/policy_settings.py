@@ -11,13 +11,13 @@ from vlm_robot_ros.control.pilot import BLEND, MIN_CONFIDENCE
 from vlm_robot_ros.nodes.parameters import Spec
 from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.base import HoldPolicy, Policy
-from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+from vlm_robot_ros.policy.load import load_learned
 from vlm_robot_ros.sim.tasks import all_labels
 
 PARAMETERS = (
     Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
     Spec("policy", "fusion", "Which policy acts", valid=("fusion", "hold")),
-    Spec("checkpoint", "", "Checkpoint folder of the fusion policy; empty: the shipped one"),
+    Spec("checkpoint", "", "Checkpoint folder of a learned policy; empty: the shipped one"),
     Spec(
         "encoder", "", "For labels of what is seen, where a policy has none: open_clip:..., hf:..."
     ),
@@ -58,7 +58,7 @@ def load_policy(value: Callable[[str], Any], robot: Robot) -> Policy:
                 "valid: none, or policy:=hold"
             )
         shipped = share_dir() / "checkpoints" / "panda_sim"
-        return FusionPolicy(Path(value("checkpoint") or shipped), device)
+        return load_learned(Path(value("checkpoint") or shipped), robot, device)
     if not value("encoder"):
         return HoldPolicy()
     from vlm_robot_ros.policy.labelled import label_with  # it loads slowly

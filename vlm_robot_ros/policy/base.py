@@ -20,6 +20,8 @@ class Observation:
     opening: float
     """Gripper opening: 0 closed, 1 open."""
     instruction: str
+    joints: np.ndarray | None = None
+    """Joint positions, from the base outwards. Shape (J,), [rad]."""
 
 
 class Policy(Protocol):

@@ -3,38 +3,28 @@
 With accelerate, the same call runs on a CPU, on a GPU, or under `accelerate launch` on many.
 """
 
-import json
-import math
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import nn
-from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
 from vlm_robot_ros.data.episode import CROP
-from vlm_robot_ros.models.checkpoint import load_checkpoint, save_checkpoint
+from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.models.robot_model import ModelConfig, VisionLanguageRobotModel
 from vlm_robot_ros.sim.language import COLOUR_SLOT, NOUN_SLOT, vocabulary
 from vlm_robot_ros.sim.objects import RECEPTACLES, SHAPES
 from vlm_robot_ros.sim.tasks import FAMILY, SKILLS, goal_table, task_label
 from vlm_robot_ros.sim.world import FRONT_POSITION, front_homography
-from vlm_robot_ros.training.fits import ActionFit, FusionFit, ImageFit, TextFit
+from vlm_robot_ros.training.fit import Run
 from vlm_robot_ros.training.frames import Frames
+from vlm_robot_ros.training.losses import ActionFit, FusionFit, ImageFit, TextFit
 from vlm_robot_ros.training.questions import QuestionSource
 from vlm_robot_ros.training.sentences import SentenceSource
 from vlm_robot_ros.training.states import StateSource
 
 _PICTURES = ("image", "colour", "points", "fusion")
-_AVERAGED = 0.995
-"""How much of the average of the weights stays from step to step."""
-_PRETRAINED_RATE = 0.05
-"""Of the learning rate, for weights that come from elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +126,7 @@ def train(
     about = {**asdict(config), "frames": len(frames), "processes": accelerator.num_processes}
     sentences = SentenceSource(seed)
     states = StateSource(frames.episodes, model.config.horizon, seed)
-    run = _Run(model, config, out, about, accelerator)
+    run = Run(model, out, about, accelerator, config.seed, config.save_every)
     if not words:
         run.fit(
             "text", TextFit(model), lambda: sentences.draw(config.text_batch),
@@ -186,91 +176,3 @@ def _take(
                 f"the {part} of '{folder}' does not fit a model of fusion "
                 f"{model.config.fusion!r} and today's words: {error}"
             ) from error
-
-
-@dataclass
-class _Run:
-    model: VisionLanguageRobotModel
-    config: TrainConfig
-    out: Path
-    about: dict[str, Any]
-    accelerator: Accelerator
-
-    def fit(
-        self,
-        name: str,
-        part: nn.Module,
-        draw: Callable[[], Any],
-        steps: int,
-        rate: float,
-    ) -> None:
-        """Fit a part; leaves in the model the average of the last steps."""
-        # Of its own, so that no part depends on how long another was fitted.
-        torch.manual_seed(zlib.crc32(name.encode()) + self.config.seed)
-        accelerator = self.accelerator
-        part.to(accelerator.device)
-        fitted = {name: p for name, p in part.named_parameters() if p.requires_grad}
-        average = {name: weight.detach().clone() for name, weight in fitted.items()}
-        optimizer = torch.optim.AdamW(_groups(fitted), rate, weight_decay=0.01)
-        resume, first = self.out / f"{name}.resume.pt", 0
-        if resume.exists():
-            state = torch.load(resume, weights_only=True, map_location=accelerator.device)
-            part.load_state_dict(state["part"], strict=False)
-            average = state["average"]
-            optimizer.load_state_dict(state["optimizer"])
-            first = int(state["step"])
-        wrapped, optimizer = accelerator.prepare(part, optimizer)
-        writer = SummaryWriter(str(self.out / "tensorboard"), purge_step=first)
-        main = accelerator.is_main_process
-        bar = tqdm(range(first, steps), name, initial=first, total=steps, disable=not main)
-        for step in bar:
-            for group in optimizer.param_groups:
-                group["lr"] = rate * group["part"] * _schedule(step, steps)
-            losses = wrapped(_to(draw(), accelerator.device))
-            optimizer.zero_grad()
-            accelerator.backward(torch.stack(list(losses.values())).sum())
-            accelerator.clip_grad_norm_(fitted.values(), 1.0)
-            optimizer.step()
-            for weight_name, weight in fitted.items():
-                average[weight_name].lerp_(weight.detach(), 1 - _AVERAGED if step else 1.0)
-            if main and step % 50 == 0:
-                row = {term: round(loss.item(), 4) for term, loss in losses.items()}
-                bar.set_postfix(row)
-                for term, value in row.items():
-                    writer.add_scalar(f"{name}/{term}", value, step)
-                with (self.out / "log.jsonl").open("a") as log:
-                    log.write(json.dumps({"phase": name, "step": step, **row}) + "\n")
-            if main and ((step + 1) % self.config.save_every == 0 or step + 1 == steps):
-                state = {
-                    "part": {name: weight.detach() for name, weight in fitted.items()},
-                    "average": average,
-                    "optimizer": optimizer.state_dict(),
-                    "step": step + 1,
-                }
-                torch.save(state, resume.with_suffix(".part"))
-                resume.with_suffix(".part").replace(resume)
-        writer.close()
-        accelerator.wait_for_everyone()
-        part.load_state_dict(average, strict=False)
-        part.to("cpu")
-        if main:
-            save_checkpoint(self.model, self.out, {**self.about, "phase": name, "step": steps})
-
-
-def _groups(fitted: dict[str, nn.Parameter]) -> list[dict[str, Any]]:
-    """Return the optimizer's groups: what comes from elsewhere is changed more slowly."""
-    others = [p for name, p in fitted.items() if "encoder." in name and "lora_" not in name]
-    own = [p for name, p in fitted.items() if "encoder." not in name or "lora_" in name]
-    return [{"params": own, "part": 1.0}, {"params": others, "part": _PRETRAINED_RATE}]
-
-
-def _to(batch: Any, device: torch.device) -> Any:
-    """Move a tuple of tensors, or of such tuples."""
-    if isinstance(batch, torch.Tensor):
-        return batch.to(device)
-    return type(batch)(*(_to(part, device) for part in batch))
-
-
-def _schedule(step: int, steps: int) -> float:
-    warm = min(1.0, (step + 1) / 200)
-    return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))

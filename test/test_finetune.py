@@ -1,0 +1,156 @@
+"""Fine-tuning on recorded demonstrations: from a dataset of the field to a policy."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+from small_models import save_hf, save_open_clip
+
+from vlm_robot_ros.cli.main import main
+from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.models.checkpoint import CheckpointError, load_any, load_checkpoint
+from vlm_robot_ros.policy.base import Observation
+from vlm_robot_ros.policy.direct_policy import DirectPolicy
+from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+from vlm_robot_ros.policy.load import load_learned
+
+DATA = Path(__file__).parent / "data"
+BRIDGE = DATA / "rlds" / "tiny_bridge" / "1.0.0"
+ROBOT = load_robot("panda_sim")
+
+
+@pytest.fixture(scope="module")
+def encoders(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    save_hf(folder / "clip", "clip")
+    save_open_clip(folder / "open", "clip")
+    return {"hf": f"hf:{folder / 'clip'}", "open_clip": f"open_clip:{folder / 'open'}"}
+
+
+def run(out, encoder, *options, data=DATA / "lerobot_v3"):
+    command = ["finetune", str(data), "--out", str(out), "--encoder", encoder]
+    return main([*command, *(str(option) for option in options)])
+
+
+def seen(words, joints=None, seed=0):
+    picture = np.random.default_rng(seed).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    pose = np.array([0.5, 0.0, 0.3, 1.0, 0.0, 0.0, 0.0])
+    return Observation({"front": picture}, pose, 1.0, words, joints)
+
+
+OVERFIT = ("--steps", 400, "--batch", 16, "--rate", 2e-3, "--held-out", 0, "--fps", 5)
+
+
+@pytest.fixture(scope="module")
+def overfitted(encoders, tmp_path_factory):
+    out = tmp_path_factory.mktemp("overfitted")
+    assert run(out, encoders["hf"], *OVERFIT) == 0
+    return out
+
+
+@pytest.mark.parametrize("data", [DATA / "lerobot_v3", BRIDGE])
+def test_ten_episodes_of_each_format_are_overfitted(overfitted, encoders, tmp_path, capsys, data):
+    # What the fixture has fitted already is not fitted again, but told again.
+    out = tmp_path if data is BRIDGE else overfitted
+    assert run(out, encoders["hf"], *OVERFIT, data=data) == 0
+    line = next(r for r in capsys.readouterr().out.splitlines() if r.startswith("trained on"))
+    planned, mean = (float(word) for word in line.split() if word.replace(".", "").isdigit())
+    assert planned < 0.35 * mean, line
+
+
+@pytest.mark.parametrize("fusion", ["early", "late", "cross"])
+@pytest.mark.parametrize(("library", "how"), [("hf", "frozen"), ("open_clip", "lora")])
+def test_every_fusion_is_fitted_saved_and_read_back(
+    encoders, tmp_path, capsys, fusion, library, how
+):
+    options = ("--steps", 2, "--fusion", fusion, "--tune", how, "--rank", 2)
+    assert run(tmp_path, encoders[library], *options) == 0
+    said = capsys.readouterr().out
+    assert "parameters: " in said
+    assert "memory: " in said
+    assert "held out: actions are" in said
+    assert (tmp_path / "adapters").exists() == (how == "lora")
+    model = load_any(tmp_path)
+    assert (model.config.fusion, model.encoder.adapted) == (fusion, how == "lora")
+    chunks = [DirectPolicy(tmp_path, ROBOT).infer(seen(words)) for words in ("red", "blue", "red")]
+    assert np.array_equal(chunks[0].values, chunks[2].values)
+    assert not np.array_equal(chunks[0].values, chunks[1].values)
+    assert chunks[0].mode is ActionMode.END_EFFECTOR_POSE
+    assert chunks[0].values.shape == (8, 7)
+
+
+def test_an_interrupted_run_goes_on(encoders, tmp_path, capsys):
+    assert run(tmp_path, encoders["hf"], "--steps", 2) == 0
+    assert run(tmp_path, encoders["hf"], "--steps", 3) == 0
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 1
+    assert '"step": 3' in (tmp_path / "config.json").read_text()
+
+
+def test_moves_are_added_up_from_where_the_tool_is(overfitted):
+    policy = DirectPolicy(overfitted, ROBOT)
+    chunk = policy.infer(seen("push the lemon left"))
+    assert chunk.label in policy.model.config.tasks
+    assert sum(chunk.scores.values()) == pytest.approx(1.0, abs=1e-5)
+    other = replace(seen("push the lemon left"), pose=np.array([0.4, 0.1, 0.3, 1, 0, 0, 0.0]))
+    moves = [np.diff(c.values[:, :3], axis=0) for c in (chunk, policy.infer(other))]
+    assert np.linalg.norm(moves[0]) > 0.1  # the demonstrations' moves are wild
+    turns = Rotation.from_quat(chunk.values[:, 3:])
+    np.testing.assert_allclose(np.linalg.norm(turns.as_quat(), axis=1), 1.0)
+    assert policy.infer(seen(" ")).hold == "nothing is asked for"
+
+
+def test_the_task_head_knows_what_was_asked_in_the_demonstrations(overfitted):
+    policy = DirectPolicy(overfitted, ROBOT)
+    for words in policy.model.config.tasks:
+        assert policy.infer(seen(words)).label == words
+
+
+def test_each_kind_of_checkpoint_gets_its_policy(overfitted, shipped):
+    assert isinstance(load_learned(overfitted, ROBOT), DirectPolicy)
+    assert isinstance(load_learned(shipped, ROBOT), FusionPolicy)
+    with pytest.raises(CheckpointError, match="of kind 'direct'; valid here: grounded"):
+        load_checkpoint(overfitted)
+    with pytest.raises(CheckpointError, match="was not made by `vlm-robot finetune`"):
+        DirectPolicy(shipped, ROBOT)
+
+
+def test_a_robot_without_the_cameras_is_refused(overfitted):
+    blind = replace(ROBOT, cameras=())
+    with pytest.raises(CheckpointError, match="needs 1 cameras"):
+        DirectPolicy(overfitted, blind)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--fusion", "slots"), "fusion 'slots'; valid here: early, late, cross"),
+        (("--fusion", "soup"), "no fusion 'soup'"),
+        (("--tune", "much"), "no tuning 'much'; valid: frozen, lora, full"),
+        (("--cameras", "top"), "no camera 'top' in the data; valid: observation.images.front"),
+        (("--held-out", "1.5"), "held out is 1.5"),
+        (("--encoder", "clip"), "'clip' names no encoder"),
+    ],
+)
+def test_what_cannot_be_is_told_with_what_can(encoders, tmp_path, capsys, options, said):
+    assert run(tmp_path, encoders["hf"], *options) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_data_without_a_rate_needs_one(encoders, tmp_path, capsys):
+    assert run(tmp_path, encoders["hf"], data=BRIDGE) == 2
+    assert "does not say how many frames a second; give --fps" in capsys.readouterr().err
+
+
+def test_merged_adapters_do_the_same_without_a_folder_of_their_own(encoders, tmp_path, capsys):
+    made, merged = tmp_path / "made", tmp_path / "merged"
+    options = ("--steps", 3, "--tune", "lora", "--rate", 0.01)
+    assert run(made, encoders["open_clip"], *options) == 0
+    assert main(["merge", str(made), "--out", str(merged)]) == 0
+    assert not (merged / "adapters").exists()
+    chunks = [DirectPolicy(folder, ROBOT).infer(seen("red")) for folder in (made, merged)]
+    np.testing.assert_allclose(chunks[0].values, chunks[1].values, atol=1e-4)
+    assert main(["merge", str(merged), "--out", str(tmp_path / "again")]) == 2
+    assert "has no adapters" in capsys.readouterr().err

@@ -1,0 +1,57 @@
+"""`vlm-robot finetune`: fit a pretrained encoder to demonstrations of your robot."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("finetune", help=(__doc__ or "").split(": ", 1)[1])
+    parser.add_argument("data", type=Path, help="a LeRobotDataset's folder, or an RLDS set's")
+    parser.add_argument("--out", type=Path, default=Path("runs/finetune"), help="checkpoint")
+    parser.add_argument(
+        "--encoder", default="open_clip:ViT-B-32/laion2b_s34b_b79k", help="see the README"
+    )
+    parser.add_argument("--fusion", default="cross", help="early, late or cross")
+    parser.add_argument("--tune", default="frozen", help="of the encoder: frozen, lora or full")
+    parser.add_argument("--rank", type=int, default=8, help="of the encoder's adapters")
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--batch", type=int, default=32, help="moments a step")
+    parser.add_argument("--rate", type=float, default=5e-4, help="of learning")
+    parser.add_argument("--horizon", type=int, default=8, help="actions in a chunk")
+    parser.add_argument("--cameras", nargs="+", default=[], help="all if none is named")
+    parser.add_argument("--split", default="train", help="of an RLDS set")
+    parser.add_argument("--arm", default="left", help="of two: left or right")
+    parser.add_argument("--fps", type=float, default=0.0, help="where the data does not say")
+    parser.add_argument("--held-out", type=float, default=0.1, help="part of the episodes")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run it; an interrupted run in `--out` goes on where it was."""
+    from vlm_robot_ros.data.action_space import guess
+    from vlm_robot_ros.data.robot_data import open_data
+    from vlm_robot_ros.training.finetune import FinetuneConfig, finetune
+
+    data = open_data(args.data, args.split)
+    space = guess(data.info, args.arm)
+    for note in (f"actions are {space.mode.name}", *space.notes, *data.info.notes):
+        print(note)
+    config = FinetuneConfig(
+        encoder=args.encoder,
+        fusion=args.fusion,
+        tune=args.tune,
+        rank=args.rank,
+        steps=args.steps,
+        batch=args.batch,
+        rate=args.rate,
+        horizon=args.horizon,
+        fps=args.fps,
+        cameras=tuple(args.cameras),
+        held_out=args.held_out,
+        seed=args.seed,
+    )
+    finetune(data, space, args.out, config, args.arm)
+    print(f"checkpoint in {args.out}")
+    return 0

@@ -1,0 +1,124 @@
+"""A policy that was fine-tuned on recorded demonstrations, behind the seam."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from vlm_robot_ros.contract.action import ActionChunk, ActionMode
+from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.vectors import from_vectors, to_vectors
+from vlm_robot_ros.models.checkpoint import CheckpointError, load_any
+from vlm_robot_ros.models.direct_model import DirectModel
+from vlm_robot_ros.policy.base import Observation, hold_chunk
+
+
+class DirectPolicy:
+    """Acts as demonstrated: each chunk from the last pictures, the words and the arm's state.
+
+    Whatever its demonstrations' actions are, tool poses come out: moves are added up from the tool
+    on, joint positions go through the robot's kinematics.
+    """
+
+    def __init__(self, checkpoint: Path, robot: Robot, device: str = "cpu") -> None:
+        """Load a checkpoint folder.
+
+        Args:
+            checkpoint: Written by `vlm-robot finetune`.
+            robot: That is to act.
+            device: Where to compute.
+
+        Raises:
+            CheckpointError: it is missing, corrupt, of another kind, or needs more cameras.
+        """
+        model = load_any(checkpoint)
+        if not isinstance(model, DirectModel):
+            raise CheckpointError(f"'{checkpoint}' was not made by `vlm-robot finetune`")
+        self.model, self._device = model.to(device), device
+        self._kinematics, self._joints = Kinematics(robot), len(robot.joints)
+        self.cameras = _cameras(model.config.cameras, robot, checkpoint)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was said."""
+        self._said: str | None = None
+        self._read: Tensor | None = None
+
+    def next_instruction(self) -> None:
+        """Nothing to expect: words are read when they are others."""
+
+    @torch.inference_mode()
+    def infer(self, observation: Observation) -> ActionChunk:
+        """Return what to do next."""
+        model, config = self.model, self.model.config
+        if not observation.instruction.strip():
+            return hold_chunk(observation, config.step_dt, "nothing is asked for")
+        if self._read is None or self._said != observation.instruction:
+            self._said, self._read = observation.instruction, model.read([observation.instruction])
+        prepare = model.encoder.preprocess
+        pictures = [
+            prepare(torch.from_numpy(np.ascontiguousarray(observation.images[name]))[None].to(
+                self._device)) for name in self.cameras
+        ]  # fmt: skip
+        state = self._state(observation)
+        if state is None:
+            return hold_chunk(observation, config.step_dt, "the joints' positions are not known")
+        planned = model(torch.stack(pictures, 1), self._read, state)
+        vectors = model.actions(planned.actions)[0].float().cpu().numpy()
+        if not np.isfinite(vectors).all():
+            return hold_chunk(observation, config.step_dt, "the model's output is not finite")
+        values, opening = from_vectors(ActionMode(config.mode), vectors)
+        scores = planned.tasks[0].float().softmax(-1).tolist() if config.tasks else []
+        label = config.tasks[int(np.argmax(scores))] if scores else ""
+        return ActionChunk(
+            ActionMode.END_EFFECTOR_POSE,
+            self._poses(observation.pose, values),
+            opening,
+            config.step_dt,
+            label,
+            dict(zip(config.tasks, scores, strict=True)),
+            max(scores, default=1.0),
+            "",
+        )
+
+    def _state(self, observation: Observation) -> Tensor | None:
+        kind = self.model.config.state
+        if kind is None:
+            return torch.zeros(1, 1, device=self._device)
+        values = observation.pose
+        if kind == ActionMode.JOINT_POSITION:
+            if observation.joints is None:
+                return None
+            values = np.zeros(7)
+            values[: self._joints] = observation.joints
+        vector = to_vectors(ActionMode(kind), values[None], np.array([observation.opening]))
+        return torch.tensor(vector, device=self._device)
+
+    def _poses(self, pose: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Return tool poses, shape (H, 7), of the contract's values."""
+        mode = ActionMode(self.model.config.mode)
+        if mode is ActionMode.END_EFFECTOR_POSE:
+            return values
+        if mode is ActionMode.JOINT_POSITION:
+            joints = values[:, : self._joints]
+            return np.stack([to_vector(self._kinematics.forward(row)) for row in joints])
+        poses, place, turn = [], pose[:3], Rotation.from_quat(pose[3:])
+        for move in values:
+            place, turn = place + move[:3], Rotation.from_quat(move[3:]) * turn
+            poses.append(np.concatenate([place, turn.as_quat()]))
+        return np.stack(poses)
+
+
+def _cameras(wanted: tuple[str, ...], robot: Robot, checkpoint: Path) -> tuple[str, ...]:
+    """Return the robot's cameras: those whose names the demonstrations' end with, or in order."""
+    there = [camera.name for camera in robot.cameras]
+    if len(wanted) > len(there):
+        raise CheckpointError(
+            f"'{checkpoint}' needs {len(wanted)} cameras ({', '.join(wanted)}), robot "
+            f"'{robot.name}' has {', '.join(there)}"
+        )
+    ends = [name.replace("/", ".").rsplit(".", 1)[-1] for name in wanted]
+    return tuple(ends) if set(ends) <= set(there) else tuple(there[: len(wanted)])

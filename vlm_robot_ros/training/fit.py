@@ -1,0 +1,115 @@
+"""The loop that fits: resumable, with averaged weights, on whatever accelerate finds."""
+
+import json
+import math
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from vlm_robot_ros.models.checkpoint import Saved, save_checkpoint
+
+_AVERAGED = 0.995
+"""How much of the average of the weights stays from step to step."""
+_PRETRAINED_RATE = 0.05
+"""Of the learning rate, for weights that come from elsewhere."""
+
+
+@dataclass
+class Run:
+    """One model's fitting, in its folder."""
+
+    model: Saved
+    out: Path
+    """The checkpoint; beside it what is needed to go on."""
+    about: dict[str, Any]
+    """How it came about, for the checkpoint."""
+    accelerator: Accelerator
+    seed: int
+    save_every: int
+
+    def fit(
+        self,
+        name: str,
+        part: nn.Module,
+        draw: Callable[[], Any],
+        steps: int,
+        rate: float,
+    ) -> None:
+        """Fit a part; leaves in the model the average of the last steps."""
+        # Of its own, so that no part depends on how long another was fitted.
+        torch.manual_seed(zlib.crc32(name.encode()) + self.seed)
+        accelerator = self.accelerator
+        part.to(accelerator.device)
+        fitted = {name: p for name, p in part.named_parameters() if p.requires_grad}
+        average = {name: weight.detach().clone() for name, weight in fitted.items()}
+        optimizer = torch.optim.AdamW(_groups(fitted), rate, weight_decay=0.01)
+        resume, first = self.out / f"{name}.resume.pt", 0
+        if resume.exists():
+            state = torch.load(resume, weights_only=True, map_location=accelerator.device)
+            part.load_state_dict(state["part"], strict=False)
+            average = state["average"]
+            optimizer.load_state_dict(state["optimizer"])
+            first = int(state["step"])
+        wrapped, optimizer = accelerator.prepare(part, optimizer)
+        writer = SummaryWriter(str(self.out / "tensorboard"), purge_step=first)
+        main = accelerator.is_main_process
+        bar = tqdm(range(first, steps), name, initial=first, total=steps, disable=not main)
+        for step in bar:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["part"] * _schedule(step, steps)
+            losses = wrapped(_to(draw(), accelerator.device))
+            optimizer.zero_grad()
+            accelerator.backward(torch.stack(list(losses.values())).sum())
+            accelerator.clip_grad_norm_(fitted.values(), 1.0)
+            optimizer.step()
+            for weight_name, weight in fitted.items():
+                average[weight_name].lerp_(weight.detach(), max(1 - _AVERAGED, 1 / (step + 1)))
+            if main and step % 50 == 0:
+                row = {term: round(loss.item(), 4) for term, loss in losses.items()}
+                bar.set_postfix(row)
+                for term, value in row.items():
+                    writer.add_scalar(f"{name}/{term}", value, step)
+                with (self.out / "log.jsonl").open("a") as log:
+                    log.write(json.dumps({"phase": name, "step": step, **row}) + "\n")
+            if main and ((step + 1) % self.save_every == 0 or step + 1 == steps):
+                state = {
+                    "part": {name: weight.detach() for name, weight in fitted.items()},
+                    "average": average,
+                    "optimizer": optimizer.state_dict(),
+                    "step": step + 1,
+                }
+                torch.save(state, resume.with_suffix(".part"))
+                resume.with_suffix(".part").replace(resume)
+        writer.close()
+        accelerator.wait_for_everyone()
+        part.load_state_dict(average, strict=False)
+        part.to("cpu")
+        if main:
+            save_checkpoint(self.model, self.out, {**self.about, "phase": name, "step": steps})
+
+
+def _groups(fitted: dict[str, nn.Parameter]) -> list[dict[str, Any]]:
+    """Return the optimizer's groups: what comes from elsewhere is changed more slowly."""
+    others = [p for name, p in fitted.items() if "encoder." in name and "lora_" not in name]
+    own = [p for name, p in fitted.items() if "encoder." not in name or "lora_" in name]
+    return [{"params": own, "part": 1.0}, {"params": others, "part": _PRETRAINED_RATE}]
+
+
+def _to(batch: Any, device: torch.device) -> Any:
+    """Move a tuple of tensors, or of such tuples."""
+    if isinstance(batch, torch.Tensor):
+        return batch.to(device)
+    return type(batch)(*(_to(part, device) for part in batch))
+
+
+def _schedule(step: int, steps: int) -> float:
+    warm = min(1.0, (step + 1) / 200)
+    return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
