@@ -16,6 +16,7 @@ _COMMANDS = (
     "data",
     "finetune",
     "merge",
+    "look",
 )
 
 

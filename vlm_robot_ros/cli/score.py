@@ -3,6 +3,10 @@
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -48,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if args.fit:
         table = _read_table(args.image, args.phrases)
     else:
-        picture = _read_picture(args.image)
+        picture = read_picture(args.image)
     calibration = Calibration()
     if args.calibration and not args.fit:
         calibration = Calibration.load(args.calibration)
@@ -70,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read_picture(path: Path):  # type: ignore[no-untyped-def]  # torch loads slowly
+def read_picture(path: Path) -> "Tensor":
+    """Read a picture, shape (H, W, 3), uint8 RGB; raises ValueError where it is none."""
     import numpy as np
     import torch
     from PIL import Image, UnidentifiedImageError
@@ -111,7 +116,7 @@ def _fit(scorer, table: list[tuple[Path, int]], out: Path) -> int:  # type: igno
 
     from vlm_robot_ros.models.scoring import fit
 
-    logits = [scorer.logits(_read_picture(path)[None]) for path, _ in tqdm(table, "pictures")]
+    logits = [scorer.logits(read_picture(path)[None]) for path, _ in tqdm(table, "pictures")]
     phrases, none = (torch.cat(part).cpu() for part in zip(*logits, strict=True))
     shown = torch.tensor([label for _, label in table])
     made = fit(phrases, none, shown, scorer.encoder.independent)

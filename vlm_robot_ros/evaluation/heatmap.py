@@ -25,9 +25,14 @@ def overlay(picture: np.ndarray, seen: Grounding | None, config: ModelConfig) ->
         if seen is None or float(seen.present[0, which]) < 0.3:
             continue
         heat = seen.heatmap[0, which].reshape(config.grid).cpu().numpy()
-        heat = np.kron(heat / max(heat.max(), 1e-9), np.ones((4, 4)))[..., None] * 0.75
-        canvas = canvas * (1 - heat) + colour * heat
+        heat = np.kron(heat / max(heat.max(), 1e-9), np.ones((4, 4)))
+        canvas = tint(canvas, heat * 0.75, colour)
     return canvas.astype(np.uint8)
+
+
+def tint(canvas: np.ndarray, heat: np.ndarray, colour: np.ndarray = _COLOURS[0]) -> np.ndarray:
+    """Return a picture, shape (H, W, 3), that has a colour where heat, shape (H, W), is 1."""
+    return canvas * (1 - heat[..., None]) + colour * heat[..., None]
 
 
 def sheet(panels: Sequence[tuple[np.ndarray, str, str]], columns: int = 3) -> Image.Image:

@@ -84,6 +84,7 @@ class DirectModel(nn.Module):
         width = config.width
         with torch.no_grad():
             pixels = torch.zeros(1, 3, *encoder.preprocess.size, device=encoder.device)
+            pixels = pixels.to(encoder.dtype)
             patches = encoder.see(pixels).tokens.shape[-1]
             words = encoder.read(["a"]).tokens.shape[-1]
         self.patches = nn.Sequential(nn.LayerNorm(patches), nn.Linear(patches, width))
@@ -124,7 +125,7 @@ class DirectModel(nn.Module):
             state: As the robot says it, of no meaning where the model feels none. Shape (B, S).
         """
         count, cameras = pixels.shape[:2]
-        seen = self.encoder.see(pixels.flatten(0, 1))
+        seen = self.encoder.see(pixels.flatten(0, 1).to(self.encoder.dtype))
         tokens = self.patches(seen.tokens.float()).unflatten(0, (count, cameras)) + self.camera
         grid = seen.grid[0] * cameras, seen.grid[1]
         near = tokens.flatten(1, 2).transpose(1, 2).unflatten(2, grid)

@@ -98,7 +98,7 @@ class Scorer:
         """
         encoder = self.encoder
         pixels = encoder.preprocess(pictures.to(encoder.device))
-        seen = encoder.see(pixels.to(next(encoder.parameters()).dtype)).embedding
+        seen = encoder.see(pixels.to(encoder.dtype)).embedding
         none = encoder.logits(seen, self._background).amax(1)
         return encoder.logits(seen, self._text), none if self._none else none - torch.inf
 

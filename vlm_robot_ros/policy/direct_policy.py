@@ -23,13 +23,20 @@ class DirectPolicy:
     on, joint positions go through the robot's kinematics.
     """
 
-    def __init__(self, checkpoint: Path, robot: Robot, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        checkpoint: Path,
+        robot: Robot,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         """Load a checkpoint folder.
 
         Args:
             checkpoint: Written by `vlm-robot finetune`.
             robot: That is to act.
             device: Where to compute.
+            dtype: In what the encoder computes.
 
         Raises:
             CheckpointError: it is missing, corrupt, of another kind, or needs more cameras.
@@ -38,6 +45,7 @@ class DirectPolicy:
         if not isinstance(model, DirectModel):
             raise CheckpointError(f"'{checkpoint}' was not made by `vlm-robot finetune`")
         self.model, self._device = model.to(device), device
+        self.model.encoder.to(dtype)
         self._kinematics, self._joints = Kinematics(robot), len(robot.joints)
         self.cameras = _cameras(model.config.cameras, robot, checkpoint)
         self.reset()

@@ -60,6 +60,19 @@ class Encoder(nn.Module):
         """Encode sentences; what is longer than the model's context is cut."""
         raise NotImplementedError
 
+    def locate(self, seen: ImageFeatures) -> Tensor:
+        """Return each patch in the space shared with text, of unit length. Shape (B, n, E).
+
+        It is what the model's own pooling makes of that patch alone.
+
+        Raises:
+            EncoderError: the model has no such pooling.
+        """
+        raise EncoderError(
+            f"{type(self.model).__name__} does not bring patches into the space of its phrases; "
+            "valid: CLIP, SigLIP and SigLIP 2"
+        )
+
     def scale_and_bias(self) -> tuple[Tensor | float, Tensor | float]:
         """Return by what cosines are multiplied, and what is added, to be logits."""
         raise NotImplementedError
@@ -76,6 +89,11 @@ class Encoder(nn.Module):
         """
         scale, bias = self.scale_and_bias()
         return (image @ text.T).amax(1) * scale + bias
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In what it computes."""
+        return next(self.parameters()).dtype
 
     @property
     def device(self) -> torch.device:

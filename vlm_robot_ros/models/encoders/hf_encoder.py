@@ -46,6 +46,14 @@ class TwoTowerEncoder(Encoder):
         grid = pixels.shape[2] // self._patch, pixels.shape[3] // self._patch
         return ImageFeatures(tokens, grid, unit(out.pooler_output)[:, None])
 
+    def locate(self, seen: ImageFeatures) -> Tensor:
+        """Return each patch in the space shared with text."""
+        if not self.independent:
+            return unit(self.model.visual_projection(seen.tokens))
+        # SigLIP's pooling is attention of a learned question.
+        alone = seen.tokens.flatten(0, 1)[:, None]
+        return unit(self.model.vision_model.head(alone)).unflatten(0, seen.tokens.shape[:2])
+
     def read(self, sentences: Sequence[str]) -> TextFeatures:
         """Encode sentences; what is longer than the model's context is cut."""
         batch = self._tokenizer(

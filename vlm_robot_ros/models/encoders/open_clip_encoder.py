@@ -7,7 +7,9 @@ from typing import Any, cast
 
 import open_clip
 import torch
+from open_clip.timm_model import TimmModel
 from open_clip.transform import PreprocessCfg
+from open_clip.transformer import VisionTransformer
 from torch import Tensor
 
 from vlm_robot_ros.models.encoders.base import (
@@ -56,6 +58,22 @@ class OpenClipEncoder(Encoder):
         rows, columns = tokens.shape[2:]
         embedding = unit(out["image_features"])[:, None]
         return ImageFeatures(tokens.flatten(2).transpose(1, 2), (rows, columns), embedding)
+
+    def locate(self, seen: ImageFeatures) -> Tensor:
+        """Return each patch in the space shared with text."""
+        visual = self.model.visual
+        alone = seen.tokens.flatten(0, 1)[:, None]
+        trunk: Any = getattr(visual, "trunk", None)
+        if isinstance(visual, TimmModel) and hasattr(trunk, "fc_norm"):
+            if trunk.attn_pool is None:  # the mean, or the first token: of one it is that one
+                pooled = visual.head(trunk.head(trunk.fc_norm(alone[:, 0])))
+            else:
+                pooled = visual.head(trunk.forward_head(alone))
+        elif isinstance(visual, VisionTransformer) and visual.attn_pool is None:
+            pooled = alone[:, 0] if visual.proj is None else alone[:, 0] @ visual.proj
+        else:
+            return super().locate(seen)
+        return unit(pooled).unflatten(0, seen.tokens.shape[:2])
 
     def read(self, sentences: Sequence[str]) -> TextFeatures:
         """Encode sentences; what is longer than the model's context is cut."""

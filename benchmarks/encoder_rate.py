@@ -1,0 +1,105 @@
+"""How fast a fine-tuned policy with a large encoder answers, and what makes it so.
+
+    python benchmarks/encoder_rate.py [--encoder open_clip:ViT-B-32/random] [--threads 2]
+
+Cameras' pictures of 480 x 640 and a sentence come in, a chunk of actions goes out. The naive
+way prepares pictures with PIL and runs both towers for every frame, in float32. Then one thing
+after the other is done better. Weights are random: they do not change the time.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+import open_clip
+import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL import Image
+from torch import Tensor
+
+from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.models.direct_model import DirectConfig, DirectModel
+from vlm_robot_ros.models.encoders.load import load_encoder
+
+WORDS = "put the red cube into the blue bowl"
+
+
+def make(encoder: str, device: str, dtype: torch.dtype, fusion: str, count: int) -> DirectModel:
+    """Return a model of random weights."""
+    zero, one = (0.0,) * 7, (1.0,) * 7
+    mode = int(ActionMode.END_EFFECTOR_DELTA)
+    config = DirectConfig(
+        encoder, ("left", "right"), mode, zero, one, (), (), None, (), 0.1, fusion
+    )
+    model = DirectModel(config, load_encoder(encoder, device, dtype))
+    model.to(device).eval()
+    model.encoder.to(dtype)
+    return model
+
+
+def timed(step: Callable[[], Tensor], seconds: float, device: str) -> float:
+    """Return the median time of a step [ms]."""
+    times: list[float] = []
+    for _ in range(3):
+        step()
+    while sum(times) < seconds or len(times) < 5:
+        begun = time.perf_counter()
+        step()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - begun)
+    return 1e3 * float(np.median(times))
+
+
+@torch.inference_mode()
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--encoder", default="open_clip:ViT-B-32/random")
+    parser.add_argument("--fusion", default="cross")
+    parser.add_argument("--cameras", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=8.0, help="a row")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (480, 640, 3), dtype=np.uint8) for _ in range(args.cameras)]
+    state = torch.zeros(1, 1, device=args.device)
+    plain = make(args.encoder, args.device, torch.float32, args.fusion, args.cameras)
+    half = make(args.encoder, args.device, torch.bfloat16, args.fusion, args.cameras)
+    library = getattr(plain.encoder.model, "visual", None)
+    if library is None:
+        raise SystemExit("the naive way is written for open_clip; give an encoder of it")
+    pil = image_transform_v2(
+        PreprocessCfg(**open_clip.get_model_preprocess_cfg(plain.encoder.model)), is_train=False
+    )
+    kept = {model: model.read([WORDS]) for model in (plain, half)}
+
+    def by_pil() -> Tensor:
+        pixels = torch.stack([pil(Image.fromarray(picture)) for picture in pictures])
+        return pixels[None].to(args.device)
+
+    def on_device(model: DirectModel) -> Tensor:
+        batch = torch.from_numpy(np.stack(pictures)).to(args.device)
+        return model.encoder.preprocess(batch)[None]
+
+    rows = {
+        "naive": lambda: plain(by_pil(), plain.read([WORDS]), state).actions,
+        "words kept": lambda: plain(by_pil(), kept[plain], state).actions,
+        "prepared on the device": lambda: plain(on_device(plain), kept[plain], state).actions,
+        "bfloat16": lambda: half(on_device(half), kept[half], state).actions,
+    }
+    place = f"{args.device}, {args.threads} threads, {args.cameras} cameras"
+    print(f"{args.encoder}, {args.fusion}, {place}\n")
+    print("| | ms | times the naive way |\n|---|---|---|")
+    first = 0.0
+    for name, step in rows.items():
+        took = timed(step, args.seconds, args.device)
+        first = first or took
+        print(f"| {name} | {took:.1f} | {first / took:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""`vlm-robot look`: show where phrases are in a picture, with a pretrained CLIP."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("look", help=(__doc__ or "").split(": ", 1)[1])
+    parser.add_argument("image", type=Path, help="a picture")
+    parser.add_argument(
+        "phrases", nargs="+", help='as in "the handle of the drawer", "left of the red cup"'
+    )
+    parser.add_argument(
+        "--encoder", default="open_clip:ViT-B-16/laion2b_s34b_b88k", help="see `vlm-robot score`"
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--out", type=Path, default=Path("look.png"), help="picture to write")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run it: print where each phrase leads and how they lie to each other, and draw it."""
+    import itertools
+
+    import numpy as np
+
+    from vlm_robot_ros.cli.score import read_picture
+    from vlm_robot_ros.evaluation.heatmap import sheet, tint
+    from vlm_robot_ros.models.encoders.load import load_encoder
+    from vlm_robot_ros.models.looking import look, relation
+
+    picture = read_picture(args.image)
+    found = look(load_encoder(args.encoder, args.device), picture, args.phrases)
+    panels = []
+    for each in found:
+        place = f"column {each.point[0]:.0f}, row {each.point[1]:.0f}"
+        print(f"{each.phrase}: {place}, agrees by {each.score:.3f}")
+        tinted = tint(np.asarray(picture) * 0.75, each.heat.numpy() * 0.75)
+        panels.append((tinted.astype(np.uint8), each.phrase, place))
+    for first, second in itertools.combinations(found, 2):
+        print(f"{first.phrase} is {relation(first, second)} {second.phrase}")
+    sheet(panels).save(args.out)
+    print(f"picture {args.out}")
+    return 0

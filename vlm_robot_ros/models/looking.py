@@ -1,0 +1,106 @@
+"""Where in a picture phrases are: heatmaps of any words, and how things lie to each other.
+
+Each patch is compared with the phrase, as whole pictures are in CLIP (Radford et al., 2021), and
+with what a picture of nothing is called; after Zhou et al. (MaskCLIP, 2022), without training.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vlm_robot_ros.models.encoders.base import Encoder
+from vlm_robot_ros.models.scoring import BACKGROUND
+
+SIDES = {
+    "left of": (-1, 0),
+    "right of": (1, 0),
+    "above": (0, -1),
+    "below": (0, 1),
+}
+"""Relations in the picture: towards which column, row."""
+_PHRASE = re.compile(rf"^(?:to the )?({'|'.join(SIDES)}) (?:the )?(.+)$")
+
+
+class Found(NamedTuple):
+    """Where a phrase leads in a picture."""
+
+    phrase: str
+    heat: Tensor
+    """How well each pixel agrees, 0 to 1. Shape (H, W)."""
+    point: tuple[float, float]
+    """Column and row where it agrees most [px]."""
+    score: float
+    """How much better the best patch agrees with the phrase than with nothing: a cosine less
+    another."""
+
+
+@torch.inference_mode()
+def look(encoder: Encoder, picture: Tensor, phrases: Sequence[str]) -> list[Found]:
+    """Find phrases in a picture; "left of the red cup" is found beside what "red cup" leads to.
+
+    Args:
+        encoder: See `encoders.load`.
+        picture: Shape (H, W, 3), uint8 RGB.
+        phrases: What to look for.
+
+    Raises:
+        EncoderError: the encoder has no patches in the space of its phrases.
+        ValueError: a phrase is empty.
+    """
+    if not all(phrase.strip() for phrase in phrases):
+        raise ValueError(f"phrases are {list(phrases)}; none may be empty")
+    height, width = picture.shape[:2]
+    # The whole picture, not the middle that the model's own pipeline would cut out.
+    size = encoder.preprocess.size
+    whole = picture.permute(2, 0, 1)[None].float().to(encoder.device)
+    whole = F.interpolate(whole, size, mode="bilinear", antialias=True, align_corners=False)
+    bytes_ = whole.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+    seen = encoder.see(encoder.preprocess(bytes_).to(encoder.dtype))
+    patches = encoder.locate(seen)[0].float()
+    nothing = patches @ encoder.read(BACKGROUND).embedding.float().T
+    found = []
+    for phrase in phrases:
+        relation = _PHRASE.match(phrase.strip().lower())
+        named = relation[2] if relation else phrase
+        agrees = patches @ encoder.read([named]).embedding[0].float() - nothing.mean(1)
+        grid = agrees.view(1, 1, *seen.grid)
+        smooth = F.interpolate(grid, (height, width), mode="bilinear", align_corners=False)[0, 0]
+        heat = (smooth - smooth.min()) / (smooth.max() - smooth.min()).clamp(min=1e-6)
+        point = _peak(heat)
+        if relation:
+            heat = _beside(point, SIDES[relation[1]], height, width)
+            point = _peak(heat)
+        found.append(Found(phrase, heat.cpu(), point, float(agrees.max())))
+    return found
+
+
+def _peak(heat: Tensor) -> tuple[float, float]:
+    row, column = divmod(int(heat.argmax()), heat.shape[1])
+    return float(column), float(row)
+
+
+def _beside(
+    point: tuple[float, float], towards: tuple[int, int], height: int, width: int
+) -> Tensor:
+    """Return how much each pixel lies to one side of a point: most straight beside it, near by."""
+    rows, columns = torch.meshgrid(
+        torch.arange(height) - point[1], torch.arange(width) - point[0], indexing="ij"
+    )
+    along = columns * towards[0] + rows * towards[1]
+    across = (columns * towards[1] + rows * towards[0]).abs()
+    size = math.hypot(height, width) / 8
+    heat = torch.exp(-((along - size) / size).square() - (across / size).square())
+    return heat * (along > 0)
+
+
+def relation(first: Found, second: Found) -> str:
+    """Return how the first thing lies to the second in the picture, by their points."""
+    across, down = (a - b for a, b in zip(first.point, second.point, strict=True))
+    if abs(across) >= abs(down):
+        return "left of" if across < 0 else "right of"
+    return "above" if down < 0 else "below"
