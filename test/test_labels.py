@@ -8,9 +8,11 @@ from small_models import save_hf
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 from rig import Rig
+from sensor_msgs.msg import Image
 
 from vlm_robot_ros.models.encoders.load import load_encoder
 from vlm_robot_ros.models.scoring import Scorer
+from vlm_robot_ros.nodes.images import to_rgb
 from vlm_robot_ros.policy.labelled import NONE
 
 PHRASES = ["robot moving box", "a photo of the red cube"]
@@ -25,6 +27,7 @@ def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind
     graph.start("policy_node", policy="hold", encoder=name, phrases="|".join(PHRASES))
     assert graph.until(lambda: rig.actions, 60.0), "the node did not come up"
     rig.until_held("no instruction yet")
+    overlays = graph.listen(Image, "overlay")
     rig.say("look")
     assert graph.until(lambda: rig.labels)
     shown, none = Scorer(load_encoder(name), PHRASES)(torch.from_numpy(picture)[None])
@@ -34,6 +37,10 @@ def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind
     told = dict(zip(label.top_labels, label.top_scores, strict=True))
     assert told == pytest.approx(expected, abs=1e-4)
     rig.until_held("hold policy")
+    if kind != "blip2":  # it has no patches in the space of phrases
+        assert graph.until(lambda: overlays)
+        assert to_rgb(overlays[-1]).shape == picture.shape
+        assert not np.array_equal(to_rgb(overlays[-1]), picture)
 
 
 def test_a_policy_with_labels_of_its_own_needs_no_encoder(graph):

@@ -11,10 +11,11 @@ from builtin_interfaces.msg import Time  # noqa: E402
 from PIL import Image as Picture  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data  # noqa: E402
 from rig import ROBOT, TOPIC, Rig, bring_up  # noqa: E402
-from sensor_msgs.msg import CompressedImage, JointState  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image, JointState  # noqa: E402
 from std_msgs.msg import Header, String  # noqa: E402
 
 from vlm_robot_ros.msg import VlmAction  # noqa: E402
+from vlm_robot_ros.nodes.images import to_rgb  # noqa: E402
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
@@ -57,6 +58,17 @@ def test_it_does_what_is_said_and_says_what_it_does(rig):
     late = rig.graph.listen(String, "current_instruction", LATCHED)
     assert rig.graph.until(lambda: late and late[0].data == rig.command)
     assert rig.graph.until(lambda: rig.health and rig.health[-1].status[0].message == "acting")
+
+
+def test_who_listens_sees_where_the_words_lead(rig):
+    overlays = rig.graph.listen(Image, "overlay")
+    rig.say(rig.command)
+    assert rig.graph.until(lambda: overlays)
+    shown = to_rgb(overlays[-1]).astype(int)
+    assert shown.shape == (176, 240, 3)
+    red = shown[..., 0] - shown[..., 1:].max(-1) > 100
+    assert 10 < red.sum() < 0.1 * red.size  # on the target, and nowhere else
+    assert overlays[-1].header.stamp.sec > 0
 
 
 def test_stop_needs_no_camera(rig):

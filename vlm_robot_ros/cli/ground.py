@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
 
     from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
     from vlm_robot_ros.contract.load import load_robot
-    from vlm_robot_ros.evaluation.heatmap import overlay, sheet
+    from vlm_robot_ros.evaluation.page import sheet
     from vlm_robot_ros.paths import share_dir
     from vlm_robot_ros.policy.base import Observation
     from vlm_robot_ros.policy.fusion_policy import FusionPolicy
@@ -51,7 +51,9 @@ def run(args: argparse.Namespace) -> int:
         chunk = policy.infer(Observation({config.camera: picture}, pose, 1.0, sentence))
         done = f"hold: {chunk.hold}" if chunk.hold else f"{chunk.label} ({chunk.confidence:.0%})"
         print(f"'{sentence}' -> {done}")
-        panels.append((overlay(picture, policy.grounding, config), sentence, done))
+        drawn = policy.draw()
+        assert drawn is not None
+        panels.append((drawn, sentence, done))
     sheet(panels).save(args.out)
     print(f"picture {args.out}")
     return 0

@@ -23,12 +23,11 @@ def run(args: argparse.Namespace) -> int:
     """Run it: print where each phrase leads and how they lie to each other, and draw it."""
     import itertools
 
-    import numpy as np
-
     from vlm_robot_ros.cli.score import read_picture
-    from vlm_robot_ros.evaluation.heatmap import sheet, tint
+    from vlm_robot_ros.evaluation.page import sheet
     from vlm_robot_ros.models.encoders.load import load_encoder
     from vlm_robot_ros.models.looking import look, relation
+    from vlm_robot_ros.policy.overlay import tint
 
     picture = read_picture(args.image)
     found = look(load_encoder(args.encoder, args.device), picture, args.phrases)
@@ -36,8 +35,7 @@ def run(args: argparse.Namespace) -> int:
     for each in found:
         place = f"column {each.point[0]:.0f}, row {each.point[1]:.0f}"
         print(f"{each.phrase}: {place}, agrees by {each.score:.3f}")
-        tinted = tint(np.asarray(picture) * 0.75, each.heat.numpy() * 0.75)
-        panels.append((tinted.astype(np.uint8), each.phrase, place))
+        panels.append((tint(picture.numpy(), [each.heat.numpy()]), each.phrase, place))
     for first, second in itertools.combinations(found, 2):
         print(f"{first.phrase} is {relation(first, second)} {second.phrase}")
     sheet(panels).save(args.out)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from vlm_robot_ros.data.action_space import ActionSpace
 from vlm_robot_ros.data.robot_data import RobotData, RobotEpisode
-from vlm_robot_ros.evaluation.heatmap import sheet
+from vlm_robot_ros.evaluation.page import sheet
 
 _SIDE = 256
 """Of a picture of the contact sheet [px]."""

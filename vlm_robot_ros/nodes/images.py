@@ -1,10 +1,14 @@
 """Pictures out of image messages, and into them."""
 
 import io
+from typing import Any
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from PIL import Image as Picture
 from sensor_msgs.msg import CompressedImage, Image
+
+from vlm_robot_ros.policy.base import Policy
 
 _CHANNELS = {"rgb8": (0, 1, 2), "bgr8": (2, 1, 0), "rgba8": (0, 1, 2), "bgra8": (2, 1, 0),
              "mono8": (0, 0, 0)}  # fmt: skip
@@ -47,6 +51,18 @@ def from_rgb(picture: np.ndarray) -> Image:
     message = Image(height=height, width=width, encoding="rgb8", step=3 * width)
     message.data = picture.tobytes()
     return message
+
+
+def publish_overlay(publisher: Any, policy: Policy, stamp: Time) -> None:
+    """Publish the last picture and what a policy found in it, if it draws any."""
+    try:
+        drawn = policy.draw()
+    except ValueError:  # an encoder that has no patches to compare with words
+        drawn = None
+    if drawn is not None:
+        message = from_rgb(drawn)
+        message.header.stamp = stamp
+        publisher.publish(message)
 
 
 def _decompress(message: CompressedImage) -> np.ndarray:

@@ -24,7 +24,7 @@ from vlm_robot_ros.control.pilot import Pilot
 from vlm_robot_ros.control.watchdog import StreamWatch
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
 from vlm_robot_ros.msg import TaskLabel, VlmAction
-from vlm_robot_ros.nodes.images import to_rgb
+from vlm_robot_ros.nodes.images import publish_overlay, to_rgb
 from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, read_joints
 from vlm_robot_ros.nodes.messages import (
     action_message,
@@ -115,6 +115,7 @@ class PolicyNode(LifecycleNode):
         self._actions = publish(VlmAction, "action")
         self._chunks = publish(ChunkMessage, "action_chunk")
         self._labels = publish(TaskLabel, "task_label")
+        self._overlays = publish(Image, "overlay")
         self._current = publish(String, "current_instruction", _LATCHED)
         self._health = self.create_publisher(DiagnosticArray, "/diagnostics", _SENT)
         self._disconnect.callback(self.destroy_publisher, self._health)
@@ -231,6 +232,8 @@ class PolicyNode(LifecycleNode):
         """Take a plan, in the policy's thread."""
         self._took = [*self._took[-99:], took]
         stamp = to_stamp(question.stamp)
+        if self._overlays.get_subscription_count():  # it takes a while: for who listens only
+            publish_overlay(self._overlays, self._policy, stamp)
         with self._lock:
             said = self._pilot.said
             if not self._active or question.number != said.number:

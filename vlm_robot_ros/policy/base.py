@@ -40,6 +40,9 @@ class Policy(Protocol):
     def infer(self, observation: Observation) -> ActionChunk:
         """Return what to do next."""
 
+    def draw(self) -> np.ndarray | None:
+        """Return the last picture and what was found in it, shape (H, W, 3), uint8 RGB, if any."""
+
 
 def hold_chunk(observation: Observation, step_dt: float, reason: str) -> ActionChunk:
     """Return a chunk of one step that keeps the arm where it is."""
@@ -69,3 +72,7 @@ class HoldPolicy:
     def infer(self, observation: Observation) -> ActionChunk:
         """Return a hold."""
         return hold_chunk(observation, 0.1, "this is the hold policy")
+
+    def draw(self) -> np.ndarray | None:
+        """Nothing is looked at."""
+        return None

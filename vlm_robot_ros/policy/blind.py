@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.policy.base import Observation, Policy
 
@@ -30,3 +32,7 @@ class BlindPolicy:
     def infer(self, observation: Observation) -> ActionChunk:
         """Return what the policy within does for the one sentence."""
         return self._policy.infer(replace(observation, instruction=_ALWAYS))
+
+    def draw(self) -> np.ndarray | None:
+        """Return what the policy within looks at."""
+        return self._policy.draw()

@@ -92,6 +92,10 @@ class DirectPolicy:
             "",
         )
 
+    def draw(self) -> np.ndarray | None:
+        """Nothing is known of where it looks."""
+        return None
+
     def _state(self, observation: Observation) -> Tensor | None:
         kind = self.model.config.state
         if kind is None:

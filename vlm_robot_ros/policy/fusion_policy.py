@@ -13,18 +13,15 @@ from vlm_robot_ros.models.action import ArmState
 from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.models.robot_model import Grounding
 from vlm_robot_ros.models.text import Slots
-from vlm_robot_ros.models.words import Tokenizer
 from vlm_robot_ros.policy.base import Observation, hold_chunk
 from vlm_robot_ros.policy.correction import read_correction
 from vlm_robot_ros.policy.memory import PUT_DOWN, Memory, correct, one_skill
+from vlm_robot_ros.policy.overlay import overlay
 from vlm_robot_ros.policy.sight import PictureWatch
+from vlm_robot_ros.policy.understanding import Understanding
 
-_ANY_COLOUR, _ANY_OBJECT = 0, 1
-"""What slots say of a thing that is named by no colour, by no shape."""
 _HELD = (0.25, 0.8)
 """Gripper openings at which the fingers may be closed on something."""
-_BENEFIT = 2.0
-"""How much more sure than half it must be that words mean nothing, as a logit."""
 _STOPPED = 0.04
 """What the opening may change from picture to picture if something stops the fingers."""
 _AT_HAND = 0.07
@@ -59,7 +56,7 @@ class FusionPolicy:
         self._device = device
         self._any_object = any_object
         self._eye = torch.tensor(self.model.config.eye, device=device)
-        self._tokenizer = Tokenizer(self.model.config.vocabulary)
+        self._words = Understanding(self.model, device)
         self.reset()
 
     @property
@@ -72,6 +69,7 @@ class FusionPolicy:
         self._memory: Memory | None = None
         self._before: Memory | None = None
         self._watch = PictureWatch()
+        self._crop: Tensor | None = None
         self.grounding: Grounding | None = None
         """What was seen last: for pictures of it."""
 
@@ -88,84 +86,45 @@ class FusionPolicy:
         picture = observation.images[config.camera]
         memory = self._memory = self._memory or self._understand(observation.instruction)
         problem = memory.problem or self._watch.problem(picture, observation.pose[:3])
+        self._crop = self._look_at(picture)
         if problem:
             return hold_chunk(observation, config.step_dt, problem)
         tool = self._tensor(observation.pose[None, :3])
         opening = self._tensor(np.array([observation.opening]))
-        self.grounding = self.model.see(self._crop(picture), tool, opening, memory.slots)
+        self.grounding = self.model.see(self._crop, tool, opening, memory.slots)
         problem = self._see(memory, self.grounding, tool, observation.opening)
         if not problem:
             return self._act(observation, memory, tool, opening)
         sights = (memory.target, memory.reference)
         hidden = any(
-            self._needs(memory.slots, i) and s.point is None for i, s in enumerate(sights)
+            self._words.needs(memory.slots, i) and s.point is None for i, s in enumerate(sights)
         )
         if hidden and observation.pose[2] < _LOOK_AGAIN:
             # The hand may be before it.
             return self._rise(observation, memory.slots)
         return hold_chunk(observation, config.step_dt, problem)
 
+    def draw(self) -> np.ndarray | None:
+        """Return what was looked at last: red the target, blue what it is related to."""
+        if self._crop is None:
+            return None
+        crop = (self._crop[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+        return overlay(crop, self.grounding, self.model.config)
+
     def _understand(self, instruction: str) -> Memory:
         correction = read_correction(instruction)
         if correction:
-            return correct(self._before, correction, self.model.config.skills, self._read)
-        slots, problem = self._read(instruction), ""
-        skill = self._skill(slots)
-        if self._useless(slots) > 0.5:
-            problem = f"'{instruction}' asks for nothing that I know how to do"
-        elif self._speaks_of(0, slots) and not self._needs(slots, 0):
-            problem = f"'{instruction}' does not say what to {skill}"
-        elif self._speaks_of(1, slots) and not self._needs(slots, 1):
-            problem = f"'{instruction}' does not say where to {skill}"
-        elif not self._any_object and any(self._is_any(slots, which) for which in (0, 1)):
-            # "The one to put in the bin" may lack its end.
-            problem = f"'{instruction}' does not say which object to {skill}"
-        elif self._needs(slots, 1) and self._name(slots, 0) == self._name(slots, 1):
-            problem = f"'{instruction}' relates the {self._name(slots, 0)} to itself"
-        return Memory(slots, problem)
-
-    def _read(self, sentence: str) -> Slots:
-        return self.model.text(torch.tensor([self._tokenizer(sentence)], device=self._device))
-
-    def _skill(self, slots: Slots) -> str:
-        return self.model.config.skills[int(slots.skill.argmax())]
-
-    def _useless(self, slots: Slots) -> float:
-        """Return how sure it is that the words ask for nothing that can be done.
-
-        Who speaks to an arm means something more often than one sentence in four of the training.
-        """
-        return float((slots.reject - _BENEFIT).sigmoid()[0])
-
-    def _speaks_of(self, which: int, slots: Slots) -> bool:
-        """Tell whether the skill is about a target (0), about a reference (1)."""
-        config, skill = self.model.config, int(slots.skill.argmax())
-        return any(config.goal_of_reference[skill]) or (
-            which == 0 and any(config.goal_of_start[skill])
-        )
-
-    def _needs(self, slots: Slots, which: int) -> bool:
-        """Tell whether a target (0), a reference (1) must be found."""
-        return self._speaks_of(which, slots) and int(slots.noun[0, which].argmax()) != 0
-
-    def _is_any(self, slots: Slots, which: int) -> bool:
-        """Tell whether neither colour nor shape is said of a target (0), a reference (1)."""
-        colour, noun = (int(part[0, which].argmax()) for part in (slots.colour, slots.noun))
-        return self._needs(slots, which) and (colour, noun) == (_ANY_COLOUR, _ANY_OBJECT)
-
-    def _name(self, slots: Slots, which: int) -> str:
-        """Return a thing as the words name it."""
-        colour, noun = (int(part[0, which].argmax()) for part in (slots.colour, slots.noun))
-        colours = f"{self.model.config.colours[colour]} " if colour else ""
-        return f"{colours}{self.model.config.nouns[noun]}"
+            return correct(self._before, correction, self.model.config.skills, self._words.read)
+        slots = self._words.read(instruction)
+        return Memory(slots, self._words.problem(instruction, slots, self._any_object))
 
     def _see(self, memory: Memory, seen: Grounding, tool: Tensor, opening: float) -> str:
         """Remember where things are; tells what is not there, or nothing."""
         closed = _HELD[0] < opening < _HELD[1]
         sights = (memory.target, memory.reference)
-        skill = self._skill(memory.slots)
+        skill = self._words.skill(memory.slots)
         for which, sight in enumerate(sights):
-            if not self._needs(memory.slots, which):
+            if not self._words.needs(memory.slots, which):
                 continue
             if float(seen.present[0, which]) > (_FOUND if sight.point is None else _PRESENT):
                 around = tool if sight.point is None else sight.point
@@ -174,7 +133,7 @@ class FusionPolicy:
             else:
                 sight.unseen += 1
             if sight.point is None:
-                return f"I see no {self._name(memory.slots, which)}"
+                return f"I see no {self._words.name(memory.slots, which)}"
         point = memory.target.point
         if point is not None:
             if memory.start is None:
@@ -196,7 +155,7 @@ class FusionPolicy:
         memory.opening = opening
         for which, sight in enumerate(sights):
             if sight.unseen > _PATIENCE:
-                return f"I lost sight of the {self._name(memory.slots, which)}"
+                return f"I lost sight of the {self._words.name(memory.slots, which)}"
         return ""
 
     def _act(
@@ -270,16 +229,16 @@ class FusionPolicy:
 
     def _confidence(self, slots: Slots) -> float:
         """Return how sure the words are understood: the least sure slot decides."""
-        sure = [1 - self._useless(slots), float(slots.skill.softmax(-1).amax())]
+        sure = [1 - self._words.useless(slots), float(slots.skill.softmax(-1).amax())]
         for which in (0, 1):
-            if self._needs(slots, which):
+            if self._words.needs(slots, which):
                 sure += [float(p[0, which].softmax(-1).amax()) for p in (slots.colour, slots.noun)]
         return min(sure)
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self._device)
 
-    def _crop(self, picture: np.ndarray) -> Tensor:
+    def _look_at(self, picture: np.ndarray) -> Tensor:
         """Return the part that the model looks at. Shape (1, 3, H, W)."""
         top, left, height, width = self.model.config.crop
         tensor = torch.from_numpy(np.ascontiguousarray(picture)).to(self._device)

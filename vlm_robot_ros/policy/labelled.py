@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.models.encoders.load import load_encoder
+from vlm_robot_ros.models.looking import look
 from vlm_robot_ros.models.scoring import Calibration, Scorer
 from vlm_robot_ros.policy.base import Observation, Policy
+from vlm_robot_ros.policy.overlay import tint
 
 NONE = "none of these"
 """The label of a picture that shows none of the phrases; listed after them."""
@@ -46,6 +49,7 @@ class LabelledPolicy:
             camera: Name of the camera whose pictures are labelled.
         """
         self._policy, self._scorer, self._camera = policy, scorer, camera
+        self._seen: Observation | None = None
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -54,6 +58,7 @@ class LabelledPolicy:
 
     def reset(self) -> None:
         """Let the policy within forget."""
+        self._seen = None
         self._policy.reset()
 
     def next_instruction(self) -> None:
@@ -62,6 +67,7 @@ class LabelledPolicy:
 
     def infer(self, observation: Observation) -> ActionChunk:
         """Return the plan of the policy within, with labels."""
+        self._seen = observation
         chunk = self._policy.infer(observation)
         if chunk.scores:
             return chunk
@@ -69,3 +75,12 @@ class LabelledPolicy:
         shown, none = (part[0].tolist() for part in self._scorer(picture))
         scores = {**dict(zip(self._scorer.phrases, shown, strict=True)), NONE: none}
         return replace(chunk, label=max(scores, key=scores.__getitem__), scores=scores)
+
+    def draw(self) -> np.ndarray | None:
+        """Return where what was said is in the picture, if the policy within draws nothing."""
+        drawn, seen = self._policy.draw(), self._seen
+        if drawn is not None or seen is None or not seen.instruction.strip():
+            return drawn
+        picture = seen.images[self._camera]
+        found = look(self._scorer.encoder, torch.from_numpy(picture.copy()), [seen.instruction])
+        return tint(picture, [found[0].heat.numpy()])

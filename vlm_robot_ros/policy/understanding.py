@@ -1,0 +1,80 @@
+"""What sentences say to the policy, and which of them it cannot act on."""
+
+import torch
+
+from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
+from vlm_robot_ros.models.text import Slots
+from vlm_robot_ros.models.words import Tokenizer
+
+_ANY_COLOUR, _ANY_OBJECT = 0, 1
+"""What slots say of a thing that is named by no colour, by no shape."""
+_BENEFIT = 2.0
+"""How much more sure than half it must be that words mean nothing, as a logit."""
+
+
+class Understanding:
+    """A model's words, and what the rules of the table make of them."""
+
+    def __init__(self, model: VisionLanguageRobotModel, device: str) -> None:
+        """Take a model that computes on a device."""
+        self._model, self._device = model, device
+        self._tokenizer = Tokenizer(model.config.vocabulary)
+
+    def problem(self, instruction: str, slots: Slots, any_object: bool) -> str:
+        """Return why nothing can be done of an instruction; empty if it can.
+
+        Args:
+            instruction: The words.
+            slots: What `read` says of them.
+            any_object: Whether some object will do where the words do not say which.
+        """
+        skill = self.skill(slots)
+        if self.useless(slots) > 0.5:
+            return f"'{instruction}' asks for nothing that I know how to do"
+        if self.speaks_of(slots, 0) and not self.needs(slots, 0):
+            return f"'{instruction}' does not say what to {skill}"
+        if self.speaks_of(slots, 1) and not self.needs(slots, 1):
+            return f"'{instruction}' does not say where to {skill}"
+        if not any_object and any(self.is_any(slots, which) for which in (0, 1)):
+            # "The one to put in the bin" may lack its end.
+            return f"'{instruction}' does not say which object to {skill}"
+        if self.needs(slots, 1) and self.name(slots, 0) == self.name(slots, 1):
+            return f"'{instruction}' relates the {self.name(slots, 0)} to itself"
+        return ""
+
+    def read(self, sentence: str) -> Slots:
+        """Return what a sentence says."""
+        return self._model.text(torch.tensor([self._tokenizer(sentence)], device=self._device))
+
+    def skill(self, slots: Slots) -> str:
+        """Return what is most likely to be done."""
+        return self._model.config.skills[int(slots.skill.argmax())]
+
+    def useless(self, slots: Slots) -> float:
+        """Return how sure it is that the words ask for nothing that can be done.
+
+        Who speaks to an arm means something more often than one sentence in four of the training.
+        """
+        return float((slots.reject - _BENEFIT).sigmoid()[0])
+
+    def speaks_of(self, slots: Slots, which: int) -> bool:
+        """Tell whether the skill is about a target (0), about a reference (1)."""
+        config, skill = self._model.config, int(slots.skill.argmax())
+        return any(config.goal_of_reference[skill]) or (
+            which == 0 and any(config.goal_of_start[skill])
+        )
+
+    def needs(self, slots: Slots, which: int) -> bool:
+        """Tell whether a target (0), a reference (1) must be found."""
+        return self.speaks_of(slots, which) and int(slots.noun[0, which].argmax()) != 0
+
+    def is_any(self, slots: Slots, which: int) -> bool:
+        """Tell whether neither colour nor shape is said of a target (0), a reference (1)."""
+        colour, noun = (int(part[0, which].argmax()) for part in (slots.colour, slots.noun))
+        return self.needs(slots, which) and (colour, noun) == (_ANY_COLOUR, _ANY_OBJECT)
+
+    def name(self, slots: Slots, which: int) -> str:
+        """Return a thing as the words name it."""
+        colour, noun = (int(part[0, which].argmax()) for part in (slots.colour, slots.noun))
+        colours = f"{self._model.config.colours[colour]} " if colour else ""
+        return f"{colours}{self._model.config.nouns[noun]}"
