@@ -27,10 +27,21 @@ WORDS = "put the red cube into the blue bowl"
 
 def make(encoder: str, device: str, dtype: torch.dtype, fusion: str, count: int) -> DirectModel:
     """Return a model of random weights."""
-    zero, one = (0.0,) * 7, (1.0,) * 7
-    mode = int(ActionMode.END_EFFECTOR_DELTA)
     config = DirectConfig(
-        encoder, ("left", "right"), mode, zero, one, (), (), None, (), 0.1, fusion
+        encoder=encoder,
+        cameras=tuple(f"camera {number}" for number in range(count)),
+        mode=int(ActionMode.END_EFFECTOR_DELTA),
+        action_mean=(0.0,) * 7,
+        action_std=(1.0,) * 7,
+        state_mean=(),
+        state_std=(),
+        state=None,
+        tasks=(),
+        sentences=(WORDS,),
+        joints=0,
+        turns=(True, False),
+        step_dt=0.1,
+        fusion=fusion,
     )
     model = DirectModel(config, load_encoder(encoder, device, dtype))
     model.to(device).eval()

@@ -18,7 +18,7 @@ def meet(fusion, near, read):
 
 
 @pytest.mark.parametrize("kind", MEETING)
-def test_each_token_hears_the_words_and_is_not_heard_by_its_neighbours(kind):
+def test_each_token_hears_the_words_and_no_other_picture(kind):
     fusion = make(kind)
     near, read = torch.randn(2, 16, 4, 5), torch.randn(2, 6, 12)
     heat = meet(fusion, near, read)

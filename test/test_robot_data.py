@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.vectors import from_vectors
 from vlm_robot_ros.data.action_space import (
-    ActionSpace,
     guess,
+    read_actions,
+    state_space,
     with_gripper_range,
 )
 from vlm_robot_ros.data.robot_data import DataError, DataInfo, open_data
@@ -54,7 +56,7 @@ def test_a_set_like_bridge_is_read_as_tensorflow_datasets_reads_it():
 
 def test_a_set_like_fractal_is_read_and_its_actions_are_those_of_the_contract():
     data, truth = open_data(FRACTAL), np.load(DATA / "rlds_tiny_fractal.npz")
-    space = guess(data.info)
+    space = guess(data.info, "left")
     assert space.mode is ActionMode.END_EFFECTOR_DELTA
     assert "dropped: terminate_episode.0" in space.notes[0]
     assert "observation/natural_language_embedding is left out" in data.info.notes
@@ -64,22 +66,22 @@ def test_a_set_like_fractal_is_read_and_its_actions_are_those_of_the_contract():
         assert off.max() <= 4  # TensorFlow decodes JPEG with a faster transform
         vectors = space.vectors(episode.action)
         assert np.array_equal(vectors[:, :3], truth["action.world_vector"][rows])
-        closes = truth["action.gripper_closedness_action"][rows, 0]
-        np.testing.assert_allclose(vectors[:, 6], np.clip((1 - closes) / 2, 0, 1), atol=1e-6)
+        # 1 closes, 0 leaves it, -1 opens: [0, 1, 0, 0, -1, 0] as it was recorded.
+        assert vectors[:, 6].tolist() == [1, 0, 0, 0, 1, 1][: len(vectors)]
         said = truth["observation.natural_language_instruction"][rows][0]
         assert episode.instruction == said.decode()
 
 
 def test_poses_keep_their_turns_from_the_data_to_the_contract():
     angle = np.pi / 2
-    space = guess(info("x", "y", "z", "roll", "pitch", "yaw", "gripper"))
+    space = guess(info("x", "y", "z", "roll", "pitch", "yaw", "gripper"), "left")
     assert space.mode is ActionMode.END_EFFECTOR_POSE
     given = np.array([[0.4, 0.1, 0.2, 0.0, 0.0, angle, 0.3]])
     values, opening = from_vectors(space.mode, space.vectors(given))
     half = np.sqrt(0.5)
     np.testing.assert_allclose(values, [[0.4, 0.1, 0.2, 0, 0, half, half]], atol=1e-6)
     np.testing.assert_allclose(opening, [0.3], atol=1e-6)
-    same = guess(info("x", "y", "z", "qx", "qy", "qz", "qw", "gripper"))
+    same = guess(info("x", "y", "z", "qx", "qy", "qz", "qw", "gripper"), "left")
     turned = np.array([[0.4, 0.1, 0.2, 0, 0, half, half, 0.3]])
     np.testing.assert_allclose(same.vectors(turned), space.vectors(given), atol=1e-6)
     with pytest.raises(DataError, match="length 0"):
@@ -105,20 +107,62 @@ def test_of_two_arms_one_is_taken_and_what_is_missing_is_padded():
 
 
 def test_moves_are_told_from_places():
-    assert guess(info("dx", "dy", "dz", "gripper")).mode is ActionMode.END_EFFECTOR_DELTA
-    assert guess(info("delta_x", "delta_y", "delta_z")).mode is ActionMode.END_EFFECTOR_DELTA
-    assert guess(info("ee.x", "ee.y", "ee.z", "gripper")).mode is ActionMode.END_EFFECTOR_POSE
-    unnamed = guess(info(*(f"action.{i}" for i in range(7)), form="RLDS"))
+    delta, pose = ActionMode.END_EFFECTOR_DELTA, ActionMode.END_EFFECTOR_POSE
+    assert guess(info("dx", "dy", "dz", "gripper"), "left").mode is delta
+    assert guess(info("delta_x", "delta_y", "delta_z"), "left").mode is delta
+    alone = guess(info("ee.x", "ee.y", "ee.z", "gripper"), "left")
+    assert (alone.mode, alone.turn) == (pose, "none")
+    assert "the tool keeps its own" in alone.notes[0]
+    unnamed = guess(info(*(f"action.{i}" for i in range(7)), form="RLDS"), "left")
     assert (unnamed.turn, unnamed.gripper) == ("euler", 6)
     assert "without names" in unnamed.notes[0]
 
 
+def test_moves_that_are_called_like_places_are_known_by_their_values():
+    names = ("x", "y", "z", "roll", "pitch", "yaw", "gripper")
+    both = replace(info(*names), state_names=names)
+    rng = np.random.default_rng(0)
+    states = [np.tile([0.5, 0.1, 0.3, 3.1, 0, 0, 1.0], (20, 1)) + rng.normal(0, 0.05, (20, 7))]
+    moves = [rng.normal(0, 0.01, (20, 7))]
+    space, felt = read_actions(both, "left", moves, states)
+    assert space.mode is ActionMode.END_EFFECTOR_DELTA
+    assert "taken for moves" in space.notes[0]
+    assert felt.mode is ActionMode.END_EFFECTOR_POSE
+    goals = [states[0] + moves[0]]
+    assert read_actions(both, "left", goals, states)[0].mode is ActionMode.END_EFFECTOR_POSE
+
+
+def test_values_that_would_send_an_arm_elsewhere_are_refused():
+    empty = [np.zeros((20, 0))]
+    with pytest.raises(DataError, match=r"move the tool by .* are they normalised\?"):
+        read_actions(info("dx", "dy", "dz"), "left", [np.ones((20, 3))], empty)
+    with pytest.raises(DataError, match=r"joint positions of 90; valid are radians"):
+        read_actions(info("shoulder_pan.pos"), "left", [np.full((20, 1), 90.0)], empty)
+
+
+def test_names_that_say_nothing_are_no_joints():
+    with pytest.raises(DataError, match="valid are names of joints, or x, y, z"):
+        guess(info("terminate", "gripper"), "left")
+    with pytest.raises(DataError, match="valid are names of joints"):
+        guess(info(*(f"action.{i}" for i in range(7))), "left")
+    with pytest.raises(DataError, match="has a world_vector, but not rotation_delta"):
+        guess(info("world_vector.0", "world_vector.1", "world_vector.2", "open_gripper"), "left")
+    states = replace(info("dx", "dy", "dz"), state_names=tuple(f"state.{i}" for i in range(8)))
+    assert state_space(states, "left") is None
+
+
 def test_a_gripper_goes_as_far_as_it_does_in_the_data():
-    space = ActionSpace(ActionMode.JOINT_POSITION, (0,), "none", 1)
-    ranged = with_gripper_range(space, np.array([0.0, 100.0, 50.0]))
-    np.testing.assert_allclose(ranged.vectors(np.array([[0, 25.0]]))[0, -1], 0.25)
-    assert "from 0 (closed) to 100 (open)" in ranged.notes[0]
-    assert with_gripper_range(space, np.array([0.2, 0.9])) == space
+    def opening(name, values, at):
+        space = guess(info("joint_1", name), "left")
+        column = np.array([[0, value] for value in values])
+        ranged = with_gripper_range(space, column)
+        return ranged.values(np.array([[0, at]]))[1][0], " ".join(ranged.notes)
+
+    assert opening("gripper", [0, 50, 100], 25)[0] == pytest.approx(0.25, abs=0.02)
+    assert opening("gripper", [0, 0.04, 0.08], 0.08)[0] == pytest.approx(1.0)
+    assert opening("gripper", [0.2, 0.9], 0.5)[0] == pytest.approx(0.5)
+    assert opening("gripper_closed", [0, 1, 0], 1)[0] == 0
+    assert "if it is the other way round" in opening("gripper", [-1, 1, 1], 1)[1]
 
 
 def test_inspect_prints_what_is_there_and_draws_it(tmp_path, capsys):
@@ -128,7 +172,8 @@ def test_inspect_prints_what_is_there_and_draws_it(tmp_path, capsys):
     assert "10 episodes; in the 10 that were read 4 to 6 frames, 49 in all, 10 a second" in said
     assert "| observation.images.front | 64 | 96 |" in said
     assert "| pick up the red cube | 5 |" in said
-    assert "Read as END_EFFECTOR_DELTA" in said
+    assert "actions are read as END_EFFECTOR_DELTA" in said
+    assert "states are read as END_EFFECTOR_POSE" in said
     assert picture.stat().st_size > 1000
 
 
@@ -177,5 +222,3 @@ def test_what_is_no_dataset_is_told_with_what_is_near(tmp_path, capsys):
     assert f"nearest: {BRIDGE}" in capsys.readouterr().err
     with pytest.raises(IndexError, match="has episodes 0 to 9, not 10"):
         open_data(DATA / "lerobot_v3").episode(10)
-    with pytest.raises(DataError, match="valid are names of joints, or x, y, z"):
-        guess(info("terminate", "gripper"))

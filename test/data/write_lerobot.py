@@ -36,7 +36,7 @@ def main(out: Path, kind: str) -> None:
             frame = {
                 "observation.images.front": picture,
                 "observation.state": rng.normal(size=8).astype(np.float32),
-                "action": rng.normal(size=7).astype(np.float32),
+                "action": np.append(rng.normal(size=6) * 0.02, step > 1).astype(np.float32),
             }
             if hasattr(made, "finalize"):
                 made.add_frame({**frame, "task": said})

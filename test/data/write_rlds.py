@@ -86,7 +86,8 @@ class TinyBridge(Tiny):
         """Return a step."""
         seen = {"image_0": picture(rng, step), "state": normal(rng, 7)}
         said = f"push thing {episode % 2} to the left"
-        return {"observation": seen, "action": normal(rng, 7), "language_instruction": said}
+        act = np.append(0.02 * normal(rng, 6), np.float32(step > 1))
+        return {"observation": seen, "action": act, "language_instruction": said}
 
 
 class TinyFractal(Tiny):
@@ -97,7 +98,7 @@ class TinyFractal(Tiny):
         return {
             "observation": {
                 "image": F.Image(shape=(64, 96, 3), encoding_format="jpeg"),
-                "natural_language_instruction": F.Text(),
+                "natural_language_instruction": number(dtype=np.str_),
                 "natural_language_embedding": number(64),
                 "base_pose_tool_reached": number(7),
                 "gripper_closed": number(1),
@@ -121,9 +122,9 @@ class TinyFractal(Tiny):
             "gripper_closed": normal(rng, 1),
         }
         act = {
-            "world_vector": normal(rng, 3),
-            "rotation_delta": normal(rng, 3),
-            "gripper_closedness_action": normal(rng, 1),
+            "world_vector": 0.02 * normal(rng, 3),
+            "rotation_delta": 0.02 * normal(rng, 3),
+            "gripper_closedness_action": np.array([(0, 1, 0, 0, -1, 0)[step]], np.float32),
             "terminate_episode": np.array([0, 1, 0], np.int32),
         }
         return {"observation": seen, "action": act}

@@ -11,7 +11,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     inspect = actions.add_parser("inspect", help="print what is in a dataset, and picture it")
     inspect.add_argument("path", type=Path, help="a LeRobotDataset's folder, or an RLDS set's")
     inspect.add_argument("--split", default="train", help="of an RLDS set")
-    inspect.add_argument("--arm", default="left", help="of two: left or right")
+    inspect.add_argument("--arm", choices=("left", "right"), default="left", help="of two")
     inspect.add_argument("--episodes", type=int, default=20, help="to read, evenly spread")
     inspect.add_argument("--out", type=Path, default=Path("episodes.png"), help="contact sheet")
     inspect.set_defaults(run=run)
@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
     from tqdm import tqdm
 
-    from vlm_robot_ros.data.action_space import guess, with_gripper_range
+    from vlm_robot_ros.data.action_space import notes_of, read_actions
     from vlm_robot_ros.data.robot_data import DataError, open_data
     from vlm_robot_ros.evaluation.data_report import contact_sheet, describe
 
@@ -32,13 +32,18 @@ def run(args: argparse.Namespace) -> int:
     if not len(data):
         raise DataError(f"'{args.path}' has no episodes")
     numbers = np.linspace(0, len(data) - 1, min(args.episodes, len(data))).round().astype(int)
-    episodes = [data.episode(int(number)) for number in tqdm(numbers, "reading")]
-    space = guess(data.info, args.arm)
-    grips = np.concatenate([episode.action[:, space.gripper] for episode in episodes])
-    print(describe(data, with_gripper_range(space, grips), episodes))
+    tables = [data.table(int(number)) for number in tqdm(numbers, "reading")]
+    said = [data.instruction(int(number)) for number in numbers]
+    drawn = [data.episode(int(number)) for number in numbers[:6]]
+    try:
+        states, actions = zip(*tables, strict=True)
+        notes = notes_of(data.info, *read_actions(data.info, args.arm, actions, states))
+    except DataError as error:
+        notes = [f"cannot be fine-tuned on: {error}"]
+    print(describe(data, tables, said, drawn[0].images, notes))
     if not data.info.cameras:
         print("\nno cameras, no picture")
         return 0
-    contact_sheet(episodes[:6]).save(args.out)
+    contact_sheet(drawn).save(args.out)
     print(f"\npicture {args.out}")
     return 0

@@ -21,7 +21,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--horizon", type=int, default=8, help="actions in a chunk")
     parser.add_argument("--cameras", nargs="+", default=[], help="all if none is named")
     parser.add_argument("--split", default="train", help="of an RLDS set")
-    parser.add_argument("--arm", default="left", help="of two: left or right")
+    parser.add_argument("--arm", choices=("left", "right"), default="left", help="of two")
     parser.add_argument("--fps", type=float, default=0.0, help="where the data does not say")
     parser.add_argument("--held-out", type=float, default=0.1, help="part of the episodes")
     parser.add_argument("--seed", type=int, default=0)
@@ -30,14 +30,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Run it; an interrupted run in `--out` goes on where it was."""
-    from vlm_robot_ros.data.action_space import guess
     from vlm_robot_ros.data.robot_data import open_data
     from vlm_robot_ros.training.finetune import FinetuneConfig, finetune
 
-    data = open_data(args.data, args.split)
-    space = guess(data.info, args.arm)
-    for note in (f"actions are {space.mode.name}", *space.notes, *data.info.notes):
-        print(note)
     config = FinetuneConfig(
         encoder=args.encoder,
         fusion=args.fusion,
@@ -48,10 +43,11 @@ def run(args: argparse.Namespace) -> int:
         rate=args.rate,
         horizon=args.horizon,
         fps=args.fps,
+        arm=args.arm,
         cameras=tuple(args.cameras),
         held_out=args.held_out,
         seed=args.seed,
     )
-    finetune(data, space, args.out, config, args.arm)
+    finetune(open_data(args.data, args.split), args.out, config)
     print(f"checkpoint in {args.out}")
     return 0

@@ -17,10 +17,12 @@ def run(args: argparse.Namespace) -> int:
     from vlm_robot_ros.models.checkpoint import CheckpointError, load_any, save_checkpoint
     from vlm_robot_ros.models.encoders.tune import merge_adapters
 
+    if args.out.resolve() == args.checkpoint.resolve():
+        raise CheckpointError("--out is the checkpoint's own folder; give another")
     model = load_any(args.checkpoint)
     if model.encoder is None or not model.encoder.adapted:
         raise CheckpointError(f"'{args.checkpoint}' has no adapters")
     merge_adapters(model.encoder)
-    save_checkpoint(model, args.out, {"merged from": str(args.checkpoint)})
+    save_checkpoint(model, args.out, {"merged_from": str(args.checkpoint)})
     print(f"checkpoint in {args.out}")
     return 0

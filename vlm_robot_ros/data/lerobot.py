@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -72,17 +73,6 @@ class LeRobotData:
             raise DataError(f"'{path / 'meta' / 'info.json'}' is incomplete: {error}") from error
 
     @cached_property
-    def _tasks(self) -> dict[int, str]:
-        """What each number of a task says."""
-        if self._packed:
-            # The sentences are the index of the table that was written.
-            rows = _read_table(self._path / "meta" / "tasks.parquet")
-            key = "task" if rows and "task" in rows[0] else "__index_level_0__"
-            return {row["task_index"]: str(row[key]) for row in rows}
-        rows = _read_lines(self._path / "meta" / "tasks.jsonl")
-        return {row["task_index"]: row["task"] for row in rows}
-
-    @cached_property
     def _episodes(self) -> list[dict[str, Any]]:
         if not self._packed:
             return _read_lines(self._path / "meta" / "episodes.jsonl")
@@ -101,37 +91,55 @@ class LeRobotData:
     def instruction(self, number: int) -> str:
         """Return what is said in an episode; the first where there are several."""
         check_number(number, len(self), self._path)
-        return next(iter(self._episodes[number]["tasks"]), "")
+        return str(next(iter(self._episodes[number].get("tasks") or []), ""))
 
-    def episode(self, number: int) -> RobotEpisode:
+    def table(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return states and actions of one."""
+        rows, file = self._rows(number, [])
+        state, action = (
+            stacked([row.get(name, []) for row in rows], name, file) for name in (_STATE, _ACTION)
+        )
+        return state, action
+
+    def episode(self, number: int, cameras: Sequence[str] | None = None) -> RobotEpisode:
         """Read one."""
+        wanted = {n: v for n, v in self._cameras.items() if cameras is None or n in cameras}
+        rows, file = self._rows(number, [name for name, video in wanted.items() if not video])
+        try:
+            times = [float(row["timestamp"]) for row in rows]
+            images = {
+                name: self._video(name, self._episodes[number], times)
+                if video
+                else np.stack([self._picture(row[name]) for row in rows])
+                for name, video in wanted.items()
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"'{file}': episode {number} is incomplete: {error}") from error
+        return RobotEpisode(self.instruction(number), images, *self.table(number))
+
+    def _rows(self, number: int, pictures: list[str]) -> tuple[list[dict[str, Any]], Path]:
+        """Return the frames of an episode, and the file that they are in."""
         check_number(number, len(self), self._path)
         about = self._episodes[number]
-        index = about["episode_index"]
-        if self._packed:
-            place = {
-                "chunk_index": about["data/chunk_index"],
-                "file_index": about["data/file_index"],
-            }
-        else:
-            place = self._old_place(index)
-        file = self._path / self._meta["data_path"].format(**place)
-        inside = [name for name, video in self._cameras.items() if not video]
-        wanted = [_STATE, _ACTION, "timestamp", "task_index", *inside]
+        try:
+            index = about["episode_index"]
+            if self._packed:
+                keys = ("chunk_index", "file_index")
+                place = {key: about[f"data/{key}"] for key in keys}
+            else:
+                place = self._old_place(index)
+            file = self._path / self._meta["data_path"].format(**place)
+        except (KeyError, TypeError) as error:
+            raise DataError(
+                f"'{self._path / 'meta'}' does not say where it is: {error}"
+            ) from error
+        wanted = [_STATE, _ACTION, "timestamp", *pictures]
         rows = _read_table(file, wanted, [("episode_index", "==", index)])
         if not rows:
             raise DataError(f"'{file}' has no frame of episode {index}")
-        times = [row["timestamp"] for row in rows]
-        images = {
-            name: self._video(name, about, times)
-            if video
-            else np.stack([self._picture(row[name]) for row in rows])
-            for name, video in self._cameras.items()
-        }
-        said = self._tasks.get(rows[0]["task_index"], "")
-        parts = (stacked([row.get(name, []) for row in rows], name, file)
-                 for name in (_STATE, _ACTION))  # fmt: skip
-        return RobotEpisode(said, images, *parts)
+        return rows, file
 
     def _old_place(self, index: int) -> dict[str, int]:
         chunk = index // int(self._meta["chunks_size"])

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,8 +68,10 @@ class RldsData:
         pictures = [n for n, leaf in self._leaves.items() if leaf.kind == "image"]
         self._cameras = [n for n in pictures if self._leaves[n].dtype == "uint8"
                          and self._leaves[n].shape[-1:] in ((3,), ())]  # fmt: skip
-        self._said = [n for n, leaf in self._leaves.items()
-                      if leaf.kind == "text" and "instruction" in n]  # fmt: skip
+        said = [n for n, leaf in self._leaves.items() if "instruction" in n
+                and (leaf.kind == "text" or leaf.dtype == "string")]  # fmt: skip
+        self._said = sorted(said, key=lambda name: "structured" in name)
+        self._sentences: dict[int, str] = {}
         numbers = [n for n, leaf in self._leaves.items() if _is_vector(leaf)]
         felt = [n for n in numbers if n.startswith("observation/")]
         whole = [n for n in felt if n.rsplit("/", 1)[1] in ("state", "proprio")]
@@ -101,26 +104,41 @@ class RldsData:
         return len(self._places)
 
     def instruction(self, number: int) -> str:
-        """Return what is said in an episode at first."""
-        return self._instruction(self._steps(number))
+        """Return what is said in an episode at first; the first time the record is read for it."""
+        if number not in self._sentences:
+            self._sentences[number] = self._instruction(self._steps(number))
+        return self._sentences[number]
 
-    def episode(self, number: int) -> RobotEpisode:
+    def table(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return states and actions of one."""
+        steps = self._steps(number)
+        count = self._count(steps)
+        return self._vector(steps, self._state, count), self._vector(steps, self._action, count)
+
+    def episode(self, number: int, cameras: Sequence[str] | None = None) -> RobotEpisode:
         """Read one."""
         steps = self._steps(number)
-        count = len(steps.get("is_first", [])) or self._count(steps)
-        images = {name: self._pictures(steps, key, count)
-                  for key, name in zip(self._cameras, self.info.cameras, strict=True)}  # fmt: skip
-        parts = (self._vector(steps, leaves, count) for leaves in (self._state, self._action))
-        return RobotEpisode(self._instruction(steps), images, *parts)
+        count = self._count(steps)
+        images = {
+            name: self._pictures(steps, key, count)
+            for key, name in zip(self._cameras, self.info.cameras, strict=True)
+            if cameras is None or name in cameras
+        }
+        state, action = (self._vector(steps, n, count) for n in (self._state, self._action))
+        return RobotEpisode(self._instruction(steps), images, state, action)
 
     def _steps(self, number: int) -> dict[str, list[Any]]:
         check_number(number, len(self), self._path)
         lists = read_example(*self._places[number])
-        return {n.removeprefix("steps/"): v for n, v in lists.items() if n.startswith("steps/")}
+        steps = {n.removeprefix("steps/"): v for n, v in lists.items() if n.startswith("steps/")}
+        self._sentences[number] = self._instruction(steps)
+        return steps
 
     def _count(self, steps: dict[str, list[Any]]) -> int:
+        """Return how many steps an episode has."""
         first = self._action[0]
-        return len(steps.get(first, [])) // max(1, self._leaves[first].size)
+        flags = len(steps.get("is_first", []))
+        return flags or len(steps.get(first, [])) // max(1, self._leaves[first].size)
 
     def _instruction(self, steps: dict[str, list[Any]]) -> str:
         said = next((steps[name] for name in self._said if steps.get(name)), [b""])

@@ -57,8 +57,11 @@ class RobotData(Protocol):
     def instruction(self, number: int) -> str:
         """Return what is said in an episode, without reading its pictures."""
 
-    def episode(self, number: int) -> RobotEpisode:
-        """Read one.
+    def table(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return states, shape (T, S), and actions, (T, A), of one, without its pictures."""
+
+    def episode(self, number: int, cameras: Sequence[str] | None = None) -> RobotEpisode:
+        """Read one, with the pictures of some cameras or of all.
 
         Raises:
             DataError: its files are missing or corrupt.

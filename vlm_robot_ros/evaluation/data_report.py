@@ -1,12 +1,11 @@
 """What is in a dataset, as tables and as a picture."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
 
-from vlm_robot_ros.data.action_space import ActionSpace
 from vlm_robot_ros.data.robot_data import RobotData, RobotEpisode
 from vlm_robot_ros.evaluation.page import sheet
 
@@ -14,44 +13,49 @@ _SIDE = 256
 """Of a picture of the contact sheet [px]."""
 
 
-def describe(data: RobotData, space: ActionSpace, episodes: Sequence[RobotEpisode]) -> str:
+def describe(
+    data: RobotData,
+    tables: Sequence[tuple[np.ndarray, np.ndarray]],
+    said: Sequence[str],
+    images: Mapping[str, np.ndarray],
+    notes: Sequence[str],
+) -> str:
     """Return what is in a dataset, as markdown.
 
     Args:
         data: The dataset.
-        space: How its actions are read.
-        episodes: Some of it, or all; the statistics are over these.
+        tables: States, shape (T, S), and actions, (T, A), of some of its episodes.
+        said: Their instructions.
+        images: Of one of them, by camera. Shape (T, H, W, 3).
+        notes: How actions and states are read.
     """
     info = data.info
-    lengths = [len(episode.action) for episode in episodes]
+    lengths = [len(action) for _, action in tables]
     lines = [
         f"{info.format} '{info.path}'" + (f", robot {info.robot}" if info.robot else ""),
-        f"{len(data)} episodes; in the {len(episodes)} that were read {min(lengths)} to "
+        f"{len(data)} episodes; in the {len(tables)} that were read {min(lengths)} to "
         f"{max(lengths)} frames, {sum(lengths)} in all, "
         + (f"{info.fps:g} a second" if info.fps else "how many a second is not said"),
         "",
         "| camera | height | width |",
         "|---|---|---|",
     ]
-    for name, pictures in episodes[0].images.items():
+    for name, pictures in images.items():
         lines.append(f"| {name} | {pictures.shape[1]} | {pictures.shape[2]} |")
-    actions = np.concatenate([episode.action for episode in episodes])
-    states = np.concatenate([episode.state for episode in episodes])
+    states, actions = (np.concatenate(part) for part in zip(*tables, strict=True))
     lines += ["", "| | name | lowest | mean | highest | deviation |", "|---|---|---|---|---|---|"]
     for kind, names, values in (
         ("action", info.action_names, actions),
         ("state", info.state_names, states),
     ):
-        for name, column in zip(names, values.T, strict=True):
+        for name, column in zip(names, values.T, strict=False):
             row = (column.min(), column.mean(), column.max(), column.std())
             lines.append(f"| {kind} | {name} | " + " | ".join(f"{v:.4g}" for v in row) + " |")
-    lines += ["", f"Read as {space.mode.name}, columns {space.columns}, gripper {space.gripper}."]
-    lines += [f"- {note}" for note in (*space.notes, *info.notes)]
-    said = Counter(episode.instruction for episode in episodes)
-    lines += ["", "| instruction | episodes |", "|---|---|"]
-    lines += [f"| {text or '(none)'} | {count} |" for text, count in said.most_common(20)]
-    if len(said) > 20:
-        lines.append(f"| and {len(said) - 20} others | |")
+    counts = Counter(said)
+    lines += ["", *notes, "", "| instruction | episodes |", "|---|---|"]
+    lines += [f"| {text or '(none)'} | {count} |" for text, count in counts.most_common(20)]
+    if len(counts) > 20:
+        lines.append(f"| and {len(counts) - 20} others | |")
     return "\n".join(lines)
 
 

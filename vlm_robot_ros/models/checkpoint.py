@@ -5,6 +5,7 @@ or all its weights where all were trained. Else it is loaded by its name again.
 """
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ def save_checkpoint(model: Saved, folder: Path, about: dict[str, Any]) -> None:
         from vlm_robot_ros.models.encoders.tune import save_adapters  # it loads slowly
 
         save_adapters(encoder, folder / ADAPTERS)
+    else:
+        shutil.rmtree(folder / ADAPTERS, ignore_errors=True)
     kind = next(name for name, of in _KINDS.items() if isinstance(model, of))
     content = {"kind": kind, "model": model.config.to_dict(), "training": about}
     (folder / "config.json").write_text(json.dumps(content, indent=2) + "\n")

@@ -39,6 +39,12 @@ class DirectConfig:
     """`ActionMode` of what it feels: where its joints are, or its tool's pose; or nothing."""
     tasks: tuple[str, ...]
     """What the task head tells apart."""
+    sentences: tuple[str, ...]
+    """All that was said in the demonstrations."""
+    joints: int
+    """How many joints the demonstrations' arm has, where its actions or states are of joints."""
+    turns: tuple[bool, bool]
+    """Whether the actions, whether the states say how the tool is turned."""
     step_dt: float
     """[s]"""
     fusion: str = "cross"
@@ -95,6 +101,8 @@ class DirectModel(nn.Module):
         if not isinstance(fusion, Fusion):
             raise ValueError(f"fusion {config.fusion!r}; valid here: early, late, cross")
         self.fusion = fusion
+        fusion.heat.requires_grad_(False)  # nothing here says where things are
+        fusion.nothing.requires_grad_(False)
         layer = nn.TransformerEncoderLayer(
             width, 4, 2 * width, dropout=0.0, batch_first=True, norm_first=True
         )
@@ -125,6 +133,8 @@ class DirectModel(nn.Module):
             state: As the robot says it, of no meaning where the model feels none. Shape (B, S).
         """
         count, cameras = pixels.shape[:2]
+        if cameras != len(self.config.cameras):
+            raise ValueError(f"pictures of {cameras} cameras; valid: {len(self.config.cameras)}")
         seen = self.encoder.see(pixels.flatten(0, 1).to(self.encoder.dtype))
         tokens = self.patches(seen.tokens.float()).unflatten(0, (count, cameras)) + self.camera
         grid = seen.grid[0] * cameras, seen.grid[1]

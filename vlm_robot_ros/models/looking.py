@@ -1,7 +1,7 @@
 """Where in a picture phrases are: heatmaps of any words, and how things lie to each other.
 
 Each patch is compared with the phrase, as whole pictures are in CLIP (Radford et al., 2021), and
-with what a picture of nothing is called; after Zhou et al. (MaskCLIP, 2022), without training.
+with what a picture of nothing is called.
 """
 
 import math
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vlm_robot_ros.models.encoders.base import Encoder
+from vlm_robot_ros.models.encoders.preprocess import squashed
 from vlm_robot_ros.models.scoring import BACKGROUND
 
 SIDES = {
@@ -55,12 +56,8 @@ def look(encoder: Encoder, picture: Tensor, phrases: Sequence[str]) -> list[Foun
     if not all(phrase.strip() for phrase in phrases):
         raise ValueError(f"phrases are {list(phrases)}; none may be empty")
     height, width = picture.shape[:2]
-    # The whole picture, not the middle that the model's own pipeline would cut out.
-    size = encoder.preprocess.size
-    whole = picture.permute(2, 0, 1)[None].float().to(encoder.device)
-    whole = F.interpolate(whole, size, mode="bilinear", antialias=True, align_corners=False)
-    bytes_ = whole.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
-    seen = encoder.see(encoder.preprocess(bytes_).to(encoder.dtype))
+    whole = squashed(picture[None].to(encoder.device), encoder.preprocess.size)
+    seen = encoder.see(encoder.preprocess(whole).to(encoder.dtype))
     patches = encoder.locate(seen)[0].float()
     nothing = patches @ encoder.read(BACKGROUND).embedding.float().T
     found = []
@@ -71,17 +68,20 @@ def look(encoder: Encoder, picture: Tensor, phrases: Sequence[str]) -> list[Foun
         grid = agrees.view(1, 1, *seen.grid)
         smooth = F.interpolate(grid, (height, width), mode="bilinear", align_corners=False)[0, 0]
         heat = (smooth - smooth.min()) / (smooth.max() - smooth.min()).clamp(min=1e-6)
-        point = _peak(heat)
+        point = _middle_of_best(grid[0, 0], height, width)
         if relation:
             heat = _beside(point, SIDES[relation[1]], height, width)
-            point = _peak(heat)
+            row, column = divmod(int(heat.argmax()), width)
+            point = float(column), float(row)
         found.append(Found(phrase, heat.cpu(), point, float(agrees.max())))
     return found
 
 
-def _peak(heat: Tensor) -> tuple[float, float]:
-    row, column = divmod(int(heat.argmax()), heat.shape[1])
-    return float(column), float(row)
+def _middle_of_best(grid: Tensor, height: int, width: int) -> tuple[float, float]:
+    """Return column and row [px] of the middle of the best patch."""
+    row, column = divmod(int(grid.argmax()), grid.shape[1])
+    rows, columns = grid.shape
+    return (column + 0.5) * width / columns - 0.5, (row + 0.5) * height / rows - 0.5
 
 
 def _beside(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from PIL import Image as Picture
+from rclpy.logging import get_logger
 from sensor_msgs.msg import CompressedImage, Image
 
 from vlm_robot_ros.policy.base import Policy
@@ -57,7 +58,8 @@ def publish_overlay(publisher: Any, policy: Policy, stamp: Time) -> None:
     """Publish the last picture and what a policy found in it, if it draws any."""
     try:
         drawn = policy.draw()
-    except ValueError:  # an encoder that has no patches to compare with words
+    except Exception as error:  # a picture that cannot be drawn must not end the policy
+        get_logger("policy_node").warning(f"no overlay: {error}", once=True)
         drawn = None
     if drawn is not None:
         message = from_rgb(drawn)

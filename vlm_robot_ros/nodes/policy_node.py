@@ -232,8 +232,6 @@ class PolicyNode(LifecycleNode):
         """Take a plan, in the policy's thread."""
         self._took = [*self._took[-99:], took]
         stamp = to_stamp(question.stamp)
-        if self._overlays.get_subscription_count():  # it takes a while: for who listens only
-            publish_overlay(self._overlays, self._policy, stamp)
         with self._lock:
             said = self._pilot.said
             if not self._active or question.number != said.number:
@@ -243,6 +241,8 @@ class PolicyNode(LifecycleNode):
             self._pilot.take(chunk, said.number, question.stamp, self._now())
             self._chunks.publish(plan)
             self._labels.publish(label)
+        if self._overlays.get_subscription_count():  # it takes a while: for who listens only
+            publish_overlay(self._overlays, self._policy, stamp)
 
     # -- Out -------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """A policy that was fine-tuned on recorded demonstrations, behind the seam."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,14 @@ from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.contract.vectors import from_vectors, to_vectors
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_any
 from vlm_robot_ros.models.direct_model import DirectModel
+from vlm_robot_ros.models.encoders.preprocess import squashed
 from vlm_robot_ros.policy.base import Observation, hold_chunk
 
 
 class DirectPolicy:
     """Acts as demonstrated: each chunk from the last pictures, the words and the arm's state.
+
+    Sentences that no demonstration was of are refused: the model would do something all the same.
 
     Whatever its demonstrations' actions are, tool poses come out: moves are added up from the tool
     on, joint positions go through the robot's kinematics.
@@ -46,8 +50,15 @@ class DirectPolicy:
             raise CheckpointError(f"'{checkpoint}' was not made by `vlm-robot finetune`")
         self.model, self._device = model.to(device), device
         self.model.encoder.to(dtype)
-        self._kinematics, self._joints = Kinematics(robot), len(robot.joints)
+        self._robot, self._kinematics = robot, Kinematics(robot)
+        count = model.config.joints
+        if count and count != len(robot.joints):
+            raise CheckpointError(
+                f"'{checkpoint}' is for an arm of {count} joints, robot '{robot.name}' has "
+                f"{len(robot.joints)}"
+            )
         self.cameras = _cameras(model.config.cameras, robot, checkpoint)
+        self._taught = {_plain(sentence) for sentence in model.config.sentences}
         self.reset()
 
     def reset(self) -> None:
@@ -62,19 +73,21 @@ class DirectPolicy:
     def infer(self, observation: Observation) -> ActionChunk:
         """Return what to do next."""
         model, config = self.model, self.model.config
-        if not observation.instruction.strip():
-            return hold_chunk(observation, config.step_dt, "nothing is asked for")
+        if _plain(observation.instruction) not in self._taught:
+            problem = f"'{observation.instruction}' was not in the demonstrations"
+            return hold_chunk(observation, config.step_dt, problem)
         if self._read is None or self._said != observation.instruction:
             self._said, self._read = observation.instruction, model.read([observation.instruction])
         prepare = model.encoder.preprocess
         pictures = [
-            prepare(torch.from_numpy(np.ascontiguousarray(observation.images[name]))[None].to(
-                self._device)) for name in self.cameras
-        ]  # fmt: skip
+            torch.from_numpy(np.ascontiguousarray(observation.images[name]))[None].to(self._device)
+            for name in self.cameras
+        ]
+        pixels = [prepare(squashed(picture, prepare.size)) for picture in pictures]
         state = self._state(observation)
         if state is None:
             return hold_chunk(observation, config.step_dt, "the joints' positions are not known")
-        planned = model(torch.stack(pictures, 1), self._read, state)
+        planned = model(torch.stack(pixels, 1), self._read, state)
         vectors = model.actions(planned.actions)[0].float().cpu().numpy()
         if not np.isfinite(vectors).all():
             return hold_chunk(observation, config.step_dt, "the model's output is not finite")
@@ -100,12 +113,14 @@ class DirectPolicy:
         kind = self.model.config.state
         if kind is None:
             return torch.zeros(1, 1, device=self._device)
-        values = observation.pose
+        values = observation.pose.copy()
         if kind == ActionMode.JOINT_POSITION:
             if observation.joints is None:
                 return None
             values = np.zeros(7)
-            values[: self._joints] = observation.joints
+            values[: len(observation.joints)] = observation.joints
+        elif not self.model.config.turns[1]:
+            values[3:] = (0.0, 0.0, 0.0, 1.0)
         vector = to_vectors(ActionMode(kind), values[None], np.array([observation.opening]))
         return torch.tensor(vector, device=self._device)
 
@@ -113,9 +128,12 @@ class DirectPolicy:
         """Return tool poses, shape (H, 7), of the contract's values."""
         mode = ActionMode(self.model.config.mode)
         if mode is ActionMode.END_EFFECTOR_POSE:
+            if not self.model.config.turns[0]:
+                values = np.concatenate([values[:, :3], np.tile(pose[3:], (len(values), 1))], 1)
             return values
         if mode is ActionMode.JOINT_POSITION:
-            joints = values[:, : self._joints]
+            robot = self._robot
+            joints = np.clip(values[:, : len(robot.joints)], robot.lower, robot.upper)
             return np.stack([to_vector(self._kinematics.forward(row)) for row in joints])
         poses, place, turn = [], pose[:3], Rotation.from_quat(pose[3:])
         for move in values:
@@ -124,13 +142,23 @@ class DirectPolicy:
         return np.stack(poses)
 
 
+def _plain(sentence: str) -> str:
+    """Return a sentence without what does not change what it says."""
+    return " ".join(re.sub(r"[^\w\s]", " ", sentence.lower()).split())
+
+
 def _cameras(wanted: tuple[str, ...], robot: Robot, checkpoint: Path) -> tuple[str, ...]:
-    """Return the robot's cameras: those whose names the demonstrations' end with, or in order."""
+    """Return the robot's cameras for the demonstrations': by the ends of their names.
+
+    Where none of the names is a camera of the robot's, they are taken in order.
+    """
     there = [camera.name for camera in robot.cameras]
-    if len(wanted) > len(there):
-        raise CheckpointError(
-            f"'{checkpoint}' needs {len(wanted)} cameras ({', '.join(wanted)}), robot "
-            f"'{robot.name}' has {', '.join(there)}"
-        )
     ends = [name.replace("/", ".").rsplit(".", 1)[-1] for name in wanted]
-    return tuple(ends) if set(ends) <= set(there) else tuple(there[: len(wanted)])
+    if len(set(ends)) == len(ends) and set(ends) <= set(there):
+        return tuple(ends)
+    if len(wanted) > len(there) or set(ends) & set(there):
+        raise CheckpointError(
+            f"'{checkpoint}' looks through {', '.join(wanted)}; robot '{robot.name}' has "
+            f"{', '.join(there) or 'no camera'}: name the cameras of its contract alike"
+        )
+    return tuple(there[: len(wanted)])

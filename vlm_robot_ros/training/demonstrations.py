@@ -1,15 +1,16 @@
 """Demonstrations of any robot, as batches to learn from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from tqdm import tqdm
 
 from vlm_robot_ros.data.action_space import ActionSpace
-from vlm_robot_ros.data.robot_data import RobotData, RobotEpisode
+from vlm_robot_ros.data.robot_data import RobotData
+from vlm_robot_ros.models.encoders.preprocess import squashed
 
 _KEPT = 64
 """Episodes in memory at a time."""
@@ -60,26 +61,28 @@ class Demonstrations:
         self._felt, self._cameras = felt, tuple(cameras)
         self._size, self._horizon = size, horizon
         self._rng = np.random.default_rng([seed, 5])
-        self.sentences = sorted({data.instruction(number) for number in self._numbers})
+        said = [data.instruction(number) for number in tqdm(self._numbers, "sentences")]
+        self.sentences = sorted(set(said))
         self._waiting: list[int] = []
         count = min(_KEPT, len(self._numbers))
-        self._kept = [self._read(self._next()) for _ in range(count)]
+        self._kept = [self._read(self._next()) for _ in tqdm(range(count), "episodes")]
 
     def draw(self, size: int) -> Demonstrated:
-        """Return `size` random moments."""
+        """Return `size` random moments; of large sets another episode comes into memory."""
         if len(self._numbers) > len(self._kept):
             self._kept[self._rng.integers(len(self._kept))] = self._read(self._next())
         chosen = self._rng.integers(0, len(self._kept), size)
         rows = [self._moment(self._kept[number]) for number in chosen]
         return Demonstrated(*(torch.stack(part) for part in zip(*rows, strict=True)))
 
-    def all(self) -> list[Demonstrated]:
-        """Return every moment of what is kept, one batch an episode."""
-        batches = []
-        for episode in self._kept:
-            rows = [self._moment(episode, step) for step in range(len(episode.actions))]
-            batches.append(Demonstrated(*(torch.stack(p) for p in zip(*rows, strict=True))))
-        return batches
+    def moments(self, most: int, size: int) -> Iterator[Demonstrated]:
+        """Return moments of what is in memory, `size` at a time: all, or evenly spread ones."""
+        every = [(e, step) for e in self._kept for step in range(len(e.actions))]
+        chosen = np.linspace(0, len(every) - 1, min(most, len(every))).round().astype(int)
+        rows = [self._moment(*every[number]) for number in chosen]
+        for first in range(0, len(rows), size):
+            parts = zip(*rows[first : first + size], strict=True)
+            yield Demonstrated(*(torch.stack(part) for part in parts))
 
     def _next(self) -> int:
         if not self._waiting:
@@ -87,12 +90,13 @@ class Demonstrations:
         return self._waiting.pop()
 
     def _read(self, number: int) -> "_Kept":
-        episode = self._data.episode(number)
-        pictures = [_squashed(episode.images[name], self._size) for name in self._cameras]
+        episode = self._data.episode(number, self._cameras)
+        pictures = [
+            squashed(torch.from_numpy(episode.images[name]), self._size) for name in self._cameras
+        ]
         said = self.sentences.index(self._data.instruction(number))
-        state, actions = (
-            torch.from_numpy(part) for part in vectors_of(episode, self._space, self._felt)
-        )
+        both = vectors_of(episode.state, episode.action, self._space, self._felt)
+        state, actions = (torch.from_numpy(part) for part in both)
         return _Kept(torch.stack(pictures, 1), said, state, actions)
 
     def _moment(self, episode: "_Kept", step: int | None = None) -> tuple[Tensor, ...]:
@@ -111,30 +115,24 @@ class _Kept(NamedTuple):
     actions: Tensor
 
 
-def _squashed(pictures: np.ndarray, size: tuple[int, int]) -> Tensor:
-    """Return pictures of shape (T, H, W, 3), uint8, at another size."""
-    tensor = torch.from_numpy(pictures)
-    if tuple(tensor.shape[1:3]) == size:
-        return tensor
-    pixels = F.interpolate(
-        tensor.permute(0, 3, 1, 2).float(), size, mode="bilinear", antialias=True,
-        align_corners=False,
-    )  # fmt: skip
-    return pixels.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+def statistics(
+    vectors: Sequence[np.ndarray], constant: float
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and deviation of vectors, shape (T, N) each.
 
-
-def statistics(vectors: Sequence[np.ndarray]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and deviation of vectors, shape (T, N) each; what does not change has 1."""
+    Args:
+        vectors: Of some episodes.
+        constant: Deviation of what does not change.
+    """
     table = np.concatenate(list(vectors))
     deviation = table.std(0)
-    kept = np.where(deviation < 1e-4, 1.0, deviation)
+    kept = np.where(deviation < 1e-4, constant, deviation)
     return tuple(table.mean(0).tolist()), tuple(kept.tolist())
 
 
 def vectors_of(
-    episode: RobotEpisode, space: ActionSpace, felt: ActionSpace | None
+    state: np.ndarray, action: np.ndarray, space: ActionSpace, felt: ActionSpace | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the states, shape (T, S), and the actions, (T, A), of an episode."""
-    empty = np.zeros((len(episode.action), 0), np.float32)
-    state = felt.vectors(episode.state) if felt else empty
-    return state, space.vectors(episode.action)
+    """Return an episode's states, shape (T, S), and actions, (T, A), as a model learns them."""
+    empty = np.zeros((len(action), 0), np.float32)
+    return (felt.vectors(state) if felt else empty), space.vectors(action)

@@ -3,16 +3,16 @@
 import resource
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from vlm_robot_ros.data.action_space import ActionSpace, state_space, with_gripper_range
+from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.data.action_space import notes_of, read_actions
 from vlm_robot_ros.data.robot_data import DataError, RobotData
 from vlm_robot_ros.models.direct_model import DirectConfig, DirectModel
 from vlm_robot_ros.models.encoders.load import load_encoder
@@ -28,6 +28,10 @@ from vlm_robot_ros.training.fit import Run
 MOST_TASKS = 100
 _READ_FIRST = 200
 """Episodes whose statistics stand for all."""
+_MOMENTS = 500
+"""How many tell how good a model is."""
+_SOME_UNUSED = DistributedDataParallelKwargs(find_unused_parameters=True)
+"""An encoder has weights, such as its logits' scale, that nothing here depends on."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class FinetuneConfig:
     horizon: int = 8
     fps: float = 0.0
     """Of the demonstrations, where they do not say."""
+    arm: str = "left"
+    """Which one of two."""
     cameras: tuple[str, ...] = ()
     """Whose pictures are used; all if none is named."""
     held_out: float = 0.1
@@ -87,63 +93,79 @@ def prepared(model: DirectModel, pixels: Tensor) -> Tensor:
     return flat.unflatten(0, pixels.shape[:2])
 
 
-def finetune(
-    data: RobotData, space: ActionSpace, out: Path, config: FinetuneConfig, arm: str = "left"
-) -> DirectModel:
+def finetune(data: RobotData, out: Path, config: FinetuneConfig) -> DirectModel:
     """Fit a model to demonstrations; an interrupted run in `out` goes on where it was.
 
     Args:
         data: Demonstrations.
-        space: How their actions are read.
         out: The run's folder, and the checkpoint's.
         config: How.
-        arm: Whose state is felt, of two.
 
     Raises:
-        DataError: the data lacks what is needed.
+        DataError: the data lacks what is needed, or cannot be what its names say.
         EncoderError: there is no such encoder.
-        ValueError: there is no such fusion.
+        ValueError: there is no such fusion, or `out` holds another run.
     """
     torch.manual_seed(config.seed)
+    accelerator = Accelerator(kwargs_handlers=[_SOME_UNUSED])
+    say = print if accelerator.is_main_process else _say_nothing
     fps = config.fps or data.info.fps
     if not fps:
         raise DataError(f"'{data.info.path}' does not say how many frames a second; give --fps")
+    if min(config.batch, config.horizon) < 1:
+        raise DataError(f"batch {config.batch}, horizon {config.horizon}; valid: 1 or more")
     cameras = _cameras(data, config)
     train, held = _split(len(data), config)
+    tables = [data.table(number) for number in tqdm(train[:_READ_FIRST], "statistics")]
+    states, actions = zip(*tables, strict=True)
+    space, felt = read_actions(data.info, config.arm, actions, states)
+    for note in notes_of(data.info, space, felt):
+        say(note)
     encoder = load_encoder(config.encoder)
-    first = [data.episode(n) for n in tqdm(train[:_READ_FIRST], "statistics")]
-    space = with_gripper_range(space, _column([e.action for e in first], space.gripper))
-    felt = state_space(data.info, arm)
-    if felt:
-        felt = with_gripper_range(felt, _column([e.state for e in first], felt.gripper))
-    states, actions = zip(*(vectors_of(e, space, felt) for e in first), strict=True)
-    tasks = tuple(sorted({data.instruction(number) for number in train}))
-    made = DirectConfig(
-        config.encoder, cameras, int(space.mode), *statistics(actions), *statistics(states),
-        int(felt.mode) if felt else None, tasks if len(tasks) <= MOST_TASKS else (), 1 / fps,
-        config.fusion, config.horizon,
-    )  # fmt: skip
-    model = DirectModel(made, encoder)
-    tune(model.encoder, config.tune, config.rank)
-    accelerator = Accelerator()
+    vectors = [vectors_of(state, action, space, felt) for state, action in tables]
     shared = (space, felt, cameras, encoder.preprocess.size, config.horizon)
     seen = Demonstrations(data, train, *shared, config.seed + 1000 * accelerator.process_index)
+    if not any(sentence.strip() for sentence in seen.sentences):
+        raise DataError(f"'{data.info.path}' has no instructions: nothing can be asked for")
+    joints = [len(each.columns) for each in (space, felt)
+              if each and each.mode is ActionMode.JOINT_POSITION]  # fmt: skip
+    made = DirectConfig(
+        config.encoder,
+        cameras,
+        int(space.mode),
+        *statistics([action for _, action in vectors], 1.0),
+        # What never changed is not listened to when it does.
+        *statistics([state for state, _ in vectors], 1e6),
+        int(felt.mode) if felt else None,
+        tuple(seen.sentences) if len(seen.sentences) <= MOST_TASKS else (),
+        tuple(seen.sentences),
+        max(joints, default=0),
+        (space.turn != "none", felt is not None and felt.turn != "none"),
+        1 / fps,
+        config.fusion,
+        config.horizon,
+    )
+    model = DirectModel(made, encoder)
+    tune(model.encoder, config.tune, config.rank)
     about = {**asdict(config), "data": str(data.info.path), "episodes": len(train),
              "action": {**asdict(space), "mode": space.mode.name}}  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
-    print(sizes(model))
+    say(sizes(model))
     run = Run(model, out, about, accelerator, config.seed, config.save_every)
     fit = DirectFit(model, seen.sentences)
     run.fit("direct", fit, lambda: seen.draw(config.batch), config.steps, config.rate)
-    print(f"memory: {_memory(accelerator.device):.2f} GB at most")
-    print(errors(model, seen, "trained on"))
-    if held:
-        print(errors(model, Demonstrations(data, held, *shared), "held out"))
+    say(f"memory: {_memory(accelerator.device):.2f} GB at most")
+    if accelerator.is_main_process:
+        model.to(accelerator.device)
+        say(errors(model, seen, "trained on"))
+        if held:
+            say(errors(model, Demonstrations(data, held, *shared), "held out"))
+        model.to("cpu")
     return model
 
 
-def _column(tables: list[np.ndarray], column: int) -> np.ndarray:
-    return np.concatenate([table[:, column] for table in tables if column >= 0] or [np.zeros(0)])
+def _say_nothing(line: str) -> None:
+    """Leave it to the main process."""
 
 
 def _cameras(data: RobotData, config: FinetuneConfig) -> tuple[str, ...]:
@@ -189,17 +211,16 @@ def _memory(device: torch.device) -> float:
 def errors(model: DirectModel, seen: Demonstrations, name: str) -> str:
     """Return how far planned actions are from what was done, beside always doing the mean."""
     model.eval()
-    rows: dict[str, list[Any]] = {"planned": [], "mean": []}
-    for batch in seen.all():
-        read = model.read([seen.sentences[int(batch.said[0])]])
-        read = read.expand(len(batch.said), -1, -1)
-        planned = model.actions(model(prepared(model, batch.pixels), read, batch.state).actions)
+    device, off, far = model.encoder.device, [], []
+    for cpu in seen.moments(_MOMENTS, 32):
+        batch = Demonstrated(*(part.to(device) for part in cpu))
+        read = model.read([seen.sentences[number] for number in batch.said.tolist()])
+        planned = model(prepared(model, batch.pixels), read, batch.state).actions
+        wanted = (batch.actions - model.action_mean) / model.action_std
         true = batch.true[..., None].bool().expand_as(planned)
-        scale = model.action_std
-        rows["planned"].append((((planned - batch.actions) / scale).abs())[true])
-        rows["mean"].append((((model.action_mean - batch.actions) / scale).abs())[true])
-    means = {key: float(torch.cat(values).mean()) for key, values in rows.items()}
+        off.append((planned - wanted).abs()[true])
+        far.append(wanted.abs()[true])
     return (
-        f"{name}: actions are {means['planned']:.3f} deviations off, "
-        f"always the mean would be {means['mean']:.3f}"
+        f"{name}: actions are {float(torch.cat(off).mean()):.3f} deviations off, "
+        f"always the mean would be {float(torch.cat(far).mean()):.3f}"
     )

@@ -54,13 +54,14 @@ class Run:
         resume, first = self.out / f"{name}.resume.pt", 0
         if resume.exists():
             state = torch.load(resume, weights_only=True, map_location=accelerator.device)
+            self._check_same(resume, state.get("about", self.about))
             part.load_state_dict(state["part"], strict=False)
             average = state["average"]
             optimizer.load_state_dict(state["optimizer"])
             first = int(state["step"])
         wrapped, optimizer = accelerator.prepare(part, optimizer)
-        writer = SummaryWriter(str(self.out / "tensorboard"), purge_step=first)
         main = accelerator.is_main_process
+        writer = SummaryWriter(str(self.out / "tensorboard"), purge_step=first) if main else None
         bar = tqdm(range(first, steps), name, initial=first, total=steps, disable=not main)
         for step in bar:
             for group in optimizer.param_groups:
@@ -75,6 +76,7 @@ class Run:
             if main and step % 50 == 0:
                 row = {term: round(loss.item(), 4) for term, loss in losses.items()}
                 bar.set_postfix(row)
+                assert writer is not None
                 for term, value in row.items():
                     writer.add_scalar(f"{name}/{term}", value, step)
                 with (self.out / "log.jsonl").open("a") as log:
@@ -85,15 +87,27 @@ class Run:
                     "average": average,
                     "optimizer": optimizer.state_dict(),
                     "step": step + 1,
+                    "about": json.loads(json.dumps(self.about)),
                 }
                 torch.save(state, resume.with_suffix(".part"))
                 resume.with_suffix(".part").replace(resume)
-        writer.close()
+        if writer:
+            writer.close()
         accelerator.wait_for_everyone()
         part.load_state_dict(average, strict=False)
         part.to("cpu")
         if main:
             save_checkpoint(self.model, self.out, {**self.about, "phase": name, "step": steps})
+
+    def _check_same(self, resume: Path, theirs: dict[str, Any]) -> None:
+        """Raise ValueError where what is to be resumed is of another run."""
+        free = ("steps", "save_every", "processes", "frames")
+        keys = {key for key in {*theirs, *self.about} if not key.endswith(free)}
+        mine = json.loads(json.dumps(self.about))  # lists for tuples, as it was written
+        apart = sorted(key for key in keys if mine.get(key) != theirs.get(key))
+        if apart:
+            said = "; ".join(f"{k} was {theirs.get(k)!r}, is {mine.get(k)!r}" for k in apart)
+            raise ValueError(f"'{resume}' is of another run ({said}); give another --out")
 
 
 def _groups(fitted: dict[str, nn.Parameter]) -> list[dict[str, Any]]:

@@ -160,6 +160,12 @@ def _take(
     for name in ("vocabulary", "skills", "colours", "nouns"):
         if getattr(other.config, name) != getattr(model.config, name):
             raise ValueError(f"'{folder}' was trained with another {name}; train it anew")
+    if "image" in parts and other.config.encoder != model.config.encoder:
+        raise ValueError(
+            f"'{folder}' has encoder {other.config.encoder!r}, not {model.config.encoder!r}"
+        )
+    if "image" in parts and other.encoder is not None and other.encoder.changed:
+        raise ValueError(f"'{folder}' has an encoder of its own weights; train from its name")
     for part in parts:
         state = {
             name: value

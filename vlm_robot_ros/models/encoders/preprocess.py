@@ -107,3 +107,21 @@ class Preprocess:
                 pad = (*sides, 0, 0) if axis == 3 else (0, 0, *sides)
                 pixels = F.pad(pixels, pad, value=float(self.fill))
         return pixels
+
+
+def squashed(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return whole pictures at another size, whatever that does to their form.
+
+    The edges of a robot's picture are of its table, too; a model's own pipeline cuts them off.
+
+    Args:
+        pictures: Shape (B, H, W, 3), uint8.
+        size: Height and width [px].
+    """
+    if tuple(pictures.shape[1:3]) == tuple(size):
+        return pictures
+    pixels = F.interpolate(
+        pictures.permute(0, 3, 1, 2).float(), size, mode="bilinear", antialias=True,
+        align_corners=False,
+    )  # fmt: skip
+    return pixels.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()

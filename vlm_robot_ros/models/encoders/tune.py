@@ -51,7 +51,9 @@ def _adapts(module: nn.Module) -> bool:
     """Tell whether a layer gets an adapter; the last layer within torch's attention is its own."""
     if isinstance(module, NonDynamicallyQuantizableLinear):
         return False
-    return isinstance(module, (nn.Linear, nn.MultiheadAttention))
+    if isinstance(module, nn.MultiheadAttention):  # peft takes those of one width only
+        return module.kdim == module.vdim == module.embed_dim
+    return isinstance(module, nn.Linear)
 
 
 def save_adapters(encoder: Encoder, folder: Path) -> None:
