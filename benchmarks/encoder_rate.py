@@ -36,7 +36,6 @@ def make(encoder: str, device: str, dtype: torch.dtype, fusion: str, count: int)
         state_mean=(),
         state_std=(),
         state=None,
-        tasks=(),
         sentences=(WORDS,),
         joints=0,
         turns=(True, False),

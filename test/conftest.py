@@ -141,3 +141,14 @@ def shipped():
     from vlm_robot_ros.paths import share_dir
 
     return share_dir() / "checkpoints" / "panda_sim"
+
+
+@pytest.fixture(scope="module")
+def demos(tmp_path_factory):
+    """A folder of three recorded episodes."""
+    from vlm_robot_ros.cli.main import main
+
+    folder = tmp_path_factory.mktemp("demos")
+    command = ["collect", "--out", str(folder), "--episodes", "3", "--seed", "7"]
+    assert main([*command, "--workers", "1"]) == 0
+    return folder

@@ -5,18 +5,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.transform import Rotation
 from small_models import save_hf, save_open_clip
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.data.action_space import guess
 from vlm_robot_ros.data.robot_data import open_data
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_any, load_checkpoint
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.direct_policy import DirectPolicy
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 from vlm_robot_ros.policy.load import load_learned
+from vlm_robot_ros.training.demonstrations import Demonstrations
+from vlm_robot_ros.training.finetune import prepared
 
 DATA = Path(__file__).parent / "data"
 SAID = ("Pick up the red cube!", "push the lemon left")
@@ -95,25 +99,15 @@ def test_an_interrupted_run_goes_on(encoders, tmp_path, capsys):
     assert '"step": 3' in (tmp_path / "config.json").read_text()
 
 
-def test_a_fine_tuned_policy_plans_what_the_training_saw(overfitted):
+def test_pictures_are_prepared_for_acting_as_they_were_for_learning(overfitted):
     data, policy = open_data(DATA / "lerobot_v3"), DirectPolicy(overfitted, ROBOT)
-    config, model = policy.model.config, policy.model
-    off = []
-    for number in range(10):
-        episode = data.episode(number)
-        picture = episode.images[config.cameras[0]][0]
-        pose, opening = episode.state[0, :7].astype(float), 1.0
-        pose[3:] /= np.linalg.norm(pose[3:])
-        felt = np.ptp(np.concatenate([data.table(n)[0] for n in range(10)])[:, 7])
-        opening = (
-            episode.state[0, 7]
-            - np.percentile(np.concatenate([data.table(n)[0] for n in range(10)])[:, 7], 1)
-        ) / felt
-        chunk = policy.infer(Observation({"front": picture}, pose, opening, episode.instruction))
-        first = chunk.values[0, :3] - pose[:3]
-        off.append((first - episode.action[0, :3]) / np.array(config.action_std[:3]))
-    assert model.config.turns == (True, True)
-    assert np.abs(off).mean() < 0.5
+    space, cameras = guess(data.info, "left"), data.info.cameras
+    size = policy.model.encoder.preprocess.size
+    learned = next(Demonstrations(data, [3], space, None, cameras, size, 8).moments(1, 1))
+    picture = data.episode(3).images[cameras[0]][0]
+    assert picture.shape[0] != picture.shape[1]
+    acting = policy._pixels(replace(seen(""), images={"front": picture}))
+    assert torch.equal(acting, prepared(policy.model, learned.pixels))
 
 
 def test_moves_are_added_up_from_where_the_tool_is(overfitted):

@@ -22,14 +22,6 @@ from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 from vlm_robot_ros.training.train import model_config
 
 
-@pytest.fixture(scope="module")
-def demos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("demos")
-    command = ["collect", "--out", str(folder), "--episodes", "3", "--seed", "7"]
-    assert main([*command, "--workers", "1"]) == 0
-    return folder
-
-
 def test_collecting_again_records_only_what_is_missing(demos, capsys):
     (demos / "000008.npz").unlink()
     command = ["collect", "--out", str(demos), "--episodes", "3", "--seed", "7"]

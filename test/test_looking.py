@@ -11,7 +11,7 @@ from small_models import SIZE, save_hf, save_open_clip
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.models.encoders.base import EncoderError
 from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.looking import SIDES, look, relation
+from vlm_robot_ros.models.looking import SIDES, Looker, relation
 
 COLOURS = {"red": (220, 40, 30), "blue": (30, 60, 220)}
 
@@ -53,7 +53,7 @@ def picture():
 
 
 def test_phrases_lead_to_what_they_name(taught, picture):
-    red, blue = look(taught, picture, ["red", "blue"])
+    red, blue = Looker(taught, ["red", "blue"])(picture)
     assert red.point[0] < 24
     assert red.point[1] >= 48
     assert blue.point[0] >= 72
@@ -64,14 +64,14 @@ def test_phrases_lead_to_what_they_name(taught, picture):
 
 
 def test_relations_are_those_of_the_points(taught, picture):
-    red, blue = look(taught, picture, ["red", "blue"])
+    red, blue = Looker(taught, ["red", "blue"])(picture)
     assert relation(red, blue) == "left of"
     assert relation(blue, red) == "right of"
     made = picture.numpy().copy()
     made[0:16, 72:96] = 128
     made[16:32, 24:48] = COLOURS["blue"]
     for side, towards in SIDES.items():
-        blue, beside = look(taught, torch.from_numpy(made), ["blue", f"to the {side} the blue"])
+        blue, beside = Looker(taught, ["blue", f"to the {side} the blue"])(torch.from_numpy(made))
         assert np.subtract(beside.point, blue.point) @ towards > 0, side
 
 

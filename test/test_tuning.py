@@ -12,14 +12,6 @@ from vlm_robot_ros.models.encoders.tune import TUNINGS, merge_adapters, tune
 
 
 @pytest.fixture(scope="module")
-def demos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("demos")
-    command = ["collect", "--out", str(folder), "--episodes", "2", "--seed", "7"]
-    assert main([*command, "--workers", "1"]) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
 def names(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     save_open_clip(folder / "open_clip", "clip")

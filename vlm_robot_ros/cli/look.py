@@ -26,11 +26,11 @@ def run(args: argparse.Namespace) -> int:
     from vlm_robot_ros.cli.score import read_picture
     from vlm_robot_ros.evaluation.page import sheet
     from vlm_robot_ros.models.encoders.load import load_encoder
-    from vlm_robot_ros.models.looking import look, relation
+    from vlm_robot_ros.models.looking import Looker, relation
     from vlm_robot_ros.policy.overlay import tint
 
     picture = read_picture(args.image)
-    found = look(load_encoder(args.encoder, args.device), picture, args.phrases)
+    found = Looker(load_encoder(args.encoder, args.device), args.phrases)(picture)
     panels = []
     for each in found:
         place = f"column {each.point[0]:.0f}, row {each.point[1]:.0f}"

@@ -95,11 +95,7 @@ class LeRobotData:
 
     def table(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return states and actions of one."""
-        rows, file = self._rows(number, [])
-        state, action = (
-            stacked([row.get(name, []) for row in rows], name, file) for name in (_STATE, _ACTION)
-        )
-        return state, action
+        return _vectors(*self._rows(number, []))
 
     def episode(self, number: int, cameras: Sequence[str] | None = None) -> RobotEpisode:
         """Read one."""
@@ -117,7 +113,7 @@ class LeRobotData:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"'{file}': episode {number} is incomplete: {error}") from error
-        return RobotEpisode(self.instruction(number), images, *self.table(number))
+        return RobotEpisode(self.instruction(number), images, *_vectors(rows, file))
 
     def _rows(self, number: int, pictures: list[str]) -> tuple[list[dict[str, Any]], Path]:
         """Return the frames of an episode, and the file that they are in."""
@@ -162,6 +158,14 @@ class LeRobotData:
             place, begin = self._old_place(about["episode_index"]), 0.0
         path = self._path / self._meta["video_path"].format(video_key=camera, **place)
         return _frames_at(path, [begin + time for time in times], 0.5 / float(self._meta["fps"]))
+
+
+def _vectors(rows: list[dict[str, Any]], file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return states, shape (T, S), and actions, (T, A), of an episode's rows."""
+    state, action = (
+        stacked([row.get(name, []) for row in rows], name, file) for name in (_STATE, _ACTION)
+    )
+    return state, action
 
 
 def _frames_at(path: Path, times: list[float], slack: float) -> np.ndarray:

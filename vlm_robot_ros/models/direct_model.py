@@ -16,6 +16,7 @@ from vlm_robot_ros.models.fusion import Fusion, make_fusion
 
 _QUERIES = 4
 """How many times over the fused tokens are looked at for the heads."""
+_MOST_TASKS = 100
 _WORDS = 6
 """What is read of a sentence, each a vector."""
 
@@ -37,8 +38,6 @@ class DirectConfig:
     """Of the training data; empty where the model does not feel its state. Shape (S,)."""
     state: int | None
     """`ActionMode` of what it feels: where its joints are, or its tool's pose; or nothing."""
-    tasks: tuple[str, ...]
-    """What the task head tells apart."""
     sentences: tuple[str, ...]
     """All that was said in the demonstrations."""
     joints: int
@@ -52,6 +51,11 @@ class DirectConfig:
     horizon: int = 8
     width: int = 192
     hidden: int = 512
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What the task head tells apart: the sentences, if they are not too many."""
+        return self.sentences if len(self.sentences) <= _MOST_TASKS else ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain types, for JSON."""

@@ -40,41 +40,55 @@ class Found(NamedTuple):
     another."""
 
 
-@torch.inference_mode()
-def look(encoder: Encoder, picture: Tensor, phrases: Sequence[str]) -> list[Found]:
-    """Find phrases in a picture; "left of the red cup" is found beside what "red cup" leads to.
+class Looker:
+    """Finds phrases in pictures; they are encoded once."""
 
-    Args:
-        encoder: See `encoders.load`.
-        picture: Shape (H, W, 3), uint8 RGB.
-        phrases: What to look for.
+    def __init__(self, encoder: Encoder, phrases: Sequence[str]) -> None:
+        """Encode the phrases.
 
-    Raises:
-        EncoderError: the encoder has no patches in the space of its phrases.
-        ValueError: a phrase is empty.
-    """
-    if not all(phrase.strip() for phrase in phrases):
-        raise ValueError(f"phrases are {list(phrases)}; none may be empty")
-    height, width = picture.shape[:2]
-    whole = squashed(picture[None].to(encoder.device), encoder.preprocess.size)
-    seen = encoder.see(encoder.preprocess(whole).to(encoder.dtype))
-    patches = encoder.locate(seen)[0].float()
-    nothing = patches @ encoder.read(BACKGROUND).embedding.float().T
-    found = []
-    for phrase in phrases:
-        relation = _PHRASE.match(phrase.strip().lower())
-        named = relation[2] if relation else phrase
-        agrees = patches @ encoder.read([named]).embedding[0].float() - nothing.mean(1)
-        grid = agrees.view(1, 1, *seen.grid)
-        smooth = F.interpolate(grid, (height, width), mode="bilinear", align_corners=False)[0, 0]
-        heat = (smooth - smooth.min()) / (smooth.max() - smooth.min()).clamp(min=1e-6)
-        point = _middle_of_best(grid[0, 0], height, width)
-        if relation:
-            heat = _beside(point, SIDES[relation[1]], height, width)
-            row, column = divmod(int(heat.argmax()), width)
-            point = float(column), float(row)
-        found.append(Found(phrase, heat.cpu(), point, float(agrees.max())))
-    return found
+        Args:
+            encoder: See `encoders.load`.
+            phrases: What to look for; "left of the red cup" is found beside what "red cup" is.
+
+        Raises:
+            ValueError: a phrase is empty.
+        """
+        if not all(phrase.strip() for phrase in phrases):
+            raise ValueError(f"phrases are {list(phrases)}; none may be empty")
+        self._encoder, self._phrases = encoder, tuple(phrases)
+        self._relations = [_PHRASE.match(phrase.strip().lower()) for phrase in phrases]
+        named = [r[2] if r else p for r, p in zip(self._relations, phrases, strict=True)]
+        with torch.inference_mode():
+            self._text = encoder.read(named).embedding.float()
+            self._nothing = encoder.read(BACKGROUND).embedding.float()
+
+    @torch.inference_mode()
+    def __call__(self, picture: Tensor) -> list[Found]:
+        """Find the phrases in a picture.
+
+        Args:
+            picture: Shape (H, W, 3), uint8 RGB.
+
+        Raises:
+            EncoderError: the encoder has no patches in the space of its phrases.
+        """
+        encoder, (height, width) = self._encoder, picture.shape[:2]
+        whole = squashed(picture[None].to(encoder.device), encoder.preprocess.size)
+        seen = encoder.see(encoder.preprocess(whole).to(encoder.dtype))
+        patches = encoder.locate(seen)[0].float()
+        agrees = self._text @ patches.T - (self._nothing @ patches.T).mean(0)
+        found = []
+        for phrase, relation, row in zip(self._phrases, self._relations, agrees, strict=True):
+            grid = row.view(1, 1, *seen.grid)
+            smooth = F.interpolate(grid, (height, width), mode="bilinear", align_corners=False)
+            heat = (smooth[0, 0] - smooth.min()) / (smooth.max() - smooth.min()).clamp(min=1e-6)
+            point = _middle_of_best(grid[0, 0], height, width)
+            if relation:
+                heat = _beside(point, SIDES[relation[1]], height, width)
+                down, across = divmod(int(heat.argmax()), width)
+                point = float(across), float(down)
+            found.append(Found(phrase, heat.cpu(), point, float(row.max())))
+        return found
 
 
 def _middle_of_best(grid: Tensor, height: int, width: int) -> tuple[float, float]:

@@ -27,20 +27,13 @@ class DirectPolicy:
     on, joint positions go through the robot's kinematics.
     """
 
-    def __init__(
-        self,
-        checkpoint: Path,
-        robot: Robot,
-        device: str = "cpu",
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
+    def __init__(self, checkpoint: Path, robot: Robot, device: str = "cpu") -> None:
         """Load a checkpoint folder.
 
         Args:
             checkpoint: Written by `vlm-robot finetune`.
             robot: That is to act.
             device: Where to compute.
-            dtype: In what the encoder computes.
 
         Raises:
             CheckpointError: it is missing, corrupt, of another kind, or needs more cameras.
@@ -49,7 +42,6 @@ class DirectPolicy:
         if not isinstance(model, DirectModel):
             raise CheckpointError(f"'{checkpoint}' was not made by `vlm-robot finetune`")
         self.model, self._device = model.to(device), device
-        self.model.encoder.to(dtype)
         self._robot, self._kinematics = robot, Kinematics(robot)
         count = model.config.joints
         if count and count != len(robot.joints):
@@ -78,16 +70,10 @@ class DirectPolicy:
             return hold_chunk(observation, config.step_dt, problem)
         if self._read is None or self._said != observation.instruction:
             self._said, self._read = observation.instruction, model.read([observation.instruction])
-        prepare = model.encoder.preprocess
-        pictures = [
-            torch.from_numpy(np.ascontiguousarray(observation.images[name]))[None].to(self._device)
-            for name in self.cameras
-        ]
-        pixels = [prepare(squashed(picture, prepare.size)) for picture in pictures]
         state = self._state(observation)
         if state is None:
             return hold_chunk(observation, config.step_dt, "the joints' positions are not known")
-        planned = model(torch.stack(pixels, 1), self._read, state)
+        planned = model(self._pixels(observation), self._read, state)
         vectors = model.actions(planned.actions)[0].float().cpu().numpy()
         if not np.isfinite(vectors).all():
             return hold_chunk(observation, config.step_dt, "the model's output is not finite")
@@ -108,6 +94,15 @@ class DirectPolicy:
     def draw(self) -> np.ndarray | None:
         """Nothing is known of where it looks."""
         return None
+
+    def _pixels(self, observation: Observation) -> Tensor:
+        """Return what the encoder takes of all cameras. Shape (1, cameras, 3, H, W)."""
+        prepare = self.model.encoder.preprocess
+        pictures = [
+            torch.from_numpy(np.ascontiguousarray(observation.images[name]))[None].to(self._device)
+            for name in self.cameras
+        ]
+        return torch.stack([prepare(squashed(each, prepare.size)) for each in pictures], 1)
 
     def _state(self, observation: Observation) -> Tensor | None:
         kind = self.model.config.state

@@ -9,7 +9,7 @@ import torch
 
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.looking import look
+from vlm_robot_ros.models.looking import Looker
 from vlm_robot_ros.models.scoring import Calibration, Scorer
 from vlm_robot_ros.policy.base import Observation, Policy
 from vlm_robot_ros.policy.overlay import tint
@@ -50,6 +50,7 @@ class LabelledPolicy:
         """
         self._policy, self._scorer, self._camera = policy, scorer, camera
         self._seen: Observation | None = None
+        self._looker: tuple[str, Looker] | None = None
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -81,6 +82,8 @@ class LabelledPolicy:
         drawn, seen = self._policy.draw(), self._seen
         if drawn is not None or seen is None or not seen.instruction.strip():
             return drawn
-        picture = seen.images[self._camera]
-        found = look(self._scorer.encoder, torch.from_numpy(picture.copy()), [seen.instruction])
-        return tint(picture, [found[0].heat.numpy()])
+        said, picture = seen.instruction, seen.images[self._camera]
+        if self._looker is None or self._looker[0] != said:
+            self._looker = said, Looker(self._scorer.encoder, [said])
+        (found,) = self._looker[1](torch.from_numpy(picture.copy()))
+        return tint(picture, [found.heat.numpy()])

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -23,15 +22,12 @@ from vlm_robot_ros.training.demonstrations import (
     statistics,
     vectors_of,
 )
-from vlm_robot_ros.training.fit import Run
+from vlm_robot_ros.training.fit import Run, make_accelerator
 
-MOST_TASKS = 100
 _READ_FIRST = 200
 """Episodes whose statistics stand for all."""
 _MOMENTS = 500
 """How many tell how good a model is."""
-_SOME_UNUSED = DistributedDataParallelKwargs(find_unused_parameters=True)
-"""An encoder has weights, such as its logits' scale, that nothing here depends on."""
 
 
 @dataclass(frozen=True)
@@ -63,27 +59,22 @@ class FinetuneConfig:
 class DirectFit(nn.Module):
     """Moments to what was done next, and to what was asked for."""
 
-    def __init__(self, model: DirectModel, sentences: list[str]) -> None:
+    def __init__(self, model: DirectModel) -> None:
         super().__init__()
         self.model = model
-        self._sentences = sentences
-        tasks = {task: number for number, task in enumerate(model.config.tasks)}
-        self._task = torch.tensor([tasks.get(said, -1) for said in sentences])
 
     def forward(self, batch: Demonstrated) -> dict[str, Tensor]:
         """Return the losses of a batch."""
         model = self.model
         with torch.autocast(batch.pixels.device.type, torch.bfloat16):
             chosen, which = batch.said.unique(return_inverse=True)
-            read = model.read([self._sentences[number] for number in chosen.tolist()])[which]
+            read = model.read([model.config.sentences[n] for n in chosen.tolist()])[which]
             planned = model(prepared(model, batch.pixels), read, batch.state)
         wanted = (batch.actions - model.action_mean) / model.action_std
         miss = (planned.actions.float() - wanted).abs().mean(-1) * batch.true
         losses = {"actions": miss.sum() / batch.true.sum()}
-        task = self._task.to(batch.said.device)[batch.said]
-        if (task >= 0).any():
-            logits = planned.tasks.float()
-            losses["task"] = 0.1 * F.cross_entropy(logits, task, ignore_index=-1)
+        if model.config.tasks:
+            losses["task"] = 0.1 * F.cross_entropy(planned.tasks.float(), batch.said)
         return losses
 
 
@@ -107,7 +98,7 @@ def finetune(data: RobotData, out: Path, config: FinetuneConfig) -> DirectModel:
         ValueError: there is no such fusion, or `out` holds another run.
     """
     torch.manual_seed(config.seed)
-    accelerator = Accelerator(kwargs_handlers=[_SOME_UNUSED])
+    accelerator = make_accelerator()
     say = print if accelerator.is_main_process else _say_nothing
     fps = config.fps or data.info.fps
     if not fps:
@@ -137,7 +128,6 @@ def finetune(data: RobotData, out: Path, config: FinetuneConfig) -> DirectModel:
         # What never changed is not listened to when it does.
         *statistics([state for state, _ in vectors], 1e6),
         int(felt.mode) if felt else None,
-        tuple(seen.sentences) if len(seen.sentences) <= MOST_TASKS else (),
         tuple(seen.sentences),
         max(joints, default=0),
         (space.turn != "none", felt is not None and felt.turn != "none"),
@@ -152,7 +142,7 @@ def finetune(data: RobotData, out: Path, config: FinetuneConfig) -> DirectModel:
     out.mkdir(parents=True, exist_ok=True)
     say(sizes(model))
     run = Run(model, out, about, accelerator, config.seed, config.save_every)
-    fit = DirectFit(model, seen.sentences)
+    fit = DirectFit(model)
     run.fit("direct", fit, lambda: seen.draw(config.batch), config.steps, config.rate)
     say(f"memory: {_memory(accelerator.device):.2f} GB at most")
     if accelerator.is_main_process:

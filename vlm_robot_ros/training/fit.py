@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -20,6 +20,12 @@ _AVERAGED = 0.995
 """How much of the average of the weights stays from step to step."""
 _PRETRAINED_RATE = 0.05
 """Of the learning rate, for weights that come from elsewhere."""
+
+
+def make_accelerator() -> Accelerator:
+    """Return what spreads the work; parts of a model may have weights that no loss depends on."""
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+    return Accelerator(kwargs_handlers=[unused])
 
 
 @dataclass

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 
 from vlm_robot_ros.data.episode import CROP
 from vlm_robot_ros.models.checkpoint import load_checkpoint
@@ -17,7 +16,7 @@ from vlm_robot_ros.sim.language import COLOUR_SLOT, NOUN_SLOT, vocabulary
 from vlm_robot_ros.sim.objects import RECEPTACLES, SHAPES
 from vlm_robot_ros.sim.tasks import FAMILY, SKILLS, goal_table, task_label
 from vlm_robot_ros.sim.world import FRONT_POSITION, front_homography
-from vlm_robot_ros.training.fit import Run
+from vlm_robot_ros.training.fit import Run, make_accelerator
 from vlm_robot_ros.training.frames import Frames
 from vlm_robot_ros.training.losses import ActionFit, FusionFit, ImageFit, TextFit
 from vlm_robot_ros.training.questions import QuestionSource
@@ -120,7 +119,7 @@ def train(
     if words and words_of:
         _take(model, words_of, words, ("text", "action"))
     out.mkdir(parents=True, exist_ok=True)
-    accelerator = Accelerator()
+    accelerator = make_accelerator()
     seed = config.seed + 1000 * accelerator.process_index
     frames = Frames(episodes, seed)
     about = {**asdict(config), "frames": len(frames), "processes": accelerator.num_processes}
