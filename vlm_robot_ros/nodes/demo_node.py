@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import rclpy
@@ -17,7 +18,7 @@ from vlm_robot_ros.evaluation.film import Caption, Film
 from vlm_robot_ros.evaluation.report import Result, save, summarise, table
 from vlm_robot_ros.nodes.conductor import Conductor
 from vlm_robot_ros.nodes.parameters import Spec, declare
-from vlm_robot_ros.nodes.stage import Frame, Stage, StageError
+from vlm_robot_ros.nodes.stage import INTERRUPTED, Frame, Stage, StageError
 from vlm_robot_ros.sim.programme import demo_programme
 
 PARAMETERS = (
@@ -32,13 +33,14 @@ PARAMETERS = (
 def conducting(arguments: list[str] | None = None) -> Iterator[Node]:
     """Provide a node with `PARAMETERS`, from the start of ROS to its end.
 
-    SIGINT and SIGTERM become KeyboardInterrupt, also where they were ignored.
+    SIGINT and SIGTERM end the next wait of a `Stage` with KeyboardInterrupt, also where they were
+    ignored; a second one ends whatever is going on.
 
     Raises:
         ValueError: a parameter is not valid.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _interrupt)
     # rclpy's own handlers would end ROS under our feet.
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node("demo_node")
@@ -48,6 +50,12 @@ def conducting(arguments: list[str] | None = None) -> Iterator[Node]:
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if INTERRUPTED.is_set():
+        raise KeyboardInterrupt
+    INTERRUPTED.set()
 
 
 def perform(node: Node, alive: Callable[[], str]) -> dict[str, Any]:

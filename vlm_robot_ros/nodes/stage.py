@@ -1,5 +1,6 @@
 """An observer of the running graph that can also speak: what a conductor stands on."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from vlm_robot_ros.nodes.images import to_rgb
 from vlm_robot_ros.nodes.messages import seconds
 from vlm_robot_ros.sim.judge import Situation
 from vlm_robot_ros.srv import ResetScene
+
+INTERRUPTED = threading.Event()
+"""Set by a signal. Raised between calls into ROS: in one, it would become another error."""
 
 
 class StageError(RuntimeError):
@@ -80,9 +84,12 @@ class Stage:
 
         Raises:
             StageError: something that should be running has ended.
+            KeyboardInterrupt: `INTERRUPTED` is set.
         """
         end = time.monotonic() + timeout
         while not done():
+            if INTERRUPTED.is_set():
+                raise KeyboardInterrupt
             if dead := self._alive():
                 raise StageError(f"{dead} ended; its last words:")
             if time.monotonic() > end or not rclpy.ok():
