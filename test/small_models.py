@@ -79,7 +79,7 @@ def save_open_clip(folder, kind):
 
 
 def save_hf(folder, kind):
-    """Save a model in the format of transformers; kinds: clip, siglip, siglip2, blip2."""
+    """Save a model of a kind in the format of transformers."""
     folder.mkdir()
     count = 0 if kind == "siglip" else word_tokenizer(folder)
     tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
@@ -106,6 +106,18 @@ def save_hf(folder, kind):
         model = transformers.Blip2ForImageTextRetrieval(config)
         torch.nn.init.normal_(model.query_tokens)
         processor = transformers.BlipImageProcessor(size={"height": SIZE, "width": SIZE})
+    elif kind == "paligemma":
+        # Of PaliGemma 2, which caps its logits and slides its attention.
+        words = {**tower, "vocab_size": count, "num_key_value_heads": 1, "head_dim": 16,
+                 "model_type": "gemma2", "sliding_window": 6, "layer_types":
+                 ["sliding_attention", "full_attention"], "pad_token_id": 0,
+                 "final_logit_softcapping": 0.4, "query_pre_attn_scalar": 16}  # fmt: skip
+        config = transformers.PaliGemmaConfig(
+            vision_config={**vision, "model_type": "siglip_vision_model", "projection_dim": 32},
+            text_config=words, projection_dim=32, hidden_size=32, image_token_index=1,
+        )  # fmt: skip
+        model = transformers.PaliGemmaForConditionalGeneration(config)
+        processor = transformers.SiglipImageProcessor(size={"height": SIZE, "width": SIZE})
     elif kind == "siglip2":
         count = (SIZE // PATCH) ** 2
         sight = {**tower, "num_patches": count, "patch_size": PATCH}

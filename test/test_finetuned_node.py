@@ -18,7 +18,7 @@ from vlm_robot_ros.policy.direct_policy import DirectPolicy
 
 DATA = Path(__file__).parent / "data" / "lerobot_v3"
 KINDS = ["open_clip-clip", "open_clip-siglip", "open_clip-coca", "hf-clip", "hf-siglip",
-         "hf-siglip2", "hf-blip2"]  # fmt: skip
+         "hf-siglip2", "hf-blip2", "hf-paligemma"]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -20,7 +20,7 @@ from vlm_robot_ros.policy.overlay import tint
 PHRASES = ["robot moving box", "a photo of the red cube"]
 
 
-@pytest.mark.parametrize("kind", ["clip", "siglip", "siglip2", "blip2"])
+@pytest.mark.parametrize("kind", ["clip", "siglip", "siglip2", "blip2", "paligemma"])
 def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind):
     save_hf(tmp_path / kind, kind)
     name = f"hf:{tmp_path / kind}"
@@ -39,7 +39,7 @@ def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind
     told = dict(zip(label.top_labels, label.top_scores, strict=True))
     assert told == pytest.approx(expected, abs=1e-4)
     rig.until_held("hold policy")
-    if kind != "blip2":  # it has no patches in the space of phrases
+    if kind not in ("blip2", "paligemma"):  # they have no patches in the space of phrases
         assert graph.until(lambda: overlays)
         (found,) = Looker(load_encoder(name), ["look"])(torch.from_numpy(picture))
         drawn = tint(picture, [found.heat.numpy()]).astype(int)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vlm_robot_ros.models.encoders.base import Encoder, unit
+from vlm_robot_ros.models.encoders.base import Encoder
 
 BACKGROUND = ("a photo", "a picture of something else", "an empty scene")
 """What a picture of none of the phrases is compared with."""
@@ -81,10 +81,8 @@ class Scorer:
         self._none = none
         self.encoder, self.phrases, self.calibration = encoder, tuple(phrases), calibration
         with torch.inference_mode():
-            texts = [text.replace("{}", phrase) for phrase in phrases for text in templates]
-            embedding = encoder.read(texts).embedding
-            self._text = unit(embedding.view(len(phrases), len(templates), -1).mean(1))
-            self._background = encoder.read(BACKGROUND).embedding
+            self._compare = encoder.compare(phrases, templates)
+            self._background = encoder.compare(BACKGROUND)
 
     @torch.inference_mode()
     def logits(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,9 +96,9 @@ class Scorer:
         """
         encoder = self.encoder
         pixels = encoder.preprocess(pictures.to(encoder.device))
-        seen = encoder.see(pixels.to(encoder.dtype)).embedding
-        none = encoder.logits(seen, self._background).amax(1)
-        return encoder.logits(seen, self._text), none if self._none else none - torch.inf
+        seen = encoder.see(pixels.to(encoder.dtype))
+        none = self._background(seen).amax(1)
+        return self._compare(seen), none if self._none else none - torch.inf
 
     def __call__(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Return the probability of each phrase and of none of them.

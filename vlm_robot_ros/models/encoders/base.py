@@ -1,6 +1,6 @@
 """What every encoder takes and gives."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -89,6 +89,23 @@ class Encoder(nn.Module):
         """
         scale, bias = self.scale_and_bias()
         return (image @ text.T).amax(1) * scale + bias
+
+    def compare(
+        self, phrases: Sequence[str], templates: Sequence[str] = ("{}",)
+    ) -> Callable[[ImageFeatures], Tensor]:
+        """Return what tells how well pictures and phrases go together.
+
+        Args:
+            phrases: P of them.
+            templates: Prompts with {} for the phrase, whose embeddings are averaged.
+
+        Returns:
+            Of B pictures the `logits`, shape (B, P).
+        """
+        texts = [text.replace("{}", phrase) for phrase in phrases for text in templates]
+        embedding = self.read(texts).embedding
+        text = unit(embedding.view(len(phrases), len(templates), -1).mean(1))
+        return lambda seen: self.logits(seen.embedding, text)
 
     @property
     def dtype(self) -> torch.dtype:

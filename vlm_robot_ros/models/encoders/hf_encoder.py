@@ -1,4 +1,4 @@
-"""CLIP, SigLIP and BLIP-2 of transformers, as encoders."""
+"""CLIP, SigLIP, BLIP-2 and PaliGemma of transformers, as encoders."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -17,6 +17,7 @@ from vlm_robot_ros.models.encoders.base import (
     unit,
 )
 from vlm_robot_ros.models.encoders.hf_blip2 import Blip2Encoder
+from vlm_robot_ros.models.encoders.hf_paligemma import PaliGemmaEncoder
 from vlm_robot_ros.models.encoders.preprocess import Interpolation, Preprocess, ResizeMode
 
 _BILINEAR = 2  # as PIL numbers it
@@ -100,6 +101,7 @@ _FAMILIES: dict[str, tuple[str, Callable[[Any, Any, Preprocess], Encoder]]] = {
     "siglip": ("SiglipModel", TwoTowerEncoder),
     "siglip2": ("Siglip2Model", NaflexEncoder),
     "blip-2": ("Blip2ForImageTextRetrieval", Blip2Encoder),
+    "paligemma": ("PaliGemmaForConditionalGeneration", PaliGemmaEncoder),
 }
 """By the model type in config.json."""
 
