@@ -1,18 +1,33 @@
-"""Forward and differential inverse kinematics of a serial arm, from its contract."""
+"""Forward and differential inverse kinematics of a serial arm, from its contract, by pinocchio."""
 
 import numpy as np
+import pinocchio
 from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.contract.robot import Robot
 
+_EYE = np.eye(6)
+
 
 class Kinematics:
-    """Kinematics of one robot: joint positions to tool pose and back by small steps."""
+    """Kinematics of one robot: joint positions to tool pose and back by small steps.
+
+    Not for two threads at once: results are computed in place.
+    """
 
     def __init__(self, robot: Robot) -> None:
         self._robot = robot
-        self._origins = [transform(joint.origin) for joint in robot.joints]
-        self._tool = transform(robot.tool)
+        self._lower, self._upper, self._velocity = robot.lower, robot.upper, robot.velocity
+        self._home = np.array(robot.home)
+        self._model = pinocchio.Model()
+        last = 0
+        for joint in robot.joints:
+            origin = pinocchio.SE3(transform(joint.origin))
+            last = self._model.addJoint(last, pinocchio.JointModelRZ(), origin, joint.name)
+        tool = pinocchio.SE3(transform(robot.tool))
+        frame = pinocchio.Frame("tool", last, tool, pinocchio.FrameType.OP_FRAME)
+        self._tool = self._model.addFrame(frame)
+        self._data = self._model.createData()
 
     def forward(self, positions: np.ndarray) -> np.ndarray:
         """Return the tool pose of joint `positions`.
@@ -23,14 +38,16 @@ class Kinematics:
         Returns:
             Homogeneous transform of the tool in the base frame. Shape (4, 4), [m].
         """
-        return self._chain(positions)[-1]
+        self._check(positions)
+        pinocchio.framesForwardKinematics(self._model, self._data, positions)
+        return self._data.oMf[self._tool].homogeneous
 
     def jacobian(self, positions: np.ndarray) -> np.ndarray:
         """Return the geometric Jacobian of the tool. Shape (6, J): linear [m], angular [rad]."""
-        *frames, tool = self._chain(positions)
-        axes = np.array([frame[:3, 2] for frame in frames])
-        arms = tool[:3, 3] - np.array([frame[:3, 3] for frame in frames])
-        return np.vstack([np.cross(axes, arms).T, axes.T])
+        self._check(positions)
+        return pinocchio.computeFrameJacobian(
+            self._model, self._data, positions, self._tool, pinocchio.LOCAL_WORLD_ALIGNED
+        )
 
     def step_towards(
         self, positions: np.ndarray, goal: np.ndarray, dt: float, damping: float = 0.03
@@ -38,7 +55,8 @@ class Kinematics:
         """Return joint positions one control step nearer to a tool pose, within all limits.
 
         Damped least squares (Nakamura and Hanafusa, 1986), with a pull towards the home posture in
-        the null space; scaled as a whole where a joint would exceed its speed.
+        the null space; scaled as a whole where a joint would exceed its speed. A joint that would
+        leave its limits stays at them, and the others do without it.
 
         Args:
             positions: Joint positions now. Shape (J,), [rad].
@@ -47,29 +65,28 @@ class Kinematics:
             damping: Larger is slower and steadier near singularities.
         """
         here = self.forward(positions)
-        turn = Rotation.from_matrix(goal[:3, :3] @ here[:3, :3].T).as_rotvec()
+        turn = pinocchio.log3(goal[:3, :3] @ here[:3, :3].T)
         error = np.concatenate([goal[:3, 3] - here[:3, 3], turn])
         jacobian = self.jacobian(positions)
-        gram = jacobian @ jacobian.T + damping**2 * np.eye(6)
-        inverse = np.linalg.solve(gram, jacobian).T
-        posture = 0.5 * dt * (np.array(self._robot.home) - positions)
-        delta = inverse @ error + posture - inverse @ (jacobian @ posture)
-        delta /= max(1.0, float(np.max(np.abs(delta) / (self._robot.velocity * dt))))
-        return np.clip(positions + delta, self._robot.lower, self._robot.upper)
+        posture = 0.5 * dt * (self._home - positions)
+        free = np.ones(len(positions))
+        for _ in range(2):
+            own = jacobian * free
+            inverse = np.linalg.solve(own @ own.T + damping**2 * _EYE, own).T
+            delta = inverse @ error + free * posture - inverse @ (own @ posture)
+            delta /= max(1.0, float(np.max(np.abs(delta) / (self._velocity * dt))))
+            result = np.clip(positions + delta, self._lower, self._upper)
+            stuck = result != positions + delta
+            if not stuck.any():
+                break
+            free[stuck] = 0.0
+        return result
 
-    def _chain(self, positions: np.ndarray) -> list[np.ndarray]:
-        if np.shape(positions) != (len(self._origins),):
+    def _check(self, positions: np.ndarray) -> None:
+        if np.shape(positions) != (self._model.nq,):
             raise ValueError(
-                f"expected {len(self._origins)} joint positions, got {np.shape(positions)}"
+                f"expected {self._model.nq} joint positions, got {np.shape(positions)}"
             )
-        frames, frame = [], np.eye(4)
-        for origin, angle in zip(self._origins, positions, strict=True):
-            frame = frame @ origin
-            c, s = np.cos(angle), np.sin(angle)
-            x, y = frame[:, 0].copy(), frame[:, 1].copy()
-            frame[:, 0], frame[:, 1] = c * x + s * y, c * y - s * x
-            frames.append(frame)
-        return [*frames, frame @ self._tool]
 
 
 def transform(origin: tuple[float, ...]) -> np.ndarray:

@@ -1,17 +1,17 @@
 """Read and check a robot's contract from YAML."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from vlm_robot_ros.contract.robot import Camera, Gripper, Joint, Robot, Workspace
+from vlm_robot_ros.contract.robot import SINK_KINDS, Camera, Gripper, Joint, Robot, Sink, Workspace
 from vlm_robot_ros.paths import config_dir
 
 
 class ContractError(ValueError):
-    """A contract that cannot be used: says the file, the field, what was given, what is valid."""
+    """A contract that cannot be used: says file, field, line, what was given, what is valid."""
 
 
 def load_robot(source: str | Path) -> Robot:
@@ -31,10 +31,33 @@ def load_robot(source: str | Path) -> Robot:
     if not path.is_file():
         raise ContractError(f"no contract file at '{path}'")
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.load(path.read_text(), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ContractError(f"{path}: not valid YAML: {error}") from error
     return parse_robot(content, str(path))
+
+
+class _Mapping(dict):
+    """A mapping that knows the lines of its keys."""
+
+    lines: dict[str, int]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads mappings as `_Mapping`, and no key twice."""
+
+    def read_mapping(self, node: yaml.MappingNode) -> _Mapping:
+        content = _Mapping(self.construct_mapping(node, deep=True))
+        content.lines = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if key.value in content.lines:
+                raise yaml.YAMLError(f"'{key.value}' stands twice, the second time in line {line}")
+            content.lines[key.value] = line
+        return content
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _Loader.read_mapping)
 
 
 def parse_robot(content: Any, where: str = "contract") -> Robot:
@@ -42,6 +65,7 @@ def parse_robot(content: Any, where: str = "contract") -> Robot:
     top = _Fields(content, where)
     robot = Robot(
         name=top.text("name"),
+        simulated=top.flag("simulated"),
         base_frame=top.text("base_frame"),
         tool_frame=top.text("tool_frame"),
         joints=tuple(_joint(fields) for fields in top.items("joints")),
@@ -51,11 +75,13 @@ def parse_robot(content: Any, where: str = "contract") -> Robot:
         workspace=_workspace(top.child("workspace")),
         cameras=tuple(_camera(fields) for fields in top.items("cameras")),
         joint_state_rate=top.number("joint_state_rate", above=0.0),
+        sinks=tuple(_sink(fields) for fields in top.items("sinks", some=False)),
     )
     top.done()
     for what, names in (
         ("joints", robot.joint_names),
         ("cameras", tuple(camera.name for camera in robot.cameras)),
+        ("topics of sinks", tuple(sink.topic for sink in robot.sinks)),
     ):
         if len(set(names)) != len(names):
             raise ContractError(f"{where}: {what}: names must differ, got {', '.join(names)}")
@@ -77,9 +103,17 @@ def _joint(fields: "_Fields") -> Joint:
         origin=fields.numbers("origin", 6),
         position=fields.span("position"),
         velocity=fields.number("velocity", above=0.0),
+        acceleration=fields.number("acceleration", above=0.0),
+        jerk=fields.number("jerk", above=0.0),
     )
     fields.done()
     return joint
+
+
+def _sink(fields: "_Fields") -> Sink:
+    sink = Sink(fields.choice("kind", SINK_KINDS), fields.text("topic"))
+    fields.done()
+    return sink
 
 
 def _gripper(fields: "_Fields") -> Gripper:
@@ -120,6 +154,7 @@ class _Fields:
             raise ContractError(f"{where}: expected a mapping, got {type(content).__name__}")
         self.where = where
         self._left = dict(content)
+        self._lines: dict[str, int] = getattr(content, "lines", {})
         self._read: list[str] = []
 
     def _take(self, key: str, accept: Callable[[Any], bool], valid: str) -> Any:
@@ -128,8 +163,18 @@ class _Fields:
             raise ContractError(f"{self.where}: '{key}' is missing; it must be {valid}")
         value = self._left.pop(key)
         if not accept(value):
-            raise ContractError(f"{self.where}: {key}: got {value!r}; it must be {valid}")
+            line = self._line(key)
+            raise ContractError(f"{self.where}: {key}: got {value!r}; it must be {valid}{line}")
         return value
+
+    def _line(self, key: str) -> str:
+        return f" (line {self._lines[key]})" if key in self._lines else ""
+
+    def flag(self, key: str) -> bool:
+        return self._take(key, lambda v: isinstance(v, bool), "true or false")
+
+    def choice(self, key: str, valid: Collection[str]) -> str:
+        return self._take(key, lambda v: v in valid, f"one of {', '.join(valid)}")
 
     def text(self, key: str) -> str:
         return self._take(key, lambda v: isinstance(v, str) and bool(v), "a text")
@@ -162,15 +207,16 @@ class _Fields:
             self._take(key, lambda v: isinstance(v, dict), "a mapping"), f"{self.where}: {key}"
         )
 
-    def items(self, key: str) -> list["_Fields"]:
-        value = self._take(key, lambda v: isinstance(v, list) and bool(v), "a list of mappings")
+    def items(self, key: str, some: bool = True) -> list["_Fields"]:
+        valid = "a list of mappings" if some else "a list of mappings, or []"
+        value = self._take(key, lambda v: isinstance(v, list) and (bool(v) or not some), valid)
         return [_Fields(item, f"{self.where}: {key}[{i}]") for i, item in enumerate(value)]
 
     def done(self) -> None:
         if self._left:
             raise ContractError(
                 f"{self.where}: unknown field(s) {', '.join(map(str, self._left))}; "
-                f"valid: {', '.join(self._read)}"
+                f"valid: {', '.join(self._read)}{self._line(str(next(iter(self._left))))}"
             )
 
 

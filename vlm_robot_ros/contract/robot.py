@@ -16,6 +16,10 @@ class Joint:
     """Lower and upper limit [rad]."""
     velocity: float
     """Speed limit [rad/s]."""
+    acceleration: float
+    """Limit of the acceleration [rad/s^2]."""
+    jerk: float
+    """Limit of the jerk [rad/s^3]."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,32 @@ class Camera:
 
 
 @dataclass(frozen=True)
+class Sink:
+    """A topic on which a controller takes commands; see `SINK_KINDS`."""
+
+    kind: str
+    topic: str
+
+
+SINK_KINDS = {
+    "joint_trajectory": "trajectory_msgs/JointTrajectory, for joint_trajectory_controller",
+    "joint_positions": "std_msgs/Float64MultiArray, for forward_command_controller",
+    "joint_state": "sensor_msgs/JointState of arm and gripper, for Isaac Sim",
+    "twist": "geometry_msgs/TwistStamped of the tool, for MoveIt Servo",
+    "pose": "geometry_msgs/PoseStamped of the tool, for MoveIt Servo",
+    "gripper_trajectory": "trajectory_msgs/JointTrajectory of the gripper's joint",
+    "gripper_positions": "std_msgs/Float64MultiArray of the gripper's joint",
+}
+"""Kinds of command sinks, and what each is for."""
+
+
+@dataclass(frozen=True)
 class Robot:
     """One robot's contract."""
 
     name: str
+    simulated: bool
+    """Whether nothing can be harmed: another arm is not moved before it is told to."""
     base_frame: str
     tool_frame: str
     joints: tuple[Joint, ...]
@@ -77,6 +103,8 @@ class Robot:
     cameras: tuple[Camera, ...]
     joint_state_rate: float
     """[Hz]"""
+    sinks: tuple[Sink, ...]
+    """Who is told what the arm shall do, besides the topic `action`."""
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -97,6 +125,16 @@ class Robot:
     def velocity(self) -> np.ndarray:
         """Joint speed limits. Shape (J,), [rad/s]."""
         return np.array([joint.velocity for joint in self.joints])
+
+    @property
+    def acceleration(self) -> np.ndarray:
+        """Limits of the joint accelerations. Shape (J,), [rad/s^2]."""
+        return np.array([joint.acceleration for joint in self.joints])
+
+    @property
+    def jerk(self) -> np.ndarray:
+        """Limits of the joint jerks. Shape (J,), [rad/s^3]."""
+        return np.array([joint.jerk for joint in self.joints])
 
     def camera(self, name: str) -> Camera:
         """Return the camera of that name.

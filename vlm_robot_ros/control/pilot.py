@@ -136,6 +136,22 @@ class Pilot:
             self._mode, self._last, self._gripper, self._stamp, self._confidence, "", self.said
         )
 
+    def ahead(self, now: float, ticks: int) -> list[np.ndarray]:
+        """Return what will be commanded at the next `ticks` if nothing else comes.
+
+        Values of shape (7,) each; fewer where the plan is over before. To be asked after `tick`
+        at the same time.
+        """
+        values: list[np.ndarray] = []
+        last, dt = self._last, self._period * self.said.pace
+        for number in range(ticks if self._held_since is None else 0):
+            sample = self._timeline.sample(now + (number + 2) * self._period)
+            if sample is None or last is None:
+                break
+            last = limit(self._robot, self._mode, sample[0], last, dt)
+            values.append(last)
+        return values
+
     def _hold(
         self, now: float, measured: np.ndarray, opening: float, reason: str, blind: bool
     ) -> Command:

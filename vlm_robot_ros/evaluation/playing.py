@@ -6,8 +6,10 @@ import numpy as np
 
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.contract.kinematics import to_vector
-from vlm_robot_ros.control.pilot import Pilot
+from vlm_robot_ros.control.driver import AHEAD, Driver
+from vlm_robot_ros.control.pilot import Command, Pilot
 from vlm_robot_ros.policy.base import Observation, Policy
+from vlm_robot_ros.sim.controllers import joint_path
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 
 LATENCY = 0.06
@@ -16,10 +18,16 @@ FRAME_PERIOD = 0.1
 """Between two camera frames [s]."""
 
 
+THROUGH = ("action", "joint_trajectory", "pose", "twist")
+"""Ways to tell the arm: the policy node's action, or what its command sinks are sent."""
+
+
 class Player:
     """Lets a policy act on what is said; time goes on from call to call."""
 
-    def __init__(self, sim: Simulator, policy: Policy) -> None:
+    def __init__(self, sim: Simulator, policy: Policy, through: str = "action") -> None:
+        self._through = through
+        self._driver = Driver(sim.robot, CONTROL_PERIOD, through in ("pose", "twist"))
         self.sim, self.policy = sim, policy
         self.label = ""
         """The task label that the policy gave last."""
@@ -56,10 +64,30 @@ class Player:
             command = pilot.tick(sim.time, sim.joint_positions, self._pose(), sim.opening)
             if command.hold_reason:
                 self.hold = command.hold_reason
+            if self._through != "action":
+                self._drive(command)
+            elif command.hold_reason:
                 sim.hold()
             else:
                 sim.command(command.mode, command.values, command.gripper)
             sim.step()
+
+    def _drive(self, command: Command) -> None:
+        sim = self.sim
+        ahead = self._pilot.ahead(sim.time, AHEAD)
+        drive = self._driver.drive(sim.time, command, ahead, sim.joint_positions)
+        self.hold = self._driver.tripped or self.hold
+        if drive is None:
+            return
+        if self._through == "joint_trajectory":
+            points = [(time, p.position, p.velocity) for time, p in drive.points()]
+            names = sim.robot.joint_names
+            sim.command_path(joint_path(names, drive.time, points, names, sim.time))
+        elif self._through == "pose":
+            sim.command_pose(drive.pose)
+        else:
+            sim.command_twist(drive.twist)
+        sim.command_gripper(drive.gripper)
 
     def observe(self, instruction: str) -> Observation:
         """Return what a policy may know now."""

@@ -1,13 +1,15 @@
 """What command messages make the simulated arm do."""
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TwistStamped
 from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory
 
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import from_vector
 from vlm_robot_ros.msg import VlmAction
-from vlm_robot_ros.nodes.messages import value_names
+from vlm_robot_ros.nodes.messages import seconds, value_names
+from vlm_robot_ros.sim.controllers import joint_path
 from vlm_robot_ros.sim.simulator import Simulator
 
 
@@ -47,6 +49,17 @@ def apply_joints(sim: Simulator, message: Float64MultiArray) -> None:
     sim.command_joints(values)
 
 
+def apply_gripper(sim: Simulator, message: Float64MultiArray) -> None:
+    """Move the gripper's joint to a position [m].
+
+    Raises:
+        ValueError: not one finite number.
+    """
+    if len(message.data) != 1:
+        raise ValueError(f"{len(message.data)} values; valid: one for {sim.robot.gripper.joint}")
+    sim.command_gripper(sim.robot.gripper.fraction(message.data[0]))
+
+
 def apply_pose(sim: Simulator, message: PoseStamped) -> None:
     """Go to a tool pose in the base frame.
 
@@ -57,6 +70,39 @@ def apply_pose(sim: Simulator, message: PoseStamped) -> None:
     place, turn = message.pose.position, message.pose.orientation
     sim.command_pose(
         from_vector(np.array([place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w]))
+    )
+
+
+def apply_twist(sim: Simulator, message: TwistStamped) -> None:
+    """Move the tool at a velocity in the base frame, as MoveIt Servo does.
+
+    Raises:
+        ValueError: another frame, or numbers that are not finite.
+    """
+    _check_frame(sim, message.header.frame_id)
+    linear, angular = message.twist.linear, message.twist.angular
+    sim.command_twist(np.array([linear.x, linear.y, linear.z, angular.x, angular.y, angular.z]))
+
+
+def apply_trajectory(sim: Simulator, began: float, message: JointTrajectory) -> None:
+    """Follow a trajectory, as joint_trajectory_controller does.
+
+    Args:
+        sim: The arm.
+        began: When its time began [s].
+        message: What it is told.
+
+    Raises:
+        ValueError: what that controller refuses, too.
+    """
+    stamp = seconds(message.header.stamp)
+    points = [
+        (p.time_from_start.sec + p.time_from_start.nanosec * 1e-9, p.positions, p.velocities)
+        for p in message.points
+    ]
+    start = stamp - began if stamp else 0.0
+    sim.command_path(
+        joint_path(message.joint_names, start, points, sim.robot.joint_names, sim.time)
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Point, PoseStamped
+from geometry_msgs.msg import Point, PoseStamped, TwistStamped
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import qos_profile_sensor_data
@@ -14,11 +14,19 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Float64, Float64MultiArray
 from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
 
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.contract.robot import Camera
 from vlm_robot_ros.msg import SimState, VlmAction
-from vlm_robot_ros.nodes.arm_commands import apply_action, apply_joints, apply_pose
+from vlm_robot_ros.nodes.arm_commands import (
+    apply_action,
+    apply_gripper,
+    apply_joints,
+    apply_pose,
+    apply_trajectory,
+    apply_twist,
+)
 from vlm_robot_ros.nodes.images import from_rgb
 from vlm_robot_ros.nodes.messages import seconds, to_stamp
 from vlm_robot_ros.nodes.parameters import Spec, declare
@@ -37,6 +45,7 @@ PARAMETERS = (
         0.0,
         4.0,
     ),
+    Spec("follow_action", True, "Follow the topic action; false: only those of controllers"),
 )
 _SENT = 10
 
@@ -69,11 +78,16 @@ class ArmSimNode(Node):
             )
             for camera in self._robot.cameras
         ]
+        if self.get_parameter("follow_action").value:
+            take = partial(self._take, "action", self._on_action)
+            self.create_subscription(VlmAction, "action", take, _SENT)
         for kind, topic, apply in (
-            (VlmAction, "action", self._on_action),
+            (JointTrajectory, "joint_trajectory", self._on_trajectory),
+            (TwistStamped, "twist_command", partial(apply_twist, self._sim)),
             (Float64MultiArray, "joint_command", partial(apply_joints, self._sim)),
             (PoseStamped, "pose_command", partial(apply_pose, self._sim)),
             (Float64, "gripper_command", lambda m: self._sim.command_gripper(m.data)),
+            (Float64MultiArray, "gripper_positions", partial(apply_gripper, self._sim)),
         ):
             self.create_subscription(kind, topic, partial(self._take, topic, apply), _SENT)
         self.create_service(ResetScene, "~/reset", self._on_reset)
@@ -104,6 +118,12 @@ class ArmSimNode(Node):
         if seconds(message.header.stamp) < self._began:
             return  # meant for the scene before
         apply_action(self._sim, message)
+
+    def _on_trajectory(self, message: JointTrajectory) -> None:
+        stamp = seconds(message.header.stamp)
+        if stamp and stamp < self._began:
+            return  # meant for the scene before
+        apply_trajectory(self._sim, self._began, message)
 
     def _on_reset(
         self, request: ResetScene.Request, response: ResetScene.Response

@@ -1,35 +1,39 @@
 """The policy node: camera images and words in, actions and task labels out."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import String
+from std_srvs.srv import SetBool, Trigger
 
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.contract.robot import Camera
+from vlm_robot_ros.control.driver import AHEAD
 from vlm_robot_ros.control.instruction import Kind
 from vlm_robot_ros.control.pilot import Pilot
 from vlm_robot_ros.control.watchdog import StreamWatch
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
-from vlm_robot_ros.msg import TaskLabel, VlmAction
+from vlm_robot_ros.msg import Latency, TaskLabel, VlmAction
+from vlm_robot_ros.nodes.arm_output import ArmOutput
+from vlm_robot_ros.nodes.health import Health
 from vlm_robot_ros.nodes.images import publish_overlay, to_rgb
 from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, read_joints
 from vlm_robot_ros.nodes.messages import (
     action_message,
     chunk_message,
-    diagnostics,
     label_message,
     seconds,
     to_stamp,
@@ -41,6 +45,8 @@ from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.thinker import Question, Thinker
 
 _SENT = 10
+_COMES_TO_A_STAND = 1.0
+"""How long an arm may take that is told to stop for good [s]."""
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -82,6 +88,7 @@ class PolicyNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _begin(self, cameras: list[Camera]) -> None:
+        self._period = 1.0 / self._value("control_rate")
         self._kinematics = Kinematics(self._robot)
         self._arm_watch = StreamWatch("joint states", self._value("joint_state_timeout"))
         self._watches = {
@@ -92,14 +99,14 @@ class PolicyNode(LifecycleNode):
         self._pilot = Pilot(
             self._robot,
             watches,
-            1.0 / self._value("control_rate"),
+            self._period,
             self._value("blend"),
             self._value("min_confidence"),
         )
         self._history = ArmHistory()
         self._pictures: dict[str, np.ndarray] = {}
         self._reported = self._reason = ""
-        self._took: list[float] = []
+        self._state = Health()
         self._ticks = self._ticks_reported = 0
 
     def _connect(self) -> None:
@@ -112,6 +119,11 @@ class PolicyNode(LifecycleNode):
             subscription = self.create_subscription(kind, topic, take, qos)
             self._disconnect.callback(self.destroy_subscription, subscription)
 
+        def serve(kind: type, name: str, answer: Callable) -> None:
+            self._disconnect.callback(
+                self.destroy_service, self.create_service(kind, name, answer)
+            )
+
         self._actions = publish(VlmAction, "action")
         self._chunks = publish(ChunkMessage, "action_chunk")
         self._labels = publish(TaskLabel, "task_label")
@@ -119,6 +131,16 @@ class PolicyNode(LifecycleNode):
         self._current = publish(String, "current_instruction", _LATCHED)
         self._health = self.create_publisher(DiagnosticArray, "/diagnostics", _SENT)
         self._disconnect.callback(self.destroy_publisher, self._health)
+        self._latencies = publish(Latency, "latency")
+        self._output = ArmOutput(
+            self._robot,
+            self._period,
+            lambda kind, topic: publish(kind, topic, 1),
+            self._is_dry(),
+            self._on_output_changed,
+        )
+        serve(SetBool, "~/enable", self._output.on_enable)
+        serve(Trigger, "~/reset", self._output.on_reset)
         raw = self._value("image_transport") == "raw"
         kind, suffix = (Image, "") if raw else (CompressedImage, "/compressed")
         newest = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
@@ -129,7 +151,7 @@ class PolicyNode(LifecycleNode):
         subscribe(String, "instruction", self._on_instruction, _SENT)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         for timer in (
-            self.create_timer(1.0 / self._value("control_rate"), self._tick),
+            self.create_timer(self._period, self._tick),
             self.create_timer(0.5, self._report, clock=steady),
         ):
             self._disconnect.callback(self.destroy_timer, timer)
@@ -173,7 +195,9 @@ class PolicyNode(LifecycleNode):
             return
         with self._lock:
             self._active = False
-            self._act(reason)
+            began = time.monotonic()
+            while self._act(reason) and time.monotonic() - began < _COMES_TO_A_STAND:
+                time.sleep(self._period)  # the setpoints that brake are due one a period
         self._report()
         self._actions.wait_for_all_acked(Duration(seconds=0.5))
         assert self._thinker is not None
@@ -188,7 +212,7 @@ class PolicyNode(LifecycleNode):
         with self._lock:
             said = self._pilot.hear(message.data)
             if said.kind is not Kind.TASK:
-                self._act()
+                self._act(between=True)
         self._current.publish(String(data=said.text))
         self.get_logger().info(f"instruction {said.number}: '{said.text}'")
 
@@ -230,7 +254,7 @@ class PolicyNode(LifecycleNode):
 
     def _on_plan(self, question: Question, chunk: ActionChunk, took: float) -> None:
         """Take a plan, in the policy's thread."""
-        self._took = [*self._took[-99:], took]
+        self._state.thought(took)
         stamp = to_stamp(question.stamp)
         with self._lock:
             said = self._pilot.said
@@ -252,35 +276,55 @@ class PolicyNode(LifecycleNode):
             with self._lock:
                 self._act()
 
-    def _act(self, reason: str = "") -> None:
-        """Publish the command of this moment; a hold if there is a `reason`."""
-        arm = self._history.newest
+    def _act(self, reason: str = "", between: bool = False) -> bool:
+        """Publish the command of this moment; returns whether the arm has yet to come to a stand.
+
+        Args:
+            reason: Why to hold, if there is a reason.
+            between: Whether it is between two ticks; the sinks are told at the next.
+        """
+        now, arm = self._now(), self._history.newest
         if arm is None:  # nothing true can be said about where to hold
-            self._reason = self._arm_watch.problem(self._now())
-            return
-        pose = self._pose(arm.joints)
-        command = self._pilot.tick(self._now(), arm.joints, pose, arm.opening, reason)
+            self._reason = self._arm_watch.problem(now)
+            return False
+        pose, reason = self._pose(arm.joints), reason or self._output.blocked
+        command = self._pilot.tick(now, arm.joints, pose, arm.opening, reason)
+        moving = False
+        if not between:
+            ahead = self._pilot.ahead(now, AHEAD)
+            moving = self._output.send(now, command, ahead, arm.joints)
         self._reason = command.hold_reason
         self._actions.publish(action_message(command, self._robot))
+        if not self._reason:
+            self._state.acted(command.stamp, now)
         if self._reason != self._reported:
             self._reported = self._reason
             self.get_logger().info(f"holding: {self._reason}" if self._reason else "acting")
+        return moving
+
+    def _on_output_changed(self) -> None:
+        """Wait for new words after the arm was enabled, disabled or reset."""
+        with self._lock:
+            self._pilot.rest()
+        if self._active:
+            self._current.publish(String())
 
     def _report(self) -> None:
         said = self._pilot.said
         if self._active and self._ticks == self._ticks_reported:
             self._reason = "time stands still; with use_sim_time, is /clock published?"
         self._ticks_reported = self._ticks
-        idle = not self._reason or self._reason.startswith(("no instruction", "waiting"))
-        level = DiagnosticStatus.OK if idle else DiagnosticStatus.WARN
-        took = f"{1e3 * float(np.median(self._took)):.1f}" if self._took else "none yet"
-        state = "acting" if self._active else "inactive"
         facts = {"instruction": said.text, "instruction_id": said.number,
-                 "inference_ms_p50": took, "policy": self._value("policy")}  # fmt: skip
-        text = f"holding: {self._reason}" if self._reason else state
-        message = diagnostics("policy_node: policy", level, text, facts)
+                 "policy": self._value("policy"),
+                 "output": "dry" if self._output.dry_run else "live"}  # fmt: skip
+        state = "acting" if self._active else "inactive"
+        message = self._state.status(self._reason, state, facts)
         message.header.stamp = self.get_clock().now().to_msg()
         self._health.publish(message)
+        latency = self._state.latency()
+        if latency:
+            latency.header.stamp = message.header.stamp
+            self._latencies.publish(latency)
 
     # -- Small things ----------------------------------------------------------------------------
 
@@ -289,6 +333,10 @@ class PolicyNode(LifecycleNode):
 
     def _pose(self, joints: np.ndarray) -> np.ndarray:
         return to_vector(self._kinematics.forward(joints))
+
+    def _is_dry(self) -> bool:
+        output = self._value("output")
+        return output == "dry" or (output == "auto" and not self._robot.simulated)
 
     def _value(self, name: str) -> Any:
         return self.get_parameter(name).value

@@ -26,6 +26,12 @@ PARAMETERS = (
     Spec("device", "auto", "Where the policy computes", valid=("auto", "cpu", "cuda")),
     Spec("threads", 1, "CPU threads of the policy", 1, 64),
     Spec("image_transport", "raw", "How images come", valid=("raw", "compressed")),
+    Spec(
+        "output",
+        "auto",
+        "Whether the contract's sinks are fed; auto: only those of a simulated arm",
+        valid=("auto", "live", "dry"),
+    ),
     Spec("control_rate", 50.0, "Rate of the actions [Hz]", 5.0, 500.0),
     Spec("blend", BLEND, "Time to pass from one plan to the next [s]", 0.0, 1.0),
     Spec("image_timeout", 0.5, "Hold when the newest image is older [s]", 0.05, 10.0),

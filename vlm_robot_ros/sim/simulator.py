@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, pose, to_vector, yaw_of
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.sim.controllers import TWIST_TIMEOUT, JointPath, PathFollower
 from vlm_robot_ros.sim.judge import Situation
 from vlm_robot_ros.sim.scene import Scene
 from vlm_robot_ros.sim.things import lay
@@ -39,6 +40,8 @@ class Simulator:
         self._pose_goal: np.ndarray | None = None
         self._gripper = 1.0
         self._holding = False
+        self._follower: PathFollower | None = None
+        self._twist: tuple[np.ndarray, float] | None = None
         self._arm = [
             self._model.jnt_qposadr[self._model.joint(f"joint{i + 1}").id]
             for i in range(len(robot.joints))
@@ -57,7 +60,8 @@ class Simulator:
         data.qpos[self._arm] = start
         for joint, sign in zip(self._fingers, (1, -1), strict=True):
             data.qpos[model.jnt_qposadr[joint]] = sign * self.robot.gripper.open
-        self._target, self._pose_goal, self._gripper, self._holding = start, None, 1.0, False
+        self._gripper = 1.0
+        self._listen_to(start)
         for _ in range(10):
             self.step()
         data.time = 0.0
@@ -83,12 +87,32 @@ class Simulator:
 
     def command_joints(self, positions: np.ndarray) -> None:
         """Set the joint positions to go to. Shape (J,), [rad]; clipped to the limits."""
-        self._holding, self._pose_goal = False, None
-        self._target = np.clip(_finite(positions, "joint positions"), *self._limits())
+        self._listen_to(np.clip(_finite(positions, "joint positions"), *self._limits()))
 
     def command_pose(self, goal: np.ndarray) -> None:
         """Set the tool pose to go to: a transform in the base frame. Shape (4, 4), [m]."""
-        self._pose_goal, self._holding = _finite(goal, "pose"), False
+        goal = _finite(goal, "pose")
+        self._listen_to(self._target)
+        self._pose_goal = goal
+
+    def command_path(self, path: JointPath) -> None:
+        """Follow a trajectory of the joints; its times are simulated ones."""
+        follower = self._follower
+        here = (self._target, np.zeros(len(self._target)))
+        here = follower.at(self.time) if follower is not None else here
+        self._listen_to(self._target)
+        self._follower = PathFollower(path, self.time, *here)
+
+    def command_twist(self, twist: np.ndarray) -> None:
+        """Move the tool at a velocity for a while. Shape (6,): linear [m/s], angular [rad/s]."""
+        twist = _finite(twist, "twist")
+        self._listen_to(self._target)
+        self._twist = twist, self.time + TWIST_TIMEOUT
+
+    def _listen_to(self, target: np.ndarray) -> None:
+        """Forget who commanded before; go to joint positions if nothing else is said."""
+        self._target, self._holding = target, False
+        self._pose_goal = self._follower = self._twist = None
 
     def command_gripper(self, opening: float) -> None:
         """Set the gripper's opening: 0 closed, 1 open."""
@@ -97,7 +121,8 @@ class Simulator:
     def hold(self) -> None:
         """Stay where it is, not where it was about to go; the gripper keeps its command."""
         if not self._holding:
-            self._holding, self._pose_goal, self._target = True, None, self.joint_positions
+            self._listen_to(self.joint_positions)
+            self._holding = True
 
     def step(self) -> None:
         """Advance by `CONTROL_PERIOD`."""
@@ -105,6 +130,15 @@ class Simulator:
             self._target = self.kinematics.step_towards(
                 self._target, self._pose_goal, CONTROL_PERIOD
             )
+        elif self._follower is not None:
+            target, _ = self._follower.at(self.time + CONTROL_PERIOD)
+            self._target = np.clip(target, *self._limits())
+        elif self._twist is not None and self.time < self._twist[1]:
+            change = self._twist[0] * CONTROL_PERIOD
+            here = self.kinematics.forward(self._target)
+            turned = Rotation.from_rotvec(change[3:]) * Rotation.from_matrix(here[:3, :3])
+            goal = pose(here[:3, 3] + change[:3], turned)
+            self._target = self.kinematics.step_towards(self._target, goal, CONTROL_PERIOD)
         # A joint that is told to jump is driven there at its own top speed.
         now, reach = self.target, self.robot.velocity * CONTROL_PERIOD
         self._data.ctrl[: len(self._arm)] = np.clip(self._target, now - reach, now + reach)

@@ -1,0 +1,160 @@
+"""The policy node drives an arm through its controllers' topics, over real DDS."""
+
+import signal
+
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from std_srvs.srv import SetBool, Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.msg import Latency, SimState, VlmAction
+from vlm_robot_ros.paths import config_dir
+
+ROBOT = load_robot("panda_sim")
+SINKS = [
+    {"kind": "joint_trajectory", "topic": "joint_trajectory"},
+    {"kind": "gripper_positions", "topic": "gripper_positions"},
+]
+
+
+def contract(folder, **changes):
+    """Write a contract that differs from the simulated arm's; returns its path."""
+    content = yaml.safe_load((config_dir() / "arms" / "panda_sim.yaml").read_text())
+    path = folder / "arm.yaml"
+    path.write_text(yaml.safe_dump({**content, **changes}))
+    return path
+
+
+class Bench:
+    """The simulated arm that obeys its controllers only, and ears."""
+
+    def __init__(self, graph, path, **parameters):
+        self.graph, node = graph, graph.node
+        self.trajectories = graph.listen(JointTrajectory, "joint_trajectory")
+        self.actions = graph.listen(VlmAction, "action")
+        self.joints = graph.listen(JointState, "joint_states", qos_profile_sensor_data)
+        self.states = graph.listen(SimState, "arm_sim_node/state")
+        self.health = graph.listen(DiagnosticArray, "/diagnostics")
+        self.latencies = graph.listen(Latency, "latency")
+        self.words = node.create_publisher(String, "instruction", 10)
+        graph.start("arm_sim_node", seed=3, follow_action=False)
+        self.policy = graph.start("policy_node", robot=path, use_sim_time=True, **parameters)
+        assert graph.until(lambda: self.states and self.actions, 90.0), "they did not come up"
+
+    def say(self, text):
+        assert self.graph.until(lambda: self.words.get_subscription_count() > 0)
+        self.words.publish(String(data=text))
+
+    def lifts_something(self):
+        """Ask for the first object, and wait until it is up."""
+        state = self.states[-1]
+        self.say(f"pick up the {state.objects[0]}")
+        low = state.positions[0].z
+        return self.graph.until(lambda: self.states[-1].positions[0].z > low + 0.08, 60.0)
+
+    def until_held(self, reason):
+        del self.actions[:]
+        held = lambda: any(a.hold and reason in a.hold_reason for a in self.actions)  # noqa: E731
+        assert self.graph.until(held), f"never held for '{reason}': {self.actions[-1:]}"
+
+    def until_still(self):
+        assert self.graph.until(lambda: self.states[-1].joint_speed < 0.02, 20.0)
+
+    def ask(self, kind, name, **request):
+        return self.graph.call(kind, f"/policy_node/{name}", **request)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return contract(tmp_path, sinks=SINKS)
+
+
+def test_an_arm_obeys_through_its_trajectory_controller_within_its_limits(graph, path):
+    bench = Bench(graph, path)
+    assert bench.lifts_something(), f"nothing was lifted: {bench.actions[-1]}"
+    velocities = np.array([message.velocity[:7] for message in bench.joints])
+    positions = np.array([message.position[:7] for message in bench.joints])
+    assert np.all(np.abs(velocities) <= ROBOT.velocity)
+    assert np.all((positions >= ROBOT.lower) & (positions <= ROBOT.upper))
+    assert graph.until(lambda: bench.latencies)
+    latency = bench.latencies[-1]
+    assert 0 < latency.p50 <= latency.p95 <= latency.p99 <= latency.longest < 5.0
+    bench.say("stop")
+    bench.until_held("stopped by 'stop'")
+    bench.until_still()
+
+
+def test_a_signal_in_motion_leaves_a_stand_as_the_last_word(graph, path):
+    bench = Bench(graph, path)
+    bench.say(f"pick up the {bench.states[-1].objects[0]}")
+    moving = lambda: bench.states[-1].joint_speed > 0.1  # noqa: E731
+    assert graph.until(moving), "it did not begin to move"
+    bench.policy.send_signal(signal.SIGINT)
+    assert graph.until(lambda: bench.policy.poll() is not None)
+    bench.until_still()
+    last = bench.trajectories[-1]
+    assert not any(last.points[0].velocities), "the last word is a motion"
+    assert last.points[0].positions == last.points[-1].positions
+
+
+def test_a_killed_node_leaves_an_arm_that_comes_to_a_stand(graph, path):
+    bench = Bench(graph, path)
+    bench.say(f"pick up the {bench.states[-1].objects[0]}")
+    assert graph.until(lambda: bench.states[-1].joint_speed > 0.1), "it did not begin to move"
+    bench.policy.kill()
+    bench.until_still()
+    assert not any(bench.trajectories[-1].points[-1].velocities)
+
+
+def test_a_disabled_arm_stays_where_it_is_until_it_is_enabled_and_told_anew(graph, path):
+    bench = Bench(graph, path)
+    assert bench.ask(SetBool, "enable", data=False).success
+    bench.until_held("disabled; call ~/enable")
+    place = bench.states[-1].tool
+    bench.say(f"pick up the {bench.states[-1].objects[0]}")
+    count = len(bench.states)
+    assert graph.until(lambda: len(bench.states) > count + 100)
+    moved = bench.states[-1].tool
+    assert abs(moved.x - place.x) + abs(moved.y - place.y) + abs(moved.z - place.z) < 0.003
+    assert bench.ask(SetBool, "enable", data=True).success
+    bench.until_held("waiting for an instruction")
+    assert bench.lifts_something()
+
+
+def test_an_arm_that_does_not_follow_trips_until_it_is_reset(graph, path, tmp_path):
+    # Its controller listens elsewhere: what it is told does not reach it.
+    elsewhere = [{**SINKS[0], "topic": "elsewhere"}, SINKS[1]]
+    bench = Bench(graph, contract(tmp_path, sinks=elsewhere))
+    state = bench.states[-1]
+    bench.say(f"pick up the {state.objects[0]}")
+    bench.until_held("tripped: the arm does not follow")
+    tripped = lambda: any(s.level == s.ERROR for m in bench.health for s in m.status)  # noqa: E731
+    assert graph.until(tripped)
+    bench.say("go home")
+    bench.until_held("tripped: the arm does not follow")
+    answer = bench.ask(Trigger, "reset")
+    assert answer.success
+    assert "does not follow" in answer.message
+    bench.until_held("waiting for an instruction")
+    assert not bench.ask(Trigger, "reset").success
+
+
+def test_a_real_arm_is_told_nothing_by_default(graph, tmp_path):
+    bench = Bench(graph, contract(tmp_path, sinks=SINKS, simulated=False))
+    bench.say(f"pick up the {bench.states[-1].objects[0]}")
+    assert graph.until(lambda: any(not action.hold for action in bench.actions))
+    dry = lambda: any(  # noqa: E731
+        v.key == "output" and v.value == "dry" for m in bench.health for s in m.status
+        for v in s.values
+    )  # fmt: skip
+    assert graph.until(dry)
+    assert not bench.trajectories

@@ -1,0 +1,145 @@
+"""The last gate before an arm: it stands when told to, and trips when something cannot be."""
+
+import numpy as np
+import pytest
+
+from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.driver import QUIET_AFTER, Driver
+from vlm_robot_ros.control.instruction import NOTHING_SAID
+from vlm_robot_ros.control.pilot import Command
+
+ROBOT = load_robot("panda_sim")
+HOME = np.array(ROBOT.home)
+POSE = to_vector(Kinematics(ROBOT).forward(HOME))
+PERIOD = 0.02
+
+
+class Arm:
+    """A driver and an arm that does at once what it is told."""
+
+    def __init__(self):
+        self.driver, self.joints, self.now = Driver(ROBOT, PERIOD), HOME.copy(), 100.0
+        self.follows = True
+
+    def tick(self, values=None, mode=ActionMode.END_EFFECTOR_POSE):
+        """Let a tick pass; a hold without values. Returns what the arm was told."""
+        hold = "" if values is not None else "a hold"
+        values = POSE if values is None else values
+        command = Command(mode, values, 1.0, self.now, 1.0, hold, NOTHING_SAID)
+        drive = self.driver.drive(self.now, command, [values] * 3, self.joints)
+        self.now += PERIOD
+        if drive and self.follows:
+            self.joints = drive.path.setpoints[0].position
+        return drive
+
+
+@pytest.fixture
+def arm():
+    made = Arm()
+    made.tick()
+    return made
+
+
+def _aside(way):
+    pose = POSE.copy()
+    pose[1] += way
+    return pose
+
+
+def test_it_does_what_is_commanded_and_then_stands(arm):
+    for _ in range(60):
+        arm.tick(_aside(0.1))
+    tool = Kinematics(ROBOT).forward(arm.joints)[:3, 3]
+    assert tool == pytest.approx(_aside(0.1)[:3], abs=0.002)
+    told = [arm.tick() for _ in range(5)]
+    assert not np.any(told[-1].path.setpoints[0].velocity)
+
+
+def test_every_path_ends_at_a_stand(arm):
+    for _ in range(10):
+        drive = arm.tick(_aside(0.2))
+        times = [time for time, _ in drive.points()]
+        assert np.all(np.diff([0.0, *times]) > 0)
+        assert not np.any(drive.points()[-1][1].velocity)
+    assert np.any(drive.path.setpoints[0].velocity), "it should be moving"
+
+
+def test_who_stands_still_is_told_so_for_a_while_and_then_nothing(arm):
+    told = [arm.tick() for _ in range(int(QUIET_AFTER / PERIOD) + 5)]
+    assert told[0] is not None
+    assert told[-1] is None
+
+
+def test_an_arm_that_others_moved_goes_on_from_where_it_is(arm):
+    while arm.tick() is not None:
+        pass
+    arm.joints = HOME + 0.3
+    drive = arm.tick(to_vector(Kinematics(ROBOT).forward(arm.joints)))
+    assert drive.path.setpoints[0].position == pytest.approx(HOME + 0.3, abs=0.01)
+    assert not arm.driver.tripped
+
+
+def test_an_arm_that_does_not_follow_trips_until_it_is_reset(arm):
+    arm.follows = False
+    for _ in range(int(4.0 / PERIOD)):
+        arm.tick(_aside(0.2))
+    assert "does not follow: for 0.5 s panda_joint" in arm.driver.tripped
+    arm.follows = True
+    for _ in range(60):
+        drive = arm.tick(_aside(0.2))
+    assert drive is None, "a tripped arm must not be told anything but to stand"
+    arm.driver.reset()
+    arm.joints = HOME
+    assert arm.tick(_aside(0.1)) is not None
+    assert not arm.driver.tripped
+
+
+def test_an_arm_that_nobody_drives_trips_though_little_is_asked(arm):
+    arm.follows = False
+    for _ in range(int(4.0 / PERIOD)):
+        arm.tick(_aside(0.04))
+    assert "does not follow: for 3.0 s" in arm.driver.tripped
+
+
+def test_a_joint_outside_its_limits_trips_and_is_named(arm):
+    arm.joints = HOME.copy()
+    arm.joints[3] = 0.2
+    arm.tick(POSE)
+    assert "panda_joint4 is at 0.20 rad, outside its limits" in arm.driver.tripped
+
+
+def test_joint_positions_that_would_take_the_tool_out_of_its_box_trip(arm):
+    outside = HOME.copy()
+    outside[0] = 1.5
+    for _ in range(100):
+        arm.tick(outside, ActionMode.JOINT_POSITION)
+    assert "outside its workspace" in arm.driver.tripped
+    tool = Kinematics(ROBOT).forward(arm.joints)[:3, 3]
+    assert np.all(tool <= np.array(ROBOT.workspace.max) + 0.06)
+    assert arm.tick(outside, ActionMode.JOINT_POSITION) is None or not np.any(
+        arm.driver.drive(arm.now, _hold(), [], arm.joints).path.setpoints[0].velocity
+    )
+
+
+def _hold():
+    return Command(ActionMode.END_EFFECTOR_POSE, POSE, 1.0, 0.0, 0.0, "a hold", NOTHING_SAID)
+
+
+def test_after_a_gap_it_does_not_go_on_at_speed(arm):
+    for _ in range(20):
+        arm.tick(_aside(0.3))
+    arm.now += 1.0  # the path has ended in a stand meanwhile
+    drive = arm.tick(_aside(0.3))
+    reach = ROBOT.acceleration * PERIOD
+    assert np.all(np.abs(drive.path.setpoints[0].velocity) <= reach + 1e-9)
+
+
+def test_numbers_that_are_not_finite_never_get_through(arm):
+    command = Command(
+        ActionMode.JOINT_POSITION, np.full(7, np.nan), 1.0, 0.0, 1.0, "", NOTHING_SAID
+    )
+    drive = arm.driver.drive(arm.now, command, [], arm.joints)
+    assert arm.driver.tripped
+    assert drive is None or np.all(np.isfinite(drive.path.setpoints[0].position))

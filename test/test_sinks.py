@@ -1,0 +1,164 @@
+"""What the sinks are sent passes the checks of who takes it, as they stand in their sources."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+
+import itertools
+
+from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, to_vector
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.contract.robot import SINK_KINDS
+from vlm_robot_ros.control.driver import Driver
+from vlm_robot_ros.control.instruction import NOTHING_SAID
+from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.nodes.messages import seconds
+from vlm_robot_ros.nodes.sink_messages import MESSAGES
+
+ROBOT = load_robot("panda_sim")
+HOME = np.array(ROBOT.home)
+PERIOD = 0.02
+NOW = 1000.0
+
+
+@pytest.fixture(scope="module")
+def drives():
+    """What an arm is told that goes aside, stops at a word, and stands."""
+    driver, pose, joints = Driver(ROBOT, PERIOD), to_vector(Kinematics(ROBOT).forward(HOME)), HOME
+    told = []
+    for tick in range(60):
+        pose[1] += 0.002
+        hold = "" if tick < 40 else "stopped"
+        command = Command(ActionMode.END_EFFECTOR_POSE, pose.copy(), 0.3, NOW, 1.0, hold,
+                          NOTHING_SAID)  # fmt: skip
+        ahead = [pose + 0.002 * more * np.eye(7)[1] for more in range(1, 5)]
+        drive = driver.drive(NOW + tick * PERIOD, command, ahead, joints)
+        if drive is not None:
+            joints = drive.path.setpoints[0].position
+            told.append(drive)
+    assert any(np.any(drive.twist) for drive in told)
+    assert not np.any(told[-1].twist)
+    return told
+
+
+def _messages(kind, drives):
+    return [(MESSAGES[kind][1](drive, ROBOT), drive.time) for drive in drives]
+
+
+def test_every_kind_of_sink_has_its_message():
+    assert set(MESSAGES) == set(SINK_KINDS)
+
+
+def _refusal_of_trajectory_controller(message, joints, now):
+    """The checks of joint_trajectory_controller's validate_trajectory_msg, with its defaults."""
+    if len(message.joint_names) != len(joints) or set(message.joint_names) != set(joints):
+        return "joints"
+    if not message.points:
+        return "no points"
+    if any(abs(v) > np.finfo(np.float32).eps for v in message.points[-1].velocities):
+        return "ends with a velocity"
+    times = [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in message.points]
+    start = seconds(message.header.stamp)
+    if start != 0.0 and start + times[-1] < now:
+        return "ends in the past"
+    if any(after <= before for before, after in itertools.pairwise(times)):
+        return "times do not grow"
+    for point in message.points:
+        if len(point.positions) != len(joints):
+            return "positions"
+        if len(point.velocities) not in (0, len(joints)):
+            return "velocities"
+        if len(point.accelerations) not in (0, len(joints)):
+            return "accelerations"
+        if len(point.effort):
+            return "effort"
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "joints"),
+    [("joint_trajectory", ROBOT.joint_names), ("gripper_trajectory", (ROBOT.gripper.joint,))],
+)
+def test_trajectories_pass_the_checks_of_joint_trajectory_controller(kind, joints, drives):
+    for message, time in _messages(kind, drives):
+        late = time + 0.05  # on its way
+        assert _refusal_of_trajectory_controller(message, joints, late) == ""
+
+
+def test_the_checks_refuse_what_that_controller_refuses(drives):
+    message, time = _messages("joint_trajectory", drives)[10]
+    assert _refusal_of_trajectory_controller(message, ROBOT.joint_names, time + 9) != ""
+    message.points[-1].velocities[0] = 0.1
+    assert "velocity" in _refusal_of_trajectory_controller(message, ROBOT.joint_names, time)
+
+
+def test_trajectories_have_several_points_that_fit_together(drives):
+    message, _ = _messages("joint_trajectory", drives)[20]
+    assert len(message.points) >= 5
+    for before, after in zip(message.points, message.points[1:], strict=False):
+        time = _seconds(after.time_from_start) - _seconds(before.time_from_start)
+        way = np.subtract(after.positions, before.positions) / time
+        speeds = np.array([before.velocities, after.velocities])
+        assert np.all(way <= speeds.max(0) + 0.05)
+        assert np.all(way >= speeds.min(0) - 0.05)
+
+
+def test_successive_trajectories_agree_where_they_overlap(drives):
+    one, other = (_messages("joint_trajectory", drives)[number][0] for number in (20, 21))
+    assert one.points[1].positions == pytest.approx(other.points[0].positions, abs=1e-6)
+
+
+def _seconds(duration):
+    return duration.sec + duration.nanosec * 1e-9
+
+
+def test_joint_positions_are_one_finite_number_a_joint(drives):
+    # forward_command_controller: as many values as command interfaces, in their order.
+    for message, _ in _messages("joint_positions", drives):
+        assert len(message.data) == len(ROBOT.joints)
+        assert np.all(np.isfinite(message.data))
+
+
+def test_joint_states_name_every_joint_once_in_radians(drives):
+    # Isaac Sim's articulation controller takes positions by joint name.
+    for message, _ in _messages("joint_state", drives):
+        assert list(message.name) == [*ROBOT.joint_names, ROBOT.gripper.joint]
+        assert len(message.position) == len(message.name)
+        assert len(message.velocity) == len(message.effort) == 0
+        assert np.all(np.array(message.position[:-1]) <= ROBOT.upper)
+        assert ROBOT.gripper.closed <= message.position[-1] <= ROBOT.gripper.open
+
+
+@pytest.mark.parametrize("kind", ["twist", "pose"])
+def test_commands_for_servo_are_fresh_and_in_its_frame(kind, drives):
+    # MoveIt Servo: older than incoming_command_timeout (0.1 s), or in another frame, is refused.
+    for message, time in _messages(kind, drives):
+        assert 0 <= time - seconds(message.header.stamp) < 0.1
+        assert message.header.frame_id == ROBOT.base_frame
+
+
+def test_twists_are_the_speed_of_the_tool_in_metres_and_radians(drives):
+    messages = _messages("twist", drives)
+    twist = messages[30][0].twist
+    assert twist.linear.y == pytest.approx(0.002 / PERIOD, rel=0.1)
+    for message, _ in messages:
+        linear, angular = message.twist.linear, message.twist.angular
+        values = [linear.x, linear.y, linear.z, angular.x, angular.y, angular.z]
+        assert np.all(np.isfinite(values))
+    last = messages[-1][0].twist
+    assert (last.linear.y, last.angular.z) == (0.0, 0.0)
+
+
+def test_poses_are_valid_and_those_of_the_joints(drives):
+    for (message, _), drive in zip(_messages("pose", drives), drives, strict=True):
+        place, turn = message.pose.position, message.pose.orientation
+        frame = from_vector(np.array([place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w]))
+        forward = Kinematics(ROBOT).forward(drive.path.setpoints[0].position)
+        assert frame == pytest.approx(forward, abs=1e-6)
+
+
+def test_a_gripper_is_told_in_its_own_unit(drives):
+    for message, _ in _messages("gripper_positions", drives):
+        assert list(message.data) == [pytest.approx(0.3 * ROBOT.gripper.open)]

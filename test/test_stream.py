@@ -1,0 +1,97 @@
+"""Setpoints: within all limits whatever is wanted, close to it where that can be."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.stream import JointStream
+
+ROBOT = load_robot("panda_sim")
+HOME = np.array(ROBOT.home)
+PERIOD = 0.02
+
+
+@pytest.fixture
+def stream():
+    made = JointStream(ROBOT, PERIOD)
+    made.start(HOME)
+    return made
+
+
+def _assert_within_limits(setpoints):
+    for now in setpoints:
+        assert np.all(np.abs(now.velocity) <= ROBOT.velocity + 1e-9)
+        assert np.all(np.abs(now.acceleration) <= ROBOT.acceleration + 1e-9)
+        assert np.all(now.position >= ROBOT.lower)
+        assert np.all(now.position <= ROBOT.upper)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_is_wanted_no_limit_is_passed(stream, seed):
+    rng = np.random.default_rng(seed)
+    setpoints = []
+    for number in range(600):
+        if number % 7 == 0:
+            wanted = rng.uniform(ROBOT.lower - 1, ROBOT.upper + 1)
+        brakes = rng.random() < 0.1
+        setpoints.append(stream.brake() if brakes else stream.to_joints(wanted))
+    _assert_within_limits(setpoints)
+    # Positions, velocities and accelerations belong together: nothing jumps in between.
+    for before, after in itertools.pairwise(setpoints):
+        way = after.position - before.position
+        assert np.all(np.abs(way) <= ROBOT.velocity * PERIOD + 1e-9)
+        change = after.velocity - before.velocity
+        assert np.all(np.abs(change) <= ROBOT.acceleration * PERIOD + 1e-9)
+
+
+def test_a_far_goal_is_reached_without_passing_it(stream):
+    goal = HOME + np.array([1.0, 0, 0, 0, 0, 0, 0])
+    places = [stream.to_joints(goal).position[0] for _ in range(150)]
+    assert max(places) <= goal[0] + 1e-6
+    assert places[-1] == pytest.approx(goal[0], abs=1e-3)
+
+
+def test_a_tool_that_moves_is_followed_closely(stream):
+    kinematics = Kinematics(ROBOT)
+    pose = to_vector(kinematics.forward(HOME))
+    misses, setpoints = [], []
+    for number in range(200):
+        wanted = pose.copy()
+        wanted[1] += 0.1 * np.sin(2 * number * PERIOD)
+        setpoints.append(stream.to_pose(wanted))
+        tool = kinematics.forward(setpoints[-1].position)[:3, 3]
+        misses.append(np.linalg.norm(tool - wanted[:3]))
+    _assert_within_limits(setpoints)
+    assert max(misses[20:]) < 0.001
+
+
+def test_a_pose_out_of_reach_is_approached_within_the_limits(stream):
+    pose = to_vector(Kinematics(ROBOT).forward(HOME))
+    pose[:3] = (1.5, 0.0, 0.5)
+    setpoints = [stream.to_pose(pose) for _ in range(300)]
+    _assert_within_limits(setpoints)
+    assert np.all(np.isfinite(setpoints[-1].position))
+
+
+def test_braking_ends_at_rest_where_rest_says(stream):
+    goal = HOME + 0.8
+    for _ in range(15):
+        stream.to_joints(goal)
+    assert np.max(np.abs(stream.now.velocity)) > 0.3
+    duration, place = stream.rest()
+    last = [stream.brake() for _ in range(int(duration / PERIOD) + 2)][-1]
+    assert np.allclose(last.velocity, 0.0, atol=1e-9)
+    assert last.position == pytest.approx(place, abs=1e-6)
+
+
+def test_looking_ahead_is_what_comes_and_changes_nothing(stream):
+    goals = [HOME + 0.1 * number for number in range(1, 6)]
+    before = stream.now
+    path = stream.ahead(goals, poses=False)
+    assert np.array_equal(stream.now.position, before.position)
+    for goal, foreseen in zip(goals, path.setpoints, strict=True):
+        assert stream.to_joints(goal).position == pytest.approx(foreseen.position)
+    assert not np.any(path.stand.velocity)

@@ -1,0 +1,219 @@
+"""From commands to what joints are told, past the last gate before an arm.
+
+What a pilot commands becomes setpoints that the joints can follow, and nothing passes that is not
+finite or outside a limit. What should never be trips: the arm is brought to a stand and stays
+there until somebody has looked and says so. All times in seconds of one clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.control.stream import JointStream, Path, Setpoint
+
+AHEAD = 5
+"""How many ticks a path looks ahead before it comes to a stand."""
+APART = ((0.25, 0.1, 0.5), (0.05, 0.02, 3.0))
+"""How far a joint [rad], the tool [m] may be from where it was told to be; how long farther [s].
+
+Much for a moment: something is in the way. A little for long: nobody follows.
+"""
+QUIET_AFTER = 0.2
+"""An arm that stands still is told so for so long, and then nothing [s]."""
+_NEAR = 0.05
+"""An arm this close to where it was told to be has not been moved by others [rad]."""
+_STRAYED, _OUTSIDE = 0.05, 0.02
+"""How far a measured joint may be outside its limits [rad], a told tool outside the box [m]."""
+_STANDS = 0.5
+"""How long a path goes on after the arm has come to a stand [s]."""
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What an arm is told at one tick."""
+
+    time: float
+    """Now; the first setpoint of the path is due one period later [s]."""
+    period: float
+    """Between setpoints [s]."""
+    path: Path
+    pose: np.ndarray
+    """Of the tool at the first setpoint: a transform in the base frame. Shape (4, 4), [m]."""
+    twist: np.ndarray
+    """That takes the tool there, in the base frame. Shape (6,): linear [m/s], angular [rad/s]."""
+    gripper: float
+    """0 closed, 1 open."""
+
+    def points(self) -> list[tuple[float, Setpoint]]:
+        """Return the path and the stand at its end: seconds after `time`, and where then.
+
+        The stand lasts a while: a trajectory that is over when it comes is refused.
+        """
+        path, count = self.path, len(self.path.setpoints)
+        times = [(number + 1) * self.period for number in range(count)]
+        stand = times[-1] + max(path.stopping, self.period)
+        ends = [(stand, path.stand), (stand + _STANDS, path.stand)]
+        return [*zip(times, path.setpoints, strict=True), *ends]
+
+
+class Driver:
+    """Knows where the arm has been told to be, and whether it may be told anything at all."""
+
+    def __init__(self, robot: Robot, period: float, by_tool: bool = False) -> None:
+        """Make a driver that is called every `period` seconds.
+
+        With `by_tool` the arm is told where its tool shall be, and chooses its joints itself.
+        """
+        self._robot, self._period, self._by_tool = robot, period, by_tool
+        self._stream = JointStream(robot, period)
+        self._last: Setpoint | None = None
+        self._apart_since: list[float | None] = []
+        self._still_since: float | None = None
+        self._time = 0.0
+        self.tripped = ""
+        """Why nothing may move until `reset`; empty when it may."""
+        self.lose()
+
+    def lose(self) -> None:
+        """Expect that others move the arm: it goes on from where it is found."""
+        self._driving = False
+        self._apart_since, self._still_since = [None] * len(APART), None
+
+    def reset(self) -> None:
+        """Let it move again after a trip, from where the arm is."""
+        self.tripped, self._last = "", None
+        self.lose()
+
+    def trip(self, reason: str) -> None:
+        """Stop, and stay stopped until `reset`; the first reason is kept."""
+        self.tripped = self.tripped or reason
+
+    def drive(
+        self, now: float, command: Command, ahead: Sequence[np.ndarray], joints: np.ndarray
+    ) -> Drive | None:
+        """Return what the arm is to be told; None when it stands still and knows it.
+
+        Args:
+            now: [s]
+            command: What it is told by the pilot; on a hold it comes to a stand.
+            ahead: What it will be told at the next ticks, in the command's mode. Shape (7,) each.
+            joints: Measured positions. Shape (J,), [rad].
+        """
+        if not 0 <= now - self._time <= AHEAD * self._period:
+            self.lose()  # the path has come to its end meanwhile
+        self._time = now
+        if not np.all(np.isfinite([*command.values, *np.ravel(ahead)])):
+            self.trip("a command is not finite")
+        self._watch(now, joints)
+        holds = bool(command.hold_reason or self.tripped)
+        if not self._driving:
+            if holds and self._last is not None:
+                return None
+            self._begin(joints)
+        before = self._stream.now
+        setpoint = self._stream.brake() if holds else self._towards(command)
+        problem = "" if holds else self._problem(setpoint, joints)
+        if problem:
+            self.trip(problem)
+            holds = True
+            self._stream.go_on_from(before)
+            setpoint = self._stream.brake()
+        poses = command.mode == ActionMode.END_EFFECTOR_POSE
+        path = self._stream.ahead([] if holds else self._joints_of(ahead, poses), poses)
+        drive = Drive(
+            now,
+            self._period,
+            Path((setpoint, *path.setpoints), path.stopping, path.stand),
+            self._stream.tool_at(setpoint.position),
+            self._stream.twist_to(setpoint, joints),
+            command.gripper,
+        )
+        self._last = setpoint
+        self._rest_after(now, holds and not np.any(setpoint.velocity))
+        return drive
+
+    def _begin(self, joints: np.ndarray) -> None:
+        """Go on from where the arm was told to be, if it is there; else from where it is."""
+        there = self._last and np.max(np.abs(self._last.position - joints)) < _NEAR
+        self._stream.start(self._last.position if there and self._last else joints)
+        self._driving = True
+
+    def _rest_after(self, now: float, still: bool) -> None:
+        if not still:
+            self._still_since = None
+        elif self._still_since is None:
+            self._still_since = now
+        elif now - self._still_since > QUIET_AFTER:
+            self.lose()
+
+    def _towards(self, command: Command) -> Setpoint:
+        poses = command.mode == ActionMode.END_EFFECTOR_POSE
+        (target,) = self._joints_of([command.values], poses)
+        return self._stream.to_pose(target) if poses else self._stream.to_joints(target)
+
+    def _joints_of(self, values: Sequence[np.ndarray], poses: bool) -> list[np.ndarray]:
+        """Return poses as they are, and of joint actions what is not the gripper's."""
+        return [value if poses else value[: len(self._robot.joints)] for value in values]
+
+    def _watch(self, now: float, joints: np.ndarray) -> None:
+        """Trip when the arm is not where it was told to be, or where it cannot be."""
+        robot = self._robot
+        strayed = _outside(joints, robot.lower, robot.upper)
+        worst = int(strayed.argmax())
+        if strayed[worst] > _STRAYED:
+            self.trip(
+                f"{robot.joint_names[worst]} is at {joints[worst]:.2f} rad, outside its limits "
+                f"{robot.lower[worst]:.2f} to {robot.upper[worst]:.2f}"
+            )
+        if self._last is None or not self._driving:
+            return
+        what, unit, way = self._apart(joints, self._last.position)
+        for number, (joint, tool, seconds) in enumerate(APART):
+            most, since = (tool if self._by_tool else joint), self._apart_since[number]
+            if way <= most:
+                self._apart_since[number] = None
+            elif since is None:
+                self._apart_since[number] = now
+            elif now - since > seconds:
+                self.trip(
+                    f"the arm does not follow: for {seconds} s {what} was more than {most} {unit} "
+                    "from where it was told to be; is its controller active?"
+                )
+
+    def _apart(self, joints: np.ndarray, told: np.ndarray) -> tuple[str, str, float]:
+        """Return what is farthest from where it was told to be, in which unit, and how far."""
+        if self._by_tool:
+            places = [self._stream.tool_at(q)[:3, 3] for q in (joints, told)]
+            return "the tool", "m", float(np.linalg.norm(places[0] - places[1]))
+        ways = np.abs(joints - told)
+        worst = int(ways.argmax())
+        return self._robot.joint_names[worst], "rad", float(ways[worst])
+
+    def _problem(self, setpoint: Setpoint, joints: np.ndarray) -> str:
+        """Return what is wrong with a setpoint; empty when nothing is."""
+        robot, box = self._robot, self._robot.workspace
+        # What was outside before may come back.
+        was = np.maximum(_outside(joints, robot.lower, robot.upper), 0.0)
+        for name, over in (
+            ("position", _outside(setpoint.position, robot.lower, robot.upper) - was),
+            ("velocity", np.abs(setpoint.velocity) - robot.velocity),
+            ("acceleration", np.abs(setpoint.acceleration) - robot.acceleration),
+        ):
+            worst = int(over.argmax())
+            if over[worst] > _ROUNDING:
+                return f"the {name} of {robot.joint_names[worst]} would pass its limit"
+        tool, was_at = (self._stream.tool_at(q)[:3, 3] for q in (setpoint.position, joints))
+        low, high = np.array(box.min), np.array(box.max)
+        if np.any(_outside(tool, low, high) > np.maximum(_outside(was_at, low, high), _OUTSIDE)):
+            return f"the tool would go to {tool.round(3).tolist()}, outside its workspace"
+        return ""
+
+
+def _outside(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return how far values are outside of limits; inside it is negative."""
+    return np.maximum(low - values, values - high)

@@ -1,0 +1,189 @@
+"""Joint setpoints that keep to the limits of position, velocity, acceleration and jerk.
+
+Whatever is wanted from one tick to the next, what comes out can be followed. Ruckig (Berscheid and
+Kroeger, RSS 2021) computes each step.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import ruckig
+
+from vlm_robot_ros.contract.kinematics import Kinematics, from_vector
+from vlm_robot_ros.contract.robot import Robot
+
+_ITERATIONS = 3
+"""Of the inverse kinematics a tick."""
+_MARGIN = 0.005
+"""What is kept from the joints' limits [rad]."""
+_BRAKING = 0.9
+"""Part of the acceleration that is counted on to come to a stand; the jerk's limit takes some."""
+_STILL = 1e-6
+"""Slower is standing [rad/s]."""
+_CATCH_UP = 2.0
+"""As `_CATCH`, of an arm that is told speeds [1/s]."""
+_CATCH = 15.0
+"""How much of what is missed is made up for in a second [1/s]."""
+
+
+@dataclass(frozen=True)
+class Setpoint:
+    """Where the joints shall be at one time. Each of shape (J,)."""
+
+    position: np.ndarray
+    """[rad]"""
+    velocity: np.ndarray
+    """[rad/s]"""
+    acceleration: np.ndarray
+    """[rad/s^2]"""
+
+
+@dataclass(frozen=True)
+class Path:
+    """Setpoints to come, one a tick, and where the arm stands still after them."""
+
+    setpoints: tuple[Setpoint, ...]
+    stopping: float
+    """From the last of them to the stand [s]."""
+    stand: Setpoint
+
+
+class JointStream:
+    """Makes of what is wanted, tick by tick, what the joints can do."""
+
+    def __init__(self, robot: Robot, period: float) -> None:
+        """Make a stream of a setpoint every `period` seconds; `start` it before use."""
+        self._kinematics = Kinematics(robot)
+        self._period = period
+        self._low, self._high = robot.lower + _MARGIN, robot.upper - _MARGIN
+        self._fastest, self._braking = robot.velocity, _BRAKING * robot.acceleration
+        self._otg = ruckig.Ruckig(len(robot.joints), period)
+        self._input = ruckig.InputParameter(len(robot.joints))
+        self._output = ruckig.OutputParameter(len(robot.joints))
+        self._input.control_interface = ruckig.ControlInterface.Velocity
+        self._input.synchronization = ruckig.Synchronization.No
+        self._input.target_acceleration = [0.0] * len(robot.joints)
+        self._input.max_velocity = robot.velocity.tolist()
+        self._input.max_acceleration = robot.acceleration.tolist()
+        self._input.max_jerk = robot.jerk.tolist()
+        self.start(np.array(robot.home))
+
+    def start(self, positions: np.ndarray) -> None:
+        """Go on from an arm at rest, which may be outside its limits. Shape (J,), [rad]."""
+        self._wanted = positions.astype(float)
+        self.go_on_from(Setpoint(self._wanted, np.zeros(len(positions)), np.zeros(len(positions))))
+
+    @property
+    def now(self) -> Setpoint:
+        """The last setpoint."""
+        return Setpoint(
+            np.array(self._input.current_position),
+            np.array(self._input.current_velocity),
+            np.array(self._input.current_acceleration),
+        )
+
+    def to_pose(self, pose: np.ndarray) -> Setpoint:
+        """Return the next setpoint on the way to a tool pose: x, y, z [m], quaternion; shape (7,).
+
+        A pose that cannot be reached is come as close to as the joints allow.
+        """
+        goal, wanted = from_vector(pose), self._wanted
+        for _ in range(_ITERATIONS):
+            wanted = self._kinematics.step_towards(wanted, goal, self._period / _ITERATIONS)
+        return self.to_joints(wanted)
+
+    def to_joints(self, positions: np.ndarray) -> Setpoint:
+        """Return the next setpoint on the way to joint positions. Shape (J,), [rad]."""
+        before, self._wanted = self._wanted, np.clip(positions, self._low, self._high)
+        here = self.now
+        wish = (self._wanted - before) / self._period
+        # As fast as what is wanted moves, and faster where it is missed; not so fast that it, or a
+        # limit, would be passed.
+        miss = before - here.position
+        most = self._room(np.abs(miss), np.sign(miss) * (here.velocity - wish))
+        speed = wish + np.sign(miss) * np.minimum(_CATCH * np.abs(miss), most)
+        up = self._room(self._high - here.position, here.velocity)
+        down = self._room(here.position - self._low, -here.velocity)
+        speed = np.clip(speed, -np.minimum(down, self._fastest), np.minimum(up, self._fastest))
+        return self._step(speed)
+
+    def brake(self) -> Setpoint:
+        """Return the next setpoint of coming to a stand as fast as the limits allow."""
+        zeros = np.zeros(len(self._wanted))
+        setpoint = self._step(zeros)
+        if np.all(np.abs(setpoint.velocity) < _STILL):
+            setpoint = Setpoint(setpoint.position, zeros, zeros)
+            self.go_on_from(setpoint)
+        self._wanted = setpoint.position
+        return setpoint
+
+    def rest(self) -> tuple[float, np.ndarray]:
+        """Return in how many seconds it can stand still, and where. Shape (J,), [rad]."""
+        self._input.target_velocity = [0.0] * len(self._wanted)
+        trajectory = ruckig.Trajectory(len(self._wanted))
+        self._otg.calculate(self._input, trajectory)
+        return float(trajectory.duration), np.array(trajectory.at_time(trajectory.duration)[0])
+
+    def ahead(self, targets: Sequence[np.ndarray], poses: bool) -> Path:
+        """Return what is to come for what is wanted at the next ticks, and then a stand.
+
+        The stream stays where it is.
+
+        Args:
+            targets: One a tick, tool poses or joint positions. Shape (7,) or (J,).
+            poses: Which of both.
+        """
+        here, wanted = self.now, self._wanted
+        setpoints = [self.to_pose(t) if poses else self.to_joints(t) for t in targets]
+        duration, place = self.rest()
+        self.go_on_from(here)
+        self._wanted = wanted
+        still = np.zeros(len(place))
+        return Path(tuple(setpoints), duration, Setpoint(place, still, still))
+
+    def tool_at(self, positions: np.ndarray) -> np.ndarray:
+        """Return the tool's pose, a transform in the base frame. Shape (4, 4), [m]."""
+        return self._kinematics.forward(positions)
+
+    def twist_to(self, setpoint: Setpoint, measured: np.ndarray) -> np.ndarray:
+        """Return the tool's velocity that keeps an arm at a setpoint, in the base frame.
+
+        Args:
+            setpoint: Where it shall be next.
+            measured: Where it is now. Shape (J,), [rad].
+
+        Returns:
+            Shape (6,): linear [m/s], angular [rad/s].
+        """
+        speed = setpoint.velocity
+        if np.any(speed):  # an arm that stands is not sent about
+            missed = setpoint.position - speed * self._period - measured
+            speed = np.clip(speed + _CATCH_UP * missed, -self._fastest, self._fastest)
+        return self._kinematics.jacobian(measured) @ speed
+
+    def _room(self, way: np.ndarray, speed: np.ndarray) -> np.ndarray:
+        """Return how fast one may be a tick later to come to a stand within a way.
+
+        Args:
+            way: Shape (J,), [rad].
+            speed: Now, in its direction. Shape (J,), [rad/s].
+        """
+        tick = self._braking * self._period / 2
+        left = np.maximum(way - speed * self._period / 2, 0.0)
+        return np.maximum(np.sqrt(tick**2 + 2 * self._braking * left) - tick, 0.0)
+
+    def go_on_from(self, setpoint: Setpoint) -> None:
+        """Go on from a setpoint that may be another than the last."""
+        self._input.current_position = setpoint.position.tolist()
+        self._input.current_velocity = setpoint.velocity.tolist()
+        self._input.current_acceleration = setpoint.acceleration.tolist()
+
+    def _step(self, speed: np.ndarray) -> Setpoint:
+        """Go on towards joint speeds. Shape (J,), [rad/s]."""
+        self._input.target_velocity = speed.tolist()
+        result = self._otg.update(self._input, self._output)
+        if result < 0:
+            raise ArithmeticError(f"no way from {self.now} to speeds {speed.tolist()}: {result}")
+        self._output.pass_to_input(self._input)
+        return self.now

@@ -1,0 +1,99 @@
+"""The arm's end of a node: feeds the contract's command sinks, when that is allowed."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from std_srvs.srv import SetBool, Trigger
+
+from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.control.driver import Drive, Driver
+from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.nodes.sink_messages import MESSAGES
+
+_GRIPPER_MOVED = 0.02
+_ONE_SHOT = "gripper_trajectory"
+"""Sent anew it would start anew, so it is sent only when there is news."""
+
+
+class ArmOutput:
+    """Sends drives to the sinks; can be disabled, and trips."""
+
+    def __init__(
+        self,
+        robot: Robot,
+        period: float,
+        publish: Callable[[type, str], Any],
+        dry_run: bool,
+        changed: Callable[[], None],
+    ) -> None:
+        """Make the publishers.
+
+        Args:
+            robot: The contract.
+            period: Of `send` [s].
+            publish: Makes a publisher of a type on a topic.
+            dry_run: Whether nothing is sent, ever.
+            changed: Called when it is enabled, disabled or reset: what was asked for is off.
+        """
+        self._robot, self._changed = robot, changed
+        joints = any(sink.kind.startswith("joint") for sink in robot.sinks)
+        self._driver = Driver(robot, period, by_tool=not joints)
+        self._sinks = [
+            (sink.kind, publish(MESSAGES[sink.kind][0], sink.topic)) for sink in robot.sinks
+        ]
+        self.dry_run = dry_run and bool(self._sinks)
+        self._enabled = True
+        self._gripper: float | None = None
+
+    @property
+    def blocked(self) -> str:
+        """Why the arm may not move; empty when it may. A dry run blocks nothing but the sinks."""
+        if self._driver.tripped:
+            return f"tripped: {self._driver.tripped}; call ~/reset when it is mended"
+        return "" if self._enabled else "disabled; call ~/enable"
+
+    def trip(self, reason: str) -> None:
+        """Stop, until ~/reset."""
+        self._driver.trip(reason)
+
+    def lose(self) -> None:
+        """Expect that the arm is somewhere else."""
+        self._driver.lose()
+
+    def send(
+        self, now: float, command: Command, ahead: Sequence[np.ndarray], joints: np.ndarray
+    ) -> bool:
+        """Tell the arm; returns whether it still has to come to a stand. See `Driver.drive`."""
+        if self.dry_run or not self._sinks:
+            return False
+        drive = self._driver.drive(now, command, ahead, joints)
+        if drive is None:
+            return False
+        for kind, publisher in self._sinks:
+            if kind != _ONE_SHOT or self._gripper_news(drive):
+                publisher.publish(MESSAGES[kind][1](drive, self._robot))
+        return bool(np.any(drive.path.setpoints[0].velocity))
+
+    def _gripper_news(self, drive: Drive) -> bool:
+        if self._gripper is not None and abs(drive.gripper - self._gripper) < _GRIPPER_MOVED:
+            return False
+        self._gripper = drive.gripper
+        return True
+
+    # -- Services --------------------------------------------------------------------------------
+
+    def on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        """Allow or forbid motion; what was asked for before is off."""
+        self._enabled, response.success = request.data, True
+        self._changed()
+        response.message = self.blocked or ("a dry run: no arm is told" if self.dry_run else "")
+        return response
+
+    def on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """End a trip."""
+        response.message = self._driver.tripped or "it had not tripped"
+        response.success = bool(self._driver.tripped)
+        self._driver.reset()
+        self._changed()
+        return response

@@ -1,0 +1,103 @@
+"""What each kind of controller is sent: a drive as the message that it takes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from vlm_robot_ros.contract.kinematics import to_vector
+from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.control.driver import Drive
+from vlm_robot_ros.control.stream import Setpoint
+from vlm_robot_ros.nodes.messages import to_stamp
+
+_GRIPPING = 0.3
+"""Time for the gripper to get where it is told to be [s]."""
+
+
+def joint_trajectory(drive: Drive, robot: Robot) -> JointTrajectory:
+    """Return the path ahead, which ends with a stand: nobody has to tell the arm to stop.
+
+    For joint_trajectory_controller, best with `interpolate_from_desired_state`. Times count from
+    the stamp, which is that of the tick: a message that is late is still played on time.
+    """
+    message = JointTrajectory(joint_names=list(robot.joint_names))
+    message.header.stamp, message.header.frame_id = to_stamp(drive.time), robot.base_frame
+    message.points = [_point(time, setpoint) for time, setpoint in drive.points()]
+    return message
+
+
+def _point(time: float, setpoint: Setpoint) -> JointTrajectoryPoint:
+    return JointTrajectoryPoint(
+        time_from_start=_duration(time),
+        positions=setpoint.position.tolist(),
+        velocities=setpoint.velocity.tolist(),
+    )
+
+
+def _duration(time: float) -> Duration:
+    whole, rest = divmod(round(time * 1e9), 10**9)
+    return Duration(sec=int(whole), nanosec=int(rest))
+
+
+def joint_positions(drive: Drive, robot: Robot) -> Float64MultiArray:
+    """Return the next joint positions [rad] in the contract's order."""
+    return Float64MultiArray(data=drive.path.setpoints[0].position.tolist())
+
+
+def joint_state(drive: Drive, robot: Robot) -> JointState:
+    """Return the next positions of the arm's joints [rad] and of the gripper's, by name."""
+    message = JointState(name=[*robot.joint_names, robot.gripper.joint])
+    message.header.stamp, message.header.frame_id = to_stamp(drive.time), robot.base_frame
+    finger = robot.gripper.position(drive.gripper)
+    message.position = [*drive.path.setpoints[0].position.tolist(), finger]
+    return message
+
+
+def twist(drive: Drive, robot: Robot) -> TwistStamped:
+    """Return the tool's velocity in the base frame [m/s, rad/s]: Servo's `speed_units`."""
+    message = TwistStamped()
+    message.header.stamp, message.header.frame_id = to_stamp(drive.time), robot.base_frame
+    linear, angular = message.twist.linear, message.twist.angular
+    linear.x, linear.y, linear.z, angular.x, angular.y, angular.z = map(float, drive.twist)
+    return message
+
+
+def pose(drive: Drive, robot: Robot) -> PoseStamped:
+    """Return the tool's next pose in the base frame."""
+    message = PoseStamped()
+    message.header.stamp, message.header.frame_id = to_stamp(drive.time), robot.base_frame
+    place, turn = message.pose.position, message.pose.orientation
+    place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w = map(float, to_vector(drive.pose))
+    return message
+
+
+def gripper_trajectory(drive: Drive, robot: Robot) -> JointTrajectory:
+    """Return where the gripper's joint shall be soon."""
+    message = JointTrajectory(joint_names=[robot.gripper.joint])
+    message.header.stamp, message.header.frame_id = to_stamp(drive.time), robot.base_frame
+    place, still = np.array([robot.gripper.position(drive.gripper)]), np.zeros(1)
+    message.points = [_point(_GRIPPING, Setpoint(place, still, still))]
+    return message
+
+
+def gripper_positions(drive: Drive, robot: Robot) -> Float64MultiArray:
+    """Return where the gripper's joint shall be."""
+    return Float64MultiArray(data=[robot.gripper.position(drive.gripper)])
+
+
+MESSAGES: dict[str, tuple[type, Callable[[Drive, Robot], Any]]] = {
+    "joint_trajectory": (JointTrajectory, joint_trajectory),
+    "joint_positions": (Float64MultiArray, joint_positions),
+    "joint_state": (JointState, joint_state),
+    "twist": (TwistStamped, twist),
+    "pose": (PoseStamped, pose),
+    "gripper_trajectory": (JointTrajectory, gripper_trajectory),
+    "gripper_positions": (Float64MultiArray, gripper_positions),
+}
+"""By kind of sink: the type on its topic, and how it comes from a drive."""
