@@ -149,7 +149,7 @@ def test_an_arm_that_does_not_follow_trips_until_it_is_reset(graph, path, tmp_pa
 
 
 def test_a_real_arm_is_told_nothing_by_default(graph, tmp_path):
-    bench = Bench(graph, contract(tmp_path, sinks=SINKS, simulated=False))
+    bench = Bench(graph, contract(tmp_path, sinks=SINKS, simulation=""))
     bench.say(f"pick up the {bench.states[-1].objects[0]}")
     assert graph.until(lambda: any(not action.hold for action in bench.actions))
     dry = lambda: any(  # noqa: E731

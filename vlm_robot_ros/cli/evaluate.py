@@ -19,6 +19,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--suite", choices=("seen", "obedience"), default="seen",
                         help="one cell, or all")  # fmt: skip
     parser.add_argument("--cells", help="some cells instead, separated by commas")
+    parser.add_argument("--families", help="episodes of some families only, with commas between")
+    parser.add_argument("--through", default="action", help="how the arm is told: action, or as "
+                        "by a sink: joint_trajectory, pose, twist")  # fmt: skip
     parser.add_argument("--policy", choices=_POLICIES, default="fusion")
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.add_argument("--episodes", type=int, default=100, help="a cell")
@@ -34,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     """Run it, print the tables and write the report; what `--out` holds is not run again."""
     from vlm_robot_ros.contract.load import load_robot
     from vlm_robot_ros.evaluation.cells import CELLS
+    from vlm_robot_ros.evaluation.playing import THROUGH
     from vlm_robot_ros.evaluation.suite import (
         SuiteConfig,
         checkpoint_hash,
@@ -43,12 +47,19 @@ def run(args: argparse.Namespace) -> int:
     )
     from vlm_robot_ros.evaluation.suite_report import cells_table, confusion_table, contact_sheet
     from vlm_robot_ros.paths import share_dir
+    from vlm_robot_ros.sim.tasks import FAMILIES
 
     if args.episodes < 1:
         raise ValueError(f"--episodes is {args.episodes}; it must be 1 or more")
     cells = tuple(CELLS) if args.suite == "obedience" else (args.suite,)
     if args.cells:
         cells = tuple(args.cells.split(","))
+    families = tuple(args.families.split(",")) if args.families else ()
+    for what, given, valid in (("--families", families, tuple(FAMILIES)),
+                               ("--through", (args.through,), THROUGH)):  # fmt: skip
+        unknown = [name for name in given if name not in valid]
+        if unknown:
+            raise ValueError(f"{what} {unknown[0]!r}; valid: {', '.join(valid)}")
     checkpoint = args.checkpoint or share_dir() / "checkpoints" / "panda_sim"
     robot = load_robot(args.robot)
     make = functools.partial(make_policy, args.policy, checkpoint, robot)
@@ -60,13 +71,14 @@ def run(args: argparse.Namespace) -> int:
         "git": git_hash(),
     }
     name = "-".join(
-        ["evaluate", args.policy, about["checkpoint_sha256"][:8], about["git"], str(args.seed)]
-    )
+        ["evaluate", robot.name, args.through, args.policy, about["checkpoint_sha256"][:8],
+         about["git"], str(args.seed)]
+    )  # fmt: skip
     out = args.out or Path("runs") / name
     outcomes = run_suite(
         robot,
         make,
-        SuiteConfig(cells, args.episodes, args.seed),
+        SuiteConfig(cells, args.episodes, args.seed, args.through, families),
         out,
         about,
         args.workers,
@@ -75,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     text = f"{cells_table(table)}\n\n{confusion_table(outcomes)}\n"
     print(text)
     (out / "report.md").write_text(text)
-    content = {"seed": args.seed, **about, "cells": table}
+    content = {"seed": args.seed, "through": args.through, **about, "cells": table}
     for path in filter(None, (out / "report.json", args.json)):
         path.write_text(json.dumps(content, indent=2) + "\n")
     contact_sheet(outcomes, out / "failures", out / "failures.png")

@@ -13,6 +13,7 @@ _COMMANDS = (
     "recipe",
     "evaluate",
     "compare",
+    "contract",
     "data",
     "finetune",
     "merge",

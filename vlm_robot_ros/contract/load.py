@@ -65,7 +65,7 @@ def parse_robot(content: Any, where: str = "contract") -> Robot:
     top = _Fields(content, where)
     robot = Robot(
         name=top.text("name"),
-        simulated=top.flag("simulated"),
+        simulation=top.text("simulation", empty=True),
         base_frame=top.text("base_frame"),
         tool_frame=top.text("tool_frame"),
         joints=tuple(_joint(fields) for fields in top.items("joints")),
@@ -170,14 +170,12 @@ class _Fields:
     def _line(self, key: str) -> str:
         return f" (line {self._lines[key]})" if key in self._lines else ""
 
-    def flag(self, key: str) -> bool:
-        return self._take(key, lambda v: isinstance(v, bool), "true or false")
-
     def choice(self, key: str, valid: Collection[str]) -> str:
         return self._take(key, lambda v: v in valid, f"one of {', '.join(valid)}")
 
-    def text(self, key: str) -> str:
-        return self._take(key, lambda v: isinstance(v, str) and bool(v), "a text")
+    def text(self, key: str, empty: bool = False) -> str:
+        valid = "a text, or ''" if empty else "a text"
+        return self._take(key, lambda v: isinstance(v, str) and (empty or bool(v)), valid)
 
     def number(self, key: str, above: float = float("-inf")) -> float:
         valid = "a number" if above == float("-inf") else f"a number above {above}"

@@ -89,8 +89,8 @@ class Robot:
     """One robot's contract."""
 
     name: str
-    simulated: bool
-    """Whether nothing can be harmed: another arm is not moved before it is told to."""
+    simulation: str
+    """The simulator's model of the arm; empty for a real one, which is not moved by default."""
     base_frame: str
     tool_frame: str
     joints: tuple[Joint, ...]
@@ -105,6 +105,11 @@ class Robot:
     """[Hz]"""
     sinks: tuple[Sink, ...]
     """Who is told what the arm shall do, besides the topic `action`."""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether nothing can be harmed."""
+        return bool(self.simulation)
 
     @property
     def joint_names(self) -> tuple[str, ...]:

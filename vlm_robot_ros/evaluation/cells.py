@@ -49,6 +49,8 @@ class Case:
     """Of the arm's first joint positions. Shape (7,), [rad]."""
     closed: bool = False
     """Whether the gripper is closed at first."""
+    through: str = "action"
+    """How the arm is told: one of `playing.THROUGH`."""
 
 
 _HANDLING = [family for family in FAMILIES if family != "arm"]

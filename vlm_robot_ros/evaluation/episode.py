@@ -1,7 +1,7 @@
 """One episode of the obedience suite, from the case to what came of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,13 +46,17 @@ class Outcome:
     disturbed: float
     """How far another thing went than those that the orders speak of [m]."""
     success: bool
+    speed: float = 0.0
+    """Largest measured joint speed, as a part of its limit."""
+    outside: float = 0.0
+    """How far a measured joint was outside its limits [rad]."""
 
 
 def run_episode(
-    sim: Simulator, policy: Policy, cell: str, seed: int, index: int
+    sim: Simulator, policy: Policy, cell: str, seed: int, index: int, through: str = "action"
 ) -> tuple[Outcome, np.ndarray]:
     """Run one episode; returns its outcome and the last picture, shape (H, W, 3), uint8."""
-    case = make_case(cell, seed, index)
+    case = replace(make_case(cell, seed, index), through=through)
     said = tuple(order.text for order in case.orders)
     if case.fault:
         outcome = _run_fault(sim, policy, case)
@@ -93,12 +97,12 @@ def _disturbed(sim: Simulator, scene: Scene, orders: Sequence[Order]) -> float:
 
 
 def _begin(sim: Simulator, policy: Policy, case: Case) -> Player:
-    sim.reset(case.scene, np.array(sim.robot.home) + case.jitter)
+    sim.reset(case.scene, np.array(sim.robot.home) + case.jitter[: len(sim.robot.joints)])
     if case.closed:
         sim.command_gripper(0.0)
         for _ in range(25):
             sim.step()
-    return Player(sim, policy)
+    return Player(sim, policy, case.through)
 
 
 def _run_order(player: Player, case: Case, order: Order) -> dict:
@@ -213,6 +217,8 @@ def _result(player: Player, task: Task | None, did: str, seconds: float, moved: 
         "hold": player.hold,
         "seconds": round(seconds, 2),
         "moved": round(moved, 4),
+        "speed": round(player.speed, 4),
+        "outside": round(player.outside, 4),
         "success": asked == did,
     }
 

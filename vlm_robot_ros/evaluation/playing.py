@@ -33,6 +33,10 @@ class Player:
         """The task label that the policy gave last."""
         self.hold = ""
         """Why the arm was held last, or nothing."""
+        self.speed = 0.0
+        """Largest measured joint speed, as a part of its limit."""
+        self.outside = 0.0
+        """How far a measured joint was outside its limits [rad]."""
         self.camera: Callable[[np.ndarray], np.ndarray] = lambda picture: picture
         """What becomes of the pictures on their way."""
         self._pilot = Pilot(sim.robot, [], CONTROL_PERIOD)
@@ -71,6 +75,14 @@ class Player:
             else:
                 sim.command(command.mode, command.values, command.gripper)
             sim.step()
+            self._measure()
+
+    def _measure(self) -> None:
+        robot, joints = self.sim.robot, self.sim.joint_positions
+        parts = np.abs(self.sim.joint_velocities) / robot.velocity
+        past = np.maximum(robot.lower - joints, joints - robot.upper)
+        self.speed = max(self.speed, float(parts.max()))
+        self.outside = max(self.outside, float(past.max()))
 
     def _drive(self, command: Command) -> None:
         sim = self.sim

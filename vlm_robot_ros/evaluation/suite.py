@@ -16,7 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.evaluation.cells import CELLS
+from vlm_robot_ros.evaluation.cells import CELLS, make_case
 from vlm_robot_ros.evaluation.episode import Outcome, crashed, run_episode
 from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.policy.base import Policy
@@ -33,6 +33,10 @@ class SuiteConfig:
     episodes: int
     """A cell."""
     seed: int
+    through: str = "action"
+    """How the arm is told: one of `playing.THROUGH`."""
+    families: tuple[str, ...] = ()
+    """Only episodes of these; all if empty."""
 
 
 def run_suite(
@@ -61,7 +65,7 @@ def run_suite(
     if unknown:
         raise ValueError(f"no cell {unknown[0]!r}; valid: {', '.join(CELLS)}")
     (out / "failures").mkdir(parents=True, exist_ok=True)
-    head = {"seed": config.seed, **about}
+    head = {"seed": config.seed, "through": config.through, **about}
     known = out / "about.json"
     if known.exists() and json.loads(known.read_text()) != head:
         raise ValueError(
@@ -73,13 +77,13 @@ def run_suite(
     # A run that ended in the midst of a line must not spoil the next one.
     (out / "episodes.part").write_text("".join(_line(outcome) for outcome in done.values()))
     (out / "episodes.part").replace(log)
-    wanted = [(cell, index) for cell in config.cells for index in range(config.episodes)]
+    wanted = [(cell, index) for cell in config.cells for index in _numbers(cell, config)]
     missing = [item for item in wanted if item not in done]
     pool = ProcessPoolExecutor(
         workers,
         multiprocessing.get_context("spawn"),
         _begin,
-        (robot, make_policy, config.seed, out / "failures"),
+        (robot, make_policy, config.seed, config.through, out / "failures"),
     )
     bar = tqdm(desc="episodes", total=len(wanted), initial=len(wanted) - len(missing))
     with pool, bar, log.open("a") as file:
@@ -98,6 +102,21 @@ def run_suite(
     return [done[item] for item in wanted]
 
 
+def _numbers(cell: str, config: SuiteConfig) -> list[int]:
+    """Return which episodes of a cell are to be run."""
+    if not config.families:
+        return list(range(config.episodes))
+    found: list[int] = []
+    number = 0
+    while len(found) < config.episodes and number < 50 * config.episodes:
+        if make_case(cell, config.seed, number).family in config.families:
+            found.append(number)
+        number += 1
+    if not found:
+        raise ValueError(f"cell '{cell}' has no family of {', '.join(config.families)}")
+    return found
+
+
 def _line(outcome: Outcome) -> str:
     return json.dumps(asdict(outcome)) + "\n"
 
@@ -113,20 +132,22 @@ def _read(log: Path) -> list[Outcome]:
     return rows
 
 
-_worker: tuple[Simulator, Policy, int, Path] | None = None
+_worker: tuple[Simulator, Policy, int, str, Path] | None = None
 
 
-def _begin(robot: Robot, make_policy: Callable[[], Policy], seed: int, failures: Path) -> None:
+def _begin(
+    robot: Robot, make_policy: Callable[[], Policy], seed: int, through: str, failures: Path
+) -> None:
     global _worker
     torch.set_num_threads(1)
-    _worker = (Simulator(robot), make_policy(), seed, failures)
+    _worker = (Simulator(robot), make_policy(), seed, through, failures)
 
 
 def _run(item: tuple[str, int]) -> Outcome:
     assert _worker is not None
-    sim, policy, seed, failures = _worker
+    sim, policy, seed, through, failures = _worker
     try:
-        outcome, picture = run_episode(sim, policy, item[0], seed, item[1])
+        outcome, picture = run_episode(sim, policy, item[0], seed, item[1], through)
     except Exception as error:  # a policy is anybody's code
         return crashed(item[0], seed, item[1], error)
     if not outcome.success:
@@ -138,7 +159,8 @@ def _run(item: tuple[str, int]) -> Outcome:
 def summarise(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
     """Return, of each cell and each family in it, episodes, successes and the Wilson interval.
 
-    Of a cell also in how many episodes another thing was moved by more than 3 cm.
+    Of a cell also in how many episodes another thing was moved by more than 3 cm, the largest
+    joint speed as a part of its limit, and how far a joint was outside its limits [rad].
     """
     table: dict[str, dict[str, Any]] = {}
     for cell in dict.fromkeys(outcome.cell for outcome in outcomes):
@@ -147,6 +169,8 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
         table[cell] = {
             **_rate([outcome.success for outcome in of_cell]),
             "others_moved": sum(outcome.disturbed > _DISTURBED for outcome in of_cell),
+            "joint_speed": max(outcome.speed for outcome in of_cell),
+            "joint_outside": max(outcome.outside for outcome in of_cell),
             "families": {
                 family: _rate([o.success for o in of_cell if o.family == family])
                 for family in families

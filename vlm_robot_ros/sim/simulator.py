@@ -42,10 +42,9 @@ class Simulator:
         self._holding = False
         self._follower: PathFollower | None = None
         self._twist: tuple[np.ndarray, float] | None = None
-        self._arm = [
-            self._model.jnt_qposadr[self._model.joint(f"joint{i + 1}").id]
-            for i in range(len(robot.joints))
-        ]
+        joints = [self._model.actuator(joint.name).trnid[0] for joint in robot.joints]
+        self._arm = [self._model.jnt_qposadr[joint] for joint in joints]
+        self._arm_speeds = [self._model.jnt_dofadr[joint] for joint in joints]
         self._fingers = [self._model.joint(f"finger_joint{i}").id for i in (1, 2)]
         self._finger_servos = [self._model.actuator(f"gripper_finger_joint{i}").id for i in (1, 2)]
 
@@ -208,7 +207,7 @@ class Simulator:
     @property
     def joint_velocities(self) -> np.ndarray:
         """Measured joint velocities. Shape (J,), [rad/s]."""
-        return self._data.qvel[: len(self._arm)].copy()
+        return self._data.qvel[self._arm_speeds].copy()
 
     @property
     def gripper_position(self) -> float:

@@ -1,17 +1,11 @@
-"""The MuJoCo model of the simulated arm: robosuite's Panda at a table with movable objects.
-
-Only robosuite's model files are used. The arm's visual meshes cost 32 ms a frame on a CPU; its
-collision meshes, recoloured, look alike and cost 4 ms, so the visual ones are dropped.
-"""
-
-import importlib.util
-from pathlib import Path
+"""The MuJoCo model of the simulated arm at a table with movable objects, and its cameras."""
 
 import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.sim.arms import arm_with_gripper, asset_dir
 from vlm_robot_ros.sim.scene import Look
 from vlm_robot_ros.sim.things import add_textures, add_things
 
@@ -26,48 +20,12 @@ FRONT_FOVY = 45.0
 
 Low and from a side, from where the hand hides no object that it works on."""
 
-_WHITE, _GREY, _DARK = (0.93, 0.94, 0.95, 1), (0.55, 0.56, 0.58, 1), (0.22, 0.23, 0.25, 1)
-_LINK_COLOURS = (_GREY, _WHITE, _WHITE, _WHITE, _GREY, _WHITE, _GREY, _DARK)
-# Joint servos: stiff enough that the tool follows within millimetres, as on the real arm.
-_STIFFNESS = (4500, 4500, 3500, 3500, 2000, 2000, 2000)
-_DAMPING = (450, 450, 350, 350, 200, 200, 200)
-_TORQUE = (87, 87, 87, 87, 12, 12, 12)
-
-
-def asset_dir() -> Path:
-    """Return robosuite's folder of model files.
-
-    Raises:
-        ModuleNotFoundError: robosuite is not installed.
-    """
-    found = importlib.util.find_spec("robosuite")
-    if found is None or not found.submodule_search_locations:
-        raise ModuleNotFoundError(
-            "the simulator needs robosuite: pip install 'vlm_robot_ros[sim]'"
-        )
-    return Path(found.submodule_search_locations[0]) / "models" / "assets"
-
 
 def build_world(robot: Robot) -> mujoco.MjModel:
     """Return the compiled model: arm, gripper, table, free object slots and cameras."""
-    spec = mujoco.MjSpec.from_file(str(asset_dir() / "robots" / "panda" / "robot.xml"))
-    gripper = mujoco.MjSpec.from_file(str(asset_dir() / "grippers" / "panda_gripper.xml"))
-    for part in (spec, gripper):
-        _drop_visuals(part)
-    _add_servos(spec, robot)
+    spec = arm_with_gripper(robot)
     wrist = spec.body("right_hand")
     _add_camera(wrist, "wrist", (0.07, 0.0, 0.0), (0.0, 0.0, 0.14), up=(1, 0, 0), fovy=75)
-    for geom, colour in zip(
-        (g for g in spec.geoms if g.name.endswith("_collision")), _LINK_COLOURS, strict=True
-    ):
-        geom.rgba = colour
-    for geom in gripper.geoms:
-        geom.rgba = _DARK if "finger" in geom.name else _WHITE
-    wrist.add_frame().attach_body(gripper.body("right_gripper"), "", "")
-    for body in spec.bodies:
-        if body.name != "world":
-            body.gravcomp = 1.0
-
     spec.option.timestep = TIMESTEP
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
@@ -80,34 +38,6 @@ def build_world(robot: Robot) -> mujoco.MjModel:
     spec.visual.headlight.specular = (0.0, 0.0, 0.0)
     _furnish(spec)
     return spec.compile()
-
-
-def _drop_visuals(spec: mujoco.MjSpec) -> None:
-    for sensor in list(spec.sensors):  # they hang on the sites
-        spec.delete(sensor)
-    for geom in list(spec.geoms):
-        if geom.group == 1:
-            spec.delete(geom)
-    shown = {geom.meshname for geom in spec.geoms}
-    for mesh in list(spec.meshes):
-        if mesh.name not in shown:
-            spec.delete(mesh)
-    for unused in [*spec.materials, *spec.cameras, *spec.sites]:
-        spec.delete(unused)
-
-
-def _add_servos(spec: mujoco.MjSpec, robot: Robot) -> None:
-    """Replace the torque motors by position servos named as the contract's joints."""
-    for motor in list(spec.actuators):
-        spec.delete(motor)
-    for index, joint in enumerate(robot.joints):
-        own = spec.joint(f"joint{index + 1}")
-        own.armature = 0.1
-        servo = spec.add_actuator(name=joint.name, target=own.name)
-        servo.trntype = mujoco.mjtTrn.mjTRN_JOINT
-        servo.set_to_position(kp=_STIFFNESS[index], kv=_DAMPING[index])
-        servo.ctrlrange = joint.position
-        servo.forcerange = (-_TORQUE[index], _TORQUE[index])
 
 
 def _add_camera(

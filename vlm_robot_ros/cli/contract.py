@@ -1,0 +1,64 @@
+"""`vlm-robot contract`: check an arm's contract, or begin one from its URDF."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("contract", help=(__doc__ or "").split(": ", 1)[1])
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="say what is wrong with a contract, or what it says")
+    check.add_argument("contract", help="a shipped name, or the path of a .yaml")
+    check.set_defaults(run=run_check)
+    urdf = actions.add_parser("from-urdf", help="joints, limits and frames of a description")
+    urdf.add_argument("urdf", type=Path, help="the robot description, xacro already expanded")
+    urdf.add_argument("--tool", required=True, help="link between the fingertips")
+    urdf.add_argument("--gripper", required=True, help="joint that the gripper is known by")
+    urdf.add_argument("--base", default="", help="link in which poses are; the root if not given")
+    urdf.add_argument("--out", type=Path, default=Path("my_arm.yaml"), help="file to write")
+    urdf.set_defaults(run=run_from_urdf)
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Check a contract and print what it says."""
+    import numpy as np
+
+    from vlm_robot_ros.contract.kinematics import Kinematics
+    from vlm_robot_ros.contract.load import load_robot
+
+    robot = load_robot(args.contract)
+    place = Kinematics(robot).forward(np.array(robot.home))[:3, 3]
+    print(f"{robot.name}: {len(robot.joints)} joints, poses of {robot.tool_frame} in "
+          f"{robot.base_frame}, {'simulated' if robot.simulated else 'real'}\n")  # fmt: skip
+    print("| joint | from [rad] | to [rad] | rad/s | rad/s^2 | rad/s^3 | home |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for joint, home in zip(robot.joints, robot.home, strict=True):
+        cells = (*joint.position, joint.velocity, joint.acceleration, joint.jerk, home)
+        print(f"| {joint.name} | " + " | ".join(f"{cell:.3f}" for cell in cells) + " |")
+    print(f"\ntool at home: {place.round(3).tolist()} m")
+    box = robot.workspace
+    if np.any(place < box.min) or np.any(place > box.max):
+        print(f"  which is outside the workspace {list(box.min)} to {list(box.max)}: "
+              "the arm cannot go home")  # fmt: skip
+    for camera in robot.cameras:
+        print(f"camera {camera.name}: {camera.topic}, {camera.width}x{camera.height}, "
+              f"{camera.rate:g} Hz")  # fmt: skip
+    for sink in robot.sinks:
+        print(f"sink {sink.kind}: {sink.topic}")
+    if not robot.sinks:
+        print("no sinks: it is told on the topic `action` only")
+    return 0
+
+
+def run_from_urdf(args: argparse.Namespace) -> int:
+    """Write a contract to complete."""
+    from vlm_robot_ros.contract.from_urdf import contract_from_urdf
+
+    if args.out.exists():
+        raise FileExistsError(f"'{args.out}' is there already; give another --out")
+    text = contract_from_urdf(args.urdf, args.tool, args.gripper, args.base)
+    args.out.write_text(text)
+    print(f"{args.out}: complete what is marked with \"check\"; then vlm-robot contract check "
+          f"{args.out}")  # fmt: skip
+    return 0
