@@ -47,7 +47,7 @@ def _policy(out: Path, scale: float, workers: int) -> list[list[str]]:
     record = ["--workers", str(workers), "--episodes"]
     return [
         ["collect", "--out", demos, *record, _amount(1000, scale)],
-        ["train", "--data", demos, "--out", first, "--text-steps", _amount(4500, scale),
+        ["train", "--data", demos, "--out", first, "--text-steps", _amount(6000, scale),
          "--action-steps", _amount(10000, scale), "--image-steps", _amount(3000, scale)],
         ["collect", "--out", rollouts, *record, _amount(500, scale), "--seed", "2000000",
          "--checkpoint", first],

@@ -24,6 +24,8 @@ class Slots(NamedTuple):
     """That the sentence asks for nothing the arm can do. Shape (B,)."""
     read: Tensor
     """What each slot has read. Shape (B, SLOTS_READ, text_width)."""
+    owner: Tensor
+    """Whose each word is: neither's, the target's, the reference's. Shape (B, L, 3)."""
 
 
 class TextTower(nn.Module):
@@ -48,7 +50,11 @@ class TextTower(nn.Module):
 
 
 class Reader(nn.Module):
-    """A small transformer over words; each slot attends to the words it needs."""
+    """A small transformer over words; each slot attends to the words it needs.
+
+    Whose a word is, the target's or the reference's, is told first and learned by itself: slots
+    then find their words in sentences that are built in new ways.
+    """
 
     def __init__(self, words: int, width: int, skills: int, colours: int, nouns: int) -> None:
         super().__init__()
@@ -59,6 +65,8 @@ class Reader(nn.Module):
         )
         self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(width)
+        self.owner = nn.Linear(width, 3)
+        self.owned = nn.Parameter(torch.randn(3, width) * 0.2)
         self.queries = nn.Parameter(torch.randn(1, SLOTS_READ, width) * 0.5)
         self.attention = nn.MultiheadAttention(width, 4, batch_first=True)
         self.skill = nn.Linear(width, skills)
@@ -73,6 +81,8 @@ class Reader(nn.Module):
         empty, words = empty[:, :longest], words[:, :longest]
         encoded = self.embedding(words) + self.position[:, :longest]
         encoded = self.norm(self.layers(encoded, src_key_padding_mask=empty))
+        owner = self.owner(encoded)
+        encoded = encoded + owner.softmax(-1) @ self.owned
         queries = self.queries.expand(len(words), -1, -1)
         read, _ = self.attention(queries, encoded, encoded, key_padding_mask=empty)
         read = read + queries
@@ -82,4 +92,5 @@ class Reader(nn.Module):
             self.noun(read[:, [2, 4]]),
             self.reject(read[:, 5])[:, 0],
             read,
+            owner,
         )

@@ -6,6 +6,7 @@ from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
 from vlm_robot_ros.models.text import Slots
 from vlm_robot_ros.models.words import Tokenizer
 
+_NO_THING, _FIRST_SHAPE = 0, 2
 _ANY_COLOUR, _ANY_OBJECT = 0, 1
 """What slots say of a thing that is named by no colour, by no shape."""
 _BENEFIT = 2.0
@@ -43,8 +44,16 @@ class Understanding:
         return ""
 
     def read(self, sentence: str) -> Slots:
-        """Return what a sentence says."""
-        return self._model.text(torch.tensor([self._tokenizer(sentence)], device=self._device))
+        """Return what a sentence says; what is put on an object is stacked."""
+        words = torch.tensor([self._tokenizer(sentence)], device=self._device)
+        slots = self._model.text(words)
+        config, noun = self._model.config, int(slots.noun[0, 1].argmax())
+        if self.skill(slots) not in ("put", "stack") or noun == _NO_THING:
+            return slots
+        movable = noun < _FIRST_SHAPE + config.movable
+        skill = slots.skill.clone()
+        skill[:, config.skills.index("put" if movable else "stack")] = -torch.inf
+        return slots._replace(skill=skill)
 
     def skill(self, slots: Slots) -> str:
         """Return what is most likely to be done."""

@@ -37,6 +37,8 @@ COLOUR_SLOT = (ANY, *COLOURS)
 """What a sentence can say of a colour."""
 NOUN_SLOT = (NONE, "object", *SHAPES, *RECEPTACLES)
 """What a sentence can say of a shape: none where it speaks of no thing, or of any object."""
+MARKS = ("\x01", "\x02")
+"""End the words for the target, for the reference, in a sentence that tells whose they are."""
 _LOOSE = 0.25
 """Part of the training's sentences that keep to no order."""
 
@@ -81,7 +83,22 @@ def _name(rng: np.random.Generator, scene: Scene, index: int) -> Thing:
 
 
 def say(rng: np.random.Generator, meaning: Meaning, split: Split = "seen") -> str:
-    """Return a sentence for a meaning.
+    """Return a sentence for a meaning; see `say_marked`."""
+    return unmarked(say_marked(rng, meaning, split))[0]
+
+
+def unmarked(text: str) -> tuple[str, list[int]]:
+    """Return a sentence without marks, and of each word 1 + the index of its mark, or 0."""
+    marks = [1 + MARKS.index(word[-1]) if word[-1] in MARKS else 0 for word in text.split()]
+    return text.translate(dict.fromkeys(map(ord, MARKS))), marks
+
+
+def _marked(words: str, mark: str) -> str:
+    return " ".join(word + mark for word in words.split())
+
+
+def say_marked(rng: np.random.Generator, meaning: Meaning, split: Split = "seen") -> str:
+    """Return a sentence for a meaning, with `MARKS` at the words for its things.
 
     A sentence of the split "synonyms" has one word that training never hears; one of "held" a
     construction that it never hears, and half of its parts are said as it never hears them.
@@ -93,8 +110,9 @@ def say(rng: np.random.Generator, meaning: Meaning, split: Split = "seen") -> st
         places = ["verb", *(name for name in ("target", "reference")
                             if getattr(meaning, name).noun != NONE)]  # fmt: skip
         odd = places[int(rng.integers(len(places)))]
-    target = _thing_words(rng, meaning.target, split, odd == "target")
+    target = _marked(_thing_words(rng, meaning.target, split, odd == "target"), MARKS[0])
     reference = _thing_words(rng, meaning.reference, split, odd == "reference")
+    reference = _marked(reference, MARKS[1])
     template = _pick(rng, templates(meaning.skill), split, odd == "verb", must=True)
     while odd == "verb" and "{o}" in template and "{v}" not in template:
         template = _pick(rng, templates(meaning.skill), split)
@@ -114,9 +132,13 @@ def _say_loosely(rng: np.random.Generator, meaning: Meaning) -> str:
     names = ["{o}", "{d}"] if way else ["{o}"]
     if way is None or meaning.skill.startswith("turn") or rng.random() < 0.8:
         names.append("{v}")
+    target, reference = (
+        _marked(_loose_thing(rng, thing), mark)
+        for thing, mark in zip((meaning.target, meaning.reference), MARKS, strict=True)
+    )
     return _in_any_order(rng, names, templates(meaning.skill).held).format(
-        o=_loose_thing(rng, meaning.target),
-        d=_pick(rng, way, "seen").format(r=_loose_thing(rng, meaning.reference)) if way else "",
+        o=target,
+        d=_pick(rng, way, "seen").format(r=reference) if way else "",
         v=_pick(rng, verb, "seen"),
     )
 
@@ -217,7 +239,7 @@ def say_nothing_useful(
     if kind == "bare":
         thing = _thing_words(rng, meaning.target, split, odd=False)
         return f"please {thing}" if rng.random() < 0.3 else thing
-    return say_incompletely(rng, meaning, split)[0]
+    return unmarked(say_incompletely(rng, meaning, split)[0])[0]
 
 
 def say_incompletely(
@@ -226,7 +248,7 @@ def say_incompletely(
     """Return a command that does not say what to handle, or not where to.
 
     Returns:
-        The command, what it does say, and whether it says which skill is asked for.
+        The command, with `MARKS`, what it does say, and whether it says which skill is asked for.
     """
     way, verb = _where(meaning), verbs(meaning.skill)
     assert verb is not None
@@ -235,12 +257,14 @@ def say_incompletely(
         place = ""
         if "{r}" in way.seen[0] and rng.random() < 0.5:
             place = _pick(rng, way, split).format(r="")
-        parts = {"o": _thing_words(rng, meaning.target, split, odd=False), "d": place}
+        target = _marked(_thing_words(rng, meaning.target, split, odd=False), MARKS[0])
+        parts = {"o": target, "d": place}
     else:
         said = Meaning(meaning.skill, Thing(), meaning.reference)
         parts = {"o": ("it", "")[int(rng.integers(2))], "d": ""}
         if way is not None:
             reference = _thing_words(rng, meaning.reference, split, odd=False)
+            reference = _marked(reference, MARKS[1])
             parts["d"] = _pick(rng, way, split).format(r=reference)
     parts["v"] = _pick(rng, verb, split)
     text = _pick(rng, POLITE, split).format(s=_without(rng, meaning.skill, parts, split))

@@ -24,7 +24,9 @@ class TextFit(nn.Module):
 
     def forward(self, batch: Sentences) -> Losses:
         """Return the losses of a batch, the mean over the readers."""
-        each = [_misread(slots, batch) for slots in self.text.each(batch.words)]
+        # Three times as fast in bfloat16 where the processor has it.
+        with torch.autocast(batch.words.device.type, torch.bfloat16):
+            each = [_misread(slots, batch) for slots in self.text.each(batch.words)]
         return {term: torch.stack([losses[term] for losses in each]).mean() for term in each[0]}
 
 
@@ -35,11 +37,13 @@ def _misread(slots: Slots, batch: Sentences) -> Losses:
     def both(logits: Tensor, classes: Tensor) -> Tensor:
         return chosen(logits[:, 0], classes[:, 0]) + chosen(logits[:, 1], classes[:, 1])
 
+    owner = batch.owner[:, : slots.owner.shape[1]]
     return {
         "skill": chosen(slots.skill, batch.skill),
         "colour": both(slots.colour, batch.colour),
         "noun": both(slots.noun, batch.noun),
         "reject": F.binary_cross_entropy_with_logits(slots.reject, batch.useless),
+        "owner": chosen(slots.owner.flatten(0, 1), owner.flatten()),
     }
 
 

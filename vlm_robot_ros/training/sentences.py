@@ -13,13 +13,16 @@ from vlm_robot_ros.sim.language import (
     NOUN_SLOT,
     USELESS,
     Meaning,
+    Split,
     make_no_sense,
     sample_meaning,
-    say,
     say_incompletely,
+    say_marked,
     say_nothing_useful,
+    unmarked,
     vocabulary,
 )
+from vlm_robot_ros.sim.phrases import LINKS
 from vlm_robot_ros.sim.tasks import SKILLS
 
 _USELESS = 0.25
@@ -29,6 +32,10 @@ _FILLERS = (
     "me", "thanks", "the", "a", "that", "this", "like",
 )  # fmt: skip
 """Words that change nothing when they are not understood."""
+_ARTICLES = ("the", "a", "this", "that", "one", "it", "please", "now")
+"""Words that a sentence can often do without."""
+_CROWDED, _SHORT = 0.35, 0.2
+"""Parts of the sentences that get words in between, that lose articles."""
 
 
 class Sentences(NamedTuple):
@@ -44,10 +51,14 @@ class Sentences(NamedTuple):
     """As `colour`. Shape (B, 2)."""
     useless: Tensor
     """1 where the words ask for nothing the arm can do. Shape (B,)."""
+    owner: Tensor
+    """Of each word: 1 if it is of the target, 2 of the reference, 0 of neither, -1 not known.
+    Shape (B, MAX_WORDS)."""
 
 
 class _Row(NamedTuple):
     text: str
+    """With marks where something is said."""
     said: Meaning | None = None
     skilled: bool = True
     useless: float = 0.0
@@ -61,26 +72,35 @@ class SentenceSource:
         self._vocabulary = vocabulary()
         self._tokenizer = Tokenizer(self._vocabulary)
         self._fillers = {self._tokenizer(word)[0] for word in _FILLERS}
+        self._between = [self._tokenizer(word)[0] for text in (*LINKS, *_FILLERS)
+                         for word in text.split()]  # fmt: skip
+        self._articles = {self._tokenizer(word)[0] for word in _ARTICLES}
 
     def draw(self, size: int) -> Sentences:
         """Return `size` random sentences."""
-        ids, slots = [], []
+        ids, slots, owners = [], [], []
         for _ in range(size):
             row = self._one()
-            words, missed = self._tokenizer(row.text), 0.0
+            text, marks = unmarked(row.text)
+            words, missed = self._tokenizer(text), 0.0
+            known = row.said is not None and len(marks) <= MAX_WORDS
+            owner = [*marks, *[-1] * MAX_WORDS][:MAX_WORDS] if known else [-1] * MAX_WORDS
             if not row.useless:
-                words, missed = self._miss(words)
+                words, owner, missed = self._miss(*self._jostle(words, owner))
             ids.append(words)
+            owners.append(owner)
             slots.append((*_slots(None if missed else row), max(row.useless, missed)))
         filled = torch.tensor(slots)
         skill, things = filled[:, 0].long(), filled[:, 1:5].long()
-        return Sentences(torch.tensor(ids), skill, things[:, :2], things[:, 2:], filled[:, 5])
+        return Sentences(torch.tensor(ids), skill, things[:, :2], things[:, 2:], filled[:, 5],
+                         torch.tensor(owners))  # fmt: skip
 
     def _one(self) -> _Row:
         rng = self._rng
         meaning = sample_meaning(rng)
         if rng.random() > _USELESS:
-            return _Row(say(rng, meaning, "plain" if rng.random() < _PLAIN else "seen"), meaning)
+            split: Split = "plain" if rng.random() < _PLAIN else "seen"
+            return _Row(say_marked(rng, meaning, split), meaning)
         if rng.random() < 0.3:
             return _Row(make_no_sense(rng, self._vocabulary), useless=1.0)
         kind = USELESS[int(rng.integers(len(USELESS)))]
@@ -91,21 +111,38 @@ class SentenceSource:
             return _Row(*say_incompletely(rng, meaning), useless=1.0)
         return _Row(say_nothing_useful(rng, kind, meaning), useless=1.0)
 
-    def _miss(self, ids: list[int]) -> tuple[list[int], float]:
-        """Return the words, some of them not understood, and whether they are useless by that."""
+    def _jostle(self, ids: list[int], owner: list[int]) -> tuple[list[int], list[int]]:
+        """Put words in between that say nothing, and leave out some: what is said is the same."""
+        rng = self._rng
+        pairs = [pair for pair in zip(ids, owner, strict=True) if pair[0] != PAD]
+        if rng.random() < _CROWDED:
+            for _ in range(int(rng.integers(1, 4))):
+                at = int(rng.integers(len(pairs) + 1))
+                inside = 0 < at < len(pairs) and pairs[at - 1][1] == pairs[at][1]
+                word = self._between[int(rng.integers(len(self._between)))]
+                pairs.insert(at, (word, pairs[at][1] if inside else 0))
+        if rng.random() < _SHORT:
+            kept = [p for p in pairs if p[0] not in self._articles or rng.random() < 0.5]
+            pairs = kept or pairs
+        pairs = [*pairs, *[(PAD, -1)] * MAX_WORDS][:MAX_WORDS]
+        return [number for number, _ in pairs], [whose for _, whose in pairs]
+
+    def _miss(self, ids: list[int], owner: list[int]) -> tuple[list[int], list[int], float]:
+        """Return words some of which are not understood, and whether they are useless by that."""
         rng = self._rng
         roll = rng.random()
         if roll < 0.1:
             # A word that is not understood: a filler may be missed, nothing else.
             at = int(rng.integers(sum(number != PAD for number in ids)))
             filler = ids[at] in self._fillers
-            return [*ids[:at], UNKNOWN, *ids[at + 1 :]], float(not filler)
+            return [*ids[:at], UNKNOWN, *ids[at + 1 :]], owner, float(not filler)
         if roll < 0.15 and ids[-1] == PAD:
             # One before or after it all may be missed, too.
-            kept = ids[: ids.index(PAD)]
-            kept = [UNKNOWN, *kept] if rng.random() < 0.5 else [*kept, UNKNOWN]
-            return kept + [PAD] * (MAX_WORDS - len(kept)), 0.0
-        return ids, 0.0
+            if rng.random() < 0.5:
+                return [UNKNOWN, *ids[:-1]], [0, *owner[:-1]], 0.0
+            end = ids.index(PAD)
+            return [*ids[:end], UNKNOWN, *ids[end + 1 :]], owner, 0.0
+        return ids, owner, 0.0
 
 
 def _slots(row: _Row | None) -> tuple[float, ...]:
