@@ -29,13 +29,13 @@ def urdf(speed=1.5, elbow="revolute"):
     joint("foot", "fixed", "world", "base", "0.1 0.2 0.3", "0 0 0.5", "0 0 1")
     joint("shoulder", "revolute", "base", "upper", "0 0 0.2", "0.3 0 0", "0 1 0",
           LIMIT.format(-1.2, 2.0, speed))  # fmt: skip
-    joint("elbow", elbow, "upper", "fore", "0 0.1 0.4", "0 0.2 0.1", "1 0 0",
+    joint("elbow", elbow, "upper", "fore", "4e-6 0.1 0.4", "0 0.2 0.1", "1 0 0",
           LIMIT.format(-2.5, 0.5, 2.0))  # fmt: skip
     joint("wrist", "continuous", "fore", "hand", "0.3 0 0", "0 0 0", "0.6 0 0.8",
           '<limit velocity="3.0" effort="10"/>')  # fmt: skip
     joint("slide", "prismatic", "hand", "finger", "0 0 0.1", "0 0 0", "0 1 0",
           LIMIT.format(0.0, 0.04, 0.2))  # fmt: skip
-    joint("end", "fixed", "hand", "tip", "0.02 0 0.15", "0.1 0.2 0.3", "0 0 1")
+    joint("end", "fixed", "hand", "tip", "0.02 3e-9 0.15", "0.1 0.2 0.3", "0 0 1")
     return f'<robot name="askew">{"".join(parts)}</robot>'
 
 

@@ -1,5 +1,6 @@
 """Read and check a robot's contract from YAML."""
 
+import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,12 @@ class _Loader(yaml.SafeLoader):
         return content
 
 
+# YAML 1.1 takes 5e-06, without a dot, for a text.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _Loader.read_mapping)
 
 

@@ -80,6 +80,7 @@ SINK_KINDS = {
     "pose": "geometry_msgs/PoseStamped of the tool, for MoveIt Servo",
     "gripper_trajectory": "trajectory_msgs/JointTrajectory of the gripper's joint",
     "gripper_positions": "std_msgs/Float64MultiArray of the gripper's joint",
+    "gripper_action": "control_msgs/GripperCommand, an action, of the gripper's joint",
 }
 """Kinds of command sinks, and what each is for."""
 

@@ -7,13 +7,13 @@ import numpy as np
 from std_srvs.srv import SetBool, Trigger
 
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.driver import Drive, Driver
+from vlm_robot_ros.control.driver import Driver
 from vlm_robot_ros.control.pilot import Command
 from vlm_robot_ros.nodes.sink_messages import MESSAGES
 
 _GRIPPER_MOVED = 0.02
-_ONE_SHOT = "gripper_trajectory"
-"""Sent anew it would start anew, so it is sent only when there is news."""
+_ONCE = ("gripper_trajectory", "gripper_action")
+"""Sent anew they would start anew, so they are sent only when there is news."""
 
 
 class ArmOutput:
@@ -44,7 +44,7 @@ class ArmOutput:
         ]
         self.dry_run = dry_run and bool(self._sinks)
         self._enabled = True
-        self._gripper: float | None = None
+        self._told: dict[str, float] = {}
 
     @property
     def blocked(self) -> str:
@@ -71,15 +71,12 @@ class ArmOutput:
         if drive is None:
             return False
         for kind, publisher in self._sinks:
-            if kind != _ONE_SHOT or self._gripper_news(drive):
-                publisher.publish(MESSAGES[kind][1](drive, self._robot))
+            news = abs(drive.gripper - self._told.get(kind, -1.0)) > _GRIPPER_MOVED
+            if kind not in _ONCE or news:
+                taken = publisher.publish(MESSAGES[kind][1](drive, self._robot))
+                if taken is not False:
+                    self._told[kind] = drive.gripper
         return bool(np.any(drive.path.setpoints[0].velocity))
-
-    def _gripper_news(self, drive: Drive) -> bool:
-        if self._gripper is not None and abs(drive.gripper - self._gripper) < _GRIPPER_MOVED:
-            return False
-        self._gripper = drive.gripper
-        return True
 
     # -- Services --------------------------------------------------------------------------------
 

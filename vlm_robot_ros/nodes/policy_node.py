@@ -2,8 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -24,27 +22,25 @@ from vlm_robot_ros.contract.robot import Camera
 from vlm_robot_ros.control.driver import AHEAD
 from vlm_robot_ros.control.instruction import Kind
 from vlm_robot_ros.control.pilot import Pilot
-from vlm_robot_ros.control.watchdog import StreamWatch
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
 from vlm_robot_ros.msg import Latency, TaskLabel, VlmAction
 from vlm_robot_ros.nodes.arm_output import ArmOutput
 from vlm_robot_ros.nodes.health import Health
-from vlm_robot_ros.nodes.images import publish_overlay, to_rgb
-from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, read_joints
+from vlm_robot_ros.nodes.images import publish_overlay
 from vlm_robot_ros.nodes.messages import (
     action_message,
     chunk_message,
     label_message,
-    seconds,
     to_stamp,
 )
 from vlm_robot_ros.nodes.parameters import declare
 from vlm_robot_ros.nodes.policy_settings import PARAMETERS, load_policy
 from vlm_robot_ros.nodes.run import run
+from vlm_robot_ros.nodes.senses import Senses
+from vlm_robot_ros.nodes.wires import Wires
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.thinker import Question, Thinker
 
-_SENT = 10
 _COMES_TO_A_STAND = 1.0
 """How long an arm may take that is told to stop for good [s]."""
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -65,7 +61,7 @@ class PolicyNode(LifecycleNode):
         self._thinker: Thinker | None = None
         self._active = False
         self._failure = ""
-        self._disconnect = ExitStack()  # undoes what `on_configure` has connected
+        self._wires = Wires(self)
         if self._value("autostart"):
             up = (self.trigger_configure, self.trigger_activate)
             if not all(step() == TransitionCallbackReturn.SUCCESS for step in up):
@@ -83,78 +79,50 @@ class PolicyNode(LifecycleNode):
         except Exception as error:  # whatever it is, the node stays up and says it
             self._failure = str(error.args[0] if isinstance(error, KeyError) else error)
             self.get_logger().error(f"cannot configure: {self._failure}")
-            self._disconnect.close()
+            self._wires.cut()
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
 
     def _begin(self, cameras: list[Camera]) -> None:
         self._period = 1.0 / self._value("control_rate")
         self._kinematics = Kinematics(self._robot)
-        self._arm_watch = StreamWatch("joint states", self._value("joint_state_timeout"))
-        self._watches = {
-            camera.name: StreamWatch(f"{camera.name} camera", self._value("image_timeout"))
-            for camera in cameras
-        }
-        watches = [self._arm_watch, *self._watches.values()]
+        timeouts = self._value("image_timeout"), self._value("joint_state_timeout")
+        self._senses = Senses(self._robot, cameras, *timeouts)
         self._pilot = Pilot(
             self._robot,
-            watches,
+            self._senses.watches,
             self._period,
             self._value("blend"),
             self._value("min_confidence"),
         )
-        self._history = ArmHistory()
-        self._pictures: dict[str, np.ndarray] = {}
         self._reported = self._reason = ""
         self._state = Health()
         self._ticks = self._ticks_reported = 0
 
     def _connect(self) -> None:
-        def publish(kind: type, topic: str, qos: int | QoSProfile = _SENT) -> Any:
-            publisher: Any = self.create_lifecycle_publisher(kind, topic, qos)
-            self._disconnect.callback(self.destroy_lifecycle_publisher, publisher)
-            return publisher
-
-        def subscribe(kind: type, topic: str, take: Callable, qos: int | QoSProfile) -> None:
-            subscription = self.create_subscription(kind, topic, take, qos)
-            self._disconnect.callback(self.destroy_subscription, subscription)
-
-        def serve(kind: type, name: str, answer: Callable) -> None:
-            self._disconnect.callback(
-                self.destroy_service, self.create_service(kind, name, answer)
-            )
-
-        self._actions = publish(VlmAction, "action")
-        self._chunks = publish(ChunkMessage, "action_chunk")
-        self._labels = publish(TaskLabel, "task_label")
-        self._overlays = publish(Image, "overlay")
-        self._current = publish(String, "current_instruction", _LATCHED)
-        self._health = self.create_publisher(DiagnosticArray, "/diagnostics", _SENT)
-        self._disconnect.callback(self.destroy_publisher, self._health)
-        self._latencies = publish(Latency, "latency")
+        wires = self._wires
+        self._actions = wires.publish(VlmAction, "action")
+        self._chunks = wires.publish(ChunkMessage, "action_chunk")
+        self._labels = wires.publish(TaskLabel, "task_label")
+        self._overlays = wires.publish(Image, "overlay")
+        self._current = wires.publish(String, "current_instruction", _LATCHED)
+        self._latencies = wires.publish(Latency, "latency")
+        self._health = wires.publish_always(DiagnosticArray, "/diagnostics")
         self._output = ArmOutput(
-            self._robot,
-            self._period,
-            lambda kind, topic: publish(kind, topic, 1),
-            self._is_dry(),
-            self._on_output_changed,
+            self._robot, self._period, wires.sink, self._is_dry(), self._on_output_changed
         )
-        serve(SetBool, "~/enable", self._output.on_enable)
-        serve(Trigger, "~/reset", self._output.on_reset)
+        wires.serve(SetBool, "~/enable", self._output.on_enable)
+        wires.serve(Trigger, "~/reset", self._output.on_reset)
         raw = self._value("image_transport") == "raw"
         kind, suffix = (Image, "") if raw else (CompressedImage, "/compressed")
         newest = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
-        for name in self._watches:
+        for name in self._senses.cameras:
             topic = self._robot.camera(name).topic + suffix
-            subscribe(kind, topic, partial(self._on_image, name), newest)
-        subscribe(JointState, "joint_states", self._on_joints, qos_profile_sensor_data)
-        subscribe(String, "instruction", self._on_instruction, _SENT)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        for timer in (
-            self.create_timer(self._period, self._tick),
-            self.create_timer(0.5, self._report, clock=steady),
-        ):
-            self._disconnect.callback(self.destroy_timer, timer)
+            wires.subscribe(kind, topic, partial(self._on_image, name), newest)
+        wires.subscribe(JointState, "joint_states", self._on_joints, qos_profile_sensor_data)
+        wires.subscribe(String, "instruction", self._on_instruction)
+        wires.repeat(self._period, self._tick)
+        wires.repeat(0.5, self._report, Clock(clock_type=ClockType.STEADY_TIME))
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to act; words said before do not count."""
@@ -172,13 +140,13 @@ class PolicyNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of everything that `on_configure` made."""
-        self._disconnect.close()
+        self._wires.cut()
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Hold, and be ready to be configured anew."""
         self._finish("an error in a transition")
-        self._disconnect.close()
+        self._wires.cut()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -217,39 +185,25 @@ class PolicyNode(LifecycleNode):
         self.get_logger().info(f"instruction {said.number}: '{said.text}'")
 
     def _on_joints(self, message: JointState) -> None:
-        try:
-            stamp = seconds(message.header.stamp)
-            joints, opening = read_joints(message, self._robot)
-        except ValueError as error:
-            self._arm_watch.refused(str(error))
-            return
-        self._arm_watch.saw(stamp)
-        self._history.add(ArmState(stamp, joints, opening))
-        if not self._watches:  # a policy without eyes
+        stamp = self._senses.take_joints(message)
+        if stamp is not None and not self._senses.cameras:  # a policy without eyes
             self._consider(stamp)
 
     def _on_image(self, camera: str, message: Image | CompressedImage) -> None:
-        watch = self._watches[camera]
-        try:
-            stamp = seconds(message.header.stamp)
-            picture = to_rgb(message)
-        except ValueError as error:
-            watch.refused(str(error))
-            return
-        watch.saw(stamp)
-        self._pictures[camera] = picture
-        self._consider(stamp)
+        stamp = self._senses.take_picture(camera, message)
+        if stamp is not None:
+            self._consider(stamp)
 
     def _consider(self, stamp: float) -> None:
         """Let the policy think, if there is something to think about."""
-        arm, said, now = self._history.at(stamp), self._pilot.said, self._now()
-        wrong = any(watch.problem(now) for watch in (self._arm_watch, *self._watches.values()))
-        if not self._active or said.kind is not Kind.TASK or wrong:
+        said = self._pilot.said
+        if not self._active or said.kind is not Kind.TASK:
             return
-        if arm is not None and abs(arm.time - stamp) <= self._value("joint_state_timeout"):
+        arm = self._senses.arm_at(stamp, self._now())
+        if arm is not None:
             assert self._thinker is not None
-            pose = self._pose(arm.joints)
-            seen = Observation(dict(self._pictures), pose, arm.opening, said.text, arm.joints)
+            pictures, pose = dict(self._senses.pictures), self._pose(arm.joints)
+            seen = Observation(pictures, pose, arm.opening, said.text, arm.joints)
             self._thinker.ask(Question(seen, stamp, said.number))
 
     def _on_plan(self, question: Question, chunk: ActionChunk, took: float) -> None:
@@ -283,9 +237,9 @@ class PolicyNode(LifecycleNode):
             reason: Why to hold, if there is a reason.
             between: Whether it is between two ticks; the sinks are told at the next.
         """
-        now, arm = self._now(), self._history.newest
+        now, arm = self._now(), self._senses.arm
         if arm is None:  # nothing true can be said about where to hold
-            self._reason = self._arm_watch.problem(now)
+            self._reason = self._senses.arm_problem(now)
             return False
         pose, reason = self._pose(arm.joints), reason or self._output.blocked
         command = self._pilot.tick(now, arm.joints, pose, arm.opening, reason)

@@ -1,0 +1,78 @@
+"""What the policy node sees and feels: the newest pictures, and the arm's last states."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from sensor_msgs.msg import CompressedImage, Image, JointState
+
+from vlm_robot_ros.contract.robot import Camera, Robot
+from vlm_robot_ros.control.watchdog import StreamWatch
+from vlm_robot_ros.nodes.images import to_rgb
+from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, read_joints
+from vlm_robot_ros.nodes.messages import seconds
+
+
+class Senses:
+    """Takes messages of cameras and joints. All times in seconds of the node's clock."""
+
+    def __init__(
+        self, robot: Robot, cameras: Sequence[Camera], image_timeout: float, arm_timeout: float
+    ) -> None:
+        """Expect pictures of `cameras`, none older than the timeouts [s]."""
+        self._robot, self._arm_timeout = robot, arm_timeout
+        self._arm_watch = StreamWatch("joint states", arm_timeout)
+        self._eyes = {c.name: StreamWatch(f"{c.name} camera", image_timeout) for c in cameras}
+        self._history = ArmHistory()
+        self.pictures: dict[str, np.ndarray] = {}
+        """The newest of each camera, by its name. Shape (H, W, 3), uint8 RGB."""
+
+    @property
+    def watches(self) -> list[StreamWatch]:
+        """What tells whether a stream can be relied on."""
+        return [self._arm_watch, *self._eyes.values()]
+
+    @property
+    def cameras(self) -> list[str]:
+        """Names of the cameras that are looked through."""
+        return list(self._eyes)
+
+    @property
+    def arm(self) -> ArmState | None:
+        """The newest state of the arm."""
+        return self._history.newest
+
+    def arm_problem(self, now: float) -> str:
+        """Return why the joint states cannot be relied on; empty when they can."""
+        return self._arm_watch.problem(now)
+
+    def take_joints(self, message: JointState) -> float | None:
+        """Take joint states; returns their time, None if they cannot be used."""
+        try:
+            stamp = seconds(message.header.stamp)
+            joints, opening = read_joints(message, self._robot)
+        except ValueError as error:
+            self._arm_watch.refused(str(error))
+            return None
+        self._arm_watch.saw(stamp)
+        self._history.add(ArmState(stamp, joints, opening))
+        return stamp
+
+    def take_picture(self, camera: str, message: Image | CompressedImage) -> float | None:
+        """Take a picture; returns its time, None if it cannot be used."""
+        watch = self._eyes[camera]
+        try:
+            stamp = seconds(message.header.stamp)
+            picture = to_rgb(message)
+        except ValueError as error:
+            watch.refused(str(error))
+            return None
+        watch.saw(stamp)
+        self.pictures[camera] = picture
+        return stamp
+
+    def arm_at(self, stamp: float, now: float) -> ArmState | None:
+        """Return the arm's state of about a time, if all streams can be relied on now."""
+        arm = self._history.at(stamp)
+        if any(watch.problem(now) for watch in self.watches) or arm is None:
+            return None
+        return arm if abs(arm.time - stamp) <= self._arm_timeout else None

@@ -1,0 +1,63 @@
+"""What connects a lifecycle node to the graph, made when it is configured and undone as one."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from rclpy.clock import Clock
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSProfile
+
+from vlm_robot_ros.nodes.gripper_action import GripperAction
+
+SENT = 10
+"""Depth of queues in which nothing may be lost."""
+
+
+class Wires:
+    """Publishers, subscriptions, services and timers of one node."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self._node = node
+        self._undo = ExitStack()
+
+    def publish(self, kind: type, topic: str, qos: int | QoSProfile = SENT) -> Any:
+        """Return a publisher that is silent while the node is not active."""
+        publisher: Any = self._node.create_lifecycle_publisher(kind, topic, qos)
+        self._undo.callback(self._node.destroy_lifecycle_publisher, publisher)
+        return publisher
+
+    def publish_always(self, kind: type, topic: str) -> Any:
+        """Return a publisher that speaks in every state."""
+        publisher: Any = self._node.create_publisher(kind, topic, SENT)
+        self._undo.callback(self._node.destroy_publisher, publisher)
+        return publisher
+
+    def sink(self, kind: type, topic: str) -> Any:
+        """Return what sends to a command sink; only the newest command counts."""
+        if kind is not GripperAction:
+            return self.publish(kind, topic, 1)
+        client = GripperAction(self._node, topic)
+        self._undo.callback(client.destroy)
+        return client
+
+    def subscribe(
+        self, kind: type, topic: str, take: Callable, qos: int | QoSProfile = SENT
+    ) -> None:
+        """Hand the messages of a topic to `take`."""
+        subscription = self._node.create_subscription(kind, topic, take, qos)
+        self._undo.callback(self._node.destroy_subscription, subscription)
+
+    def serve(self, kind: type, name: str, answer: Callable) -> None:
+        """Answer a service."""
+        service = self._node.create_service(kind, name, answer)
+        self._undo.callback(self._node.destroy_service, service)
+
+    def repeat(self, period: float, do: Callable[[], None], clock: Clock | None = None) -> None:
+        """Do something every `period` seconds of a clock, the node's if not given."""
+        timer = self._node.create_timer(period, do, clock=clock)
+        self._undo.callback(self._node.destroy_timer, timer)
+
+    def cut(self) -> None:
+        """Undo all of it."""
+        self._undo.close()
