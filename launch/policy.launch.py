@@ -1,6 +1,7 @@
-"""The policy node beside your own arm.
+"""The policy node beside your own arm, or beside Isaac Sim.
 
-ros2 launch vlm_robot_ros policy.launch.py robot:=/path/to/my_arm.yaml params:=/path/to/params.yaml
+ros2 launch vlm_robot_ros policy.launch.py robot:=fr3 checkpoint:=/path/to/mine output:=live
+ros2 launch vlm_robot_ros policy.launch.py robot:=isaac_franka use_sim_time:=true
 """
 
 from launch import LaunchContext, LaunchDescription
@@ -14,6 +15,8 @@ _ARGUMENTS = {
     "params": (str(config_dir() / "policy_node.yaml"), "file of parameters"),
     "robot": ("", "contract of the arm: a shipped name or the path of a .yaml"),
     "checkpoint": ("", "checkpoint folder; the shipped one if not given"),
+    "output": ("", "whether the contract's sinks are fed: auto (in simulation), live or dry"),
+    "namespace": ("", "of the node and its topics; another for each of several arms"),
     "use_sim_time": ("", "whether stamps come from /clock: true or false"),
 }
 """Those that are given overrule the file."""
@@ -35,7 +38,7 @@ def generate_launch_description() -> LaunchDescription:
 
 def _node(context: LaunchContext) -> list:
     given = {name: LaunchConfiguration(name).perform(context) for name in _ARGUMENTS}
-    file = given.pop("params")
+    file, namespace = given.pop("params"), given.pop("namespace")
     own: dict[str, object] = {name: value for name, value in given.items() if value}
     if "use_sim_time" in own:
         own["use_sim_time"] = own["use_sim_time"] in ("true", "True", "1")
@@ -44,7 +47,7 @@ def _node(context: LaunchContext) -> list:
             package="vlm_robot_ros",
             executable="policy_node",
             name="policy_node",
-            namespace="",
+            namespace=namespace,
             output="screen",
             parameters=[file, own],
         )

@@ -60,11 +60,12 @@ class Graph:
         assert self.until(future.done), f"{name} does not answer"
         return future.result()
 
-    def start(self, name, **parameters):
+    def start(self, name, namespace="/", **parameters):
         """Start one of our nodes as a process."""
         code = f"import sys; from vlm_robot_ros.nodes.{name} import main; sys.exit(main())"
         assign = [part for key, value in parameters.items() for part in ("-p", f"{key}:={value}")]
-        return self.python("-c", code, "--ros-args", *assign)
+        remap = ("-r", f"__ns:={namespace}")
+        return self.python("-c", code, "--ros-args", *remap, *assign)
 
     def python(self, *arguments, **options):
         """Start a Python process in this graph."""

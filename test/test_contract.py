@@ -47,6 +47,18 @@ def test_two_joints_of_one_name_are_refused(content):
         parse_robot(content)
 
 
+def test_an_arm_of_eight_joints_is_refused(content):
+    content["joints"].append({**content["joints"][0], "name": "one_more"})
+    with pytest.raises(ContractError, match="joints: 8 of them; valid: 7 at most"):
+        parse_robot(content)
+
+
+def test_a_sink_of_a_kind_that_there_is_not_is_refused_with_those_there_are(content):
+    content["sinks"] = [{"kind": "telepathy", "topic": "mind"}]
+    with pytest.raises(ContractError, match="'telepathy'; it must be one of joint_trajectory, "):
+        parse_robot(content)
+
+
 def test_broken_yaml_is_an_error_that_names_the_file(tmp_path):
     path = tmp_path / "arm.yaml"
     path.write_text("joints: [")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from plans import HOME, plan
 
+from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.control.pilot import Pilot
 from vlm_robot_ros.control.watchdog import StreamWatch
@@ -150,3 +151,20 @@ def test_a_clock_that_jumps_back_flushes_the_plan(pilot, watch):
     assert tick(pilot, 100.1).hold_reason == ""
     watch.saw(1.0)
     assert tick(pilot, 1.0).hold_reason == "waiting for a plan"
+
+
+def test_an_arm_of_six_joints_is_told_six_and_nothing_more(watch):
+    robot = load_robot("ur5e_sim")
+    pilot = Pilot(robot, [watch], period=0.02)
+    watch.saw(1.0)
+    said = pilot.hear("pick up the cube")
+    goal = np.append(np.array(robot.home) + 0.1, 0.7)
+    values = np.tile(goal, (8, 1))
+    pilot.take(
+        plan([0.5, 0, 0.3], mode=ActionMode.JOINT_POSITION, values=values), said.number, 1.0, 1.0
+    )
+    for number in range(20):
+        command = pilot.tick(1.02 + 0.02 * number, np.array(robot.home), HOME, 1.0)
+        assert not command.hold_reason
+    assert command.values[:6] == pytest.approx(goal[:6])
+    assert command.values[6] == 0.0

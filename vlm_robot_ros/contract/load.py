@@ -11,6 +11,10 @@ from vlm_robot_ros.contract.robot import SINK_KINDS, Camera, Gripper, Joint, Rob
 from vlm_robot_ros.paths import config_dir
 
 
+MOST_JOINTS = 7
+"""As many values as an action has."""
+
+
 class ContractError(ValueError):
     """A contract that cannot be used: says file, field, line, what was given, what is valid."""
 
@@ -92,6 +96,10 @@ def parse_robot(content: Any, where: str = "contract") -> Robot:
     ):
         if len(set(names)) != len(names):
             raise ContractError(f"{where}: {what}: names must differ, got {', '.join(names)}")
+    if len(robot.joints) > MOST_JOINTS:
+        raise ContractError(
+            f"{where}: joints: {len(robot.joints)} of them; valid: {MOST_JOINTS} at most"
+        )
     if len(robot.home) != len(robot.joints):
         raise ContractError(
             f"{where}: home: {len(robot.home)} positions for {len(robot.joints)} joints"

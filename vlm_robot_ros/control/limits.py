@@ -26,9 +26,11 @@ def limit(
         dt: [s]
     """
     if mode == ActionMode.JOINT_POSITION:
-        reach = robot.velocity * dt
-        inside = np.clip(values, robot.lower, robot.upper)
-        return np.clip(inside, last - reach, last + reach)
+        count, reach = len(robot.joints), robot.velocity * dt
+        inside = np.clip(values[:count], robot.lower, robot.upper)
+        limited = np.zeros(len(values))  # an arm of fewer joints has no use for the rest
+        limited[:count] = np.clip(inside, last[:count] - reach, last[:count] + reach)
+        return limited
     inside = np.clip(values[:3], robot.workspace.min, robot.workspace.max)
     step = inside - last[:3]
     length = float(np.linalg.norm(step))

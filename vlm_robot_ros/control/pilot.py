@@ -112,7 +112,7 @@ class Pilot:
             opening: Measured gripper opening: 0 closed, 1 open.
             hold: A reason of the caller's to hold, if any.
         """
-        measured = pose if self._mode == ActionMode.END_EFFECTOR_POSE else joints
+        measured = pose if self._is_pose() else np.pad(joints, (0, len(pose) - len(joints)))
         dt, self._time = now - self._time, now
         if dt < 0:
             self._timeline.clear()  # planned for another time

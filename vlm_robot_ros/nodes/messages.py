@@ -31,9 +31,10 @@ def to_stamp(time: float) -> Time:
 
 
 def value_names(mode: ActionMode, robot: Robot) -> list[str]:
-    """Return the names of an action's seven values."""
-    joints = mode in (ActionMode.JOINT_POSITION, ActionMode.JOINT_DELTA)
-    return list(robot.joint_names if joints else POSE_NAMES)
+    """Return the names of an action's seven values; empty ones where an arm has fewer joints."""
+    if mode not in (ActionMode.JOINT_POSITION, ActionMode.JOINT_DELTA):
+        return list(POSE_NAMES)
+    return [*robot.joint_names, *[""] * (len(POSE_NAMES) - len(robot.joints))]
 
 
 def action_message(command: Command, robot: Robot) -> VlmAction:

@@ -73,9 +73,9 @@ class Simulator:
         """
         _finite(gripper, "gripper")  # before anything moves
         if mode == ActionMode.JOINT_POSITION:
-            self.command_joints(values)
+            self.command_joints(values[: len(self._arm)])
         elif mode == ActionMode.JOINT_DELTA:
-            self.command_joints(self.target + values)
+            self.command_joints(self.target + values[: len(self._arm)])
         elif mode == ActionMode.END_EFFECTOR_POSE:
             self.command_pose(from_vector(values))
         else:
