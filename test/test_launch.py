@@ -53,4 +53,4 @@ def test_the_policy_runs_under_launch_with_its_parameter_file(graph):
 def test_a_wrong_argument_is_told(graph, capfd):
     process = graph.python("-c", _RUN, str(LAUNCH / "policy.launch.py"), "robot:=r2d2")
     graph.ended(process)
-    assert "no robot 'r2d2'; shipped: panda_sim" in capfd.readouterr().out
+    assert "no robot 'r2d2'; shipped: fr3" in capfd.readouterr().out

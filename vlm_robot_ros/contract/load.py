@@ -10,7 +10,6 @@ import yaml
 from vlm_robot_ros.contract.robot import SINK_KINDS, Camera, Gripper, Joint, Robot, Sink, Workspace
 from vlm_robot_ros.paths import config_dir
 
-
 MOST_JOINTS = 7
 """As many values as an action has."""
 
