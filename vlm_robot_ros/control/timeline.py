@@ -7,13 +7,16 @@ import numpy as np
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 
+_SET_OUT = 0.3
+"""Time in which an arm that was held makes up for what the first plan took [s]."""
+
 
 class Timeline:
     """The chunk that is played now, and how it was blended in. Times in seconds of one clock."""
 
     def __init__(self, blend: float) -> None:
         """Move from one chunk to the next over `blend` seconds; it lags half of it."""
-        self._blend = blend
+        self._blend = self._fade = blend
         self._offset: np.ndarray = np.zeros(7)
         self._joined = self._stamp = 0.0
         self.clear()
@@ -23,8 +26,12 @@ class Timeline:
         self._chunk: ActionChunk | None = None
         self._times: np.ndarray = np.zeros(0)
 
-    def put(self, chunk: ActionChunk, stamp: float, now: float) -> None:
+    def put(
+        self, chunk: ActionChunk, stamp: float, now: float, held: np.ndarray | None = None
+    ) -> None:
         """Go on with a chunk computed from the camera frame of time `stamp`; drop an older one.
+
+        An arm that was `held` at a pose (shape (7,)) sets out from there softly.
 
         Raises:
             ValueError: the chunk is not made of finite numbers, seven a step, or of deltas.
@@ -35,6 +42,9 @@ class Timeline:
         if self._chunk is not None and stamp < self._stamp:
             return
         before = self.sample(now) if self._chunk and self._chunk.mode == chunk.mode else None
+        self._fade = self._blend
+        if before is None and held is not None and chunk.mode == ActionMode.END_EFFECTOR_POSE:
+            before, self._fade = (held, 0.0), max(_SET_OUT, self._blend)
         self._chunk, self._stamp = chunk, stamp
         self._times = stamp + chunk.step_dt * np.arange(1, len(chunk.values) + 1)
         self._offset = np.zeros(7)
@@ -49,7 +59,7 @@ class Timeline:
         """
         if self._chunk is None or now > self._times[-1]:
             return None
-        fade = 1.0 - (now - self._joined) / self._blend if self._blend > 0 else 0.0
+        fade = 1.0 - (now - self._joined) / self._fade if self._fade > 0 else 0.0
         values = self._plain(now) + max(0.0, min(1.0, fade)) * self._offset
         if self._chunk.mode == ActionMode.END_EFFECTOR_POSE:
             values[3:] /= np.linalg.norm(values[3:])

@@ -94,6 +94,7 @@ class PolicyNode(LifecycleNode):
             self._period,
             self._value("blend"),
             self._value("min_confidence"),
+            leads=self._value("plan_from") == "told",
         )
         self._reported = self._reason = ""
         self._state = Health()
@@ -202,7 +203,8 @@ class PolicyNode(LifecycleNode):
         arm = self._senses.arm_at(stamp, self._now())
         if arm is not None:
             assert self._thinker is not None
-            pictures, pose = dict(self._senses.pictures), self._pose(arm.joints)
+            pictures = dict(self._senses.pictures)
+            pose = self._pilot.expected(arm.time, self._pose(arm.joints))
             seen = Observation(pictures, pose, arm.opening, said.text, arm.joints)
             self._thinker.ask(Question(seen, stamp, said.number))
 

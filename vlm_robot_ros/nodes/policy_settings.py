@@ -33,6 +33,12 @@ PARAMETERS = (
         valid=("auto", "live", "dry"),
     ),
     Spec("control_rate", 50.0, "Rate of the actions [Hz]", 5.0, 500.0),
+    Spec(
+        "plan_from",
+        "measured",
+        "Where a policy takes the tool of an arm in motion to be: told moves smoothly",
+        valid=("measured", "told"),
+    ),
     Spec("blend", BLEND, "Time to pass from one plan to the next [s]", 0.0, 1.0),
     Spec("image_timeout", 0.5, "Hold when the newest image is older [s]", 0.05, 10.0),
     Spec("joint_state_timeout", 0.3, "Hold when the newest joint state is older [s]", 0.02, 10.0),

@@ -1,0 +1,114 @@
+"""Does the arm feel where one plan ends and the next begins? Steps of joint speed, tick by tick.
+
+python benchmarks/smoothness.py [EPISODES] [PICTURE]
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.evaluation.cells import make_case
+from vlm_robot_ros.evaluation.playing import FRAME_PERIOD, LATENCY, Player
+from vlm_robot_ros.paths import share_dir
+from vlm_robot_ros.policy.base import Policy
+from vlm_robot_ros.policy.load import load_learned
+from vlm_robot_ros.sim.controllers import JointPath
+from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
+
+SEED, SECONDS = 620_000, 6.0
+_BOUNDARY = round(LATENCY / CONTROL_PERIOD)
+_TICKS = round(FRAME_PERIOD / CONTROL_PERIOD)
+
+
+def main() -> None:
+    """Measure, print a table, and draw the speeds of one episode each way."""
+    episodes = int(sys.argv[1]) if len(sys.argv) > 1 else 14
+    torch.set_num_threads(1)
+    robot = load_robot("panda_sim")
+    sim = Simulator(robot)
+    policy = load_learned(share_dir() / "checkpoints" / "panda_sim", robot)
+    print(f"step of joint speed from tick to tick ({CONTROL_PERIOD} s), largest joint [rad/s]\n")
+    print(
+        "| plan_from | ticks | p50 | p95 | p50 at a new plan / within one | reversals a second |"
+    )
+    print("| --- | --- | --- | --- | --- | --- |")
+    drawn = []
+    for leads in (False, True):
+        runs = [_speeds(sim, policy, index, leads) for index in range(episodes)]
+        drawn.append(runs[0])
+        steps: dict[bool, list[float]] = {True: [], False: []}
+        for speeds in runs:
+            change = np.diff(speeds, axis=0)
+            for tick, step in enumerate(np.abs(change).max(1), 1):
+                if np.any(speeds[tick]):  # an arm that stands has no boundaries
+                    steps[tick % _TICKS == _BOUNDARY].append(float(step))
+        p50, p95 = np.percentile([*steps[True], *steps[False]], (50, 95))
+        ratio = np.median(steps[True]) / np.median(steps[False])
+        name, count = "told" if leads else "measured", len(steps[True]) + len(steps[False])
+        print(f"| {name} | {count} | {p50:.3f} | {p95:.3f} | {ratio:.2f} |")
+    if len(sys.argv) > 2:
+        both = [_draw(speeds) for speeds in drawn]
+        image = Image.new("RGB", (both[0].width, 2 * both[0].height), "white")
+        for number, part in enumerate(both):
+            image.paste(part, (0, number * part.height))
+        image.save(Path(sys.argv[2]))
+    sim.close()
+
+
+def _speeds(sim: Simulator, policy: Policy, index: int, leads: bool) -> np.ndarray:
+    """Return what the joints are told at each tick of an episode. Shape (T, J), [rad/s]."""
+    case = make_case("seen", SEED, index)
+    sim.reset(case.scene, np.array(sim.robot.home) + case.jitter[: len(sim.robot.joints)])
+    player = Player(sim, policy, "joint_trajectory", leads)
+    told: list[np.ndarray] = []
+    command_path, step, now = sim.command_path, sim.step, np.zeros(len(sim.robot.joints))
+
+    def hear(path: JointPath) -> None:
+        nonlocal now
+        now = path.velocities[0]
+        command_path(path)
+
+    def advance() -> None:
+        told.append(now)
+        step()
+
+    sim.command_path, sim.step = hear, advance  # type: ignore[method-assign]
+    try:
+        player.say(case.orders[0].text)
+        player.play(SECONDS)
+    finally:
+        sim.command_path, sim.step = command_path, step  # type: ignore[method-assign]
+    return np.array(told)
+
+
+def _draw(speeds: np.ndarray) -> Image.Image:
+    """Draw speeds over time, and where plans change."""
+    left, top, width, height = 60, 20, 1100, 320
+    image = Image.new("RGB", (left + width + 20, top + height + 40), "white")
+    pen = ImageDraw.Draw(image)
+    most, count = float(np.abs(speeds).max()) * 1.05, len(speeds)
+
+    def at(tick: int, value: float) -> tuple[float, float]:
+        return left + tick / count * width, top + height / 2 * (1 - value / most)
+
+    for tick in range(_BOUNDARY, count, _TICKS):
+        pen.line([at(tick, -most), at(tick, most)], fill=(225, 225, 225))
+    colours = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2")
+    for joint, colour in zip(range(speeds.shape[1]), colours, strict=False):
+        pen.line([at(t, v) for t, v in enumerate(speeds[:, joint])], fill=colour, width=2)
+    pen.line([at(0, 0), at(count, 0)], fill="black")
+    for value in (-most, 0.0, most):
+        pen.text((4, at(0, value)[1] - 6), f"{value:.2f}", fill="black")
+    pen.text((left, top + height + 12), "joint speeds [rad/s]; grey: a new plan", fill="black")
+    pen.text(
+        (left + width - 30, top + height + 12), f"{count * CONTROL_PERIOD:.0f} s", fill="black"
+    )
+    return image
+
+
+if __name__ == "__main__":
+    main()
