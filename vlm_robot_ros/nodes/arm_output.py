@@ -53,21 +53,17 @@ class ArmOutput:
             return f"tripped: {self._driver.tripped}; call ~/reset when it is mended"
         return "" if self._enabled else "disabled; call ~/enable"
 
-    def trip(self, reason: str) -> None:
-        """Stop, until ~/reset."""
-        self._driver.trip(reason)
-
-    def lose(self) -> None:
-        """Expect that the arm is somewhere else."""
-        self._driver.lose()
-
     def send(
         self, now: float, command: Command, ahead: Sequence[np.ndarray], joints: np.ndarray
     ) -> bool:
         """Tell the arm; returns whether it still has to come to a stand. See `Driver.drive`."""
         if self.dry_run or not self._sinks:
             return False
-        drive = self._driver.drive(now, command, ahead, joints)
+        try:
+            drive = self._driver.drive(now, command, ahead, joints)
+        except Exception as error:  # whatever it is: the last path ends at a stand
+            self._driver.trip(f"no setpoint could be found: {error!r}")
+            return False
         if drive is None:
             return False
         for kind, publisher in self._sinks:

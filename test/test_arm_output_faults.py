@@ -1,0 +1,90 @@
+"""What goes wrong on the way to the sinks trips, and nothing gets out."""
+
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+
+from std_srvs.srv import SetBool, Trigger
+
+from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.contract.load import parse_robot
+from vlm_robot_ros.control.instruction import NOTHING_SAID
+from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.nodes.arm_output import ArmOutput
+from vlm_robot_ros.paths import config_dir
+
+SINKS = [
+    {"kind": "joint_positions", "topic": "positions"},
+    {"kind": "gripper_trajectory", "topic": "gripper"},
+]
+
+
+class Line(list):
+    """A publisher that keeps what it is given."""
+
+    publish = list.append
+
+
+@pytest.fixture
+def robot():
+    content = yaml.safe_load((config_dir() / "arms" / "panda_sim.yaml").read_text())
+    return parse_robot({**content, "sinks": SINKS})
+
+
+@pytest.fixture
+def lines():
+    return {}
+
+
+@pytest.fixture
+def output(robot, lines):
+    return ArmOutput(
+        robot, 0.02, lambda kind, topic: lines.setdefault(topic, Line()), False, lambda: None
+    )
+
+
+def joint_command(values, gripper=1.0):
+    return Command(
+        ActionMode.JOINT_POSITION, np.array(values), gripper, 0.0, 1.0, "", NOTHING_SAID
+    )
+
+
+def test_what_cannot_be_made_a_setpoint_trips_and_is_told(output, lines, robot):
+    home = np.array(robot.home)
+    assert output.send(1.0, joint_command(home + 0.1), [], home)
+    assert len(lines["positions"]) == 1
+    # Joint states of an arm of another shape: no setpoint can be computed from them.
+    assert not output.send(1.02, joint_command(home + 0.1), [], home[:3])
+    assert output.blocked.startswith("tripped: no setpoint could be found")
+    assert len(lines["positions"]) == 1
+    answer = output.on_reset(Trigger.Request(), Trigger.Response())
+    assert answer.success
+    assert output.blocked == ""
+    assert output.send(1.04, joint_command(home + 0.1), [], home)
+
+
+def test_values_that_are_not_finite_reach_no_sink(output, lines, robot):
+    home = np.array(robot.home)
+    for number in range(5):
+        output.send(1.0 + 0.02 * number, joint_command(np.full(7, np.inf)), [], home)
+    assert "not finite" in output.blocked
+    for message in lines["positions"]:
+        assert list(message.data) == pytest.approx(robot.home)
+
+
+def test_a_gripper_trajectory_is_sent_when_there_is_news(output, lines, robot):
+    home = np.array(robot.home)
+    for number, opening in enumerate((1.0, 1.0, 1.0, 0.2, 0.2, 0.2)):
+        output.send(1.0 + 0.02 * number, joint_command(home + 0.1, opening), [], home)
+    assert len(lines["positions"]) == 6
+    ends = [message.points[-1].positions[0] for message in lines["gripper"]]
+    assert ends == pytest.approx([0.04, 0.008])
+
+
+def test_a_disabled_output_says_so_until_it_is_enabled(output):
+    output.on_enable(SetBool.Request(data=False), SetBool.Response())
+    assert output.blocked == "disabled; call ~/enable"
+    output.on_enable(SetBool.Request(data=True), SetBool.Response())
+    assert output.blocked == ""
