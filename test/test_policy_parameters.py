@@ -44,7 +44,7 @@ def test_parameters_are_described_and_wrong_changes_refused(graph):
         ({"policy": "magic"}, "valid: fusion, hold"),
         ({"control_rate": 9999.0}, "valid: 5.0 to 500.0"),
         ({"control_rate": "fast"}, "control_rate"),
-        ({"robot": "r2d2"}, "no robot 'r2d2'; shipped: panda_sim"),
+        ({"robot": "r2d2"}, "no robot 'r2d2'; shipped: fr3"),
         ({"device": "cuda"}, "valid here: auto, cpu"),
         ({"checkpoint": "/nowhere"}, "no usable checkpoint in '/nowhere'"),
     ],

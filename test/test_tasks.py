@@ -18,7 +18,9 @@ from vlm_robot_ros.sim.language import (
     sample_meaning,
     say,
     say_incompletely,
+    say_marked,
     say_nothing_useful,
+    unmarked,
     vocabulary,
 )
 from vlm_robot_ros.sim.objects import HELD_PAIRS
@@ -186,7 +188,7 @@ def test_an_incomplete_command_says_what_is_missing(split):
         placed = []
         for _ in range(300):
             text, said, skilled = say_incompletely(rng, meaning, split)
-            words = text.split()
+            words = unmarked(text)[0].split()
             assert ("red" in words) == (said.target == cube)
             assert ("bowl" in words) == (said.reference == bowl)
             assert said.target != cube or said.reference != bowl
@@ -198,6 +200,37 @@ def test_an_incomplete_command_says_what_is_missing(split):
                 assert skilled != (said.target == cube)
             placed.append(skilled)
         assert any(placed)
+
+
+def test_marks_tell_whose_a_word_is():
+    rng = np.random.default_rng(0)
+    red, blue = language.Thing("red", "cube"), language.Thing("blue", "bread")
+    for _ in range(500):
+        text, owner = unmarked(say_marked(rng, Meaning("stack", red, blue)))
+        whose = dict(zip(text.split(), owner, strict=True))
+        assert whose["red"] == 1
+        assert whose["blue"] == 2
+        assert not any(mark in text for mark in language.MARKS)
+
+
+def test_jostled_sentences_keep_what_they_say_and_whose_it_is():
+    from vlm_robot_ros.models.words import Tokenizer
+    from vlm_robot_ros.training.sentences import SentenceSource
+
+    source, tokenizer = SentenceSource(0), Tokenizer(vocabulary())
+    text, owner = unmarked("stack the\x01 red\x01 cube\x01 on the\x02 blue\x02 bread\x02")
+    ids = tokenizer(text)
+    owner = [*owner, *[-1] * (len(ids) - len(owner))]
+    said = {tokenizer(word)[0] for word in ("stack", "red", "cube", "on", "blue", "bread")}
+    lengths = set()
+    for _ in range(300):
+        words, whose = source._jostle(ids, owner)
+        assert said <= set(words)
+        assert whose[words.index(tokenizer("red")[0])] == 1
+        assert whose[words.index(tokenizer("bread")[0])] == 2
+        assert all((word == 0) == (mark == -1) for word, mark in zip(words, whose, strict=True))
+        lengths.add(sum(word != 0 for word in words))
+    assert min(lengths) < 8 < max(lengths)
 
 
 def test_training_never_speaks_of_a_held_out_pair():
