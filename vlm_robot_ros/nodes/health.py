@@ -10,7 +10,7 @@ from vlm_robot_ros.nodes.messages import diagnostics
 
 _FRAMES = 500
 """How many frames the percentiles are of."""
-_IDLE = ("no instruction", "waiting", "a dry run")
+_IDLE = ("no instruction", "waiting")
 
 
 class Health:
