@@ -41,7 +41,7 @@ def lines():
 @pytest.fixture
 def output(robot, lines):
     return ArmOutput(
-        robot, 0.02, lambda kind, topic: lines.setdefault(topic, Line()), False, lambda: None
+        robot, 0.02, lambda kind, topic: lines.setdefault(topic, Line()), "live", lambda: None
     )
 
 

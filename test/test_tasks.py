@@ -20,9 +20,9 @@ from vlm_robot_ros.sim.language import (
     say_incompletely,
     say_marked,
     say_nothing_useful,
-    unmarked,
     vocabulary,
 )
+from vlm_robot_ros.sim.marks import MARKS, unmarked
 from vlm_robot_ros.sim.objects import HELD_PAIRS
 from vlm_robot_ros.sim.phrases import Wording, templates, verbs, where
 from vlm_robot_ros.sim.scene import Look, Scene, Thing, sample_scene
@@ -210,7 +210,7 @@ def test_marks_tell_whose_a_word_is():
         whose = dict(zip(text.split(), owner, strict=True))
         assert whose["red"] == 1
         assert whose["blue"] == 2
-        assert not any(mark in text for mark in language.MARKS)
+        assert not any(mark in text for mark in MARKS)
 
 
 def test_jostled_sentences_keep_what_they_say_and_whose_it_is():

@@ -24,7 +24,7 @@ class ArmOutput:
         robot: Robot,
         period: float,
         publish: Callable[[type, str], Any],
-        dry_run: bool,
+        output: str,
         changed: Callable[[], None],
     ) -> None:
         """Make the publishers.
@@ -33,7 +33,7 @@ class ArmOutput:
             robot: The contract.
             period: Of `send` [s].
             publish: Makes a publisher of a type on a topic.
-            dry_run: Whether nothing is sent, ever.
+            output: "live", "dry" or "auto": only a simulated arm is told anything.
             changed: Called when it is enabled, disabled or reset: what was asked for is off.
         """
         self._robot, self._changed = robot, changed
@@ -42,7 +42,8 @@ class ArmOutput:
         self._sinks = [
             (sink.kind, publish(MESSAGES[sink.kind][0], sink.topic)) for sink in robot.sinks
         ]
-        self.dry_run = dry_run and bool(self._sinks)
+        self.dry_run = output == "dry" or (output == "auto" and not robot.simulated)
+        self.feeds = bool(self._sinks) and not self.dry_run
         self._enabled = True
         self._told: dict[str, float] = {}
 
@@ -57,7 +58,7 @@ class ArmOutput:
         self, now: float, command: Command, ahead: Sequence[np.ndarray], joints: np.ndarray
     ) -> bool:
         """Tell the arm; returns whether it still has to come to a stand. See `Driver.drive`."""
-        if self.dry_run or not self._sinks:
+        if not self.feeds:
             return False
         try:
             drive = self._driver.drive(now, command, ahead, joints)

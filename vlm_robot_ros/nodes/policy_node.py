@@ -110,7 +110,7 @@ class PolicyNode(LifecycleNode):
         self._latencies = wires.publish(Latency, "latency")
         self._health = wires.publish_always(DiagnosticArray, "/diagnostics")
         self._output = ArmOutput(
-            self._robot, self._period, wires.sink, self._is_dry(), self._on_output_changed
+            self._robot, self._period, wires.sink, self._value("output"), self._on_output_changed
         )
         wires.serve(SetBool, "~/enable", self._output.on_enable)
         wires.serve(Trigger, "~/reset", self._output.on_reset)
@@ -246,7 +246,7 @@ class PolicyNode(LifecycleNode):
         pose, reason = self._pose(arm.joints), reason or self._output.blocked
         command = self._pilot.tick(now, arm.joints, pose, arm.opening, reason)
         moving = False
-        if not between:
+        if self._output.feeds and not between:
             ahead = self._pilot.ahead(now, AHEAD)
             moving = self._output.send(now, command, ahead, arm.joints)
         self._reason = command.hold_reason
@@ -289,10 +289,6 @@ class PolicyNode(LifecycleNode):
 
     def _pose(self, joints: np.ndarray) -> np.ndarray:
         return to_vector(self._kinematics.forward(joints))
-
-    def _is_dry(self) -> bool:
-        output = self._value("output")
-        return output == "dry" or (output == "auto" and not self._robot.simulated)
 
     def _value(self, name: str) -> Any:
         return self.get_parameter(name).value

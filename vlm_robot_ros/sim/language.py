@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from vlm_robot_ros.sim.marks import MARKS, marked, unmarked
 from vlm_robot_ros.sim.objects import COLOURS, RECEPTACLES, SEEN_PAIRS, SHAPES
 from vlm_robot_ros.sim.phrases import (
     CHATTER,
@@ -37,8 +38,6 @@ COLOUR_SLOT = (ANY, *COLOURS)
 """What a sentence can say of a colour."""
 NOUN_SLOT = (NONE, "object", *SHAPES, *RECEPTACLES)
 """What a sentence can say of a shape: none where it speaks of no thing, or of any object."""
-MARKS = ("\x01", "\x02")
-"""End the words for the target, for the reference, in a sentence that tells whose they are."""
 _LOOSE = 0.25
 """Part of the training's sentences that keep to no order."""
 
@@ -87,16 +86,6 @@ def say(rng: np.random.Generator, meaning: Meaning, split: Split = "seen") -> st
     return unmarked(say_marked(rng, meaning, split))[0]
 
 
-def unmarked(text: str) -> tuple[str, list[int]]:
-    """Return a sentence without marks, and of each word 1 + the index of its mark, or 0."""
-    marks = [1 + MARKS.index(word[-1]) if word[-1] in MARKS else 0 for word in text.split()]
-    return text.translate(dict.fromkeys(map(ord, MARKS))), marks
-
-
-def _marked(words: str, mark: str) -> str:
-    return " ".join(word + mark for word in words.split())
-
-
 def say_marked(rng: np.random.Generator, meaning: Meaning, split: Split = "seen") -> str:
     """Return a sentence for a meaning, with `MARKS` at the words for its things.
 
@@ -110,9 +99,9 @@ def say_marked(rng: np.random.Generator, meaning: Meaning, split: Split = "seen"
         places = ["verb", *(name for name in ("target", "reference")
                             if getattr(meaning, name).noun != NONE)]  # fmt: skip
         odd = places[int(rng.integers(len(places)))]
-    target = _marked(_thing_words(rng, meaning.target, split, odd == "target"), MARKS[0])
+    target = marked(_thing_words(rng, meaning.target, split, odd == "target"), MARKS[0])
     reference = _thing_words(rng, meaning.reference, split, odd == "reference")
-    reference = _marked(reference, MARKS[1])
+    reference = marked(reference, MARKS[1])
     template = _pick(rng, templates(meaning.skill), split, odd == "verb", must=True)
     while odd == "verb" and "{o}" in template and "{v}" not in template:
         template = _pick(rng, templates(meaning.skill), split)
@@ -133,7 +122,7 @@ def _say_loosely(rng: np.random.Generator, meaning: Meaning) -> str:
     if way is None or meaning.skill.startswith("turn") or rng.random() < 0.8:
         names.append("{v}")
     target, reference = (
-        _marked(_loose_thing(rng, thing), mark)
+        marked(_loose_thing(rng, thing), mark)
         for thing, mark in zip((meaning.target, meaning.reference), MARKS, strict=True)
     )
     return _in_any_order(rng, names, templates(meaning.skill).held).format(
@@ -257,14 +246,14 @@ def say_incompletely(
         place = ""
         if "{r}" in way.seen[0] and rng.random() < 0.5:
             place = _pick(rng, way, split).format(r="")
-        target = _marked(_thing_words(rng, meaning.target, split, odd=False), MARKS[0])
+        target = marked(_thing_words(rng, meaning.target, split, odd=False), MARKS[0])
         parts = {"o": target, "d": place}
     else:
         said = Meaning(meaning.skill, Thing(), meaning.reference)
         parts = {"o": ("it", "")[int(rng.integers(2))], "d": ""}
         if way is not None:
             reference = _thing_words(rng, meaning.reference, split, odd=False)
-            reference = _marked(reference, MARKS[1])
+            reference = marked(reference, MARKS[1])
             parts["d"] = _pick(rng, way, split).format(r=reference)
     parts["v"] = _pick(rng, verb, split)
     text = _pick(rng, POLITE, split).format(s=_without(rng, meaning.skill, parts, split))

@@ -19,9 +19,9 @@ from vlm_robot_ros.sim.language import (
     say_incompletely,
     say_marked,
     say_nothing_useful,
-    unmarked,
     vocabulary,
 )
+from vlm_robot_ros.sim.marks import unmarked
 from vlm_robot_ros.sim.phrases import LINKS
 from vlm_robot_ros.sim.tasks import SKILLS
 
