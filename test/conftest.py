@@ -60,11 +60,12 @@ class Graph:
         assert self.until(future.done), f"{name} does not answer"
         return future.result()
 
-    def start(self, name, namespace="/", **parameters):
-        """Start one of our nodes as a process."""
+    def start(self, name, namespace="/", remaps=(), **parameters):
+        """Start one of our nodes as a process; `remaps` as in `from:=to`."""
         code = f"import sys; from vlm_robot_ros.nodes.{name} import main; sys.exit(main())"
         assign = [part for key, value in parameters.items() for part in ("-p", f"{key}:={value}")]
-        remap = ("-r", f"__ns:={namespace}")
+        rules = (f"__ns:={namespace}", *remaps)
+        remap = [part for rule in rules for part in ("-r", rule)]
         return self.python("-c", code, "--ros-args", *remap, *assign)
 
     def python(self, *arguments, **options):

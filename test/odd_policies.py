@@ -1,5 +1,6 @@
 """Policies that do what none should; in a module that worker processes can import."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -32,3 +33,45 @@ class Broken(HoldPolicy):
 
     def infer(self, observation):
         raise RuntimeError("out of order")
+
+
+class Own(HoldPolicy):
+    """A policy as somebody else may write it: made of a robot, with an eye."""
+
+    cameras = ("front",)
+
+    def __init__(self, robot):
+        self.robot = robot
+
+    def infer(self, observation):
+        chunk = hold_chunk(observation, 0.1, "")
+        rise = np.linspace(0.0, 0.05, 8)[:, None] * np.array([0, 0, 1, 0, 0, 0, 0])
+        return replace(chunk, values=chunk.values + rise, gripper=np.ones(8), confidence=1.0)
+
+
+class OnWord(Own):
+    """A policy that goes wrong in the way that it is told to."""
+
+    def infer(self, observation):
+        good, word = super().infer(observation), observation.instruction
+        if word == "raise":
+            raise RuntimeError("out of order")
+        if word == "exhaust":
+            raise MemoryError("no memory left")
+        if word == "hang":
+            threading.Event().wait(3.0)
+        if word == "nothing":
+            return None
+        changes = {
+            "nan": {"values": good.values * np.nan},
+            "infinite": {"values": good.values * np.inf},
+            "shape": {"values": good.values[:, :5]},
+            "empty": {"values": good.values[:0], "gripper": good.gripper[:0]},
+            "quaternion": {"values": good.values * 2},
+            "gripper": {"gripper": good.gripper * np.nan},
+            "period": {"step_dt": 0.0},
+            "unsure": {"confidence": 0.2},
+            "sure": {"confidence": np.nan},
+            "far": {"values": good.values + np.array([9.0, 9.0, 9.0, 0, 0, 0, 0])},
+        }
+        return replace(good, **changes.get(word, {}))

@@ -70,6 +70,29 @@ def test_plans_are_blended_without_a_jump():
     np.testing.assert_allclose(path[-1], after.sample(0.5)[0][:3])
 
 
+def test_neither_place_nor_speed_jumps_where_plans_change():
+    timeline = Timeline(blend=0.15)
+    timeline.put(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
+    times = np.arange(0.05, 0.7, 1e-3)
+    path = []
+    for number, time in enumerate(times):
+        if number % 100 == 99:  # ten plans a second, each to somewhere else
+            aside = 0.1 * (-1) ** (number // 100)
+            timeline.put(plan([0.56, aside, 0.28]), stamp=time - 0.06, now=time)
+        path.append(timeline.sample(time)[0][:3])
+    speeds = np.diff(path, axis=0) / 1e-3
+    steps = np.linalg.norm(np.diff(speeds, axis=0), axis=1)
+    assert np.linalg.norm(speeds, axis=1).max() > 0.1, "it does not move"
+    assert steps.max() < 0.1 * np.linalg.norm(speeds, axis=1).max()
+
+
+def test_a_plan_that_comes_early_is_under_way_from_its_first_moment():
+    timeline = Timeline(blend=0.0)
+    timeline.put(plan([0.58, 0.0, 0.3]), stamp=10.0, now=10.0)
+    places = [timeline.sample(10.0 + 0.02 * number)[0][0] for number in range(5)]
+    np.testing.assert_allclose(np.diff(places), 0.002, atol=1e-9)
+
+
 def test_blending_turns_the_short_way_round():
     timeline = Timeline(blend=0.1)
     timeline.put(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)

@@ -168,35 +168,3 @@ def test_an_arm_of_six_joints_is_told_six_and_nothing_more(watch):
         assert not command.hold_reason
     assert command.values[:6] == pytest.approx(goal[:6])
     assert command.values[6] == 0.0
-
-
-def test_a_policy_goes_on_from_where_the_arm_was_told_to_be_if_that_is_asked_for(watch):
-    watch.saw(1.0)
-    for leads in (True, False):
-        pilot = Pilot(ROBOT, [watch], period=0.02, leads=leads)
-        assert pilot.expected(1.0, HOME) is HOME, "nothing was told yet"
-        said = pilot.hear("pick up the cube")
-        pilot.take(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)
-        for number in range(10):
-            command = tick(pilot, 1.02 + 0.02 * number)
-        assert not command.hold_reason
-        expected = pilot.expected(1.3, HOME)
-        assert np.array_equal(expected, command.values if leads else HOME)
-        far = HOME + 0.2 * np.eye(7)[1]
-        assert np.array_equal(pilot.expected(1.3, far), far), "an arm that is elsewhere is there"
-        pilot.hear("stop")
-        tick(pilot, 1.3)
-        assert np.array_equal(pilot.expected(1.3, HOME), HOME)
-
-
-def test_an_arm_that_was_held_sets_out_softly_where_plans_lead(watch):
-    watch.saw(1.0)
-    steps = {}
-    for leads in (True, False):
-        pilot = Pilot(ROBOT, [watch], period=0.02, leads=leads)
-        said = pilot.hear("pick up the cube")
-        tick(pilot, 1.0)
-        pilot.take(plan([0.7, 0, 0.3]), said.number, 0.94, 1.0)  # 60 ms are gone already
-        places = [tick(pilot, 1.02 + 0.02 * number).values[0] for number in range(5)]
-        steps[leads] = max(np.diff([HOME[0], *places]))
-    assert steps[True] < 0.8 * steps[False]

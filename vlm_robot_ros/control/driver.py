@@ -148,7 +148,8 @@ class Driver:
             self._still_since = None
         elif self._still_since is None:
             self._still_since = now
-        elif now - self._still_since > QUIET_AFTER:
+        elif self.tripped or now - self._still_since > QUIET_AFTER:
+            # After a trip at once: an arm that did not hear would leap to where it should be.
             self.lose()
 
     def _towards(self, command: Command) -> Setpoint:

@@ -3,11 +3,9 @@
 The node around it moves messages. All times in seconds of one clock.
 """
 
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 from vlm_robot_ros.contract.robot import Robot
@@ -16,12 +14,9 @@ from vlm_robot_ros.control.limits import limit
 from vlm_robot_ros.control.timeline import Timeline
 from vlm_robot_ros.control.watchdog import StreamWatch
 
-BLEND = 0.04
-"""Time to pass from one plan to the next [s]; longer lags."""
+BLEND = 0.15
+"""Time to pass from one plan to the next [s]: shorter jerks, longer lags."""
 MIN_CONFIDENCE = 0.5
-_BEHIND, _BEHIND_TURN = 0.08, 0.4
-"""How far the tool of an arm in motion may be behind where it was told to be [m, rad]."""
-_REMEMBERED = 100  # commands
 _MOVED_AWAY = 0.04  # from where it is held, by someone else: do not fight it [m or rad]
 _SETTLED = 0.5  # an arm that was told to hold stands still after so long [s]
 
@@ -53,13 +48,8 @@ class Pilot:
         period: float,
         blend: float = BLEND,
         min_confidence: float = MIN_CONFIDENCE,
-        leads: bool = False,
     ) -> None:
-        """Make a pilot that is asked every `period` seconds.
-
-        With `leads` plans go on from where the arm was told to be, see `expected`.
-        """
-        self._leads = leads
+        """Make a pilot that is asked every `period` seconds."""
         self._robot = robot
         self._period = period
         self._watches = watches
@@ -76,7 +66,6 @@ class Pilot:
         self._refusal = ""
         self._mode = ActionMode.END_EFFECTOR_POSE
         self._last: np.ndarray | None = None
-        self._told: deque[tuple[float, np.ndarray]] = deque(maxlen=_REMEMBERED)
         self._held_since: float | None = None
         self._time = 0.0
         self._stamp = self._confidence = 0.0
@@ -88,27 +77,6 @@ class Pilot:
             self._timeline.clear()
             self._refusal = ""
         return self.said
-
-    def expected(self, stamp: float, seen: np.ndarray) -> np.ndarray:
-        """Return where the tool was told to be at a time, if it was measured near there.
-
-        An arm in motion is behind what it was told. A policy that goes on from where the arm is
-        measured calls it back with every plan, and it stops and goes; one that goes on from where
-        it was told to be does not, and stops where it should.
-
-        Args:
-            stamp: [s]
-            seen: Measured tool pose at that time. Shape (7,).
-
-        Returns:
-            Shape (7,). What is measured where nothing was told, or the tool is farther away.
-        """
-        told = next((pose for time, pose in reversed(self._told) if time <= stamp + 1e-6), None)
-        if not self._leads or not self._is_pose() or told is None:
-            return seen
-        turn = Rotation.from_quat(told[3:]) * Rotation.from_quat(seen[3:]).inv()
-        near = np.linalg.norm(told[:3] - seen[:3]) < _BEHIND and turn.magnitude() < _BEHIND_TURN
-        return told if near else seen
 
     def take(self, chunk: ActionChunk, number: int, stamp: float, now: float) -> None:
         """Take a plan that answers instruction `number` from a camera frame of time `stamp`."""
@@ -122,8 +90,8 @@ class Pilot:
             )
         if not self._refusal:
             try:
-                held = self._last if self._leads else None
-                self._timeline.put(chunk, stamp, now, held)
+                # Until the next command is to be reached the older plan goes on.
+                self._timeline.put(chunk, stamp, now + self._period)
             except ValueError as error:
                 self._refusal = str(error)
         if self._refusal:
@@ -164,7 +132,6 @@ class Pilot:
         # After a pause too, no more than what can be followed until the next command.
         dt = min(max(dt, 0.0), 2 * self._period) * self.said.pace
         self._last = limit(self._robot, self._mode, sample[0], self._last, dt)
-        self._told.append((now + self._period, self._last))
         self._gripper = float(np.clip(sample[1], 0.0, 1.0))
         return Command(
             self._mode, self._last, self._gripper, self._stamp, self._confidence, "", self.said
@@ -191,7 +158,6 @@ class Pilot:
     ) -> Command:
         """Stay at the last command; `blind` when what is measured cannot be relied on."""
         assert self._last is not None
-        self._told.clear()
         if self._gripper is None:
             self._gripper = opening  # and later as told last: what is gripped stays gripped
         if self._held_since is None:

@@ -4,34 +4,38 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 
-_SET_OUT = 0.3
-"""Time in which an arm that was held makes up for what the first plan took [s]."""
-
 
 class Timeline:
-    """The chunk that is played now, and how it was blended in. Times in seconds of one clock."""
+    """The chunk that is played now, and how it was blended in. Times in seconds of one clock.
+
+    It is smooth: a monotone cubic through the steps of a chunk (Fritsch and Carlson, 1980), and
+    from one chunk to the next neither place nor speed jumps.
+    """
 
     def __init__(self, blend: float) -> None:
-        """Move from one chunk to the next over `blend` seconds; it lags half of it."""
-        self._blend = self._fade = blend
-        self._offset: np.ndarray = np.zeros(7)
+        """Move from one chunk to the next over `blend` seconds."""
+        self._blend = blend
+        self._offset, self._drift = np.zeros(7), np.zeros(7)
         self._joined = self._stamp = 0.0
         self.clear()
 
     def clear(self) -> None:
         """Flush what was to be played."""
         self._chunk: ActionChunk | None = None
-        self._times: np.ndarray = np.zeros(0)
+        self._curve: PchipInterpolator | None = None
+        self._end = -np.inf
 
-    def put(
-        self, chunk: ActionChunk, stamp: float, now: float, held: np.ndarray | None = None
-    ) -> None:
+    def put(self, chunk: ActionChunk, stamp: float, now: float) -> None:
         """Go on with a chunk computed from the camera frame of time `stamp`; drop an older one.
 
-        An arm that was `held` at a pose (shape (7,)) sets out from there softly.
+        Args:
+            chunk: Its first step is one `step_dt` after `stamp`.
+            stamp: [s]
+            now: When the chunk begins to be played [s].
 
         Raises:
             ValueError: the chunk is not made of finite numbers, seven a step, or of deltas.
@@ -41,15 +45,22 @@ class Timeline:
             chunk = replace(chunk, values=_unwound(chunk.values))
         if self._chunk is not None and stamp < self._stamp:
             return
-        before = self.sample(now) if self._chunk and self._chunk.mode == chunk.mode else None
-        self._fade = self._blend
-        if before is None and held is not None and chunk.mode == ActionMode.END_EFFECTOR_POSE:
-            before, self._fade = (held, 0.0), max(_SET_OUT, self._blend)
+        goes_on = self._chunk is not None and self._chunk.mode == chunk.mode and now <= self._end
+        before = self._motion(now) if goes_on else None
         self._chunk, self._stamp = chunk, stamp
-        self._times = stamp + chunk.step_dt * np.arange(1, len(chunk.values) + 1)
-        self._offset = np.zeros(7)
-        if before is not None:
-            self._offset = _same_side(before[0], self._plain(now)) - self._plain(now)
+        values = np.asarray(chunk.values, float)
+        # Where it comes from: at the speed of its first step.
+        origin = 2 * values[0] - values[min(1, len(values) - 1)]
+        values = np.concatenate([origin[None], values])
+        self._end = stamp + chunk.step_dt * len(chunk.values)
+        self._curve = PchipInterpolator(np.linspace(stamp, self._end, len(values)), values)
+        self._offset, self._drift = np.zeros(7), np.zeros(7)
+        if before is not None and self._blend > 0:
+            place, speed = self._motion(now)
+            side = np.ones(7)
+            if chunk.mode == ActionMode.END_EFFECTOR_POSE and before[0][3:] @ place[3:] < 0:
+                side[3:] = -1.0  # the same orientation, the other quaternion of it
+            self._offset, self._drift = side * before[0] - place, side * before[1] - speed
             self._joined = now
 
     def sample(self, now: float) -> tuple[np.ndarray, float] | None:
@@ -57,27 +68,31 @@ class Timeline:
 
         None when there is nothing to play: no chunk, or the last one is over.
         """
-        if self._chunk is None or now > self._times[-1]:
+        if self._chunk is None or now > self._end:
             return None
-        fade = 1.0 - (now - self._joined) / self._fade if self._fade > 0 else 0.0
-        values = self._plain(now) + max(0.0, min(1.0, fade)) * self._offset
+        values, _ = self._motion(now)
         if self._chunk.mode == ActionMode.END_EFFECTOR_POSE:
             values[3:] /= np.linalg.norm(values[3:])
         # The fingers follow what was decided for the state that was seen: planned ahead of an arm
         # that lags they would close above the object.
         return values, float(self._chunk.gripper[0])
 
-    def _plain(self, now: float) -> np.ndarray:
-        """Interpolate the chunk, without what is left of the one before."""
-        assert self._chunk is not None
-        return np.array([np.interp(now, self._times, column) for column in self._chunk.values.T])
-
-
-def _same_side(pose: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return `pose` with its quaternion in the hemisphere of the other's."""
-    if pose[3:] @ other[3:] >= 0:
-        return pose
-    return np.concatenate([pose[:3], -pose[3:]])
+    def _motion(self, now: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return where what is played is, and how fast [1/s]. Shape (7,) each."""
+        assert self._curve is not None
+        since = max(now, self._stamp)
+        place, speed = self._curve(since), self._curve(since, 1)
+        part = (now - self._joined) / self._blend if self._blend > 0 else 1.0
+        if part >= 1.0:
+            return place, speed
+        # What is left of the chunk before: a cubic from its place and speed to none.
+        part = max(part, 0.0)
+        rest, drift = 1 + part**2 * (2 * part - 3), self._blend * part * (1 - part) ** 2
+        slope, turn = 6 * part * (part - 1) / self._blend, (1 - part) * (1 - 3 * part)
+        return (
+            place + rest * self._offset + drift * self._drift,
+            speed + slope * self._offset + turn * self._drift,
+        )
 
 
 def _unwound(poses: np.ndarray) -> np.ndarray:

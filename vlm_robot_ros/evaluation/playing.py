@@ -25,10 +25,8 @@ THROUGH = ("action", "joint_trajectory", "pose", "twist")
 class Player:
     """Lets a policy act on what is said; time goes on from call to call."""
 
-    def __init__(
-        self, sim: Simulator, policy: Policy, through: str = "action", leads: bool = False
-    ) -> None:
-        """Begin with a policy that knows nothing; `leads` as of `Pilot`."""
+    def __init__(self, sim: Simulator, policy: Policy, through: str = "action") -> None:
+        """Begin with a policy that knows nothing."""
         self._through = through
         self._driver = Driver(sim.robot, CONTROL_PERIOD, through in ("pose", "twist"))
         self.sim, self.policy = sim, policy
@@ -42,7 +40,7 @@ class Player:
         """How far a measured joint was outside its limits [rad]."""
         self.camera: Callable[[np.ndarray], np.ndarray] = lambda picture: picture
         """What becomes of the pictures on their way."""
-        self._pilot = Pilot(sim.robot, [], CONTROL_PERIOD, leads=leads)
+        self._pilot = Pilot(sim.robot, [], CONTROL_PERIOD)
         policy.reset()
 
     def say(self, text: str) -> None:
@@ -108,8 +106,7 @@ class Player:
         """Return what a policy may know now."""
         pictures = {camera: self.camera(self.sim.render(camera)) for camera in self.policy.cameras}
         joints = self.sim.joint_positions
-        pose = self._pilot.expected(self.sim.time, self._pose())
-        return Observation(pictures, pose, self.sim.opening, instruction, joints)
+        return Observation(pictures, self._pose(), self.sim.opening, instruction, joints)
 
     def _pose(self) -> np.ndarray:
         return to_vector(self.sim.kinematics.forward(self.sim.joint_positions))

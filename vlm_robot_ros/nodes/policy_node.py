@@ -43,6 +43,8 @@ from vlm_robot_ros.policy.thinker import Question, Thinker
 
 _COMES_TO_A_STAND = 1.0
 """How long an arm may take that is told to stop for good [s]."""
+_HANGS = 1.0
+"""A policy that thinks longer is held for [s]."""
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -94,7 +96,6 @@ class PolicyNode(LifecycleNode):
             self._period,
             self._value("blend"),
             self._value("min_confidence"),
-            leads=self._value("plan_from") == "told",
         )
         self._reported = self._reason = ""
         self._state = Health()
@@ -204,7 +205,7 @@ class PolicyNode(LifecycleNode):
         if arm is not None:
             assert self._thinker is not None
             pictures = dict(self._senses.pictures)
-            pose = self._pilot.expected(arm.time, self._pose(arm.joints))
+            pose = self._pose(arm.joints)
             seen = Observation(pictures, pose, arm.opening, said.text, arm.joints)
             self._thinker.ask(Question(seen, stamp, said.number))
 
@@ -243,7 +244,7 @@ class PolicyNode(LifecycleNode):
         if arm is None:  # nothing true can be said about where to hold
             self._reason = self._senses.arm_problem(now)
             return False
-        pose, reason = self._pose(arm.joints), reason or self._output.blocked
+        pose, reason = self._pose(arm.joints), reason or self._output.blocked or self._no_answer()
         command = self._pilot.tick(now, arm.joints, pose, arm.opening, reason)
         moving = False
         if self._output.feeds and not between:
@@ -257,6 +258,11 @@ class PolicyNode(LifecycleNode):
             self._reported = self._reason
             self.get_logger().info(f"holding: {self._reason}" if self._reason else "acting")
         return moving
+
+    def _no_answer(self) -> str:
+        """Return that the policy hangs; empty when it does not."""
+        thinking = self._thinker.thinking if self._thinker else 0.0
+        return f"the policy has not answered for {thinking:.0f} s" if thinking > _HANGS else ""
 
     def _on_output_changed(self) -> None:
         """Wait for new words after the arm was enabled, disabled or reset."""

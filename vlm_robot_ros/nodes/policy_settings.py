@@ -1,5 +1,6 @@
 """What can be set at the policy node, and the policy that the settings ask for."""
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from vlm_robot_ros.sim.tasks import all_labels
 
 PARAMETERS = (
     Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
-    Spec("policy", "fusion", "Which policy acts", valid=("fusion", "hold")),
+    Spec("policy", "fusion", "Which policy acts: fusion, hold, or module:Class of your own"),
     Spec("checkpoint", "", "Checkpoint folder of a learned policy; empty: the shipped one"),
     Spec(
         "encoder", "", "For labels of what is seen, where a policy has none: open_clip:..., hf:..."
@@ -33,12 +34,6 @@ PARAMETERS = (
         valid=("auto", "live", "dry"),
     ),
     Spec("control_rate", 50.0, "Rate of the actions [Hz]", 5.0, 500.0),
-    Spec(
-        "plan_from",
-        "measured",
-        "Where a policy takes the tool of an arm in motion to be: told moves smoothly",
-        valid=("measured", "told"),
-    ),
     Spec("blend", BLEND, "Time to pass from one plan to the next [s]", 0.0, 1.0),
     Spec("image_timeout", 0.5, "Hold when the newest image is older [s]", 0.05, 10.0),
     Spec("joint_state_timeout", 0.3, "Hold when the newest joint state is older [s]", 0.02, 10.0),
@@ -52,6 +47,9 @@ PARAMETERS = (
     Spec("autostart", True, "Configure and activate at the start"),
 )
 
+_PARTS = ("cameras", "reset", "next_instruction", "infer", "draw")
+"""Of every policy."""
+
 
 def load_policy(value: Callable[[str], Any], robot: Robot) -> Policy:
     """Return the policy that the parameters ask for; `value` returns one by its name.
@@ -59,11 +57,16 @@ def load_policy(value: Callable[[str], Any], robot: Robot) -> Policy:
     Raises:
         CheckpointError: its checkpoint cannot be used.
         EncoderError: there is no such encoder.
-        ValueError: its device is not there, or the phrases or their calibration are not valid.
+        ValueError: there is no such policy, its device is not there, or the phrases or their
+            calibration are not valid.
     """
     torch.set_num_threads(value("threads"))
-    device = _device(value)
-    if value("policy") == "fusion":
+    device, name = _device(value), value("policy")
+    if ":" in name:
+        return _own(name, robot)
+    if name not in ("fusion", "hold"):
+        raise ValueError(f"policy is '{name}'; valid: fusion, hold, module:Class")
+    if name == "fusion":
         if value("encoder"):
             raise ValueError(
                 f"encoder is '{value('encoder')}', but the fusion policy has labels of its own; "
@@ -80,6 +83,19 @@ def load_policy(value: Callable[[str], Any], robot: Robot) -> Policy:
     camera, path = robot.cameras[0].name, value("calibration")
     calibration = Path(path) if path else None
     return label_with(HoldPolicy(), camera, value("encoder"), phrases, calibration, device)
+
+
+def _own(name: str, robot: Robot) -> Policy:
+    """Return what `module:Class` makes of a robot."""
+    module, _, attribute = name.partition(":")
+    try:
+        made: Policy = getattr(importlib.import_module(module), attribute)(robot)
+    except Exception as error:  # anybody's code
+        raise ValueError(f"no policy of '{name}': {error!r}; valid: module:Class") from error
+    missing = [part for part in _PARTS if not hasattr(made, part)]
+    if missing:
+        raise ValueError(f"'{name}' has no {', '.join(missing)}; see policy/base.py")
+    return made
 
 
 def _device(value: Callable[[str], Any]) -> str:

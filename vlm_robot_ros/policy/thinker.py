@@ -35,6 +35,7 @@ class Thinker:
         self._answer = answer
         self._question: Question | None = None
         self._stopping = False
+        self._began: float | None = None
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="policy", daemon=True)
         self._thread.start()
@@ -44,6 +45,12 @@ class Thinker:
         with self._changed:
             self._question = question
             self._changed.notify()
+
+    @property
+    def thinking(self) -> float:
+        """How long it has been thinking about one question [s]; 0 when it is not."""
+        began = self._began
+        return 0.0 if began is None else time.perf_counter() - began
 
     def stop(self) -> None:
         """Drop what waits and end the thread; what is thought about has a second to finish."""
@@ -61,7 +68,7 @@ class Thinker:
                     return
                 question, self._question = self._question, None
             assert question is not None
-            begun = time.perf_counter()
+            self._began = begun = time.perf_counter()
             try:
                 if number < 0:
                     self._policy.reset()
@@ -74,3 +81,4 @@ class Thinker:
                 reason = f"the policy failed: {error!r}"
                 failed = hold_chunk(question.observation, 0.1, reason)
                 self._answer(question, failed, time.perf_counter() - begun)
+            self._began = None

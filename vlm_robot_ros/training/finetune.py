@@ -16,6 +16,7 @@ from vlm_robot_ros.data.robot_data import DataError, RobotData
 from vlm_robot_ros.models.direct_model import DirectConfig, DirectModel
 from vlm_robot_ros.models.encoders.load import load_encoder
 from vlm_robot_ros.models.encoders.tune import tune
+from vlm_robot_ros.models.precision import half_where_fast
 from vlm_robot_ros.training.demonstrations import (
     Demonstrated,
     Demonstrations,
@@ -66,7 +67,7 @@ class DirectFit(nn.Module):
     def forward(self, batch: Demonstrated) -> dict[str, Tensor]:
         """Return the losses of a batch."""
         model = self.model
-        with torch.autocast(batch.pixels.device.type, torch.bfloat16):
+        with half_where_fast(batch.pixels.device):
             chosen, which = batch.said.unique(return_inverse=True)
             read = model.read([model.config.sentences[n] for n in chosen.tolist()])[which]
             planned = model(prepared(model, batch.pixels), read, batch.state)

@@ -1,0 +1,206 @@
+"""From a camera's picture to an action: the policy node, and a node as one writes it first.
+
+    python benchmarks/node_latency.py [--seconds 20] [--encoder open_clip:ViT-B-32/random]
+
+A camera sends 640 x 480 rgb8 at 30 Hz, an arm its joints at 100 Hz, stamped by the wall clock.
+The first table is of a policy with a large encoder, whose weights are random: they do not change
+the time. The naive node runs it in the image's callback, both towers for every frame, prepared
+with PIL. The second is of the shipped policy at several control rates: what the node adds to the
+model's own time, and how much later or earlier than its period a command comes.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import rclpy
+import torch
+from encoder_rate import make
+from PIL import Image as Picture
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
+
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.models.checkpoint import save_checkpoint
+from vlm_robot_ros.msg import ActionChunk, VlmAction
+
+ROBOT = load_robot("panda_sim")
+TOPIC = ROBOT.cameras[0].topic
+WORDS = "put the red cube into the blue bowl"
+SENT = 10
+
+
+def main() -> None:
+    """Measure and print two tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20.0, help="a row")
+    parser.add_argument("--encoder", default="open_clip:ViT-B-32/random")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--naive", type=Path, help="be the naive node, with this checkpoint")
+    args = parser.parse_args()
+    if args.naive:
+        _be_naive(args.naive, args.threads)
+        return
+    os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+    rclpy.init()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = make(args.encoder, "cpu", torch.float32, "cross", 1)
+        save_checkpoint(model, folder, {})
+        threads = f"threads:={args.threads}"
+        ways = {
+            "naive": [__file__, "--naive", name, "--threads", str(args.threads)],
+            "policy_node": [*_node(), "-p", f"checkpoint:={name}", "-p", threads],
+        }
+        print(f"{args.encoder}, float32, {args.threads} threads: camera to action\n")
+        print("| node | actions | p50 ms | p95 ms | p99 ms | p99, part of the naive node's |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        first = 0.0
+        for way, command in ways.items():
+            world = World(command, WORDS, args.seconds)
+            p50, p95, p99 = 1e3 * np.percentile(world.latency, (50, 95, 99))
+            first = first or p99
+            count = len(world.latency)
+            print(f"| {way} | {count} | {p50:.0f} | {p95:.0f} | {p99:.0f} | {p99 / first:.2f} |")
+    print("\nThe shipped policy, one thread\n")
+    print(
+        "| control rate | model p50 ms | beside it p50, p99 ms | camera to action p50, p99 ms "
+        "| jitter p50, p99 ms |"
+    )
+    print("| --- | --- | --- | --- | --- |")
+    for rate in (50.0, 100.0, 250.0):
+        command = [*_node(), "-p", f"control_rate:={rate}"]
+        world = World(command, "pick up the red cube", args.seconds)
+        jitter = np.abs(np.diff(world.ticks) - 1.0 / rate)
+        columns = (world.latency, jitter)
+        model = f"{1e3 * np.median(world.model):.1f}"
+        beside = "{:.1f}, {:.1f}".format(*(1e3 * np.percentile(world.beside, (50, 99))))
+        rest = ["{:.1f}, {:.1f}".format(*(1e3 * np.percentile(c, (50, 99)))) for c in columns]
+        print(f"| {rate:.0f} Hz | {model} | {beside} | {rest[0]} | {rest[1]} |", flush=True)
+    rclpy.shutdown()
+
+
+def _node() -> list[str]:
+    code = "import sys; from vlm_robot_ros.nodes.policy_node import main; sys.exit(main())"
+    return ["-c", code, "--ros-args"]
+
+
+class World:
+    """A camera and an arm at rest, and a watch: measures one node, and ends it."""
+
+    def __init__(self, command: list[str], words: str, seconds: float) -> None:
+        """Start the node and measure for some time, after the first actions."""
+        self.latency: list[float] = []
+        """From a picture's stamp to the first action that answers it [s]."""
+        self.beside: list[float] = []
+        """From a picture's stamp to its plan, without what the model took [s]."""
+        self.model: list[float] = []
+        """What the model took [s]."""
+        self.ticks: list[float] = []
+        """When actions were published [s]."""
+        self._answered: set[tuple[int, int]] = set()
+        self._measuring = False
+        self.node = node = rclpy.create_node("world")
+        rng = np.random.default_rng(0)
+        self._image = Image(height=480, width=640, encoding="rgb8", step=3 * 640)
+        self._image.data = rng.integers(0, 256, 480 * 640 * 3, np.uint8).tobytes()
+        self._images = node.create_publisher(Image, TOPIC, qos_profile_sensor_data)
+        self._joints = node.create_publisher(JointState, "joint_states", SENT)
+        instructions = node.create_publisher(String, "instruction", SENT)
+        node.create_subscription(VlmAction, "action", self._on_action, 100)
+        node.create_subscription(ActionChunk, "action_chunk", self._on_chunk, 100)
+        node.create_timer(1 / 30, self._send_image)
+        node.create_timer(1 / 100, self._send_joints)
+        process = subprocess.Popen([sys.executable, *command])
+        try:
+            self._spin(lambda: instructions.get_subscription_count() > 0, 120.0)
+            instructions.publish(String(data=words))
+            self._spin(lambda: len(self._answered) > 20, 120.0)
+            self._measuring = True
+            self._spin(lambda: False, seconds)
+        finally:
+            process.terminate()
+            process.wait()
+            node.destroy_node()
+
+    def _spin(self, done: Callable[[], bool], seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not done() and time.monotonic() < end:
+            rclpy.spin_once(self.node, timeout_sec=0.05)
+
+    def _now(self) -> float:
+        return self.node.get_clock().now().nanoseconds * 1e-9
+
+    def _send_image(self) -> None:
+        self._image.header.stamp = self.node.get_clock().now().to_msg()
+        self._images.publish(self._image)
+
+    def _send_joints(self) -> None:
+        message = JointState(name=[*ROBOT.joint_names, ROBOT.gripper.joint])
+        message.header.stamp = self.node.get_clock().now().to_msg()
+        message.position = [*ROBOT.home, ROBOT.gripper.open]
+        self._joints.publish(message)
+
+    def _on_action(self, message: VlmAction, info: dict[str, int]) -> None:
+        sent = info["source_timestamp"] * 1e-9
+        if self._measuring:
+            self.ticks.append(sent)
+        stamp = message.header.stamp
+        key = stamp.sec, stamp.nanosec
+        if message.hold or key in self._answered:
+            return
+        self._answered.add(key)
+        if self._measuring:
+            self.latency.append(self._now() - stamp.sec - stamp.nanosec * 1e-9)
+
+    def _on_chunk(self, message: ActionChunk) -> None:
+        if self._measuring:
+            stamp = message.header.stamp
+            took = self._now() - stamp.sec - stamp.nanosec * 1e-9
+            self.model.append(message.inference_time)
+            self.beside.append(took - message.inference_time)
+
+
+def _be_naive(checkpoint: Path, threads: int) -> None:
+    """Run the policy in the image's callback."""
+    import open_clip
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    from vlm_robot_ros.models.checkpoint import load_any
+
+    torch.set_num_threads(threads)
+    model = load_any(checkpoint)
+    config = PreprocessCfg(**open_clip.get_model_preprocess_cfg(model.encoder.model))
+    prepare = image_transform_v2(config, is_train=False)
+    rclpy.init()
+    node: Node = rclpy.create_node("naive")
+    actions = node.create_publisher(VlmAction, "action", SENT)
+    said = [""]
+
+    @torch.inference_mode()
+    def on_image(message: Image) -> None:
+        if not said[0]:
+            return
+        pixels = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
+        image = prepare(Picture.fromarray(pixels))[None, None]
+        planned = model(image, model.read([said[0]]), torch.zeros(1, 1))
+        action = VlmAction(names=[""] * 7)
+        action.header = message.header
+        action.values = planned.actions[0, 0, :7].double().numpy()
+        actions.publish(action)
+
+    node.create_subscription(Image, TOPIC, on_image, SENT)
+    node.create_subscription(String, "instruction", lambda m: said.__setitem__(0, m.data), SENT)
+    rclpy.spin(node)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""A man in the middle: between the simulated arm and the policy node, to do harm there.
+
+The arm, its cameras and its clock live in the namespace /world. What they say reaches the node
+through `Relay`, and so does what the node tells the arm's controllers. Faults change what passes.
+Everything that the node tells is checked as a suspicious controller would.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+import yaml
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.qos import qos_profile_sensor_data
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Float64MultiArray, String
+from trajectory_msgs.msg import JointTrajectory
+
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.msg import SimState, VlmAction
+from vlm_robot_ros.nodes.messages import seconds
+from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.srv import ResetScene
+
+ROBOT = load_robot("panda_sim")
+CAMERA = ROBOT.cameras[0].topic
+JOINTS, CLOCK, PATH, GRIPPER = "joint_states", "clock", "joint_trajectory", "gripper_positions"
+_SINKS = [{"kind": PATH, "topic": PATH}, {"kind": GRIPPER, "topic": GRIPPER}]
+_SCENE = 3
+
+
+class Relay:
+    """Passes everything on, through what a fault makes of it."""
+
+    def __init__(self, graph, folder, **parameters):
+        """Start the arm and the node with `parameters`, and wait until both are heard."""
+        self.graph, self.node = graph, graph.node
+        self.ways = {}
+        """What becomes of the messages of a topic: a function from one to several."""
+        self.unsafe = []
+        """What the node has told the arm that it never should have."""
+        self.last = {}
+        """The last good message of each topic."""
+        self.out, self._paths = {}, []
+        for kind, topic, into, qos in (
+            (Image, CAMERA, True, qos_profile_sensor_data),
+            (JointState, JOINTS, True, qos_profile_sensor_data),
+            (Clock, CLOCK, True, 10),
+            (JointTrajectory, PATH, False, 10),
+            (Float64MultiArray, GRIPPER, False, 10),
+        ):
+            there, here = f"/world/{topic}", f"/{topic}"
+            self.out[topic] = self.node.create_publisher(kind, here if into else there, qos)
+            self.node.create_subscription(kind, there if into else here, self._passing(topic), qos)
+        self.words = self.node.create_publisher(String, "instruction", 100)
+        self.actions = graph.listen(VlmAction, "action")
+        self.health = graph.listen(DiagnosticArray, "/diagnostics")
+        self.states = graph.listen(SimState, "/world/arm_sim_node/state", 10)
+        content = yaml.safe_load((config_dir() / "arms" / "panda_sim.yaml").read_text())
+        contract = folder / "arm.yaml"
+        contract.write_text(yaml.safe_dump({**content, "sinks": _SINKS}))
+        self._start = lambda: graph.start(
+            "policy_node", robot=contract, use_sim_time=True, **parameters
+        )
+        graph.start(
+            "arm_sim_node", "/world", ["/clock:=/world/clock"], seed=_SCENE, follow_action=False
+        )
+        self.start_node()
+
+    def start_node(self):
+        """Start the policy node, once more if need be, and wait until it is heard."""
+        del self.actions[:]
+        self.process = self._start()
+        up = lambda: self.states and self.actions and self.words.get_subscription_count()  # noqa: E731
+        assert self.graph.until(up, 90.0), "they did not come up"
+
+    def _passing(self, topic):
+        def passes(message):
+            self.last[topic] = message
+            if topic == PATH:
+                self._inspect(message)
+            for each in self.ways.get(topic, lambda m: [m])(message):
+                self.out[topic].publish(each)
+
+        return passes
+
+    def _inspect(self, message):
+        """Check a trajectory as the most suspicious controller would."""
+        points = message.points
+        times = [0.0, *(p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in points)]
+        positions = np.array([point.positions for point in points])
+        velocities = np.array([point.velocities for point in points])
+        checks = {
+            "names": tuple(message.joint_names) == tuple(ROBOT.joint_names),
+            "finite": np.all(np.isfinite(positions)) and np.all(np.isfinite(velocities)),
+            "times grow": all(a < b for a, b in pairwise(times)),
+            "positions": np.all((positions >= ROBOT.lower) & (positions <= ROBOT.upper)),
+            "velocities": np.all(np.abs(velocities) <= ROBOT.velocity + 1e-6),
+            "a stand at the end": not np.any(velocities[-1]),
+        }
+        if self._paths:
+            before = self._paths[-1]
+            passed = seconds(message.header.stamp) - seconds(before.header.stamp)
+            way = np.abs(positions[0] - np.array(before.points[0].positions))
+            checks["no jump"] = np.all(way <= ROBOT.velocity * (max(passed, 0.0) + 0.02) + 1e-3)
+        if not all(checks.values()):
+            bad = [name for name, good in checks.items() if not good]
+            self.unsafe.append(f"{', '.join(bad)}: {message}; before: {self._paths[-1:]}")
+        self._paths.append(message)
+
+    def say(self, text):
+        self.words.publish(String(data=text))
+
+    @property
+    def speed(self):
+        """Of the fastest joint, measured [rad/s]."""
+        return self.states[-1].joint_speed
+
+    def begin(self, words="pick up the {}"):
+        """Lay the scene anew, give an order, and wait until the arm is under way."""
+        self.ways.clear()
+        self.say("")
+        self.until_held("waiting for an instruction")
+        self.until_quiet()
+        scene = self.graph.call(ResetScene, "/world/arm_sim_node/reset", seed=_SCENE).scene
+        assert self.graph.until(lambda: self.states[-1].scene == scene)
+        del self._paths[:], self.unsafe[:]
+        self.say(words.format(self.states[-1].objects[0]))
+        assert self.graph.until(lambda: self.speed > 0.1), f"no motion: {self.actions[-1]}"
+
+    def _is_quiet(self):
+        if not self._paths:
+            return True
+        now, last = (seconds(m.header.stamp) for m in (self.states[-1], self._paths[-1]))
+        return now - last > 0.3
+
+    def until_held(self, reason):
+        """Wait for a hold that says `reason`."""
+        del self.actions[:]
+        held = lambda: any(a.hold and reason in a.hold_reason for a in self.actions)  # noqa: E731
+        assert self.graph.until(held), f"never held for '{reason}': {self.actions[-1:]}"
+
+    def until_acting(self):
+        del self.actions[:]
+        acts = lambda: any(not action.hold for action in self.actions)  # noqa: E731
+        assert self.graph.until(acts), f"it does not act: {self.actions[-1:]}"
+
+    def until_told(self, reason):
+        """Wait until the diagnostics name the cause."""
+        texts = lambda: [s.message for m in self.health for s in m.status]  # noqa: E731
+        told = lambda: any(reason in text for text in texts())  # noqa: E731
+        assert self.graph.until(told, 10.0), f"'{reason}' is in none of {texts()[-3:]}"
+
+    def until_still(self):
+        """Wait until the arm has come to a stand, and check that it stays so."""
+        stands = lambda: all(state.joint_speed < 0.02 for state in self.states[-10:])  # noqa: E731
+        assert self.graph.until(stands, 20.0), "the arm does not come to a stand"
+        seen = len(self.states)
+        assert self.graph.until(lambda: len(self.states) >= seen + 25)
+        fastest = max(state.joint_speed for state in self.states[seen:])
+        assert fastest < 0.05, f"an arm that should stand moves: {fastest:.2f} rad/s"
+
+    def until_quiet(self):
+        """Wait until nothing more is told to an arm that stands."""
+        assert self.graph.until(self._is_quiet), "the node goes on telling an arm that stands"

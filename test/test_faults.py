@@ -1,0 +1,356 @@
+"""Faults between an arm in motion and the policy node: it stands, says why, goes on if it can.
+
+Real physics, real DDS; see relay.py.
+"""
+
+import copy
+import signal
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+
+from rclpy.qos import qos_profile_sensor_data
+from relay import CAMERA, CLOCK, JOINTS, PATH, Relay
+from sensor_msgs.msg import Image
+from std_srvs.srv import Trigger
+
+
+@pytest.fixture(scope="module")
+def running(lasting_graph, tmp_path_factory):
+    """One arm and one node for all faults that they survive."""
+    return Relay(lasting_graph, tmp_path_factory.mktemp("arm"))
+
+
+@pytest.fixture
+def relay(running):
+    running.begin()
+    yield running
+    running.ways.clear()
+    assert running.process.poll() is None, "the node has ended"
+    assert running.unsafe == []
+
+
+def changed(**fields):
+    """Return a way that changes fields of every message."""
+
+    def way(message):
+        other = copy.copy(message)
+        for name, value in fields.items():
+            setattr(other, name, value(message) if callable(value) else value)
+        return [other]
+
+    return way
+
+
+def stamped(shift):
+    """Return a way that shifts stamps by seconds."""
+
+    def way(message):
+        other = copy.deepcopy(message)
+        time = other.clock if hasattr(other, "clock") else other.header.stamp
+        nanoseconds = max(0, time.sec * 10**9 + time.nanosec + int(shift * 1e9))
+        time.sec, time.nanosec = divmod(nanoseconds, 10**9)
+        return [other]
+
+    return way
+
+
+def gone(message):
+    return []
+
+
+def again():
+    """Return a way that says for ever what is said first."""
+    kept = []
+
+    def way(message):
+        kept.append(message)
+        return [kept[0]]
+
+    return way
+
+
+def same_pixels():
+    """Return a way of a camera that repeats its picture with new stamps."""
+    kept = []
+
+    def way(message):
+        kept.append(message.data)
+        return changed(data=kept[0])(message)
+
+    return way
+
+
+def without_the_first(message):
+    return changed(name=message.name[1:], position=message.position[1:])(message)
+
+
+def of_another_arm(message):
+    return changed(name=[f"ur_{name}" for name in message.name])(message)
+
+
+def frozen_joints():
+    """Return a way of joints that stay where they are, with new stamps."""
+    kept = []
+
+    def way(message):
+        kept.append(message.position)
+        return changed(position=kept[0])(message)
+
+    return way
+
+
+def position(number, value):
+    def put(message):
+        positions = list(message.position)
+        positions[number] = value
+        return positions
+
+    return put
+
+
+MEMORIES = (again, same_pixels, frozen_joints)
+"""They make a way for each use."""
+
+
+@dataclass
+class Fault:
+    """What is done to a topic, and how the hold names it."""
+
+    name: str
+    topic: str
+    way: object
+    reason: str
+
+    def begin(self, relay):
+        relay.ways[self.topic] = self.way() if self.way in MEMORIES else self.way
+
+
+HELD = [
+    Fault("encoding", CAMERA, changed(encoding="8UC7"), "encoding '8UC7'"),
+    Fault("no encoding", CAMERA, changed(encoding=""), "encoding ''"),
+    Fault("depth as colour", CAMERA, changed(encoding="32FC1"), "encoding '32FC1'"),
+    Fault("cut off", CAMERA, changed(data=lambda m: m.data[:-7]), "bytes of data"),
+    Fault("no data", CAMERA, changed(data=b""), "0 bytes of data"),
+    Fault("too much data", CAMERA, changed(data=lambda m: bytes(m.data) * 2), "bytes of data"),
+    Fault("no rows", CAMERA, changed(height=0), "size 256x0"),
+    Fault("no columns", CAMERA, changed(width=0), "size 0x256"),
+    Fault("huge", CAMERA, changed(height=2**31), "size 256x2147483648"),
+    Fault("short rows", CAMERA, changed(step=5), "step 5"),
+    Fault("long rows", CAMERA, changed(step=2**32 - 1), "bytes of data"),
+    Fault("frozen pixels", CAMERA, same_pixels, "the picture is frozen"),
+    Fault("black", CAMERA, changed(data=lambda m: bytes(len(m.data))), "blank"),
+    Fault("frozen stamp", CAMERA, again, "the stamp is frozen"),
+    Fault("late pictures", CAMERA, stamped(-3.0), "front camera: 3."),
+    Fault("early pictures", CAMERA, stamped(9.0), "ahead of this node's clock"),
+    Fault("no camera", CAMERA, gone, "front camera: "),
+    Fault("nan joint", JOINTS, changed(position=position(2, np.nan)), "not finite"),
+    Fault("infinite joint", JOINTS, changed(position=position(0, np.inf)), "not finite"),
+    Fault("nan finger", JOINTS, changed(position=position(-1, np.nan)), "not finite"),
+    Fault("missing joint", JOINTS, without_the_first, "no position of panda_joint1"),
+    Fault("another arm", JOINTS, of_another_arm, "given: ur_panda_joint1"),
+    Fault("few positions", JOINTS, changed(position=lambda m: m.position[:3]), "for 3 positions"),
+    Fault("no joints", JOINTS, changed(name=[], position=[]), "given: nothing"),
+    Fault("late joints", JOINTS, stamped(-2.0), "joint states: 2."),
+    Fault("early joints", JOINTS, stamped(5.0), "ahead of this node's clock"),
+    Fault("no joint states", JOINTS, gone, "joint states: "),
+    Fault("clock behind", CLOCK, stamped(-5.0), "ahead of this node's clock"),
+    Fault("clock ahead", CLOCK, stamped(100.0), "old, at most"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", HELD, ids=lambda fault: fault.name)
+def test_it_comes_to_a_stand_says_why_and_goes_on(relay, fault):
+    fault.begin(relay)
+    relay.until_held(fault.reason)
+    relay.until_told(fault.reason)
+    relay.until_still()
+    relay.ways.clear()
+    relay.until_acting()
+
+
+def lossy(part, seed):
+    """Return a way that loses a part of the messages."""
+    rng = np.random.default_rng(seed)
+    return lambda message: [] if rng.random() < part else [message]
+
+
+def twice(message):
+    return [message, message]
+
+
+def out_of_order():
+    """Return a way that lets every second message be overtaken by the next."""
+    kept = []
+
+    def way(message):
+        kept.append(message)
+        return [kept.pop(), kept.pop()] if len(kept) == 2 else []
+
+    return way
+
+
+def turned(message):
+    other = copy.copy(message)
+    other.name, other.position = message.name[::-1], message.position[::-1]
+    other.velocity = message.velocity[::-1]
+    return [other]
+
+
+def more_joints(message):
+    other = copy.copy(message)
+    other.name = ["torso", *message.name, "left_wheel"]
+    other.position = [float("nan"), *message.position, 1e300]
+    return [other]
+
+
+def in_bgr(message):
+    swapped = np.frombuffer(message.data, np.uint8).reshape(-1, 3)[:, ::-1]
+    return changed(encoding="bgr8", data=swapped.tobytes())(message)
+
+
+def padded(message):
+    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, -1)
+    wide = np.pad(rows, ((0, 0), (0, 5)))
+    return changed(step=wide.shape[1], data=wide.tobytes())(message)
+
+
+BORNE = {
+    "joints in another order": {JOINTS: turned},
+    "joints of a larger robot": {JOINTS: more_joints},
+    "a tenth of everything is lost": {
+        topic: lossy(0.1, number) for number, topic in enumerate((CAMERA, JOINTS, CLOCK, PATH))
+    },
+    "half of the pictures are lost": {CAMERA: lossy(0.5, 9)},
+    "everything comes twice": dict.fromkeys((CAMERA, JOINTS, CLOCK, PATH), twice),
+    "joint states overtake each other": {JOINTS: out_of_order()},
+    "pictures overtake each other": {CAMERA: out_of_order()},
+    "pictures are a tenth of a second late": {CAMERA: stamped(-0.1)},
+    "bgr8": {CAMERA: in_bgr},
+    "rows are padded": {CAMERA: padded},
+}
+
+
+@pytest.mark.parametrize("name", BORNE)
+def test_it_goes_on_and_does_what_was_asked_all_the_same(relay, name):
+    low = relay.states[-1].positions[0].z
+    relay.ways.update(BORNE[name])
+    lifted = lambda: relay.states[-1].positions[0].z > low + 0.08  # noqa: E731
+    assert relay.graph.until(lifted, 60.0), f"nothing was lifted: {relay.actions[-1]}"
+
+
+TRIPS = [
+    Fault("a joint beyond its limit", JOINTS, changed(position=position(1, 3.0)), "outside its"),
+    Fault("a joint that is elsewhere", JOINTS, changed(position=position(0, 1.5)), "not follow"),
+    Fault("joints that do not move", JOINTS, frozen_joints, "not follow"),
+    Fault("a controller that hears nothing", PATH, gone, "not follow"),
+]
+
+
+@pytest.mark.parametrize("fault", TRIPS, ids=lambda fault: fault.name)
+def test_it_trips_and_stays_so_until_it_is_reset(relay, fault):
+    fault.begin(relay)
+    relay.until_held("tripped: ")
+    relay.until_told(fault.reason)
+    relay.until_still()
+    relay.until_quiet()
+    relay.ways.clear()
+    relay.say("go home")
+    relay.until_still()
+    assert relay.graph.call(Trigger, "/policy_node/reset").success
+    relay.until_held("waiting for an instruction")
+    relay.say("go home")
+    relay.until_acting()
+
+
+def test_without_time_the_arm_comes_to_a_stand_by_itself(relay):
+    relay.ways[CLOCK] = gone
+    relay.until_told("time stands still")
+    relay.until_still()
+    relay.ways.clear()
+    relay.until_acting()
+
+
+def test_time_that_begins_anew_is_gone_along_with(relay):
+    relay.ways.update(dict.fromkeys((CAMERA, JOINTS, CLOCK), stamped(-3.0)))
+    relay.ways[PATH] = stamped(3.0)
+    low = relay.states[-1].positions[0].z
+    lifted = lambda: relay.states[-1].positions[0].z > low + 0.08  # noqa: E731
+    assert relay.graph.until(lifted, 60.0), f"nothing was lifted: {relay.actions[-1]}"
+
+
+def test_a_camera_that_dies_and_comes_back(relay):
+    relay.node.destroy_publisher(relay.out[CAMERA])
+    relay.ways[CAMERA] = gone
+    relay.until_held("front camera: ")
+    relay.until_still()
+    relay.out[CAMERA] = relay.node.create_publisher(Image, f"/{CAMERA}", qos_profile_sensor_data)
+    relay.ways.clear()
+    relay.until_acting()
+
+
+HOSTILE = {
+    "100 kB": "push " * 20_000,
+    "no spaces": "x" * 100_000,
+    "control characters": "".join(map(chr, range(1, 32))),
+    "escape sequences": "\x1b[2J\x1b[31m\x07",
+    "arabic": "\u0627\u062f\u0641\u0639 \u0627\u0644\u0645\u0643\u0639\u0628",
+    "chinese": "\u62ff\u8d77\u7ea2\u8272\u7684\u65b9\u5757",
+    "emoji": "\U0001f916\U0001f9be\U0001f449" * 50,
+    "right to left": "\u202eebuc der eht hsup",
+    "combining": "c\u0301\u0302\u0303\u0304\u0305ube" * 500,
+    "format": "%s%n{0}{self.__class__}${PATH}",
+    "shell": "; rm -rf / #",
+    "json": '{"skill": "pick", "target": null}',
+    "markup": "<script>move()</script>",
+    "numbers": "1e309 nan -inf 0x7fffffff",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_words_that_mean_nothing_stop_it_and_the_next_ones_are_obeyed(relay, name):
+    relay.say(HOSTILE[name])
+    relay.until_held("asks for nothing")
+    relay.until_still()
+    relay.say("go home")
+    relay.until_acting()
+
+
+def test_a_stop_in_a_flood_of_commands_wins(relay):
+    count = relay.actions[-1].instruction_id
+    for number in range(1000):
+        relay.say(("go home", "open the gripper")[number % 2])
+    relay.say("stop")
+    relay.until_held("stopped by 'stop'")
+    assert relay.actions[-1].instruction_id <= count + 1001
+    relay.until_still()
+
+
+def test_a_node_that_gets_no_time_leaves_an_arm_that_stands(relay):
+    relay.process.send_signal(signal.SIGSTOP)
+    try:
+        relay.until_still()
+    finally:
+        relay.process.send_signal(signal.SIGCONT)
+    relay.until_acting()
+
+
+def test_a_busy_machine_makes_it_slow_and_never_unsafe(relay):
+    busy = [relay.graph.python("-c", "while True: pass") for _ in range(6)]
+    seen = len(relay.states)
+    assert relay.graph.until(lambda: len(relay.states) > seen + 150, 120.0)
+    for process in busy:
+        process.kill()
+    relay.until_acting()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_node_that_is_ended_in_motion_leaves_an_arm_that_stands(relay, number):
+    relay.process.send_signal(number)
+    assert relay.graph.until(lambda: relay.process.poll() is not None)
+    relay.until_still()
+    relay.start_node()
+    relay.until_held("waiting for an instruction")

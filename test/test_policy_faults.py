@@ -1,0 +1,81 @@
+"""Policies that go wrong, in the real node with an arm in motion: it stands, and says why."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+
+from relay import Relay
+
+
+@pytest.fixture(scope="module")
+def running(lasting_graph, tmp_path_factory):
+    """A node with a policy that goes wrong on demand."""
+    before = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = f"{Path(__file__).parent}{os.pathsep}{before}"
+    try:
+        folder = tmp_path_factory.mktemp("arm")
+        yield Relay(lasting_graph, folder, policy="odd_policies:OnWord")
+    finally:
+        os.environ["PYTHONPATH"] = before
+
+
+@pytest.fixture
+def relay(running):
+    running.begin("rise")
+    yield running
+    assert running.process.poll() is None, "the node has ended"
+    assert running.unsafe == []
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("raise", "the policy failed: RuntimeError('out of order')"),
+        ("exhaust", "the policy failed: MemoryError("),
+        ("hang", "the policy has not answered for "),
+        ("nothing", "the policy failed: AttributeError("),
+        ("nan", "not finite"),
+        ("infinite", "not finite"),
+        ("shape", "values of shape (H, 7), got (8, 5)"),
+        ("empty", "values of shape (H, 7), got (0, 7)"),
+        ("quaternion", "quaternions have norms"),
+        ("gripper", "not finite"),
+        ("period", "step_dt is 0.0"),
+        ("unsure", "not sure enough"),
+        ("sure", "not sure enough"),
+    ],
+)
+def test_it_comes_to_a_stand_says_why_and_obeys_again(relay, word, reason):
+    relay.say(word)
+    relay.until_held(reason)
+    relay.until_told(reason)
+    relay.until_still()
+    relay.say("rise")
+    relay.until_acting()
+
+
+def test_a_plan_that_leads_far_away_ends_at_the_workspace(relay):
+    relay.say("far")
+    relay.until_acting()
+    relay.until_still()
+    tool = relay.states[-1].tool
+    assert tool.x < 0.79
+    assert tool.y < 0.41
+    assert tool.z < 0.46
+
+
+def test_a_policy_that_cannot_be_made_is_told(graph):
+    for name, said in (
+        ("nowhere:Policy", "No module named 'nowhere'"),
+        ("json:Policy", "has no attribute 'Policy'"),
+        ("builtins:object", "valid: module:Class"),
+        ("collections:Counter", "has no cameras, reset"),
+    ):
+        process = graph.start("policy_node", policy=name)
+        errors = graph.ended(process)
+        assert process.returncode == 1
+        assert said in errors
+        assert "Traceback" not in errors
