@@ -143,3 +143,25 @@ def test_numbers_that_are_not_finite_never_get_through(arm):
     drive = arm.driver.drive(arm.now, command, [], arm.joints)
     assert arm.driver.tripped
     assert drive is None or np.all(np.isfinite(drive.path.setpoints[0].position))
+
+
+def test_ticks_that_were_missed_do_not_jerk_an_arm_on_its_path():
+    """A busy machine: the node comes late, three ticks at a time."""
+    driver, now, joints, told = Driver(ROBOT, PERIOD, by_path=True), 100.0, HOME, []
+
+    def where(time):
+        return HOME + 0.5 * (time - 100.0) * np.eye(7)[0]
+
+    while now < 101.0:
+        values = where(now + PERIOD)
+        command = Command(ActionMode.JOINT_POSITION, values, 1.0, now, 1.0, "", NOTHING_SAID)
+        ahead = [where(now + (2 + number) * PERIOD) for number in range(5)]
+        drive = driver.drive(now, command, ahead, joints)
+        told.append(drive.path.setpoints)
+        missed = 3 if 100.5 < now < 100.9 else 0
+        joints = told[-1][missed].position
+        now += (1 + missed) * PERIOD
+    assert driver.tripped == ""
+    speeds = np.array([setpoints[0].velocity[0] for setpoints in told[20:]])
+    assert np.all(np.abs(speeds - 0.5) < 0.02), speeds.round(2)
+    assert joints[0] == pytest.approx(where(now)[0], abs=0.01)

@@ -313,7 +313,8 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_words_that_mean_nothing_stop_it_and_the_next_ones_are_obeyed(relay, name):
     relay.say(HOSTILE[name])
-    relay.until_held("asks for nothing")
+    empty = name in ("control characters", "emoji")
+    relay.until_held("waiting for an instruction" if empty else "asks for nothing")
     relay.until_still()
     relay.say("go home")
     relay.until_acting()

@@ -64,12 +64,18 @@ class Drive:
 class Driver:
     """Knows where the arm has been told to be, and whether it may be told anything at all."""
 
-    def __init__(self, robot: Robot, period: float, by_tool: bool = False) -> None:
+    def __init__(
+        self, robot: Robot, period: float, by_tool: bool = False, by_path: bool = False
+    ) -> None:
         """Make a driver that is called every `period` seconds.
 
-        With `by_tool` the arm is told where its tool shall be, and chooses its joints itself.
+        Args:
+            robot: The contract.
+            period: [s]
+            by_tool: The arm is told where its tool shall be, and chooses its joints itself.
+            by_path: The arm is told whole paths, and goes on along the last when no other comes.
         """
-        self._robot, self._period, self._by_tool = robot, period, by_tool
+        self._robot, self._period, self._by_tool, self._by_path = robot, period, by_tool, by_path
         self._stream = JointStream(robot, period)
         self._last: Setpoint | None = None
         self._apart_since: list[float | None] = []
@@ -104,9 +110,12 @@ class Driver:
             ahead: What it will be told at the next ticks, in the command's mode. Shape (7,) each.
             joints: Measured positions. Shape (J,), [rad].
         """
-        if not 0 <= now - self._time <= AHEAD * self._period:
+        late = now - self._time
+        if not 0 <= late <= AHEAD * self._period:
             self.lose()  # the path has come to its end meanwhile
-        self._time = now
+        missed, self._time = round(late / self._period) - 1, now
+        if self._driving and self._by_path and missed > 0 and not self._stream.skip(missed):
+            self.lose()
         if not np.all(np.isfinite([*command.values, *np.ravel(ahead)])):
             self.trip("a command is not finite")
         self._watch(now, joints)

@@ -72,6 +72,7 @@ class JointStream:
     def start(self, positions: np.ndarray) -> None:
         """Go on from an arm at rest, which may be outside its limits. Shape (J,), [rad]."""
         self._wanted = positions.astype(float)
+        self._foreseen: list[tuple[Setpoint, np.ndarray]] = []
         self.go_on_from(Setpoint(self._wanted, np.zeros(len(positions)), np.zeros(len(positions))))
 
     @property
@@ -135,12 +136,24 @@ class JointStream:
             poses: Which of both.
         """
         here, wanted = self.now, self._wanted
-        setpoints = [self.to_pose(t) if poses else self.to_joints(t) for t in targets]
+        self._foreseen = []
+        for target in targets:
+            setpoint = self.to_pose(target) if poses else self.to_joints(target)
+            self._foreseen.append((setpoint, self._wanted))
         duration, place = self.rest()
         self.go_on_from(here)
         self._wanted = wanted
         still = np.zeros(len(place))
-        return Path(tuple(setpoints), duration, Setpoint(place, still, still))
+        setpoints = tuple(setpoint for setpoint, _ in self._foreseen)
+        return Path(setpoints, duration, Setpoint(place, still, still))
+
+    def skip(self, ticks: int) -> bool:
+        """Go on as was foreseen for some ticks; returns whether so much was foreseen."""
+        if ticks > len(self._foreseen):
+            return False
+        setpoint, self._wanted = self._foreseen[ticks - 1]
+        self.go_on_from(setpoint)
+        return True
 
     def tool_at(self, positions: np.ndarray) -> np.ndarray:
         """Return the tool's pose, a transform in the base frame. Shape (4, 4), [m]."""

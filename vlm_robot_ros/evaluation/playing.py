@@ -28,7 +28,8 @@ class Player:
     def __init__(self, sim: Simulator, policy: Policy, through: str = "action") -> None:
         """Begin with a policy that knows nothing."""
         self._through = through
-        self._driver = Driver(sim.robot, CONTROL_PERIOD, through in ("pose", "twist"))
+        by_tool, by_path = through in ("pose", "twist"), through == "joint_trajectory"
+        self._driver = Driver(sim.robot, CONTROL_PERIOD, by_tool, by_path)
         self.sim, self.policy = sim, policy
         self.label = ""
         """The task label that the policy gave last."""

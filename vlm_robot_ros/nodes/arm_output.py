@@ -38,7 +38,8 @@ class ArmOutput:
         """
         self._robot, self._changed = robot, changed
         joints = any(sink.kind.startswith("joint") for sink in robot.sinks)
-        self._driver = Driver(robot, period, by_tool=not joints)
+        by_path = any(sink.kind == "joint_trajectory" for sink in robot.sinks)
+        self._driver = Driver(robot, period, not joints, by_path)
         self._sinks = [
             (sink.kind, publish(MESSAGES[sink.kind][0], sink.topic)) for sink in robot.sinks
         ]
