@@ -115,9 +115,9 @@ def test_joint_positions_that_would_take_the_tool_out_of_its_box_trip(arm):
     outside[0] = 1.5
     for _ in range(100):
         arm.tick(outside, ActionMode.JOINT_POSITION)
-    assert "outside its workspace" in arm.driver.tripped
+    assert "leave its workspace" in arm.driver.tripped
     tool = Kinematics(ROBOT).forward(arm.joints)[:3, 3]
-    assert np.all(tool <= np.array(ROBOT.workspace.max) + 0.06)
+    assert np.all(tool <= np.array(ROBOT.workspace.max) + 0.007)
     assert arm.tick(outside, ActionMode.JOINT_POSITION) is None or not np.any(
         arm.driver.drive(arm.now, _hold(), [], arm.joints).path.setpoints[0].velocity
     )
@@ -165,3 +165,19 @@ def test_ticks_that_were_missed_do_not_jerk_an_arm_on_its_path():
     speeds = np.array([setpoints[0].velocity[0] for setpoints in told[20:]])
     assert np.all(np.abs(speeds - 0.5) < 0.02), speeds.round(2)
     assert joints[0] == pytest.approx(where(now)[0], abs=0.01)
+
+
+def test_a_tool_that_falls_towards_the_edge_comes_to_a_stand_before_it(arm):
+    """Plans end at the edge at full speed: the arm brakes while there is room."""
+    floor, lowest = ROBOT.workspace.min[2], 1.0
+    pose = POSE.copy()
+    for _ in range(150):
+        pose[2] = max(floor, pose[2] - ROBOT.workspace.speed * PERIOD)
+        drive = arm.tick(pose)
+        if drive is None:
+            break
+        for setpoint in (*drive.path.setpoints, drive.path.stand):
+            tool = Kinematics(ROBOT).forward(setpoint.position)[:3, 3]
+            lowest = min(lowest, tool[2])
+    assert floor - 0.006 < lowest < floor + 0.03
+    assert arm.driver.tripped == ""

@@ -28,6 +28,10 @@ _NEAR = 0.05
 """An arm this close to where it was told to be has not been moved by others [rad]."""
 _STRAYED, _OUTSIDE = 0.05, 0.02
 """How far a measured joint may be outside its limits [rad], a told tool outside the box [m]."""
+_EDGE = 0.005
+"""How far outside the box a tool may come to a stand that has to brake [m]."""
+_AGAIN, _INSISTS = 0.3, 1.0
+"""A tool that has to brake for the edge so soon again [s] for so long [s] is sent there."""
 _STANDS = 0.5
 """How long a path goes on after the arm has come to a stand [s]."""
 _ROUNDING = 1e-6
@@ -81,6 +85,7 @@ class Driver:
         self._apart_since: list[float | None] = []
         self._still_since: float | None = None
         self._time = 0.0
+        self._edge = (-np.inf, -np.inf)
         self.tripped = ""
         """Why nothing may move until `reset`; empty when it may."""
         self.lose()
@@ -125,8 +130,14 @@ class Driver:
                 return None
             self._begin(joints)
         before = self._stream.now
-        setpoint = self._stream.brake() if holds else self._towards(command)
-        problem = "" if holds else self._problem(setpoint, joints)
+        setpoint, problem = self._stream.brake() if holds else self._towards(command), ""
+        if not holds and self._leaves(self._stream.rest()[1], before.position):
+            # From where it was it can still come to a stand in time; so it does.
+            problem = self._at_the_edge(now, setpoint)
+            self._stream.go_on_from(before)
+            setpoint = self._stream.brake()
+        elif not holds:
+            problem = self._problem(setpoint, joints)
         if problem:
             self.trip(problem)
             holds = True
@@ -134,6 +145,8 @@ class Driver:
             setpoint = self._stream.brake()
         poses = command.mode == ActionMode.END_EFFECTOR_POSE
         path = self._stream.ahead([] if holds else self._joints_of(ahead, poses), poses)
+        if self._leaves(path.stand.position, setpoint.position):
+            path = self._stream.ahead([], poses)
         drive = Drive(
             now,
             self._period,
@@ -206,7 +219,7 @@ class Driver:
 
     def _problem(self, setpoint: Setpoint, joints: np.ndarray) -> str:
         """Return what is wrong with a setpoint; empty when nothing is."""
-        robot, box = self._robot, self._robot.workspace
+        robot = self._robot
         # What was outside before may come back.
         was = np.maximum(_outside(joints, robot.lower, robot.upper), 0.0)
         for name, over in (
@@ -217,11 +230,35 @@ class Driver:
             worst = int(over.argmax())
             if over[worst] > _ROUNDING:
                 return f"the {name} of {robot.joint_names[worst]} would pass its limit"
-        tool, was_at = (self._stream.tool_at(q)[:3, 3] for q in (setpoint.position, joints))
-        low, high = np.array(box.min), np.array(box.max)
-        if np.any(_outside(tool, low, high) > np.maximum(_outside(was_at, low, high), _OUTSIDE)):
+        if self._leaves(setpoint.position, joints, _OUTSIDE):
+            tool = self._stream.tool_at(setpoint.position)[:3, 3]
             return f"the tool would go to {tool.round(3).tolist()}, outside its workspace"
         return ""
+
+    def _at_the_edge(self, now: float, setpoint: Setpoint) -> str:
+        """Return what is wrong when the tool has to be kept from leaving again and again."""
+        if now - self._edge[1] > _AGAIN:
+            self._edge = (now, now)
+        self._edge = (self._edge[0], now)
+        if now - self._edge[0] < _INSISTS:
+            return ""
+        tool = self._stream.tool_at(setpoint.position)[:3, 3].round(3)
+        return f"the tool would go on from {tool.tolist()} and leave its workspace"
+
+    def _leaves(self, there: np.ndarray, here: np.ndarray, most: float = _EDGE) -> bool:
+        """Whether the tool goes farther outside its box than it is and may be.
+
+        Args:
+            there: Joint positions to go to. Shape (J,), [rad].
+            here: From where. Shape (J,), [rad].
+            most: [m]
+        """
+        box = self._robot.workspace
+        goes, is_at = (
+            _outside(self._stream.tool_at(q)[:3, 3], np.array(box.min), np.array(box.max))
+            for q in (there, here)
+        )
+        return bool(np.any(goes > np.maximum(is_at, most)))
 
 
 def _outside(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
