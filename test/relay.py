@@ -105,7 +105,8 @@ class Relay:
             checks["no jump"] = np.all(way <= ROBOT.velocity * (max(passed, 0.0) + 0.02) + 1e-3)
         if not all(checks.values()):
             bad = [name for name, good in checks.items() if not good]
-            self.unsafe.append(f"{', '.join(bad)}: {message}; before: {self._paths[-1:]}")
+            told = [(m.header.stamp, m.points[0], m.points[-1]) for m in self._paths[-1:]]
+            self.unsafe.append(f"{bad}: {message.header.stamp} {points[0]} after {told}")
         self._paths.append(message)
 
     def say(self, text):

@@ -82,6 +82,7 @@ class Driver:
         self._robot, self._period, self._by_tool, self._by_path = robot, period, by_tool, by_path
         self._stream = JointStream(robot, period)
         self._last: Setpoint | None = None
+        self._stand: Setpoint | None = None
         self._apart_since: list[float | None] = []
         self._still_since: float | None = None
         self._time = 0.0
@@ -115,12 +116,7 @@ class Driver:
             ahead: What it will be told at the next ticks, in the command's mode. Shape (7,) each.
             joints: Measured positions. Shape (J,), [rad].
         """
-        late = now - self._time
-        if not 0 <= late <= AHEAD * self._period:
-            self.lose()  # the path has come to its end meanwhile
-        missed, self._time = round(late / self._period) - 1, now
-        if self._driving and self._by_path and missed > 0 and not self._stream.skip(missed):
-            self.lose()
+        self._catch_up(now)
         if not np.all(np.isfinite([*command.values, *np.ravel(ahead)])):
             self.trip("a command is not finite")
         self._watch(now, joints)
@@ -155,9 +151,19 @@ class Driver:
             self._stream.twist_to(setpoint, joints),
             command.gripper,
         )
-        self._last = setpoint
+        self._last, self._stand = setpoint, path.stand
         self._rest_after(now, holds and not np.any(setpoint.velocity))
         return drive
+
+    def _catch_up(self, now: float) -> None:
+        """Take into account that this call may be late."""
+        late, self._time = now - self._time, now
+        missed = round(late / self._period) - 1
+        if late < 0 or (missed >= AHEAD and not self._by_path):
+            self.lose()
+        elif self._by_path and self._driving and missed > 0 and not self._stream.skip(missed):
+            self._last = self._stand  # the path has come to its end meanwhile
+            self.lose()
 
     def _begin(self, joints: np.ndarray) -> None:
         """Go on from where the arm was told to be, if it is there; else from where it is."""
