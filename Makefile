@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help demo setup test lint lock clean
+.PHONY: help demo setup test lint bench lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,10 @@ test: lint ## Run the tests
 
 lint: setup ## Check style and types
 	. ./env.sh && ruff check . && ruff format --check . && mypy vlm_robot_ros
+
+bench: setup ## Measure rates, latency, transport and smoothness: a quarter of an hour
+	. ./env.sh && set -e && for name in policy_rate encoder_rate smoothness node_latency transport; do \
+	  printf '\n== %s\n' $$name; python benchmarks/$$name.py; done
 
 lock: ## Resolve the pinned versions anew
 	scripts/lock

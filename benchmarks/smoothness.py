@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.pilot import BLEND
 from vlm_robot_ros.evaluation.cells import make_case
 from vlm_robot_ros.evaluation.playing import FRAME_PERIOD, LATENCY, Player
 from vlm_robot_ros.paths import share_dir
@@ -20,6 +21,7 @@ from vlm_robot_ros.sim.controllers import JointPath
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 
 SEED, SECONDS = 620_000, 6.0
+BLENDS = (0.0, BLEND)
 _BOUNDARY = round(LATENCY / CONTROL_PERIOD)
 _TICKS = round(FRAME_PERIOD / CONTROL_PERIOD)
 
@@ -32,24 +34,29 @@ def main() -> None:
     sim = Simulator(robot)
     policy = load_learned(share_dir() / "checkpoints" / "panda_sim", robot)
     print(f"step of joint speed from tick to tick ({CONTROL_PERIOD} s), largest joint [rad/s]\n")
-    print(
-        "| plan_from | ticks | p50 | p95 | p50 at a new plan / within one | reversals a second |"
-    )
+    print("| blend | ticks | p50 | p95 | at a new plan / within one: p50 | rms |")
     print("| --- | --- | --- | --- | --- | --- |")
     drawn = []
-    for leads in (False, True):
-        runs = [_speeds(sim, policy, index, leads) for index in range(episodes)]
+    for blend in BLENDS:
+        runs = [_speeds(sim, policy, index, blend) for index in range(episodes)]
         drawn.append(runs[0])
         steps: dict[bool, list[float]] = {True: [], False: []}
         for speeds in runs:
             change = np.diff(speeds, axis=0)
             for tick, step in enumerate(np.abs(change).max(1), 1):
                 if np.any(speeds[tick]):  # an arm that stands has no boundaries
-                    steps[tick % _TICKS == _BOUNDARY].append(float(step))
+                    # The plan is there, and is what is commanded from the next tick on.
+                    new = (tick - _BOUNDARY) % _TICKS < 2
+                    steps[new].append(float(step))
         p50, p95 = np.percentile([*steps[True], *steps[False]], (50, 95))
         ratio = np.median(steps[True]) / np.median(steps[False])
-        name, count = "told" if leads else "measured", len(steps[True]) + len(steps[False])
-        print(f"| {name} | {count} | {p50:.3f} | {p95:.3f} | {ratio:.2f} |")
+        rms = [float(np.sqrt(np.mean(np.square(steps[new])))) for new in (True, False)]
+        count = len(steps[True]) + len(steps[False])
+        print(
+            f"| {blend:.2f} s | {count} | {p50:.3f} | {p95:.3f} | {ratio:.2f} "
+            f"| {rms[0] / rms[1]:.2f} |",
+            flush=True,
+        )
     if len(sys.argv) > 2:
         both = [_draw(speeds) for speeds in drawn]
         image = Image.new("RGB", (both[0].width, 2 * both[0].height), "white")
@@ -59,11 +66,11 @@ def main() -> None:
     sim.close()
 
 
-def _speeds(sim: Simulator, policy: Policy, index: int, leads: bool) -> np.ndarray:
+def _speeds(sim: Simulator, policy: Policy, index: int, blend: float) -> np.ndarray:
     """Return what the joints are told at each tick of an episode. Shape (T, J), [rad/s]."""
     case = make_case("seen", SEED, index)
     sim.reset(case.scene, np.array(sim.robot.home) + case.jitter[: len(sim.robot.joints)])
-    player = Player(sim, policy, "joint_trajectory", leads)
+    player = Player(sim, policy, "joint_trajectory", blend)
     told: list[np.ndarray] = []
     command_path, step, now = sim.command_path, sim.step, np.zeros(len(sim.robot.joints))
 

@@ -26,7 +26,7 @@ ROBOT = load_robot("panda_sim")
 CAMERA = ROBOT.cameras[0].topic
 JOINTS, CLOCK, PATH, GRIPPER = "joint_states", "clock", "joint_trajectory", "gripper_positions"
 _SINKS = [{"kind": PATH, "topic": PATH}, {"kind": GRIPPER, "topic": GRIPPER}]
-_SCENE = 3
+_SCENE = 6
 
 
 class Relay:

@@ -7,7 +7,7 @@ import numpy as np
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.contract.kinematics import to_vector
 from vlm_robot_ros.control.driver import AHEAD, Driver
-from vlm_robot_ros.control.pilot import Command, Pilot
+from vlm_robot_ros.control.pilot import BLEND, Command, Pilot
 from vlm_robot_ros.policy.base import Observation, Policy
 from vlm_robot_ros.sim.controllers import joint_path
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
@@ -25,8 +25,10 @@ THROUGH = ("action", "joint_trajectory", "pose", "twist")
 class Player:
     """Lets a policy act on what is said; time goes on from call to call."""
 
-    def __init__(self, sim: Simulator, policy: Policy, through: str = "action") -> None:
-        """Begin with a policy that knows nothing."""
+    def __init__(
+        self, sim: Simulator, policy: Policy, through: str = "action", blend: float = BLEND
+    ) -> None:
+        """Begin with a policy that knows nothing; `blend` as of `Pilot`."""
         self._through = through
         by_tool, by_path = through in ("pose", "twist"), through == "joint_trajectory"
         self._driver = Driver(sim.robot, CONTROL_PERIOD, by_tool, by_path)
@@ -41,7 +43,7 @@ class Player:
         """How far a measured joint was outside its limits [rad]."""
         self.camera: Callable[[np.ndarray], np.ndarray] = lambda picture: picture
         """What becomes of the pictures on their way."""
-        self._pilot = Pilot(sim.robot, [], CONTROL_PERIOD)
+        self._pilot = Pilot(sim.robot, [], CONTROL_PERIOD, blend)
         policy.reset()
 
     def say(self, text: str) -> None:
