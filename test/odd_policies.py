@@ -45,8 +45,8 @@ class Own(HoldPolicy):
 
     def infer(self, observation):
         chunk = hold_chunk(observation, 0.1, "")
-        rise = np.linspace(0.0, 0.05, 8)[:, None] * np.array([0, 0, 1, 0, 0, 0, 0])
-        return replace(chunk, values=chunk.values + rise, gripper=np.ones(8), confidence=1.0)
+        aside = np.linspace(0.01, 0.08, 8)[:, None] * np.array([0, 1, 0, 0, 0, 0, 0])
+        return replace(chunk, values=chunk.values + aside, gripper=np.ones(8), confidence=1.0)
 
 
 class OnWord(Own):
