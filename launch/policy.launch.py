@@ -15,6 +15,7 @@ _ARGUMENTS = {
     "params": (str(config_dir() / "policy_node.yaml"), "file of parameters"),
     "robot": ("", "contract of the arm: a shipped name or the path of a .yaml"),
     "checkpoint": ("", "checkpoint folder; the shipped one if not given"),
+    "policy": ("", "which policy acts: fusion, hold, or module:Class of your own"),
     "output": ("", "whether the contract's sinks are fed: auto (in simulation), live or dry"),
     "namespace": ("", "of the node and its topics; another for each of several arms"),
     "use_sim_time": ("", "whether stamps come from /clock: true or false"),

@@ -1,12 +1,16 @@
 """The parameters of the policy node: described, checked, and said where they are wrong."""
 
 import pytest
+import yaml
 
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
 from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters  # noqa: E402
+
+from vlm_robot_ros.nodes.policy_settings import PARAMETERS  # noqa: E402
+from vlm_robot_ros.paths import config_dir  # noqa: E402
 
 
 def test_a_clock_that_stands_still_is_told(graph):
@@ -36,6 +40,13 @@ def test_parameters_are_described_and_wrong_changes_refused(graph):
     )
     assert not answer.results[0].successful
     assert "valid: auto, cpu, cuda" in answer.results[0].reason
+
+
+def test_the_file_of_parameters_has_the_defaults():
+    content = yaml.safe_load((config_dir() / "policy_node.yaml").read_text())
+    written = content["/**"]["ros__parameters"]
+    defaults = {spec.name: spec.default for spec in PARAMETERS}
+    assert written == {name: defaults.get(name, "no such parameter") for name in written}
 
 
 @pytest.mark.parametrize(
