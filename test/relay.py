@@ -127,6 +127,18 @@ class Relay:
         moves = lambda: any(state.joint_speed > 0.1 for state in self.states[seen:])  # noqa: E731
         assert self.graph.until(moves), f"no motion: {self.actions[-1]}"
 
+    def until_lifted(self):
+        """Wait until the object asked for by `begin` is up; one pick in fifty needs another try."""
+        low, words = self.states[-1].positions[0].z, self.actions[-1].instruction
+        lifted = lambda: self.states[-1].positions[0].z > low + 0.08  # noqa: E731
+        for _ in range(3):
+            if self.graph.until(lifted, 30.0):
+                return
+            self.say("go home")
+            self.until_acting()
+            self.say(words)
+        raise AssertionError(f"nothing was lifted: {self.actions[-1]}")
+
     def _is_quiet(self):
         if not self._paths:
             return True

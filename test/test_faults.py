@@ -236,10 +236,8 @@ BORNE = {
 
 @pytest.mark.parametrize("name", BORNE)
 def test_it_goes_on_and_does_what_was_asked_all_the_same(relay, name):
-    low = relay.states[-1].positions[0].z
     relay.ways.update(BORNE[name])
-    lifted = lambda: relay.states[-1].positions[0].z > low + 0.08  # noqa: E731
-    assert relay.graph.until(lifted, 60.0), f"nothing was lifted: {relay.actions[-1]}"
+    relay.until_lifted()
 
 
 TRIPS = [
@@ -277,9 +275,7 @@ def test_without_time_the_arm_comes_to_a_stand_by_itself(relay):
 def test_time_that_begins_anew_is_gone_along_with(relay):
     relay.ways.update(dict.fromkeys((CAMERA, JOINTS, CLOCK), stamped(-3.0)))
     relay.ways[PATH] = stamped(3.0)
-    low = relay.states[-1].positions[0].z
-    lifted = lambda: relay.states[-1].positions[0].z > low + 0.08  # noqa: E731
-    assert relay.graph.until(lifted, 60.0), f"nothing was lifted: {relay.actions[-1]}"
+    relay.until_lifted()
 
 
 def test_a_camera_that_dies_and_comes_back(relay):
