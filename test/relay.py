@@ -128,7 +128,7 @@ class Relay:
         assert self.graph.until(moves), f"no motion: {self.actions[-1]}"
 
     def until_lifted(self):
-        """Wait until the object asked for by `begin` is up; one pick in fifty needs another try."""
+        """Wait until what `begin` asks for is up; one pick in fifty needs another try."""
         low, words = self.states[-1].positions[0].z, self.actions[-1].instruction
         lifted = lambda: self.states[-1].positions[0].z > low + 0.08  # noqa: E731
         for _ in range(3):
