@@ -24,7 +24,7 @@ import torch
 from encoder_rate import make
 from PIL import Image as Picture
 from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
@@ -122,8 +122,13 @@ class World:
         process = subprocess.Popen([sys.executable, *command])
         try:
             self._spin(lambda: instructions.get_subscription_count() > 0, 120.0)
-            instructions.publish(String(data=words))
-            self._spin(lambda: len(self._answered) > 20, 120.0)
+            for _ in range(20):  # what is said before both ends know of each other is lost
+                instructions.publish(String(data=words))
+                self._spin(lambda: len(self._answered) > 10, 10.0)
+                if self._answered:
+                    break
+            if not self._answered:
+                raise SystemExit(f"no action from {command}")
             self._measuring = True
             self._spin(lambda: False, seconds)
         finally:
@@ -197,7 +202,8 @@ def _be_naive(checkpoint: Path, threads: int) -> None:
         action.values = planned.actions[0, 0, :7].double().numpy()
         actions.publish(action)
 
-    node.create_subscription(Image, TOPIC, on_image, SENT)
+    queue = QoSProfile(depth=SENT, reliability=qos_profile_sensor_data.reliability)
+    node.create_subscription(Image, TOPIC, on_image, queue)
     node.create_subscription(String, "instruction", lambda m: said.__setitem__(0, m.data), SENT)
     rclpy.spin(node)
 
