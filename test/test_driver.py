@@ -181,3 +181,25 @@ def test_a_tool_that_falls_towards_the_edge_comes_to_a_stand_before_it(arm):
             lowest = min(lowest, tool[2])
     assert floor - 0.006 < lowest < floor + 0.03
     assert arm.driver.tripped == ""
+
+
+def test_a_tick_that_is_missed_in_braking_does_not_jerk_the_arm():
+    driver, now = Driver(ROBOT, PERIOD, by_path=True), 100.0
+
+    def tick(moves, missed=0):
+        nonlocal now
+        values = HOME + 1.5 * (now + PERIOD - 100.0) * np.eye(7)[0]
+        hold = "" if moves else "a hold"
+        command = Command(ActionMode.JOINT_POSITION, values, 1.0, now, 1.0, hold, NOTHING_SAID)
+        drive = driver.drive(now, command, [], joints)
+        now += (1 + missed) * PERIOD
+        return drive.path
+
+    joints = HOME
+    for _ in range(20):
+        joints = tick(moves=True).setpoints[0].position
+    before = tick(moves=False, missed=1).setpoints[0]
+    after = tick(moves=True).setpoints[0]
+    assert before.velocity[0] > 0.9
+    way, most = (after.position - before.position)[0], 2 * PERIOD * before.velocity[0]
+    assert 0.5 * most < way < most

@@ -19,6 +19,8 @@ _MARGIN = 0.005
 """What is kept from the joints' limits [rad]."""
 _BRAKING = 0.9
 """Part of the acceleration that is counted on to come to a stand; the jerk's limit takes some."""
+_BRAKES = 10
+"""How many ticks of coming to a stand are foreseen."""
 _STILL = 1e-6
 """Slower is standing [rad/s]."""
 _CATCH_UP = 2.0
@@ -140,11 +142,13 @@ class JointStream:
         for target in targets:
             setpoint = self.to_pose(target) if poses else self.to_joints(target)
             self._foreseen.append((setpoint, self._wanted))
+        setpoints = tuple(setpoint for setpoint, _ in self._foreseen)
         duration, place = self.rest()
+        for _ in range(_BRAKES):
+            self._foreseen.append((self.brake(), self._wanted))
         self.go_on_from(here)
         self._wanted = wanted
         still = np.zeros(len(place))
-        setpoints = tuple(setpoint for setpoint, _ in self._foreseen)
         return Path(setpoints, duration, Setpoint(place, still, still))
 
     def skip(self, ticks: int) -> bool:
