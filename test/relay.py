@@ -14,6 +14,7 @@ from rclpy.qos import qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float64MultiArray, String
+from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from vlm_robot_ros.contract.load import load_robot
@@ -116,6 +117,8 @@ class Relay:
     def begin(self, words="pick up the {}"):
         """Lay the scene anew, give an order, and wait until the arm is under way."""
         self.ways.clear()
+        del self.health[:]
+        self.graph.call(Trigger, "/policy_node/reset")  # the fault before may have tripped it
         self.say("")
         self.until_held("waiting for an instruction")
         self.until_quiet()

@@ -3,7 +3,6 @@
 Real physics, real DDS; see relay.py.
 """
 
-import copy
 import signal
 from dataclasses import dataclass
 
@@ -15,6 +14,22 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 from rclpy.qos import qos_profile_sensor_data
 from relay import CAMERA, CLOCK, JOINTS, PATH, Relay
 from sensor_msgs.msg import Image
+from spoil import (
+    changed,
+    frozen,
+    gone,
+    in_bgr,
+    lossy,
+    more_joints,
+    of_another_arm,
+    out_of_order,
+    padded,
+    position,
+    stamped,
+    turned,
+    twice,
+    without_the_first,
+)
 from std_srvs.srv import Trigger
 
 
@@ -33,89 +48,6 @@ def relay(running):
     assert running.unsafe == []
 
 
-def changed(**fields):
-    """Return a way that changes fields of every message."""
-
-    def way(message):
-        other = copy.copy(message)
-        for name, value in fields.items():
-            setattr(other, name, value(message) if callable(value) else value)
-        return [other]
-
-    return way
-
-
-def stamped(shift):
-    """Return a way that shifts stamps by seconds."""
-
-    def way(message):
-        other = copy.deepcopy(message)
-        time = other.clock if hasattr(other, "clock") else other.header.stamp
-        nanoseconds = max(0, time.sec * 10**9 + time.nanosec + int(shift * 1e9))
-        time.sec, time.nanosec = divmod(nanoseconds, 10**9)
-        return [other]
-
-    return way
-
-
-def gone(message):
-    return []
-
-
-def again():
-    """Return a way that says for ever what is said first."""
-    kept = []
-
-    def way(message):
-        kept.append(message)
-        return [kept[0]]
-
-    return way
-
-
-def same_pixels():
-    """Return a way of a camera that repeats its picture with new stamps."""
-    kept = []
-
-    def way(message):
-        kept.append(message.data)
-        return changed(data=kept[0])(message)
-
-    return way
-
-
-def without_the_first(message):
-    return changed(name=message.name[1:], position=message.position[1:])(message)
-
-
-def of_another_arm(message):
-    return changed(name=[f"ur_{name}" for name in message.name])(message)
-
-
-def frozen_joints():
-    """Return a way of joints that stay where they are, with new stamps."""
-    kept = []
-
-    def way(message):
-        kept.append(message.position)
-        return changed(position=kept[0])(message)
-
-    return way
-
-
-def position(number, value):
-    def put(message):
-        positions = list(message.position)
-        positions[number] = value
-        return positions
-
-    return put
-
-
-MEMORIES = (again, same_pixels, frozen_joints)
-"""They make a way for each use."""
-
-
 @dataclass
 class Fault:
     """What is done to a topic, and how the hold names it."""
@@ -124,9 +56,6 @@ class Fault:
     topic: str
     way: object
     reason: str
-
-    def begin(self, relay):
-        relay.ways[self.topic] = self.way() if self.way in MEMORIES else self.way
 
 
 HELD = [
@@ -141,9 +70,9 @@ HELD = [
     Fault("huge", CAMERA, changed(height=2**31), "size 256x2147483648"),
     Fault("short rows", CAMERA, changed(step=5), "step 5"),
     Fault("long rows", CAMERA, changed(step=2**32 - 1), "bytes of data"),
-    Fault("frozen pixels", CAMERA, same_pixels, "the picture is frozen"),
+    Fault("frozen pixels", CAMERA, frozen("data"), "the picture is frozen"),
     Fault("black", CAMERA, changed(data=lambda m: bytes(len(m.data))), "blank"),
-    Fault("frozen stamp", CAMERA, again, "the stamp is frozen"),
+    Fault("frozen stamp", CAMERA, frozen("header", "data"), "the stamp is frozen"),
     Fault("late pictures", CAMERA, stamped(-3.0), "front camera: 3."),
     Fault("early pictures", CAMERA, stamped(9.0), "ahead of this node's clock"),
     Fault("no camera", CAMERA, gone, "front camera: "),
@@ -164,58 +93,12 @@ HELD = [
 
 @pytest.mark.parametrize("fault", HELD, ids=lambda fault: fault.name)
 def test_it_comes_to_a_stand_says_why_and_goes_on(relay, fault):
-    fault.begin(relay)
+    relay.ways[fault.topic] = fault.way
     relay.until_held(fault.reason)
     relay.until_told(fault.reason)
     relay.until_still()
     relay.ways.clear()
     relay.until_acting()
-
-
-def lossy(part, seed):
-    """Return a way that loses a part of the messages."""
-    rng = np.random.default_rng(seed)
-    return lambda message: [] if rng.random() < part else [message]
-
-
-def twice(message):
-    return [message, message]
-
-
-def out_of_order():
-    """Return a way that lets every second message be overtaken by the next."""
-    kept = []
-
-    def way(message):
-        kept.append(message)
-        return [kept.pop(), kept.pop()] if len(kept) == 2 else []
-
-    return way
-
-
-def turned(message):
-    other = copy.copy(message)
-    other.name, other.position = message.name[::-1], message.position[::-1]
-    other.velocity = message.velocity[::-1]
-    return [other]
-
-
-def more_joints(message):
-    other = copy.copy(message)
-    other.name = ["torso", *message.name, "left_wheel"]
-    other.position = [float("nan"), *message.position, 1e300]
-    return [other]
-
-
-def in_bgr(message):
-    swapped = np.frombuffer(message.data, np.uint8).reshape(-1, 3)[:, ::-1]
-    return changed(encoding="bgr8", data=swapped.tobytes())(message)
-
-
-def padded(message):
-    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, -1)
-    wide = np.pad(rows, ((0, 0), (0, 5)))
-    return changed(step=wide.shape[1], data=wide.tobytes())(message)
 
 
 BORNE = {
@@ -243,14 +126,14 @@ def test_it_goes_on_and_does_what_was_asked_all_the_same(relay, name):
 TRIPS = [
     Fault("a joint beyond its limit", JOINTS, changed(position=position(1, 3.0)), "outside its"),
     Fault("a joint that is elsewhere", JOINTS, changed(position=position(0, 1.5)), "not follow"),
-    Fault("joints that do not move", JOINTS, frozen_joints, "not follow"),
+    Fault("joints that do not move", JOINTS, frozen("position"), "not follow"),
     Fault("a controller that hears nothing", PATH, gone, "not follow"),
 ]
 
 
 @pytest.mark.parametrize("fault", TRIPS, ids=lambda fault: fault.name)
 def test_it_trips_and_stays_so_until_it_is_reset(relay, fault):
-    fault.begin(relay)
+    relay.ways[fault.topic] = fault.way
     relay.until_held("tripped: ")
     relay.until_told(fault.reason)
     relay.until_still()

@@ -43,8 +43,6 @@ from vlm_robot_ros.policy.thinker import Question, Thinker
 
 _COMES_TO_A_STAND = 1.0
 """How long an arm may take that is told to stop for good [s]."""
-_HANGS = 1.0
-"""A policy that thinks longer is held for [s]."""
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -244,7 +242,9 @@ class PolicyNode(LifecycleNode):
         if arm is None:  # nothing true can be said about where to hold
             self._reason = self._senses.arm_problem(now)
             return False
-        pose, reason = self._pose(arm.joints), reason or self._output.blocked or self._no_answer()
+        assert self._thinker is not None
+        pose, reason = self._pose(arm.joints), reason or self._output.blocked
+        reason = reason or self._thinker.problem
         command = self._pilot.tick(now, arm.joints, pose, arm.opening, reason)
         moving = False
         if self._output.feeds and not between:
@@ -258,11 +258,6 @@ class PolicyNode(LifecycleNode):
             self._reported = self._reason
             self.get_logger().info(f"holding: {self._reason}" if self._reason else "acting")
         return moving
-
-    def _no_answer(self) -> str:
-        """Return that the policy hangs; empty when it does not."""
-        thinking = self._thinker.thinking if self._thinker else 0.0
-        return f"the policy has not answered for {thinking:.0f} s" if thinking > _HANGS else ""
 
     def _on_output_changed(self) -> None:
         """Wait for new words after the arm was enabled, disabled or reset."""

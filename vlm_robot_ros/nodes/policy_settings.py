@@ -47,9 +47,6 @@ PARAMETERS = (
     Spec("autostart", True, "Configure and activate at the start"),
 )
 
-_PARTS = ("cameras", "reset", "next_instruction", "infer", "draw")
-"""Of every policy."""
-
 
 def load_policy(value: Callable[[str], Any], robot: Robot) -> Policy:
     """Return the policy that the parameters ask for; `value` returns one by its name.
@@ -92,7 +89,8 @@ def _own(name: str, robot: Robot) -> Policy:
         made: Policy = getattr(importlib.import_module(module), attribute)(robot)
     except Exception as error:  # anybody's code
         raise ValueError(f"no policy of '{name}': {error!r}; valid: module:Class") from error
-    missing = [part for part in _PARTS if not hasattr(made, part)]
+    parts = [part for part in vars(Policy) if not part.startswith("_")]
+    missing = [part for part in parts if not hasattr(made, part)]
     if missing:
         raise ValueError(f"'{name}' has no {', '.join(missing)}; see policy/base.py")
     return made

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.policy.base import Observation, Policy, hold_chunk
 
+_HANGS = 1.0
+"""Who thinks longer is not waited for [s]."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -47,10 +50,11 @@ class Thinker:
             self._changed.notify()
 
     @property
-    def thinking(self) -> float:
-        """How long it has been thinking about one question [s]; 0 when it is not."""
+    def problem(self) -> str:
+        """That it hangs; empty when it does not."""
         began = self._began
-        return 0.0 if began is None else time.perf_counter() - began
+        took = 0.0 if began is None else time.perf_counter() - began
+        return f"the policy has not answered for {took:.0f} s" if took > _HANGS else ""
 
     def stop(self) -> None:
         """Drop what waits and end the thread; what is thought about has a second to finish."""
