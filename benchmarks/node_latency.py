@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ import rclpy
 import torch
 from encoder_rate import make
 from PIL import Image as Picture
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
@@ -31,6 +33,8 @@ from std_msgs.msg import String
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.models.checkpoint import save_checkpoint
 from vlm_robot_ros.msg import ActionChunk, VlmAction
+from vlm_robot_ros.sim.programme import demo_programme
+from vlm_robot_ros.sim.simulator import Simulator
 
 ROBOT = load_robot("panda_sim")
 TOPIC = ROBOT.cameras[0].topic
@@ -43,29 +47,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="a row")
     parser.add_argument("--encoder", default="open_clip:ViT-B-32/random")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, nargs=2, default=(2, 1), help="naive's, ours")
     parser.add_argument("--naive", type=Path, help="be the naive node, with this checkpoint")
     args = parser.parse_args()
     if args.naive:
-        _be_naive(args.naive, args.threads)
+        _be_naive(args.naive, args.threads[0])
         return
+    picture, command_of_it = _scene()
     os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
     rclpy.init()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = make(args.encoder, "cpu", torch.float32, "cross", 1)
         save_checkpoint(model, folder, {})
-        threads = f"threads:={args.threads}"
+        threads = [str(count) for count in args.threads]
         ways = {
-            "naive": [__file__, "--naive", name, "--threads", str(args.threads)],
-            "policy_node": [*_node(), "-p", f"checkpoint:={name}", "-p", threads],
-        }
-        print(f"{args.encoder}, float32, {args.threads} threads: camera to action\n")
+            "naive": [__file__, "--naive", name, "--threads", *threads],
+            "policy_node": [
+                *_node(), "-p", f"checkpoint:={name}", "-p", f"threads:={threads[1]}",
+            ],
+        }  # fmt: skip
+        print(f"{args.encoder}, float32, {' and '.join(threads)} threads: camera to action\n")
         print("| node | actions | p50 ms | p95 ms | p99 ms | p99, part of the naive node's |")
         print("| --- | --- | --- | --- | --- | --- |")
         first = 0.0
         for way, command in ways.items():
-            world = World(command, WORDS, args.seconds)
+            world = World(command, picture, WORDS, args.seconds)
             p50, p95, p99 = 1e3 * np.percentile(world.latency, (50, 95, 99))
             first = first or p99
             count = len(world.latency)
@@ -78,7 +85,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- |")
     for rate in (50.0, 100.0, 250.0):
         command = [*_node(), "-p", f"control_rate:={rate}"]
-        world = World(command, "pick up the red cube", args.seconds)
+        world = World(command, picture, command_of_it, args.seconds)
         jitter = np.abs(np.diff(world.ticks) - 1.0 / rate)
         columns = (world.latency, jitter)
         model = f"{1e3 * np.median(world.model):.1f}"
@@ -86,6 +93,14 @@ def main() -> None:
         rest = ["{:.1f}, {:.1f}".format(*(1e3 * np.percentile(c, (50, 99)))) for c in columns]
         print(f"| {rate:.0f} Hz | {model} | {beside} | {rest[0]} | {rest[1]} |", flush=True)
     rclpy.shutdown()
+
+
+def _scene() -> tuple[np.ndarray, str]:
+    """Return a picture of 640 x 480, and a command that can be obeyed in it."""
+    sim, item = Simulator(ROBOT), demo_programme(1)[0]
+    sim.reset(item.scene)
+    picture = Picture.fromarray(sim.render(ROBOT.cameras[0].name))
+    return np.asarray(picture.resize((640, 480))), item.instruction
 
 
 def _node() -> list[str]:
@@ -96,7 +111,9 @@ def _node() -> list[str]:
 class World:
     """A camera and an arm at rest, and a watch: measures one node, and ends it."""
 
-    def __init__(self, command: list[str], words: str, seconds: float) -> None:
+    def __init__(
+        self, command: list[str], picture: np.ndarray, words: str, seconds: float
+    ) -> None:
         """Start the node and measure for some time, after the first actions."""
         self.latency: list[float] = []
         """From a picture's stamp to the first action that answers it [s]."""
@@ -109,9 +126,9 @@ class World:
         self._answered: set[tuple[int, int]] = set()
         self._measuring = False
         self.node = node = rclpy.create_node("world")
-        rng = np.random.default_rng(0)
-        self._image = Image(height=480, width=640, encoding="rgb8", step=3 * 640)
-        self._image.data = rng.integers(0, 256, 480 * 640 * 3, np.uint8).tobytes()
+        height, width, _ = picture.shape
+        self._image = Image(height=height, width=width, encoding="rgb8", step=3 * width)
+        self._image.data = picture.tobytes()
         self._images = node.create_publisher(Image, TOPIC, qos_profile_sensor_data)
         self._joints = node.create_publisher(JointState, "joint_states", SENT)
         instructions = node.create_publisher(String, "instruction", SENT)
@@ -121,11 +138,12 @@ class World:
         node.create_timer(1 / 100, self._send_joints)
         process = subprocess.Popen([sys.executable, *command])
         try:
-            self._spin(lambda: instructions.get_subscription_count() > 0, 120.0)
+            heard = instructions.get_subscription_count
+            self._spin(lambda: heard() > 0 or process.poll() is not None, 120.0)
             for _ in range(20):  # what is said before both ends know of each other is lost
                 instructions.publish(String(data=words))
                 self._spin(lambda: len(self._answered) > 10, 10.0)
-                if self._answered:
+                if self._answered or process.poll() is not None:
                     break
             if not self._answered:
                 raise SystemExit(f"no action from {command}")
@@ -200,12 +218,14 @@ def _be_naive(checkpoint: Path, threads: int) -> None:
         action = VlmAction(names=[""] * 7)
         action.header = message.header
         action.values = planned.actions[0, 0, :7].double().numpy()
-        actions.publish(action)
+        if rclpy.ok():
+            actions.publish(action)
 
     queue = QoSProfile(depth=SENT, reliability=qos_profile_sensor_data.reliability)
     node.create_subscription(Image, TOPIC, on_image, queue)
     node.create_subscription(String, "instruction", lambda m: said.__setitem__(0, m.data), SENT)
-    rclpy.spin(node)
+    with suppress(ExternalShutdownException):
+        rclpy.spin(node)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,12 @@ def run(args: argparse.Namespace) -> int:
     settings: dict[str, dict[str, Any]] = {
         "arm_sim": {"seed": args.seed},
         "policy": {"use_sim_time": "true"},
-        "recorder": {"use_sim_time": "true", "bag": out / "bag"},
+        "recorder": {
+            "use_sim_time": "true",
+            "bag": out / "bag",
+            "robot": "panda_sim",
+            "about": f"'demo, seed {args.seed}'",
+        },
     }
     if args.checkpoint:
         settings["policy"]["checkpoint"] = args.checkpoint.resolve()

@@ -38,15 +38,10 @@ def run(args: argparse.Namespace) -> int:
     from vlm_robot_ros.contract.load import load_robot
     from vlm_robot_ros.evaluation.cells import CELLS
     from vlm_robot_ros.evaluation.playing import THROUGH
-    from vlm_robot_ros.evaluation.suite import (
-        SuiteConfig,
-        checkpoint_hash,
-        git_hash,
-        run_suite,
-        summarise,
-    )
+    from vlm_robot_ros.evaluation.suite import SuiteConfig, run_suite, summarise
     from vlm_robot_ros.evaluation.suite_report import cells_table, confusion_table, contact_sheet
     from vlm_robot_ros.paths import share_dir
+    from vlm_robot_ros.provenance import checkpoint_hash, git_hash
     from vlm_robot_ros.sim.tasks import FAMILIES
 
     if args.episodes < 1:

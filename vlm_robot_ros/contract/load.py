@@ -18,11 +18,11 @@ class ContractError(ValueError):
     """A contract that cannot be used: says file, field, line, what was given, what is valid."""
 
 
-def load_robot(source: str | Path) -> Robot:
-    """Load a contract by file path, or by the name of one shipped under `config/arms`.
+def contract_file(source: str | Path) -> Path:
+    """Return the file of a contract, given by its path or by the name of a shipped one.
 
     Raises:
-        ContractError: the file is missing or a field is missing, unknown or out of range.
+        ContractError: there is none.
     """
     path = Path(source)
     if not path.suffix:
@@ -34,6 +34,16 @@ def load_robot(source: str | Path) -> Robot:
         path = config_dir() / "arms" / f"{source}.yaml"
     if not path.is_file():
         raise ContractError(f"no contract file at '{path}'")
+    return path
+
+
+def load_robot(source: str | Path) -> Robot:
+    """Load a contract by file path, or by the name of one shipped under `config/arms`.
+
+    Raises:
+        ContractError: the file is missing or a field is missing, unknown or out of range.
+    """
+    path = contract_file(source)
     try:
         content = yaml.load(path.read_text(), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:

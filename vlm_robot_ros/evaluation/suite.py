@@ -1,9 +1,7 @@
 """The obedience suite: cells of episodes, in parallel, resumable, with intervals."""
 
-import hashlib
 import json
 import multiprocessing
-import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -187,27 +185,3 @@ def _rate(successes: list[bool]) -> dict[str, Any]:
         "rate": round(sum(successes) / len(successes), 4),
         "wilson_95": [round(low, 4), round(high, 4)],
     }
-
-
-def checkpoint_hash(folder: Path) -> str:
-    """Return the first 16 hexadecimal digits of the SHA-256 of a checkpoint's files."""
-    digest = hashlib.sha256()
-    for name in ("config.json", "model.safetensors"):
-        if (folder / name).exists():
-            digest.update((folder / name).read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def git_hash() -> str:
-    """Return the commit that last changed the code, with + if files differ; or "unknown"."""
-    git = ["git", "-C", str(Path(__file__).resolve().parent)]
-    code = ["--", ":/vlm_robot_ros", ":/config"]
-    commands = (["log", "-1", "--abbrev=12", "--format=%h"], ["status", "--porcelain"])
-    try:
-        commit, changes = (
-            subprocess.run([*git, *command, *code], capture_output=True, text=True, check=True)
-            for command in commands
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return (commit.stdout.strip() or "unknown") + ("+" if changes.stdout else "")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vlm_robot_ros.evaluation.report import Result
+from vlm_robot_ros.msg import EpisodeMark
 from vlm_robot_ros.nodes.stage import Frame, Stage
 from vlm_robot_ros.sim.judge import is_done
 from vlm_robot_ros.sim.programme import Item
@@ -29,7 +30,10 @@ class Conductor:
         stage.new_scene(item.scene_seed)
         stage.frames = []
         run = {"stop": self._stop}.get(item.family, self._task if item.task else self._refusal)
+        stage.mark(EpisodeMark.BEGIN, item.instruction)
         result = run(item)
+        stage.mark(EpisodeMark.SUCCESS if result.success else EpisodeMark.FAILURE)
+        stage.mark(EpisodeMark.END)
         self.film(result.instruction, stage.frames)
         stage.frames = None
         return result

@@ -9,7 +9,8 @@ from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.instruction import Instruction
 from vlm_robot_ros.control.pilot import Command
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
-from vlm_robot_ros.msg import TaskLabel, VlmAction
+from vlm_robot_ros.msg import PolicyInput, TaskLabel, VlmAction
+from vlm_robot_ros.policy.thinker import Question
 
 _TOP = 3
 
@@ -60,6 +61,19 @@ def chunk_message(
     message.gripper = chunk.gripper.tolist()
     message.instruction, message.instruction_id = said.text, said.number
     message.confidence, message.inference_time = float(chunk.confidence), inference_time
+    return message
+
+
+def input_message(question: Question, robot: Robot, first: bool) -> PolicyInput:
+    """Return what a policy was given as a message; its source is the pictures' stamps."""
+    seen, stamps = question.observation, question.source
+    assert isinstance(stamps, dict)
+    assert seen.joints is not None
+    message = PolicyInput(cameras=list(stamps), pictures=list(stamps.values()), first=first)
+    message.header.stamp = to_stamp(question.stamp)
+    message.header.frame_id = robot.base_frame
+    message.joints, message.opening = seen.joints.tolist(), float(seen.opening)
+    message.instruction, message.instruction_id = seen.instruction, question.number
     return message
 
 

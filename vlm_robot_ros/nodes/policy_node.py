@@ -15,6 +15,7 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from vlm_robot_ros import __version__
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.contract.load import load_robot
@@ -23,18 +24,19 @@ from vlm_robot_ros.control.driver import AHEAD
 from vlm_robot_ros.control.instruction import Kind
 from vlm_robot_ros.control.pilot import Pilot
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
-from vlm_robot_ros.msg import Latency, TaskLabel, VlmAction
+from vlm_robot_ros.msg import Latency, PolicyInput, TaskLabel, VlmAction
 from vlm_robot_ros.nodes.arm_output import ArmOutput
 from vlm_robot_ros.nodes.health import Health
 from vlm_robot_ros.nodes.images import publish_overlay
 from vlm_robot_ros.nodes.messages import (
     action_message,
     chunk_message,
+    input_message,
     label_message,
     to_stamp,
 )
 from vlm_robot_ros.nodes.parameters import declare
-from vlm_robot_ros.nodes.policy_settings import PARAMETERS, load_policy
+from vlm_robot_ros.nodes.policy_settings import PARAMETERS, describe_checkpoint, load_policy
 from vlm_robot_ros.nodes.run import run
 from vlm_robot_ros.nodes.senses import Senses
 from vlm_robot_ros.nodes.wires import Wires
@@ -74,6 +76,7 @@ class PolicyNode(LifecycleNode):
         try:
             self._robot = load_robot(self._value("robot"))
             self._policy = load_policy(self._value, self._robot)
+            self._checkpoint = describe_checkpoint(self._value)
             self._begin([self._robot.camera(name) for name in self._policy.cameras])
             self._connect()
         except Exception as error:  # whatever it is, the node stays up and says it
@@ -103,6 +106,7 @@ class PolicyNode(LifecycleNode):
         wires = self._wires
         self._actions = wires.publish(VlmAction, "action")
         self._chunks = wires.publish(ChunkMessage, "action_chunk")
+        self._inputs = wires.publish(PolicyInput, "policy_input")
         self._labels = wires.publish(TaskLabel, "task_label")
         self._overlays = wires.publish(Image, "overlay")
         self._current = wires.publish(String, "current_instruction", _LATCHED)
@@ -128,6 +132,7 @@ class PolicyNode(LifecycleNode):
         """Begin to act; words said before do not count."""
         result = super().on_activate(state)
         self._pilot.rest()
+        self._first = True
         self._thinker = Thinker(self._policy, self._on_plan)
         self._active = True
         self._current.publish(String())
@@ -205,11 +210,14 @@ class PolicyNode(LifecycleNode):
             pictures = dict(self._senses.pictures)
             pose = self._pose(arm.joints)
             seen = Observation(pictures, pose, arm.opening, said.text, arm.joints)
-            self._thinker.ask(Question(seen, stamp, said.number))
+            stamps = dict(self._senses.stamps)
+            self._thinker.ask(Question(seen, stamp, said.number, stamps))
 
     def _on_plan(self, question: Question, chunk: ActionChunk, took: float) -> None:
         """Take a plan, in the policy's thread."""
         self._state.thought(took)
+        self._inputs.publish(input_message(question, self._robot, self._first))
+        self._first = False
         stamp = to_stamp(question.stamp)
         with self._lock:
             said = self._pilot.said
@@ -272,7 +280,8 @@ class PolicyNode(LifecycleNode):
             self._reason = "time stands still; with use_sim_time, is /clock published?"
         self._ticks_reported = self._ticks
         facts = {"instruction": said.text, "instruction_id": said.number,
-                 "policy": self._value("policy"),
+                 "policy": self._value("policy"), "checkpoint": self._checkpoint,
+                 "robot": self._robot.name, "version": __version__,
                  "output": "dry" if self._output.dry_run else "live"}  # fmt: skip
         state = "acting" if self._active else "inactive"
         message = self._state.status(self._reason, state, facts)

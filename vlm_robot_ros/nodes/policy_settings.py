@@ -13,6 +13,7 @@ from vlm_robot_ros.nodes.parameters import Spec
 from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.base import HoldPolicy, Policy
 from vlm_robot_ros.policy.load import load_learned
+from vlm_robot_ros.provenance import checkpoint_hash
 from vlm_robot_ros.sim.tasks import all_labels
 
 PARAMETERS = (
@@ -69,8 +70,7 @@ def load_policy(value: Callable[[str], Any], robot: Robot) -> Policy:
                 f"encoder is '{value('encoder')}', but the fusion policy has labels of its own; "
                 "valid: none, or policy:=hold"
             )
-        shipped = share_dir() / "checkpoints" / "panda_sim"
-        return load_learned(Path(value("checkpoint") or shipped), robot, device)
+        return load_learned(_checkpoint(value), robot, device)
     if not value("encoder"):
         return HoldPolicy()
     from vlm_robot_ros.policy.labelled import label_with  # it loads slowly
@@ -80,6 +80,18 @@ def load_policy(value: Callable[[str], Any], robot: Robot) -> Policy:
     camera, path = robot.cameras[0].name, value("calibration")
     calibration = Path(path) if path else None
     return label_with(HoldPolicy(), camera, value("encoder"), phrases, calibration, device)
+
+
+def describe_checkpoint(value: Callable[[str], Any]) -> str:
+    """Return folder and hash of the checkpoint that the parameters ask for, or nothing."""
+    if value("policy") != "fusion":
+        return ""
+    folder = _checkpoint(value)
+    return f"{folder.resolve()} {checkpoint_hash(folder)}"
+
+
+def _checkpoint(value: Callable[[str], Any]) -> Path:
+    return Path(value("checkpoint") or share_dir() / "checkpoints" / "panda_sim")
 
 
 def _own(name: str, robot: Robot) -> Policy:

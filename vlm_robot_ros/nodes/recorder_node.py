@@ -1,5 +1,6 @@
 """Records topics into an MCAP rosbag2 that any reader decodes: the definitions are in the bag."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -10,7 +11,9 @@ from ament_index_python.packages import get_package_share_directory
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.serialization import serialize_message
 from rosbags.interfaces import (
+    Connection,
     Qos,
     QosDurability,
     QosHistory,
@@ -19,27 +22,42 @@ from rosbags.interfaces import (
     QosTime,
 )
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.rosbag2.storage_mcap import McapWriter
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
+from std_msgs.msg import String
+from std_srvs.srv import SetBool, Trigger
 
+from vlm_robot_ros import __version__
+from vlm_robot_ros.contract.load import contract_file, load_robot
+from vlm_robot_ros.msg import EpisodeMark
 from vlm_robot_ros.nodes.parameters import Spec, declare
 from vlm_robot_ros.nodes.run import run
+from vlm_robot_ros.provenance import git_hash
 
 PARAMETERS = (
     Spec("bag", "", "Folder to write the bag to; it must not exist yet"),
     Spec("topics", "", "Topics to record, separated by spaces; empty: all there are"),
+    Spec("robot", "", "Contract of the arm, to be kept in the bag; empty: none"),
+    Spec("about", "", "Anything else to be kept in the bag, such as a seed"),
 )
+ABOUT, MARKS = "/recording", "/episode_mark"
+_FLUSH = 0.5
+"""What is written is out of this process's hands after so long [s]: it may be killed."""
 _NEVER = QosTime(0x7FFFFFFF, 0xFFFFFFFF)
 
 
 class RecorderNode(Node):
-    """Subscribes to what there is, as it appears, and writes the bytes as they come."""
+    """Subscribes to what there is, as it appears, and writes the bytes as they come.
+
+    Episodes are marked with `~/begin`, `~/end` and `~/success`, or by whoever publishes marks.
+    """
 
     def __init__(self) -> None:
         """Open the bag.
 
         Raises:
-            ValueError: no bag folder is given, or it exists.
+            ValueError: no bag folder is given, or it exists; or there is no such contract.
         """
         super().__init__("recorder_node")
         declare(self, PARAMETERS)
@@ -49,25 +67,54 @@ class RecorderNode(Node):
         folder = Path(given)
         if folder.exists():
             raise ValueError(f"parameter bag: '{folder}' exists; valid: a folder that does not")
+        about = self._about()
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._wanted = set(self.get_parameter("topics").value.split())
         self._typestore = get_typestore(Stores.LATEST)
         self._writer = Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP)
         self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+        for name, value in about.items():
+            self._writer.set_custom_data(name, value)
         self._writer.open()
-        self._recorded: set[str] = set()
+        # Also as a message: what is said of the bag at its end may never be written.
+        self._own(ABOUT, String(data=json.dumps(about)))
+        self._marks = self._connect(MARKS, "vlm_robot_ros/msg/EpisodeMark", True, True)
+        self._recorded: set[str] = {ABOUT}
         self._look()
-        self.create_timer(0.25, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(0.25, self._look, clock=steady)
+        self.create_timer(_FLUSH, self._flush, clock=steady)
+        self.create_service(Trigger, "~/begin", partial(self._on_mark, EpisodeMark.BEGIN))
+        self.create_service(Trigger, "~/end", partial(self._on_mark, EpisodeMark.END))
+        self.create_service(SetBool, "~/success", self._on_success)
         self.get_logger().info(f"recording to {folder}")
 
     def close(self) -> None:
         """Finish the bag."""
         self._writer.close()
 
+    def _about(self) -> dict[str, str]:
+        """Return what is to be known of the recording: versions, commit, contract, and more."""
+        about = {"vlm_robot_ros": __version__, "git": git_hash()}
+        if more := self.get_parameter("about").value:
+            about["about"] = more
+        if robot := self.get_parameter("robot").value:
+            load_robot(robot)
+            about["robot"], about["contract"] = robot, contract_file(robot).read_text()
+        return about
+
+    def _flush(self) -> None:
+        storage = self._writer.storage
+        if isinstance(storage, McapWriter):
+            if storage.chunk.msgs:
+                storage.close_chunk()
+            storage.bio.flush()
+
     def _look(self) -> None:
         """Begin to record the topics that have appeared."""
         for topic, kinds in self.get_topic_names_and_types():
-            if topic in self._recorded or (self._wanted and topic not in self._wanted):
+            wanted = not self._wanted or topic in self._wanted or topic == MARKS
+            if topic in self._recorded or not wanted:
                 continue
             publishers = self.get_publishers_info_by_topic(topic)
             if not publishers:
@@ -81,7 +128,6 @@ class RecorderNode(Node):
     def _record(self, topic: str, kind: str, offered: list[QoSProfile]) -> None:
         package, _, name = kind.split("/")
         cls = getattr(import_module(f"{package}.msg"), name)
-        _learn(self._typestore, package, kind)
         held = all(qos.durability == DurabilityPolicy.TRANSIENT_LOCAL for qos in offered)
         sure = all(qos.reliability == ReliabilityPolicy.RELIABLE for qos in offered)
         qos = QoSProfile(
@@ -89,14 +135,42 @@ class RecorderNode(Node):
             durability=DurabilityPolicy.TRANSIENT_LOCAL if held else DurabilityPolicy.VOLATILE,
             reliability=ReliabilityPolicy.RELIABLE if sure else ReliabilityPolicy.BEST_EFFORT,
         )
-        connection = self._writer.add_connection(
-            topic, kind, typestore=self._typestore, offered_qos_profiles=[_describe(held, sure)]
-        )
+        known = topic == MARKS
+        connection = self._marks if known else self._connect(topic, kind, held, sure)
         write: Callable[[bytes], Any] = partial(self._write, connection)
         self.create_subscription(cls, topic, write, qos, raw=True)
 
-    def _write(self, connection: Any, data: bytes) -> None:
+    def _connect(self, topic: str, kind: str, held: bool, sure: bool) -> Connection:
+        _learn(self._typestore, kind.split("/")[0], kind)
+        qos = [_describe(held, sure)]
+        return self._writer.add_connection(
+            topic, kind, typestore=self._typestore, offered_qos_profiles=qos
+        )
+
+    def _own(self, topic: str, message: String) -> None:
+        """Write a message of the recorder's own."""
+        connection = self._connect(topic, "std_msgs/msg/String", True, True)
+        self._write(connection, serialize_message(message))
+
+    def _write(self, connection: Connection, data: bytes) -> None:
         self._writer.write(connection, self.get_clock().now().nanoseconds, data)
+
+    def _on_mark(
+        self, event: int, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        mark = EpisodeMark(event=event, by="person")
+        mark.header.stamp = self.get_clock().now().to_msg()
+        self._write(self._marks, serialize_message(mark))
+        response.success = True
+        return response
+
+    def _on_success(
+        self, request: SetBool.Request, response: SetBool.Response
+    ) -> SetBool.Response:
+        event = EpisodeMark.SUCCESS if request.data else EpisodeMark.FAILURE
+        self._on_mark(event, Trigger.Request(), Trigger.Response())
+        response.success = True
+        return response
 
 
 def _learn(store: Typestore, package: str, kind: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from vlm_robot_ros.contract.robot import Camera, Robot
@@ -25,6 +26,8 @@ class Senses:
         self._history = ArmHistory()
         self.pictures: dict[str, np.ndarray] = {}
         """The newest of each camera, by its name. Shape (H, W, 3), uint8 RGB."""
+        self.stamps: dict[str, Time] = {}
+        """Of the same, as the cameras said it."""
 
     @property
     def watches(self) -> list[StreamWatch]:
@@ -67,7 +70,7 @@ class Senses:
             watch.refused(str(error))
             return None
         watch.saw(stamp)
-        self.pictures[camera] = picture
+        self.pictures[camera], self.stamps[camera] = picture, message.header.stamp
         return stamp
 
     def arm_at(self, stamp: float, now: float) -> ArmState | None:

@@ -15,7 +15,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.msg import SimState, TaskLabel, VlmAction
+from vlm_robot_ros.msg import EpisodeMark, SimState, TaskLabel, VlmAction
 from vlm_robot_ros.nodes.images import to_rgb
 from vlm_robot_ros.nodes.messages import seconds
 from vlm_robot_ros.sim.judge import Situation
@@ -61,6 +61,7 @@ class Stage:
         node.create_subscription(TaskLabel, "task_label", self._on_label, 10)
         node.create_subscription(Image, front, self._on_image, qos_profile_sensor_data)
         self._instruction = node.create_publisher(String, "instruction", 10)
+        self._marks = node.create_publisher(EpisodeMark, "episode_mark", 10)
         self._reset: Client = node.create_client(ResetScene, "/arm_sim_node/reset")
 
     def bring_up(self, timeout: float = 120.0) -> None:
@@ -130,6 +131,12 @@ class Stage:
     def say(self, text: str) -> None:
         """Publish an instruction."""
         self._instruction.publish(String(data=text))
+
+    def mark(self, event: int, note: str = "") -> None:
+        """Publish a mark of an episode, as its judge."""
+        mark = EpisodeMark(event=event, by="judge", note=note)
+        mark.header.stamp = self._state.header.stamp
+        self._marks.publish(mark)
 
     @property
     def time(self) -> float:

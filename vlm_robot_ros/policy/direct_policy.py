@@ -52,6 +52,7 @@ class DirectPolicy:
         self.cameras = _cameras(model.config.cameras, robot, checkpoint)
         self._taught = {_plain(sentence) for sentence in model.config.sentences}
         self.reset()
+        self._warm_up()
 
     def reset(self) -> None:
         """Forget what was said."""
@@ -94,6 +95,15 @@ class DirectPolicy:
     def draw(self) -> np.ndarray | None:
         """Nothing is known of where it looks."""
         return None
+
+    def _warm_up(self) -> None:
+        """Answer once about nothing: torch loads much, for seconds, when it first computes."""
+        grey, home = np.full((64, 64, 3), 128, np.uint8), np.array(self._robot.home)
+        pose = to_vector(self._kinematics.forward(home))
+        words = next(iter(self.model.config.sentences), "")
+        images = dict.fromkeys(self.cameras, grey)
+        self.infer(Observation(images, pose, 1.0, words, home))
+        self.reset()
 
     def _pixels(self, observation: Observation) -> Tensor:
         """Return what the encoder takes of all cameras. Shape (1, cameras, 3, H, W)."""

@@ -58,6 +58,7 @@ class FusionPolicy:
         self._eye = torch.tensor(self.model.config.eye, device=device)
         self._words = Understanding(self.model, device)
         self.reset()
+        self._warm_up()
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -110,6 +111,13 @@ class FusionPolicy:
             return None
         crop = (self._crop[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         return overlay(crop, self.grounding, self.model.config)
+
+    @torch.inference_mode()
+    def _warm_up(self) -> None:
+        """Look once at nothing: torch loads much, for seconds, when it first computes."""
+        config, one = self.model.config, self._tensor(np.zeros(1))
+        picture = one.expand(1, 3, *config.crop[2:])
+        self.model.see(picture, one.expand(1, 3), one, self._words.read(""))
 
     def _understand(self, instruction: str) -> Memory:
         correction = read_correction(instruction)

@@ -21,6 +21,8 @@ class Question:
     """Of the camera frame [s]."""
     number: int
     """Of the instruction; a new one makes the policy forget the old."""
+    source: object = None
+    """Whatever the asker wants to have with the answer."""
 
 
 class Thinker:
