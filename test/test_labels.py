@@ -10,10 +10,10 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 from rig import Rig
 from sensor_msgs.msg import Image
 
+from vlm_robot_ros.data.pictures import to_rgb
 from vlm_robot_ros.models.encoders.load import load_encoder
 from vlm_robot_ros.models.looking import Looker
 from vlm_robot_ros.models.scoring import Scorer
-from vlm_robot_ros.nodes.images import to_rgb
 from vlm_robot_ros.policy.labelled import NONE
 from vlm_robot_ros.policy.overlay import tint
 

@@ -14,8 +14,8 @@ from rig import ROBOT, TOPIC, Rig, bring_up  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image, JointState  # noqa: E402
 from std_msgs.msg import Header, String  # noqa: E402
 
+from vlm_robot_ros.data.pictures import to_rgb  # noqa: E402
 from vlm_robot_ros.msg import VlmAction  # noqa: E402
-from vlm_robot_ros.nodes.images import to_rgb  # noqa: E402
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 

@@ -9,7 +9,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser("data", help=(__doc__ or "").split(": ", 1)[1])
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     inspect = actions.add_parser("inspect", help="print what is in a dataset, and picture it")
-    inspect.add_argument("path", type=Path, help="a LeRobotDataset's folder, or an RLDS set's")
+    inspect.add_argument(
+        "path", type=Path, help="folder of a LeRobotDataset, an RLDS set, or bags"
+    )
     inspect.add_argument("--split", default="train", help="of an RLDS set")
     inspect.add_argument("--arm", choices=("left", "right"), default="left", help="of two")
     inspect.add_argument("--episodes", type=int, default=20, help="to read, evenly spread")
@@ -22,13 +24,14 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
     from tqdm import tqdm
 
+    from vlm_robot_ros.bags.episodes import open_episodes
     from vlm_robot_ros.data.action_space import notes_of, read_actions
-    from vlm_robot_ros.data.robot_data import DataError, open_data
+    from vlm_robot_ros.data.robot_data import DataError
     from vlm_robot_ros.evaluation.data_report import contact_sheet, describe
 
     if args.episodes < 1:
         raise DataError(f"--episodes is {args.episodes}; valid: 1 or more")
-    data = open_data(args.path, args.split)
+    data = open_episodes(args.path, args.split)
     if not len(data):
         raise DataError(f"'{args.path}' has no episodes")
     numbers = np.linspace(0, len(data) - 1, min(args.episodes, len(data))).round().astype(int)

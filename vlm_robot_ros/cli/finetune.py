@@ -7,7 +7,7 @@ from pathlib import Path
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
     parser = commands.add_parser("finetune", help=(__doc__ or "").split(": ", 1)[1])
-    parser.add_argument("data", type=Path, help="a LeRobotDataset's folder, or an RLDS set's")
+    parser.add_argument("data", type=Path, help="a LeRobotDataset's folder, an RLDS set's, bags'")
     parser.add_argument("--out", type=Path, default=Path("runs/finetune"), help="checkpoint")
     parser.add_argument(
         "--encoder", default="open_clip:ViT-B-32/laion2b_s34b_b79k", help="see the README"
@@ -30,7 +30,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Run it; an interrupted run in `--out` goes on where it was."""
-    from vlm_robot_ros.data.robot_data import open_data
+    from vlm_robot_ros.bags.episodes import open_episodes
     from vlm_robot_ros.training.finetune import FinetuneConfig, finetune
 
     config = FinetuneConfig(
@@ -48,6 +48,6 @@ def run(args: argparse.Namespace) -> int:
         held_out=args.held_out,
         seed=args.seed,
     )
-    finetune(open_data(args.data, args.split), args.out, config)
+    finetune(open_episodes(args.data, args.split), args.out, config)
     print(f"checkpoint in {args.out}")
     return 0

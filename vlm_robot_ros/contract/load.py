@@ -45,10 +45,23 @@ def load_robot(source: str | Path) -> Robot:
     """
     path = contract_file(source)
     try:
-        content = yaml.load(path.read_text(), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        text = path.read_text()
+    except UnicodeDecodeError as error:
         raise ContractError(f"{path}: not valid YAML: {error}") from error
-    return parse_robot(content, str(path))
+    return read_robot(text, str(path))
+
+
+def read_robot(text: str, where: str) -> Robot:
+    """Read a contract from YAML; `where` names it in errors.
+
+    Raises:
+        ContractError: a field is missing, unknown or out of range.
+    """
+    try:
+        content = yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ContractError(f"{where}: not valid YAML: {error}") from error
+    return parse_robot(content, where)
 
 
 class _Mapping(dict):

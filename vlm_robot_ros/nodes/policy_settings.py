@@ -1,6 +1,5 @@
 """What can be set at the policy node, and the policy that the settings ask for."""
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from vlm_robot_ros.control.pilot import BLEND, MIN_CONFIDENCE
 from vlm_robot_ros.nodes.parameters import Spec
 from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.base import HoldPolicy, Policy
-from vlm_robot_ros.policy.load import load_learned
+from vlm_robot_ros.policy.load import load_learned, load_own
 from vlm_robot_ros.provenance import checkpoint_hash
 from vlm_robot_ros.sim.tasks import all_labels
 
@@ -61,7 +60,7 @@ def load_policy(value: Callable[[str], Any], robot: Robot) -> Policy:
     torch.set_num_threads(value("threads"))
     device, name = _device(value), value("policy")
     if ":" in name:
-        return _own(name, robot)
+        return load_own(name, robot)
     if name not in ("fusion", "hold"):
         raise ValueError(f"policy is '{name}'; valid: fusion, hold, module:Class")
     if name == "fusion":
@@ -92,20 +91,6 @@ def describe_checkpoint(value: Callable[[str], Any]) -> str:
 
 def _checkpoint(value: Callable[[str], Any]) -> Path:
     return Path(value("checkpoint") or share_dir() / "checkpoints" / "panda_sim")
-
-
-def _own(name: str, robot: Robot) -> Policy:
-    """Return what `module:Class` makes of a robot."""
-    module, _, attribute = name.partition(":")
-    try:
-        made: Policy = getattr(importlib.import_module(module), attribute)(robot)
-    except Exception as error:  # anybody's code
-        raise ValueError(f"no policy of '{name}': {error!r}; valid: module:Class") from error
-    parts = [part for part in vars(Policy) if not part.startswith("_")]
-    missing = [part for part in parts if not hasattr(made, part)]
-    if missing:
-        raise ValueError(f"'{name}' has no {', '.join(missing)}; see policy/base.py")
-    return made
 
 
 def _device(value: Callable[[str], Any]) -> str:

@@ -8,7 +8,7 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from vlm_robot_ros.contract.robot import Camera, Robot
 from vlm_robot_ros.control.watchdog import StreamWatch
-from vlm_robot_ros.nodes.images import to_rgb
+from vlm_robot_ros.data.pictures import to_rgb
 from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, read_joints
 from vlm_robot_ros.nodes.messages import seconds
 

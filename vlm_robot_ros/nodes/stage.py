@@ -15,8 +15,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.data.pictures import to_rgb
 from vlm_robot_ros.msg import EpisodeMark, SimState, TaskLabel, VlmAction
-from vlm_robot_ros.nodes.images import to_rgb
 from vlm_robot_ros.nodes.messages import seconds
 from vlm_robot_ros.sim.judge import Situation
 from vlm_robot_ros.srv import ResetScene

@@ -1,9 +1,11 @@
 """The policy of a checkpoint, whichever kind it is."""
 
+import importlib
 from pathlib import Path
 
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.models.checkpoint import kind_of
+from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 
@@ -19,3 +21,33 @@ def load_learned(checkpoint: Path, robot: Robot, device: str = "cpu") -> Policy:
 
         return DirectPolicy(checkpoint, robot, device)
     return FusionPolicy(checkpoint, device)
+
+
+def load_own(name: str, robot: Robot) -> Policy:
+    """Return what `module:Class` makes of a robot.
+
+    Raises:
+        ValueError: there is no such class, it fails, or what it makes is no policy.
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        made: Policy = getattr(importlib.import_module(module), attribute)(robot)
+    except Exception as error:  # anybody's code
+        raise ValueError(f"no policy of '{name}': {error!r}; valid: module:Class") from error
+    parts = [part for part in vars(Policy) if not part.startswith("_")]
+    missing = [part for part in parts if not hasattr(made, part)]
+    if missing:
+        raise ValueError(f"'{name}' has no {', '.join(missing)}; see policy/base.py")
+    return made
+
+
+def load_named(name: str, robot: Robot, device: str = "cpu") -> Policy:
+    """Return the policy of a name: `shipped`, a checkpoint's folder, or `module:Class`.
+
+    Raises:
+        ValueError: there is none.
+    """
+    folder = share_dir() / "checkpoints" / "panda_sim" if name == "shipped" else Path(name)
+    if ":" in name and not folder.exists():
+        return load_own(name, robot)
+    return load_learned(folder, robot, device)

@@ -25,6 +25,29 @@ class Question:
     """Whatever the asker wants to have with the answer."""
 
 
+def think(policy: Policy, question: Question, before: int) -> ActionChunk:
+    """Return a policy's answer; where it fails, a hold that says so.
+
+    Args:
+        policy: Anybody's code.
+        question: What it is asked.
+        before: Number of the instruction that it was asked about before; negative when it is to
+            forget everything first.
+    """
+    try:
+        if before < 0:
+            policy.reset()
+        elif question.number != before:
+            policy.next_instruction()
+        return policy.infer(question.observation)
+    except Exception as error:
+        return _failure(question, error)
+
+
+def _failure(question: Question, error: Exception) -> ActionChunk:
+    return hold_chunk(question.observation, 0.1, f"the policy failed: {error!r}")
+
+
 class Thinker:
     """Hands answers to `answer(question, chunk, seconds)`, called in its own thread.
 
@@ -75,16 +98,11 @@ class Thinker:
                 question, self._question = self._question, None
             assert question is not None
             self._began = begun = time.perf_counter()
+            chunk = think(self._policy, question, number)
+            number = question.number
             try:
-                if number < 0:
-                    self._policy.reset()
-                elif question.number != number:
-                    self._policy.next_instruction()
-                number = question.number
-                chunk = self._policy.infer(question.observation)
                 self._answer(question, chunk, time.perf_counter() - begun)
             except Exception as error:
-                reason = f"the policy failed: {error!r}"
-                failed = hold_chunk(question.observation, 0.1, reason)
+                failed = _failure(question, error)
                 self._answer(question, failed, time.perf_counter() - begun)
             self._began = None

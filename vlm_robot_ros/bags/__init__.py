@@ -1,0 +1,1 @@
+"""Rosbags: read back, reported on, thought through again, and made into training data."""

@@ -1,0 +1,106 @@
+"""Many bags to one LeRobotDataset: in parallel, resumable, on this machine or on a Ray cluster."""
+
+import hashlib
+import multiprocessing
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from vlm_robot_ros.bags.bag import BagError
+from vlm_robot_ros.bags.episodes import BagData
+
+ENGINES = ("processes", "ray")
+
+
+def convert(
+    bags: Sequence[Path],
+    out: Path,
+    robot: str = "",
+    namespace: str = "",
+    failed: bool = False,
+    workers: int = 1,
+    engine: str = "processes",
+    progress: Callable[..., Iterable[Any]] = lambda each, total: each,
+) -> tuple[int, int, dict[Path, str]]:
+    """Write a dataset; a conversion that was interrupted goes on with the bags that are left.
+
+    Args:
+        bags: Of one robot.
+        out: The dataset's folder. On a cluster all machines must see it, and the bags.
+        robot: Contract; empty: the one in each bag.
+        namespace: Of the node, where it had one.
+        failed: Whether to keep episodes that were marked as failures.
+        workers: Processes.
+        engine: One of `ENGINES`.
+        progress: Wraps what is gone through, to show how far it is.
+
+    Returns:
+        How many episodes and frames there are, and of each bag that is left out, why.
+
+    Raises:
+        BagError: there are no bags, or nothing can be learned from any of them.
+        DataError: they are of different robots, or `out` has a dataset already.
+    """
+    from vlm_robot_ros.data.lerobot_writer import join_parts  # pyarrow and av are an extra
+
+    if engine not in ENGINES:
+        raise BagError(f"engine is '{engine}'; valid: {', '.join(ENGINES)}")
+    if not bags:
+        raise BagError("no bags; valid: folders of rosbag2, MCAP files, folders of these")
+    parts = {bag: out / ".parts" / _name(bag) for bag in bags}
+    jobs = [
+        (bag, part, robot, namespace, failed) for bag, part in parts.items() if not part.exists()
+    ]
+    run = _on_ray if engine == "ray" else _in_processes
+    problems = {bag: why for bag, why in progress(run(jobs, workers), total=len(jobs)) if why}
+    made = [part for part in parts.values() if part.exists()]
+    if not made:
+        raise BagError("; ".join(problems.values()))
+    counts = join_parts(made, out)
+    shutil.rmtree(out / ".parts")
+    return *counts, problems
+
+
+def _convert_one(
+    bag: Path, part: Path, robot: str, namespace: str, failed: bool
+) -> tuple[Path, str]:
+    """Make one part; returns the bag, and why it is left out, if it is."""
+    from vlm_robot_ros.data.lerobot_writer import write_part
+
+    try:
+        write_part(BagData([bag], robot, namespace, failed), part)
+    except ValueError as error:  # ours all are
+        return bag, str(error)
+    return bag, ""
+
+
+def _in_processes(jobs: Sequence[tuple], workers: int) -> Iterator[tuple[Path, str]]:
+    if workers < 2 or len(jobs) < 2:
+        yield from (_convert_one(*job) for job in jobs)
+        return
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
+        for done in as_completed([pool.submit(_convert_one, *job) for job in jobs]):
+            yield done.result()
+
+
+def _on_ray(jobs: Sequence[tuple], workers: int) -> Iterator[tuple[Path, str]]:
+    """Spread the jobs over the cluster that RAY_ADDRESS names, or over a local one."""
+    try:
+        import ray
+    except ImportError as error:
+        raise BagError(f"engine ray needs Ray ({error}): pip install ray") from error
+    ray.init(ignore_reinit_error=True, log_to_driver=False)
+    task = ray.remote(_convert_one)
+    waiting = [task.remote(*job) for job in jobs]
+    while waiting:
+        done, waiting = ray.wait(waiting)
+        yield from ray.get(done)
+
+
+def _name(bag: Path) -> str:
+    """Return a name for a bag's part that no other bag has."""
+    digest = hashlib.sha256(str(bag.resolve()).encode()).hexdigest()[:8]
+    return f"{bag.stem}-{digest}"

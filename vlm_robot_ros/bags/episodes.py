@@ -1,0 +1,274 @@
+"""Bags as training data: what was seen, felt and commanded, brought to one even grid of times."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vlm_robot_ros.bags.bag import BagError
+from vlm_robot_ros.bags.recording import (
+    Action,
+    Recording,
+    Span,
+    contract_cameras,
+    read_recording,
+    stamp,
+)
+from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.data.pictures import ImageError, to_rgb
+from vlm_robot_ros.data.robot_data import (
+    DataError,
+    DataInfo,
+    RobotData,
+    RobotEpisode,
+    check_number,
+    open_data,
+)
+
+FORMAT = "rosbag2 of the policy node"
+_LATE = 1.5
+"""A picture, or a command, may be so many periods old."""
+_GAP = 0.1
+"""Joint states farther apart are not interpolated between [s]."""
+_APART = 5.0
+"""A picture may have been recorded so long before or after its stamp [s]."""
+_FEWEST = 4
+"""Shorter episodes are left out [frames]."""
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """One episode on a grid of even times, without its pictures."""
+
+    recording: Recording
+    instruction: str
+    times: np.ndarray
+    """Shape (T,), [s]."""
+    pictures: dict[str, np.ndarray]
+    """Of each camera the stamps of the pictures that are newest at each time. Shape (T,), [s]."""
+    state: np.ndarray
+    """Joint positions [rad] and gripper opening. Shape (T, J + 1), float32."""
+    action: np.ndarray
+    """What the arm was told to reach by the next time, and the opening. Shape (T, A), float32."""
+    names: tuple[str, ...]
+    """Of the actions."""
+    cut: int
+    """How many times are left out, since something was missing then."""
+
+
+def align(recording: Recording, span: Span, fps: float, namespace: str = "") -> Aligned | None:
+    """Bring an episode to an even grid, from its first command of motion to its last.
+
+    Nothing is made up: of each camera the newest picture is taken, the command that was given
+    last before the next time, joints are interpolated between two states. Where one of these is
+    missing or too old the episode is cut, and the longest part is kept.
+
+    Raises:
+        BagError: the actions are changes, which cannot be brought to another rate.
+    """
+    period = 1.0 / fps
+    moving = [a for a in recording.actions if span.start <= a.time <= span.end and not a.hold]
+    if not moving:
+        return None
+    if moving[0].mode not in (ActionMode.JOINT_POSITION, ActionMode.END_EFFECTOR_POSE):
+        raise BagError(
+            f"bag '{recording.bag.path}' has actions of mode {ActionMode(moving[0].mode).name}; "
+            "valid: JOINT_POSITION, END_EFFECTOR_POSE"
+        )
+    commands = [a for a in recording.actions if moving[0].time <= a.time <= moving[-1].time]
+    commands = [a for a in commands if a.mode == moving[0].mode]
+    times = np.arange(moving[0].stamp, moving[-1].time, period)
+    good = np.ones(len(times), bool)
+    pictures = {}
+    for topic, camera in contract_cameras(recording, namespace).items():
+        pictures[camera], fresh = _newest(recording.frames[topic], times + 1e-6, _LATE * period)
+        good &= fresh
+    state, felt = _felt(recording, times)
+    told, fresh = _newest([a.time for a in commands], times + period, _LATE * period)
+    good &= felt & fresh
+    first, last = _longest(good)
+    if last - first < _FEWEST:
+        return None
+    part = slice(first, last)
+    by_time = {a.time: a for a in commands}
+    chosen = [by_time[time] for time in told[part]]
+    names, action = _vectors(chosen)
+    return Aligned(
+        recording, span.instruction, times[part],
+        {camera: stamps[part] for camera, stamps in pictures.items()},
+        state[part], action, names, len(times) - (last - first),
+    )  # fmt: skip
+
+
+def _newest(
+    given: Sequence[float], times: np.ndarray, oldest: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the newest of some times at each time, and whether it is not too old."""
+    known = np.sort(given)
+    place = np.searchsorted(known, times, side="right") - 1
+    newest = known[np.maximum(place, 0)]
+    return newest, (place >= 0) & (times - newest <= oldest)
+
+
+def _felt(recording: Recording, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return joints and opening at each time, shape (T, J + 1), and whether they are known."""
+    known, first = np.unique(recording.joint_times, return_index=True)
+    if len(known) < 2:
+        return np.zeros((len(times), 1), np.float32), np.zeros(len(times), bool)
+    values = np.column_stack([recording.joints, recording.openings])[first]
+    after = np.clip(np.searchsorted(known, times), 1, len(known) - 1)
+    near = known[after] - known[after - 1] <= _GAP
+    inside = (times >= known[0] - 1e-6) & (times <= known[-1] + 1e-6)
+    columns = [np.interp(times, known, column) for column in values.T]
+    return np.column_stack(columns).astype(np.float32), near & inside
+
+
+def _longest(good: np.ndarray) -> tuple[int, int]:
+    """Return begin and end of the longest run of what is true."""
+    edges = np.flatnonzero(np.diff(np.r_[0, good.astype(int), 0]))
+    runs = edges.reshape(-1, 2)
+    if not len(runs):
+        return 0, 0
+    first, last = runs[np.argmax(runs[:, 1] - runs[:, 0])]
+    return int(first), int(last)
+
+
+def _vectors(actions: Sequence[Action]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return names and values of actions, shape (T, A), those that the arm has."""
+    named = [number for number, name in enumerate(actions[0].names) if name]
+    names = (*(actions[0].names[number] for number in named), "gripper")
+    rows = [np.r_[action.values[named], action.gripper] for action in actions]
+    return names, np.array(rows, np.float32)
+
+
+class BagData:
+    """Episodes of one bag or several, behind the interface of all data."""
+
+    def __init__(
+        self, bags: Sequence[Path], robot: str = "", namespace: str = "", failed: bool = False
+    ) -> None:
+        """Read all but the pictures.
+
+        Args:
+            bags: Of one robot.
+            robot: Contract; empty: as `read_recording` finds it.
+            namespace: Of the node, where it had one.
+            failed: Whether to keep episodes that were marked as failures.
+
+        Raises:
+            BagError: one of them cannot be read, or nothing can be learned from them.
+        """
+        self._namespace = namespace
+        self._episodes: list[Aligned] = []
+        left_out = cut = 0
+        for bag in bags:
+            recording = read_recording(bag, robot, namespace)
+            self._fps = recording.robot.cameras[0].rate if recording.robot.cameras else 0.0
+            if not self._fps:
+                raise BagError(f"the contract of '{bag}' has no camera")
+            for span in recording.spans:
+                found = None
+                if failed or span.success is not False:
+                    found = align(recording, span, self._fps, namespace)
+                if found is None:
+                    left_out += 1
+                    continue
+                cut += found.cut
+                self._episodes.append(found)
+        if not self._episodes:
+            raise BagError(
+                f"nothing to learn from in {', '.join(map(str, bags))}: {left_out} episodes are "
+                "failures, without motion, or have gaps"
+            )
+        first = self._episodes[0]
+        for other in self._episodes:
+            if other.names != first.names or other.pictures.keys() != first.pictures.keys():
+                raise BagError(
+                    f"bag '{other.recording.bag.path}' has actions {', '.join(other.names)} and "
+                    f"cameras {', '.join(other.pictures)}, '{first.recording.bag.path}' others"
+                )
+        said = (
+            f"{left_out} episodes are left out: failures, without motion, or with gaps",
+            f"{cut} moments are left out: something was missing",
+        )
+        notes = tuple(note for note, count in zip(said, (left_out, cut), strict=True) if count)
+        where = bags[0] if len(bags) == 1 else bags[0].parent
+        joints = first.recording.robot.joint_names
+        self.info = DataInfo(
+            where, FORMAT, first.recording.robot.name, self._fps, tuple(first.pictures),
+            (*joints, "gripper"), first.names, notes,
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self._episodes)
+
+    def instruction(self, number: int) -> str:
+        """Return what is said in an episode."""
+        check_number(number, len(self), self.info.path)
+        return self._episodes[number].instruction
+
+    def table(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return states and actions of one."""
+        check_number(number, len(self), self.info.path)
+        return self._episodes[number].state, self._episodes[number].action
+
+    def episode(self, number: int, cameras: Sequence[str] | None = None) -> RobotEpisode:
+        """Read one."""
+        check_number(number, len(self), self.info.path)
+        found = self._episodes[number]
+        wanted = [name for name in found.pictures if cameras is None or name in cameras]
+        images = {name: self._pictures(found, name) for name in wanted}
+        return RobotEpisode(found.instruction, images, found.state, found.action)
+
+    def _pictures(self, found: Aligned, camera: str) -> np.ndarray:
+        recording = found.recording
+        topics = contract_cameras(recording, self._namespace)
+        topic = next(name for name, whose in topics.items() if whose == camera)
+        wanted, seen = set(found.pictures[camera].tolist()), {}
+        ends = float(found.times[0]) - _APART, float(found.times[-1]) + _APART
+        for message in recording.bag.messages([topic], max(0.0, ends[0]), ends[1]):
+            at = stamp(message.value)
+            if at in wanted:
+                try:
+                    seen[at] = to_rgb(message.value)
+                except ImageError as error:
+                    raise DataError(
+                        f"bag '{recording.bag.path}': a picture on {topic} at {at:.2f} s: {error}"
+                    ) from error
+            if len(seen) == len(wanted):
+                break
+        try:
+            return np.stack([seen[at] for at in found.pictures[camera].tolist()])
+        except (KeyError, ValueError) as error:
+            raise DataError(
+                f"bag '{recording.bag.path}': pictures on {topic} are missing or change their "
+                f"size in '{found.instruction}': {error}"
+            ) from error
+
+
+def find_bags(path: Path) -> list[Path]:
+    """Return the bags at a path: itself, or those below it."""
+    if path.suffix == ".mcap" and path.is_file():
+        return [path]
+    if (path / "metadata.yaml").is_file() or any(path.glob("*.mcap")):
+        return [path]
+    kinds = ("metadata.yaml", "*.mcap")
+    return sorted({file.parent for kind in kinds for file in path.rglob(kind)})
+
+
+def open_episodes(path: Path, split: str = "train") -> RobotData:
+    """Open data of any kind: a bag, a folder of bags, or what `open_data` takes.
+
+    Raises:
+        DataError: there is none, or it is of another format.
+    """
+    if (path / "meta" / "info.json").is_file() or (path / "features.json").is_file():
+        return open_data(path, split)
+    bags = find_bags(path)
+    if not bags:
+        return open_data(path, split)
+    try:
+        return BagData(bags)
+    except BagError as error:
+        raise DataError(str(error)) from error

@@ -1,0 +1,117 @@
+"""What a policy was asked in a recording, to be asked again."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vlm_robot_ros.bags.bag import BagError
+from vlm_robot_ros.bags.recording import Recording, contract_cameras, prefix_of, stamp
+from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.control.instruction import NOTHING_SAID, Instruction, Kind, next_instruction
+from vlm_robot_ros.data.pictures import ImageError, to_rgb
+from vlm_robot_ros.policy.base import Observation
+from vlm_robot_ros.policy.thinker import Question
+
+_KEPT = 300
+"""Pictures of each camera that are remembered while an input that names them is waited for."""
+
+
+@dataclass
+class Inputs:
+    """Iterates over the questions of a recording: each with whether all was forgotten before."""
+
+    recording: Recording
+    namespace: str = ""
+    missed: int = 0
+    """Questions whose pictures are not in the bag, known at the end."""
+
+    def __iter__(self) -> Iterator[tuple[Question, bool]]:
+        """Return what the node was asked; in a bag without it, what it could have been asked.
+
+        Raises:
+            BagError: there are no pictures, or no joint states, to ask about.
+        """
+        topic = prefix_of(self.namespace) + "policy_input"
+        if topic in self.recording.bag.kinds:
+            return self._asked(topic)
+        if not self.recording.frames or not self.recording.joints or not self.recording.said:
+            raise BagError(
+                f"bag '{self.recording.bag.path}' has neither {topic} nor all of pictures, joint "
+                "states and instructions"
+            )
+        return self._could_ask()
+
+    def _asked(self, topic: str) -> Iterator[tuple[Question, bool]]:
+        recording, kinematics = self.recording, Kinematics(self.recording.robot)
+        topics = {
+            camera: name
+            for name, camera in contract_cameras(self.recording, self.namespace).items()
+        }
+        seen: dict[tuple[str, int, int], Any] = {}
+        waiting: deque[Any] = deque()
+        last: tuple[int, int, int] | None = None
+        for message in recording.bag.messages([topic, *topics.values()]):
+            if message.topic == topic:
+                waiting.append(message.value)
+            else:
+                given = message.value.header.stamp
+                seen[message.topic, given.sec, given.nanosec] = message.value
+                while len(seen) > _KEPT * len(topics):
+                    del seen[next(iter(seen))]
+            while waiting:
+                asked = waiting[0]
+                keys = {
+                    camera: (topics.get(camera, ""), at.sec, at.nanosec)
+                    for camera, at in zip(asked.cameras, asked.pictures, strict=True)
+                }
+                if not all(key in seen for key in keys.values()):
+                    break
+                waiting.popleft()
+                at = asked.header.stamp
+                same = (at.sec, at.nanosec, asked.instruction_id)
+                if same == last:  # the node says it again where the answer could not be used
+                    continue
+                last = same
+                pictures = {camera: to_rgb(seen[key]) for camera, key in keys.items()}
+                joints = np.array(asked.joints, float)
+                pose = to_vector(kinematics.forward(joints))
+                observation = Observation(
+                    pictures, pose, float(asked.opening), asked.instruction, joints
+                )
+                number = int(asked.instruction_id)
+                yield Question(observation, stamp(asked), number), bool(asked.first)
+        self.missed = len(waiting)
+
+    def _could_ask(self) -> Iterator[tuple[Question, bool]]:
+        """Ask about every picture of the contract's first camera, with the newest of the rest."""
+        recording, kinematics = self.recording, Kinematics(self.recording.robot)
+        cameras = contract_cameras(self.recording, self.namespace)
+        leader = next(iter(cameras))
+        times = np.array(recording.joint_times)
+        said, words, first = deque(recording.said), NOTHING_SAID, True
+        pictures: dict[str, np.ndarray] = {}
+        for message in recording.bag.messages(cameras):
+            try:
+                pictures[cameras[message.topic]] = to_rgb(message.value)
+            except ImageError:
+                continue
+            words = _hear(words, said, message.time)
+            complete = message.topic == leader and len(pictures) == len(cameras)
+            if not complete or words.kind is not Kind.TASK:
+                continue
+            at = stamp(message.value)
+            near = int(np.abs(times - at).argmin())
+            joints, opening = recording.joints[near], recording.openings[near]
+            pose = to_vector(kinematics.forward(joints))
+            observation = Observation(dict(pictures), pose, opening, words.text, joints)
+            yield Question(observation, at, words.number), first
+            first = False
+
+
+def _hear(words: Instruction, said: deque[tuple[float, str]], time: float) -> Instruction:
+    while said and said[0][0] <= time:
+        words = next_instruction(words, said.popleft()[1])
+    return words

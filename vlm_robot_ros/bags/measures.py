@@ -1,0 +1,170 @@
+"""Figures of a recording: success, latency, lost frames, limits, holds."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vlm_robot_ros.bags.recording import Action, Recording, Span
+from vlm_robot_ros.evaluation.wilson import wilson
+
+_PERCENTILES = (50, 95, 99)
+_FEWEST = 5
+"""Joint states that speeds can be told from."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A time in which the arm was to stay where it is."""
+
+    start: float
+    end: float
+    """[s]"""
+    reason: str
+
+
+def summarise(recording: Recording) -> dict[str, Any]:
+    """Return all of it, of plain types."""
+    spans = recording.spans
+    return {
+        "bag": str(recording.bag.path),
+        "robot": recording.robot.name,
+        "seconds": round(recording.bag.end - recording.bag.start, 2),
+        "problem": recording.bag.problem,
+        "about": {k: v for k, v in recording.bag.about().items() if k != "contract"},
+        "episodes": [
+            {
+                "start": round(span.start - recording.bag.start, 2),
+                "seconds": round(span.end - span.start, 2),
+                "instruction": span.instruction,
+                "success": span.success,
+                "by": span.by,
+            }
+            for span in spans
+        ],
+        "success": rate(spans),
+        "by_instruction": {
+            text: rate([span for span in spans if span.instruction == text])
+            for text in dict.fromkeys(span.instruction for span in spans)
+        },
+        "camera_to_action_ms": percentiles(latencies(recording.actions)),
+        "cameras": {
+            topic: frame_loss(stamps, _period(recording, topic))
+            for topic, stamps in recording.frames.items()
+        },
+        "joints": joint_margins(recording),
+        "holds": [
+            {"reason": reason, "times": len(times), "seconds": round(sum(times), 2)}
+            for reason, times in _by_reason(holds(recording.actions)).items()
+        ],
+    }
+
+
+def rate(spans: Sequence[Span]) -> dict[str, Any]:
+    """Return how many succeeded of those that somebody judged, with Wilson's 95 % interval."""
+    judged = [span.success for span in spans if span.success is not None]
+    if not judged:
+        return {"episodes": len(spans), "judged": 0, "successes": 0, "wilson_95": None}
+    low, high = wilson(sum(judged), len(judged))
+    interval = [round(low, 4), round(high, 4)]
+    return {"episodes": len(spans), "judged": len(judged), "successes": sum(judged),
+            "wilson_95": interval}  # fmt: skip
+
+
+def latencies(actions: Sequence[Action]) -> list[float]:
+    """Return times from camera stamps to the first actions that answer them, as recorded [s]."""
+    found, seen = [], set()
+    for action in actions:
+        if not action.hold and action.stamp not in seen:
+            seen.add(action.stamp)
+            found.append(action.time - action.stamp)
+    return found
+
+
+def percentiles(values: Sequence[float]) -> dict[str, Any]:
+    """Return count and p50, p95, p99 of times [s], in milliseconds."""
+    if not values:
+        return {"count": 0, **dict.fromkeys(("p50", "p95", "p99"))}
+    found = (1e3 * np.percentile(values, _PERCENTILES)).round(2).tolist()
+    return {"count": len(values), **dict(zip(("p50", "p95", "p99"), found, strict=True))}
+
+
+def frame_loss(stamps: Sequence[float], period: float | None = None) -> dict[str, Any]:
+    """Return how many frames came and how many are missing between them.
+
+    Args:
+        stamps: Of the frames [s].
+        period: Between frames [s]; their own median if not given.
+    """
+    gaps = np.diff(np.sort(stamps))
+    gaps = gaps[gaps > 1e-6]
+    if not len(gaps):
+        return {"frames": len(stamps), "lost": 0, "rate": None, "longest_gap_s": None}
+    period = period or float(np.median(gaps))
+    lost = int(np.maximum(np.round(gaps / period) - 1, 0).sum())
+    return {"frames": len(stamps), "lost": lost, "rate": round(1 / float(np.median(gaps)), 2),
+            "longest_gap_s": round(float(gaps.max()), 3)}  # fmt: skip
+
+
+def holds(actions: Sequence[Action]) -> list[Hold]:
+    """Return when the arm held and why, one after the other."""
+    found: list[Hold] = []
+    before = ""
+    for action in actions:
+        if action.hold and action.hold == before:
+            found[-1] = Hold(found[-1].start, action.time, before)
+        elif action.hold:
+            found.append(Hold(action.time, action.time, action.hold))
+        before = action.hold
+    return found
+
+
+def joint_margins(recording: Recording) -> list[dict[str, Any]]:
+    """Return of each joint the least distance to a limit, and its speeds as parts of theirs.
+
+    Speed, acceleration and jerk are of joint states, by differences: 99.9th percentiles, for
+    differences of noise are large.
+    """
+    robot = recording.robot
+    times, first = np.unique(recording.joint_times, return_index=True)
+    if len(times) < _FEWEST:
+        return []
+    places = np.array(recording.joints)[first]
+    margin = np.minimum(places - robot.lower, robot.upper - places).min(0)
+    # Between two episodes a simulated arm may be put elsewhere.
+    spans = recording.spans or [Span(times[0], times[-1], "")]
+    inside = [(times >= span.start) & (times <= span.end) for span in spans]
+    runs = [(times[each], places[each]) for each in inside if each.sum() >= _FEWEST]
+    parts: list[np.ndarray] = []
+    for limit in (robot.velocity, robot.acceleration, robot.jerk):
+        runs = [(time, np.gradient(place, time, axis=0)) for time, place in runs]
+        rates = np.concatenate([np.abs(rate_) for _, rate_ in runs] or [np.zeros((1, len(limit)))])
+        parts.append(np.percentile(rates, 99.9, axis=0) / limit)
+    return [
+        {
+            "joint": joint.name,
+            "margin_rad": round(float(margin[i]), 4),
+            **{
+                name: round(float(part[i]), 4)
+                for name, part in zip(("velocity", "acceleration", "jerk"), parts, strict=True)
+            },
+        }
+        for i, joint in enumerate(robot.joints)
+    ]
+
+
+def _period(recording: Recording, topic: str) -> float | None:
+    """Return the period that the contract says of a topic's pictures."""
+    for camera in recording.robot.cameras:
+        if topic.removesuffix("/compressed").endswith(camera.topic):
+            return 1.0 / camera.rate
+    return None
+
+
+def _by_reason(found: Sequence[Hold]) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = defaultdict(list)
+    for hold in found:
+        times[hold.reason].append(hold.end - hold.start)
+    return dict(times)

@@ -1,0 +1,250 @@
+"""What the node's topics say in a bag: actions, labels, joints, holds and episodes, as arrays."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vlm_robot_ros.bags.bag import Bag, BagError
+from vlm_robot_ros.contract.load import load_robot, read_robot
+from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.control.instruction import NOTHING_SAID, Kind, next_instruction
+
+BEGIN, END, SUCCESS, FAILURE = range(4)
+"""Events of EpisodeMark."""
+PICTURES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+_AFTER = 2.0
+"""A mark may come so long after the episode that it is about [s]."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action of the node."""
+
+    time: float
+    """When it was recorded [s]."""
+    stamp: float
+    """Of the camera frame that it answers [s]."""
+    mode: int
+    """Of VlmAction."""
+    names: tuple[str, ...]
+    """Of the values: joints', or x, y, z, qx, qy, qz, qw."""
+    values: np.ndarray
+    """Shape (7,)."""
+    gripper: float
+    number: int
+    """Of the instruction."""
+    hold: str
+    """Why the arm holds; empty when it moves."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """What the words were taken for."""
+
+    time: float
+    label: str
+    score: float
+
+
+@dataclass
+class Span:
+    """A part of a recording in which one thing was to be done."""
+
+    start: float
+    end: float
+    """[s]"""
+    instruction: str
+    success: bool | None = None
+    """None where nobody says."""
+    by: str = ""
+    """Who says."""
+
+
+@dataclass
+class Recording:
+    """A bag's small topics; pictures stay where they are. Times in seconds."""
+
+    bag: Bag
+    robot: Robot
+    actions: list[Action] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
+    said: list[tuple[float, str]] = field(default_factory=list)
+    """Instructions and when they came."""
+    marks: list[tuple[float, int, str, str]] = field(default_factory=list)
+    """When, event, by whom, note."""
+    joint_times: list[float] = field(default_factory=list)
+    """Stamps of the joint states."""
+    joints: list[np.ndarray] = field(default_factory=list)
+    """Shape (J,) each, [rad]."""
+    openings: list[float] = field(default_factory=list)
+    frames: dict[str, list[float]] = field(default_factory=dict)
+    """Stamps of the pictures on each topic."""
+    states: list[tuple[float, str]] = field(default_factory=list)
+    """What /diagnostics says of the policy, where it changes."""
+
+    @property
+    def spans(self) -> list[Span]:
+        """The episodes: as marked, or else from instruction to instruction."""
+        begun = [(time, note) for time, event, _, note in self.marks if event == BEGIN]
+        return self._by_marks(begun) if begun else self._by_words()
+
+    def _by_marks(self, begun: list[tuple[float, str]]) -> list[Span]:
+        spans: list[Span] = []
+        for (time, note), following in zip(begun, [*begun[1:], (self.bag.end, "")], strict=True):
+            ends = [t for t, event, *_ in self.marks if event == END and time <= t <= following[0]]
+            end = ends[0] if ends else following[0]
+            said = [text for t, text in self.said if time <= t <= end and text.strip()]
+            spans.append(self._judged(Span(time, end, note or next(iter(said), ""))))
+        return spans
+
+    def _by_words(self) -> list[Span]:
+        spans, ends = [], [*(time for time, _ in self.said[1:]), self.bag.end]
+        heard = _kinds([text for _, text in self.said])
+        for (time, text), kind, end in zip(self.said, heard, ends, strict=True):
+            if kind is Kind.TASK:
+                spans.append(self._judged(Span(time, end, text)))
+        return spans
+
+    def _judged(self, span: Span) -> Span:
+        for time, event, by, _ in self.marks:
+            if event in (SUCCESS, FAILURE) and span.start <= time <= span.end + _AFTER:
+                span.success, span.by = event == SUCCESS, by
+                if time > span.end:
+                    break
+        return span
+
+
+def _kinds(texts: Sequence[str]) -> list[Kind]:
+    """Return what each of some instructions in a row is."""
+    kinds, said = [], NOTHING_SAID
+    for text in texts:
+        said = next_instruction(said, text)
+        kinds.append(said.kind)
+    return kinds
+
+
+def read_recording(path: Path, robot: str = "", namespace: str = "") -> Recording:
+    """Read a bag of the policy node.
+
+    Args:
+        path: The bag.
+        robot: Contract of the arm; empty: the one in the bag, or else the one that says so.
+        namespace: Of the node, where it had one.
+
+    Raises:
+        BagError: it cannot be read, or has none of the node's topics.
+        ContractError: the contract cannot be used.
+    """
+    bag = Bag(path)
+    found = Recording(bag, _robot(bag, robot))
+    prefix = prefix_of(namespace)
+    current = prefix + "current_instruction"
+    heard = current if current in bag.kinds else prefix + "instruction"
+    takes: dict[str, Callable[[float, Any], None]] = {
+        prefix + "action": lambda time, m: found.actions.append(_action(time, m)),
+        prefix + "task_label": lambda time, m: found.labels.append(
+            Label(time, m.label, float(m.score))
+        ),
+        prefix + "episode_mark": lambda time, m: found.marks.append(
+            (time, int(m.event), m.by, m.note)
+        ),
+        prefix + "joint_states": lambda time, m: _take_joints(found, m),
+        heard: lambda time, m: found.said.append((time, m.data)),
+    }
+    if not takes.keys() & bag.kinds.keys():
+        raise BagError(
+            f"bag '{path}' has none of {', '.join(takes)}; it has {', '.join(sorted(bag.kinds))}"
+            "; is there a namespace?"
+        )
+    takes["/diagnostics"] = lambda time, m: _take_state(found, time, m)
+    for topic in cameras_in(bag):
+        takes[topic] = partial(_take_picture, found.frames.setdefault(topic, []))
+    for topic, time, message in bag.messages(takes):
+        takes[topic](time, message)
+    return found
+
+
+def prefix_of(namespace: str) -> str:
+    """Return what topics of a namespace begin with."""
+    return f"/{namespace.strip('/')}/".replace("//", "/")
+
+
+def cameras_in(bag: Bag) -> list[str]:
+    """Return the topics of pictures, but for those that the node draws."""
+    return [
+        topic
+        for topic, kind in bag.kinds.items()
+        if kind in PICTURES and not topic.endswith("/overlay")
+    ]
+
+
+def contract_cameras(recording: Recording, namespace: str = "") -> dict[str, str]:
+    """Return the topics with pictures of the contract's cameras, in its order, and whose.
+
+    Raises:
+        BagError: there are none.
+    """
+    there, prefix, found = recording.frames, prefix_of(namespace), {}
+    for camera in recording.robot.cameras:
+        topic = camera.topic if camera.topic.startswith("/") else prefix + camera.topic
+        for name in (topic, topic + "/compressed"):
+            if there.get(name):
+                found[name] = camera.name
+                break
+    if not found:
+        raise BagError(
+            f"bag '{recording.bag.path}' has no pictures of the cameras of robot "
+            f"'{recording.robot.name}'; it has {', '.join(there) or 'none'}"
+        )
+    return found
+
+
+def stamp(message: Any) -> float:
+    """Return the stamp of a message's header [s]."""
+    given = message.header.stamp
+    return float(given.sec + given.nanosec * 1e-9)
+
+
+def _robot(bag: Bag, robot: str) -> Robot:
+    if robot:
+        return load_robot(robot)
+    about = bag.about()
+    if "contract" in about:
+        return read_robot(about["contract"], f"the contract in '{bag.path}'")
+    return load_robot("panda_sim")
+
+
+def _action(time: float, message: Any) -> Action:
+    reason = message.hold_reason or "held" if message.hold else ""
+    values = np.array(message.values, float)
+    number = int(message.instruction_id)
+    return Action(
+        time, stamp(message), int(message.mode), tuple(message.names), values,
+        float(message.gripper), number, reason,
+    )  # fmt: skip
+
+
+def _take_picture(stamps: list[float], time: float, message: Any) -> None:
+    stamps.append(stamp(message))
+
+
+def _take_joints(found: Recording, message: Any) -> None:
+    given = dict(zip(message.name, message.position, strict=False))
+    wanted = [*found.robot.joint_names, found.robot.gripper.joint]
+    if all(name in given for name in wanted):
+        values = np.array([given[name] for name in wanted], float)
+        found.joint_times.append(stamp(message))
+        found.joints.append(values[:-1])
+        found.openings.append(found.robot.gripper.fraction(values[-1]))
+
+
+def _take_state(found: Recording, time: float, message: Any) -> None:
+    for status in message.status:
+        if status.name.startswith("policy_node") and (
+            not found.states or found.states[-1][1] != status.message
+        ):
+            found.states.append((time, status.message))

@@ -1,0 +1,160 @@
+"""A recording thought through again, by one policy or several, beside what was recorded."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from vlm_robot_ros.bags.inputs import Inputs
+from vlm_robot_ros.bags.recording import Recording, prefix_of, stamp
+from vlm_robot_ros.contract.action import ActionChunk
+from vlm_robot_ros.policy.base import Policy
+from vlm_robot_ros.policy.thinker import think
+
+RECORDED = "recorded"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of a policy, or of the recording."""
+
+    values: np.ndarray
+    """Shape (H, 7)."""
+    gripper: np.ndarray
+    """Shape (H,)."""
+    label: str
+
+    @classmethod
+    def of(cls, chunk: ActionChunk) -> "Answer":
+        """Return what of a chunk is compared."""
+        return cls(chunk.values, chunk.gripper, chunk.label)
+
+    def equals(self, other: "Answer") -> bool:
+        """Tell whether both are the same to the last bit."""
+        return (
+            np.array_equal(self.values, other.values)
+            and np.array_equal(self.gripper, other.gripper)
+            and self.label == other.label
+        )
+
+
+@dataclass
+class Replay:
+    """Answers to the questions of a recording, by policy; `None` where nobody answered."""
+
+    times: list[float] = field(default_factory=list)
+    """Stamps of the questions [s]."""
+    instructions: list[str] = field(default_factory=list)
+    answers: dict[str, list[Answer | None]] = field(default_factory=dict)
+    """Of `RECORDED` and of each policy."""
+    missed: int = 0
+    """Questions whose pictures the bag lacks."""
+
+
+def replay(
+    recording: Recording,
+    policies: dict[str, Policy],
+    namespace: str = "",
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> Replay:
+    """Ask policies what the node was asked, in the same order and with the same memory.
+
+    Args:
+        recording: The bag.
+        policies: By the names that they have in the result.
+        namespace: Of the node, where it had one.
+        progress: Wraps what is gone through, to show how far it is.
+
+    Raises:
+        BagError: nothing in the bag can be asked about.
+    """
+    known = _recorded(recording, namespace)
+    found = Replay(answers={name: [] for name in (RECORDED, *policies)})
+    inputs = Inputs(recording, namespace)
+    before = -1
+    for question, first in progress(inputs):
+        found.times.append(question.stamp)
+        found.instructions.append(question.observation.instruction)
+        key = _key(question.stamp, question.number)
+        found.answers[RECORDED].append(known.get(key))
+        for name, policy in policies.items():
+            chunk = think(policy, question, -1 if first else before)
+            found.answers[name].append(Answer.of(chunk))
+        before = question.number
+    found.missed = inputs.missed
+    return found
+
+
+def compare(found: Replay, one: str, other: str) -> dict[str, Any]:
+    """Return how two rows of answers differ, of plain types.
+
+    Errors are of the first step of each chunk; actions of another horizon or mode differ too much
+    to be subtracted and count as different only.
+    """
+    pairs = [
+        (time, said, a, b)
+        for time, said, a, b in zip(
+            found.times, found.instructions, found.answers[one], found.answers[other], strict=True
+        )
+        if a is not None and b is not None
+    ]
+    same = [a.equals(b) for _, _, a, b in pairs]
+    errors = np.array([np.abs(a.values[0] - b.values[0]) for _, _, a, b in pairs]).reshape(-1, 7)
+    grips = np.array([abs(a.gripper[0] - b.gripper[0]) for _, _, a, b in pairs])
+    labels = [a.label == b.label for _, _, a, b in pairs]
+    parts = [pair for pair, equal in zip(pairs, same, strict=True) if not equal]
+    return {
+        "of": one,
+        "and": other,
+        "compared": len(pairs),
+        "identical": sum(same),
+        "same_label": sum(labels),
+        "mean_error": errors.mean(0).tolist() if len(errors) else None,
+        "largest_error": errors.max(0).tolist() if len(errors) else None,
+        "mean_gripper_error": float(grips.mean()) if len(grips) else None,
+        "part_at": parts[0][0] if parts else None,
+        "part_in": parts[0][1] if parts else None,
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return comparisons as markdown."""
+    lines = [
+        "| | answers | identical | same label | mean error by value | largest | they part at |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        mean, most = (
+            " ".join(f"{value:.2g}" for value in row[name]) if row[name] else ""
+            for name in ("mean_error", "largest_error")
+        )
+        at = "" if row["part_at"] is None else f"{row['part_at']:.2f} s, “{row['part_in']}”"
+        lines.append(
+            f"| {row['of']} and {row['and']} | {row['compared']} | {row['identical']} "
+            f"| {row['same_label']} | {mean} | {most} | {at} |"
+        )
+    return "\n".join(lines)
+
+
+def _recorded(recording: Recording, namespace: str) -> dict[tuple[int, int], Answer]:
+    """Return the answers in the bag, by stamp [us] and instruction."""
+    prefix = prefix_of(namespace)
+    chunks, labels = prefix + "action_chunk", prefix + "task_label"
+    plans: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+    names: dict[tuple[int, int], str] = {}
+    for message in recording.bag.messages([chunks, labels]):
+        value = message.value
+        key = _key(stamp(value), int(value.instruction_id))
+        if message.topic == labels:
+            names[key] = value.label
+        else:
+            plans[key] = (
+                np.array(value.values, float).reshape(int(value.horizon), -1),
+                np.array(value.gripper, float),
+            )
+    return {key: Answer(*plan, names.get(key, "")) for key, plan in plans.items()}
+
+
+def _key(time: float, number: int) -> tuple[int, int]:
+    return round(time * 1e6), number

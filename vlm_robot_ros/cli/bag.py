@@ -1,0 +1,98 @@
+"""`vlm-robot bag`: report on rosbags, think them through again, and make data of them."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("bag", help=(__doc__ or "").split(": ", 1)[1])
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    report = actions.add_parser("report", help="write a page about one bag or several")
+    report.add_argument("bags", type=Path, nargs="+", help="folders of rosbag2, or MCAP files")
+    report.add_argument("--out", type=Path, default=Path("report.html"), help="the page")
+    _add_common(report)
+    report.set_defaults(run=_report)
+    again = actions.add_parser("replay", help="ask policies what the node was asked, and compare")
+    again.add_argument("bag", type=Path, help="folder of a rosbag2, or MCAP file")
+    again.add_argument(
+        "--policy", action="append", metavar="POLICY",
+        help="checkpoint folder, module:Class or shipped; may be given several times",
+    )  # fmt: skip
+    again.add_argument("--json", type=Path, help="file to write the figures to")
+    again.add_argument("--threads", type=int, default=1, help="of the CPU, as the node had them")
+    _add_common(again)
+    again.set_defaults(run=_replay)
+    convert = actions.add_parser("convert", help="make a LeRobotDataset v3.0; resumes")
+    convert.add_argument("bags", type=Path, nargs="+", help="bags, or folders of bags")
+    convert.add_argument("--out", type=Path, required=True, help="the dataset's folder")
+    convert.add_argument("--failed", action="store_true", help="keep failed episodes, too")
+    convert.add_argument("--workers", type=int, default=2, help="processes")
+    convert.add_argument(
+        "--engine", choices=("processes", "ray"), default="processes",
+        help="ray: over the cluster that RAY_ADDRESS names",
+    )  # fmt: skip
+    _add_common(convert)
+    convert.set_defaults(run=_convert)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--robot", default="", help="contract; the one in the bag if not given")
+    parser.add_argument("--namespace", default="", help="of the policy node, if it had one")
+
+
+def _report(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from vlm_robot_ros.bags.recording import read_recording
+    from vlm_robot_ros.bags.report import write_report
+
+    read = [read_recording(bag, args.robot, args.namespace) for bag in tqdm(args.bags, "reading")]
+    for summary in write_report(read, args.out):
+        done, times = summary["success"], summary["camera_to_action_ms"]
+        print(f"{summary['bag']}: {done['successes']} of {done['judged']} judged episodes", end="")
+        print(f" succeeded; camera to action p50 {times['p50']} ms, p99 {times['p99']} ms")
+    print(f"page     {args.out}\nfigures  {args.out.with_suffix('.json')}")
+    return 0
+
+
+def _replay(args: argparse.Namespace) -> int:
+    import json
+    from itertools import combinations
+
+    import torch
+    from tqdm import tqdm
+
+    from vlm_robot_ros.bags.recording import read_recording
+    from vlm_robot_ros.bags.replay import RECORDED, compare, replay, table
+    from vlm_robot_ros.policy.load import load_named
+
+    torch.set_num_threads(args.threads)
+    recording = read_recording(args.bag, args.robot, args.namespace)
+    named = args.policy or ["shipped"]
+    policies = {name: load_named(name, recording.robot) for name in named}
+    found = replay(recording, policies, args.namespace, lambda each: tqdm(each, "answers"))
+    rows = [compare(found, *pair) for pair in combinations([RECORDED, *policies], 2)]
+    print(table(rows))
+    if found.missed:
+        print(f"{found.missed} questions are left out: their pictures are not in the bag")
+    if args.json:
+        args.json.write_text(json.dumps(rows, indent=2) + "\n")
+    return 0
+
+
+def _convert(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from vlm_robot_ros.bags.convert import convert
+    from vlm_robot_ros.bags.episodes import find_bags
+
+    bags = [bag for path in args.bags for bag in find_bags(path)]
+    episodes, frames, problems = convert(
+        bags, args.out, args.robot, args.namespace, args.failed, args.workers, args.engine,
+        lambda each, total: tqdm(each, "bags", total),
+    )  # fmt: skip
+    for why in problems.values():
+        print(f"left out: {why}")
+    print(f"{episodes} episodes, {frames} frames in {args.out}")
+    return 0
