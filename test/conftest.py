@@ -12,6 +12,7 @@ import pytest
 
 # torch.optim brings libtriton, which crashes when loaded after the LLVM that draws for MuJoCo.
 import torch._dynamo  # noqa: F401
+from bags import DEMO_COMMANDS
 
 # Nobody else's nodes: a domain of this run's own, unless one was chosen.
 os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
@@ -154,3 +155,18 @@ def demos(tmp_path_factory):
     command = ["collect", "--out", str(folder), "--episodes", "3", "--seed", "7"]
     assert main([*command, "--workers", "1"]) == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The folder that a demo of some commands left, and what it printed."""
+    out = tmp_path_factory.mktemp("demo") / "run"
+    command = [sys.executable, "-m", "vlm_robot_ros.cli.main", "demo", "--seed", "4"]
+    done = subprocess.run(
+        [*command, "--commands", str(DEMO_COMMANDS), "--out", str(out)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr + (out / "nodes.log").read_text()
+    return out, done.stdout

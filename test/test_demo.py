@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 import imageio_ffmpeg
+from bags import DEMO_COMMANDS
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 from rosbags.rosbag2 import Reader
@@ -21,7 +22,6 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from vlm_robot_ros.sim.programme import MEANINGLESS, demo_programme
 from vlm_robot_ros.sim.tasks import FAMILIES, is_feasible
 
-COMMANDS = 9  # the first nine hold the stop and the meaningless one
 TOPICS = {
     "/action": "vlm_robot_ros/msg/VlmAction",
     "/action_chunk": "vlm_robot_ros/msg/ActionChunk",
@@ -39,21 +39,6 @@ TOPICS = {
 }
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    """The folder that a demo of some commands left, and what it printed."""
-    out = tmp_path_factory.mktemp("demo") / "run"
-    command = [sys.executable, "-m", "vlm_robot_ros.cli.main", "demo", "--seed", "4"]
-    done = subprocess.run(
-        [*command, "--commands", str(COMMANDS), "--out", str(out)],
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stderr + (out / "nodes.log").read_text()
-    return out, done.stdout
-
-
 def test_a_programme_has_every_family_a_stop_and_what_cannot_be_done():
     for seed in range(20):
         programme = demo_programme(seed)
@@ -69,8 +54,8 @@ def test_a_programme_has_every_family_a_stop_and_what_cannot_be_done():
 
 def test_the_arm_obeys(demo):
     summary = json.loads((demo[0] / "summary.json").read_text())
-    assert len(summary["commands"]) == COMMANDS
-    assert summary["manipulation"]["commands"] == COMMANDS - 2
+    assert len(summary["commands"]) == DEMO_COMMANDS
+    assert summary["manipulation"]["commands"] == DEMO_COMMANDS - 2
     # Under the model card's rate, and over what a policy gets that does not listen.
     assert summary["manipulation"]["successes"] >= 5
     assert summary["stop_time_s"] <= 0.3

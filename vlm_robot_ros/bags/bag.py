@@ -7,11 +7,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mcap.exceptions import McapError
 from mcap.records import Channel, Schema
 from mcap.records import Message as McapMessage
 from mcap.stream_reader import StreamReader
-from rosbags.rosbag2 import Reader, ReaderError
+from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 ABOUT = "/recording"
@@ -129,7 +128,7 @@ class Bag:
         try:
             with Reader(path):
                 self._whole = True
-        except (ReaderError, OSError, ValueError, KeyError) as error:
+        except Exception as error:  # what the bytes make it raise
             self.problem = f"not finished ({error})"
         files = sorted(path.glob("*.mcap"))
         if not self._whole and not files:
@@ -139,8 +138,14 @@ class Bag:
     def _raw(self, wanted: set[str] | None, first: int, last: int) -> Iterator[_Raw]:
         with Reader(self.path) as reader:
             chosen = [c for c in reader.connections if wanted is None or c.topic in wanted]
-            found = reader.messages(chosen, first, last + 1) if chosen else ()
-            for connection, time, data in found:
+            found = reader.messages(chosen, first, last + 1) if chosen else iter(())
+            while True:
+                try:
+                    connection, time, data = next(found)
+                except StopIteration:
+                    return
+                except Exception as error:  # what the bytes make it raise
+                    raise BagError(f"bag '{self.path}' is corrupt: {error!r}") from error
                 definition = connection.msgdef.data
                 yield _Raw(connection.topic, connection.msgtype, definition, time, bytes(data))
 
@@ -165,5 +170,5 @@ class Bag:
                                     channel.topic, schema.name, definition,
                                     record.log_time, record.data,
                                 )  # fmt: skip
-            except (McapError, OSError, KeyError, ValueError) as error:
+            except Exception as error:  # what the bytes make it raise
                 self.problem = f"'{file.name}' ends in the midst of something ({error!r})"

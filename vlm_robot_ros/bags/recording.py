@@ -1,5 +1,6 @@
 """What the node's topics say in a bag: actions, labels, joints, holds and episodes, as arrays."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -94,24 +95,28 @@ class Recording:
 
     def _by_marks(self, begun: list[tuple[float, str]]) -> list[Span]:
         spans: list[Span] = []
-        for (time, note), following in zip(begun, [*begun[1:], (self.bag.end, "")], strict=True):
-            ends = [t for t, event, *_ in self.marks if event == END and time <= t <= following[0]]
-            end = ends[0] if ends else following[0]
+        for (time, note), following in zip(begun, [*begun[1:], (math.inf, "")], strict=True):
+            last = min(following[0], self.bag.end)
+            ends = [t for t, event, *_ in self.marks if event == END and time <= t <= last]
+            end = ends[0] if ends else last
             said = [text for t, text in self.said if time <= t <= end and text.strip()]
-            spans.append(self._judged(Span(time, end, note or next(iter(said), ""))))
+            span = Span(time, end, note or next(iter(said), ""))
+            spans.append(self._judged(span, following[0]))
         return spans
 
     def _by_words(self) -> list[Span]:
-        spans, ends = [], [*(time for time, _ in self.said[1:]), self.bag.end]
+        spans, ends = [], [*(time for time, _ in self.said[1:]), math.inf]
         heard = _kinds([text for _, text in self.said])
         for (time, text), kind, end in zip(self.said, heard, ends, strict=True):
             if kind is Kind.TASK:
-                spans.append(self._judged(Span(time, end, text)))
+                spans.append(self._judged(Span(time, min(end, self.bag.end), text), end))
         return spans
 
-    def _judged(self, span: Span) -> Span:
+    def _judged(self, span: Span, following: float) -> Span:
+        """Take the last verdict before the next episode, or the first after this one's end."""
         for time, event, by, _ in self.marks:
-            if event in (SUCCESS, FAILURE) and span.start <= time <= span.end + _AFTER:
+            late = min(following, span.end + _AFTER)
+            if event in (SUCCESS, FAILURE) and span.start <= time < late:
                 span.success, span.by = event == SUCCESS, by
                 if time > span.end:
                     break

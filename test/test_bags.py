@@ -1,0 +1,318 @@
+"""Bags read back: reported on, thought through again, and made into data; whole ones and torn."""
+
+import json
+import re
+import shutil
+from contextlib import suppress
+
+import numpy as np
+import pytest
+import torch
+from bags import DEMO_COMMANDS, BagWriter, moving_bag
+from rosbags.rosbag2 import StoragePlugin
+from safetensors.numpy import load_file, save_file
+
+from vlm_robot_ros.bags.bag import Bag, BagError
+from vlm_robot_ros.bags.episodes import BagData, open_episodes
+from vlm_robot_ros.bags.measures import summarise
+from vlm_robot_ros.bags.recording import read_recording
+from vlm_robot_ros.bags.replay import RECORDED, compare, replay
+from vlm_robot_ros.cli.main import main
+from vlm_robot_ros.data.robot_data import DataError, open_data
+from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+
+pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+
+
+@pytest.fixture(scope="module")
+def recorded(demo):
+    """The bag of a demo."""
+    return demo[0] / "bag"
+
+
+@pytest.fixture(autouse=True)
+def _as_many_threads_as_the_node_has():
+    """Sums in another order are others in the last bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+# -- Reports -------------------------------------------------------------------------------------
+
+
+def test_a_report_says_what_the_judge_said_and_when(demo, recorded, tmp_path):
+    page = tmp_path / "page.html"
+    assert main(["bag", "report", str(recorded), "--out", str(page)]) == 0
+    found = json.loads(page.with_suffix(".json").read_text())[0]
+    summary = json.loads((demo[0] / "summary.json").read_text())
+    assert [e["success"] for e in found["episodes"]] == [c["success"] for c in summary["commands"]]
+    assert {e["by"] for e in found["episodes"]} == {"judge"}
+    assert found["success"]["judged"] == DEMO_COMMANDS
+    assert found["robot"] == "panda_sim"
+    assert found["about"]["about"] == "demo, seed 4"
+    assert re.fullmatch(r"[0-9a-f]{12}\+?|unknown", found["about"]["git"])
+    text = page.read_text()
+    assert all(e["instruction"] in text.replace("&#39;", "'") for e in found["episodes"])
+    assert text.count("data:image/") > DEMO_COMMANDS
+    # Nothing beside it is needed.
+    assert all(link.startswith("data:") for link in re.findall(r'(?:src|href)="([^"]*)"', text))
+
+
+def test_the_latency_in_a_report_is_the_one_the_node_tells(recorded):
+    found = summarise(read_recording(recorded))["camera_to_action_ms"]
+    told = [m.value for m in Bag(recorded).messages(["/latency"])][-1]
+    assert found["count"] == pytest.approx(told.count, rel=0.1)
+    # Simulated time goes in steps of 20 ms.
+    assert found["p50"] == pytest.approx(1e3 * told.p50, abs=25)
+
+
+def test_lost_frames_holds_and_limits_are_counted(tmp_path):
+    moving_bag(tmp_path / "bag", skip=(10, 11, 20), success=True)
+    found = summarise(read_recording(tmp_path / "bag"))
+    front = found["cameras"]["/camera/front/image_raw"]
+    assert (front["frames"], front["lost"]) == (27, 3)
+    assert front["longest_gap_s"] == pytest.approx(0.3)
+    assert found["holds"][0]["reason"] == "waiting for a plan"
+    assert found["holds"][0]["seconds"] == pytest.approx(0.48, abs=0.03)
+    assert found["camera_to_action_ms"]["p50"] == pytest.approx(3.0, abs=0.1)
+    assert found["success"] == {
+        "episodes": 1, "judged": 1, "successes": 1,
+        "wilson_95": [pytest.approx(0.2065, abs=1e-3), 1.0],
+    }  # fmt: skip
+    # 0.1 sin(t) is fastest at the beginning: 0.1 rad/s of 2.175.
+    assert found["joints"][0]["velocity"] == pytest.approx(0.1 / 2.175, rel=0.05)
+
+
+def test_several_bags_stand_side_by_side_and_hostile_words_are_only_words(tmp_path):
+    evil = '<script>alert("x")</script> & {{ 7*7 }} ☃'
+    for name, success in (("one", True), ("two", False)):
+        moving_bag(tmp_path / name, said=evil, success=success)
+    page = tmp_path / "page.html"
+    bags = [str(tmp_path / name) for name in ("one", "two")]
+    assert main(["bag", "report", *bags, "--out", str(page)]) == 0
+    text = page.read_text()
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert "{{ 7*7 }}" in text
+    table = text[text.index('id="compare"') : text.index("</table>")]
+    assert "1 of 1 (21 to 100 %)" in table
+    assert "0 of 1 (0 to 79 %)" in table
+
+
+# -- Replays -------------------------------------------------------------------------------------
+
+
+def test_a_replay_answers_as_the_node_did_to_the_last_bit(recorded, shipped):
+    recording = read_recording(recorded)
+    found = replay(recording, {"again": FusionPolicy(shipped), "anew": FusionPolicy(shipped)})
+    live = compare(found, RECORDED, "again")
+    assert live["compared"] > 100
+    assert live["identical"] == live["compared"]
+    both = compare(found, "again", "anew")
+    assert both["identical"] == both["compared"] == len(found.times)
+    assert found.missed == 0
+
+
+def test_a_replay_finds_a_planted_difference(recorded, shipped, tmp_path, capsys):
+    other = tmp_path / "other"
+    shutil.copytree(shipped, other)
+    weights = load_file(other / "model.safetensors")
+    name = next(n for n in sorted(weights) if n.startswith("action.") and n.endswith("bias"))
+    weights[name] = weights[name].copy()
+    weights[name][0] += 0.01
+    save_file(weights, other / "model.safetensors")
+    figures = tmp_path / "figures.json"
+    command = ["bag", "replay", str(recorded), "--policy", "shipped", "--policy", str(other)]
+    assert main([*command, "--json", str(figures)]) == 0
+    live, planted, apart = json.loads(figures.read_text())
+    assert live["identical"] == live["compared"]
+    assert planted["identical"] < planted["compared"]
+    assert apart["identical"] < apart["compared"]
+    assert apart["same_label"] == apart["compared"]
+    assert max(apart["largest_error"]) > 0
+    assert apart["part_at"] > 0
+    assert apart["part_in"] in capsys.readouterr().out
+
+
+def test_a_bag_of_another_recorder_is_asked_picture_by_picture(tmp_path):
+    moving_bag(tmp_path / "bag")
+    found = replay(read_recording(tmp_path / "bag"), {"hold": _Hold()})
+    assert len(found.times) == 27
+    assert found.instructions[0] == "pick up the red cube"
+    assert compare(found, RECORDED, "hold")["compared"] == 0
+
+
+class _Hold:
+    cameras = ("front",)
+
+    def reset(self):
+        pass
+
+    next_instruction = draw = reset
+
+    def infer(self, observation):
+        raise RuntimeError("out of order")
+
+
+# -- Data ----------------------------------------------------------------------------------------
+
+
+def test_a_bag_is_data_on_an_even_grid_with_nothing_made_up(tmp_path):
+    shown = moving_bag(tmp_path / "bag")
+    data = open_episodes(tmp_path / "bag")
+    assert len(data) == 1
+    assert data.info.fps == 10
+    assert data.info.action_names == ("x", "y", "z", "qx", "qy", "qz", "qw", "gripper")
+    episode = data.episode(0)
+    assert episode.instruction == "pick up the red cube"
+    # From 0.5 s, where it begins to move, to the last command.
+    times = 0.5 + 0.1 * np.arange(len(episode.action))
+    assert len(times) == 25
+    for camera in ("front", "wrist"):
+        truth = np.stack([shown[round(time, 3)] for time in times])
+        assert np.array_equal(episode.images[camera], truth)
+    assert np.allclose(episode.state[:, 0], 0.1 * np.sin(times), atol=1e-4)
+    # What it was told last before the next picture's time.
+    told = np.minimum(times + 0.1 - 0.02, 2.98)
+    assert np.allclose(episode.action[:, 0], 0.4 + 0.01 * told, atol=2e-4)
+    states, actions = data.table(0)
+    assert np.array_equal(states, episode.state)
+    assert np.array_equal(actions, episode.action)
+
+
+def test_an_episode_is_cut_where_pictures_are_missing(tmp_path):
+    moving_bag(tmp_path / "bag", skip=(20, 21))
+    episode = BagData([tmp_path / "bag"]).episode(0)
+    assert len(episode.action) == 16  # 0.5 s to 2.0 s: one late picture may be used again
+    notes = BagData([tmp_path / "bag"]).info.notes
+    assert notes == ("9 moments are left out: something was missing",)
+
+
+def test_failures_are_left_out_unless_they_are_asked_for(tmp_path):
+    moving_bag(tmp_path / "good", success=True)
+    moving_bag(tmp_path / "bad", success=False)
+    bags = [tmp_path / "good", tmp_path / "bad"]
+    assert len(BagData(bags)) == 1
+    assert len(BagData(bags, failed=True)) == 2
+    with pytest.raises(BagError, match="nothing to learn from"):
+        BagData([tmp_path / "bad"])
+
+
+def test_bags_become_a_dataset_that_says_the_same(tmp_path):
+    for number in range(3):
+        moving_bag(tmp_path / "bags" / str(number), said=f"push the lemon {number}")
+    (tmp_path / "bags" / "torn").mkdir()
+    (tmp_path / "bags" / "torn" / "torn.mcap").write_bytes(b"no bag at all")
+    out = tmp_path / "dataset"
+    assert main(["bag", "convert", str(tmp_path / "bags"), "--out", str(out)]) == 0
+    bags, data = BagData([tmp_path / "bags" / str(n) for n in range(3)]), open_data(out)
+    assert data.info.format == "LeRobotDataset v3.0"
+    assert data.info.action_names == bags.info.action_names
+    assert len(data) == 3
+    for number in range(3):
+        ours, theirs = bags.episode(number), data.episode(number)
+        assert theirs.instruction == ours.instruction
+        assert np.array_equal(theirs.state, ours.state)
+        assert np.array_equal(theirs.action, ours.action)
+        for camera in ("front", "wrist"):
+            off = theirs.images[f"observation.images.{camera}"].astype(int) - ours.images[camera]
+            assert np.abs(off).mean() < 4  # H.264 loses a little
+    stats = json.loads((out / "meta" / "stats.json").read_text())
+    rows = np.concatenate([bags.table(number)[1] for number in range(3)])
+    for name, value in (("mean", rows.mean(0)), ("std", rows.std(0)), ("min", rows.min(0))):
+        assert np.allclose(stats["action"][name], value, atol=1e-5)
+    assert stats["action"]["count"] == [len(rows)]
+    assert not (out / ".parts").exists()
+
+
+def test_a_conversion_goes_on_where_it_was(tmp_path, monkeypatch):
+    from vlm_robot_ros.bags import convert as room
+    from vlm_robot_ros.data import lerobot_writer
+
+    for number in range(3):
+        moving_bag(tmp_path / "bags" / str(number))
+    bags = [tmp_path / "bags" / str(number) for number in range(3)]
+    written, write = [], lerobot_writer.write_part
+
+    def tiring(data, folder):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(data.info.path)
+        write(data, folder)
+
+    monkeypatch.setattr(lerobot_writer, "write_part", tiring)
+    with pytest.raises(KeyboardInterrupt):
+        room.convert(bags, tmp_path / "out")
+    assert not (tmp_path / "out" / "meta").exists()
+    monkeypatch.setattr(
+        lerobot_writer,
+        "write_part",
+        lambda data, folder: written.append(data.info.path) or write(data, folder),
+    )
+    assert room.convert(bags, tmp_path / "out")[0] == 3
+    assert written == bags
+    with pytest.raises(DataError, match="has a dataset already"):
+        room.convert(bags, tmp_path / "out")
+
+
+# -- Bags that are not as they should be ---------------------------------------------------------
+
+
+def test_a_torn_bag_is_read_as_far_as_it_goes(tmp_path):
+    moving_bag(tmp_path / "bag", seconds=20.0)
+    whole = [m.time for m in Bag(tmp_path / "bag").messages()]
+    data = (tmp_path / "bag" / "bag.mcap").read_bytes()
+    torn, read = tmp_path / "torn", []
+    for part in (0.3, 0.5, 0.9, 0.9999):
+        torn.mkdir(exist_ok=True)
+        (torn / "bag.mcap").write_bytes(data[: int(part * len(data))])
+        bag = Bag(torn)
+        assert bag.problem
+        read.append(sum(1 for _ in bag.messages()))
+    assert read == sorted(read)
+    assert read[0] > 0
+    assert read[-1] == len(whole)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_corrupt_bag_is_named_or_read_and_never_a_crash(tmp_path, seed):
+    moving_bag(tmp_path / "bag", seconds=1.0)
+    path = tmp_path / "bag" / "bag.mcap"
+    data, rng = bytearray(path.read_bytes()), np.random.default_rng(seed)
+    for place in rng.integers(0, len(data), 30):
+        data[place] = rng.integers(256)
+    path.write_bytes(data)
+    with suppress(ValueError):  # ours are, and no other exception is
+        summarise(read_recording(tmp_path / "bag"))
+        BagData([tmp_path / "bag"]).episode(0)
+
+
+def test_sqlite_bags_are_read_too(tmp_path):
+    moving_bag(tmp_path / "bag", plugin=StoragePlugin.SQLITE3)
+    assert len(BagData([tmp_path / "bag"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda path: None, "no bag at"),
+        (lambda path: path.mkdir(), "no bag in"),
+        (lambda path: path.write_bytes(b""), "has no message"),
+        (lambda path: BagWriter(path).close(), "has none of /action"),
+    ],
+)
+def test_what_is_no_bag_of_the_node_is_named(tmp_path, make, problem, capsys):
+    make(tmp_path / "bag")
+    assert main(["bag", "report", str(tmp_path / "bag"), "--out", str(tmp_path / "p.html")]) == 2
+    assert problem in capsys.readouterr().err
+
+
+def test_a_bag_without_a_contract_needs_none_that_fits_or_one_that_is_named(tmp_path):
+    moving_bag(tmp_path / "bag", contract=None)
+    assert read_recording(tmp_path / "bag").robot.name == "panda_sim"
+    other = read_recording(tmp_path / "bag", robot="ur5e")
+    assert other.joints == []
+    with pytest.raises(BagError, match="nothing to learn from"):
+        BagData([tmp_path / "bag"], robot="ur5e")
