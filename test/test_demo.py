@@ -69,7 +69,7 @@ def test_it_ends_with_a_table_and_paths(demo):
     out, printed = demo
     for text in ("manipulation ", "still after", f"{MEANINGLESS}", "camera->action  p50"):
         assert text in printed
-    for name in ("demo.mp4", "bag", "summary.json"):
+    for name in ("demo.mp4", "bag", "summary.json", "report.html"):
         assert str(out / name) in printed
 
 

@@ -1,13 +1,10 @@
 """`vlm-robot demo`: the simulated arm obeys a programme of commands, or yours, over ROS 2."""
 
 import argparse
-import os
-import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 _NODES = ("arm_sim", "policy", "recorder")
 
@@ -33,8 +30,14 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             f"the demo needs ROS 2 ({error}): `make setup`, then `. ./env.sh`"
         ) from error
+    from vlm_robot_ros.cli.processes import (
+        assign,
+        end_nodes,
+        prepare_domain,
+        report_on,
+        start_node,
+    )
     from vlm_robot_ros.evaluation.report import table
-    from vlm_robot_ros.paths import config_dir, dds_profile_variable
 
     if not 0 <= args.seed < 2**31:
         raise ValueError(f"--seed is {args.seed}; it must be 0 to 2147483647")
@@ -42,9 +45,7 @@ def run(args: argparse.Namespace) -> int:
     if (out / "bag").exists():
         raise ValueError(f"--out: '{out}' has a bag already; name another folder")
     out.mkdir(parents=True, exist_ok=True)
-    # Nobody else's nodes: a domain of this run's own, unless one was chosen.
-    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
-    os.environ.setdefault(dds_profile_variable(), str(config_dir() / "fastdds.xml"))
+    prepare_domain()
     settings: dict[str, dict[str, Any]] = {
         "arm_sim": {"seed": args.seed},
         "policy": {"use_sim_time": "true"},
@@ -65,10 +66,10 @@ def run(args: argparse.Namespace) -> int:
         return ", ".join(f"{name}_node" for name in dead)
 
     summary = None
-    with (out / "nodes.log").open("w") as log, conducting(["--ros-args", *_assign(own)]) as node:
+    with (out / "nodes.log").open("w") as log, conducting(["--ros-args", *assign(own)]) as node:
         try:
             for name in _NODES:
-                processes[name] = _start(name, settings[name], log)
+                processes[name] = start_node(name, settings[name], log)
             if args.interactive:
                 converse(node, alive, args.seed)
             else:
@@ -79,33 +80,12 @@ def run(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             print("ended by hand")
         finally:
-            _end(processes)
+            end_nodes(processes)
     if summary:
         print(f"\n{table(summary)}\n")
-    for name, what in (("demo.mp4", "video"), ("bag", "bag"), ("summary.json", "summary")):
+    report_on(out)
+    made = {"demo.mp4": "video", "bag": "bag", "summary.json": "summary", "report.html": "report"}
+    for name, what in made.items():
         if (out / name).exists():
             print(f"{what:<8} {out / name}")
     return 0
-
-
-def _start(name: str, parameters: dict, log: TextIO) -> subprocess.Popen:
-    code = f"import sys; from vlm_robot_ros.nodes.{name}_node import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "--ros-args", *_assign(parameters)]
-    # In a group of its own: Ctrl-C is for the demo, which ends its nodes in order.
-    return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-
-
-def _assign(parameters: dict) -> list[str]:
-    return [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
-
-
-def _end(processes: dict[str, subprocess.Popen]) -> None:
-    """End the nodes, the recorder last, so that the bag has their last words."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for process in processes.values():
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()

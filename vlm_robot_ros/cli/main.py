@@ -18,6 +18,7 @@ _COMMANDS = (
     "finetune",
     "merge",
     "look",
+    "console",
     "record",
     "bag",
 )

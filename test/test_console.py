@@ -1,0 +1,152 @@
+"""The console: in a real browser beside a real arm in simulation, and asked by strangers."""
+
+import asyncio
+import json
+import re
+import subprocess
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+
+from browser import CHROMIUM, Browser
+from std_msgs.msg import String
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.websocket import websocket_connect
+
+from vlm_robot_ros.cli.main import main
+from vlm_robot_ros.msg import EpisodeMark, SimState, VlmAction
+
+
+def start_console(graph, *options):
+    """Start the console in a graph; returns its address."""
+    command = ["-m", "vlm_robot_ros.cli.main", "console", "--port", "0", *options]
+    process = graph.python(*command, stdout=subprocess.PIPE)
+    for line in iter(process.stdout.readline, ""):
+        if found := re.search(r"http://\S+", line):
+            return found[0]
+    raise AssertionError(process.errors.read())
+
+
+def get(address, **options):
+    """Return the status of an answer, and the answer."""
+
+    async def fetch():
+        try:
+            answer = await AsyncHTTPClient().fetch(HTTPRequest(address, **options))
+        except HTTPClientError as error:
+            return error.code, ""
+        return answer.code, answer.body.decode()
+
+    return asyncio.run(fetch())
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")
+def test_in_a_browser_a_command_is_typed_a_label_appears_and_stop_stops(graph, tmp_path):
+    states = graph.listen(SimState, "/arm_sim_node/state")
+    marks = graph.listen(EpisodeMark, "episode_mark")
+    graph.start("arm_sim_node", seed=3)
+    graph.start("policy_node", use_sim_time=True)
+    address = start_console(graph)
+    assert graph.until(lambda: states, 60.0)
+    browser = Browser(tmp_path / "profile")
+    try:
+        browser.go(address)
+        browser.until("at('doing').textContent === 'holding: no instruction yet'", 60)
+        browser.until("at('view').naturalWidth > 100")
+        browser.click("words")
+        browser.type(f"pick up the {states[-1].objects[0]}")
+        browser.press("Enter", 13)
+        label = browser.until("at('label').textContent")
+        assert re.fullmatch(r"pick up the \w+ \d+ %", label)
+        browser.until("at('doing').textContent === 'acting'")
+        browser.until("at('latency').textContent.includes('p99')")
+        browser.screenshot(tmp_path / "console.png")
+        browser.click("stop")
+        browser.until("at('doing').textContent === \"holding: stopped by 'stop'\"", 5)
+        browser.click("bad")
+        browser.until("at('episodes').rows[0].cells[3].textContent === 'not done'")
+        assert browser.ask("at('episodes').rows[1].cells[1].textContent").startswith("pick up")
+        assert graph.until(lambda: marks)
+        assert (marks[-1].event, marks[-1].by) == (EpisodeMark.FAILURE, "person")
+        browser.click("words")
+        browser.type('<img src=x onerror="document.title=1">')
+        browser.press("Enter", 13)
+        browser.until("at('instruction').textContent.startsWith('<img')")
+        assert browser.ask("document.title") == "vlm_robot_ros console"
+        browser.press("Escape", 27)
+        browser.until("at('doing').textContent === \"holding: stopped by 'stop'\"", 5)
+    finally:
+        browser.close()
+
+
+def test_words_reach_the_node_and_what_is_not_valid_is_answered(graph):
+    heard = graph.listen(String, "instruction")
+    actions = graph.node.create_publisher(VlmAction, "action", 10)
+    address = start_console(graph).replace("http", "ws") + "wire"
+    assert graph.until(lambda: graph.node.count_publishers("instruction") > 0)
+    assert graph.until(lambda: actions.get_subscription_count() > 0)
+
+    async def talk(*lines):
+        wire = await websocket_connect(address)
+        answers = []
+        for line in lines:
+            await wire.write_message(line)
+        while len(answers) < len(lines):
+            answer = json.loads(await asyncio.wait_for(wire.read_message(), 10))
+            answers += [answer["problem"]] if "problem" in answer else []
+        await wire.write_message(json.dumps({"say": "go home"}))
+        wire.close()
+        return answers
+
+    hostile = ["", "[]", "{", '{"say": 3}', '{"success": "yes"}', "[" * 5000,
+               json.dumps({"say": "x" * 5000}), "\x00", '{"say": null}']  # fmt: skip
+    answers = asyncio.run(talk(*hostile))
+    assert len(answers) == len(hostile)
+    assert any("5000 characters; valid: up to 4000" in answer for answer in answers)
+    assert graph.until(lambda: [m.data for m in heard] == ["go home"])
+
+
+def test_strangers_are_not_let_in(graph):
+    address = start_console(graph)
+    assert get(address)[0] == 200
+    assert get(address, headers={"Host": "evil.example"})[0] == 403
+    wire = address.replace("http", "ws") + "wire"
+
+    async def foreign():
+        request = HTTPRequest(wire, headers={"Origin": "http://evil.example"})
+        await websocket_connect(request)
+
+    with pytest.raises(HTTPClientError, match="403"):
+        asyncio.run(foreign())
+
+
+def test_an_address_for_others_asks_for_a_token(graph):
+    address = start_console(graph, "--host", "0.0.0.0")
+    page, token = address.split("?token=")
+    assert len(token) > 16
+    page = page.replace("0.0.0.0", "127.0.0.1")
+    for given in ("", "?token=", "?token=wrong", "?token=%00"):
+        assert get(page + given)[0] == 403
+        assert get(page + "wire" + given)[0] == 403
+    status, body = get(f"{page}?token={token}")
+    assert status == 200
+    assert "STOP" in body
+    assert get(page, headers={"Cookie": f"vlm_robot_token={token}"})[0] == 200
+
+
+def test_reports_of_runs_are_listed_and_nothing_else_is_handed_out(graph, tmp_path):
+    (tmp_path / "runs" / "monday").mkdir(parents=True)
+    (tmp_path / "runs" / "monday" / "report.html").write_text("all went well")
+    (tmp_path / "runs" / "monday" / "secret.txt").write_text("no")
+    (tmp_path / "report.html").write_text("no")
+    address = start_console(graph, "--reports", str(tmp_path / "runs"))
+    assert json.loads(get(address + "reports")[1]) == {"reports": ["monday"]}
+    assert get(address + "reports/monday") == (200, "all went well")
+    for name in ("tuesday", "..", "%2e%2e", "monday/secret.txt", "monday%2fsecret.txt"):
+        assert get(address + f"reports/{name}")[0] == 404
+
+
+def test_a_port_that_cannot_be_is_named(capsys):
+    assert main(["console", "--port", "99999"]) == 2
+    assert "--port is 99999; valid: 0 to 65535" in capsys.readouterr().err

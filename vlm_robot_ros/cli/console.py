@@ -1,0 +1,99 @@
+"""`vlm-robot console`: a page in the browser to watch the arm, and to tell it what to do."""
+
+import argparse
+import secrets
+import signal
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("console", help=(__doc__ or "").split(": ", 1)[1])
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: for others, with a token")
+    parser.add_argument("--port", type=int, default=8080, help="0: any that is free")
+    parser.add_argument("--token", default="", help="made up where one is needed")
+    parser.add_argument("--robot", default="panda_sim", help="contract, for its first camera")
+    parser.add_argument("--demo", action="store_true", help="with the simulated arm, recorded")
+    parser.add_argument("--seed", type=int, default=1, help="of the demo's scene")
+    parser.add_argument(
+        "--reports", type=Path, default=Path("runs"), help="folder to list them of"
+    )
+    parser.add_argument("--out", type=Path, help="folder of the demo's bag; runs/<time>")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    try:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+        from rclpy.signals import SignalHandlerOptions
+
+        from vlm_robot_ros.nodes.console_node import ConsoleNode
+        from vlm_robot_ros.nodes.console_server import is_loopback, serve, spin_beside
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"the console needs ROS 2 and tornado ({error}): `make setup`, then `. ./env.sh`"
+        ) from error
+    from vlm_robot_ros.cli.processes import assign
+
+    if not 0 <= args.port < 65536:
+        raise ValueError(f"--port is {args.port}; valid: 0 to 65535")
+    token = args.token or ("" if is_loopback(args.host) else secrets.token_urlsafe(16))
+    stopping = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    with ExitStack() as stack:
+        if args.demo:
+            stack.enter_context(_demo(args.seed, args.out))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        parameters = {"robot": args.robot}
+        rclpy.init(
+            args=["--ros-args", *assign(parameters)],
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
+        stack.callback(rclpy.try_shutdown)
+        node = ConsoleNode()
+        stack.callback(node.destroy_node)
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        spin_beside(
+            lambda: executor.spin_once(timeout_sec=0.1),
+            lambda alive: serve(
+                node, args.host, args.port, token,
+                lambda address: print(f"console  {address}\nCtrl-C ends it", flush=True),
+                lambda: alive() and not stopping, args.reports,
+            ),
+        )  # fmt: skip
+    return 0
+
+
+def _demo(seed: int, out: Path | None) -> ExitStack:
+    """Start simulated arm, policy and recorder; they end with the stack that is returned."""
+    from vlm_robot_ros.cli.processes import end_nodes, prepare_domain, report_on, start_node
+
+    prepare_domain()
+    folder = (out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
+    if (folder / "bag").exists():
+        raise ValueError(f"--out: '{folder}' has a bag already; name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    sim_time: dict[str, object] = {"use_sim_time": "true"}
+    settings: dict[str, dict[str, object]] = {
+        "arm_sim": {"seed": seed},
+        "policy": sim_time,
+        "recorder": {**sim_time, "bag": folder / "bag", "robot": "panda_sim"},
+    }
+    stack = ExitStack()
+    log = stack.enter_context((folder / "nodes.log").open("w"))
+    processes = {name: start_node(name, given, log) for name, given in settings.items()}
+    stack.callback(lambda: print(f"bag      {folder / 'bag'}\nreport   {folder / 'report.html'}"))
+    stack.callback(report_on, folder)
+    stack.callback(end_nodes, processes)
+    return stack

@@ -1,0 +1,58 @@
+"""Nodes as processes beside a command, in a graph of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from vlm_robot_ros.paths import config_dir, dds_profile_variable
+
+
+def prepare_domain() -> None:
+    """Choose a domain of this run's own, unless one was chosen: nobody else's nodes are in it."""
+    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    os.environ.setdefault(dds_profile_variable(), str(config_dir() / "fastdds.xml"))
+
+
+def start_node(name: str, parameters: dict, log: TextIO) -> subprocess.Popen:
+    """Start one of our nodes as a process.
+
+    Args:
+        name: Without `_node`.
+        parameters: Of the node.
+        log: Takes what it prints.
+    """
+    code = f"import sys; from vlm_robot_ros.nodes.{name}_node import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "--ros-args", *assign(parameters)]
+    # In a group of its own: Ctrl-C is for the demo, which ends its nodes in order.
+    return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+
+
+def assign(parameters: dict) -> list[str]:
+    """Return ROS arguments that set parameters."""
+    return [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
+
+
+def end_nodes(processes: dict[str, subprocess.Popen]) -> None:
+    """End the nodes, the recorder last, so that the bag has their last words."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for process in processes.values():
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def report_on(folder: Path) -> None:
+    """Write a report about the bag in a folder beside it, if there is one to report on."""
+    from vlm_robot_ros.bags.recording import read_recording
+    from vlm_robot_ros.bags.report import write_report
+
+    try:
+        write_report([read_recording(folder / "bag")], folder / "report.html")
+    except ValueError as error:
+        print(f"no report: {error}", file=sys.stderr)

@@ -1,0 +1,149 @@
+"""The browser's console as a node: what is seen, said and done, and a place to say more."""
+
+import io
+import threading
+import time
+from collections import deque
+from functools import partial
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from PIL import Image as Picture
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.data.pictures import ImageError, to_rgb
+from vlm_robot_ros.msg import EpisodeMark, Latency, TaskLabel, VlmAction
+from vlm_robot_ros.nodes.parameters import Spec, declare
+
+PARAMETERS = (
+    Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
+)
+MOST = 4000
+"""Longer sentences are refused [characters]."""
+_OLD = 1.0
+"""An overlay older than this is not waited for: the camera's own picture is shown [s]."""
+_EPISODES = 30
+_HELD = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class ConsoleNode(Node):
+    """Listens to the policy node and speaks for who sits at the browser. Thread-safe."""
+
+    def __init__(self) -> None:
+        """Connect.
+
+        Raises:
+            ValueError: there is no such contract.
+        """
+        super().__init__("console_node")
+        declare(self, PARAMETERS)
+        robot = load_robot(self.get_parameter("robot").value)
+        self._lock = threading.Lock()
+        self._state: dict[str, Any] = {
+            "instruction": "", "label": "", "score": 0.0, "hold": "", "acting": False,
+            "latency_ms": None, "faults": [], "objects": [],
+        }  # fmt: skip
+        self._episodes: deque[dict[str, Any]] = deque(maxlen=_EPISODES)
+        self._picture: tuple[int, Image] | None = None
+        self._overlay_time = 0.0
+        self._encoded: tuple[int, bytes] = (0, b"")
+        self._words = self.create_publisher(String, "instruction", 10)
+        self._marks = self.create_publisher(EpisodeMark, "episode_mark", 10)
+        listen = self.create_subscription
+        listen(VlmAction, "action", self._on_action, 10)
+        listen(TaskLabel, "task_label", self._on_label, 10)
+        listen(String, "current_instruction", self._on_instruction, _HELD)
+        listen(Latency, "latency", self._on_latency, 10)
+        listen(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        listen(Image, "overlay", partial(self._on_picture, True), 1)
+        if robot.cameras:
+            topic = robot.cameras[0].topic
+            listen(Image, topic, partial(self._on_picture, False), qos_profile_sensor_data)
+
+    def say(self, text: str) -> None:
+        """Publish an instruction.
+
+        Raises:
+            ValueError: it is too long.
+        """
+        if len(text) > MOST:
+            raise ValueError(f"{len(text)} characters; valid: up to {MOST}")
+        self._words.publish(String(data=text))
+
+    def judge(self, success: bool) -> None:
+        """Publish whether what was asked for last went well."""
+        event = EpisodeMark.SUCCESS if success else EpisodeMark.FAILURE
+        mark = EpisodeMark(event=event, by="person")
+        mark.header.stamp = self.get_clock().now().to_msg()
+        self._marks.publish(mark)
+        with self._lock:
+            if self._episodes:
+                self._episodes[-1]["success"] = success
+
+    def state(self) -> dict[str, Any]:
+        """Return what is known now, of plain types."""
+        with self._lock:
+            episodes = [dict(episode) for episode in reversed(self._episodes)]
+            return {**self._state, "episodes": episodes}
+
+    def picture(self) -> tuple[int, bytes]:
+        """Return number and JPEG of the newest picture; number 0 where there is none."""
+        newest = self._picture
+        if newest is not None and newest[0] != self._encoded[0]:
+            buffer = io.BytesIO()
+            try:
+                Picture.fromarray(to_rgb(newest[1])).save(buffer, "JPEG", quality=85)
+                self._encoded = newest[0], buffer.getvalue()
+            except ImageError as error:
+                self.get_logger().warning(f"a picture cannot be shown: {error}", once=True)
+        return self._encoded
+
+    def _on_picture(self, drawn: bool, message: Image) -> None:
+        now = time.monotonic()
+        if drawn:
+            self._overlay_time = now
+        elif now - self._overlay_time < _OLD:
+            return
+        self._picture = ((self._picture[0] if self._picture else 0) + 1, message)
+
+    def _on_action(self, message: VlmAction) -> None:
+        with self._lock:
+            self._state["acting"], self._state["hold"] = not message.hold, message.hold_reason
+            if self._episodes and message.instruction == self._episodes[-1]["instruction"]:
+                self._episodes[-1]["moved"] |= not message.hold
+                self._episodes[-1]["hold"] = message.hold_reason
+
+    def _on_label(self, message: TaskLabel) -> None:
+        with self._lock:
+            self._state["label"], self._state["score"] = message.label, float(message.score)
+            if self._episodes and message.instruction == self._episodes[-1]["instruction"]:
+                self._episodes[-1]["label"] = message.label or self._episodes[-1]["label"]
+
+    def _on_instruction(self, message: String) -> None:
+        with self._lock:
+            self._state["instruction"] = message.data
+            self._state["label"], self._state["score"] = "", 0.0
+            if message.data.strip():
+                self._episodes.append(
+                    {"instruction": message.data, "label": "", "moved": False, "hold": "",
+                     "success": None, "at": time.strftime("%H:%M:%S")}
+                )  # fmt: skip
+
+    def _on_latency(self, message: Latency) -> None:
+        with self._lock:
+            self._state["latency_ms"] = {
+                name: round(1e3 * getattr(message, name), 1) for name in ("p50", "p95", "p99")
+            }
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        with self._lock:
+            for status in message.status:
+                level = int.from_bytes(status.level, "little")
+                faults = [f for f in self._state["faults"] if f["name"] != status.name]
+                if level:
+                    faults.append({"name": status.name, "level": level, "text": status.message})
+                self._state["faults"] = faults

@@ -1,0 +1,200 @@
+"""Serves the console's page on one address, to who may have it."""
+
+import asyncio
+import hmac
+import ipaddress
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tornado.httputil import HTTPServerRequest
+from tornado.ioloop import PeriodicCallback
+from tornado.web import Application, HTTPError, RequestHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from vlm_robot_ros.nodes.console_node import ConsoleNode
+
+_PAGE = Path(__file__).with_name("console.html")
+_PUSH = 0.1
+"""Between two looks at what is new [s]."""
+_COOKIE = "vlm_robot_token"
+_LISTED = 20
+"""Reports, at most."""
+_LARGEST = 64 * 1024
+"""Of what a browser may send in one message [bytes]."""
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Guarded:
+    """Lets in who has the token; without one, who asks from this machine by its own name."""
+
+    def admit(self, request: HTTPServerRequest, token: str, handler: RequestHandler) -> None:
+        if token:
+            given = handler.get_argument("token", "") or handler.get_cookie(_COOKIE) or ""
+            if not hmac.compare_digest(given.encode(), token.encode()):
+                raise HTTPError(403, reason="the token is missing or wrong")
+            handler.set_cookie(_COOKIE, token, httponly=True, samesite="Strict")
+            return
+        # A page of elsewhere could let its own name lead here.
+        name = request.host.rsplit(":", 1)[0].strip("[]")
+        if not is_loopback(name):
+            raise HTTPError(403, reason="ask for localhost")
+
+
+class _Page(RequestHandler, _Guarded):
+    def initialize(self, node: ConsoleNode, token: str) -> None:
+        self._token = token
+
+    def prepare(self) -> None:
+        self.admit(self.request, self._token, self)
+
+    def get(self) -> None:
+        policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+        self.set_header("Content-Security-Policy", policy + "img-src blob:; connect-src 'self'")
+        self.set_header("X-Frame-Options", "DENY")
+        self.set_header("Cache-Control", "no-store")
+        self.write(_PAGE.read_text())
+
+
+class _Report(RequestHandler, _Guarded):
+    """Names the newest runs with a report, or hands one out."""
+
+    def initialize(self, token: str, folder: Path) -> None:
+        self._token, self._folder = token, folder
+
+    def prepare(self) -> None:
+        self.admit(self.request, self._token, self)
+
+    def get(self, name: str = "") -> None:
+        found = {path.parent.name: path for path in self._folder.glob("*/report.html")}
+        if not name:
+            newest = sorted(found, key=lambda each: found[each].stat().st_mtime, reverse=True)
+            self.write({"reports": newest[:_LISTED]})
+            return
+        if name not in found:
+            raise HTTPError(404, reason="no such report")
+        self.set_header("Content-Security-Policy", "default-src 'none'; "
+                        "style-src 'unsafe-inline'; img-src data:")  # fmt: skip
+        self.write(found[name].read_text())
+
+
+class _Wire(WebSocketHandler, _Guarded):
+    def initialize(self, node: ConsoleNode, token: str) -> None:
+        self._node, self._token = node, token
+        self._shown, self._told = 0, ""
+
+    def prepare(self) -> None:
+        self.admit(self.request, self._token, self)
+
+    def open(self, *args: str, **kwargs: str) -> None:
+        self._push = PeriodicCallback(self._look, 1e3 * _PUSH)
+        self._push.start()
+
+    def on_close(self) -> None:
+        self._push.stop()
+
+    async def _look(self) -> None:
+        """Send what is new."""
+        told = json.dumps({"state": self._node.state()})
+        number, data = self._node.picture()
+        try:
+            if told != self._told:
+                self._told = told
+                await self.write_message(told)
+            if number != self._shown:
+                self._shown = number
+                await self.write_message(data, binary=True)
+        except WebSocketClosedError:
+            self._push.stop()
+
+    def on_message(self, message: str | bytes) -> None:
+        try:
+            given = json.loads(message)
+            if not isinstance(given, dict):
+                raise ValueError("not an object")
+            if isinstance(given.get("say"), str):
+                self._node.say(given["say"])
+            elif isinstance(given.get("success"), bool):
+                self._node.judge(given["success"])
+            else:
+                raise ValueError('valid: {"say": text} and {"success": true or false}')
+        except (ValueError, RecursionError) as error:
+            self.write_message(json.dumps({"problem": str(error)}))
+
+
+def serve(
+    node: ConsoleNode,
+    host: str,
+    port: int,
+    token: str,
+    ready: Callable[[str], Any],
+    alive: Callable[[], bool],
+    reports: Path,
+) -> None:
+    """Serve until `alive()` is false.
+
+    Args:
+        node: Somebody else spins it.
+        host: Address to listen on.
+        port: 0 for any that is free.
+        token: Asked for; empty: none, and only this machine is answered.
+        ready: Called with the page's address.
+        alive: Asked ten times a second.
+        reports: Folder of runs, each a folder that may have a `report.html`.
+
+    Raises:
+        ValueError: others can reach the address, and there is no token.
+        OSError: the address or the port cannot be had.
+    """
+    if not token and not is_loopback(host):
+        raise ValueError(f"'{host}' can be reached from elsewhere: it needs a token")
+
+    async def run() -> None:
+        given: dict[str, Any] = {"node": node, "token": token}
+        application = Application(
+            [
+                ("/", _Page, given),
+                ("/wire", _Wire, given),
+                (r"/reports/([^/]+)", _Report, {"token": token, "folder": reports}),
+                ("/reports", _Report, {"token": token, "folder": reports}),
+            ],
+            websocket_max_message_size=_LARGEST,
+        )
+        server = application.listen(port, host)
+        number = next(iter(server._sockets.values())).getsockname()[1]
+        name = f"[{host}]" if ":" in host else host
+        ready(f"http://{name}:{number}/" + (f"?token={token}" if token else ""))
+        while alive():
+            await asyncio.sleep(_PUSH)
+        server.stop()
+        await server.close_all_connections()
+
+    asyncio.run(run())
+
+
+def spin_beside(spin: Callable[[], None], do: Callable[[Callable[[], bool]], None]) -> None:
+    """Do something while `spin`, which does a little at a time, goes on in a thread beside it."""
+    done = threading.Event()
+
+    def go_on() -> None:
+        while not done.is_set():
+            spin()
+
+    thread = threading.Thread(target=go_on, name="ros", daemon=True)
+    thread.start()
+    try:
+        do(thread.is_alive)
+    finally:
+        done.set()
+        thread.join(2.0)
