@@ -50,6 +50,7 @@ class Browser:
 
     def go(self, address):
         self.call("Page.navigate", url=address)
+        self.until(f"document.readyState === 'complete' && location.href === '{address}'")
 
     def ask(self, code):
         """Return the value of a JavaScript expression."""
