@@ -15,7 +15,7 @@ from vlm_robot_ros.models.encoders.load import load_encoder
 from vlm_robot_ros.models.looking import Looker
 from vlm_robot_ros.models.scoring import Scorer
 from vlm_robot_ros.policy.labelled import NONE
-from vlm_robot_ros.policy.overlay import tint
+from vlm_robot_ros.policy.overlay import caption, tint
 
 PHRASES = ["robot moving box", "a photo of the red cube"]
 
@@ -43,7 +43,11 @@ def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind
         assert graph.until(lambda: overlays)
         (found,) = Looker(load_encoder(name), ["look"])(torch.from_numpy(picture))
         drawn = tint(picture, [found.heat.numpy()]).astype(int)
-        assert np.abs(to_rgb(overlays[-1]) - drawn).max() <= 1
+        drawn = caption(drawn.astype(np.uint8), "", "", 0.0, "hold").astype(int)
+        shown = to_rgb(overlays[-1]).astype(int)
+        inside = np.s_[8 : drawn.shape[0] - 80, 8:-8]  # within the frame, above the words
+        assert shown.shape == drawn.shape
+        assert np.abs(shown[inside] - drawn[inside]).max() <= 1
 
 
 def test_a_policy_with_labels_of_its_own_needs_no_encoder(graph):

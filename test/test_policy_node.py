@@ -13,6 +13,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data  # n
 from rig import ROBOT, TOPIC, Rig, bring_up  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image, JointState  # noqa: E402
 from std_msgs.msg import Header, String  # noqa: E402
+from visualization_msgs.msg import MarkerArray  # noqa: E402
 
 from vlm_robot_ros.data.pictures import to_rgb  # noqa: E402
 from vlm_robot_ros.msg import VlmAction  # noqa: E402
@@ -65,10 +66,48 @@ def test_who_listens_sees_where_the_words_lead(rig):
     rig.say(rig.command)
     assert rig.graph.until(lambda: overlays)
     shown = to_rgb(overlays[-1]).astype(int)
-    assert shown.shape == (176, 240, 3)
-    red = shown[..., 0] - shown[..., 1:].max(-1) > 100
+    assert shown.shape == (2 * 176 + 66, 480, 3)
+    picture = shown[: 2 * 176]
+    red = picture[..., 0] - picture[..., 1:].max(-1) > 100
     assert 10 < red.sum() < 0.1 * red.size  # on the target, and nowhere else
+    green = picture[..., 1] - picture[..., ::2].max(-1) > 100
+    assert 10 < green.sum() < 0.1 * green.size  # the way that is planned
+    assert shown[2 * 176 :].max() > 200  # and words
     assert overlays[-1].header.stamp.sec > 0
+
+
+def test_a_hold_is_shown_in_red(rig):
+    overlays = rig.graph.listen(Image, "overlay")
+    rig.say(rig.command)
+    rig.until_acting()
+    rig.say("stop")
+    rig.until_held("stopped by")
+
+    def red():
+        shown = to_rgb(overlays[-1]).astype(int)
+        return shown[..., 0] - shown[..., 1] > 100
+
+    assert rig.graph.until(lambda: overlays and red()[1].all())  # a frame
+    assert red()[-30:].any()  # and why
+
+
+def test_markers_show_target_plan_and_workspace(rig):
+    arrays = rig.graph.listen(MarkerArray, "markers")
+    rig.say(rig.command)
+    assert rig.graph.until(lambda: arrays and len(arrays[-1].markers) > 3)
+    marks = {mark.ns: mark for mark in arrays[-1].markers}
+    assert {"workspace", "plan", "target", "goal"} < set(marks)
+    assert {mark.header.frame_id for name, mark in marks.items() if name} == {ROBOT.base_frame}
+    assert len(marks["workspace"].points) == 24  # two ends of twelve edges
+    corners = np.array([[p.x, p.y, p.z] for p in marks["workspace"].points])
+    assert np.array_equal(corners.min(0), ROBOT.workspace.min)
+    assert np.array_equal(corners.max(0), ROBOT.workspace.max)
+    chunk = rig.chunks[-1]
+    plan = [[p.x, p.y, p.z] for p in marks["plan"].points]
+    assert len(plan) == chunk.horizon
+    target = marks["target"].pose.position
+    assert ROBOT.workspace.min[0] < target.x < ROBOT.workspace.max[0]
+    assert 0 < target.z < 0.15
 
 
 def test_stop_needs_no_camera(rig):

@@ -8,6 +8,8 @@ import imageio_ffmpeg
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from vlm_robot_ros.policy.overlay import printable
+
 _SIDE, _PANEL = 512, 128
 _INK, _DIM, _GOOD, _HOLD = (240, 240, 240), (150, 150, 155), (90, 200, 120), (240, 180, 70)
 
@@ -48,15 +50,11 @@ def draw(picture: np.ndarray, caption: Caption) -> np.ndarray:
     canvas.paste(Image.fromarray(picture).resize((_SIDE, _SIDE)), (0, 0))
     pen = ImageDraw.Draw(canvas)
     big, small = ImageFont.load_default(20), ImageFont.load_default(14)
-    pen.text((14, _SIDE + 10), f'"{_printable(caption.instruction)}"', _INK, big)
+    pen.text((14, _SIDE + 10), f'"{printable(caption.instruction)}"', _INK, big)
     if caption.label:
         pen.text((14, _SIDE + 44), f"{caption.label}  {caption.score:.0%}", _GOOD, small)
         pen.rectangle((170, _SIDE + 48, 170 + int(320 * caption.score), _SIDE + 58), _GOOD)
     if caption.hold:
-        pen.text((14, _SIDE + 70), f"holding: {_printable(caption.hold)}"[:74], _HOLD, small)
+        pen.text((14, _SIDE + 70), f"holding: {printable(caption.hold)}"[:74], _HOLD, small)
     pen.text((14, _SIDE + 96), caption.action, _DIM, small)
     return np.asarray(canvas)
-
-
-def _printable(text: str) -> str:
-    return "".join(sign if sign.isprintable() and ord(sign) < 0x2000 else "?" for sign in text)

@@ -1,9 +1,6 @@
 """Image messages of pictures."""
 
-from typing import Any
-
 import numpy as np
-from builtin_interfaces.msg import Time
 from rclpy.logging import get_logger
 from sensor_msgs.msg import Image
 
@@ -18,14 +15,10 @@ def from_rgb(picture: np.ndarray) -> Image:
     return message
 
 
-def publish_overlay(publisher: Any, policy: Policy, stamp: Time) -> None:
-    """Publish the last picture and what a policy found in it, if it draws any."""
+def drawn_by(policy: Policy) -> np.ndarray | None:
+    """Return the last picture and what a policy found in it, if it draws any."""
     try:
-        drawn = policy.draw()
+        return policy.draw()
     except Exception as error:  # a picture that cannot be drawn must not end the policy
         get_logger("policy_node").warning(f"no overlay: {error}", once=True)
-        drawn = None
-    if drawn is not None:
-        message = from_rgb(drawn)
-        message.header.stamp = stamp
-        publisher.publish(message)
+        return None

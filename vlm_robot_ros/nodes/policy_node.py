@@ -27,7 +27,6 @@ from vlm_robot_ros.msg import ActionChunk as ChunkMessage
 from vlm_robot_ros.msg import Latency, PolicyInput, TaskLabel, VlmAction
 from vlm_robot_ros.nodes.arm_output import ArmOutput
 from vlm_robot_ros.nodes.health import Health
-from vlm_robot_ros.nodes.images import publish_overlay
 from vlm_robot_ros.nodes.messages import (
     action_message,
     chunk_message,
@@ -39,6 +38,7 @@ from vlm_robot_ros.nodes.parameters import declare
 from vlm_robot_ros.nodes.policy_settings import PARAMETERS, describe_checkpoint, load_policy
 from vlm_robot_ros.nodes.run import run
 from vlm_robot_ros.nodes.senses import Senses
+from vlm_robot_ros.nodes.show import Show
 from vlm_robot_ros.nodes.wires import Wires
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.thinker import Question, Thinker
@@ -108,7 +108,7 @@ class PolicyNode(LifecycleNode):
         self._chunks = wires.publish(ChunkMessage, "action_chunk")
         self._inputs = wires.publish(PolicyInput, "policy_input")
         self._labels = wires.publish(TaskLabel, "task_label")
-        self._overlays = wires.publish(Image, "overlay")
+        self._show = Show(wires, self._robot, self._policy)
         self._current = wires.publish(String, "current_instruction", _LATCHED)
         self._latencies = wires.publish(Latency, "latency")
         self._health = wires.publish_always(DiagnosticArray, "/diagnostics")
@@ -228,8 +228,7 @@ class PolicyNode(LifecycleNode):
             self._pilot.take(chunk, said.number, question.stamp, self._now())
             self._chunks.publish(plan)
             self._labels.publish(label)
-        if self._overlays.get_subscription_count():  # it takes a while: for who listens only
-            publish_overlay(self._overlays, self._policy, stamp)
+        self._show.plan(chunk, said.text, stamp)
 
     # -- Out -------------------------------------------------------------------------------------
 
@@ -287,6 +286,9 @@ class PolicyNode(LifecycleNode):
         message = self._state.status(self._reason, state, facts)
         message.header.stamp = self.get_clock().now().to_msg()
         self._health.publish(message)
+        if self._active and self._reason:
+            seen = next(iter(self._senses.pictures.values()), None)
+            self._show.hold(said.text, self._reason, message.header.stamp, seen)
         latency = self._state.latency()
         if latency:
             latency.header.stamp = message.header.stamp

@@ -16,7 +16,7 @@ from vlm_robot_ros.models.text import Slots
 from vlm_robot_ros.policy.base import Observation, hold_chunk
 from vlm_robot_ros.policy.correction import read_correction
 from vlm_robot_ros.policy.memory import PUT_DOWN, Memory, correct, one_skill
-from vlm_robot_ros.policy.overlay import overlay
+from vlm_robot_ros.policy.overlay import draw_way, overlay
 from vlm_robot_ros.policy.sight import PictureWatch
 from vlm_robot_ros.policy.understanding import Understanding
 
@@ -71,6 +71,7 @@ class FusionPolicy:
         self._before: Memory | None = None
         self._watch = PictureWatch()
         self._crop: Tensor | None = None
+        self._way: np.ndarray | None = None
         self.grounding: Grounding | None = None
         """What was seen last: for pictures of it."""
 
@@ -87,7 +88,7 @@ class FusionPolicy:
         picture = observation.images[config.camera]
         memory = self._memory = self._memory or self._understand(observation.instruction)
         problem = memory.problem or self._watch.problem(picture, observation.pose[:3])
-        self._crop = self._look_at(picture)
+        self._crop, self._way = self._look_at(picture), None
         if problem:
             return hold_chunk(observation, config.step_dt, problem)
         tool = self._tensor(observation.pose[None, :3])
@@ -110,7 +111,22 @@ class FusionPolicy:
         if self._crop is None:
             return None
         crop = (self._crop[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-        return overlay(crop, self.grounding, self.model.config)
+        picture = overlay(crop, self.grounding, self.model.config)
+        return picture if self._way is None else draw_way(picture, self._way, self.model.config)
+
+    @property
+    def points(self) -> dict[str, np.ndarray]:
+        """Where what the words mean is, and where it is to go. Shape (3,) each, base frame [m]."""
+        memory = self._memory
+        if memory is None:
+            return {}
+        known = {"target": memory.target.point, "reference": memory.reference.point,
+                 "goal": memory.goal}  # fmt: skip
+        return {
+            name: point[0].double().cpu().numpy()
+            for name, point in known.items()
+            if point is not None
+        }
 
     @torch.inference_mode()
     def _warm_up(self) -> None:
@@ -223,6 +239,7 @@ class FusionPolicy:
     ) -> ActionChunk:
         config = self.model.config
         places = observation.pose[:3] + moves
+        self._way = np.concatenate([observation.pose[None, :3], places])
         scores = self.model.label(slots)[0].tolist()
         return ActionChunk(
             ActionMode.END_EFFECTOR_POSE,

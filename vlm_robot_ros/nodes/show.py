@@ -1,0 +1,106 @@
+"""What the policy node shows to who wants to look: an overlay, and markers for RViz."""
+
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, Vector3
+from sensor_msgs.msg import Image
+from std_msgs.msg import ColorRGBA
+from visualization_msgs.msg import Marker, MarkerArray
+
+from vlm_robot_ros.contract.action import ActionChunk, ActionMode
+from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.nodes.images import drawn_by, from_rgb
+from vlm_robot_ros.nodes.wires import Wires
+from vlm_robot_ros.policy.base import Policy
+from vlm_robot_ros.policy.overlay import caption
+
+_COLOURS = {"target": (1.0, 0.24, 0.16), "reference": (0.16, 0.47, 1.0), "goal": (0.95, 0.8, 0.2)}
+_WAY, _BOX = (0.35, 0.9, 0.47), (0.6, 0.6, 0.6)
+_EDGES = [(a, b) for a in range(8) for b in range(8) if a < b and (a ^ b) in (1, 2, 4)]
+"""Between corners whose numbers differ in one bit: of x, of y, of z."""
+
+
+class Show:
+    """Draws only while somebody listens: it takes a while."""
+
+    def __init__(self, wires: Wires, robot: Robot, policy: Policy) -> None:
+        """Make the topics `overlay` and `markers`."""
+        self._robot, self._policy = robot, policy
+        self._overlays = wires.publish(Image, "overlay")
+        self._markers = wires.publish(MarkerArray, "markers")
+        self._drawn: np.ndarray | None = None
+        self._label, self._score = "", 0.0
+
+    def plan(self, chunk: ActionChunk, instruction: str, stamp: Time) -> None:
+        """Show a plan; to be called where the policy thinks.
+
+        Args:
+            chunk: The plan.
+            instruction: That it answers.
+            stamp: Of the camera frame.
+        """
+        self._label = chunk.label
+        self._score = float(chunk.scores.get(chunk.label, 0.0))
+        if self._overlays.get_subscription_count():
+            self._drawn = drawn_by(self._policy)
+            self._publish(instruction, chunk.hold, stamp)
+        if self._markers.get_subscription_count():
+            self._markers.publish(self._marks(chunk, stamp))
+
+    def hold(self, instruction: str, reason: str, stamp: Time, seen: np.ndarray | None) -> None:
+        """Show that the arm holds, over what was drawn last or else over a camera's picture."""
+        if self._overlays.get_subscription_count():
+            self._drawn = seen if self._drawn is None else self._drawn
+            self._publish(instruction, reason, stamp)
+
+    def _publish(self, instruction: str, hold: str, stamp: Time) -> None:
+        if self._drawn is None:
+            return
+        label = "" if hold else self._label
+        message = from_rgb(caption(self._drawn, instruction, label, self._score, hold))
+        message.header.stamp = stamp
+        self._overlays.publish(message)
+
+    def _marks(self, chunk: ActionChunk, stamp: Time) -> MarkerArray:
+        low, high = np.array(self._robot.workspace.min), np.array(self._robot.workspace.max)
+        corners = [np.where([c & 1, c & 2, c & 4], high, low) for c in range(8)]
+        box = [corners[end] for edge in _EDGES for end in edge]
+        marks = [self._mark("workspace", Marker.LINE_LIST, 0.003, _BOX, box)]
+        if chunk.mode is ActionMode.END_EFFECTOR_POSE and not chunk.hold:
+            way = list(chunk.values[:, :3])
+            marks.append(self._mark("plan", Marker.LINE_STRIP, 0.006, _WAY, way))
+        for name, point in _points(self._policy).items():
+            if np.all(np.isfinite(point)):
+                mark = self._mark(name, Marker.SPHERE, 0.03, _COLOURS.get(name, _WAY), [])
+                mark.pose.position = Point(**dict(zip("xyz", map(float, point), strict=True)))
+                marks.append(mark)
+        for mark in marks:
+            mark.header.stamp = stamp
+        # What is not meant any more goes: all is drawn anew.
+        return MarkerArray(markers=[Marker(action=Marker.DELETEALL), *marks])
+
+    def _mark(
+        self,
+        name: str,
+        kind: int,
+        size: float,
+        colour: tuple[float, ...],
+        points: list[np.ndarray],
+    ) -> Marker:
+        mark = Marker(ns=name, type=kind, action=Marker.ADD)
+        mark.header.frame_id = self._robot.base_frame
+        mark.pose.orientation.w = 1.0
+        mark.scale = Vector3(x=size, y=size, z=size)
+        mark.color = ColorRGBA(r=colour[0], g=colour[1], b=colour[2], a=1.0)
+        mark.points = [Point(x=float(x), y=float(y), z=float(z)) for x, y, z in points]
+        return mark
+
+
+def _points(policy: Any) -> dict[str, np.ndarray]:
+    """Return the points that a policy tells of, if it does."""
+    try:
+        return dict(getattr(policy, "points", {}))
+    except Exception:  # anybody's code; what cannot be shown must not end the policy
+        return {}
