@@ -26,13 +26,16 @@ class Browser:
             [CHROMIUM, *_QUIET, f"--user-data-dir={folder}", "about:blank"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        port = _wait(lambda: _port(folder), 60)
-        pages = f"http://127.0.0.1:{port}/json/list"
-        found = _wait(lambda: [p for p in _json(pages) if p["type"] == "page"], 30)
-        self._loop = asyncio.new_event_loop()
-        address = found[0]["webSocketDebuggerUrl"]
-        self._wire = self._loop.run_until_complete(_connect(address))
-        self._number = 0
+        self._loop, self._number = asyncio.new_event_loop(), 0
+        try:
+            port = _wait(lambda: _port(folder), 60)
+            pages = f"http://127.0.0.1:{port}/json/list"
+            found = _wait(lambda: [p for p in _json(pages) if p["type"] == "page"], 30)
+            address = found[0]["webSocketDebuggerUrl"]
+            self._wire = self._loop.run_until_complete(_connect(address))
+        except BaseException:
+            self.close()
+            raise
 
     def call(self, method, **parameters):
         """Call a method of the protocol; returns its result."""
