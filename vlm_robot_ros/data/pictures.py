@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from PIL import Image as Picture
 
-_CHANNELS = {"rgb8": np.s_[:3], "bgr8": np.s_[2::-1], "rgba8": np.s_[:3], "bgra8": np.s_[2::-1],
-             "mono8": [0, 0, 0]}  # fmt: skip
+_CHANNELS: dict[str, slice | list[int]] = {
+    "rgb8": slice(3), "bgr8": slice(2, None, -1), "rgba8": slice(3), "bgra8": slice(2, None, -1),
+    "mono8": [0, 0, 0],
+}  # fmt: skip
 """Which are red, green and blue; slices are copied faster than lists."""
 _DEPTH = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
 _LARGEST = 8192

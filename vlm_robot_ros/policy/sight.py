@@ -22,7 +22,7 @@ class PictureWatch:
             picture: Shape (H, W, 3), uint8.
             tool: Where the tool was when it was taken. Shape (3,), [m].
         """
-        if float(picture[::4, ::4].std()) < _BLANK:
+        if float(picture[::3, ::3].std()) < _BLANK:
             self._last = None
             return "the picture is blank"
         if self._last is None or not np.array_equal(picture, self._last):
