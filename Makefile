@@ -1,12 +1,15 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help demo setup test lint bench lock clean
+.PHONY: help demo console setup test lint bench lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: setup ## Watch the simulated arm obey (SEED=n changes scenes and commands)
 	. ./env.sh && vlm-robot demo --seed $(or $(SEED),1)
+
+console: setup ## Tell the simulated arm what to do, in your browser
+	. ./env.sh && vlm-robot console --demo
 
 setup: ## Make .venv and install/ (ROS_WHEELS=kilted or jazzy)
 	@scripts/setup

@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--profiles", nargs="+", default=["shipped", "default"])
     parser.add_argument("--role", choices=("camera", "listener"), help="for its own processes")
     parser.add_argument("--number", type=int, default=0)
+    parser.add_argument("--bits", type=int, default=8, help="of noise, a byte")
     args = parser.parse_args()
     if args.role:
         {"camera": _send, "listener": _listen}[args.role](args)
@@ -75,7 +76,7 @@ def _send(args: argparse.Namespace) -> None:
     node = rclpy.create_node(f"camera_{args.number}")
     publisher = node.create_publisher(Image, f"camera_{args.number}", qos_profile_sensor_data)
     rng = np.random.default_rng(args.number)
-    noise = rng.integers(0, 256, HEIGHT * WIDTH * 3, np.uint8).tobytes()
+    noise = rng.integers(0, 2**args.bits, HEIGHT * WIDTH * 3, np.uint8).tobytes()
     image = Image(height=HEIGHT, width=WIDTH, encoding="rgb8", step=3 * WIDTH)
     image.data = noise
     while publisher.get_subscription_count() == 0:

@@ -32,9 +32,11 @@ def test_only_the_nodes_import_rclpy_and_the_lower_rooms_do_not_look_up():
         "models": ("control", "policy", "contract", "data", "sim", "training", "evaluation"),
         "policy": ("control", "data", "sim", "training", "evaluation"),
         "sim": ("control", "policy", "models", "training", "evaluation"),
-        "training": ("control",),
-        "evaluation": ("training",),
-        "nodes": ("models", "training", "cli"),
+        "training": ("control", "bags"),
+        "evaluation": ("training", "bags"),
+        "data": ("bags", "policy", "models", "sim", "training", "evaluation"),
+        "bags": ("models", "sim", "training", "nodes"),
+        "nodes": ("models", "training", "bags", "cli"),
     }
     package = ROOT / "vlm_robot_ros"
     for path in package.rglob("*.py"):

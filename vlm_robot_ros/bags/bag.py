@@ -2,6 +2,7 @@
 
 import json
 import math
+import struct
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -79,7 +80,11 @@ class Bag:
         """Of the recording [s]."""
 
     def messages(
-        self, topics: Collection[str] | None = None, start: float = 0.0, stop: float = math.inf
+        self,
+        topics: Collection[str] | None = None,
+        start: float = 0.0,
+        stop: float = math.inf,
+        stamps_of: Collection[str] = (),
     ) -> Iterator[Message]:
         """Return the messages of some topics or of all, in the order of recording.
 
@@ -87,6 +92,8 @@ class Bag:
             topics: All if not given.
             start: When the first of them was recorded at the earliest [s].
             stop: When the last was, at the latest [s].
+            stamps_of: Topics of messages that begin with a header, of which only the stamp is
+                wanted: the value is that [s]. Pictures are large.
 
         Raises:
             BagError: a message does not fit its definition.
@@ -97,16 +104,19 @@ class Bag:
             if not first <= raw.time <= last:
                 continue
             try:
-                if raw.kind not in self._store.fielddefs:
-                    found = get_types_from_msg(raw.definition, raw.kind)
-                    known = self._store.fielddefs
-                    self._store.register({k: v for k, v in found.items() if k not in known})
-                value = self._store.deserialize_cdr(raw.data, raw.kind)
+                value = _stamp(raw.data) if raw.topic in stamps_of else self._decode(raw)
             except Exception as error:  # rosbags raises what the bytes make it raise
                 raise BagError(
                     f"bag '{self.path}': a message on {raw.topic} is no {raw.kind}: {error!r}"
                 ) from error
             yield Message(raw.topic, raw.time * 1e-9, value)
+
+    def _decode(self, raw: _Raw) -> Any:
+        known = self._store.fielddefs
+        if raw.kind not in known:
+            found = get_types_from_msg(raw.definition, raw.kind)
+            self._store.register({k: v for k, v in found.items() if k not in known})
+        return self._store.deserialize_cdr(raw.data, raw.kind)
 
     def about(self) -> dict[str, str]:
         """Return what the recorder has said of the recording; empty where it did not."""
@@ -172,3 +182,12 @@ class Bag:
                                 )  # fmt: skip
             except Exception as error:  # what the bytes make it raise
                 self.problem = f"'{file.name}' ends in the midst of something ({error!r})"
+
+
+def _stamp(data: bytes) -> float:
+    """Return the stamp of a serialised message that begins with a header [s].
+
+    Four bytes tell the order of the rest (CDR); then come seconds and nanoseconds.
+    """
+    sec, nanosec = struct.unpack_from("<iI" if data[1] & 1 else ">iI", data, 4)
+    return float(sec + nanosec * 1e-9)

@@ -166,9 +166,10 @@ def read_recording(path: Path, robot: str = "", namespace: str = "") -> Recordin
             "; is there a namespace?"
         )
     takes["/diagnostics"] = lambda time, m: _take_state(found, time, m)
-    for topic in cameras_in(bag):
+    cameras = cameras_in(bag)
+    for topic in cameras:
         takes[topic] = partial(_take_picture, found.frames.setdefault(topic, []))
-    for topic, time, message in bag.messages(takes):
+    for topic, time, message in bag.messages(takes, stamps_of=cameras):
         takes[topic](time, message)
     return found
 
@@ -233,8 +234,8 @@ def _action(time: float, message: Any) -> Action:
     )  # fmt: skip
 
 
-def _take_picture(stamps: list[float], time: float, message: Any) -> None:
-    stamps.append(stamp(message))
+def _take_picture(stamps: list[float], time: float, stamp_: float) -> None:
+    stamps.append(stamp_)
 
 
 def _take_joints(found: Recording, message: Any) -> None:

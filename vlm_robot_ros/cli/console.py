@@ -2,11 +2,9 @@
 
 import argparse
 import secrets
-import signal
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,50 +26,17 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     try:
-        import rclpy
-        from rclpy.executors import SingleThreadedExecutor
-        from rclpy.signals import SignalHandlerOptions
-
-        from vlm_robot_ros.nodes.console_node import ConsoleNode
-        from vlm_robot_ros.nodes.console_server import is_loopback, serve, spin_beside
+        from vlm_robot_ros.nodes.console import run_console
+        from vlm_robot_ros.nodes.console_server import is_loopback
     except ModuleNotFoundError as error:
         raise ValueError(
             f"the console needs ROS 2 and tornado ({error}): `make setup`, then `. ./env.sh`"
         ) from error
-    from vlm_robot_ros.cli.processes import assign
-
     if not 0 <= args.port < 65536:
         raise ValueError(f"--port is {args.port}; valid: 0 to 65535")
     token = args.token or ("" if is_loopback(args.host) else secrets.token_urlsafe(16))
-    stopping = False
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
-
-    with ExitStack() as stack:
-        if args.demo:
-            stack.enter_context(_demo(args.seed, args.out))
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stop)
-        parameters = {"robot": args.robot}
-        rclpy.init(
-            args=["--ros-args", *assign(parameters)],
-            signal_handler_options=SignalHandlerOptions.NO,
-        )
-        stack.callback(rclpy.try_shutdown)
-        node = ConsoleNode()
-        stack.callback(node.destroy_node)
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        spin_beside(
-            lambda: executor.spin_once(timeout_sec=0.1),
-            lambda alive: serve(
-                node, args.host, args.port, token,
-                lambda address: print(f"console  {address}\nCtrl-C ends it", flush=True),
-                lambda: alive() and not stopping, args.reports,
-            ),
-        )  # fmt: skip
+    with _demo(args.seed, args.out) if args.demo else ExitStack():
+        run_console(args.host, args.port, token, args.robot, args.reports)
     return 0
 
 

@@ -4,7 +4,6 @@ import asyncio
 import hmac
 import ipaddress
 import json
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -181,20 +180,3 @@ def serve(
         await server.close_all_connections()
 
     asyncio.run(run())
-
-
-def spin_beside(spin: Callable[[], None], do: Callable[[Callable[[], bool]], None]) -> None:
-    """Do something while `spin`, which does a little at a time, goes on in a thread beside it."""
-    done = threading.Event()
-
-    def go_on() -> None:
-        while not done.is_set():
-            spin()
-
-    thread = threading.Thread(target=go_on, name="ros", daemon=True)
-    thread.start()
-    try:
-        do(thread.is_alive)
-    finally:
-        done.set()
-        thread.join(2.0)

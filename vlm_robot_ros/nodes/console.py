@@ -1,0 +1,62 @@
+"""The console's node and its server, side by side, from the start of ROS to its end."""
+
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from vlm_robot_ros.nodes.console_node import ConsoleNode
+from vlm_robot_ros.nodes.console_server import serve
+
+
+def run_console(host: str, port: int, token: str, robot: str, reports: Path) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        host: Address to listen on.
+        port: 0 for any that is free.
+        token: Asked for; empty: none, and only this machine is answered.
+        robot: Contract.
+        reports: Folder of runs.
+
+    Raises:
+        ValueError: others can reach the address, and there is no token; or no such contract.
+        OSError: the address or the port cannot be had.
+    """
+    done = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        done.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    rclpy.init(
+        args=["--ros-args", "-p", f"robot:={robot}"],
+        signal_handler_options=SignalHandlerOptions.NO,
+    )
+    try:
+        node = ConsoleNode()
+        thread = threading.Thread(target=_spin, args=(node, done), name="ros", daemon=True)
+        thread.start()
+        serve(
+            node, host, port, token,
+            lambda address: print(f"console  {address}\nCtrl-C ends it", flush=True),
+            lambda: thread.is_alive() and not done.is_set(), reports,
+        )  # fmt: skip
+    finally:
+        done.set()
+        rclpy.try_shutdown()
+
+
+def _spin(node: ConsoleNode, done: threading.Event) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while not done.is_set():
+            executor.spin_once(timeout_sec=0.1)
+    except ExternalShutdownException:
+        pass
