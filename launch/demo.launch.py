@@ -50,7 +50,7 @@ def _nodes(context: LaunchContext) -> list:
     return [
         _node("arm_sim_node"),
         _node("policy_node", sim_time),
-        _node("recorder_node", sim_time, {"bag": str(out / "bag")}),
+        _node("recorder_node", sim_time, {"bag": str(out / "bag"), "robot": "panda_sim"}),
         conductor,
         RegisterEventHandler(done),
     ]

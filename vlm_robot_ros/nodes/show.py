@@ -1,5 +1,6 @@
 """What the policy node shows to who wants to look: an overlay, and markers for RViz."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from vlm_robot_ros.policy.overlay import caption
 
 _COLOURS = {"target": (1.0, 0.24, 0.16), "reference": (0.16, 0.47, 1.0), "goal": (0.95, 0.8, 0.2)}
 _WAY, _BOX = (0.35, 0.9, 0.47), (0.6, 0.6, 0.6)
+_THINKS = 0.4
+"""A policy that has not planned for so long does not think [s]."""
 _EDGES = [(a, b) for a in range(8) for b in range(8) if a < b and (a ^ b) in (1, 2, 4)]
 """Between corners whose numbers differ in one bit: of x, of y, of z."""
 
@@ -30,8 +33,8 @@ class Show:
         self._robot, self._policy = robot, policy
         self._overlays = wires.publish(Image, "overlay")
         self._markers = wires.publish(MarkerArray, "markers")
-        self._drawn: np.ndarray | None = None
         self._label, self._score = "", 0.0
+        self._planned = 0.0
 
     def plan(self, chunk: ActionChunk, instruction: str, stamp: Time) -> None:
         """Show a plan; to be called where the policy thinks.
@@ -44,22 +47,24 @@ class Show:
         self._label = chunk.label
         self._score = float(chunk.scores.get(chunk.label, 0.0))
         if self._overlays.get_subscription_count():
-            self._drawn = drawn_by(self._policy)
-            self._publish(instruction, chunk.hold, stamp)
+            self._planned = time.monotonic()
+            self._publish(drawn_by(self._policy), instruction, chunk.hold, stamp)
         if self._markers.get_subscription_count():
             self._markers.publish(self._marks(chunk, stamp))
 
     def hold(self, instruction: str, reason: str, stamp: Time, seen: np.ndarray | None) -> None:
-        """Show that the arm holds, over what was drawn last or else over a camera's picture."""
-        if self._overlays.get_subscription_count():
-            self._drawn = seen if self._drawn is None else self._drawn
-            self._publish(instruction, reason, stamp)
+        """Show that the arm holds, over what a camera sees, where the policy does not think."""
+        thinks = time.monotonic() - self._planned < _THINKS
+        if self._overlays.get_subscription_count() and not thinks:
+            self._publish(seen, instruction, reason, stamp)
 
-    def _publish(self, instruction: str, hold: str, stamp: Time) -> None:
-        if self._drawn is None:
+    def _publish(
+        self, picture: np.ndarray | None, instruction: str, hold: str, stamp: Time
+    ) -> None:
+        if picture is None:
             return
         label = "" if hold else self._label
-        message = from_rgb(caption(self._drawn, instruction, label, self._score, hold))
+        message = from_rgb(caption(picture, instruction, label, self._score, hold))
         message.header.stamp = stamp
         self._overlays.publish(message)
 
