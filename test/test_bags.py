@@ -8,12 +8,12 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import torch
-from bags import DEMO_COMMANDS, BagWriter, moving_bag
+from bags import DEMO_COMMANDS, HOME, BagWriter, moving_bag
 from rosbags.rosbag2 import StoragePlugin
 from safetensors.numpy import load_file, save_file
 
 from vlm_robot_ros.bags.bag import Bag, BagError
-from vlm_robot_ros.bags.episodes import BagData, open_episodes
+from vlm_robot_ros.bags.episodes import BagData, find_bags, open_episodes
 from vlm_robot_ros.bags.measures import summarise
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.bags.replay import RECORDED, compare, replay
@@ -154,6 +154,25 @@ class _Hold:
 
     def infer(self, observation):
         raise RuntimeError("out of order")
+
+
+def test_a_picture_that_was_never_recorded_costs_one_answer(tmp_path):
+    bag, blank = BagWriter(tmp_path / "bag"), np.zeros((256, 256, 3), np.uint8)
+    for number in range(5):
+        stamp = 1.0 + 0.1 * number
+        if number != 1:
+            bag.picture(stamp, blank)
+        at = bag.header(stamp)
+        bag.add(
+            "/policy_input", "vlm_robot_ros/msg/PolicyInput", stamp + 0.03, header=at,
+            cameras=["front"], pictures=[at.stamp], joints=HOME, opening=1.0,
+            instruction="go home", instruction_id=1, first=number == 0,
+        )  # fmt: skip
+        bag.joints(stamp)
+    bag.close()
+    found = replay(read_recording(tmp_path / "bag"), {"hold": _Hold()})
+    assert len(found.times) == 4
+    assert found.missed == 1
 
 
 # -- Data ----------------------------------------------------------------------------------------
@@ -307,6 +326,71 @@ def test_what_is_no_bag_of_the_node_is_named(tmp_path, make, problem, capsys):
     make(tmp_path / "bag")
     assert main(["bag", "report", str(tmp_path / "bag"), "--out", str(tmp_path / "p.html")]) == 2
     assert problem in capsys.readouterr().err
+
+
+def test_a_bag_of_another_clock_than_its_stamps_is_named(tmp_path):
+    bag = BagWriter(tmp_path / "bag")
+    bag.say(1.7e9, "go home")
+    for number in range(20):
+        bag.joints(0.1 * number)
+        bag.picture(0.1 * number, np.zeros((64, 64, 3), np.uint8), late=1.7e9)
+        bag.action(1.7e9 + 0.1 * number, 0.1 * number, [0.4, 0, 0.3, 1, 0, 0, 0])
+    bag.close()
+    with pytest.raises(BagError, match="record with the simulator's time"):
+        BagData([tmp_path / "bag"])
+
+
+@pytest.mark.parametrize(
+    ("topic", "kind", "fields"),
+    [
+        ("/action", "std_msgs/msg/String", {"data": "no action"}),
+        ("/recording", "std_msgs/msg/Bool", {"data": True}),
+        ("/recording", "std_msgs/msg/String", {"data": "[" * 5000}),
+        ("/recording", "std_msgs/msg/String", {"data": '{"contract": "name: 3"}'}),
+    ],
+)
+def test_topics_of_other_people_are_named(tmp_path, topic, kind, fields):
+    bag = BagWriter(tmp_path / "bag", contract=None)
+    bag.say(0.0, "go home")
+    bag.add(topic, kind, 0.1, **fields)
+    bag.close()
+    with pytest.raises(ValueError, match=r"bag|contract"):
+        read_recording(tmp_path / "bag")
+
+
+def test_episodes_by_words_end_with_stop_and_verdicts_come_after_it(tmp_path):
+    bag = BagWriter(tmp_path / "bag")
+    said = ("go home", "go home", "stop", "push the lemon left")
+    for number, text in enumerate(said):
+        bag.say(2.0 * number, text)
+    bag.mark(5.9, 3)  # after the stop, and of what was stopped
+    bag.mark(9.0, 2)
+    bag.close()
+    spans = read_recording(tmp_path / "bag").spans
+    assert [(s.instruction, s.start, s.success) for s in spans] == [
+        ("go home", 0.0, False), ("push the lemon left", 6.0, True),
+    ]  # fmt: skip
+    assert spans[0].end == pytest.approx(4.0)
+
+
+def test_what_was_said_before_the_mark_is_what_the_episode_is_about(tmp_path):
+    bag = BagWriter(tmp_path / "bag")
+    bag.say(1.0, "push the lemon left")
+    bag.mark(2.0, 0)
+    bag.mark(3.0, 1)
+    bag.mark(4.0, 3)
+    bag.close()
+    (span,) = read_recording(tmp_path / "bag").spans
+    assert (span.instruction, span.success) == ("push the lemon left", False)
+
+
+def test_loose_files_in_a_folder_are_bags_of_their_own(tmp_path):
+    for name in ("monday", "tuesday"):
+        moving_bag(tmp_path / name)
+        shutil.copy(tmp_path / name / f"{name}.mcap", tmp_path)
+        shutil.rmtree(tmp_path / name)
+    assert len(find_bags(tmp_path)) == 2
+    assert len(open_episodes(tmp_path)) == 2
 
 
 def test_a_bag_without_a_contract_needs_none_that_fits_or_one_that_is_named(tmp_path):

@@ -65,7 +65,8 @@ def test_in_a_browser_a_command_is_typed_a_label_appears_and_stop_stops(graph, t
         browser.click("stop")
         browser.until("at('doing').textContent === \"holding: stopped by 'stop'\"", 5)
         browser.click("bad")
-        browser.until("at('episodes').rows[0].cells[3].textContent === 'not done'")
+        # It is said of what was to be done, not of the stop.
+        browser.until("at('episodes').rows[1].cells[3].textContent === 'not done'")
         assert browser.ask("at('episodes').rows[1].cells[1].textContent").startswith("pick up")
         assert graph.until(lambda: marks)
         assert (marks[-1].event, marks[-1].by) == (EpisodeMark.FAILURE, "person")
@@ -95,7 +96,11 @@ def test_words_reach_the_node_and_what_is_not_valid_is_answered(graph):
         while len(answers) < len(lines):
             answer = json.loads(await asyncio.wait_for(wire.read_message(), 10))
             answers += [answer["problem"]] if "problem" in answer else []
-        await wire.write_message(json.dumps({"say": "go home"}))
+        while True:  # at first the console may not know yet that somebody listens
+            await wire.write_message(json.dumps({"say": "go home"}))
+            answer = json.loads(await asyncio.wait_for(wire.read_message(), 10))
+            if "nobody listens" not in answer.get("problem", ""):
+                break
         wire.close()
         return answers
 
@@ -104,7 +109,21 @@ def test_words_reach_the_node_and_what_is_not_valid_is_answered(graph):
     answers = asyncio.run(talk(*hostile))
     assert len(answers) == len(hostile)
     assert any("5000 characters; valid: up to 4000" in answer for answer in answers)
-    assert graph.until(lambda: [m.data for m in heard] == ["go home"])
+    assert graph.until(lambda: heard)
+    assert {message.data for message in heard} == {"go home"}
+
+
+def test_a_word_that_nobody_hears_is_not_said_in_silence(graph):
+    address = start_console(graph).replace("http", "ws") + "wire"
+
+    async def talk():
+        wire = await websocket_connect(address)
+        await wire.write_message(json.dumps({"say": "stop"}))
+        while "problem" not in (answer := json.loads(await wire.read_message())):
+            assert answer["state"]["silent"]
+        return answer["problem"]
+
+    assert "nobody listens to instructions" in asyncio.run(talk())
 
 
 def test_strangers_are_not_let_in(graph):

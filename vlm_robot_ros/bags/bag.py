@@ -125,8 +125,10 @@ class Bag:
         try:
             said = json.loads(next(self.messages([ABOUT])).value.data)
             return {str(key): str(value) for key, value in said.items()}
-        except (StopIteration, ValueError, AttributeError) as error:
-            raise BagError(f"bag '{self.path}': {ABOUT} is not JSON: {error}") from error
+        except BagError:
+            raise
+        except Exception as error:  # whatever it is, it is not what a recorder of ours says
+            raise BagError(f"bag '{self.path}': {ABOUT} is not JSON: {error!r}") from error
 
     def _find(self, path: Path) -> list[Path]:
         """Return the MCAP files to salvage from; sets whether there is no need to."""
@@ -140,7 +142,7 @@ class Bag:
                 self._whole = True
         except Exception as error:  # what the bytes make it raise
             self.problem = f"not finished ({error})"
-        files = sorted(path.glob("*.mcap"))
+        files = sorted(path.glob("*.mcap"), key=_place)
         if not self._whole and not files:
             raise BagError(f"no bag in '{path}': {self.problem}, and no MCAP file")
         return files
@@ -182,6 +184,12 @@ class Bag:
                                 )  # fmt: skip
             except Exception as error:  # what the bytes make it raise
                 self.problem = f"'{file.name}' ends in the midst of something ({error!r})"
+
+
+def _place(file: Path) -> tuple[str, int]:
+    """Return what files are sorted by: split bags are numbered."""
+    name, _, number = file.stem.rpartition("_")
+    return (name, int(number)) if number.isdigit() else (file.stem, 0)
 
 
 def _stamp(data: bytes) -> float:

@@ -49,7 +49,9 @@ def convert(
         raise BagError(f"engine is '{engine}'; valid: {', '.join(ENGINES)}")
     if not bags:
         raise BagError("no bags; valid: folders of rosbag2, MCAP files, folders of these")
-    parts = {bag: out / ".parts" / _name(bag) for bag in bags}
+    unlike = {bag.resolve(): bag for bag in bags}
+    how = f"{robot} {namespace} {failed}"
+    parts = {bag: out / ".parts" / _name(bag, how) for bag in unlike.values()}
     jobs = [
         (bag, part, robot, namespace, failed) for bag, part in parts.items() if not part.exists()
     ]
@@ -71,8 +73,10 @@ def _convert_one(
 
     try:
         write_part(BagData([bag], robot, namespace, failed), part)
-    except ValueError as error:  # ours all are
+    except ValueError as error:
         return bag, str(error)
+    except Exception as error:  # one bag must not end the conversion of thousands
+        return bag, f"bag '{bag}': {error!r}"
     return bag, ""
 
 
@@ -100,7 +104,7 @@ def _on_ray(jobs: Sequence[tuple], workers: int) -> Iterator[tuple[Path, str]]:
         yield from ray.get(done)
 
 
-def _name(bag: Path) -> str:
-    """Return a name for a bag's part that no other bag has."""
-    digest = hashlib.sha256(str(bag.resolve()).encode()).hexdigest()[:8]
+def _name(bag: Path, how: str) -> str:
+    """Return a name for a bag's part that no other bag has, nor the same read in another way."""
+    digest = hashlib.sha256(f"{bag.resolve()} {how}".encode()).hexdigest()[:8]
     return f"{bag.stem}-{digest}"

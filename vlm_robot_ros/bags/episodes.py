@@ -1,5 +1,6 @@
 """Bags as training data: what was seen, felt and commanded, brought to one even grid of times."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ _GAP = 0.1
 """Joint states farther apart are not interpolated between [s]."""
 _APART = 5.0
 """A picture may have been recorded so long before or after its stamp [s]."""
+_MOST = 1_000_000
+"""Frames of an episode that can be meant."""
 _FEWEST = 4
 """Shorter episodes are left out [frames]."""
 
@@ -78,11 +81,18 @@ def align(recording: Recording, span: Span, fps: float, namespace: str = "") -> 
         )
     commands = [a for a in recording.actions if moving[0].time <= a.time <= moving[-1].time]
     commands = [a for a in commands if a.mode == moving[0].mode]
-    times = np.arange(moving[0].stamp, moving[-1].time, period)
+    begin, frames = moving[0].stamp, (moving[-1].time - moving[0].stamp) * fps
+    if abs(begin - moving[0].time) > _APART or not 0 < frames < _MOST:
+        raise BagError(
+            f"bag '{recording.bag.path}': actions are stamped {begin:.1f} s and recorded "
+            f"{moving[0].time:.1f} to {moving[-1].time:.1f} s: record with the simulator's time"
+        )
+    times = begin + period * np.arange(int(np.ceil(frames)))
     good = np.ones(len(times), bool)
     pictures = {}
     for topic, camera in contract_cameras(recording, namespace).items():
-        pictures[camera], fresh = _newest(recording.frames[topic], times + 1e-6, _LATE * period)
+        late = _LATE / recording.robot.camera(camera).rate
+        pictures[camera], fresh = _newest(recording.frames[topic], times + 1e-6, late)
         good &= fresh
     state, felt = _felt(recording, times)
     told, fresh = _newest([a.time for a in commands], times + period, _LATE * period)
@@ -183,10 +193,10 @@ class BagData:
             )
         first = self._episodes[0]
         for other in self._episodes:
-            if other.names != first.names or other.pictures.keys() != first.pictures.keys():
+            if _kind(other) != _kind(first):
                 raise BagError(
-                    f"bag '{other.recording.bag.path}' has actions {', '.join(other.names)} and "
-                    f"cameras {', '.join(other.pictures)}, '{first.recording.bag.path}' others"
+                    f"bag '{other.recording.bag.path}' has {_kind(other)}, "
+                    f"'{first.recording.bag.path}' {_kind(first)}"
                 )
         said = (
             f"{left_out} episodes are left out: failures, without motion, or with gaps",
@@ -247,14 +257,32 @@ class BagData:
             ) from error
 
 
+def _kind(episode: Aligned) -> str:
+    """Return what must be the same in all episodes of a dataset, in words."""
+    robot = episode.recording.robot
+    return (
+        f"actions {', '.join(episode.names)}, cameras {', '.join(episode.pictures)} at "
+        f"{robot.cameras[0].rate:g} Hz, joints {', '.join(robot.joint_names)}"
+    )
+
+
 def find_bags(path: Path) -> list[Path]:
-    """Return the bags at a path: itself, or those below it."""
+    """Return the bags at a path: itself, or those below it.
+
+    In a folder without `metadata.yaml`, files whose names differ by more than the number at their
+    end are bags of their own.
+    """
     if path.suffix == ".mcap" and path.is_file():
         return [path]
-    if (path / "metadata.yaml").is_file() or any(path.glob("*.mcap")):
+    if (path / "metadata.yaml").is_file():
         return [path]
+    files = sorted(path.glob("*.mcap"))
+    if files:
+        one = len({re.sub(r"_\d+$", "", file.stem) for file in files}) == 1
+        return [path] if one else files
     kinds = ("metadata.yaml", "*.mcap")
-    return sorted({file.parent for kind in kinds for file in path.rglob(kind)})
+    folders = sorted({file.parent for kind in kinds for file in path.rglob(kind)})
+    return [bag for folder in folders if folder != path for bag in find_bags(folder)]
 
 
 def open_episodes(path: Path, split: str = "train") -> RobotData:
@@ -263,8 +291,6 @@ def open_episodes(path: Path, split: str = "train") -> RobotData:
     Raises:
         DataError: there is none, or it is of another format.
     """
-    if (path / "meta" / "info.json").is_file() or (path / "features.json").is_file():
-        return open_data(path, split)
     bags = find_bags(path)
     if not bags:
         return open_data(path, split)

@@ -15,6 +15,7 @@ from vlm_robot_ros.data.pictures import ImageError, to_rgb
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.thinker import Question
 
+_KIND = "vlm_robot_ros/msg/PolicyInput"
 _KEPT = 300
 """Pictures of each camera that are remembered while an input that names them is waited for."""
 
@@ -35,7 +36,7 @@ class Inputs:
             BagError: there are no pictures, or no joint states, to ask about.
         """
         topic = prefix_of(self.namespace) + "policy_input"
-        if topic in self.recording.bag.kinds:
+        if self.recording.bag.kinds.get(topic) == _KIND and self.recording.bag.counts[topic]:
             return self._asked(topic)
         if not self.recording.frames or not self.recording.joints or not self.recording.said:
             raise BagError(
@@ -52,13 +53,15 @@ class Inputs:
         }
         seen: dict[tuple[str, int, int], Any] = {}
         waiting: deque[Any] = deque()
-        last: tuple[int, int, int] | None = None
+        newest: dict[str, tuple[int, int]] = {}
+        last: object = None
         for message in recording.bag.messages([topic, *topics.values()]):
             if message.topic == topic:
                 waiting.append(message.value)
             else:
                 given = message.value.header.stamp
                 seen[message.topic, given.sec, given.nanosec] = message.value
+                newest[message.topic] = given.sec, given.nanosec
                 while len(seen) > _KEPT * len(topics):
                     del seen[next(iter(seen))]
             while waiting:
@@ -67,11 +70,15 @@ class Inputs:
                     camera: (topics.get(camera, ""), at.sec, at.nanosec)
                     for camera, at in zip(asked.cameras, asked.pictures, strict=True)
                 }
-                if not all(key in seen for key in keys.values()):
-                    break
+                missing = [key for key in keys.values() if key not in seen]
+                if any(newest.get(key[0], (0, 0)) <= key[1:] for key in missing):
+                    break  # they may come
                 waiting.popleft()
+                if missing:  # they were never recorded
+                    self.missed += 1
+                    continue
                 at = asked.header.stamp
-                same = (at.sec, at.nanosec, asked.instruction_id)
+                same = (at.sec, at.nanosec, asked.instruction_id, tuple(keys.values()))
                 if same == last:  # the node says it again where the answer could not be used
                     continue
                 last = same
@@ -83,7 +90,7 @@ class Inputs:
                 )
                 number = int(asked.instruction_id)
                 yield Question(observation, stamp(asked), number), bool(asked.first)
-        self.missed = len(waiting)
+        self.missed += len(waiting)
 
     def _could_ask(self) -> Iterator[tuple[Question, bool]]:
         """Ask about every picture of the contract's first camera, with the newest of the rest."""

@@ -1,7 +1,7 @@
 """What the node's topics say in a bag: actions, labels, joints, holds and episodes, as arrays."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,8 +17,6 @@ from vlm_robot_ros.control.instruction import NOTHING_SAID, Kind, next_instructi
 BEGIN, END, SUCCESS, FAILURE = range(4)
 """Events of EpisodeMark."""
 PICTURES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
-_AFTER = 2.0
-"""A mark may come so long after the episode that it is about [s]."""
 
 
 @dataclass(frozen=True)
@@ -95,41 +93,48 @@ class Recording:
 
     def _by_marks(self, begun: list[tuple[float, str]]) -> list[Span]:
         spans: list[Span] = []
+        tasks = [(time, text) for time, text, kind in self._heard() if kind is Kind.TASK]
         for (time, note), following in zip(begun, [*begun[1:], (math.inf, "")], strict=True):
             last = min(following[0], self.bag.end)
             ends = [t for t, event, *_ in self.marks if event == END and time <= t <= last]
             end = ends[0] if ends else last
-            said = [text for t, text in self.said if time <= t <= end and text.strip()]
-            span = Span(time, end, note or next(iter(said), ""))
+            inside = [text for t, text in tasks if time <= t <= end]
+            before = [text for t, text in tasks if t < time]
+            said = note or next(iter(inside), "") or next(reversed(before), "")
+            span = Span(time, end, said)
             spans.append(self._judged(span, following[0]))
         return spans
 
     def _by_words(self) -> list[Span]:
-        spans, ends = [], [*(time for time, _ in self.said[1:]), math.inf]
-        heard = _kinds([text for _, text in self.said])
-        for (time, text), kind, end in zip(self.said, heard, ends, strict=True):
+        spans, heard = [], self._heard()
+        tasks = [*(time for time, _, kind in heard if kind is Kind.TASK), math.inf]
+        for number, (time, text, kind) in enumerate(heard):
             if kind is Kind.TASK:
-                spans.append(self._judged(Span(time, min(end, self.bag.end), text), end))
+                end = heard[number + 1][0] if number + 1 < len(heard) else self.bag.end
+                following = next(task for task in tasks if task > time)
+                spans.append(self._judged(Span(time, end, text), following))
         return spans
+
+    def _heard(self) -> list[tuple[float, str, Kind]]:
+        """Return when something else was said, what, and what kind of thing it is."""
+        found: list[tuple[float, str, Kind]] = []
+        last = NOTHING_SAID
+        for time, text in self.said:
+            # "Slower" leaves what is done as it is, and the node says that again.
+            said = next_instruction(last, text)
+            if said.number != last.number and (said.text, said.kind) != (last.text, last.kind):
+                found.append((time, said.text, said.kind))
+            last = said
+        return found
 
     def _judged(self, span: Span, following: float) -> Span:
         """Take the last verdict before the next episode, or the first after this one's end."""
         for time, event, by, _ in self.marks:
-            late = min(following, span.end + _AFTER)
-            if event in (SUCCESS, FAILURE) and span.start <= time < late:
+            if event in (SUCCESS, FAILURE) and span.start <= time < following:
                 span.success, span.by = event == SUCCESS, by
                 if time > span.end:
                     break
         return span
-
-
-def _kinds(texts: Sequence[str]) -> list[Kind]:
-    """Return what each of some instructions in a row is."""
-    kinds, said = [], NOTHING_SAID
-    for text in texts:
-        said = next_instruction(said, text)
-        kinds.append(said.kind)
-    return kinds
 
 
 def read_recording(path: Path, robot: str = "", namespace: str = "") -> Recording:
@@ -148,29 +153,33 @@ def read_recording(path: Path, robot: str = "", namespace: str = "") -> Recordin
     found = Recording(bag, _robot(bag, robot))
     prefix = prefix_of(namespace)
     current = prefix + "current_instruction"
-    heard = current if current in bag.kinds else prefix + "instruction"
+    heard = current if bag.counts.get(current) else prefix + "instruction"
     takes: dict[str, Callable[[float, Any], None]] = {
         prefix + "action": lambda time, m: found.actions.append(_action(time, m)),
         prefix + "task_label": lambda time, m: found.labels.append(
             Label(time, m.label, float(m.score))
         ),
-        prefix + "episode_mark": lambda time, m: found.marks.append(
-            (time, int(m.event), m.by, m.note)
-        ),
         prefix + "joint_states": lambda time, m: _take_joints(found, m),
         heard: lambda time, m: found.said.append((time, m.data)),
     }
-    if not takes.keys() & bag.kinds.keys():
+    if not any(bag.counts.get(topic) for topic in takes):
         raise BagError(
             f"bag '{path}' has none of {', '.join(takes)}; it has {', '.join(sorted(bag.kinds))}"
             "; is there a namespace?"
         )
+    for topic in {prefix + "episode_mark", "/episode_mark"}:  # a recorder has no namespace
+        takes[topic] = lambda time, m: found.marks.append((time, int(m.event), m.by, m.note))
     takes["/diagnostics"] = lambda time, m: _take_state(found, time, m)
     cameras = cameras_in(bag)
     for topic in cameras:
         takes[topic] = partial(_take_picture, found.frames.setdefault(topic, []))
     for topic, time, message in bag.messages(takes, stamps_of=cameras):
-        takes[topic](time, message)
+        try:
+            takes[topic](time, message)
+        except Exception as error:  # somebody else's topic of that name
+            raise BagError(
+                f"bag '{path}': {topic} ({bag.kinds[topic]}) is not as the node says it: {error!r}"
+            ) from error
     return found
 
 
@@ -220,7 +229,12 @@ def _robot(bag: Bag, robot: str) -> Robot:
         return load_robot(robot)
     about = bag.about()
     if "contract" in about:
-        return read_robot(about["contract"], f"the contract in '{bag.path}'")
+        try:
+            return read_robot(about["contract"], f"the contract in '{bag.path}'")
+        except ValueError:
+            raise
+        except Exception as error:  # a hostile one
+            raise BagError(f"bag '{bag.path}': its contract cannot be read: {error!r}") from error
     return load_robot("panda_sim")
 
 
@@ -243,6 +257,8 @@ def _take_joints(found: Recording, message: Any) -> None:
     wanted = [*found.robot.joint_names, found.robot.gripper.joint]
     if all(name in given for name in wanted):
         values = np.array([given[name] for name in wanted], float)
+        if not np.isfinite(values).all():
+            return
         found.joint_times.append(stamp(message))
         found.joints.append(values[:-1])
         found.openings.append(found.robot.gripper.fraction(values[-1]))

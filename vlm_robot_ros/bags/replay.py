@@ -1,5 +1,6 @@
 """A recording thought through again, by one policy or several, beside what was recorded."""
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ RECORDED = "recorded"
 class Answer:
     """One answer of a policy, or of the recording."""
 
+    mode: int
+    """What the values are: see `ActionMode`."""
     values: np.ndarray
     """Shape (H, 7)."""
     gripper: np.ndarray
@@ -28,12 +31,13 @@ class Answer:
     @classmethod
     def of(cls, chunk: ActionChunk) -> "Answer":
         """Return what of a chunk is compared."""
-        return cls(chunk.values, chunk.gripper, chunk.label)
+        return cls(int(chunk.mode), chunk.values, chunk.gripper, chunk.label)
 
     def equals(self, other: "Answer") -> bool:
         """Tell whether both are the same to the last bit."""
         return (
-            np.array_equal(self.values, other.values)
+            self.mode == other.mode
+            and np.array_equal(self.values, other.values)
             and np.array_equal(self.gripper, other.gripper)
             and self.label == other.label
         )
@@ -77,7 +81,8 @@ def replay(
         found.times.append(question.stamp)
         found.instructions.append(question.observation.instruction)
         key = _key(question.stamp, question.number)
-        found.answers[RECORDED].append(known.get(key))
+        answers = known.get(key)
+        found.answers[RECORDED].append(answers.popleft() if answers else None)
         for name, policy in policies.items():
             chunk = think(policy, question, -1 if first else before)
             found.answers[name].append(Answer.of(chunk))
@@ -89,8 +94,7 @@ def replay(
 def compare(found: Replay, one: str, other: str) -> dict[str, Any]:
     """Return how two rows of answers differ, of plain types.
 
-    Errors are of the first step of each chunk; actions of another horizon or mode differ too much
-    to be subtracted and count as different only.
+    Errors are of the first step of each chunk; where modes differ they count as different only.
     """
     pairs = [
         (time, said, a, b)
@@ -100,8 +104,9 @@ def compare(found: Replay, one: str, other: str) -> dict[str, Any]:
         if a is not None and b is not None
     ]
     same = [a.equals(b) for _, _, a, b in pairs]
-    errors = np.array([np.abs(a.values[0] - b.values[0]) for _, _, a, b in pairs]).reshape(-1, 7)
-    grips = np.array([abs(a.gripper[0] - b.gripper[0]) for _, _, a, b in pairs])
+    alike = [(a, b) for _, _, a, b in pairs if a.mode == b.mode]
+    errors = np.array([np.abs(a.values[0] - b.values[0]) for a, b in alike]).reshape(-1, 7)
+    grips = np.array([abs(a.gripper[0] - b.gripper[0]) for a, b in alike])
     labels = [a.label == b.label for _, _, a, b in pairs]
     parts = [pair for pair, equal in zip(pairs, same, strict=True) if not equal]
     return {
@@ -137,23 +142,31 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _recorded(recording: Recording, namespace: str) -> dict[tuple[int, int], Answer]:
-    """Return the answers in the bag, by stamp [us] and instruction."""
+def _recorded(recording: Recording, namespace: str) -> dict[tuple[int, int], deque[Answer]]:
+    """Return the answers in the bag, by stamp [us] and instruction, in their order."""
     prefix = prefix_of(namespace)
     chunks, labels = prefix + "action_chunk", prefix + "task_label"
-    plans: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
-    names: dict[tuple[int, int], str] = {}
+    plans: dict[tuple[int, int], list[Any]] = defaultdict(list)
+    names: dict[tuple[int, int], deque[str]] = defaultdict(deque)
     for message in recording.bag.messages([chunks, labels]):
         value = message.value
         key = _key(stamp(value), int(value.instruction_id))
         if message.topic == labels:
-            names[key] = value.label
+            names[key].append(value.label)
         else:
-            plans[key] = (
+            plans[key].append(value)
+    return {
+        key: deque(
+            Answer(
+                int(value.mode),
                 np.array(value.values, float).reshape(int(value.horizon), -1),
                 np.array(value.gripper, float),
+                names[key].popleft() if names[key] else "",
             )
-    return {key: Answer(*plan, names.get(key, "")) for key, plan in plans.items()}
+            for value in values
+        )
+        for key, values in plans.items()
+    }
 
 
 def _key(time: float, number: int) -> tuple[int, int]:

@@ -9,8 +9,9 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from vlm_robot_ros.bags import figures
+from vlm_robot_ros.bags.bag import BagError
 from vlm_robot_ros.bags.measures import summarise
-from vlm_robot_ros.bags.recording import Recording, Span, stamp
+from vlm_robot_ros.bags.recording import Recording, Span, contract_cameras, stamp
 from vlm_robot_ros.data.pictures import ImageError, to_rgb
 
 _PICTURES = 6
@@ -58,7 +59,10 @@ def _pictures(recording: Recording, spans: Sequence[Span]) -> list[list[tuple[fl
     found: list[list[tuple[float, np.ndarray]]] = [[] for _ in spans]
     if not recording.frames:
         return found
-    topic = min(recording.frames)
+    try:
+        topic = next(iter(contract_cameras(recording)))
+    except BagError:
+        topic = min(recording.frames)
     stamps = np.array(sorted(recording.frames[topic]))
     wanted: dict[float, tuple[int, float]] = {}
     for number, span in enumerate(spans):

@@ -14,6 +14,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--port", type=int, default=8080, help="0: any that is free")
     parser.add_argument("--token", default="", help="made up where one is needed")
     parser.add_argument("--robot", default="panda_sim", help="contract, for its first camera")
+    parser.add_argument("--namespace", default="", help="of the policy node, if it has one")
     parser.add_argument("--demo", action="store_true", help="with the simulated arm, recorded")
     parser.add_argument("--seed", type=int, default=1, help="of the demo's scene")
     parser.add_argument(
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--port is {args.port}; valid: 0 to 65535")
     token = args.token or ("" if is_loopback(args.host) else secrets.token_urlsafe(16))
     with _demo(args.seed, args.out) if args.demo else ExitStack():
-        run_console(args.host, args.port, token, args.robot, args.reports)
+        run_console(args.host, args.port, token, args.robot, args.reports, args.namespace)
     return 0
 
 

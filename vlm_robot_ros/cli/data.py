@@ -24,14 +24,14 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
     from tqdm import tqdm
 
-    from vlm_robot_ros.bags.episodes import open_episodes
+    from vlm_robot_ros.cli.opening import open_any
     from vlm_robot_ros.data.action_space import notes_of, read_actions
     from vlm_robot_ros.data.robot_data import DataError
     from vlm_robot_ros.evaluation.data_report import contact_sheet, describe
 
     if args.episodes < 1:
         raise DataError(f"--episodes is {args.episodes}; valid: 1 or more")
-    data = open_episodes(args.path, args.split)
+    data = open_any(args.path, args.split)
     if not len(data):
         raise DataError(f"'{args.path}' has no episodes")
     numbers = np.linspace(0, len(data) - 1, min(args.episodes, len(data))).round().astype(int)

@@ -30,7 +30,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Run it; an interrupted run in `--out` goes on where it was."""
-    from vlm_robot_ros.bags.episodes import open_episodes
+    from vlm_robot_ros.cli.opening import open_any
     from vlm_robot_ros.training.finetune import FinetuneConfig, finetune
 
     config = FinetuneConfig(
@@ -48,6 +48,6 @@ def run(args: argparse.Namespace) -> int:
         held_out=args.held_out,
         seed=args.seed,
     )
-    finetune(open_episodes(args.data, args.split), args.out, config)
+    finetune(open_any(args.data, args.split), args.out, config)
     print(f"checkpoint in {args.out}")
     return 0

@@ -120,7 +120,9 @@ def join_parts(parts: Sequence[Path], out: Path) -> tuple[int, int]:
         for index, camera in enumerate(about["cameras"]):
             video = out / _VIDEO.format(video_key=_key(camera), **place)
             video.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(part / f"{index}.mp4", video)
+            made = part / f"{index}.mp4"
+            if made.exists():  # or else an interrupted call has moved it
+                shutil.move(made, video)
     _write_meta(out, first, rows, tasks, frames)
     return len(rows), frames
 
@@ -295,6 +297,8 @@ class _Video:
 
     def __init__(self, path: Path, shape: Sequence[int], fps: float) -> None:
         self.shape = tuple(int(size) for size in shape)
+        if self.shape[0] % 2 or self.shape[1] % 2:
+            raise DataError(f"pictures of {self.shape[1]}x{self.shape[0]}; H.264 needs even sides")
         self.frames = 0
         self._file = av.open(str(path), "w")
         rate = Fraction(fps).limit_denominator(1000)

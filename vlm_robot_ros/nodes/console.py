@@ -13,7 +13,9 @@ from vlm_robot_ros.nodes.console_node import ConsoleNode
 from vlm_robot_ros.nodes.console_server import serve
 
 
-def run_console(host: str, port: int, token: str, robot: str, reports: Path) -> None:
+def run_console(
+    host: str, port: int, token: str, robot: str, reports: Path, namespace: str = ""
+) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
@@ -22,6 +24,7 @@ def run_console(host: str, port: int, token: str, robot: str, reports: Path) -> 
         token: Asked for; empty: none, and only this machine is answered.
         robot: Contract.
         reports: Folder of runs.
+        namespace: Of the policy node.
 
     Raises:
         ValueError: others can reach the address, and there is no token; or no such contract.
@@ -35,7 +38,7 @@ def run_console(host: str, port: int, token: str, robot: str, reports: Path) -> 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     rclpy.init(
-        args=["--ros-args", "-p", f"robot:={robot}"],
+        args=["--ros-args", "-p", f"robot:={robot}", "-r", f"__ns:=/{namespace.strip('/')}"],
         signal_handler_options=SignalHandlerOptions.NO,
     )
     try:

@@ -1,6 +1,7 @@
 """The browser's console as a node: what is seen, said and done, and a place to say more."""
 
 import io
+import math
 import threading
 import time
 from collections import deque
@@ -15,6 +16,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.instruction import NOTHING_SAID, Kind, next_instruction
 from vlm_robot_ros.data.pictures import ImageError, to_rgb
 from vlm_robot_ros.msg import EpisodeMark, Latency, TaskLabel, VlmAction
 from vlm_robot_ros.nodes.parameters import Spec, declare
@@ -26,6 +28,8 @@ MOST = 4000
 """Longer sentences are refused [characters]."""
 _OLD = 1.0
 """An overlay older than this is not waited for: the camera's own picture is shown [s]."""
+_SILENT = 1.0
+"""The policy node says something more often than this [s]."""
 _EPISODES = 30
 _HELD = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
@@ -49,7 +53,7 @@ class ConsoleNode(Node):
         }  # fmt: skip
         self._episodes: deque[dict[str, Any]] = deque(maxlen=_EPISODES)
         self._picture: tuple[int, Image] | None = None
-        self._overlay_time = 0.0
+        self._overlay_time = self._heard = 0.0
         self._encoded: tuple[int, bytes] = (0, b"")
         self._words = self.create_publisher(String, "instruction", 10)
         self._marks = self.create_publisher(EpisodeMark, "episode_mark", 10)
@@ -68,27 +72,32 @@ class ConsoleNode(Node):
         """Publish an instruction.
 
         Raises:
-            ValueError: it is too long.
+            ValueError: it is too long, or nobody listens.
         """
         if len(text) > MOST:
             raise ValueError(f"{len(text)} characters; valid: up to {MOST}")
+        if not self._words.get_subscription_count():
+            raise ValueError("nobody listens to instructions: is the policy node running?")
         self._words.publish(String(data=text))
 
     def judge(self, success: bool) -> None:
-        """Publish whether what was asked for last went well."""
+        """Publish whether what was to be done last went well."""
         event = EpisodeMark.SUCCESS if success else EpisodeMark.FAILURE
         mark = EpisodeMark(event=event, by="person")
         mark.header.stamp = self.get_clock().now().to_msg()
         self._marks.publish(mark)
         with self._lock:
-            if self._episodes:
-                self._episodes[-1]["success"] = success
+            tasks = [episode for episode in self._episodes if episode["task"]]
+            if tasks:
+                tasks[-1]["success"] = success
 
     def state(self) -> dict[str, Any]:
         """Return what is known now, of plain types."""
         with self._lock:
             episodes = [dict(episode) for episode in reversed(self._episodes)]
-            return {**self._state, "episodes": episodes}
+            heard = time.monotonic() - self._heard < _SILENT
+            known = self._state if heard else {**self._state, "acting": False, "hold": ""}
+            return {**known, "silent": not heard, "episodes": episodes}
 
     def picture(self) -> tuple[int, bytes]:
         """Return number and JPEG of the newest picture; number 0 where there is none."""
@@ -112,6 +121,7 @@ class ConsoleNode(Node):
 
     def _on_action(self, message: VlmAction) -> None:
         with self._lock:
+            self._heard = time.monotonic()
             self._state["acting"], self._state["hold"] = not message.hold, message.hold_reason
             if self._episodes and message.instruction == self._episodes[-1]["instruction"]:
                 self._episodes[-1]["moved"] |= not message.hold
@@ -119,7 +129,9 @@ class ConsoleNode(Node):
 
     def _on_label(self, message: TaskLabel) -> None:
         with self._lock:
-            self._state["label"], self._state["score"] = message.label, float(message.score)
+            score = float(message.score)
+            self._state["label"] = message.label
+            self._state["score"] = score if math.isfinite(score) else 0.0
             if self._episodes and message.instruction == self._episodes[-1]["instruction"]:
                 self._episodes[-1]["label"] = message.label or self._episodes[-1]["label"]
 
@@ -127,17 +139,20 @@ class ConsoleNode(Node):
         with self._lock:
             self._state["instruction"] = message.data
             self._state["label"], self._state["score"] = "", 0.0
-            if message.data.strip():
+            kind = next_instruction(NOTHING_SAID, message.data).kind
+            if kind is not Kind.EMPTY:
                 self._episodes.append(
                     {"instruction": message.data, "label": "", "moved": False, "hold": "",
+                     "task": kind is Kind.TASK,
                      "success": None, "at": time.strftime("%H:%M:%S")}
                 )  # fmt: skip
 
     def _on_latency(self, message: Latency) -> None:
         with self._lock:
-            self._state["latency_ms"] = {
-                name: round(1e3 * getattr(message, name), 1) for name in ("p50", "p95", "p99")
-            }
+            found = {name: 1e3 * getattr(message, name) for name in ("p50", "p95", "p99")}
+            finite = all(math.isfinite(value) for value in found.values())
+            rounded = {name: round(value, 1) for name, value in found.items()} if finite else None
+            self._state["latency_ms"] = rounded
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         with self._lock:

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import ipaddress
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from vlm_robot_ros.nodes.console_node import ConsoleNode
 _PAGE = Path(__file__).with_name("console.html")
 _PUSH = 0.1
 """Between two looks at what is new [s]."""
+_BEAT = 1.0
+"""The page is told at least so often: who hears nothing knows that the wire is cut [s]."""
 _COOKIE = "vlm_robot_token"
 _LISTED = 20
 """Reports, at most."""
@@ -91,7 +94,7 @@ class _Report(RequestHandler, _Guarded):
 class _Wire(WebSocketHandler, _Guarded):
     def initialize(self, node: ConsoleNode, token: str) -> None:
         self._node, self._token = node, token
-        self._shown, self._told = 0, ""
+        self._shown, self._told, self._when = 0, "", 0.0
 
     def prepare(self) -> None:
         self.admit(self.request, self._token, self)
@@ -108,8 +111,9 @@ class _Wire(WebSocketHandler, _Guarded):
         told = json.dumps({"state": self._node.state()})
         number, data = self._node.picture()
         try:
-            if told != self._told:
-                self._told = told
+            now = time.monotonic()
+            if told != self._told or now - self._when > _BEAT:
+                self._told, self._when = told, now
                 await self.write_message(told)
             if number != self._shown:
                 self._shown = number
@@ -169,6 +173,7 @@ def serve(
                 ("/reports", _Report, {"token": token, "folder": reports}),
             ],
             websocket_max_message_size=_LARGEST,
+            websocket_ping_interval=2,
         )
         server = application.listen(port, host)
         number = next(iter(server._sockets.values())).getsockname()[1]

@@ -98,7 +98,7 @@ class PolicyNode(LifecycleNode):
             self._value("blend"),
             self._value("min_confidence"),
         )
-        self._reported = self._reason = ""
+        self._reported = self._reason = self._held = ""
         self._state = Health()
         self._ticks = self._ticks_reported = 0
 
@@ -216,12 +216,14 @@ class PolicyNode(LifecycleNode):
     def _on_plan(self, question: Question, chunk: ActionChunk, took: float) -> None:
         """Take a plan, in the policy's thread."""
         self._state.thought(took)
-        self._inputs.publish(input_message(question, self._robot, self._first))
-        self._first = False
         stamp = to_stamp(question.stamp)
         with self._lock:
             said = self._pilot.said
-            if not self._active or question.number != said.number:
+            if not self._active:
+                return
+            self._inputs.publish(input_message(question, self._robot, self._first))
+            self._first = False
+            if question.number != said.number:
                 return
             plan = chunk_message(chunk, self._robot, stamp, said, took)
             label = label_message(chunk, self._robot, stamp, said)
@@ -286,7 +288,8 @@ class PolicyNode(LifecycleNode):
         message = self._state.status(self._reason, state, facts)
         message.header.stamp = self.get_clock().now().to_msg()
         self._health.publish(message)
-        if self._active and self._reason:
+        held, self._held = self._held, self._reason
+        if self._active and self._reason and self._reason == held:  # not while the arm brakes
             seen = next(iter(self._senses.pictures.values()), None)
             self._show.hold(said.text, self._reason, message.header.stamp, seen)
         latency = self._state.latency()

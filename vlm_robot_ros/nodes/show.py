@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Vector3
+from rclpy.logging import get_logger
 from sensor_msgs.msg import Image
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
@@ -44,6 +45,12 @@ class Show:
             instruction: That it answers.
             stamp: Of the camera frame.
         """
+        try:
+            self._plan(chunk, instruction, stamp)
+        except Exception as error:  # what cannot be shown must not end the policy
+            get_logger("policy_node").warning(f"a plan cannot be shown: {error!r}", once=True)
+
+    def _plan(self, chunk: ActionChunk, instruction: str, stamp: Time) -> None:
         self._label = chunk.label
         self._score = float(chunk.scores.get(chunk.label, 0.0))
         if self._overlays.get_subscription_count():
@@ -56,7 +63,10 @@ class Show:
         """Show that the arm holds, over what a camera sees, where the policy does not think."""
         thinks = time.monotonic() - self._planned < _THINKS
         if self._overlays.get_subscription_count() and not thinks:
-            self._publish(seen, instruction, reason, stamp)
+            try:
+                self._publish(seen, instruction, reason, stamp)
+            except Exception as error:  # what cannot be shown must not end the node
+                get_logger("policy_node").warning(f"a hold cannot be shown: {error!r}", once=True)
 
     def _publish(
         self, picture: np.ndarray | None, instruction: str, hold: str, stamp: Time
@@ -105,7 +115,4 @@ class Show:
 
 def _points(policy: Any) -> dict[str, np.ndarray]:
     """Return the points that a policy tells of, if it does."""
-    try:
-        return dict(getattr(policy, "points", {}))
-    except Exception:  # anybody's code; what cannot be shown must not end the policy
-        return {}
+    return dict(getattr(policy, "points", {}))

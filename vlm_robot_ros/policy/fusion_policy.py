@@ -131,8 +131,8 @@ class FusionPolicy:
     @torch.inference_mode()
     def _warm_up(self) -> None:
         """Look once at nothing: torch loads much, for seconds, when it first computes."""
-        config, one = self.model.config, self._tensor(np.zeros(1))
-        picture = one.expand(1, 3, *config.crop[2:])
+        one = self._tensor(np.zeros(1))
+        picture = self._look_at(np.zeros((480, 640, 3), np.uint8))
         self.model.see(picture, one.expand(1, 3), one, self._words.read(""))
 
     def _understand(self, instruction: str) -> Memory:
@@ -270,9 +270,10 @@ class FusionPolicy:
         if picture.shape[:2] == self.model.config.picture:
             tensor = tensor[top : top + height, left : left + width]
             return tensor.permute(2, 0, 1)[None].float() / 255
-        # As bytes: six times as fast, and less than one of 255 apart.
+        seen = tensor.permute(2, 0, 1)[None]
+        # As bytes, where torch can: six times as fast, and less than one of 255 apart.
         whole = F.interpolate(
-            tensor.permute(2, 0, 1)[None],
+            seen if seen.device.type == "cpu" else seen.float(),
             self.model.config.picture,
             mode="bilinear",
             antialias=True,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from vlm_robot_ros.models.robot_model import Grounding, ModelConfig
 
@@ -15,6 +14,8 @@ _DRAWN = 0.3
 _WAY = (90, 230, 120)
 _BAR, _LEAST_WIDTH = 66, 480
 """Height of the words below a picture; narrower pictures are enlarged [px]."""
+_LARGEST, _MOST_ENLARGED = 1280, 4
+"""Larger sides are made smaller [px]; no picture is enlarged more."""
 _PAPER, _INK, _GOOD, _HOLD = (24, 24, 28), (240, 240, 240), (90, 200, 120), (235, 70, 60)
 
 
@@ -58,6 +59,8 @@ def draw_way(picture: np.ndarray, points: np.ndarray, config: ModelConfig) -> np
         points: Shape (N, 3), base frame [m].
         config: Of the model, which knows where its camera is.
     """
+    from PIL import Image, ImageDraw  # who only acts needs no Pillow
+
     canvas = Image.fromarray(picture)
     pen = ImageDraw.Draw(canvas)
     way = [tuple(pixel) for pixel in project(points, config).tolist()]
@@ -85,7 +88,7 @@ def project(points: np.ndarray, config: ModelConfig) -> np.ndarray:
 def caption(
     picture: np.ndarray, instruction: str, label: str, score: float, hold: str
 ) -> np.ndarray:
-    """Return a picture, at least 480 px wide, with what is asked and done below it.
+    """Return a picture, about 480 to 1280 px wide, with what is asked and done below it.
 
     Args:
         picture: Shape (H, W, 3), uint8 RGB.
@@ -94,7 +97,11 @@ def caption(
         score: How likely, 0..1.
         hold: Why the arm holds, in red; empty when it moves.
     """
-    scale = max(1, -(-_LEAST_WIDTH // picture.shape[1]))
+    from PIL import Image, ImageDraw, ImageFont
+
+    step = -(-max(picture.shape[:2]) // _LARGEST)
+    picture = picture[::step, ::step]
+    scale = min(_MOST_ENLARGED, max(1, -(-_LEAST_WIDTH // picture.shape[1])))
     large = np.repeat(np.repeat(picture, scale, 0), scale, 1)
     height, width, _ = large.shape
     canvas = Image.new("RGB", (width, height + _BAR), _PAPER)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from vlm_robot_ros.contract.action import ActionChunk
@@ -104,5 +105,6 @@ class Thinker:
                 self._answer(question, chunk, time.perf_counter() - begun)
             except Exception as error:
                 failed = _failure(question, error)
-                self._answer(question, failed, time.perf_counter() - begun)
+                with suppress(Exception):  # whatever happens, this thread goes on
+                    self._answer(question, failed, time.perf_counter() - begun)
             self._began = None
