@@ -13,12 +13,11 @@ from rosbags.rosbag2 import StoragePlugin
 from safetensors.numpy import load_file, save_file
 
 from vlm_robot_ros.bags.bag import Bag, BagError
-from vlm_robot_ros.bags.episodes import BagData, find_bags, open_episodes
+from vlm_robot_ros.bags.episodes import BagData
 from vlm_robot_ros.bags.measures import summarise
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.bags.replay import RECORDED, compare, replay
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.data.robot_data import DataError, open_data
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
@@ -175,107 +174,6 @@ def test_a_picture_that_was_never_recorded_costs_one_answer(tmp_path):
     assert found.missed == 1
 
 
-# -- Data ----------------------------------------------------------------------------------------
-
-
-def test_a_bag_is_data_on_an_even_grid_with_nothing_made_up(tmp_path):
-    shown = moving_bag(tmp_path / "bag")
-    data = open_episodes(tmp_path / "bag")
-    assert len(data) == 1
-    assert data.info.fps == 10
-    assert data.info.action_names == ("x", "y", "z", "qx", "qy", "qz", "qw", "gripper")
-    episode = data.episode(0)
-    assert episode.instruction == "pick up the red cube"
-    # From 0.5 s, where it begins to move, to the last command.
-    times = 0.5 + 0.1 * np.arange(len(episode.action))
-    assert len(times) == 25
-    for camera in ("front", "wrist"):
-        truth = np.stack([shown[round(time, 3)] for time in times])
-        assert np.array_equal(episode.images[camera], truth)
-    assert np.allclose(episode.state[:, 0], 0.1 * np.sin(times), atol=1e-4)
-    # What it was told last before the next picture's time.
-    told = np.minimum(times + 0.1 - 0.02, 2.98)
-    assert np.allclose(episode.action[:, 0], 0.4 + 0.01 * told, atol=2e-4)
-    states, actions = data.table(0)
-    assert np.array_equal(states, episode.state)
-    assert np.array_equal(actions, episode.action)
-
-
-def test_an_episode_is_cut_where_pictures_are_missing(tmp_path):
-    moving_bag(tmp_path / "bag", skip=(20, 21))
-    episode = BagData([tmp_path / "bag"]).episode(0)
-    assert len(episode.action) == 16  # 0.5 s to 2.0 s: one late picture may be used again
-    notes = BagData([tmp_path / "bag"]).info.notes
-    assert notes == ("9 moments are left out: something was missing",)
-
-
-def test_failures_are_left_out_unless_they_are_asked_for(tmp_path):
-    moving_bag(tmp_path / "good", success=True)
-    moving_bag(tmp_path / "bad", success=False)
-    bags = [tmp_path / "good", tmp_path / "bad"]
-    assert len(BagData(bags)) == 1
-    assert len(BagData(bags, failed=True)) == 2
-    with pytest.raises(BagError, match="nothing to learn from"):
-        BagData([tmp_path / "bad"])
-
-
-def test_bags_become_a_dataset_that_says_the_same(tmp_path):
-    for number in range(3):
-        moving_bag(tmp_path / "bags" / str(number), said=f"push the lemon {number}")
-    (tmp_path / "bags" / "torn").mkdir()
-    (tmp_path / "bags" / "torn" / "torn.mcap").write_bytes(b"no bag at all")
-    out = tmp_path / "dataset"
-    assert main(["bag", "convert", str(tmp_path / "bags"), "--out", str(out)]) == 0
-    bags, data = BagData([tmp_path / "bags" / str(n) for n in range(3)]), open_data(out)
-    assert data.info.format == "LeRobotDataset v3.0"
-    assert data.info.action_names == bags.info.action_names
-    assert len(data) == 3
-    for number in range(3):
-        ours, theirs = bags.episode(number), data.episode(number)
-        assert theirs.instruction == ours.instruction
-        assert np.array_equal(theirs.state, ours.state)
-        assert np.array_equal(theirs.action, ours.action)
-        for camera in ("front", "wrist"):
-            off = theirs.images[f"observation.images.{camera}"].astype(int) - ours.images[camera]
-            assert np.abs(off).mean() < 4  # H.264 loses a little
-    stats = json.loads((out / "meta" / "stats.json").read_text())
-    rows = np.concatenate([bags.table(number)[1] for number in range(3)])
-    for name, value in (("mean", rows.mean(0)), ("std", rows.std(0)), ("min", rows.min(0))):
-        assert np.allclose(stats["action"][name], value, atol=1e-5)
-    assert stats["action"]["count"] == [len(rows)]
-    assert not (out / ".parts").exists()
-
-
-def test_a_conversion_goes_on_where_it_was(tmp_path, monkeypatch):
-    from vlm_robot_ros.bags import convert as room
-    from vlm_robot_ros.data import lerobot_writer
-
-    for number in range(3):
-        moving_bag(tmp_path / "bags" / str(number))
-    bags = [tmp_path / "bags" / str(number) for number in range(3)]
-    written, write = [], lerobot_writer.write_part
-
-    def tiring(data, folder):
-        if len(written) == 2:
-            raise KeyboardInterrupt
-        written.append(data.info.path)
-        write(data, folder)
-
-    monkeypatch.setattr(lerobot_writer, "write_part", tiring)
-    with pytest.raises(KeyboardInterrupt):
-        room.convert(bags, tmp_path / "out")
-    assert not (tmp_path / "out" / "meta").exists()
-    monkeypatch.setattr(
-        lerobot_writer,
-        "write_part",
-        lambda data, folder: written.append(data.info.path) or write(data, folder),
-    )
-    assert room.convert(bags, tmp_path / "out")[0] == 3
-    assert written == bags
-    with pytest.raises(DataError, match="has a dataset already"):
-        room.convert(bags, tmp_path / "out")
-
-
 # -- Bags that are not as they should be ---------------------------------------------------------
 
 
@@ -382,15 +280,6 @@ def test_what_was_said_before_the_mark_is_what_the_episode_is_about(tmp_path):
     bag.close()
     (span,) = read_recording(tmp_path / "bag").spans
     assert (span.instruction, span.success) == ("push the lemon left", False)
-
-
-def test_loose_files_in_a_folder_are_bags_of_their_own(tmp_path):
-    for name in ("monday", "tuesday"):
-        moving_bag(tmp_path / name)
-        shutil.copy(tmp_path / name / f"{name}.mcap", tmp_path)
-        shutil.rmtree(tmp_path / name)
-    assert len(find_bags(tmp_path)) == 2
-    assert len(open_episodes(tmp_path)) == 2
 
 
 def test_a_bag_without_a_contract_needs_none_that_fits_or_one_that_is_named(tmp_path):

@@ -96,11 +96,15 @@ def test_words_reach_the_node_and_what_is_not_valid_is_answered(graph):
         while len(answers) < len(lines):
             answer = json.loads(await asyncio.wait_for(wire.read_message(), 10))
             answers += [answer["problem"]] if "problem" in answer else []
-        while True:  # at first the console may not know yet that somebody listens
+        refused = True  # at first the console may not know yet that somebody listens
+        while refused:
             await wire.write_message(json.dumps({"say": "go home"}))
-            answer = json.loads(await asyncio.wait_for(wire.read_message(), 10))
-            if "nobody listens" not in answer.get("problem", ""):
-                break
+            await wire.write_message("[]")  # its answer comes after the other's, if there is one
+            refused, problem = False, ""
+            while problem != "not an object":
+                answer = json.loads(await asyncio.wait_for(wire.read_message(), 10))
+                problem = answer.get("problem", "")
+                refused |= "nobody listens" in problem
         wire.close()
         return answers
 
@@ -164,6 +168,19 @@ def test_reports_of_runs_are_listed_and_nothing_else_is_handed_out(graph, tmp_pa
     assert get(address + "reports/monday") == (200, "all went well")
     for name in ("tuesday", "..", "%2e%2e", "monday/secret.txt", "monday%2fsecret.txt"):
         assert get(address + f"reports/{name}")[0] == 404
+
+
+def test_the_console_of_a_demo_leaves_a_bag_and_a_report(graph, tmp_path):
+    out = tmp_path / "run"
+    start_console(graph, "--demo", "--out", str(out))
+    actions = graph.listen(VlmAction, "action")
+    assert graph.until(lambda: actions, 90.0)
+    assert graph.until(lambda: (out / "bag").exists())
+    process = graph._processes[-1]
+    process.terminate()
+    assert "Traceback" not in graph.ended(process)
+    assert (out / "bag" / "metadata.yaml").exists()
+    assert "data:image/" in (out / "report.html").read_text()
 
 
 def test_a_port_that_cannot_be_is_named(capsys):

@@ -1,6 +1,5 @@
 """The recorder: it marks episodes, and what it has written outlives it."""
 
-import json
 import time
 from contextlib import suppress
 
@@ -104,4 +103,19 @@ def test_the_demo_tells_the_recorder_of_contract_and_seed(demo):
     about = Bag(demo[0] / "bag").about()
     assert about["about"] == "demo, seed 4"
     assert "panda_joint1" in about["contract"]
-    assert json.dumps(about)
+
+
+def test_vlm_robot_record_keeps_whatever_is_said_about_a_bag(graph, tmp_path):
+    about = 'it\'s "seed: 5" \\ #1, ü'
+    words = graph.node.create_publisher(String, "instruction", 10)
+    command = ["-m", "vlm_robot_ros.cli.main", "record", "--out", str(tmp_path / "a b")]
+    process = graph.python(*command, "--about", about, "--topics", "/instruction", "/other")
+    assert graph.until(lambda: words.get_subscription_count() > 0, 60.0)
+    words.publish(String(data="go home"))
+    assert graph.call(Trigger, "/recorder_node/begin").success  # it takes what came before
+    process.terminate()
+    assert "Traceback" not in graph.ended(process)
+    bag = Bag(tmp_path / "a b")
+    assert bag.about()["about"] == about
+    assert [m.value.data for m in bag.messages(["/instruction"])] == ["go home"]
+    assert "/rosout" not in bag.kinds

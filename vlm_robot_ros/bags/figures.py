@@ -4,7 +4,6 @@ import base64
 import io
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
@@ -12,7 +11,6 @@ from PIL import Image, ImageDraw
 from vlm_robot_ros.bags.measures import holds
 from vlm_robot_ros.bags.recording import Recording, Span
 
-matplotlib.use("agg")
 _HELD, _TOOL = "#f0b446", ("#d1495b", "#2e8b57", "#3066be")
 _THUMBNAIL = 150
 """Side of a picture beside the time line [px]."""

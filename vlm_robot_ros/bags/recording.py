@@ -34,8 +34,6 @@ class Action:
     values: np.ndarray
     """Shape (7,)."""
     gripper: float
-    number: int
-    """Of the instruction."""
     hold: str
     """Why the arm holds; empty when it moves."""
 
@@ -82,8 +80,6 @@ class Recording:
     openings: list[float] = field(default_factory=list)
     frames: dict[str, list[float]] = field(default_factory=dict)
     """Stamps of the pictures on each topic."""
-    states: list[tuple[float, str]] = field(default_factory=list)
-    """What /diagnostics says of the policy, where it changes."""
 
     @property
     def spans(self) -> list[Span]:
@@ -169,7 +165,6 @@ def read_recording(path: Path, robot: str = "", namespace: str = "") -> Recordin
         )
     for topic in {prefix + "episode_mark", "/episode_mark"}:  # a recorder has no namespace
         takes[topic] = lambda time, m: found.marks.append((time, int(m.event), m.by, m.note))
-    takes["/diagnostics"] = lambda time, m: _take_state(found, time, m)
     cameras = cameras_in(bag)
     for topic in cameras:
         takes[topic] = partial(_take_picture, found.frames.setdefault(topic, []))
@@ -241,10 +236,9 @@ def _robot(bag: Bag, robot: str) -> Robot:
 def _action(time: float, message: Any) -> Action:
     reason = message.hold_reason or "held" if message.hold else ""
     values = np.array(message.values, float)
-    number = int(message.instruction_id)
     return Action(
         time, stamp(message), int(message.mode), tuple(message.names), values,
-        float(message.gripper), number, reason,
+        float(message.gripper), reason,
     )  # fmt: skip
 
 
@@ -262,11 +256,3 @@ def _take_joints(found: Recording, message: Any) -> None:
         found.joint_times.append(stamp(message))
         found.joints.append(values[:-1])
         found.openings.append(found.robot.gripper.fraction(values[-1]))
-
-
-def _take_state(found: Recording, time: float, message: Any) -> None:
-    for status in message.status:
-        if status.name.startswith("policy_node") and (
-            not found.states or found.states[-1][1] != status.message
-        ):
-            found.states.append((time, status.message))

@@ -50,7 +50,7 @@ def _demo(seed: int, out: Path | None) -> ExitStack:
     if (folder / "bag").exists():
         raise ValueError(f"--out: '{folder}' has a bag already; name another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    sim_time: dict[str, object] = {"use_sim_time": "true"}
+    sim_time: dict[str, object] = {"use_sim_time": True}
     settings: dict[str, dict[str, object]] = {
         "arm_sim": {"seed": seed},
         "policy": sim_time,

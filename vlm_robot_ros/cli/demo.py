@@ -48,12 +48,12 @@ def run(args: argparse.Namespace) -> int:
     prepare_domain()
     settings: dict[str, dict[str, Any]] = {
         "arm_sim": {"seed": args.seed},
-        "policy": {"use_sim_time": "true"},
+        "policy": {"use_sim_time": True},
         "recorder": {
-            "use_sim_time": "true",
+            "use_sim_time": True,
             "bag": out / "bag",
             "robot": "panda_sim",
-            "about": f"'demo, seed {args.seed}'",
+            "about": f"demo, seed {args.seed}",
         },
     }
     if args.checkpoint:

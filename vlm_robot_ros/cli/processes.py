@@ -1,5 +1,6 @@
 """Nodes as processes beside a command, in a graph of its own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -31,8 +32,13 @@ def start_node(name: str, parameters: dict, log: TextIO) -> subprocess.Popen:
 
 
 def assign(parameters: dict) -> list[str]:
-    """Return ROS arguments that set parameters."""
-    return [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
+    """Return ROS arguments that set parameters; whatever text they have, it stays a text."""
+    arguments = []
+    for name, value in parameters.items():
+        plain = value if isinstance(value, bool | int | float) else str(value)
+        # JSON is YAML, which is what ROS reads.
+        arguments += ["-p", f"{name}:={json.dumps(plain, ensure_ascii=False)}"]
+    return arguments
 
 
 def end_nodes(processes: dict[str, subprocess.Popen]) -> None:

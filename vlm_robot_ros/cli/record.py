@@ -25,18 +25,12 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             f"recording needs ROS 2 ({error}): `make setup`, then `. ./env.sh`"
         ) from error
+    from vlm_robot_ros.cli.processes import assign
+
     out = (args.out or Path("bags") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     given = {"bag": out, "robot": args.robot, "about": args.about,
-             "topics": " ".join(args.topics)}  # fmt: skip
-    parameters = [
-        part
-        for name, value in given.items()
-        if str(value)
-        for part in ("-p", f"{name}:='{value}'")
-    ]
-    if args.use_sim_time:
-        parameters += ["-p", "use_sim_time:=true"]
-    status = run_node(RecorderNode, ["--ros-args", *parameters])
+             "topics": " ".join(args.topics), "use_sim_time": args.use_sim_time}  # fmt: skip
+    status = run_node(RecorderNode, ["--ros-args", *assign(given)])
     if (out / "metadata.yaml").exists():
         print(f"bag      {out}\nreport   vlm-robot bag report {out}")
     return status

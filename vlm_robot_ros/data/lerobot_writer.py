@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from vlm_robot_ros.data.robot_data import DataError, RobotData, RobotEpisode
+from vlm_robot_ros.data.robot_data import DataError, RobotData
+from vlm_robot_ros.data.statistics import joined_statistics, statistics
 
 try:
     import av
@@ -22,9 +23,6 @@ except ImportError as error:
 
 _CHUNK = 1000
 """Files in a folder."""
-_SAMPLED = 100
-"""Pictures of an episode that statistics are of, at most."""
-_QUANTILES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
 _STATE, _ACTION = "observation.state", "action"
 _INDICES = ("frame_index", "episode_index", "index", "task_index")
 _DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
@@ -69,7 +67,10 @@ def write_part(data: RobotData, folder: Path) -> None:
                     "task": episode.instruction,
                     "length": len(times),
                     "begun": begun,
-                    "stats": _statistics(episode, times),
+                    "stats": {
+                        _key(name) if name in episode.images else name: values
+                        for name, values in statistics(episode, times).items()
+                    },
                 }
             )
     finally:
@@ -192,7 +193,7 @@ def _write_meta(
     table = pa.table({"task_index": pa.array(range(len(tasks)), pa.int64()), index: tasks})
     table = table.replace_schema_metadata({"pandas": json.dumps(pandas)})
     parquet.write_table(table, meta / "tasks.parquet")
-    (meta / "stats.json").write_text(json.dumps(_joined_statistics(rows), indent=2) + "\n")
+    (meta / "stats.json").write_text(json.dumps(joined_statistics(rows), indent=2) + "\n")
     vectors = {
         name: {"dtype": "float32", "shape": [len(names)], "names": names}
         for name, names in about["names"].items()
@@ -243,53 +244,6 @@ def _video_feature(shape: Sequence[int], fps: float) -> dict[str, Any]:
             "has_audio": False,
         },
     }
-
-
-def _statistics(episode: RobotEpisode, times: np.ndarray) -> dict[str, dict[str, Any]]:
-    """Return of each feature what training normalises by; of pictures by channel, 0 to 1."""
-    found = {
-        _STATE: _of_rows(episode.state),
-        _ACTION: _of_rows(episode.action),
-        "timestamp": _of_rows(times[:, None]),
-    }
-    for camera, pictures in episode.images.items():
-        chosen = np.linspace(0, len(pictures) - 1, min(_SAMPLED, len(pictures))).round()
-        pixels = pictures[chosen.astype(int)][:, ::4, ::4].reshape(-1, 3) / 255.0
-        values = {name: [[[number]] for number in row] for name, row in _of_rows(pixels).items()}
-        found[_key(camera)] = {**values, "count": [len(chosen)]}
-    return found
-
-
-def _of_rows(rows: np.ndarray) -> dict[str, list[Any]]:
-    rows = rows.astype(float)
-    values = {"min": rows.min(0), "max": rows.max(0), "mean": rows.mean(0), "std": rows.std(0)}
-    values |= {name: np.quantile(rows, q, axis=0) for name, q in _QUANTILES.items()}
-    return {**{name: value.tolist() for name, value in values.items()}, "count": [len(rows)]}
-
-
-def _joined_statistics(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the statistics of all episodes from those of each; quantiles are their means."""
-    features = dict.fromkeys(
-        key.split("/")[1] for row in rows for key in row if key.startswith("stats/")
-    )
-    joined = {}
-    for feature in features:
-
-        def all_of(name: str, feature: str = feature) -> np.ndarray:
-            return np.array([row[f"stats/{feature}/{name}"] for row in rows], float)
-
-        count = all_of("count")
-        weight = (count / count.sum()).reshape(-1, *[1] * (all_of("mean").ndim - 1))
-        mean = (weight * all_of("mean")).sum(0)
-        spread = (weight * (all_of("std") ** 2 + (all_of("mean") - mean) ** 2)).sum(0)
-        values = {"min": all_of("min").min(0), "max": all_of("max").max(0), "mean": mean,
-                  "std": np.sqrt(spread)}  # fmt: skip
-        values |= {name: (weight * all_of(name)).sum(0) for name in _QUANTILES}
-        joined[feature] = {
-            **{name: value.tolist() for name, value in values.items()},
-            "count": [int(count.sum())],
-        }
-    return joined
 
 
 class _Video:

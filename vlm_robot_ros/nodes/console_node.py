@@ -49,7 +49,7 @@ class ConsoleNode(Node):
         self._lock = threading.Lock()
         self._state: dict[str, Any] = {
             "instruction": "", "label": "", "score": 0.0, "hold": "", "acting": False,
-            "latency_ms": None, "faults": [], "objects": [],
+            "latency_ms": None, "faults": [],
         }  # fmt: skip
         self._episodes: deque[dict[str, Any]] = deque(maxlen=_EPISODES)
         self._picture: tuple[int, Image] | None = None

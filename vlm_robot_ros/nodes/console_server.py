@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tornado.httputil import HTTPServerRequest
+from tornado.httpserver import HTTPServer
 from tornado.ioloop import PeriodicCallback
+from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
@@ -38,29 +39,26 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class _Guarded:
+class _Guarded(RequestHandler):
     """Lets in who has the token; without one, who asks from this machine by its own name."""
 
-    def admit(self, request: HTTPServerRequest, token: str, handler: RequestHandler) -> None:
-        if token:
-            given = handler.get_argument("token", "") or handler.get_cookie(_COOKIE) or ""
-            if not hmac.compare_digest(given.encode(), token.encode()):
+    def initialize(self, node: ConsoleNode, token: str, reports: Path) -> None:
+        self._node, self._token, self._folder = node, token, reports
+
+    def prepare(self) -> None:
+        if self._token:
+            given = self.get_argument("token", "") or self.get_cookie(_COOKIE) or ""
+            if not hmac.compare_digest(given.encode(), self._token.encode()):
                 raise HTTPError(403, reason="the token is missing or wrong")
-            handler.set_cookie(_COOKIE, token, httponly=True, samesite="Strict")
+            self.set_cookie(_COOKIE, self._token, httponly=True, samesite="Strict")
             return
         # A page of elsewhere could let its own name lead here.
-        name = request.host.rsplit(":", 1)[0].strip("[]")
+        name = self.request.host.rsplit(":", 1)[0].strip("[]")
         if not is_loopback(name):
             raise HTTPError(403, reason="ask for localhost")
 
 
-class _Page(RequestHandler, _Guarded):
-    def initialize(self, node: ConsoleNode, token: str) -> None:
-        self._token = token
-
-    def prepare(self) -> None:
-        self.admit(self.request, self._token, self)
-
+class _Page(_Guarded):
     def get(self) -> None:
         policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
         self.set_header("Content-Security-Policy", policy + "img-src blob:; connect-src 'self'")
@@ -69,14 +67,8 @@ class _Page(RequestHandler, _Guarded):
         self.write(_PAGE.read_text())
 
 
-class _Report(RequestHandler, _Guarded):
+class _Report(_Guarded):
     """Names the newest runs with a report, or hands one out."""
-
-    def initialize(self, token: str, folder: Path) -> None:
-        self._token, self._folder = token, folder
-
-    def prepare(self) -> None:
-        self.admit(self.request, self._token, self)
 
     def get(self, name: str = "") -> None:
         found = {path.parent.name: path for path in self._folder.glob("*/report.html")}
@@ -91,15 +83,9 @@ class _Report(RequestHandler, _Guarded):
         self.write(found[name].read_text())
 
 
-class _Wire(WebSocketHandler, _Guarded):
-    def initialize(self, node: ConsoleNode, token: str) -> None:
-        self._node, self._token = node, token
-        self._shown, self._told, self._when = 0, "", 0.0
-
-    def prepare(self) -> None:
-        self.admit(self.request, self._token, self)
-
+class _Wire(_Guarded, WebSocketHandler):
     def open(self, *args: str, **kwargs: str) -> None:
+        self._shown, self._told, self._when = 0, "", 0.0
         self._push = PeriodicCallback(self._look, 1e3 * _PUSH)
         self._push.start()
 
@@ -164,19 +150,21 @@ def serve(
         raise ValueError(f"'{host}' can be reached from elsewhere: it needs a token")
 
     async def run() -> None:
-        given: dict[str, Any] = {"node": node, "token": token}
+        given: dict[str, Any] = {"node": node, "token": token, "reports": reports}
         application = Application(
             [
                 ("/", _Page, given),
                 ("/wire", _Wire, given),
-                (r"/reports/([^/]+)", _Report, {"token": token, "folder": reports}),
-                ("/reports", _Report, {"token": token, "folder": reports}),
+                (r"/reports/([^/]+)", _Report, given),
+                ("/reports", _Report, given),
             ],
             websocket_max_message_size=_LARGEST,
             websocket_ping_interval=2,
         )
-        server = application.listen(port, host)
-        number = next(iter(server._sockets.values())).getsockname()[1]
+        sockets = bind_sockets(port, host)
+        number = sockets[0].getsockname()[1]
+        server = HTTPServer(application)
+        server.add_sockets(sockets)
         name = f"[{host}]" if ":" in host else host
         ready(f"http://{name}:{number}/" + (f"?token={token}" if token else ""))
         while alive():

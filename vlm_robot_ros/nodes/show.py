@@ -1,7 +1,6 @@
 """What the policy node shows to who wants to look: an overlay, and markers for RViz."""
 
 import time
-from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -13,7 +12,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.nodes.images import drawn_by, from_rgb
+from vlm_robot_ros.nodes.images import from_rgb
 from vlm_robot_ros.nodes.wires import Wires
 from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.policy.overlay import caption
@@ -55,7 +54,7 @@ class Show:
         self._score = float(chunk.scores.get(chunk.label, 0.0))
         if self._overlays.get_subscription_count():
             self._planned = time.monotonic()
-            self._publish(drawn_by(self._policy), instruction, chunk.hold, stamp)
+            self._publish(self._policy.draw(), instruction, chunk.hold, stamp)
         if self._markers.get_subscription_count():
             self._markers.publish(self._marks(chunk, stamp))
 
@@ -86,7 +85,7 @@ class Show:
         if chunk.mode is ActionMode.END_EFFECTOR_POSE and not chunk.hold:
             way = list(chunk.values[:, :3])
             marks.append(self._mark("plan", Marker.LINE_STRIP, 0.006, _WAY, way))
-        for name, point in _points(self._policy).items():
+        for name, point in getattr(self._policy, "points", {}).items():  # not all tell of any
             if np.all(np.isfinite(point)):
                 mark = self._mark(name, Marker.SPHERE, 0.03, _COLOURS.get(name, _WAY), [])
                 mark.pose.position = Point(**dict(zip("xyz", map(float, point), strict=True)))
@@ -111,8 +110,3 @@ class Show:
         mark.color = ColorRGBA(r=colour[0], g=colour[1], b=colour[2], a=1.0)
         mark.points = [Point(x=float(x), y=float(y), z=float(z)) for x, y, z in points]
         return mark
-
-
-def _points(policy: Any) -> dict[str, np.ndarray]:
-    """Return the points that a policy tells of, if it does."""
-    return dict(getattr(policy, "points", {}))
