@@ -131,3 +131,30 @@ def save_hf(folder, kind):
         processor = transformers.SiglipImageProcessor(size={"height": SIZE, "width": SIZE})
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
+
+
+def save_whisper(folder):
+    """Save a Whisper that writes letters of its own choice, as transformers saves it."""
+    letters = [chr(code) for code in (*range(33, 127), *range(161, 173), *range(174, 256))]
+    letters += [chr(256 + number) for number in range(256 - len(letters))]
+    special = ["endoftext", "startoftranscript", "en", "translate", "transcribe", "startoflm",
+               "startofprev", "nospeech", "notimestamps"]  # fmt: skip
+    names = [*letters, *(f"<|{name}|>" for name in special)]
+    folder.mkdir()
+    (folder / "vocab.json").write_text(json.dumps({name: n for n, name in enumerate(names)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = transformers.WhisperTokenizer.from_pretrained(folder)
+    features = transformers.WhisperFeatureExtractor(feature_size=8, chunk_length=2)
+    transformers.WhisperProcessor(features, tokenizer).save_pretrained(folder)
+    end, start, quiet = (
+        names.index(f"<|{name}|>") for name in ("endoftext", "startoftranscript", "notimestamps")
+    )
+    config = transformers.WhisperConfig(
+        vocab_size=len(names), num_mel_bins=8, d_model=16, encoder_layers=1, decoder_layers=1,
+        encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=16,
+        decoder_ffn_dim=16, max_source_positions=100, max_target_positions=80, bos_token_id=end,
+        eos_token_id=end, pad_token_id=end, decoder_start_token_id=start,
+    )  # fmt: skip
+    model = transformers.WhisperForConditionalGeneration(config)
+    model.generation_config.no_timestamps_token_id = quiet
+    model.save_pretrained(folder)

@@ -39,13 +39,18 @@ class Instruction:
 NOTHING_SAID = Instruction("", 0, Kind.EMPTY)
 
 
+def is_stop(text: str) -> bool:
+    """Return whether there is a word of stop anywhere in a text."""
+    return not STOP_WORDS.isdisjoint(word.lower() for word in _WORD.findall(text))
+
+
 def next_instruction(last: Instruction, text: str) -> Instruction:
     """Return what `text` makes of the instruction; control characters become spaces."""
     clean = _UNPRINTABLE.sub(" ", text[: 4 * MAX_LENGTH]).strip()[:MAX_LENGTH]
-    # The whole text is looked through for a stop, also what is cut from it.
     words = [word.lower() for word in _WORD.findall(text)]
     kind = Kind.TASK if words else Kind.EMPTY
-    if STOP_WORDS.intersection(words):
+    # The whole text is looked through for a stop, also what is cut from it.
+    if is_stop(text):
         kind = Kind.STOP
     elif " ".join(words) in _PACES:
         # What is done goes on, at another speed.

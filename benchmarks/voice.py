@@ -1,0 +1,184 @@
+"""Spoken commands to a moving arm: are they obeyed, and how soon does a spoken stop stop it?
+
+    python benchmarks/voice.py [--commands 20] [--snr 20 10] [--noise 600]
+
+Sentences of voices that `flite` and `espeak-ng` synthesise (`sudo apt-get install flite
+espeak-ng`), at three speeds, with white noise, go over a topic into voice_node; the policy acts in
+the simulated arm's scenes, and physics judges. Seeds: see `_SEED`; none was used for tuning.
+"""
+
+import argparse
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from rclpy.node import Node
+from std_msgs.msg import Int16MultiArray
+from tqdm import tqdm
+
+from vlm_robot_ros.cli.processes import end_nodes, prepare_domain, start_node
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.evaluation.wilson import wilson
+from vlm_robot_ros.msg import Heard
+from vlm_robot_ros.nodes.conductor import Conductor
+from vlm_robot_ros.nodes.demo_node import conducting
+from vlm_robot_ros.nodes.stage import Stage
+from vlm_robot_ros.sim.language import meaning_of, say
+from vlm_robot_ros.sim.programme import Item, scene_of
+from vlm_robot_ros.sim.tasks import FAMILIES, sample_task
+from vlm_robot_ros.speech.sources import read_wav
+from vlm_robot_ros.speech.voice_activity import RATE
+
+_SEED = 910000
+VOICES = (("flite", "slt", 1.0), ("flite", "awb", 0.9), ("espeak-ng", "en-gb", 1.1))
+"""Program, voice and speed: American, Scottish, English."""
+_LOUDNESS = 3000.0
+
+
+def synthesise(text: str, program: str, voice: str, speed: float) -> np.ndarray:
+    """Return a spoken sentence at `RATE`. Shape (N,), float."""
+    with tempfile.TemporaryDirectory() as folder:
+        wav = Path(folder) / "said.wav"
+        command = {
+            "flite": ["flite", "-voice", voice, "--setf", f"duration_stretch={1 / speed}",
+                      "-t", text, "-o", wav],
+            "espeak-ng": ["espeak-ng", "-v", voice, "-s", str(round(160 * speed)),
+                          "-w", wav, text],
+        }[program]  # fmt: skip
+        subprocess.run(command, check=True)
+        return read_wav(wav).astype(float)
+
+
+class SpokenStage(Stage):
+    """Says what it is to say aloud, in noise that never ends."""
+
+    def __init__(self, node: Node, voices: tuple, snr: float) -> None:
+        """Connect; `voices` take turns."""
+        super().__init__(node, load_robot("panda_sim"), lambda: "")
+        self._audio = node.create_publisher(Int16MultiArray, "audio", 100)
+        self.heard: list[Heard] = []
+        node.create_subscription(Heard, "heard", self.heard.append, 10)
+        self.turn, self._voices, self._snr = 0, voices, snr
+        self._rng = np.random.default_rng([_SEED, round(snr)])
+        self._left = np.zeros(0)
+        self.ended = 0.0
+        """When the last sound of what was said was sent, by the steady clock [s]."""
+        node.create_timer(0.1, self._play)
+        self.bring_up()
+        if not self.wait(lambda: self._audio.get_subscription_count() > 0, 60.0):
+            raise SystemExit("voice_node does not come up")
+
+    def say(self, text: str) -> None:
+        """Speak; nothing is what it always was: the words are taken back, in writing."""
+        if not text:
+            super().say(text)
+            return
+        program, voice, speed = self._voices[self.turn % len(self._voices)]
+        spoken = synthesise(text, program, voice, speed)
+        self._left = spoken * _LOUDNESS / np.sqrt(np.mean(spoken**2))
+
+    def quiet(self, seconds: float) -> None:
+        """Let noise alone be heard."""
+        self.wait(lambda: False, seconds)
+
+    def _play(self) -> None:
+        size = RATE // 10
+        block, had = np.zeros(size), len(self._left)
+        block[: min(size, had)] = self._left[:size]
+        self._left = self._left[size:]
+        if 0 < had <= size:
+            self.ended = time.monotonic() - (size - had) / RATE
+        block += self._rng.normal(0, _LOUDNESS / 10 ** (self._snr / 20), size)
+        samples = block.round().clip(-32768, 32767).astype(np.int16)
+        self._audio.publish(Int16MultiArray(data=samples.tolist()))
+
+
+def spoken_items(count: int) -> list[Item]:
+    """Return tasks of all families, each said plainly."""
+    rng = np.random.default_rng(_SEED)
+    names = ("pick", "push", "put", "place", "stack", "rotate")
+    items: list[Item] = []
+    while len(items) < count:
+        family, seed = names[len(items) % len(names)], int(rng.integers(10_000_000, 2**40))
+        scene = scene_of(seed)
+        task = sample_task(rng, scene, str(rng.choice(FAMILIES[family])))
+        if task is not None:
+            words = say(rng, meaning_of(rng, task, scene), "plain")
+            items.append(Item(seed, words, family, task))
+    return items
+
+
+def main() -> None:
+    """Measure and print tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--commands", type=int, default=20)
+    parser.add_argument("--snr", type=float, nargs="+", default=[20.0, 10.0])
+    parser.add_argument("--noise", type=float, default=600.0)
+    parser.add_argument("--stops", type=int, default=6)
+    args = parser.parse_args()
+    prepare_domain()
+    processes = {}
+    with tempfile.TemporaryFile("w+") as log, conducting() as node:
+        try:
+            for name, given in (
+                ("arm_sim", {}),
+                ("policy", {"use_sim_time": True}),
+                ("voice", {"source": "topic"}),
+            ):
+                processes[name] = start_node(name, given, log)
+            for snr in args.snr:
+                _measure(SpokenStage(node, VOICES, snr), snr, args)
+        finally:
+            end_nodes(processes)
+
+
+def _measure(stage: SpokenStage, snr: float, args: argparse.Namespace) -> None:
+    conductor = Conductor(stage)
+    obeyed, words, waits = [], [], []
+    for number, item in enumerate(tqdm(spoken_items(args.commands), f"{snr:.0f} dB")):
+        stage.turn = number
+        stage.heard.clear()
+        result = conductor.perform(item)
+        sent = [h for h in stage.heard if h.sent]
+        told = sent[0].text if sent else "; ".join(f"({h.text}: {h.reason})" for h in stage.heard)
+        obeyed.append(result.success)
+        words.append(told == item.instruction)
+        waits += [h.seconds for h in sent[:1]]
+        if not (result.success and words[-1]):
+            how = "obeyed" if result.success else "NOT obeyed"
+            tqdm.write(f"  {how}: '{item.instruction}' -> '{told}' {result.hold_reason}")
+    delays = []
+    for number in range(args.stops):
+        stage.turn = number
+        item = spoken_items(1)[0]
+        stage.new_scene(item.scene_seed)
+        Stage.say(stage, item.instruction)
+        stage.wait(lambda: stage.state is not None and stage.state.joint_speed > 0.1, 10.0)
+        stage.ended = 0.0
+        stage.say("stop")
+        held = stage.wait(
+            lambda: stage.action is not None and stage.action.hold_reason.startswith("stopped by"),
+            5.0,
+        )
+        delays.append(time.monotonic() - stage.ended if held and stage.ended else float("nan"))
+    stage.quiet(5.0)
+    stage.heard.clear()
+    stage.quiet(args.noise)
+    low, high = wilson(sum(obeyed), len(obeyed))
+    rows = (
+        ("obeyed", f"{sum(obeyed)} of {len(obeyed)} ({low:.0%} to {high:.0%})"),
+        ("the very words heard", str(sum(words))),
+        ("speech's end to instruction, p50 and longest",
+         f"{np.median(waits):.1f}, {max(waits):.1f} s"),
+        (f"spoken stop's end to hold, each of {len(delays)}",
+         ", ".join(f"{delay:.2f}" for delay in delays) + " s"),
+        (f"instructions in {args.noise:.0f} s of noise", str(sum(h.sent for h in stage.heard))),
+    )  # fmt: skip
+    print(f"\n| {snr:.0f} dB | |\n| --- | --- |")
+    print("\n".join(f"| {name} | {value} |" for name, value in rows), flush=True)
+
+
+if __name__ == "__main__":
+    main()

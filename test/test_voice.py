@@ -1,0 +1,193 @@
+"""Speech becomes instructions: real sound, real recognisers, real topics."""
+
+import threading
+import wave
+
+import numpy as np
+import pytest
+from small_models import save_whisper
+from voices import needs_flite, speak
+
+from vlm_robot_ros.sim.language import sample_meaning, say
+from vlm_robot_ros.speech.apart import RecogniserApart
+from vlm_robot_ros.speech.grammar import make_rules, to_jsgf, to_pattern
+from vlm_robot_ros.speech.listener import Listener
+from vlm_robot_ros.speech.recognition import SphinxRecogniser, make_recogniser
+from vlm_robot_ros.speech.sources import read_wav
+from vlm_robot_ros.speech.voice_activity import RATE, Utterance, VoiceActivity
+
+
+def _utterance(samples):
+    activity = VoiceActivity()
+    (utterance,) = activity.feed(samples)
+    return utterance
+
+
+@pytest.fixture(scope="module")
+def sphinx():
+    return SphinxRecogniser()
+
+
+def test_grammar_has_what_is_plainly_said_and_no_half_sentences():
+    rules = make_rules(lambda word: True)
+    pattern = to_pattern(rules)
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        sentence = say(rng, sample_meaning(rng), "plain").replace("90", "ninety")
+        assert pattern.fullmatch(f"{sentence} "), sentence
+        half = sentence.rsplit(" ", 1)[0]
+        if half.endswith((" the", " of", " to")):
+            assert not pattern.fullmatch(f"{half} "), half
+    for correction in ("no the blue one", "a bit more to the left", "undo", "slower", "stop"):
+        assert pattern.fullmatch(f"{correction} "), correction
+    assert not pattern.fullmatch("sing me a song ")
+    assert to_jsgf(rules).startswith("#JSGF V1.0;")
+
+
+def test_grammar_leaves_out_words_that_the_recogniser_lacks():
+    rules = make_rules(lambda word: word != "cube")
+    assert "cube" not in to_jsgf(rules).split()
+    assert "block" in to_jsgf(rules).split()
+
+
+def test_noise_alone_is_no_speech():
+    activity = VoiceActivity()
+    for level in (30.0, 3000.0):
+        noise = np.random.default_rng(2).normal(0, level, 30 * RATE)
+        assert not activity.feed(noise.clip(-32768, 32767).astype(np.int16))
+        assert not activity.speaking
+
+
+@needs_flite
+@pytest.mark.parametrize("voice", ["slt", "awb"])
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "pick up the red cube",
+        "put the green bottle in the bowl",
+        "no the blue one",
+        "open your hand",
+    ],
+)
+def test_commands_are_understood(sphinx, sentence, voice):
+    heard = sphinx.hear(_utterance(speak(sentence, voice)))
+    assert heard.text.replace("move the", "put the") == sentence
+    assert heard.sureness > 0.5
+
+
+@needs_flite
+@pytest.mark.parametrize(
+    "sentence", ["what is the weather like today", "she sells sea shells by the sea shore"]
+)
+def test_other_speech_is_not_taken_for_a_command(sphinx, sentence):
+    heard = sphinx.hear(_utterance(speak(sentence)))
+    assert heard.sureness < 0.5, heard
+
+
+@needs_flite
+def test_wake_word_comes_before_all_but_stop():
+    recogniser = SphinxRecogniser("hey robot")
+    with_it = recogniser.hear(_utterance(speak("hey robot open your hand")))
+    assert with_it.text == "open your hand"
+    without = recogniser.hear(_utterance(speak("pick up the red cube")))
+    assert without.sureness < 0.5, without
+    assert recogniser.hear(_utterance(speak("stop"))).text.startswith("stop")
+
+
+def test_wrong_recognisers_are_named():
+    for name, valid in (
+        ("vosk", "valid: pocketsphinx"),
+        ("whisper:", "valid: pocketsphinx"),
+        ("whisper:/nowhere/at/all", "valid: a folder that transformers saved"),
+    ):
+        with pytest.raises(ValueError, match=valid):
+            make_recogniser(name)
+    with pytest.raises(ValueError, match="not in the recogniser's dictionary"):
+        RecogniserApart("pocketsphinx", "xyzzyq")
+
+
+def test_whisper_of_a_folder_hears(tmp_path):
+    """A small untrained Whisper, saved as the hub's are: it writes something, with a sureness."""
+    save_whisper(tmp_path / "whisper")
+    recogniser = make_recogniser(f"whisper:{tmp_path / 'whisper'}")
+    noise = np.random.default_rng(0).normal(0, 1000, RATE).astype(np.int16)
+    heard = recogniser.hear(Utterance(noise, noise, 0.5))
+    assert isinstance(heard.text, str)
+    assert 0 < heard.sureness <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("missing.wav", None),
+        ("no.wav", b"hello"),
+        ("cut.wav", b"RIFF\x24\x00\x00\x00WAVEfmt "),
+        ("text.wav", b""),
+    ],
+)
+def test_bad_wav_files_are_named(tmp_path, name, data):
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(ValueError, match=rf"{name}.*valid: a wav file of 16-bit samples"):
+        read_wav(tmp_path / name)
+
+
+def test_wav_of_eight_bits_is_refused_and_stereo_of_another_rate_is_read(tmp_path):
+    for name, width, rate in (("a.wav", 1, 16000), ("b.wav", 2, 44100)):
+        with wave.open(str(tmp_path / name), "wb") as file:
+            file.setparams((2, width, rate, 0, "NONE", ""))
+            file.writeframes(bytes(2 * width * rate))
+    with pytest.raises(ValueError, match="has 8 bits at 16000 Hz; valid: 16 bits"):
+        read_wav(tmp_path / "a.wav")
+    assert len(read_wav(tmp_path / "b.wav")) == RATE
+
+
+class _Slow:
+    """Answers when it is let."""
+
+    def __init__(self):
+        self.asked, self.go = threading.Event(), threading.Event()
+        self._real = SphinxRecogniser()
+
+    def hear(self, utterance):
+        self.asked.set()
+        self.go.wait(30)
+        return self._real.hear(utterance)
+
+
+@needs_flite
+def test_stop_is_heard_while_a_command_is_being_understood_and_takes_it_back():
+    reports = []
+    two, slow = threading.Event(), _Slow()
+
+    def report(given):
+        reports.append(given)
+        if len(reports) == 2:
+            two.set()
+
+    listener = Listener(slow, report, 0.5)
+    try:
+        listener.take(speak("pick up the red cube"))
+        assert slow.asked.wait(30)
+        stop = speak("stop")
+        for start in range(0, len(stop), 1600):
+            listener.take(stop[start : start + 1600])
+        while not reports:
+            two.wait(0.05)
+        assert reports[0].send
+        assert reports[0].heard.text == "stop"
+        slow.go.set()
+        assert two.wait(30)
+    finally:
+        listener.close()
+    assert reports[1].heard.text == "pick up the red cube"
+    assert not reports[1].send
+    assert reports[1].reason == "stop was said after it"
+
+
+def test_too_much_sound_is_refused():
+    slow = _Slow()
+    listener = Listener(slow, lambda report: None, 0.5)
+    taken = [listener.take(np.zeros(10 * RATE, np.int16)) for _ in range(40)]
+    listener.close()
+    assert not all(taken)

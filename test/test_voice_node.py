@@ -1,0 +1,79 @@
+"""The voice node: sound on a topic becomes instructions on another."""
+
+import wave
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+
+from std_msgs.msg import Bool, Int16MultiArray, String
+from voices import needs_flite, speak
+
+from vlm_robot_ros.msg import Heard
+from vlm_robot_ros.speech.voice_activity import RATE
+
+
+@needs_flite
+def test_it_sends_what_is_meant_for_the_arm_and_says_what_is_not(graph):
+    heard, words = graph.listen(Heard, "heard"), graph.listen(String, "instruction")
+    audio = graph.node.create_publisher(Int16MultiArray, "audio", 1000)
+    talk = graph.node.create_publisher(Bool, "talk", 10)
+    graph.start("voice_node", source="topic", push_to_talk=True)
+    assert graph.until(
+        lambda: audio.get_subscription_count() and talk.get_subscription_count(), 100.0
+    )
+
+    def play(text):
+        audio.publish(Int16MultiArray(data=speak(text).tolist()))
+
+    play("open your hand")
+    assert graph.until(lambda: heard, 60.0)
+    assert (heard[0].text, heard[0].sent) == ("open your hand", False)
+    assert "nobody pushes to talk" in heard[0].reason
+    assert not words
+    play("stop")
+    assert graph.until(lambda: words, 60.0), "a stop needs no push"
+    assert words[0].data.startswith("stop")
+    talk.publish(Bool(data=True))
+
+    def understood():
+        # Again until the push has come: topics keep no order among them.
+        if len(heard) > said[-1]:
+            said.append(len(heard))
+            play("pick up the red cube")
+        return words[-1].data == "pick up the red cube"
+
+    said = [0]
+    assert graph.until(understood, 100.0)
+    told = next(message for message in heard if message.text == words[-1].data and message.sent)
+    assert told.sureness > 0.5
+    assert told.seconds > 0
+    assert not told.reason
+
+
+@needs_flite
+def test_it_plays_a_file(graph, tmp_path):
+    with wave.open(str(tmp_path / "said.wav"), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes(speak("open the gripper").tobytes())
+    words = graph.listen(String, "instruction")
+    graph.start("voice_node", source=tmp_path / "said.wav")
+    assert graph.until(lambda: words, 100.0)
+    assert words[0].data == "open the gripper"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"source": "gramophone"}, "valid: microphone, topic, or a path of a .wav"),
+        ({"source": "/nowhere.wav"}, "valid: a wav file of 16-bit samples"),
+        ({"source": "topic", "recogniser": "vosk"}, "valid: pocketsphinx, whisper:FOLDER"),
+        ({"source": "topic", "min_sureness": 2.0}, "valid: 0.0 to 1.0"),
+    ],
+)
+def test_wrong_parameters_are_refused(graph, parameters, said):
+    process = graph.start("voice_node", **parameters)
+    errors = graph.ended(process)
+    assert process.returncode == 1
+    assert said in errors
+    assert "Traceback" not in errors

@@ -1,0 +1,109 @@
+"""Speech to instructions: what is said into a microphone, a topic or a file, as text on a topic.
+
+What is not understood, or not surely, is not sent; "stop" is, at once.
+"""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from std_msgs.msg import Bool, Int16MultiArray, String
+
+from vlm_robot_ros.msg import Heard
+from vlm_robot_ros.nodes.parameters import Spec, declare
+from vlm_robot_ros.nodes.run import run
+from vlm_robot_ros.speech.apart import RecogniserApart
+from vlm_robot_ros.speech.listener import Listener, Report
+from vlm_robot_ros.speech.sources import Microphone, WavSource
+
+PARAMETERS = (
+    Spec("source", "microphone", "Of the sound: microphone, topic, or a path of a .wav"),
+    Spec("device", "", "Of the microphone: part of its name, or its number; empty: the default"),
+    Spec("recogniser", "pocketsphinx", "pocketsphinx, whisper:FOLDER or whisper:HUB/NAME"),
+    Spec("wake_word", "", "What must be said before all but stop, as 'hey robot'; empty: nothing"),
+    Spec("push_to_talk", False, "Whether only what is said while `talk` is true counts"),
+    Spec("min_sureness", 0.5, "What is less sure is not sent", 0.0, 1.0),
+)
+
+# Whoever sends it may be reliable or not; a few seconds wait while the node comes up.
+_SOUND = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+class VoiceNode(Node):
+    """Publishes `instruction`, and on `heard` all that was said."""
+
+    def __init__(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            ValueError: a parameter is not valid, or there is no such microphone, file or model.
+        """
+        super().__init__("voice_node")
+        declare(self, PARAMETERS)
+        value = {spec.name: self.get_parameter(spec.name).value for spec in PARAMETERS}
+        self._lock = threading.Lock()
+        self._words = self.create_publisher(String, "instruction", 10)
+        self._heard = self.create_publisher(Heard, "heard", 10)
+        wake_word = value["wake_word"].strip().lower()
+        self._recogniser = RecogniserApart(value["recogniser"], wake_word)
+        self._listener = Listener(self._recogniser, self._on_report, value["min_sureness"])
+        self._source: Microphone | WavSource | None = None
+        if value["push_to_talk"]:
+            self._listener.talking = False
+            self.create_subscription(Bool, "talk", self._on_talk, 10)
+        source = value["source"]
+        if source == "microphone":
+            self._source = Microphone(value["device"], self._take)
+        elif source == "topic":
+            self.create_subscription(Int16MultiArray, "audio", self._on_audio, _SOUND)
+        elif source.endswith(".wav"):
+            self._source = WavSource(Path(source), self._take)
+        else:
+            self.close()
+            raise ValueError(
+                f"parameter source is '{source}'; valid: microphone, topic, or a path of a .wav"
+            )
+        self.get_logger().info(f"listening to {source}")
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._source:
+            self._source.close()
+        self._recogniser.close()
+        self._listener.close()
+
+    def _on_audio(self, message: Int16MultiArray) -> None:
+        self._take(np.array(message.data, np.int16))
+
+    def _take(self, samples: np.ndarray) -> None:
+        if not self._listener.take(samples):
+            self.get_logger().warning(
+                "sound comes faster than it is heard, and is lost; valid: one channel, 16000 Hz",
+                throttle_duration_sec=5.0,
+            )
+
+    def _on_talk(self, message: Bool) -> None:
+        self._listener.talking = message.data
+
+    def _on_report(self, report: Report) -> None:
+        message = Heard(
+            text=report.heard.text,
+            sureness=report.heard.sureness,
+            sent=report.send,
+            reason=report.reason,
+            seconds=report.seconds,
+        )
+        message.header.stamp = self.get_clock().now().to_msg()
+        with self._lock:  # two threads report
+            if report.send:
+                self._words.publish(String(data=report.heard.text))
+            self._heard.publish(message)
+        told = f"'{report.heard.text}' ({report.heard.sureness:.2f})"
+        self.get_logger().info(told if report.send else f"not sent: {told}: {report.reason}")
+
+
+def main() -> int:
+    """Run the node."""
+    return run(VoiceNode)

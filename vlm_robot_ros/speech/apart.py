@@ -1,0 +1,59 @@
+"""A recogniser in a process of its own: while it thinks, nobody is kept from hearing."""
+
+import multiprocessing
+from multiprocessing.connection import Connection
+from typing import Any
+
+from vlm_robot_ros.speech.recognition import Heard, make_recogniser
+from vlm_robot_ros.speech.voice_activity import Utterance
+
+
+class RecogniserApart:
+    """Is a `Recogniser`; its process ends with this one."""
+
+    def __init__(self, name: str, wake_word: str = "") -> None:
+        """Start it and wait until it is ready; arguments and errors of `make_recogniser`."""
+        self._given = name, wake_word
+        self._start()
+
+    def hear(self, utterance: Utterance) -> Heard:
+        """Return what was said; nothing, and a new process, where it failed."""
+        try:
+            self._pipe.send(utterance)
+            return self._pipe.recv()
+        except (EOFError, OSError):
+            self._start()
+            return Heard("", 0.0)
+
+    def close(self) -> None:
+        """End it."""
+        self._pipe.close()
+        self._process.join(5.0)
+        self._process.kill()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, *self._given), daemon=True)
+        self._process.start()
+        theirs.close()
+        try:
+            error = self._pipe.recv()
+        except EOFError:
+            error = f"the recogniser '{self._given[0]}' ended while it was loaded"
+        if error:
+            raise ValueError(error)
+
+
+def _serve(pipe: "Connection[Any, Any]", name: str, wake_word: str) -> None:
+    try:
+        recogniser = make_recogniser(name, wake_word)
+    except (ValueError, ImportError) as error:
+        pipe.send(str(error))
+        return
+    pipe.send("")
+    try:
+        while True:
+            pipe.send(recogniser.hear(pipe.recv()))
+    except (EOFError, OSError):
+        return  # nobody listens any more

@@ -1,0 +1,190 @@
+"""What was said, and how sure that is: pocketsphinx with the grammar of the table, or Whisper."""
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from vlm_robot_ros.control.instruction import is_stop
+from vlm_robot_ros.speech.grammar import make_rules, to_jsgf, to_pattern
+from vlm_robot_ros.speech.voice_activity import RATE, Utterance
+
+_DENOISED = 0.9
+"""Part of the noise that is taken away."""
+_EVEN, _EVEN_OF_STOP, _STEP = 75e-5, 30e-5, 5e-5
+"""By how much the grammar must explain the sound better than ordinary English, for a sureness of
+one half, and for each step of it [score per hundredth of a second of speech]."""
+
+
+class Heard(NamedTuple):
+    """What somebody seems to have said."""
+
+    text: str
+    """Empty where it is nothing."""
+    sureness: float
+    """0 to 1."""
+
+
+class Recogniser(Protocol):
+    """Hears words."""
+
+    def hear(self, utterance: Utterance) -> Heard:
+        """Return what was said."""
+
+
+class TableSearch:
+    """pocketsphinx with the grammar of the table: it knows no other sentences."""
+
+    def __init__(self, wake_word: str = "") -> None:
+        """Load the models, which are in pocketsphinx's wheel.
+
+        Args:
+            wake_word: What must come before all but "stop".
+
+        Raises:
+            ValueError: the wake word is not in the dictionary.
+        """
+        from pocketsphinx import Decoder
+
+        self._decoder = Decoder(samprate=RATE, loglevel="FATAL", lm=None)
+        rules = make_rules(lambda word: self._decoder.lookup_word(word) is not None, wake_word)
+        self._decoder.add_jsgf_string("table", to_jsgf(rules))
+        self._decoder.activate_search("table")
+        self._pattern = to_pattern(rules)
+
+    def find(self, samples: np.ndarray) -> tuple[str, float]:
+        """Return the sentence that int16 samples resemble most, and its score.
+
+        The sentence is empty where it is the beginning of one only.
+        """
+        text, score = search(self._decoder, samples)
+        return (text if self._pattern.fullmatch(f"{text} ") else ""), score
+
+
+class SphinxRecogniser:
+    """Hears the sentences of the table; small, and offline.
+
+    Any sound resembles some sentence of a grammar. So a second search, for ordinary English, must
+    explain it worse than the grammar does, although it may choose from all words.
+    """
+
+    def __init__(self, wake_word: str = "") -> None:
+        """Load the models; argument and errors as of `TableSearch`."""
+        from pocketsphinx import Decoder
+
+        self._table, self._wake_word = TableSearch(wake_word), wake_word
+        # One narrow pass is enough for English: only its score is used.
+        self._english = Decoder(
+            samprate=RATE, loglevel="FATAL", fwdflat=False, bestpath=False, maxhmmpf=1000, maxwpf=5
+        )
+
+    def hear(self, utterance: Utterance) -> Heard:
+        """Return the sentence of the grammar that was said; the text has no wake word."""
+        samples = denoise(utterance)
+        text, score = self._table.find(samples)
+        if not text:
+            return Heard("", 0.0)
+        _, ordinary = search(self._english, samples)
+        margin = (score - ordinary) / (100 * utterance.speech)
+        even = _EVEN_OF_STOP if is_stop(text) else _EVEN
+        sureness = 1 / (1 + np.exp(-(margin - even) / _STEP))
+        return Heard(text.removeprefix(f"{self._wake_word} "), float(sureness))
+
+
+def search(decoder: Any, samples: np.ndarray) -> tuple[str, float]:
+    """Search an utterance, int16 samples; returns words and score."""
+    decoder.start_utt()
+    decoder.process_raw(samples.tobytes(), full_utt=True)
+    decoder.end_utt()
+    found = decoder.hyp()
+    return (found.hypstr, found.score) if found else ("", -1e9)
+
+
+class WhisperRecogniser:
+    """A Whisper of transformers, from a folder or the hub: it knows all words.
+
+    The sureness is the mean probability of what it wrote.
+    """
+
+    def __init__(self, name: str, wake_word: str = "") -> None:
+        """Load the model.
+
+        Args:
+            name: A folder, or a name on the hub, as `openai/whisper-tiny.en`.
+            wake_word: What must come before all but "stop".
+
+        Raises:
+            ValueError: it cannot be loaded; says why.
+        """
+        from transformers import AutoModelForSpeechSeq2Seq, AutoProcessor
+
+        try:
+            self._processor = AutoProcessor.from_pretrained(name)
+            self._model = AutoModelForSpeechSeq2Seq.from_pretrained(
+                name, use_safetensors=True
+            ).eval()
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(
+                f"no Whisper '{name}': {error}; valid: a folder that transformers saved, or a "
+                "name on the hub such as openai/whisper-tiny.en"
+            ) from error
+        self._wake_word = wake_word
+
+    def hear(self, utterance: Utterance) -> Heard:
+        """Return what was said, without signs; the text has no wake word."""
+        import torch
+
+        samples = utterance.samples.astype(np.float32) / 32768
+        given = self._processor(samples, sampling_rate=RATE, return_tensors="pt")
+        with torch.inference_mode():
+            made = self._model.generate(
+                given.input_features,
+                return_dict_in_generate=True,
+                output_scores=True,
+                max_new_tokens=60,
+            )
+            scores = self._model.compute_transition_scores(
+                made.sequences, made.scores, normalize_logits=True
+            )
+        written = self._processor.batch_decode(made.sequences, skip_special_tokens=True)[0]
+        text = " ".join(re.findall(r"[^\W_]+", written.lower().replace("'", "")))
+        if self._wake_word and not text.startswith(f"{self._wake_word} "):
+            return Heard("", 0.0)
+        sureness = float(scores[0][scores[0].isfinite()].mean().exp())
+        return Heard(text.removeprefix(f"{self._wake_word} "), sureness)
+
+
+def make_recogniser(name: str, wake_word: str = "") -> Recogniser:
+    """Return a recogniser by name: `pocketsphinx`, or `whisper:` and a folder or a hub's name.
+
+    Raises:
+        ValueError: there is none of that name, or it cannot be loaded.
+    """
+    if name == "pocketsphinx":
+        return SphinxRecogniser(wake_word)
+    kind, _, where = name.partition(":")
+    if kind != "whisper" or not where:
+        raise ValueError(
+            f"no recogniser '{name}'; valid: pocketsphinx, whisper:FOLDER, "
+            "whisper:openai/whisper-tiny.en"
+        )
+    return WhisperRecogniser(str(Path(where)) if Path(where).exists() else where, wake_word)
+
+
+def denoise(utterance: Utterance) -> np.ndarray:
+    """Return an utterance without most of the steady noise that was there before it; int16."""
+    from noisereduce import reduce_noise
+
+    if len(utterance.noise) < RATE // 4:
+        return utterance.samples
+    with np.errstate(divide="ignore"):  # of digital silence
+        quiet = reduce_noise(
+            utterance.samples.astype(np.float32),
+            RATE,
+            y_noise=utterance.noise.astype(np.float32),
+            stationary=True,
+            prop_decrease=_DENOISED,
+            n_fft=512,
+        )
+    return np.nan_to_num(quiet).clip(-32768, 32767).astype(np.int16)

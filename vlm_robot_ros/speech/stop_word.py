@@ -1,0 +1,69 @@
+"""Spots "stop" before a sentence is over and understood: in the midst of it, or where it is short.
+
+A stop once too often is better than one too few: what is short, no command, and sounds more like
+a stop than like anything else that is short, is one.
+"""
+
+from tempfile import NamedTemporaryFile
+
+import numpy as np
+
+from vlm_robot_ros.control.instruction import is_stop
+from vlm_robot_ros.sim.phrases import VERBS
+from vlm_robot_ros.speech.grammar import SPOKEN_STOPS
+from vlm_robot_ros.speech.recognition import TableSearch, denoise, search
+from vlm_robot_ros.speech.voice_activity import RATE, Utterance
+
+BRIEF = 1.2
+"""What is no longer than this may be a stop and nothing more [s]."""
+QUIET = 0.2
+"""After so much silence it is looked at [s]."""
+_LIKELY = 1e-12
+"""How unlikely a word may be, to be spotted in the midst of others: with less, others are, too."""
+_OTHERS = (
+    "slower", "faster", "slow down", "speed up", "undo", "undo that", "go home", "let go",
+    "no", "no the", "yes", "okay", "hello", "hey", "thank you", "right", "left", "robot", "please",
+)  # fmt: skip
+
+
+class StopSpotter:
+    """Listens to one utterance at a time."""
+
+    def __init__(self) -> None:
+        """Load the models, which are in pocketsphinx's wheel."""
+        from pocketsphinx import Decoder
+
+        self._words = Decoder(samprate=RATE, loglevel="FATAL", lm=None)
+        with NamedTemporaryFile("w", suffix=".kws") as file:
+            file.write(f"stop /{_LIKELY:g}/\n")
+            file.flush()
+            self._words.add_kws("stop", file.name)
+        self._words.activate_search("stop")
+        self._short = Decoder(samprate=RATE, loglevel="FATAL", lm=None)
+        others = [*_OTHERS, *(verb for wording in VERBS.values() for verb in wording.seen)]
+        self._short.add_jsgf_string(
+            "short",
+            f"#JSGF V1.0; grammar short; <stop> = {SPOKEN_STOPS}; public <said> = [please | robot | no] "
+            f"<stop> [now | please | it | robot | <stop>] | {' | '.join(dict.fromkeys(others))};",
+        )
+        self._short.activate_search("short")
+        self._table = TableSearch()
+        self._begun = False
+
+    def begin(self) -> None:
+        """Begin with an utterance."""
+        if self._begun:
+            self._words.end_utt()
+        self._words.start_utt()
+        self._begun = True
+
+    def feed(self, samples: np.ndarray) -> bool:
+        """Return whether a stop was spotted in what was fed since `begin`."""
+        self._words.process_raw(samples.tobytes())
+        return self._words.hyp() is not None
+
+    def is_stop(self, utterance: Utterance) -> bool:
+        """Return whether a short utterance is a stop."""
+        samples = denoise(utterance)
+        command, _ = self._table.find(samples)
+        return is_stop(command or search(self._short, samples)[0])
