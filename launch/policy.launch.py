@@ -1,13 +1,14 @@
 """The policy node beside your own arm, or beside Isaac Sim.
 
 ros2 launch vlm_robot_ros policy.launch.py robot:=fr3 checkpoint:=/path/to/mine output:=live
+ros2 launch vlm_robot_ros policy.launch.py robot:=fr3 voice:=microphone
 ros2 launch vlm_robot_ros policy.launch.py robot:=isaac_franka use_sim_time:=true
 """
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import LifecycleNode
+from launch_ros.actions import LifecycleNode, Node
 
 from vlm_robot_ros.paths import config_dir, dds_profile_variable
 
@@ -19,6 +20,7 @@ _ARGUMENTS = {
     "output": ("", "whether the contract's sinks are fed: auto (in simulation), live or dry"),
     "namespace": ("", "of the node and its topics; another for each of several arms"),
     "use_sim_time": ("", "whether stamps come from /clock: true or false"),
+    "voice": ("", "listen, too: microphone, topic, or a path of a .wav"),
 }
 """Those that are given overrule the file."""
 
@@ -39,11 +41,11 @@ def generate_launch_description() -> LaunchDescription:
 
 def _node(context: LaunchContext) -> list:
     given = {name: LaunchConfiguration(name).perform(context) for name in _ARGUMENTS}
-    file, namespace = given.pop("params"), given.pop("namespace")
+    file, namespace, voice = (given.pop(name) for name in ("params", "namespace", "voice"))
     own: dict[str, object] = {name: value for name, value in given.items() if value}
     if "use_sim_time" in own:
         own["use_sim_time"] = own["use_sim_time"] in ("true", "True", "1")
-    return [
+    nodes: list[Node] = [
         LifecycleNode(
             package="vlm_robot_ros",
             executable="policy_node",
@@ -53,3 +55,15 @@ def _node(context: LaunchContext) -> list:
             parameters=[file, own],
         )
     ]
+    if voice:
+        nodes.append(
+            Node(
+                package="vlm_robot_ros",
+                executable="voice_node",
+                name="voice_node",
+                namespace=namespace,
+                output="screen",
+                parameters=[{"source": voice}],
+            )
+        )
+    return nodes

@@ -10,6 +10,9 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 pytest.importorskip("launch_ros.actions", reason="needs launch_ros, which the wheels lack")
 
 from diagnostic_msgs.msg import DiagnosticArray
+from std_msgs.msg import String
+
+from vlm_robot_ros.bags.recording import read_recording
 
 LAUNCH = Path(__file__).parent.parent / "launch"
 # What `ros2 launch FILE name:=value` does.
@@ -54,3 +57,25 @@ def test_a_wrong_argument_is_told(graph, capfd):
     process = graph.python("-c", _RUN, str(LAUNCH / "policy.launch.py"), "robot:=r2d2")
     graph.ended(process)
     assert "no robot 'r2d2'; shipped: fr3" in capfd.readouterr().out
+
+
+def test_recording_runs_under_launch(graph, tmp_path):
+    said = graph.node.create_publisher(String, "instruction", 10)
+    bag = tmp_path / "bag"
+    process = graph.python(
+        "-c", _RUN, str(LAUNCH / "record.launch.py"), f"bag:={bag}", "robot:=fr3"
+    )
+    assert graph.until(lambda: said.get_subscription_count() > 0, 60.0)
+    said.publish(String(data="go home"))
+    process.send_signal(signal.SIGINT)
+    graph.ended(process)
+    assert read_recording(bag).robot.name == "fr3"
+
+
+def test_the_voice_runs_under_launch(graph, tmp_path, capfd):
+    wav = tmp_path / "none.wav"
+    process = graph.python("-c", _RUN, str(LAUNCH / "policy.launch.py"), f"voice:={wav}")
+    found = lambda: "valid: a wav file of 16-bit samples" in capfd.readouterr().out  # noqa: E731
+    assert graph.until(found, 60.0)
+    process.send_signal(signal.SIGINT)
+    graph.ended(process)

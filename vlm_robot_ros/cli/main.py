@@ -20,6 +20,7 @@ _COMMANDS = (
     "look",
     "console",
     "record",
+    "view",
     "bag",
 )
 

@@ -43,8 +43,9 @@ class StopSpotter:
         others = [*_OTHERS, *(verb for wording in VERBS.values() for verb in wording.seen)]
         self._short.add_jsgf_string(
             "short",
-            f"#JSGF V1.0; grammar short; <stop> = {SPOKEN_STOPS}; public <said> = [please | robot | no] "
-            f"<stop> [now | please | it | robot | <stop>] | {' | '.join(dict.fromkeys(others))};",
+            f"#JSGF V1.0; grammar short; <stop> = {SPOKEN_STOPS}; public <said> = "
+            "[please | robot | no] <stop> [now | please | it | robot | <stop>] | "
+            f"{' | '.join(dict.fromkeys(others))};",
         )
         self._short.activate_search("short")
         self._table = TableSearch()
