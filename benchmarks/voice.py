@@ -9,6 +9,7 @@ the simulated arm's scenes, and physics judges. Seeds: see `_SEED`; none was use
 
 import argparse
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,14 +21,18 @@ from tqdm import tqdm
 
 from vlm_robot_ros.cli.processes import end_nodes, prepare_domain, start_node
 from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.instruction import is_stop
 from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.msg import Heard
 from vlm_robot_ros.nodes.conductor import Conductor
 from vlm_robot_ros.nodes.demo_node import conducting
 from vlm_robot_ros.nodes.stage import Stage
 from vlm_robot_ros.sim.language import meaning_of, say
+from vlm_robot_ros.sim.phrases import CHATTER_HELD
 from vlm_robot_ros.sim.programme import Item, scene_of
 from vlm_robot_ros.sim.tasks import FAMILIES, sample_task
+from vlm_robot_ros.speech.apart import RecogniserApart
+from vlm_robot_ros.speech.listener import Listener, Report
 from vlm_robot_ros.speech.sources import read_wav
 from vlm_robot_ros.speech.voice_activity import RATE
 
@@ -54,14 +59,17 @@ def synthesise(text: str, program: str, voice: str, speed: float) -> np.ndarray:
 class SpokenStage(Stage):
     """Says what it is to say aloud, in noise that never ends."""
 
-    def __init__(self, node: Node, voices: tuple, snr: float) -> None:
+    snr = 20.0
+    """[dB]"""
+
+    def __init__(self, node: Node, voices: tuple) -> None:
         """Connect; `voices` take turns."""
         super().__init__(node, load_robot("panda_sim"), lambda: "")
         self._audio = node.create_publisher(Int16MultiArray, "audio", 100)
         self.heard: list[Heard] = []
         node.create_subscription(Heard, "heard", self.heard.append, 10)
-        self.turn, self._voices, self._snr = 0, voices, snr
-        self._rng = np.random.default_rng([_SEED, round(snr)])
+        self.turn, self._voices = 0, voices
+        self._rng = np.random.default_rng(_SEED)
         self._left = np.zeros(0)
         self.ended = 0.0
         """When the last sound of what was said was sent, by the steady clock [s]."""
@@ -79,10 +87,6 @@ class SpokenStage(Stage):
         spoken = synthesise(text, program, voice, speed)
         self._left = spoken * _LOUDNESS / np.sqrt(np.mean(spoken**2))
 
-    def quiet(self, seconds: float) -> None:
-        """Let noise alone be heard."""
-        self.wait(lambda: False, seconds)
-
     def _play(self) -> None:
         size = RATE // 10
         block, had = np.zeros(size), len(self._left)
@@ -90,7 +94,7 @@ class SpokenStage(Stage):
         self._left = self._left[size:]
         if 0 < had <= size:
             self.ended = time.monotonic() - (size - had) / RATE
-        block += self._rng.normal(0, _LOUDNESS / 10 ** (self._snr / 20), size)
+        block += self._rng.normal(0, _LOUDNESS / 10 ** (self.snr / 20), size)
         samples = block.round().clip(-32768, 32767).astype(np.int16)
         self._audio.publish(Int16MultiArray(data=samples.tolist()))
 
@@ -117,7 +121,11 @@ def main() -> None:
     parser.add_argument("--snr", type=float, nargs="+", default=[20.0, 10.0])
     parser.add_argument("--noise", type=float, default=600.0)
     parser.add_argument("--stops", type=int, default=6)
+    parser.add_argument("--others", type=int, default=40, help="sentences that are no commands")
     args = parser.parse_args()
+    _not_for_the_arm(args.noise, args.others)
+    if not args.commands:
+        return
     prepare_domain()
     processes = {}
     with tempfile.TemporaryFile("w+") as log, conducting() as node:
@@ -128,16 +136,60 @@ def main() -> None:
                 ("voice", {"source": "topic"}),
             ):
                 processes[name] = start_node(name, given, log)
-            for snr in args.snr:
-                _measure(SpokenStage(node, VOICES, snr), snr, args)
+            stage = SpokenStage(node, VOICES)
+            for stage.snr in args.snr:
+                _measure(stage, args)
         finally:
             end_nodes(processes)
 
 
-def _measure(stage: SpokenStage, snr: float, args: argparse.Namespace) -> None:
+def _not_for_the_arm(seconds: float, others: int) -> None:
+    """Let the node's ears hear what is meant for nobody, and count what they make of it."""
+    reports: list[Report] = []
+    recogniser = RecogniserApart("pocketsphinx")
+    listener = Listener(recogniser, reports.append, 0.5)
+    rng = np.random.default_rng(_SEED + 1)
+
+    def hear(samples: np.ndarray) -> None:
+        for start in range(0, len(samples), RATE):
+            block = samples[start : start + RATE].round().clip(-32768, 32767).astype(np.int16)
+            while not listener.take(block):
+                time.sleep(0.05)
+
+    def told(what: str) -> None:
+        hear(rng.normal(0, _LOUDNESS / 10, 5 * RATE))
+        while not listener.idle:
+            time.sleep(0.05)
+        sent = [report.heard.text for report in reports if report.send]
+        stops = sum(map(is_stop, sent))
+        print(f"| {what} | {len(reports)} | {len(sent) - stops} | {stops} |", flush=True)
+        for text in sent:
+            tqdm.write(f"  '{text}'", file=sys.stderr)
+        reports.clear()
+
+    print("| not for the arm | taken for speech | sent | of stop |\n| --- | --- | --- | --- |")
+    count = round(seconds * RATE / 4)
+    white = rng.normal(0, 1, count)
+    pink = np.fft.irfft(np.fft.rfft(white) / np.sqrt(np.arange(1, count // 2 + 2)), count)
+    at = np.arange(count) / RATE
+    hum = sum(np.sin(2 * np.pi * 50 * tone * at) / tone for tone in (1, 2, 3, 5))
+    knocks = 0.05 * white * (1 + 100 * (np.arange(count) % (2 * RATE) < RATE // 50))
+    for noise in (white, pink, hum + 0.1 * white, knocks):
+        hear(noise / np.std(noise) * _LOUDNESS)
+    told(f"{seconds:.0f} s of noise: white, pink, hum, knocks")
+    for number, text in enumerate(CHATTER_HELD[:others]):
+        spoken = synthesise(text, *VOICES[number % len(VOICES)])
+        said = np.concatenate([np.zeros(RATE), spoken * _LOUDNESS / np.sqrt(np.mean(spoken**2))])
+        hear(np.pad(said, (0, RATE)) + rng.normal(0, _LOUDNESS / 10, len(said) + RATE))
+    told(f"{others} other sentences, 20 dB")
+    listener.close()
+    recogniser.close()
+
+
+def _measure(stage: SpokenStage, args: argparse.Namespace) -> None:
     conductor = Conductor(stage)
     obeyed, words, waits = [], [], []
-    for number, item in enumerate(tqdm(spoken_items(args.commands), f"{snr:.0f} dB")):
+    for number, item in enumerate(tqdm(spoken_items(args.commands), f"{stage.snr:.0f} dB")):
         stage.turn = number
         stage.heard.clear()
         result = conductor.perform(item)
@@ -163,9 +215,6 @@ def _measure(stage: SpokenStage, snr: float, args: argparse.Namespace) -> None:
             5.0,
         )
         delays.append(time.monotonic() - stage.ended if held and stage.ended else float("nan"))
-    stage.quiet(5.0)
-    stage.heard.clear()
-    stage.quiet(args.noise)
     low, high = wilson(sum(obeyed), len(obeyed))
     rows = (
         ("obeyed", f"{sum(obeyed)} of {len(obeyed)} ({low:.0%} to {high:.0%})"),
@@ -174,9 +223,8 @@ def _measure(stage: SpokenStage, snr: float, args: argparse.Namespace) -> None:
          f"{np.median(waits):.1f}, {max(waits):.1f} s"),
         (f"spoken stop's end to hold, each of {len(delays)}",
          ", ".join(f"{delay:.2f}" for delay in delays) + " s"),
-        (f"instructions in {args.noise:.0f} s of noise", str(sum(h.sent for h in stage.heard))),
     )  # fmt: skip
-    print(f"\n| {snr:.0f} dB | |\n| --- | --- |")
+    print(f"\n| {stage.snr:.0f} dB | |\n| --- | --- |")
     print("\n".join(f"| {name} | {value} |" for name, value in rows), flush=True)
 
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("node", ["policy_node", "arm_sim_node", "recorder_node"])
+@pytest.mark.parametrize("node", ["policy_node", "arm_sim_node", "recorder_node", "voice_node"])
 def test_every_parameter_of_a_node_is_in_the_readme(node):
     pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
     specs = importlib.import_module(f"vlm_robot_ros.nodes.{node}").PARAMETERS
@@ -35,7 +35,8 @@ def test_only_the_nodes_import_rclpy_and_the_lower_rooms_do_not_look_up():
         "training": ("control", "bags"),
         "evaluation": ("training", "bags"),
         "data": ("bags", "policy", "models", "sim", "training", "evaluation"),
-        "bags": ("models", "sim", "training", "nodes"),
+        "speech": ("policy", "models", "training", "evaluation", "bags", "data"),
+        "bags": ("speech", "models", "sim", "training", "nodes"),
         "nodes": ("models", "training", "bags", "cli"),
     }
     package = ROOT / "vlm_robot_ros"

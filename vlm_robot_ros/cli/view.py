@@ -51,4 +51,6 @@ def _live(stream: Any, robot: str) -> int:
         raise ValueError(
             f"to view what is on the topics needs ROS 2 ({error}): `make setup`, then `. ./env.sh`"
         ) from error
-    return run_node(lambda: ViewNode(stream, robot))
+    from vlm_robot_ros.bags.view import Viewer
+
+    return run_node(lambda: ViewNode(Viewer(stream).take, robot))

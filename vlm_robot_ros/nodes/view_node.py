@@ -1,4 +1,4 @@
-"""Shows in Rerun what is on the topics."""
+"""Passes on what is on the topics, to be shown."""
 
 import time
 from collections.abc import Callable
@@ -10,33 +10,32 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
-from vlm_robot_ros.bags.view import Viewer
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.msg import Heard, Latency, TaskLabel, VlmAction
 
+Take = Callable[[str, str, float, Any], None]
 _HELD = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class ViewNode(Node):
     """Listens, and passes on."""
 
-    def __init__(self, stream: Any, robot: str) -> None:
+    def __init__(self, take: Take, robot: str) -> None:
         """Subscribe.
 
         Args:
-            stream: A `rerun.RecordingStream`.
+            take: Is given topic, type, time [s] and message of each.
             robot: Contract, for its cameras.
 
         Raises:
             ValueError: there is no such contract.
         """
         super().__init__("view_node")
-        viewer = Viewer(stream)
 
         def listen(cls: Any, topic: str, qos: Any) -> None:
             kind = "/".join((cls.__module__.split(".")[0], "msg", cls.__name__))
-            take: Callable[[Any], None] = partial(_show, viewer, topic, kind)
-            self.create_subscription(cls, topic, take, qos)
+            on_message: Callable[[Any], None] = partial(_pass_on, take, topic, kind)
+            self.create_subscription(cls, topic, on_message, qos)
 
         for camera in load_robot(robot).cameras:
             listen(Image, camera.topic, qos_profile_sensor_data)
@@ -52,5 +51,5 @@ class ViewNode(Node):
         """Nothing is to be said."""
 
 
-def _show(viewer: Viewer, topic: str, kind: str, message: Any) -> None:
-    viewer.take(topic, kind, time.time(), message)
+def _pass_on(take: Take, topic: str, kind: str, message: Any) -> None:
+    take(topic, kind, time.time(), message)

@@ -94,6 +94,11 @@ class Listener:
         self._sound.put(samples)
         return True
 
+    @property
+    def idle(self) -> bool:
+        """Whether all sound that was taken has been heard, and what was said understood."""
+        return not (self._sound.unfinished_tasks or self._tasks.unfinished_tasks)
+
     def close(self) -> None:
         """End; what was not understood yet never will be."""
         self._closed = True
@@ -108,6 +113,7 @@ class Listener:
             self._waiting -= len(samples)
             for start in range(0, len(samples), _PIECE):
                 self._hear_piece(heard, samples[start : start + _PIECE])
+            self._sound.task_done()
 
     def _hear_piece(self, now: "_Hearing", samples: np.ndarray) -> None:
         activity, spotter = self._activity, self._spotter
@@ -138,23 +144,27 @@ class Listener:
 
     def _understand(self) -> None:
         while (task := self._tasks.get()) is not None and not self._closed:
-            heard = self._recogniser.hear(task.utterance)
-            if self._closed:
-                return
-            seconds = time.monotonic() - task.over
-            reason = ""
-            if not heard.text:
-                reason = "nothing that can be said to the arm"
-            elif heard.sureness < self._least:
-                reason = f"not sure enough: {heard.sureness:.2f} of {self._least:.2f}"
-            elif is_stop(heard.text):
-                self._stop(heard, seconds)
-                continue
-            elif not task.talking:
-                reason = "not meant for the arm: nobody pushes to talk"
-            elif task.stops != self._stops:
-                reason = "stop was said after it"
-            self._report(Report(heard, not reason, reason, seconds))
+            self._understand_one(task)
+            self._tasks.task_done()
+
+    def _understand_one(self, task: _Task) -> None:
+        heard = self._recogniser.hear(task.utterance)
+        if self._closed:
+            return
+        seconds = time.monotonic() - task.over
+        reason = ""
+        if not heard.text:
+            reason = "nothing that can be said to the arm"
+        elif heard.sureness < self._least:
+            reason = f"not sure enough: {heard.sureness:.2f} of {self._least:.2f}"
+        elif is_stop(heard.text):
+            self._stop(heard, seconds)
+            return
+        elif not task.talking:
+            reason = "not meant for the arm: nobody pushes to talk"
+        elif task.stops != self._stops:
+            reason = "stop was said after it"
+        self._report(Report(heard, not reason, reason, seconds))
 
     def _stop(self, heard: Heard, seconds: float) -> None:
         self._stops += 1
