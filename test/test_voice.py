@@ -1,5 +1,6 @@
 """Speech becomes instructions: real sound, real recognisers, real topics."""
 
+import queue
 import threading
 import wave
 
@@ -191,3 +192,27 @@ def test_too_much_sound_is_refused():
     taken = [listener.take(np.zeros(10 * RATE, np.int16)) for _ in range(40)]
     listener.close()
     assert not all(taken)
+
+
+class _Broken:
+    def hear(self, utterance):
+        raise RuntimeError("no memory")
+
+
+@needs_flite
+def test_what_goes_wrong_is_told_and_a_stop_is_heard_still():
+    reports = queue.Queue()
+    listener = Listener(_Broken(), reports.put, 0.5)
+    try:
+        listener.take(speak("pick up the red cube"))
+        failed = reports.get(timeout=60)
+        assert (failed.send, failed.reason) == (
+            False,
+            "cannot understand: RuntimeError('no memory')",
+        )
+        listener.take(speak("stop"))
+        stop = reports.get(timeout=60)
+        assert stop.send
+        assert stop.heard.text == "stop"
+    finally:
+        listener.close()

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
+from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import Bool, Int16MultiArray, String
 from voices import needs_flite, speak
 
@@ -18,6 +19,7 @@ def test_it_sends_what_is_meant_for_the_arm_and_says_what_is_not(graph):
     heard, words = graph.listen(Heard, "heard"), graph.listen(String, "instruction")
     audio = graph.node.create_publisher(Int16MultiArray, "audio", 1000)
     talk = graph.node.create_publisher(Bool, "talk", 10)
+    health = graph.listen(DiagnosticArray, "/diagnostics")
     graph.start("voice_node", source="topic", push_to_talk=True)
     assert graph.until(
         lambda: audio.get_subscription_count() and talk.get_subscription_count(), 100.0
@@ -26,7 +28,10 @@ def test_it_sends_what_is_meant_for_the_arm_and_says_what_is_not(graph):
     def play(text):
         audio.publish(Int16MultiArray(data=speak(text).tolist()))
 
+    assert graph.until(lambda: health)
+    assert health[-1].status[0].message == "hears nothing: no sound yet"
     play("open your hand")
+    assert graph.until(lambda: health[-1].status[0].message == "listening")
     assert graph.until(lambda: heard, 60.0)
     assert (heard[0].text, heard[0].sent) == ("open your hand", False)
     assert "nobody pushes to talk" in heard[0].reason

@@ -3,10 +3,13 @@
 What is not understood, or not surely, is not sent; "stop" is, at once.
 """
 
-import threading
+import math
+import time
 from pathlib import Path
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool, Int16MultiArray, String
@@ -30,6 +33,9 @@ PARAMETERS = (
 # Whoever sends it may be reliable or not; a few seconds wait while the node comes up.
 _SOUND = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
 
+_SILENT = 2.0
+"""Even a quiet room sounds; a microphone that gives nothing for so long is broken [s]."""
+
 
 class VoiceNode(Node):
     """Publishes `instruction`, and on `heard` all that was said."""
@@ -43,7 +49,6 @@ class VoiceNode(Node):
         super().__init__("voice_node")
         declare(self, PARAMETERS)
         value = {spec.name: self.get_parameter(spec.name).value for spec in PARAMETERS}
-        self._lock = threading.Lock()
         self._words = self.create_publisher(String, "instruction", 10)
         self._heard = self.create_publisher(Heard, "heard", 10)
         wake_word = value["wake_word"].strip().lower()
@@ -53,6 +58,9 @@ class VoiceNode(Node):
         if value["push_to_talk"]:
             self._listener.talking = False
             self.create_subscription(Bool, "talk", self._on_talk, 10)
+        self._sounded, self._fault = -math.inf, ""
+        self._health = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_timer(1.0, self._tell_health, clock=Clock(clock_type=ClockType.STEADY_TIME))
         source = value["source"]
         if source == "microphone":
             self._source = Microphone(value["device"], self._take)
@@ -77,7 +85,26 @@ class VoiceNode(Node):
     def _on_audio(self, message: Int16MultiArray) -> None:
         self._take(np.array(message.data, np.int16))
 
+    def _tell_health(self) -> None:
+        """Say whether a spoken stop would be heard."""
+        silent = time.monotonic() - self._sounded
+        level, message = DiagnosticStatus.OK, "listening"
+        if silent > _SILENT:
+            level, message = DiagnosticStatus.ERROR, f"hears nothing: no sound for {silent:.0f} s"
+            if self._sounded < 0:
+                message = "hears nothing: no sound yet"
+        elif self._fault:
+            level, message = DiagnosticStatus.ERROR, self._fault
+        status = DiagnosticStatus(
+            level=level, name=f"{self.get_name()}: voice", message=message,
+            hardware_id=self.get_name(),
+        )  # fmt: skip
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self.get_clock().now().to_msg()
+        self._health.publish(array)
+
     def _take(self, samples: np.ndarray) -> None:
+        self._sounded = time.monotonic()
         if not self._listener.take(samples):
             self.get_logger().warning(
                 "sound comes faster than it is heard, and is lost; valid: one channel, 16000 Hz",
@@ -96,10 +123,10 @@ class VoiceNode(Node):
             seconds=report.seconds,
         )
         message.header.stamp = self.get_clock().now().to_msg()
-        with self._lock:  # two threads report
-            if report.send:
-                self._words.publish(String(data=report.heard.text))
-            self._heard.publish(message)
+        self._fault = report.reason if report.reason.startswith("cannot") else ""
+        if report.send:
+            self._words.publish(String(data=report.heard.text))
+        self._heard.publish(message)
         told = f"'{report.heard.text}' ({report.heard.sureness:.2f})"
         self.get_logger().info(told if report.send else f"not sent: {told}: {report.reason}")
 

@@ -78,6 +78,7 @@ class Listener:
         self._activity, self._spotter = VoiceActivity(), StopSpotter()
         self._sound: queue.Queue[np.ndarray | None] = queue.Queue()
         self._waiting = 0
+        self._counting, self._speaking = threading.Lock(), threading.Lock()
         self._tasks: queue.Queue[_Task | None] = queue.Queue()
         self._stops, self._closed = 0, False
         self._threads = [
@@ -88,9 +89,10 @@ class Listener:
 
     def take(self, samples: np.ndarray) -> bool:
         """Take sound, shape (N,), int16; False where there is too much of it already."""
-        if self._waiting + len(samples) > _BACKLOG * RATE:
-            return False
-        self._waiting += len(samples)
+        with self._counting:
+            if self._waiting + len(samples) > _BACKLOG * RATE:
+                return False
+            self._waiting += len(samples)
         self._sound.put(samples)
         return True
 
@@ -108,11 +110,15 @@ class Listener:
             thread.join(5.0)
 
     def _hear(self) -> None:
-        heard = _Hearing()
+        now = _Hearing()
         while (samples := self._sound.get()) is not None:
-            self._waiting -= len(samples)
-            for start in range(0, len(samples), _PIECE):
-                self._hear_piece(heard, samples[start : start + _PIECE])
+            with self._counting:
+                self._waiting -= len(samples)
+            try:
+                for start in range(0, len(samples), _PIECE):
+                    self._hear_piece(now, samples[start : start + _PIECE])
+            except Exception as error:  # who listens for a stop must not fall silent
+                self._report(Report(Heard("", 0.0), False, f"cannot hear: {error!r}", 0.0))
             self._sound.task_done()
 
     def _hear_piece(self, now: "_Hearing", samples: np.ndarray) -> None:
@@ -144,7 +150,10 @@ class Listener:
 
     def _understand(self) -> None:
         while (task := self._tasks.get()) is not None and not self._closed:
-            self._understand_one(task)
+            try:
+                self._understand_one(task)
+            except Exception as error:
+                self._report(Report(Heard("", 0.0), False, f"cannot understand: {error!r}", 0.0))
             self._tasks.task_done()
 
     def _understand_one(self, task: _Task) -> None:
@@ -162,10 +171,12 @@ class Listener:
             return
         elif not task.talking:
             reason = "not meant for the arm: nobody pushes to talk"
-        elif task.stops != self._stops:
-            reason = "stop was said after it"
-        self._report(Report(heard, not reason, reason, seconds))
+        with self._speaking:  # between the look for a stop and the word, no stop may slip
+            if not reason and task.stops != self._stops:
+                reason = "stop was said after it"
+            self._report(Report(heard, not reason, reason, seconds))
 
     def _stop(self, heard: Heard, seconds: float) -> None:
-        self._stops += 1
-        self._report(Report(heard, True, "", seconds))
+        with self._speaking:
+            self._stops += 1
+            self._report(Report(heard, True, "", seconds))

@@ -149,7 +149,8 @@ class WhisperRecogniser:
             )
         written = self._processor.batch_decode(made.sequences, skip_special_tokens=True)[0]
         text = " ".join(re.findall(r"[^\W_]+", written.lower().replace("'", "")))
-        if self._wake_word and not text.startswith(f"{self._wake_word} "):
+        called = text.startswith(f"{self._wake_word} ") or is_stop(text)
+        if self._wake_word and not called:
             return Heard("", 0.0)
         sureness = float(scores[0][scores[0].isfinite()].mean().exp())
         return Heard(text.removeprefix(f"{self._wake_word} "), sureness)
