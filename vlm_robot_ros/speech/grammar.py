@@ -28,15 +28,8 @@ _CORRECTIONS = (
     "a little more to the <side>", "a bit more <way>", "undo", "undo that", "take that back",
     "slower", "faster", "slow down", "speed up",
 )  # fmt: skip
-_SENTENCES = {
-    "pick": "<verb> <object> | pick <object> up | lift <object> up",
-    "push": "<verb> <object> <where>",
-    "turn": "<verb> <object> <where>",
-    "put": "<verb> <object> <where>",
-    "place": "<verb> <object> <where>",
-    "stack": "<verb> <object> <where>",
-}
-"""By the first word of the skill."""
+_PICK = "<verb> <object> | pick <object> up | lift <object> up"
+_SEND = "<verb> <object> <where>"
 
 
 def make_rules(is_known: Callable[[str], bool], wake_word: str = "") -> Rules:
@@ -83,7 +76,7 @@ def make_rules(is_known: Callable[[str], bool], wake_word: str = "") -> Rules:
             rules[name] = known(way for way in OWN[skill].seen[: 2 * _WAYS] if " " in way)
         else:
             family = skill.split()[0]
-            sentence = _SENTENCES[family]
+            sentence = _PICK if family == "pick" else _SEND
             rules[f"{name}_verb"] = known(VERBS[family].seen)
             rules[f"{name}_where"] = known(_where(skill)) if "<where>" in sentence else ""
             rules[name] = sentence.replace("<verb>", f"<{name}_verb>").replace(
