@@ -1,6 +1,8 @@
 """Speech becomes instructions: real sound, real recognisers, real topics."""
 
+import os
 import queue
+import signal
 import threading
 import wave
 
@@ -216,3 +218,17 @@ def test_what_goes_wrong_is_told_and_a_stop_is_heard_still():
         assert stop.heard.text == "stop"
     finally:
         listener.close()
+
+
+def test_a_recogniser_that_dies_is_begun_again():
+    recogniser = RecogniserApart("pocketsphinx")
+    quiet = np.zeros(RATE, np.int16)
+    try:
+        first = recogniser.pid
+        os.kill(first, signal.SIGKILL)
+        assert recogniser.hear(Utterance(quiet, quiet, 0.5)).text == ""
+        assert recogniser.pid != first
+        assert recogniser.hear(Utterance(quiet, quiet, 0.5)).sureness < 0.5
+    finally:
+        recogniser.close()
+    assert recogniser.hear(Utterance(quiet, quiet, 0.5)).text == ""

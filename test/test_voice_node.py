@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import Bool, Int16MultiArray, String
 from voices import needs_flite, speak
 
+from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.msg import Heard
 from vlm_robot_ros.speech.voice_activity import RATE
 
@@ -82,3 +83,11 @@ def test_wrong_parameters_are_refused(graph, parameters, said):
     assert process.returncode == 1
     assert said in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    "command", [["demo", "--voice", "topic"], ["console", "--voice", "topic"]]
+)
+def test_the_voice_is_for_who_gives_the_commands(command, capsys):
+    assert main(command) != 0
+    assert "--voice is for --" in capsys.readouterr().err

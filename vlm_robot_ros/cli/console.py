@@ -16,6 +16,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--robot", default="panda_sim", help="contract, for its first camera")
     parser.add_argument("--namespace", default="", help="of the policy node, if it has one")
     parser.add_argument("--demo", action="store_true", help="with the simulated arm, recorded")
+    parser.add_argument(
+        "--voice", metavar="SOURCE", default="",
+        help="with --demo, listen, too: microphone, topic, or a path of a .wav",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=1, help="of the demo's scene")
     parser.add_argument(
         "--reports", type=Path, default=Path("runs"), help="folder to list them of"
@@ -36,12 +40,14 @@ def run(args: argparse.Namespace) -> int:
     if not 0 <= args.port < 65536:
         raise ValueError(f"--port is {args.port}; valid: 0 to 65535")
     token = args.token or ("" if is_loopback(args.host) else secrets.token_urlsafe(16))
-    with _demo(args.seed, args.out) if args.demo else ExitStack():
+    if args.voice and not args.demo:
+        raise ValueError("--voice is for --demo; beside an arm: policy.launch.py voice:=…")
+    with _demo(args.seed, args.out, args.voice) if args.demo else ExitStack():
         run_console(args.host, args.port, token, args.robot, args.reports, args.namespace)
     return 0
 
 
-def _demo(seed: int, out: Path | None) -> ExitStack:
+def _demo(seed: int, out: Path | None, voice: str) -> ExitStack:
     """Start simulated arm, policy and recorder; they end with the stack that is returned."""
     from vlm_robot_ros.cli.processes import end_nodes, prepare_domain, report_on, start_node
 
@@ -56,6 +62,8 @@ def _demo(seed: int, out: Path | None) -> ExitStack:
         "policy": sim_time,
         "recorder": {**sim_time, "bag": folder / "bag", "robot": "panda_sim"},
     }
+    if voice:
+        settings = {"voice": {"source": voice}, **settings}  # the recorder stays the last
     stack = ExitStack()
     log = stack.enter_context((folder / "nodes.log").open("w"))
     processes = {name: start_node(name, given, log) for name, given in settings.items()}

@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-_NODES = ("arm_sim", "policy", "recorder")
-
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
@@ -16,12 +14,16 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--out", type=Path, help="folder of the results; runs/<time> if not given")
     parser.add_argument("--commands", type=int, default=0, help="give only so many; 0: all")
     parser.add_argument("--interactive", action="store_true", help="you type the commands")
+    parser.add_argument(
+        "--voice", metavar="SOURCE", default="",
+        help="with --interactive, listen, too: microphone, topic, or a path of a .wav",
+    )  # fmt: skip
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start the three nodes, run the demo beside them, end them, and print what came of it."""
+    """Start the nodes, run the demo beside them, end them, and print what came of it."""
     try:
         from vlm_robot_ros.nodes.demo_node import conducting, perform
         from vlm_robot_ros.nodes.interactive import converse
@@ -39,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
     )
     from vlm_robot_ros.evaluation.report import table
 
+    if args.voice and not args.interactive:
+        raise ValueError("--voice is for --interactive: else the programme gives the commands")
     if not 0 <= args.seed < 2**31:
         raise ValueError(f"--seed is {args.seed}; it must be 0 to 2147483647")
     out = (args.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
@@ -56,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
             "about": f"demo, seed {args.seed}",
         },
     }
+    if args.voice:
+        settings = {"voice": {"source": args.voice}, **settings}  # the recorder stays the last
     if args.checkpoint:
         settings["policy"]["checkpoint"] = args.checkpoint.resolve()
     own = {"seed": args.seed, "out": out, "commands": args.commands}
@@ -68,8 +74,8 @@ def run(args: argparse.Namespace) -> int:
     summary = None
     with (out / "nodes.log").open("w") as log, conducting(["--ros-args", *assign(own)]) as node:
         try:
-            for name in _NODES:
-                processes[name] = start_node(name, settings[name], log)
+            for name, given in settings.items():
+                processes[name] = start_node(name, given, log)
             if args.interactive:
                 converse(node, alive, args.seed)
             else:

@@ -13,8 +13,14 @@ class RecogniserApart:
 
     def __init__(self, name: str, wake_word: str = "") -> None:
         """Start it and wait until it is ready; arguments and errors of `make_recogniser`."""
-        self._given = name, wake_word
+        self._given, self._closed = (name, wake_word), False
         self._start()
+
+    @property
+    def pid(self) -> int:
+        """Of its process now."""
+        assert self._process.pid is not None
+        return self._process.pid
 
     def hear(self, utterance: Utterance) -> Heard:
         """Return what was said; nothing, and a new process, where it failed."""
@@ -22,14 +28,15 @@ class RecogniserApart:
             self._pipe.send(utterance)
             return self._pipe.recv()
         except (EOFError, OSError):
-            self._start()
+            if not self._closed:
+                self._start()
             return Heard("", 0.0)
 
     def close(self) -> None:
-        """End it."""
-        self._pipe.close()
-        self._process.join(5.0)
+        """End it; who waits for an answer hears nothing."""
+        self._closed = True
         self._process.kill()
+        self._process.join(5.0)
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
