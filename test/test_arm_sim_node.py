@@ -33,7 +33,12 @@ class Arm:
 
     def step(self, times=1):
         for _ in range(times):
+            states, joints = len(self.states), len(self.joints)
             assert self.graph.call(Trigger, "/arm_sim_node/step").success
+            # The answer may overtake what the step has published.
+            self.graph.until(
+                lambda s=states, j=joints: len(self.states) > s and len(self.joints) > j, 2.0
+            )
 
     def reset(self, seed=5):
         answer = self.graph.call(ResetScene, "/arm_sim_node/reset", seed=seed)
