@@ -1,7 +1,6 @@
 """What was said, and how sure that is: pocketsphinx with the grammar of the table, or Whisper."""
 
 import re
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -170,7 +169,7 @@ def make_recogniser(name: str, wake_word: str = "") -> Recogniser:
             f"no recogniser '{name}'; valid: pocketsphinx, whisper:FOLDER, "
             "whisper:openai/whisper-tiny.en"
         )
-    return WhisperRecogniser(str(Path(where)) if Path(where).exists() else where, wake_word)
+    return WhisperRecogniser(where, wake_word)
 
 
 def denoise(utterance: Utterance) -> np.ndarray:

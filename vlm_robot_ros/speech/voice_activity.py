@@ -90,10 +90,6 @@ class VoiceActivity:
         )
         return Utterance(said, noise, self.silence)
 
-    def finish(self) -> list[Utterance]:
-        """Return what was being said when the stream ended."""
-        return [self._cut()] if self.speaking else []
-
     @torch.inference_mode()
     def _judge(self, block: np.ndarray) -> Utterance | None:
         likely = float(self._model(torch.from_numpy(block.astype(np.float32) / 32768), RATE))
