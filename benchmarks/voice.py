@@ -4,7 +4,8 @@
 
 Sentences of voices that `flite` and `espeak-ng` synthesise (`sudo apt-get install flite
 espeak-ng`), at three speeds, with white noise, go over a topic into voice_node; the policy acts in
-the simulated arm's scenes, and physics judges. The first six sentences of `_SEED` were used for tuning.
+the simulated arm's scenes, and physics judges. The first six sentences of `_SEED` were used for
+tuning.
 """
 
 import argparse
