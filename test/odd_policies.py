@@ -1,5 +1,9 @@
 """Policies that do what none should; in a module that worker processes can import."""
 
+import os
+import re
+import signal
+import sys
 import threading
 from dataclasses import replace
 
@@ -60,6 +64,12 @@ class OnWord(Own):
             raise MemoryError("no memory left")
         if word == "hang":
             threading.Event().wait(3.0)
+        if word == "hang for good":  # and let no other thread of the process go on
+            re.match("(a+)+$", "a" * 64 + "b")
+        if word == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if word == "exit":
+            sys.exit("enough")
         if word == "nothing":
             return None
         changes = {

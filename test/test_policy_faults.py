@@ -18,7 +18,7 @@ def running(lasting_graph, tmp_path_factory):
     os.environ["PYTHONPATH"] = f"{Path(__file__).parent}{os.pathsep}{before}"
     try:
         folder = tmp_path_factory.mktemp("arm")
-        yield Relay(lasting_graph, folder, policy="odd_policies:OnWord")
+        yield Relay(lasting_graph, folder, policy="odd_policies:OnWord", policy_timeout=4.0)
     finally:
         os.environ["PYTHONPATH"] = before
 
@@ -37,6 +37,9 @@ def relay(running):
         ("raise", "the policy failed: RuntimeError('out of order')"),
         ("exhaust", "the policy failed: MemoryError("),
         ("hang", "the policy has not answered for "),
+        ("hang for good", "its process has not answered for 4 s, and was begun anew"),
+        ("die", "its process has ended by signal SIGKILL, and was begun anew"),
+        ("exit", "its process has ended with status 1, and was begun anew"),
         ("nothing", "the policy failed: AttributeError("),
         ("nan", "not finite"),
         ("infinite", "not finite"),

@@ -35,11 +35,12 @@ from vlm_robot_ros.nodes.messages import (
     to_stamp,
 )
 from vlm_robot_ros.nodes.parameters import declare
-from vlm_robot_ros.nodes.policy_settings import PARAMETERS, describe_checkpoint, load_policy
+from vlm_robot_ros.nodes.policy_settings import PARAMETERS, describe_checkpoint, start_policy
 from vlm_robot_ros.nodes.run import run
 from vlm_robot_ros.nodes.senses import Senses
 from vlm_robot_ros.nodes.show import Show
 from vlm_robot_ros.nodes.wires import Wires
+from vlm_robot_ros.policy.apart import PolicyApart
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.thinker import Question, Thinker
 
@@ -60,6 +61,7 @@ class PolicyNode(LifecycleNode):
         super().__init__("policy_node")
         declare(self, PARAMETERS)
         self._lock = threading.Lock()
+        self._policy: PolicyApart | None = None
         self._thinker: Thinker | None = None
         self._active = False
         self._failure = ""
@@ -75,14 +77,15 @@ class PolicyNode(LifecycleNode):
         """Load contract and policy, and connect the topics."""
         try:
             self._robot = load_robot(self._value("robot"))
-            self._policy = load_policy(self._value, self._robot)
-            self._checkpoint = describe_checkpoint(self._value)
+            values = {spec.name: self._value(spec.name) for spec in PARAMETERS}
+            self._policy = start_policy(values, self._robot)
+            self._checkpoint = describe_checkpoint(values)
             self._begin([self._robot.camera(name) for name in self._policy.cameras])
             self._connect()
         except Exception as error:  # whatever it is, the node stays up and says it
             self._failure = str(error.args[0] if isinstance(error, KeyError) else error)
             self.get_logger().error(f"cannot configure: {self._failure}")
-            self._wires.cut()
+            self._let_go()
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
 
@@ -108,6 +111,7 @@ class PolicyNode(LifecycleNode):
         self._chunks = wires.publish(ChunkMessage, "action_chunk")
         self._inputs = wires.publish(PolicyInput, "policy_input")
         self._labels = wires.publish(TaskLabel, "task_label")
+        assert self._policy is not None
         self._show = Show(wires, self._robot, self._policy)
         self._current = wires.publish(String, "current_instruction", _LATCHED)
         self._latencies = wires.publish(Latency, "latency")
@@ -133,6 +137,7 @@ class PolicyNode(LifecycleNode):
         result = super().on_activate(state)
         self._pilot.rest()
         self._first = True
+        assert self._policy is not None
         self._thinker = Thinker(self._policy, self._on_plan)
         self._active = True
         self._current.publish(String())
@@ -145,13 +150,13 @@ class PolicyNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of everything that `on_configure` made."""
-        self._wires.cut()
+        self._let_go()
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Hold, and be ready to be configured anew."""
         self._finish("an error in a transition")
-        self._wires.cut()
+        self._let_go()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -162,6 +167,13 @@ class PolicyNode(LifecycleNode):
     def close(self) -> None:
         """Hold before the process ends."""
         self._finish("the policy node ends")
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._wires.cut()
+        if self._policy is not None:
+            self._policy.close()
+            self._policy = None
 
     def _finish(self, reason: str) -> None:
         if not self._active:

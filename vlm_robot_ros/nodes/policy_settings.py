@@ -1,17 +1,16 @@
 """What can be set at the policy node, and the policy that the settings ask for."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.pilot import BLEND, MIN_CONFIDENCE
 from vlm_robot_ros.nodes.parameters import Spec
 from vlm_robot_ros.paths import share_dir
+from vlm_robot_ros.policy.apart import PolicyApart
 from vlm_robot_ros.policy.base import HoldPolicy, Policy
-from vlm_robot_ros.policy.load import load_learned, load_own
 from vlm_robot_ros.provenance import checkpoint_hash
 from vlm_robot_ros.sim.tasks import all_labels
 
@@ -26,6 +25,9 @@ PARAMETERS = (
     Spec("calibration", "", "File of `vlm-robot score --fit`, for the encoder"),
     Spec("device", "auto", "Where the policy computes", valid=("auto", "cpu", "cuda")),
     Spec("threads", 1, "CPU threads of the policy", 1, 64),
+    Spec(
+        "policy_timeout", 30.0, "Begin the policy anew after no answer for [s]", 1.0, 3600.0
+    ),
     Spec("image_transport", "raw", "How images come", valid=("raw", "compressed")),
     Spec(
         "output",
@@ -48,8 +50,21 @@ PARAMETERS = (
 )
 
 
-def load_policy(value: Callable[[str], Any], robot: Robot) -> Policy:
-    """Return the policy that the parameters ask for; `value` returns one by its name.
+Values = Mapping[str, Any]
+"""Of the parameters, by their names."""
+
+
+def start_policy(values: Values, robot: Robot) -> PolicyApart:
+    """Return the policy that the parameters ask for, in a process of its own.
+
+    Raises:
+        ValueError: it cannot be loaded; says why.
+    """
+    return PolicyApart(partial(load_policy, values, robot), values["policy_timeout"])
+
+
+def load_policy(values: Values, robot: Robot) -> Policy:
+    """Return the policy that the parameters ask for.
 
     Raises:
         CheckpointError: its checkpoint cannot be used.
@@ -57,44 +72,47 @@ def load_policy(value: Callable[[str], Any], robot: Robot) -> Policy:
         ValueError: there is no such policy, its device is not there, or the phrases or their
             calibration are not valid.
     """
-    torch.set_num_threads(value("threads"))
-    device, name = _device(value), value("policy")
+    import torch  # only where the policy thinks: the node can do without
+
+    from vlm_robot_ros.policy.load import load_learned, load_own
+
+    torch.set_num_threads(values["threads"])
+    device, name = _device(values["device"], torch.cuda.is_available()), values["policy"]
     if ":" in name:
         return load_own(name, robot)
     if name not in ("fusion", "hold"):
         raise ValueError(f"policy is '{name}'; valid: fusion, hold, module:Class")
     if name == "fusion":
-        if value("encoder"):
+        if values["encoder"]:
             raise ValueError(
-                f"encoder is '{value('encoder')}', but the fusion policy has labels of its own; "
+                f"encoder is '{values['encoder']}', but the fusion policy has labels of its own; "
                 "valid: none, or policy:=hold"
             )
-        return load_learned(_checkpoint(value), robot, device)
-    if not value("encoder"):
+        return load_learned(_checkpoint(values), robot, device)
+    if not values["encoder"]:
         return HoldPolicy()
     from vlm_robot_ros.policy.labelled import label_with  # it loads slowly
 
-    given = value("phrases")
+    given = values["phrases"]
     phrases = [phrase.strip() for phrase in given.split("|")] if given else all_labels()
-    camera, path = robot.cameras[0].name, value("calibration")
+    camera, path = robot.cameras[0].name, values["calibration"]
     calibration = Path(path) if path else None
-    return label_with(HoldPolicy(), camera, value("encoder"), phrases, calibration, device)
+    return label_with(HoldPolicy(), camera, values["encoder"], phrases, calibration, device)
 
 
-def describe_checkpoint(value: Callable[[str], Any]) -> str:
+def describe_checkpoint(values: Values) -> str:
     """Return folder and hash of the checkpoint that the parameters ask for, or nothing."""
-    if value("policy") != "fusion":
+    if values["policy"] != "fusion":
         return ""
-    folder = _checkpoint(value)
+    folder = _checkpoint(values)
     return f"{folder.resolve()} {checkpoint_hash(folder)}"
 
 
-def _checkpoint(value: Callable[[str], Any]) -> Path:
-    return Path(value("checkpoint") or share_dir() / "checkpoints" / "panda_sim")
+def _checkpoint(values: Values) -> Path:
+    return Path(values["checkpoint"] or share_dir() / "checkpoints" / "panda_sim")
 
 
-def _device(value: Callable[[str], Any]) -> str:
-    device, there = value("device"), torch.cuda.is_available()
-    if device == "cuda" and not there:
+def _device(asked: str, there: bool) -> str:
+    if asked == "cuda" and not there:
         raise ValueError("device is 'cuda', and there is none; valid here: auto, cpu")
-    return ("cuda" if there else "cpu") if device == "auto" else device
+    return ("cuda" if there else "cpu") if asked == "auto" else asked

@@ -14,7 +14,7 @@ from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.nodes.images import from_rgb
 from vlm_robot_ros.nodes.wires import Wires
-from vlm_robot_ros.policy.base import Policy
+from vlm_robot_ros.policy.apart import PolicyApart
 from vlm_robot_ros.policy.overlay import caption
 
 _COLOURS = {"target": (1.0, 0.24, 0.16), "reference": (0.16, 0.47, 1.0), "goal": (0.95, 0.8, 0.2)}
@@ -28,7 +28,7 @@ _EDGES = [(a, b) for a in range(8) for b in range(8) if a < b and (a ^ b) in (1,
 class Show:
     """Draws only while somebody listens: it takes a while."""
 
-    def __init__(self, wires: Wires, robot: Robot, policy: Policy) -> None:
+    def __init__(self, wires: Wires, robot: Robot, policy: PolicyApart) -> None:
         """Make the topics `overlay` and `markers`."""
         self._robot, self._policy = robot, policy
         self._overlays = wires.publish(Image, "overlay")
@@ -85,7 +85,7 @@ class Show:
         if chunk.mode is ActionMode.END_EFFECTOR_POSE and not chunk.hold:
             way = list(chunk.values[:, :3])
             marks.append(self._mark("plan", Marker.LINE_STRIP, 0.006, _WAY, way))
-        for name, point in getattr(self._policy, "points", {}).items():  # not all tell of any
+        for name, point in self._policy.points.items():
             if np.all(np.isfinite(point)):
                 mark = self._mark(name, Marker.SPHERE, 0.03, _COLOURS.get(name, _WAY), [])
                 mark.pose.position = Point(**dict(zip("xyz", map(float, point), strict=True)))

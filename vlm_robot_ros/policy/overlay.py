@@ -1,10 +1,12 @@
 """Pictures of what a policy looks at and is about to do, over what the camera sees."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vlm_robot_ros.models.robot_model import Grounding, ModelConfig
+if TYPE_CHECKING:  # who only writes captions needs no torch
+    from vlm_robot_ros.models.robot_model import Grounding, ModelConfig
 
 _COLOURS = np.array([[255, 60, 40], [40, 120, 255]])
 """Of target and reference."""
@@ -33,7 +35,7 @@ def tint(picture: np.ndarray, heats: list[np.ndarray]) -> np.ndarray:
     return canvas.astype(np.uint8)
 
 
-def overlay(picture: np.ndarray, seen: Grounding | None, config: ModelConfig) -> np.ndarray:
+def overlay(picture: np.ndarray, seen: "Grounding | None", config: "ModelConfig") -> np.ndarray:
     """Return what a model looks at with both heatmaps over it, red the target's.
 
     Args:
@@ -51,7 +53,7 @@ def overlay(picture: np.ndarray, seen: Grounding | None, config: ModelConfig) ->
     return tint(picture, heats)
 
 
-def draw_way(picture: np.ndarray, points: np.ndarray, config: ModelConfig) -> np.ndarray:
+def draw_way(picture: np.ndarray, points: np.ndarray, config: "ModelConfig") -> np.ndarray:
     """Return a picture with a way of the tool in it, from the first point on.
 
     Args:
@@ -70,7 +72,7 @@ def draw_way(picture: np.ndarray, points: np.ndarray, config: ModelConfig) -> np
     return np.asarray(canvas)
 
 
-def project(points: np.ndarray, config: ModelConfig) -> np.ndarray:
+def project(points: np.ndarray, config: "ModelConfig") -> np.ndarray:
     """Return where points are in the crop: column and row, shape (N, 2) [px].
 
     Args:

@@ -1,0 +1,214 @@
+"""A policy in a process of its own: whatever it does, the node keeps its time and its arm."""
+
+import mmap
+import multiprocessing
+import os
+import pickle
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle, send_handle
+from typing import Any
+
+import numpy as np
+
+from vlm_robot_ros.contract.action import ActionChunk
+from vlm_robot_ros.policy.base import Observation, Policy
+
+
+class PolicyError(Exception):
+    """What went wrong in the policy's process; prints as the error there did."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class PolicyApart:
+    """Is a `Policy`; its process ends with this one, and is begun anew when it dies or hangs.
+
+    Python lets one thread of a process compute at a time. A policy beside the control loop would
+    keep it waiting, and end it with itself. It forgets everything when it is begun anew.
+    """
+
+    def __init__(self, make: Callable[[], Policy], patience: float = 30.0) -> None:
+        """Start it and wait until it is ready.
+
+        Args:
+            make: Makes the policy, there: a function of a module, or a `partial` of one.
+            patience: How long an answer may take before it is begun anew [s].
+
+        Raises:
+            ValueError: `make` fails there.
+        """
+        self._make, self._patience, self._closed = make, patience, False
+        self._start()
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """As of the policy."""
+        return self._cameras
+
+    @property
+    def pid(self) -> int:
+        """Of its process now."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def points(self) -> dict[str, np.ndarray]:
+        """Where the policy believes things to be, by their roles; not all policies tell of any."""
+        return self._call("points")
+
+    def reset(self) -> None:
+        """As of the policy."""
+        self._call("reset")
+
+    def next_instruction(self) -> None:
+        """As of the policy."""
+        self._call("next_instruction")
+
+    def infer(self, observation: Observation) -> ActionChunk:
+        """As of the policy.
+
+        Raises:
+            PolicyError: the policy has failed, has died, or did not answer in time.
+        """
+        return self._call("infer", observation)
+
+    def draw(self) -> np.ndarray | None:
+        """As of the policy."""
+        return self._call("draw")
+
+    def close(self) -> None:
+        """End it; who waits for an answer gets an error."""
+        self._closed = True
+        self._end()
+
+    def _call(self, name: str, *given: object) -> Any:
+        try:
+            self._desk.hand(self._pipe, (name, given))
+            answered = self._pipe.poll(self._patience)
+            error, result = self._pipe.recv() if answered else ("", None)
+        except (EOFError, OSError):
+            raise PolicyError(self._renew()) from None
+        if not answered:
+            raise PolicyError(self._renew(f"has not answered for {self._patience:.0f} s"))
+        if error:
+            raise PolicyError(error)
+        return result
+
+    def _renew(self, problem: str = "") -> str:
+        """Start anew; returns what to say about it."""
+        if self._closed:
+            return "its process was ended"
+        if not problem:
+            self._process.join(1.0)
+            problem = f"has ended {_manner(self._process.exitcode)}"
+        self._end()
+        try:
+            self._start()
+        except ValueError as error:
+            return f"its process {problem}, and it cannot be begun anew: {error}"
+        return f"its process {problem}, and was begun anew"
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.join(5.0)
+        self._pipe.close()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._desk = _Desk()
+        self._process = context.Process(
+            target=_serve, args=(theirs, self._make), daemon=True, name="policy"
+        )
+        self._process.start()
+        theirs.close()
+        try:
+            error, self._cameras = self._pipe.recv()
+        except EOFError:
+            self._process.join(1.0)
+            manner = _manner(self._process.exitcode)
+            error = f"the policy's process ended while it was loaded, {manner}"
+        if error:
+            raise ValueError(error)
+
+
+class _Desk:
+    """Memory in which one process lays arrays down and the other finds them."""
+
+    def __init__(self) -> None:
+        self._memory: mmap.mmap | None = None
+
+    def hand(self, pipe: "Connection[Any, Any]", what: object) -> None:
+        """Hand anything over; its arrays are copied into the memory."""
+        arrays: list[pickle.PickleBuffer] = []
+        head = pickle.dumps(what, protocol=5, buffer_callback=arrays.append)
+        raw = [array.raw() for array in arrays]
+        sizes = [array.nbytes for array in raw]
+        file = None
+        if self._memory is None or sum(sizes) > len(self._memory):
+            file = os.memfd_create("policy")  # unlike /dev/shm it has no limit of its own
+            os.truncate(file, 2 * sum(sizes) + 1)
+            self._memory = mmap.mmap(file, 0)
+        at = 0
+        for array in raw:
+            self._memory[at : at + array.nbytes] = array
+            at += array.nbytes
+        pipe.send((head, sizes, file is not None))
+        if file is not None:
+            send_handle(pipe, file, 0)
+            os.close(file)
+
+
+class _Taker:
+    """Takes what is handed over a desk of the other process."""
+
+    _memory: mmap.mmap
+
+    def take(self, pipe: "Connection[Any, Any]") -> Any:
+        """Wait for it; its arrays are copies."""
+        head, sizes, grows = pipe.recv()
+        if grows:
+            file = recv_handle(pipe)
+            self._memory = mmap.mmap(file, 0)
+            os.close(file)
+        arrays, at = [], 0
+        for size in sizes:
+            arrays.append(bytearray(self._memory[at : at + size]))
+            at += size
+        return pickle.loads(head, buffers=arrays)
+
+
+def _serve(pipe: "Connection[Any, Any]", make: Callable[[], Policy]) -> None:
+    """Be the other process: answer until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the node, which ends this one
+    taker = _Taker()
+    with suppress(EOFError, OSError):
+        try:
+            policy = make()
+        except Exception as error:
+            pipe.send((str(error.args[0] if isinstance(error, KeyError) else error), ()))
+            return
+        pipe.send(("", tuple(policy.cameras)))
+        while True:
+            name, given = taker.take(pipe)
+            try:
+                answer = pickle.dumps(("", _answer(policy, name, given)))
+            except Exception as error:  # anybody's code
+                answer = pickle.dumps((repr(error), None))
+            pipe.send_bytes(answer)
+
+
+def _answer(policy: Policy, name: str, given: tuple[Any, ...]) -> object:
+    if name == "points":
+        return getattr(policy, "points", {})
+    return getattr(policy, name)(*given)
+
+
+def _manner(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"by signal {signal.Signals(-code).name}"
+    return f"with status {code}"
