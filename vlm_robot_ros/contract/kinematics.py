@@ -96,7 +96,7 @@ def transform(origin: tuple[float, ...]) -> np.ndarray:
 
 def to_vector(frame: np.ndarray) -> np.ndarray:
     """Return x, y, z [m], qx, qy, qz, qw of a (4, 4) transform. Shape (7,)."""
-    return np.concatenate([frame[:3, 3], Rotation.from_matrix(frame[:3, :3]).as_quat()])
+    return pinocchio.SE3ToXYZQUAT(pinocchio.SE3(frame))
 
 
 def from_vector(vector: np.ndarray) -> np.ndarray:

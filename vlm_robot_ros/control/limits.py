@@ -1,7 +1,7 @@
 """The last gate before the arm: inside the limits, and no faster than allowed."""
 
 import numpy as np
-from scipy.spatial.transform import Rotation
+import pinocchio
 
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.robot import Robot
@@ -35,10 +35,11 @@ def limit(
     step = inside - last[:3]
     length = float(np.linalg.norm(step))
     step *= min(1.0, robot.workspace.speed * dt / max(length, 1e-9))
-    before, after = Rotation.from_quat(last[3:]), Rotation.from_quat(values[3:])
-    turn = (after * before.inv()).as_rotvec()
+    before, after = pinocchio.Quaternion(last[3:]), pinocchio.Quaternion(values[3:])
+    before.normalize()
+    turn = pinocchio.log3((after.normalized() * before.inverse()).matrix())
     turn *= min(1.0, _TURN_SPEED * dt / max(float(np.linalg.norm(turn)), 1e-9))
-    turned = (Rotation.from_rotvec(turn) * before).as_quat()
+    turned = (pinocchio.Quaternion(pinocchio.exp3(turn)) * before).coeffs()
     if turned @ last[3:] < 0:
         turned = -turned
     return np.concatenate([last[:3] + step, turned])

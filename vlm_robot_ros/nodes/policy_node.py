@@ -1,5 +1,6 @@
 """The policy node: camera images and words in, actions and task labels out."""
 
+import sys
 import threading
 import time
 from functools import partial
@@ -46,6 +47,8 @@ from vlm_robot_ros.policy.thinker import Question, Thinker
 
 _COMES_TO_A_STAND = 1.0
 """How long an arm may take that is told to stop for good [s]."""
+_TURN = 5e-4
+"""How long one thread may keep another from computing [s]; Python's own 5 ms are a whole tick."""
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -228,20 +231,22 @@ class PolicyNode(LifecycleNode):
     def _on_plan(self, question: Question, chunk: ActionChunk, took: float) -> None:
         """Take a plan, in the policy's thread."""
         self._state.thought(took)
-        stamp = to_stamp(question.stamp)
-        with self._lock:
-            said = self._pilot.said
+        stamp, said = to_stamp(question.stamp), self._pilot.said
+        plan = chunk_message(chunk, self._robot, stamp, said, took)
+        label = label_message(chunk, self._robot, stamp, said)
+        with self._lock:  # not for long: the arm waits
             if not self._active:
                 return
-            self._inputs.publish(input_message(question, self._robot, self._first))
-            self._first = False
-            if question.number != said.number:
-                return
-            plan = chunk_message(chunk, self._robot, stamp, said, took)
-            label = label_message(chunk, self._robot, stamp, said)
-            self._pilot.take(chunk, said.number, question.stamp, self._now())
+            first, self._first = self._first, False
+            meant = question.number == said.number == self._pilot.said.number
+            if meant:
+                self._pilot.take(chunk, said.number, question.stamp, self._now())
+        if meant:
             self._chunks.publish(plan)
             self._labels.publish(label)
+        self._inputs.publish(input_message(question, self._robot, first))
+        if not meant:
+            return
         self._show.plan(chunk, said.text, stamp)
 
     # -- Out -------------------------------------------------------------------------------------
@@ -323,4 +328,5 @@ class PolicyNode(LifecycleNode):
 
 def main() -> int:
     """Run the node."""
+    sys.setswitchinterval(_TURN)
     return run(PolicyNode)

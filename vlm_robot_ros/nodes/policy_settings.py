@@ -25,9 +25,7 @@ PARAMETERS = (
     Spec("calibration", "", "File of `vlm-robot score --fit`, for the encoder"),
     Spec("device", "auto", "Where the policy computes", valid=("auto", "cpu", "cuda")),
     Spec("threads", 1, "CPU threads of the policy", 1, 64),
-    Spec(
-        "policy_timeout", 30.0, "Begin the policy anew after no answer for [s]", 1.0, 3600.0
-    ),
+    Spec("policy_timeout", 30.0, "Begin the policy anew after no answer for [s]", 1.0, 3600.0),
     Spec("image_transport", "raw", "How images come", valid=("raw", "compressed")),
     Spec(
         "output",
