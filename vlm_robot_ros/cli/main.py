@@ -17,6 +17,7 @@ _COMMANDS = (
     "data",
     "finetune",
     "merge",
+    "teach",
     "look",
     "console",
     "record",

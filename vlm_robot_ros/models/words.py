@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from itertools import islice
 
 PAD, UNKNOWN = 0, 1
 MAX_WORDS = 32
@@ -22,7 +21,16 @@ class Tokenizer:
 
         Case and signs do not count; "don't" and "dont" are one word.
         """
-        plain = text.lower().replace("'", "").replace("\u2019", "")
-        words = (match.group() for match in _WORD.finditer(plain))
-        ids = [self._index.get(word, UNKNOWN) for word in islice(words, MAX_WORDS)] or [UNKNOWN]
+        words = split(text)[:MAX_WORDS]
+        ids = [self._index.get(word, UNKNOWN) for word in words] or [UNKNOWN]
         return ids + [PAD] * (MAX_WORDS - len(ids))
+
+    def unknown(self, text: str) -> list[str]:
+        """Return the words of a sentence that it does not know, each once."""
+        return list(dict.fromkeys(word for word in split(text) if word not in self._index))
+
+
+def split(text: str) -> list[str]:
+    """Return the words of a text, as the tokenizer takes them."""
+    plain = text.lower().replace("'", "").replace("\u2019", "")
+    return _WORD.findall(plain)

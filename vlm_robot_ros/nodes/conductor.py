@@ -1,7 +1,7 @@
 """Gives the demo's commands over the topics and judges what comes of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from vlm_robot_ros.sim.programme import Item
 _TIME_LIMIT = 15.0
 _MUST_LAST = 1.0  # a success counts when it has lasted so long [s]
 _STILL = 0.02  # joint speed below which the arm stands still [rad/s]
+_REFUSED = 4.0  # an arm that has held for so long is not going to do it [s]
 _STOP_LIMIT, _MOTION_LIMIT = 0.3, 0.02  # [s] and [m]
 
 
@@ -22,19 +23,20 @@ class Conductor:
     """Runs commands one by one; `film` gets the frames of each with its instruction."""
 
     stage: Stage
-    film: Callable[[str, list[Frame]], None] = field(default=lambda instruction, frames: None)
+    film: Callable[[str, list[Frame]], None] | None = None
 
     def perform(self, item: Item) -> Result:
         """Give one command in its own scene."""
         stage = self.stage
         stage.new_scene(item.scene_seed)
-        stage.frames = []
+        stage.frames = [] if self.film else None
         run = {"stop": self._stop}.get(item.family, self._task if item.task else self._refusal)
         stage.mark(EpisodeMark.BEGIN, item.instruction)
         result = run(item)
         stage.mark(EpisodeMark.SUCCESS if result.success else EpisodeMark.FAILURE)
         stage.mark(EpisodeMark.END)
-        self.film(result.instruction, stage.frames)
+        if self.film:
+            self.film(result.instruction, stage.frames or [])
         stage.frames = None
         return result
 
@@ -44,8 +46,13 @@ class Conductor:
         start, begun = stage.situation, stage.time
         done_since: float | None = None
         stage.say(item.instruction)
+        acted = begun
         while stage.time < begun + _TIME_LIMIT:
             stage.pass_time(0.05)
+            if stage.action is not None and not stage.action.hold:
+                acted = stage.time
+            elif done_since is None and stage.time - acted > _REFUSED:
+                break
             if not is_done(task, scene, start, stage.situation):
                 done_since = None
             elif done_since is None:

@@ -42,10 +42,11 @@ def demo_programme(seed: int) -> list[Item]:
     families.insert(4, "stop")
     families.insert(8, "meaningless")
     families.insert(11, "absent")
-    return [_item(rng, family) for family in families]
+    return [sample_item(rng, family) for family in families]
 
 
-def _item(rng: np.random.Generator, family: str) -> Item:
+def sample_item(rng: np.random.Generator, family: str) -> Item:
+    """Draw one command and a scene that no training has."""
     asked = family if family in FAMILIES else "pick"
     while True:
         # Scenes of seeds that no training has: demonstrations count up from a million.

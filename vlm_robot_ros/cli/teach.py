@@ -1,0 +1,45 @@
+"""`vlm-robot teach`: new words for a policy, from bags in which you had to say it differently."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("teach", help=(__doc__ or "").split(": ", 1)[1])
+    parser.add_argument("bags", type=Path, nargs="+", help="bags, or folders of bags")
+    parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
+    parser.add_argument("--lessons", type=int, default=2, help="that a word needs")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run it; 1 when nothing was learned."""
+    from vlm_robot_ros.bags.bag import BagError
+    from vlm_robot_ros.bags.episodes import find_bags
+    from vlm_robot_ros.bags.lessons import find_lessons
+    from vlm_robot_ros.bags.recording import read_recording
+    from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+    from vlm_robot_ros.paths import share_dir
+    from vlm_robot_ros.training.teaching import learn
+
+    checkpoint = args.checkpoint or share_dir() / "checkpoints" / "panda_sim"
+    if args.out.resolve() == checkpoint.resolve():
+        raise CheckpointError("--out is the checkpoint's own folder; give another")
+    bags = [bag for path in args.bags for bag in find_bags(path)]
+    if not bags:
+        raise BagError(f"no bags in {', '.join(map(str, args.bags))}")
+    lessons = find_lessons([read_recording(bag) for bag in bags])
+    model, learned = learn(load_checkpoint(checkpoint), lessons, args.lessons)
+    print(f"{len(lessons)} lessons: an instruction that was refused, and the next that was done\n")
+    print("| word | is like | sure | lessons | |\n| --- | --- | --- | --- | --- |")
+    for each in learned:
+        print(f"| {each.word} | {each.like} | {each.sure:.2f} | {each.lessons} | {each.why_not} |")
+    words = {each.word: each.like for each in learned if each.like}
+    if not words:
+        print("\nnothing was learned")
+        return 1
+    save_checkpoint(model, args.out, {"taught": words, "from": str(checkpoint)})
+    print(f"\ncheckpoint in {args.out}")
+    return 0
