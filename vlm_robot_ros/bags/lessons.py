@@ -22,19 +22,20 @@ class Lesson(NamedTuple):
 def find_lessons(recordings: Sequence[Recording]) -> list[Lesson]:
     """Return the lessons in bags, in their order.
 
-    A lesson is an instruction for which the arm did not move, and the next one, soon after, for
-    which it did; neither of them if it was judged otherwise.
+    A lesson is an instruction that was judged a failure, or for which the arm did not move, and
+    the next one, soon after, that was judged a success, or for which it moved.
     """
     lessons = []
     for recording in recordings:
         for before, after in pairwise(recording.spans):
-            refused = not _moved(recording, before) and before.success is not True
-            obeyed = _moved(recording, after) and after.success is not False
             soon = after.start - before.end < _SOON
-            if refused and obeyed and soon and before.instruction != after.instruction:
+            other = before.instruction != after.instruction
+            if soon and other and not _obeyed(recording, before) and _obeyed(recording, after):
                 lessons.append(Lesson(before.instruction, after.instruction))
     return lessons
 
 
-def _moved(recording: Recording, span: Span) -> bool:
+def _obeyed(recording: Recording, span: Span) -> bool:
+    if span.success is not None:
+        return span.success
     return any(span.start <= a.time <= span.end and not a.hold for a in recording.actions)

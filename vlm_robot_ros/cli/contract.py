@@ -1,4 +1,4 @@
-"""`vlm-robot contract`: check an arm's contract, or begin one from its URDF."""
+"""`vlm-robot contract`: check an arm's contract, begin one from its URDF, secure its node."""
 
 import argparse
 from pathlib import Path
@@ -18,6 +18,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     urdf.add_argument("--base", default="", help="link in which poses are; the root if not given")
     urdf.add_argument("--out", type=Path, default=Path("my_arm.yaml"), help="file to write")
     urdf.set_defaults(run=run_from_urdf)
+    allow = actions.add_parser("permissions", help="what its node may do in a secured graph")
+    allow.add_argument("contract", help="a shipped name, or the path of a .yaml")
+    allow.add_argument("--enclave", default="/policy_node", help="of the node")
+    allow.add_argument("--namespace", default="/", help="of the node")
+    allow.set_defaults(run=run_permissions)
 
 
 def run_check(args: argparse.Namespace) -> int:
@@ -61,4 +66,13 @@ def run_from_urdf(args: argparse.Namespace) -> int:
     args.out.write_text(text)
     print(f"{args.out}: complete what is marked with \"check\"; then vlm-robot contract check "
           f"{args.out}")  # fmt: skip
+    return 0
+
+
+def run_permissions(args: argparse.Namespace) -> int:
+    """Print an access control policy for SROS 2."""
+    from vlm_robot_ros.contract.load import load_robot
+    from vlm_robot_ros.contract.permissions import permissions
+
+    print(permissions(load_robot(args.contract), args.enclave, args.namespace), end="")
     return 0

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         raise BagError(f"no bags in {', '.join(map(str, args.bags))}")
     lessons = find_lessons([read_recording(bag) for bag in bags])
     model, learned = learn(load_checkpoint(checkpoint), lessons, args.lessons)
-    print(f"{len(lessons)} lessons: an instruction that was refused, and the next that was done\n")
+    print(f"{len(lessons)} lessons: an instruction that failed, and the next one that did not\n")
     print("| word | is like | sure | lessons | |\n| --- | --- | --- | --- | --- |")
     for each in learned:
         print(f"| {each.word} | {each.like} | {each.sure:.2f} | {each.lessons} | {each.why_not} |")

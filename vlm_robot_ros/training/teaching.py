@@ -43,7 +43,7 @@ class Learned:
     why_not: str = ""
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def learn(
     model: VisionLanguageRobotModel, lessons: Sequence[Lesson], at_least: int = 2
 ) -> tuple[VisionLanguageRobotModel, list[Learned]]:
