@@ -53,6 +53,20 @@ class Own(HoldPolicy):
         return replace(chunk, values=chunk.values + aside, gripper=np.ones(8), confidence=1.0)
 
 
+class Mirror(HoldPolicy):
+    """A policy that shows what it was given."""
+
+    def __init__(self):
+        self.points = {"target": np.array([0.1, 0.2, 0.3])}
+
+    def infer(self, observation):
+        self.seen = observation
+        return hold_chunk(observation, 0.1, observation.instruction)
+
+    def draw(self):
+        return self.seen.images["front"]
+
+
 class OnWord(Own):
     """A policy that goes wrong in the way that it is told to."""
 

@@ -36,7 +36,8 @@ def test_a_new_word_is_a_synonym_everywhere_and_nothing_else_is_read_otherwise(m
     taught, learned = learn(model, RUBY)
     assert likes(learned) == {"ruby": "red"}
     words = Understanding(taught, "cpu")
-    slots = words.read("stack the ruby bread on the blue cylinder")
+    with torch.no_grad():
+        slots = words.read("stack the ruby bread on the blue cylinder")
     assert words.problem("", slots, any_object=False) == ""
     assert words.name(slots, 0) == "red bread"
     for sentence in (
@@ -69,7 +70,7 @@ def test_a_word_that_changes_nothing_changes_nothing(model):
     [
         (RUBY[:1], "1 lessons, at least 2 wanted"),
         ([RUBY[0], RUBY[0]], "1 lessons, at least 2 wanted"),
-        ([("grab the big cube", "grab the red cube"), ("push a big lemon", "push it away")],
+        ([("grab the big cube", "grab the red cube"), ("take the big lemon", "take the lemon")],
          "not clear"),
         ([("pick up the big cube", "push the lemon left"), ("take the big one", "go home")],
          "not clear"),

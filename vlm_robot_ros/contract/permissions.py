@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 from vlm_robot_ros.contract.robot import Robot
 
 _VERSION = "0.2.0"
-_HEARS = ("instruction", "joint_states", "/clock", "/parameter_events")
+_HEARS = ("instruction", "joint_states", "/clock")
 _TELLS = (
     "action", "action_chunk", "task_label", "current_instruction", "policy_input", "latency",
     "overlay", "markers", "/diagnostics", "/rosout", "/parameter_events", "~/transition_event",

@@ -1,5 +1,6 @@
 """A policy in a process of its own: whatever it does, the node keeps its time and its arm."""
 
+import faulthandler
 import mmap
 import multiprocessing
 import os
@@ -122,7 +123,7 @@ class PolicyApart:
         self._pipe, theirs = context.Pipe()
         self._desk = _Desk()
         self._process = context.Process(
-            target=_serve, args=(theirs, self._make), daemon=True, name="policy"
+            target=_serve, args=(theirs, self._make, self._patience), daemon=True, name="policy"
         )
         self._process.start()
         theirs.close()
@@ -182,7 +183,7 @@ class _Taker:
         return pickle.loads(head, buffers=arrays)
 
 
-def _serve(pipe: "Connection[Any, Any]", make: Callable[[], Policy]) -> None:
+def _serve(pipe: "Connection[Any, Any]", make: Callable[[], Policy], patience: float) -> None:
     """Be the other process: answer until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the node, which ends this one
     taker = _Taker()
@@ -195,10 +196,14 @@ def _serve(pipe: "Connection[Any, Any]", make: Callable[[], Policy]) -> None:
         pipe.send(("", tuple(policy.cameras)))
         while True:
             name, given = taker.take(pipe)
+            # Who asks ends what hangs. Where that one is dead, it ends itself, even if it lets no
+            # other thread go on.
+            faulthandler.dump_traceback_later(2 * patience, exit=True)
             try:
                 answer = pickle.dumps(("", _answer(policy, name, given)))
             except Exception as error:  # anybody's code
                 answer = pickle.dumps((repr(error), None))
+            faulthandler.cancel_dump_traceback_later()
             pipe.send_bytes(answer)
 
 

@@ -1,0 +1,116 @@
+"""A policy in a process of its own answers as it does here, and may die or hang there."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from odd_policies import Mirror, OnWord
+
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.policy.apart import PolicyApart, PolicyError
+from vlm_robot_ros.policy.base import Observation
+
+
+def observation(words="aside", size=(4, 6)):
+    picture = np.random.default_rng(1).integers(0, 256, (*size, 3)).astype(np.uint8)
+    return Observation({"front": picture}, np.arange(7.0), 0.5, words, np.arange(7.0))
+
+
+@pytest.fixture
+def odd():
+    policy = PolicyApart(partial(OnWord, load_robot("panda_sim")), patience=2.0)
+    yield policy
+    policy.close()
+
+
+def test_it_answers_as_it_does_here():
+    policy = PolicyApart(Mirror)
+    # Larger ones than before, smaller ones, and a view of one.
+    for size in ((4, 6), (480, 640), (1080, 1920), (8, 8)):
+        seen = observation("look", size)
+        chunk = policy.infer(seen)
+        np.testing.assert_array_equal(chunk.values, seen.pose[None])
+        np.testing.assert_array_equal(policy.draw(), seen.images["front"])
+        assert chunk.hold == "look"
+    turned = Observation({"front": seen.images["front"][:, ::-1]}, *list(vars(seen).values())[1:])
+    policy.infer(turned)
+    np.testing.assert_array_equal(policy.draw(), turned.images["front"])
+    np.testing.assert_array_equal(policy.points["target"], [0.1, 0.2, 0.3])
+    assert policy.cameras == ()
+    policy.close()
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("raise", "RuntimeError('out of order')"),
+        ("die", "ended by signal SIGKILL, and was begun anew"),
+        ("exit", "ended with status 1, and was begun anew"),
+        ("hang for good", "not answered for 2 s, and was begun anew"),
+    ],
+)
+def test_what_goes_wrong_is_told_and_the_next_question_answered(odd, word, said):
+    before = odd.pid
+    with pytest.raises(PolicyError) as error:
+        odd.infer(observation(word))
+    assert said in repr(error.value)
+    assert (odd.pid == before) == (word == "raise")
+    assert odd.infer(observation()).confidence == 1.0
+
+
+def test_who_waits_while_it_is_closed_gets_an_error_and_no_new_process(odd):
+    problems = []
+
+    def ask():
+        try:
+            odd.infer(observation("hang for good"))
+        except PolicyError as error:
+            problems.append(repr(error))
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    odd.close()
+    waiting.join(10.0)
+    assert problems == ["its process was ended"]
+    assert not exists(odd.pid)
+
+
+def test_what_cannot_be_made_says_why():
+    with pytest.raises(ValueError, match="missing 1 required positional argument"):
+        PolicyApart(OnWord)
+    with pytest.raises(ValueError, match="ended while it was loaded, with status 3"):
+        PolicyApart(partial(os._exit, 3))
+
+
+def test_what_hangs_ends_itself_when_its_node_is_killed():
+    code = (
+        "from functools import partial; from test_policy_apart import *;"
+        "policy = PolicyApart(partial(OnWord, load_robot('panda_sim')), patience=1.0);"
+        "print(policy.pid, flush=True); policy._patience = 99.0;"
+        "policy.infer(observation('hang for good'))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent
+    )
+    pid = int(process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    end = time.monotonic() + 30.0
+    while exists(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not exists(pid)
+
+
+def exists(pid):
+    """Tell whether there is such a process that has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
