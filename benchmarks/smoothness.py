@@ -21,7 +21,8 @@ from vlm_robot_ros.sim.controllers import JointPath
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 
 SEED, SECONDS = 620_000, 6.0
-BLENDS = (0.0, BLEND)
+WAYS = ((0.0, 0.0), (BLEND, 0.0), (BLEND, 0.5), (BLEND, 0.8))
+"""Blend [s] and ensemble."""
 _BOUNDARY = round(LATENCY / CONTROL_PERIOD)
 _TICKS = round(FRAME_PERIOD / CONTROL_PERIOD)
 
@@ -34,11 +35,11 @@ def main() -> None:
     sim = Simulator(robot)
     policy = load_learned(share_dir() / "checkpoints" / "panda_sim", robot)
     print(f"step of joint speed from tick to tick ({CONTROL_PERIOD} s), largest joint [rad/s]\n")
-    print("| blend | ticks | p50 | p95 | at a new plan / within one: p50 | rms |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| blend | ensemble | ticks | p50 | p95 | at a new plan / within one: p50 | rms |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     drawn = []
-    for blend in BLENDS:
-        runs = [_speeds(sim, policy, index, blend) for index in range(episodes)]
+    for blend, ensemble in WAYS:
+        runs = [_speeds(sim, policy, index, blend, ensemble) for index in range(episodes)]
         drawn.append(runs[0])
         steps: dict[bool, list[float]] = {True: [], False: []}
         for speeds in runs:
@@ -53,12 +54,12 @@ def main() -> None:
         rms = [float(np.sqrt(np.mean(np.square(steps[new])))) for new in (True, False)]
         count = len(steps[True]) + len(steps[False])
         print(
-            f"| {blend:.2f} s | {count} | {p50:.3f} | {p95:.3f} | {ratio:.2f} "
+            f"| {blend:.2f} s | {ensemble} | {count} | {p50:.3f} | {p95:.3f} | {ratio:.2f} "
             f"| {rms[0] / rms[1]:.2f} |",
             flush=True,
         )
     if len(sys.argv) > 2:
-        both = [_draw(speeds) for speeds in drawn]
+        both = [_draw(speeds) for speeds in drawn[:2]]
         image = Image.new("RGB", (both[0].width, 2 * both[0].height), "white")
         for number, part in enumerate(both):
             image.paste(part, (0, number * part.height))
@@ -66,11 +67,13 @@ def main() -> None:
     sim.close()
 
 
-def _speeds(sim: Simulator, policy: Policy, index: int, blend: float) -> np.ndarray:
+def _speeds(
+    sim: Simulator, policy: Policy, index: int, blend: float, ensemble: float
+) -> np.ndarray:
     """Return what the joints are told at each tick of an episode. Shape (T, J), [rad/s]."""
     case = make_case("seen", SEED, index)
     sim.reset(case.scene, np.array(sim.robot.home) + case.jitter[: len(sim.robot.joints)])
-    player = Player(sim, policy, "joint_trajectory", blend)
+    player = Player(sim, policy, "joint_trajectory", blend, ensemble)
     told: list[np.ndarray] = []
     command_path, step, now = sim.command_path, sim.step, np.zeros(len(sim.robot.joints))
 

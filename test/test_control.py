@@ -70,8 +70,24 @@ def test_plans_are_blended_without_a_jump():
     np.testing.assert_allclose(path[-1], after.sample(0.5)[0][:3])
 
 
-def test_neither_place_nor_speed_jumps_where_plans_change():
-    timeline = Timeline(blend=0.15)
+@pytest.mark.parametrize("side", [1, -1])
+def test_older_plans_have_their_say_and_a_flushed_one_has_none(side):
+    timeline = Timeline(blend=0.0, ensemble=0.5)
+    timeline.put(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
+    newer = plan([0.5, 0.16, 0.3])
+    newer.values[:, 3:] *= side  # the same orientation, either way
+    timeline.put(newer, stamp=0.0, now=0.1)
+    values, _ = timeline.sample(0.4)
+    np.testing.assert_allclose(values[:2], [(0.5 + 0.5 * 0.54) / 1.5, 0.08 / 1.5], atol=1e-9)
+    assert abs(values[3:] @ HOME[3:]) == pytest.approx(1.0)
+    timeline.clear()
+    timeline.put(newer, stamp=0.0, now=0.1)
+    np.testing.assert_allclose(timeline.sample(0.4)[0][:2], [0.5, 0.08], atol=1e-9)
+
+
+@pytest.mark.parametrize("ensemble", [0.0, 0.8, 1.0])
+def test_neither_place_nor_speed_jumps_where_plans_change(ensemble):
+    timeline = Timeline(0.15, ensemble)
     timeline.put(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
     times = np.arange(0.05, 0.7, 1e-3)
     path = []

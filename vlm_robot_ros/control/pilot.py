@@ -48,13 +48,14 @@ class Pilot:
         period: float,
         blend: float = BLEND,
         min_confidence: float = MIN_CONFIDENCE,
+        ensemble: float = 0.0,
     ) -> None:
-        """Make a pilot that is asked every `period` seconds."""
+        """Make a pilot that is asked every `period` seconds; see `Timeline`."""
         self._robot = robot
         self._period = period
         self._watches = watches
         self._min_confidence = min_confidence
-        self._timeline = Timeline(blend)
+        self._timeline = Timeline(blend, ensemble)
         self.said = NOTHING_SAID
         self._gripper: float | None = None
         self.rest()

@@ -8,17 +8,27 @@ from scipy.interpolate import PchipInterpolator
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 
+_LITTLE = 0.02
+"""Who counts less is not asked."""
+
 
 class Timeline:
     """The chunk that is played now, and how it was blended in. Times in seconds of one clock.
 
     It is smooth: a monotone cubic through the steps of a chunk (Fritsch and Carlson, 1980), and
-    from one chunk to the next neither place nor speed jumps.
+    from one chunk to the next neither place nor speed jumps. Older chunks may have a say, too:
+    temporal ensembling (Zhao et al., 2023), with the largest weight for the newest.
     """
 
-    def __init__(self, blend: float) -> None:
-        """Move from one chunk to the next over `blend` seconds."""
-        self._blend = blend
+    def __init__(self, blend: float, ensemble: float = 0.0) -> None:
+        """Play nothing yet.
+
+        Args:
+            blend: How long it takes to move from one chunk to the next [s].
+            ensemble: What a chunk counts, as a part of what the next newer one counts; 0: only
+                the newest counts.
+        """
+        self._blend, self._ensemble = blend, ensemble
         self._offset, self._drift = np.zeros(7), np.zeros(7)
         self._joined = self._stamp = 0.0
         self.clear()
@@ -26,7 +36,7 @@ class Timeline:
     def clear(self) -> None:
         """Flush what was to be played."""
         self._chunk: ActionChunk | None = None
-        self._curve: PchipInterpolator | None = None
+        self._curves: list[tuple[PchipInterpolator, float]] = []
         self._end = -np.inf
 
     def put(self, chunk: ActionChunk, stamp: float, now: float) -> None:
@@ -53,7 +63,10 @@ class Timeline:
         origin = 2 * values[0] - values[min(1, len(values) - 1)]
         values = np.concatenate([origin[None], values])
         self._end = stamp + chunk.step_dt * len(chunk.values)
-        self._curve = PchipInterpolator(np.linspace(stamp, self._end, len(values)), values)
+        curve = PchipInterpolator(np.linspace(stamp, self._end, len(values)), values)
+        # What ends soon goes now, when what changes by that is blended.
+        older = [each for each in self._curves if each[1] > now + 2 * chunk.step_dt]
+        self._curves = [(curve, self._end), *(older if goes_on and self._ensemble > 0 else [])]
         self._offset, self._drift = np.zeros(7), np.zeros(7)
         if before is not None and self._blend > 0:
             place, speed = self._motion(now)
@@ -79,9 +92,7 @@ class Timeline:
 
     def _motion(self, now: float) -> tuple[np.ndarray, np.ndarray]:
         """Return where what is played is, and how fast [1/s]. Shape (7,) each."""
-        assert self._curve is not None
-        since = max(now, self._stamp)
-        place, speed = self._curve(since), self._curve(since, 1)
+        place, speed = self._planned(max(now, self._stamp))
         part = (now - self._joined) / self._blend if self._blend > 0 else 1.0
         if part >= 1.0:
             return place, speed
@@ -93,6 +104,25 @@ class Timeline:
             place + rest * self._offset + drift * self._drift,
             speed + slope * self._offset + turn * self._drift,
         )
+
+    def _planned(self, now: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the chunks say to be, and how fast [1/s]. Shape (7,) each."""
+        assert self._chunk is not None
+        newest, _ = self._curves[0]
+        place, speed = newest(now), newest(now, 1)
+        total, weight, first = 1.0, 1.0, place
+        for curve, end in self._curves[1:]:
+            weight *= self._ensemble
+            if weight < _LITTLE:
+                break
+            if now > end:
+                continue
+            other, change = curve(now), curve(now, 1)
+            if self._chunk.mode == ActionMode.END_EFFECTOR_POSE and other[3:] @ first[3:] < 0:
+                other[3:], change[3:] = -other[3:], -change[3:]
+            place, speed = place + weight * other, speed + weight * change
+            total += weight
+        return place / total, speed / total
 
 
 def _unwound(poses: np.ndarray) -> np.ndarray:

@@ -26,9 +26,14 @@ class Player:
     """Lets a policy act on what is said; time goes on from call to call."""
 
     def __init__(
-        self, sim: Simulator, policy: Policy, through: str = "action", blend: float = BLEND
+        self,
+        sim: Simulator,
+        policy: Policy,
+        through: str = "action",
+        blend: float = BLEND,
+        ensemble: float = 0.0,
     ) -> None:
-        """Begin with a policy that knows nothing; `blend` as of `Pilot`."""
+        """Begin with a policy that knows nothing; `blend`, `ensemble` as of `Pilot`."""
         self._through = through
         by_tool, by_path = through in ("pose", "twist"), through == "joint_trajectory"
         self._driver = Driver(sim.robot, CONTROL_PERIOD, by_tool, by_path)
@@ -43,7 +48,7 @@ class Player:
         """How far a measured joint was outside its limits [rad]."""
         self.camera: Callable[[np.ndarray], np.ndarray] = lambda picture: picture
         """What becomes of the pictures on their way."""
-        self._pilot = Pilot(sim.robot, [], CONTROL_PERIOD, blend)
+        self._pilot = Pilot(sim.robot, [], CONTROL_PERIOD, blend, ensemble=ensemble)
         policy.reset()
 
     def say(self, text: str) -> None:

@@ -103,6 +103,7 @@ class PolicyNode(LifecycleNode):
             self._period,
             self._value("blend"),
             self._value("min_confidence"),
+            self._value("ensemble"),
         )
         self._reported = self._reason = self._held = ""
         self._state = Health()
