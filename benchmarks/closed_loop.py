@@ -2,10 +2,10 @@
 
     python benchmarks/closed_loop.py [--out runs/loop] [--each 2] [--seed 1]
 
-A person calls red things "ruby" and plates "platter": ten words that the policy does not know. The
-arm refuses, the person says it in other words, and that is done; nodes, physics and recorder are
-those of the demo. `vlm-robot teach` reads the bag. Then the sentences that failed are said again,
-to the policy before and after, and others with the same words, in scenes that no lesson was in.
+A person calls red things "ruby" and plates "platter": ten words that the policy does not know.
+Each sentence is said so, and then in known words; nodes, physics and recorder are those of the
+demo. `vlm-robot teach` reads the bag: what failed first and was then done is a lesson. All are
+said again to the policy before and after, and others with the same words, in scenes of no lesson.
 """
 
 import argparse
@@ -52,8 +52,8 @@ def main() -> None:
     done = _perform(said, args.out / "lessons")
     before = done[::2], _perform(fresh, args.out / "fresh-before")
     report_on(args.out / "lessons")
-    if command(["teach", str(args.out / "lessons" / "bag"), "--out", str(again)]):
-        raise SystemExit("nothing was learned")
+    if status := command(["teach", str(args.out / "lessons" / "bag"), "--out", str(again)]):
+        raise SystemExit(status)
     after = (
         _perform(failing, args.out / "after", again),
         _perform(fresh, args.out / "fresh-after", again),

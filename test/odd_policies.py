@@ -1,5 +1,6 @@
 """Policies that do what none should; in a module that worker processes can import."""
 
+import multiprocessing
 import os
 import re
 import signal
@@ -82,6 +83,10 @@ class OnWord(Own):
             re.match("(a+)+$", "a" * 64 + "b")
         if word == "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        if word == "start a process":
+            other = multiprocessing.get_context("spawn").Process(target=print)
+            other.start()
+            other.join()
         if word == "exit":
             sys.exit("enough")
         if word == "nothing":

@@ -96,6 +96,9 @@ def test_neither_place_nor_speed_jumps_where_plans_change(ensemble):
             aside = 0.1 * (-1) ** (number // 100)
             timeline.put(plan([0.56, aside, 0.28]), stamp=time - 0.06, now=time)
         path.append(timeline.sample(time)[0][:3])
+    while (sample := timeline.sample(time + 1e-3)) is not None:  # and no other plan comes
+        time += 1e-3
+        path.append(sample[0][:3])
     speeds = np.diff(path, axis=0) / 1e-3
     steps = np.linalg.norm(np.diff(speeds, axis=0), axis=1)
     assert np.linalg.norm(speeds, axis=1).max() > 0.1, "it does not move"

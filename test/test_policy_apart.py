@@ -65,6 +65,31 @@ def test_what_goes_wrong_is_told_and_the_next_question_answered(odd, word, said)
     assert odd.infer(observation()).confidence == 1.0
 
 
+def test_who_asks_while_it_hangs_for_another_gets_an_answer_of_their_own(odd):
+    problems = []
+
+    def ask():
+        try:
+            odd.infer(observation("hang for good"))
+        except PolicyError as error:
+            problems.append(repr(error))
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    while not odd._asking.locked():
+        time.sleep(0.01)
+    begun = odd.begun
+    chunks = [odd.infer(observation()) for _ in range(3)]
+    waiting.join(10.0)
+    assert all(chunk.confidence == 1.0 and chunk.values.shape == (8, 7) for chunk in chunks)
+    assert "not answered for 2 s" in problems[0]
+    assert odd.begun == begun + 1
+
+
+def test_a_policy_may_have_processes_of_its_own(odd):
+    assert odd.infer(observation("start a process")).confidence == 1.0
+
+
 def test_who_waits_while_it_is_closed_gets_an_error_and_no_new_process(odd):
     problems = []
 

@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from relay import ROBOT, Relay
 
 
@@ -57,6 +59,16 @@ def test_it_comes_to_a_stand_says_why_and_obeys_again(relay, word, reason):
     relay.until_held(reason)
     relay.until_told(reason)
     relay.until_still()
+    relay.say("aside")
+    relay.until_acting()
+
+
+def test_who_is_activated_anew_while_its_policy_hangs_obeys(relay):
+    relay.say("hang for good")
+    relay.until_held("the policy has not answered for ")
+    for number in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
+        request = {"transition": Transition(id=number)}
+        assert relay.graph.call(ChangeState, "/policy_node/change_state", **request).success
     relay.say("aside")
     relay.until_acting()
 

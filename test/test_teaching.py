@@ -62,6 +62,10 @@ def test_a_word_that_changes_nothing_changes_nothing(model):
         ("kindly turn the red cube left", "turn the red cube left"),
         ("kindly pick up the lemon", "pick up the lemon"),
     ]
+    (learned,) = learn(model, lessons)[1]
+    assert learned.like == ""
+    assert "to ignore a word takes 3 lessons" in learned.why_not
+    lessons.append(("kindly push the lemon left", "push the lemon left"))
     assert likes(learn(model, lessons)[1]) == {"kindly": "please"}
 
 
@@ -91,12 +95,13 @@ def test_what_was_meant_must_be_understood_itself(model):
     assert learn(model, [("pick up the ruby cube", "sing me a ruby song")] * 2)[1] == []
 
 
-def write(folder, said):
+def write(folder, said, apart=10.0, marked=True):
     """Write a bag: sentences, whether the arm moved, and what the judge said."""
     writer = BagWriter(folder)
     for number, (text, moved, success) in enumerate(said):
-        begin = 10.0 * number + 1.0
-        writer.mark(begin, 0, note=text)
+        begin = apart * number + 1.0
+        if marked:
+            writer.mark(begin, 0, note=text)
         writer.say(begin, text)
         for tick in range(40):
             at = begin + 0.1 + 0.05 * tick
@@ -105,7 +110,8 @@ def write(folder, said):
             writer.action(at, at, HOME, hold=hold, mode=0)
         if success is not None:
             writer.mark(begin + 3.0, 2 if success else 3)
-        writer.mark(begin + 3.1, 1)
+        if marked:
+            writer.mark(begin + 3.1, 1)
     writer.close()
     return folder
 
@@ -137,6 +143,22 @@ def test_what_was_judged_otherwise_is_no_lesson(
     assert main(["teach", str(bag), "--out", str(tmp_path / "taught")]) == 1
     assert "nothing was learned" in capsys.readouterr().out
     assert not (tmp_path / "taught").exists()
+
+
+@pytest.mark.parametrize(("apart", "status"), [(20.0, 0), (600.0, 1)])
+def test_who_says_it_much_later_means_something_else(tmp_path, apart, status):
+    said = [
+        (text, moved, None)
+        for pair in RUBY
+        for text, moved in zip(pair, (False, True), strict=True)
+    ]
+    bag = write(tmp_path / "bag", said, apart, marked=False)
+    assert main(["teach", str(bag), "--out", str(tmp_path / "taught")]) == status
+
+
+def test_a_word_needs_a_lesson(model):
+    with pytest.raises(ValueError, match="at least one lesson, not 0"):
+        learn(model, RUBY, 0)
 
 
 def test_what_is_no_bag_is_named(tmp_path, shipped, capsys):

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from vlm_robot_ros.bags.recording import Recording, Span
 
-_SOON = 60.0
-"""Who says it again says it so soon after the end of the attempt that failed [s]."""
+_SOON = 120.0
+"""Who says it again says it so soon after it was said first [s]."""
 
 
 class Lesson(NamedTuple):
@@ -28,7 +28,7 @@ def find_lessons(recordings: Sequence[Recording]) -> list[Lesson]:
     lessons = []
     for recording in recordings:
         for before, after in pairwise(recording.spans):
-            soon = after.start - before.end < _SOON
+            soon = after.start - before.start < _SOON
             other = before.instruction != after.instruction
             if soon and other and not _obeyed(recording, before) and _obeyed(recording, after):
                 lessons.append(Lesson(before.instruction, after.instruction))

@@ -1,6 +1,7 @@
 """`vlm-robot teach`: new words for a policy, from bags in which you had to say it differently."""
 
 import argparse
+import json
 from pathlib import Path
 
 
@@ -11,6 +12,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")
     parser.add_argument("--lessons", type=int, default=2, help="that a word needs")
+    parser.add_argument("--robot", default="", help="contract, where a bag has none")
+    parser.add_argument("--namespace", default="", help="of the node, where it had one")
     parser.set_defaults(run=run)
 
 
@@ -30,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     bags = [bag for path in args.bags for bag in find_bags(path)]
     if not bags:
         raise BagError(f"no bags in {', '.join(map(str, args.bags))}")
-    lessons = find_lessons([read_recording(bag) for bag in bags])
+    lessons = find_lessons([read_recording(bag, args.robot, args.namespace) for bag in bags])
     model, learned = learn(load_checkpoint(checkpoint), lessons, args.lessons)
     print(f"{len(lessons)} lessons: an instruction that failed, and the next one that did not\n")
     print("| word | is like | sure | lessons | |\n| --- | --- | --- | --- | --- |")
@@ -40,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
     if not words:
         print("\nnothing was learned")
         return 1
-    save_checkpoint(model, args.out, {"taught": words, "from": str(checkpoint)})
+    about = json.loads((checkpoint / "config.json").read_text())["training"]
+    about["taught"] = {**about.get("taught", {}), **words}
+    save_checkpoint(model, args.out, about)
     print(f"\ncheckpoint in {args.out}")
     return 0

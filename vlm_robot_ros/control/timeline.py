@@ -8,6 +8,8 @@ from scipy.interpolate import PchipInterpolator
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 
+_FADE = 3.0
+"""Steps of a chunk, its last ones, in which it loses its say."""
 _LITTLE = 0.02
 """Who counts less is not asked."""
 
@@ -36,7 +38,7 @@ class Timeline:
     def clear(self) -> None:
         """Flush what was to be played."""
         self._chunk: ActionChunk | None = None
-        self._curves: list[tuple[PchipInterpolator, float]] = []
+        self._curves: list[tuple[PchipInterpolator, float, float]] = []
         self._end = -np.inf
 
     def put(self, chunk: ActionChunk, stamp: float, now: float) -> None:
@@ -64,9 +66,9 @@ class Timeline:
         values = np.concatenate([origin[None], values])
         self._end = stamp + chunk.step_dt * len(chunk.values)
         curve = PchipInterpolator(np.linspace(stamp, self._end, len(values)), values)
-        # What ends soon goes now, when what changes by that is blended.
-        older = [each for each in self._curves if each[1] > now + 2 * chunk.step_dt]
-        self._curves = [(curve, self._end), *(older if goes_on and self._ensemble > 0 else [])]
+        older = [each for each in self._curves if each[1] > now]
+        fresh = curve, self._end, _FADE * chunk.step_dt
+        self._curves = [fresh, *(older if goes_on and self._ensemble > 0 else [])]
         self._offset, self._drift = np.zeros(7), np.zeros(7)
         if before is not None and self._blend > 0:
             place, speed = self._motion(now)
@@ -108,21 +110,25 @@ class Timeline:
     def _planned(self, now: float) -> tuple[np.ndarray, np.ndarray]:
         """Return where the chunks say to be, and how fast [1/s]. Shape (7,) each."""
         assert self._chunk is not None
-        newest, _ = self._curves[0]
-        place, speed = newest(now), newest(now, 1)
-        total, weight, first = 1.0, 1.0, place
-        for curve, end in self._curves[1:]:
+        newest = self._curves[0][0]
+        first = newest(now)
+        place, speed, total, change, weight = first, newest(now, 1), 1.0, 0.0, 1.0
+        for curve, end, fade in self._curves[1:]:
             weight *= self._ensemble
             if weight < _LITTLE:
                 break
-            if now > end:
+            left = (end - now) / fade
+            if left <= 0:
                 continue
-            other, change = curve(now), curve(now, 1)
+            left = min(left, 1.0)  # before it ends it counts less and less
+            part, falls = left**2 * (3 - 2 * left), -6 * left * (1 - left) / fade
+            other, moves = curve(now), curve(now, 1)
             if self._chunk.mode == ActionMode.END_EFFECTOR_POSE and other[3:] @ first[3:] < 0:
-                other[3:], change[3:] = -other[3:], -change[3:]
-            place, speed = place + weight * other, speed + weight * change
-            total += weight
-        return place / total, speed / total
+                other[3:], moves[3:] = -other[3:], -moves[3:]
+            place = place + weight * part * other
+            speed = speed + weight * (part * moves + falls * other)
+            total, change = total + weight * part, change + weight * falls
+        return place / total, (speed - place / total * change) / total
 
 
 def _unwound(poses: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ from vlm_robot_ros.sim.programme import Item
 _TIME_LIMIT = 15.0
 _MUST_LAST = 1.0  # a success counts when it has lasted so long [s]
 _STILL = 0.02  # joint speed below which the arm stands still [rad/s]
-_REFUSED = 4.0  # an arm that has held for so long is not going to do it [s]
+_REFUSED = 4.0  # an arm that has held for one reason so long is not going to do it [s]
+_NO_PLAN = "waiting for a plan"
 _STOP_LIMIT, _MOTION_LIMIT = 0.3, 0.02  # [s] and [m]
 
 
@@ -46,12 +47,13 @@ class Conductor:
         start, begun = stage.situation, stage.time
         done_since: float | None = None
         stage.say(item.instruction)
-        acted = begun
+        reason, since = "", begun
         while stage.time < begun + _TIME_LIMIT:
             stage.pass_time(0.05)
-            if stage.action is not None and not stage.action.hold:
-                acted = stage.time
-            elif done_since is None and stage.time - acted > _REFUSED:
+            now = stage.action.hold_reason if stage.action is not None else ""
+            if now != reason or now in ("", _NO_PLAN):  # other waits say how long they last
+                reason, since = now, stage.time
+            elif done_since is None and stage.time - since > _REFUSED:
                 break
             if not is_done(task, scene, start, stage.situation):
                 done_since = None

@@ -140,8 +140,8 @@ class PolicyNode(LifecycleNode):
         """Begin to act; words said before do not count."""
         result = super().on_activate(state)
         self._pilot.rest()
-        self._first = True
         assert self._policy is not None
+        self._first, self._begun = True, self._policy.begun
         self._thinker = Thinker(self._policy, self._on_plan)
         self._active = True
         self._current.publish(String())
@@ -166,6 +166,7 @@ class PolicyNode(LifecycleNode):
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """As `on_deactivate`, from whatever state."""
         self._finish("shut down")
+        self._end_policy()
         return TransitionCallbackReturn.SUCCESS
 
     def close(self) -> None:
@@ -175,6 +176,9 @@ class PolicyNode(LifecycleNode):
 
     def _let_go(self) -> None:
         self._wires.cut()
+        self._end_policy()
+
+    def _end_policy(self) -> None:
         if self._policy is not None:
             self._policy.close()
             self._policy = None
@@ -238,7 +242,9 @@ class PolicyNode(LifecycleNode):
         with self._lock:  # not for long: the arm waits
             if not self._active:
                 return
-            first, self._first = self._first, False
+            first, begun = self._first, self._policy.begun if self._policy else 0
+            # The next one comes to a policy that has forgotten everything.
+            self._first, self._begun = begun != self._begun, begun
             meant = question.number == said.number == self._pilot.said.number
             if meant:
                 self._pilot.take(chunk, said.number, question.stamp, self._now())

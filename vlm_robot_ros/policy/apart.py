@@ -6,16 +6,22 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
+from multiprocessing.util import Finalize
 from typing import Any
 
 import numpy as np
 
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.policy.base import Observation, Policy
+
+_LOADS = 10
+"""It is loaded anew in so many times the time that an answer may take, or not at all."""
 
 
 class PolicyError(Exception):
@@ -43,7 +49,10 @@ class PolicyApart:
             ValueError: `make` fails there.
         """
         self._make, self._patience, self._closed = make, patience, False
-        self._start()
+        self.begun = 0
+        """How often it was begun: where this changes, it has forgotten everything."""
+        self._asking, self._living = threading.Lock(), threading.RLock()
+        self._start(None)
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -84,33 +93,36 @@ class PolicyApart:
     def close(self) -> None:
         """End it; who waits for an answer gets an error."""
         self._closed = True
-        self._end()
+        with self._living:
+            self._end()
 
     def _call(self, name: str, *given: object) -> Any:
-        try:
-            self._desk.hand(self._pipe, (name, given))
-            answered = self._pipe.poll(self._patience)
-            error, result = self._pipe.recv() if answered else ("", None)
-        except (EOFError, OSError):
-            raise PolicyError(self._renew()) from None
-        if not answered:
-            raise PolicyError(self._renew(f"has not answered for {self._patience:.0f} s"))
+        with self._asking:
+            try:
+                self._desk.hand(self._pipe, (name, given))
+                answered = self._pipe.poll(self._patience)
+                error, result = self._pipe.recv() if answered else ("", None)
+            except (EOFError, OSError):
+                raise PolicyError(self._renew()) from None
+            if not answered:
+                raise PolicyError(self._renew(f"has not answered for {self._patience:.0f} s"))
         if error:
             raise PolicyError(error)
         return result
 
     def _renew(self, problem: str = "") -> str:
         """Start anew; returns what to say about it."""
-        if self._closed:
-            return "its process was ended"
         if not problem:
             self._process.join(1.0)
             problem = f"has ended {_manner(self._process.exitcode)}"
-        self._end()
-        try:
-            self._start()
-        except ValueError as error:
-            return f"its process {problem}, and it cannot be begun anew: {error}"
+        with self._living:
+            if self._closed:
+                return "its process was ended"
+            self._end()
+            try:
+                self._start(_LOADS * self._patience)
+            except ValueError as error:
+                return f"its process {problem}, and it cannot be begun anew: {error}"
         return f"its process {problem}, and was begun anew"
 
     def _end(self) -> None:
@@ -118,20 +130,34 @@ class PolicyApart:
         self._process.join(5.0)
         self._pipe.close()
 
-    def _start(self) -> None:
+    def _start(self, limit: float | None) -> None:
+        """Start it and wait until it is ready, so long [s]."""
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._desk = _Desk()
-        self._process = context.Process(
-            target=_serve, args=(theirs, self._make, self._patience), daemon=True, name="policy"
+        # Not a daemon: those may have no processes of their own.
+        process = context.Process(
+            target=_serve, args=(theirs, self._make, self._patience), name="policy"
         )
-        self._process.start()
-        theirs.close()
         try:
+            process.start()
+        except OSError as problem:
+            raise ValueError(f"the policy's process cannot be started: {problem}") from problem
+        finally:
+            theirs.close()
+        Finalize(None, process.kill, exitpriority=10)  # or Python would wait for it at its end
+        self._process = process
+        self.begun += 1
+        begun, error, self._cameras = time.monotonic(), "", ()
+        try:
+            while not self._pipe.poll(0.2):
+                if self._closed or (limit and time.monotonic() - begun > limit):
+                    self._end()
+                    raise ValueError("the policy's process was not ready in time, or not wanted")
             error, self._cameras = self._pipe.recv()
         except EOFError:
-            self._process.join(1.0)
-            manner = _manner(self._process.exitcode)
+            process.join(1.0)
+            manner = _manner(process.exitcode)
             error = f"the policy's process ended while it was loaded, {manner}"
         if error:
             raise ValueError(error)
@@ -158,10 +184,13 @@ class _Desk:
         for array in raw:
             self._memory[at : at + array.nbytes] = array
             at += array.nbytes
-        pipe.send((head, sizes, file is not None))
-        if file is not None:
-            send_handle(pipe, file, 0)
-            os.close(file)
+        try:
+            pipe.send((head, sizes, file is not None))
+            if file is not None:
+                send_handle(pipe, file, 0)
+        finally:
+            if file is not None:
+                os.close(file)
 
 
 class _Taker:

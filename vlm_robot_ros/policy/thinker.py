@@ -101,6 +101,8 @@ class Thinker:
             self._began = begun = time.perf_counter()
             chunk = think(self._policy, question, number)
             number = question.number
+            if self._stopping:
+                return
             try:
                 self._answer(question, chunk, time.perf_counter() - begun)
             except Exception as error:

@@ -52,8 +52,14 @@ def learn(
     Args:
         model: Stays as it is.
         lessons: In any order.
-        at_least: How many different lessons a word needs.
+        at_least: How many different lessons a word needs; one more to be ignored, for a word
+            may turn round what the others say.
+
+    Raises:
+        ValueError: `at_least` is below 1.
     """
+    if at_least < 1:
+        raise ValueError(f"a word needs at least one lesson, not {at_least}")
     tokenizer, words = Tokenizer(model.config.vocabulary), Understanding(model, "cpu")
     lessons = [
         (said, meant)
@@ -69,7 +75,7 @@ def learn(
         for new in news:
             clear = [each for each in of[new] if _alone(tokenizer, each[0], new, synonyms)]
             if new not in known and len(clear) >= at_least:
-                found[new] = _compare(model, new, clear, synonyms)
+                found[new] = _compare(model, new, clear, synonyms, at_least)
         fresh = {new: each for new, each in found.items() if each.like}
         if not fresh:
             break
@@ -95,6 +101,7 @@ def _compare(
     new: str,
     lessons: Sequence[Lesson],
     synonyms: Mapping[str, str],
+    at_least: int,
 ) -> Learned:
     """Return which known word a new one is like, if it is clear."""
     tokenizer, vocabulary = Tokenizer(model.config.vocabulary), model.config.vocabulary
@@ -110,7 +117,11 @@ def _compare(
         people_said.update(set(split(meant)))
     sure = (sure / len(lessons)).exp()
     if sure[0] >= _CLEAR and _FILLER in vocabulary:
-        return Learned(new, _FILLER, float(sure[0]), len(lessons))
+        how = float(sure[0])
+        if len(lessons) > at_least:
+            return Learned(new, _FILLER, how, len(lessons))
+        why = f"it seems to say nothing; to ignore a word takes {at_least + 1} lessons"
+        return Learned(new, "", how, len(lessons), why)
     sure = sure[1:]
     good = [at for at, how in enumerate(sure.tolist()) if how >= _NEARLY * float(sure.max())]
     best = max(good, key=lambda at: (people_said[vocabulary[at]], float(sure[at])))
