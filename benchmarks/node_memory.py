@@ -66,7 +66,7 @@ def _watch(
     states: list[SimState],
     seconds: float,
 ) -> list[float]:
-    """Give commands; returns the resident memory from look to look [MiB]."""
+    """Give commands; returns what the node and its policy hold from look to look [MiB]."""
     resident: list[float] = []
     end, said = time.monotonic() + seconds, 0.0
     orders = itertools.cycle(("pick up the {}", "go home", "push the {} left", "open the gripper"))
@@ -75,9 +75,18 @@ def _watch(
             said = time.monotonic()
             publish(String(data=next(orders).format(states[-1].objects[0])))
         _spin(node, lambda: False, LOOK)
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        resident.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+        resident.append(sum(_resident(each) for each in (pid, *_children(pid))))
     return resident
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes that a process has begun: the policy's is one."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _resident(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _keep_last(kept: list) -> Callable[[object], None]:

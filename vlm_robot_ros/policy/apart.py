@@ -51,7 +51,7 @@ class PolicyApart:
         self._make, self._patience, self._closed = make, patience, False
         self.begun = 0
         """How often it was begun: where this changes, it has forgotten everything."""
-        self._asking, self._living = threading.Lock(), threading.RLock()
+        self._asking, self._living = threading.Lock(), threading.Lock()
         self._start(None)
 
     @property
@@ -94,7 +94,9 @@ class PolicyApart:
         """End it; who waits for an answer gets an error."""
         self._closed = True
         with self._living:
-            self._end()
+            self._kill()
+        with self._asking:  # who waits has noticed
+            self._pipe.close()
 
     def _call(self, name: str, *given: object) -> Any:
         with self._asking:
@@ -126,9 +128,12 @@ class PolicyApart:
         return f"its process {problem}, and was begun anew"
 
     def _end(self) -> None:
+        self._kill()
+        self._pipe.close()
+
+    def _kill(self) -> None:
         self._process.kill()
         self._process.join(5.0)
-        self._pipe.close()
 
     def _start(self, limit: float | None) -> None:
         """Start it and wait until it is ready, so long [s]."""
