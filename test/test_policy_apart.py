@@ -65,19 +65,25 @@ def test_what_goes_wrong_is_told_and_the_next_question_answered(odd, word, said)
     assert odd.infer(observation()).confidence == 1.0
 
 
-def test_who_asks_while_it_hangs_for_another_gets_an_answer_of_their_own(odd):
+def hanging(policy):
+    """Ask in a thread what makes a policy hang; returns the thread and the errors it gets."""
     problems = []
 
     def ask():
         try:
-            odd.infer(observation("hang for good"))
+            policy.infer(observation("hang for good"))
         except PolicyError as error:
             problems.append(repr(error))
 
     waiting = threading.Thread(target=ask)
     waiting.start()
-    while not odd._asking.locked():
+    while not policy._asking.locked():
         time.sleep(0.01)
+    return waiting, problems
+
+
+def test_who_asks_while_it_hangs_for_another_gets_an_answer_of_their_own(odd):
+    waiting, problems = hanging(odd)
     begun = odd.begun
     chunks = [odd.infer(observation()) for _ in range(3)]
     waiting.join(10.0)
@@ -91,16 +97,7 @@ def test_a_policy_may_have_processes_of_its_own(odd):
 
 
 def test_who_waits_while_it_is_closed_gets_an_error_and_no_new_process(odd):
-    problems = []
-
-    def ask():
-        try:
-            odd.infer(observation("hang for good"))
-        except PolicyError as error:
-            problems.append(repr(error))
-
-    waiting = threading.Thread(target=ask)
-    waiting.start()
+    waiting, problems = hanging(odd)
     odd.close()
     waiting.join(10.0)
     assert problems == ["its process was ended"]
