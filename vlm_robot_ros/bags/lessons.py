@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 from vlm_robot_ros.bags.recording import Recording, Span
 
@@ -10,17 +9,8 @@ _SOON = 120.0
 """Who says it again says it so soon after it was said first [s]."""
 
 
-class Lesson(NamedTuple):
-    """Two sentences for one thing."""
-
-    said: str
-    """Was not understood."""
-    meant: str
-    """Was."""
-
-
-def find_lessons(recordings: Sequence[Recording]) -> list[Lesson]:
-    """Return the lessons in bags, in their order.
+def find_lessons(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
+    """Return the lessons in bags: what was said and failed, and what was said then.
 
     A lesson is an instruction that was judged a failure, or for which the arm did not move, and
     the next one, soon after, that was judged a success, or for which it moved.
@@ -31,7 +21,7 @@ def find_lessons(recordings: Sequence[Recording]) -> list[Lesson]:
             soon = after.start - before.start < _SOON
             other = before.instruction != after.instruction
             if soon and other and not _obeyed(recording, before) and _obeyed(recording, after):
-                lessons.append(Lesson(before.instruction, after.instruction))
+                lessons.append((before.instruction, after.instruction))
     return lessons
 
 

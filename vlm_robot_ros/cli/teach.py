@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if not words:
         print("\nnothing was learned")
         return 1
-    about = json.loads((checkpoint / "config.json").read_text())["training"]
+    about = json.loads((checkpoint / "config.json").read_text()).get("training", {})
     about["taught"] = {**about.get("taught", {}), **words}
     save_checkpoint(model, args.out, about)
     print(f"\ncheckpoint in {args.out}")

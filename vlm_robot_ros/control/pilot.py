@@ -17,6 +17,8 @@ from vlm_robot_ros.control.watchdog import StreamWatch
 BLEND = 0.15
 """Time to pass from one plan to the next [s]: shorter jerks, longer lags."""
 MIN_CONFIDENCE = 0.5
+NO_PLAN = "waiting for a plan"
+"""Why an arm holds that has been told what to do, and has no plan yet or no longer."""
 _MOVED_AWAY = 0.04  # from where it is held, by someone else: do not fight it [m or rad]
 _SETTLED = 0.5  # an arm that was told to hold stands still after so long [s]
 
@@ -127,7 +129,7 @@ class Pilot:
         # What is commanded now is to be reached when the next command comes.
         sample = None if reason else self._timeline.sample(now + self._period)
         if sample is None:
-            reason = reason or "waiting for a plan"
+            reason = reason or NO_PLAN
             return self._hold(now, measured, opening, reason, bool(problem))
         self._held_since = None
         # After a pause too, no more than what can be followed until the next command.

@@ -38,7 +38,7 @@ class Timeline:
     def clear(self) -> None:
         """Flush what was to be played."""
         self._chunk: ActionChunk | None = None
-        self._curves: list[tuple[PchipInterpolator, float, float]] = []
+        self._curves: list[PchipInterpolator] = []
         self._end = -np.inf
 
     def put(self, chunk: ActionChunk, stamp: float, now: float) -> None:
@@ -66,9 +66,8 @@ class Timeline:
         values = np.concatenate([origin[None], values])
         self._end = stamp + chunk.step_dt * len(chunk.values)
         curve = PchipInterpolator(np.linspace(stamp, self._end, len(values)), values)
-        older = [each for each in self._curves if each[1] > now]
-        fresh = curve, self._end, _FADE * chunk.step_dt
-        self._curves = [fresh, *(older if goes_on and self._ensemble > 0 else [])]
+        older = [each for each in self._curves if each.x[-1] > now]
+        self._curves = [curve, *(older if goes_on and self._ensemble > 0 else [])]
         self._offset, self._drift = np.zeros(7), np.zeros(7)
         if before is not None and self._blend > 0:
             place, speed = self._motion(now)
@@ -110,13 +109,15 @@ class Timeline:
     def _planned(self, now: float) -> tuple[np.ndarray, np.ndarray]:
         """Return where the chunks say to be, and how fast [1/s]. Shape (7,) each."""
         assert self._chunk is not None
-        newest = self._curves[0][0]
+        newest, *older = self._curves
         first = newest(now)
         place, speed, total, change, weight = first, newest(now, 1), 1.0, 0.0, 1.0
-        for curve, end, fade in self._curves[1:]:
+        for curve in older:
             weight *= self._ensemble
             if weight < _LITTLE:
                 break
+            last, end = curve.x[-2:]
+            fade = _FADE * (end - last)
             left = (end - now) / fade
             if left <= 0:
                 continue

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vlm_robot_ros.control.pilot import NO_PLAN
 from vlm_robot_ros.evaluation.report import Result
 from vlm_robot_ros.msg import EpisodeMark
 from vlm_robot_ros.nodes.stage import Frame, Stage
@@ -15,7 +16,6 @@ _TIME_LIMIT = 15.0
 _MUST_LAST = 1.0  # a success counts when it has lasted so long [s]
 _STILL = 0.02  # joint speed below which the arm stands still [rad/s]
 _REFUSED = 4.0  # an arm that has held for one reason so long is not going to do it [s]
-_NO_PLAN = "waiting for a plan"
 _STOP_LIMIT, _MOTION_LIMIT = 0.3, 0.02  # [s] and [m]
 
 
@@ -51,7 +51,7 @@ class Conductor:
         while stage.time < begun + _TIME_LIMIT:
             stage.pass_time(0.05)
             now = stage.action.hold_reason if stage.action is not None else ""
-            if now != reason or now in ("", _NO_PLAN):  # other waits say how long they last
+            if now != reason or now in ("", NO_PLAN):  # other waits say how long they last
                 reason, since = now, stage.time
             elif done_since is None and stage.time - since > _REFUSED:
                 break

@@ -252,9 +252,8 @@ class PolicyNode(LifecycleNode):
             self._chunks.publish(plan)
             self._labels.publish(label)
         self._inputs.publish(input_message(question, self._robot, first))
-        if not meant:
-            return
-        self._show.plan(chunk, said.text, stamp)
+        if meant:
+            self._show.plan(chunk, said.text, stamp)
 
     # -- Out -------------------------------------------------------------------------------------
 
