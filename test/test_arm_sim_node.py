@@ -44,7 +44,15 @@ class Arm:
         answer = self.graph.call(ResetScene, "/arm_sim_node/reset", seed=seed)
         assert answer.success
         assert self.graph.until(lambda: self.states and self.states[-1].scene == answer.scene)
-        return self.states[-1]
+        state = self.states[-1]
+        # Topics keep no order among them: joints of the scene before may still be the last ones.
+        assert self.graph.until(
+            lambda: (
+                self.joints
+                and seconds(self.joints[-1].header.stamp) >= seconds(state.header.stamp)
+            )
+        )
+        return state
 
     def send(self, publisher, message, times=15):
         """Publish a command, and let it be followed."""
