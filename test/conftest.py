@@ -34,14 +34,14 @@ class Graph:
         self.node = rclpy.create_node("test_node", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
-        self._processes = []
+        self._processes, self._clients = [], {}
 
-    def until(self, done, seconds=30.0):
+    def until(self, done, seconds=60.0):
         """Handle what comes until `done()`; returns what that said last."""
         end = time.monotonic() + seconds
-        while not done() and time.monotonic() < end:
+        while not (found := done()) and time.monotonic() < end:
             self._executor.spin_once(timeout_sec=0.05)
-        return done()
+        return found
 
     def listen(self, kind, topic, qos=100):
         """Return a list that fills with the messages of a topic."""
@@ -51,8 +51,10 @@ class Graph:
 
     def ask(self, kind, name, **request):
         """Call a service and return the future of its answer."""
-        client = self.node.create_client(kind, name)
-        assert self.until(client.service_is_ready), f"no service {name}"
+        # One client for all calls: who answers a new one may not know yet where to send it.
+        client = self._clients.get(name) or self.node.create_client(kind, name)
+        self._clients[name] = client
+        assert self.until(client.service_is_ready, 100.0), f"no service {name}"
         return client.call_async(kind.Request(**request))
 
     def call(self, kind, name, **request):

@@ -57,6 +57,11 @@ class Rig:
         assert self.graph.until(lambda: self.words.get_subscription_count() > 0)
         self.words.publish(String(data=text))
 
+    def planned(self, drawn):
+        """Return those of the messages drawn that are of plans: they bear the same stamps."""
+        stamps = [chunk.header.stamp for chunk in self.chunks]
+        return [message for message in drawn if message.header.stamp in stamps]
+
     def until_acting(self):
         del self.actions[:]
         assert self.graph.until(lambda: any(not action.hold for action in self.actions))
@@ -73,7 +78,7 @@ class Rig:
 def bring_up(graph, scene):
     made = Rig(graph, scene[0])
     made.process = graph.start("policy_node")
-    assert graph.until(lambda: made.actions, 60.0), "the node did not come up"
+    assert graph.until(lambda: made.actions, 100.0), "the node did not come up"
     made.until_held("no instruction yet")
     made.command = f"pick up the {scene[1]}"
     return made

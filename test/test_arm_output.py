@@ -59,7 +59,7 @@ class Bench:
         state = self.states[-1]
         self.say(f"pick up the {state.objects[0]}")
         low = state.positions[0].z
-        return self.graph.until(lambda: self.states[-1].positions[0].z > low + 0.08, 60.0)
+        return self.graph.until(lambda: self.states[-1].positions[0].z > low + 0.08, 100.0)
 
     def until_held(self, reason):
         del self.actions[:]
@@ -67,7 +67,7 @@ class Bench:
         assert self.graph.until(held), f"never held for '{reason}': {self.actions[-1:]}"
 
     def until_still(self):
-        assert self.graph.until(lambda: self.states[-1].joint_speed < 0.02, 20.0)
+        assert self.graph.until(lambda: self.states[-1].joint_speed < 0.02)
 
     def ask(self, kind, name, **request):
         return self.graph.call(kind, f"/policy_node/{name}", **request)
@@ -101,8 +101,10 @@ def test_a_signal_in_motion_leaves_a_stand_as_the_last_word(graph, path):
     bench.policy.send_signal(signal.SIGINT)
     assert graph.until(lambda: bench.policy.poll() is not None)
     bench.until_still()
+    # Another topic: the last word may come after the arm is seen to stand.
+    stands = lambda: not any(bench.trajectories[-1].points[0].velocities)  # noqa: E731
+    assert graph.until(stands), "the last word is a motion"
     last = bench.trajectories[-1]
-    assert not any(last.points[0].velocities), "the last word is a motion"
     assert last.points[0].positions == last.points[-1].positions
 
 
@@ -112,6 +114,7 @@ def test_a_killed_node_leaves_an_arm_that_comes_to_a_stand(graph, path):
     assert graph.until(lambda: bench.states[-1].joint_speed > 0.1), "it did not begin to move"
     bench.policy.kill()
     bench.until_still()
+    assert graph.until(lambda: bench.trajectories)
     assert not any(bench.trajectories[-1].points[-1].velocities)
 
 

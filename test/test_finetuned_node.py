@@ -30,7 +30,7 @@ def test_what_a_checkpoint_plans_is_published_and_done(graph, tmp_path, kind):
     picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     rig = Rig(graph, picture)
     graph.start("policy_node", checkpoint=str(tmp_path / "made"), min_confidence=0.0)
-    assert graph.until(lambda: rig.actions, 60.0), "the node did not come up"
+    assert graph.until(lambda: rig.actions, 100.0), "the node did not come up"
     rig.until_held("no instruction yet")
     words = "push the lemon left"
     rig.say(words)
@@ -43,6 +43,7 @@ def test_what_a_checkpoint_plans_is_published_and_done(graph, tmp_path, kind):
     at_home = to_vector(Kinematics(ROBOT).forward(np.array(ROBOT.home)))
     planned = policy.infer(Observation({"front": picture}, at_home, 1.0, words))
     np.testing.assert_allclose(pose, planned.values[0], atol=1e-3)
+    assert graph.until(lambda: rig.labels)
     label = rig.labels[-1]
     assert label.label == planned.label
     assert set(label.top_labels) == set(policy.model.config.tasks)

@@ -27,7 +27,7 @@ def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind
     picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     rig = Rig(graph, picture)
     graph.start("policy_node", policy="hold", encoder=name, phrases="|".join(PHRASES))
-    assert graph.until(lambda: rig.actions, 60.0), "the node did not come up"
+    assert graph.until(lambda: rig.actions, 100.0), "the node did not come up"
     rig.until_held("no instruction yet")
     overlays = graph.listen(Image, "overlay")
     rig.say("look")
@@ -40,11 +40,11 @@ def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind
     assert told == pytest.approx(expected, abs=1e-4)
     rig.until_held("hold policy")
     if kind not in ("blip2", "paligemma"):  # they have no patches in the space of phrases
-        assert graph.until(lambda: overlays)
+        assert graph.until(lambda: rig.planned(overlays))  # others show the picture alone
         (found,) = Looker(load_encoder(name), ["look"])(torch.from_numpy(picture))
         drawn = tint(picture, [found.heat.numpy()]).astype(int)
         drawn = caption(drawn.astype(np.uint8), "", "", 0.0, "hold").astype(int)
-        shown = to_rgb(overlays[-1]).astype(int)
+        shown = to_rgb(rig.planned(overlays)[-1]).astype(int)
         inside = np.s_[8 : drawn.shape[0] - 80, 8:-8]  # within the frame, above the words
         assert shown.shape == drawn.shape
         assert np.abs(shown[inside] - drawn[inside]).max() <= 1

@@ -30,6 +30,8 @@ sys.stdin.read()
 """
 
 _CAMERA = """
+import select
+import sys
 import time
 import numpy as np
 import rclpy
@@ -43,24 +45,24 @@ data = np.arange(640 * 480 * 3, dtype=np.uint32).astype(np.uint8).tobytes()
 image.data = data
 while publisher.get_subscription_count() == 0:
     time.sleep(0.01)
-# Discovery is over when frames arrive: these are not counted.
+# Discovery is over when frames arrive, as is said then: these are not counted.
 image.header.stamp.sec = 1000
-for _ in range(30):
+while not select.select([sys.stdin], [], [], 1 / 30)[0]:
     publisher.publish(image)
-    time.sleep(1 / 30)
+sys.stdin.readline()
 start = time.monotonic()
 for number in range(90):
     image.header.stamp.sec = number
     publisher.publish(image)
     time.sleep(max(0.0, start + (number + 1) / 30 - time.monotonic()))
-time.sleep(1.0)
+sys.stdin.read()
 """
 
 
 def test_an_action_crosses_from_process_to_process(graph):
     got = graph.listen(VlmAction, "action", _HELD)
     sender = graph.python("-c", _ACTION_SENDER, stdin=subprocess.PIPE)
-    assert graph.until(lambda: got), "no action arrived"
+    assert graph.until(lambda: got, 100.0), "no action arrived"
     sender.communicate(timeout=30)
     assert list(got[0].values) == [0.5, -0.1, 0.2, 1.0, 0.0, 0.0, 0.0]
     assert got[0].instruction == "pick up the red cube"
@@ -75,8 +77,11 @@ def test_a_chunk_refuses_values_of_a_wrong_type():
 
 def test_camera_frames_of_640x480_at_30_hz_arrive_whole(graph):
     everything = graph.listen(Image, "image", qos_profile_sensor_data)
-    graph.python("-c", _CAMERA)
-    graph.until(lambda: everything and everything[-1].header.stamp.sec == 89, 40.0)
+    camera = graph.python("-c", _CAMERA, stdin=subprocess.PIPE)
+    assert graph.until(lambda: everything, 100.0), "no frame arrived"
+    camera.stdin.write("\n")
+    camera.stdin.flush()
+    graph.until(lambda: everything[-1].header.stamp.sec == 89)
     got = [image for image in everything if image.header.stamp.sec < 1000]
     assert [image.header.stamp.sec for image in got] == list(range(90))
     assert {len(image.data) for image in got} == {640 * 480 * 3}

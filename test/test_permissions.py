@@ -49,7 +49,7 @@ def test_it_allows_what_the_node_does_and_nothing_else(graph, tmp_path, namespac
             return set()  # not discovered yet
 
     def becomes(find, wanted):
-        assert graph.until(lambda: does(find) == wanted, 60.0), does(find) ^ wanted
+        assert graph.until(lambda: does(find) == wanted, 100.0), does(find) ^ wanted
 
     becomes(
         node.get_publisher_names_and_types_by_node, allowed(text, "topic", "publish", namespace)

@@ -76,7 +76,7 @@ def test_who_is_activated_anew_while_its_policy_hangs_obeys(relay):
 def test_a_plan_that_leads_far_away_does_not_get_the_tool_out_of_its_workspace(relay):
     seen = len(relay.states)
     relay.say("far")
-    assert relay.graph.until(lambda: len(relay.states) > seen + 300)
+    assert relay.graph.until(lambda: len(relay.states) > seen + 300, 120.0)
     places = np.array([[s.tool.x, s.tool.y, s.tool.z] for s in relay.states[seen:]])
     assert np.all(places < np.array(ROBOT.workspace.max) + 0.03)
     assert np.ptp(places, axis=0).max() > 0.1, "it did not move"

@@ -59,4 +59,4 @@ def test_a_signal_in_motion_leaves_a_hold_as_the_last_word(own_rig, number):
     rig.process.send_signal(number)
     assert rig.graph.until(lambda: rig.process.poll() is not None)
     assert rig.process.returncode == 0
-    assert rig.graph.until(lambda: rig.actions[-1].hold_reason == "the policy node ends", 5.0)
+    assert rig.graph.until(lambda: rig.actions[-1].hold_reason == "the policy node ends")

@@ -16,7 +16,8 @@ from vlm_robot_ros.paths import config_dir  # noqa: E402
 def test_a_clock_that_stands_still_is_told(graph):
     health = graph.listen(DiagnosticArray, "/diagnostics")
     graph.start("policy_node", use_sim_time=True)
-    assert graph.until(lambda: health and "is /clock published?" in health[-1].status[0].message)
+    told = lambda: health and "is /clock published?" in health[-1].status[0].message  # noqa: E731
+    assert graph.until(told, 100.0)
     assert health[-1].status[0].level == DiagnosticStatus.WARN
 
 

@@ -10,6 +10,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 
 from mcap.exceptions import EndOfFile
 from mcap.reader import NonSeekingReader
+from rclpy.duration import Duration
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
@@ -18,13 +19,15 @@ from std_srvs.srv import SetBool, Trigger
 from vlm_robot_ros.bags.bag import Bag
 from vlm_robot_ros.bags.recording import BEGIN, END, FAILURE, SUCCESS, read_recording
 
+ACKED = Duration(seconds=60)
+
 
 @pytest.fixture
 def recording(graph, tmp_path):
     """A recorder that records `instruction`, and what publishes there."""
     words = graph.node.create_publisher(String, "instruction", 10)
     process = graph.start("recorder_node", bag=tmp_path / "bag", robot="ur5e", about="seed 5")
-    assert graph.until(lambda: words.get_subscription_count() > 0, 60.0)
+    assert graph.until(lambda: words.get_subscription_count() > 0, 100.0)
     return graph, words, process, tmp_path / "bag"
 
 
@@ -32,6 +35,7 @@ def test_episodes_are_marked_by_services_and_the_contract_is_in_the_bag(recordin
     graph, words, process, folder = recording
     assert graph.call(Trigger, "/recorder_node/begin").success
     words.publish(String(data="push the lemon left"))
+    assert words.wait_for_all_acked(ACKED), "a call may overtake what was said"
     assert graph.call(SetBool, "/recorder_node/success", data=True).success
     assert graph.call(Trigger, "/recorder_node/end").success
     assert graph.call(Trigger, "/recorder_node/begin").success
@@ -110,8 +114,9 @@ def test_vlm_robot_record_keeps_whatever_is_said_about_a_bag(graph, tmp_path):
     words = graph.node.create_publisher(String, "instruction", 10)
     command = ["-m", "vlm_robot_ros.cli.main", "record", "--out", str(tmp_path / "a b")]
     process = graph.python(*command, "--about", about, "--topics", "/instruction", "/other")
-    assert graph.until(lambda: words.get_subscription_count() > 0, 60.0)
+    assert graph.until(lambda: words.get_subscription_count() > 0, 100.0)
     words.publish(String(data="go home"))
+    assert words.wait_for_all_acked(ACKED), "a call may overtake what was said"
     assert graph.call(Trigger, "/recorder_node/begin").success  # it takes what came before
     process.terminate()
     assert "Traceback" not in graph.ended(process)

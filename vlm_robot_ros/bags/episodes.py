@@ -91,6 +91,8 @@ def align(recording: Recording, span: Span, fps: float, namespace: str = "") -> 
     good = np.ones(len(times), bool)
     pictures = {}
     for topic, camera in contract_cameras(recording, namespace).items():
+        if recording.robot.camera(camera).depth:  # no set of the field has a common form for it
+            continue
         late = _LATE / recording.robot.camera(camera).rate
         pictures[camera], fresh = _newest(recording.frames[topic], times + 1e-6, late)
         good &= fresh

@@ -11,7 +11,8 @@ from vlm_robot_ros.bags.bag import BagError
 from vlm_robot_ros.bags.recording import Recording, contract_cameras, prefix_of, stamp
 from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.control.instruction import NOTHING_SAID, Instruction, Kind, next_instruction
-from vlm_robot_ros.data.pictures import ImageError, to_rgb
+from vlm_robot_ros.data.pictures import ImageError
+from vlm_robot_ros.data.views import calibration, view
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.thinker import Question
 
@@ -51,6 +52,7 @@ class Inputs:
             camera: name
             for name, camera in contract_cameras(self.recording, self.namespace).items()
         }
+        robot, matrices = recording.robot, self._calibrations(topics)
         seen: dict[tuple[str, int, int], Any] = {}
         waiting: deque[Any] = deque()
         newest: dict[str, tuple[int, int]] = {}
@@ -82,11 +84,14 @@ class Inputs:
                 if same == last:  # the node says it again where the answer could not be used
                     continue
                 last = same
-                pictures = {camera: to_rgb(seen[key]) for camera, key in keys.items()}
+                pictures = {
+                    camera: view(seen[key], robot.camera(camera), matrices.get(camera))
+                    for camera, key in keys.items()
+                }
                 joints = np.array(asked.joints, float)
                 pose = to_vector(kinematics.forward(joints))
                 observation = Observation(
-                    pictures, pose, float(asked.opening), asked.instruction, joints
+                    pictures, pose, float(asked.opening), asked.instruction, joints, stamp(asked)
                 )
                 number = int(asked.instruction_id)
                 yield Question(observation, stamp(asked), number), bool(asked.first)
@@ -96,13 +101,15 @@ class Inputs:
         """Ask about every picture of the contract's first camera, with the newest of the rest."""
         recording, kinematics = self.recording, Kinematics(self.recording.robot)
         cameras = contract_cameras(self.recording, self.namespace)
-        leader = next(iter(cameras))
+        leader, robot = next(iter(cameras)), recording.robot
+        matrices = self._calibrations({camera: topic for topic, camera in cameras.items()})
         times = np.array(recording.joint_times)
         said, words, first = deque(recording.said), NOTHING_SAID, True
         pictures: dict[str, np.ndarray] = {}
         for message in recording.bag.messages(cameras):
             try:
-                pictures[cameras[message.topic]] = to_rgb(message.value)
+                name = cameras[message.topic]
+                pictures[name] = view(message.value, robot.camera(name), matrices.get(name))
             except ImageError:
                 continue
             words = _hear(words, said, message.time)
@@ -113,9 +120,18 @@ class Inputs:
             near = int(np.abs(times - at).argmin())
             joints, opening = recording.joints[near], recording.openings[near]
             pose = to_vector(kinematics.forward(joints))
-            observation = Observation(dict(pictures), pose, opening, words.text, joints)
+            observation = Observation(dict(pictures), pose, opening, words.text, joints, at)
             yield Question(observation, at, words.number), first
             first = False
+
+    def _calibrations(self, topics: dict[str, str]) -> dict[str, np.ndarray]:
+        """Return K of each depth camera that has one in the bag, by the cameras' topics."""
+        robot, bag, found = self.recording.robot, self.recording.bag, {}
+        for camera, topic in topics.items():
+            info = topic.rpartition("/")[0] + "/camera_info"
+            if robot.camera(camera).depth and bag.counts.get(info):
+                found[camera] = calibration(next(iter(bag.messages([info]))).value)
+        return found
 
 
 def _hear(words: Instruction, said: deque[tuple[float, str]], time: float) -> Instruction:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_robot_ros.bags.bag import Bag
-from vlm_robot_ros.data.pictures import ImageError, to_rgb
+from vlm_robot_ros.data.pictures import DISTANCES, ImageError, to_depth, to_rgb
 
 _QUALITY = 85
 """Of pictures, which are kept as JPEG."""
@@ -50,7 +50,11 @@ class Viewer:
         import rerun
 
         try:
-            picture = rerun.Image(to_rgb(message)).compress(_QUALITY)
+            picture = (
+                rerun.DepthImage(to_depth(message), meter=1.0)
+                if getattr(message, "encoding", "") in DISTANCES
+                else rerun.Image(to_rgb(message)).compress(_QUALITY)
+            )
         except ImageError as error:
             self._text(topic, str(error))
             return

@@ -17,6 +17,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--encoder", default="", help="pretrained, to see instead of the compact")
     parser.add_argument("--tune", default="frozen", help="of the encoder: frozen, lora or full")
     parser.add_argument("--rank", type=int, default=8, help="of the encoder's adapters")
+    parser.add_argument("--depth", default="", help="depth camera whose distances are used")
+    parser.add_argument("--history", type=int, default=0, help="pictures of before to look at")
+    parser.add_argument(
+        "--close-up", action="store_true", help="look again, in the camera's own resolution"
+    )
     parser.add_argument("--text-steps", type=int, default=4000, help="for the words")
     parser.add_argument("--action-steps", type=int, default=12000, help="for the action head")
     parser.add_argument("--image-steps", type=int, default=5000, help="for the pictures")
@@ -34,6 +39,9 @@ def run(args: argparse.Namespace) -> int:
         encoder=args.encoder,
         tune=args.tune,
         rank=args.rank,
+        depth=args.depth,
+        history=args.history,
+        close_up=args.close_up,
         text_steps=args.text_steps,
         action_steps=args.action_steps,
         image_steps=args.image_steps,

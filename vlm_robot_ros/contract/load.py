@@ -178,9 +178,34 @@ def _camera(fields: "_Fields") -> Camera:
         width=int(fields.number("width", above=0)),
         height=int(fields.number("height", above=0)),
         rate=fields.number("rate", above=0.0),
+        depth=fields.flag("depth"),
+        pose=fields.numbers("pose", 6) if fields.has("pose") else (),
+        crop=_crop(fields) if fields.has("crop") else (),
     )
     fields.done()
+    if camera.depth and not camera.pose:
+        raise ContractError(
+            f"{fields.where}: a depth camera needs 'pose', of its optical frame in the base "
+            "frame: x, y, z [m], roll, pitch, yaw [rad]"
+        )
+    if camera.crop:
+        top, left, height, width = camera.crop
+        if top + height > camera.height or left + width > camera.width:
+            raise ContractError(
+                f"{fields.where}: crop: {list(camera.crop)} (top, left, height, width) is not "
+                f"within {camera.width}x{camera.height}"
+            )
     return camera
+
+
+def _crop(fields: "_Fields") -> tuple[int, ...]:
+    crop = tuple(int(part) for part in fields.numbers("crop", 4))
+    if min(crop[:2]) < 0 or min(crop[2:]) < 1:
+        raise ContractError(
+            f"{fields.where}: crop: {list(crop)}; valid: top and left from 0, height and width "
+            "from 1 [px]"
+        )
+    return crop
 
 
 class _Fields:
@@ -209,6 +234,17 @@ class _Fields:
 
     def choice(self, key: str, valid: Collection[str]) -> str:
         return self._take(key, lambda v: v in valid, f"one of {', '.join(valid)}")
+
+    def has(self, key: str) -> bool:
+        """Tell whether there is a field that may be missing."""
+        self._read.append(key)
+        return key in self._left
+
+    def flag(self, key: str) -> bool:
+        """Return true or false; false where it is missing."""
+        if not self.has(key):
+            return False
+        return self._take(key, lambda v: isinstance(v, bool), "true or false")
 
     def text(self, key: str, empty: bool = False) -> str:
         valid = "a text, or ''" if empty else "a text"
@@ -251,7 +287,8 @@ class _Fields:
         if self._left:
             raise ContractError(
                 f"{self.where}: unknown field(s) {', '.join(map(str, self._left))}; "
-                f"valid: {', '.join(self._read)}{self._line(str(next(iter(self._left))))}"
+                f"valid: {', '.join(dict.fromkeys(self._read))}"
+                f"{self._line(str(next(iter(self._left))))}"
             )
 
 

@@ -38,6 +38,7 @@ def permissions(robot: Robot, enclave: str, namespace: str = "/") -> str:
         if not given.startswith("/"):
             raise ValueError(f"{name} is '{given}'; valid: names that begin with /")
     pictures = [camera.topic + end for camera in robot.cameras for end in ("", "/compressed")]
+    pictures += [camera.info_topic for camera in robot.cameras if camera.depth]
     told = [sink.topic for sink in robot.sinks if sink.kind not in _ACTIONS]
     called = [sink.topic for sink in robot.sinks if sink.kind in _ACTIONS]
     root = ElementTree.Element("policy", version=_VERSION)

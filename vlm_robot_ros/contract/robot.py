@@ -62,6 +62,19 @@ class Camera:
     height: int
     rate: float
     """[Hz]"""
+    depth: bool = False
+    """Whether its pictures tell how far away things are; one of a colour camera's frame is
+    registered to that camera."""
+    pose: tuple[float, ...] = ()
+    """Where its optical frame is (x right, y down, z forward), in the base frame: x, y, z [m],
+    roll, pitch, yaw [rad]; empty where nobody has to know."""
+    crop: tuple[int, ...] = ()
+    """The part that policies are given: top, left, height, width [px]; empty for all of it."""
+
+    @property
+    def info_topic(self) -> str:
+        """Where its calibration is published: beside its images, as ROS has it."""
+        return self.topic.rpartition("/")[0] + "/camera_info"
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,19 @@
 """One recorded episode of the simulated arm, and its file."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 CROP = (36, 16, 176, 240)
 """The part of the front camera's picture that is kept: top, left, height, width [px]."""
 TOKEN = 4
 """Side of a token [px]."""
+CLOSE_REGION = 48
+"""Side of what is looked at closely, in pixels of the whole picture below [px]."""
+PICTURE = 256
+"""Side of the whole front camera's picture, of which the crop is kept [px]."""
 
 
 class EpisodeError(ValueError):
@@ -33,6 +38,14 @@ class Episode:
     """True positions of all things, receptacles last. Shape (T, N, 3)."""
     names: np.ndarray
     """Colour and shape of each thing. Shape (N, 2), text."""
+    surface: np.ndarray | None = None
+    """Where what each token shows is, by a depth camera, NaN where that is not known.
+    Shape (T, 44, 60, 3), float16."""
+    close: np.ndarray | None = None
+    """Cut out of pictures of a larger camera, in its own resolution, around some tokens.
+    Shape (T, K, S, S, 3), uint8."""
+    close_at: np.ndarray | None = None
+    """Which tokens. Shape (T, K)."""
 
 
 def crop(image: np.ndarray) -> np.ndarray:
@@ -41,11 +54,44 @@ def crop(image: np.ndarray) -> np.ndarray:
     return image[top : top + height, left : left + width]
 
 
+def shrunk(picture: np.ndarray) -> np.ndarray:
+    """Return a square picture at the side `PICTURE`, shape (256, 256, 3), as the policy does."""
+    if len(picture) == PICTURE:
+        return picture
+    small = Image.fromarray(picture).resize((PICTURE, PICTURE), Image.Resampling.BILINEAR)
+    return np.asarray(small)
+
+
+def tokens_of(picture: np.ndarray) -> np.ndarray:
+    """Return what is in the middle of each token, of a picture of shape (256, 256, ...)."""
+    return crop(picture)[TOKEN // 2 :: TOKEN, TOKEN // 2 :: TOKEN]
+
+
+def cut_around(picture: np.ndarray, token: int) -> np.ndarray:
+    """Return what is around a token, as `models.close_up.cut_out` does.
+
+    Args:
+        picture: Of a larger camera. Shape (H, H, 3).
+        token: Its index.
+
+    Returns:
+        Shape (96, 96, 3) of a picture of 512 pixels: in its own resolution.
+    """
+    scale, columns = len(picture) / PICTURE, CROP[3] // TOKEN
+    half = round(CLOSE_REGION / 2 * scale)
+    middle = [
+        int((CROP[axis] + TOKEN * at + TOKEN // 2 + 0.5) * scale)
+        for axis, at in enumerate(divmod(token, columns))
+    ]
+    padded = np.pad(picture, ((half, half), (half, half), (0, 0)), "edge")
+    return padded[middle[0] : middle[0] + 2 * half, middle[1] : middle[1] + 2 * half]
+
+
 def save_episode(episode: Episode, path: Path) -> None:
     """Write an episode; a file of that name is there whole or not at all."""
     part = path.with_suffix(".part")
     with part.open("wb") as file:
-        np.savez_compressed(file, **asdict(episode))
+        np.savez_compressed(file, **{k: v for k, v in asdict(episode).items() if v is not None})
     part.replace(path)
 
 
@@ -57,6 +103,7 @@ def load_episode(path: Path) -> Episode:
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return Episode(**{name: arrays[name] for name in Episode.__dataclass_fields__})
+            needed = [field.name for field in fields(Episode) if field.default is not None]
+            return Episode(**{name: arrays[name] for name in {*needed, *arrays.files}})
     except Exception as error:  # zipfile, zlib and numpy each raise their own
         raise EpisodeError(f"{path}: not a readable episode: {error}") from error

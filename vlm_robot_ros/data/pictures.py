@@ -11,7 +11,9 @@ _CHANNELS: dict[str, slice | list[int]] = {
     "mono8": [0, 0, 0],
 }  # fmt: skip
 """Which are red, green and blue; slices are copied faster than lists."""
-_DEPTH = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
+_BYTES = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
+DISTANCES = {"32FC1": "f4", "16UC1": "u2"}
+"""Of depth images: metres, and millimetres (REP 118)."""
 _LARGEST = 8192
 
 
@@ -29,7 +31,36 @@ def to_rgb(message: Any) -> np.ndarray:
         return _decompress(message)
     if message.encoding not in _CHANNELS:
         raise ImageError(f"encoding '{message.encoding}'; valid: {', '.join(_CHANNELS)}")
-    height, width, depth = message.height, message.width, _DEPTH[message.encoding]
+    height, width, depth = message.height, message.width, _BYTES[message.encoding]
+    pixels = _rows(message, depth)[:, : width * depth].reshape(height, width, depth)
+    return np.ascontiguousarray(pixels[..., _CHANNELS[message.encoding]])
+
+
+def to_depth(message: Any) -> np.ndarray:
+    """Return the distances in a sensor_msgs Image, along the optical axis (REP 118).
+
+    Returns:
+        Shape (H, W), float32 [m]; NaN where nothing was measured.
+
+    Raises:
+        ImageError: unknown encoding, impossible size, or data that does not fit them.
+    """
+    encoding = getattr(message, "encoding", "compressed")
+    if encoding not in DISTANCES:
+        raise ImageError(f"encoding '{encoding}'; valid for depth: {', '.join(DISTANCES)}")
+    kind = np.dtype(DISTANCES[encoding]).newbyteorder(">" if message.is_bigendian else "<")
+    rows = _rows(message, kind.itemsize)[:, : message.width * kind.itemsize]
+    depth = np.ascontiguousarray(rows).view(kind).astype(np.float32)
+    if kind.kind == "u":
+        depth *= 1e-3
+    with np.errstate(invalid="ignore"):
+        depth[~((depth > 0) & (depth < np.inf))] = np.nan
+    return depth
+
+
+def _rows(message: Any, depth: int) -> np.ndarray:
+    """Return the bytes of an Image of `depth` bytes a pixel. Shape (H, step), uint8."""
+    height, width = message.height, message.width
     if not (0 < height <= _LARGEST and 0 < width <= _LARGEST):
         raise ImageError(f"size {width}x{height}; valid: 1x1 to {_LARGEST}x{_LARGEST}")
     if message.step < width * depth:
@@ -39,9 +70,7 @@ def to_rgb(message: Any) -> np.ndarray:
             f"{len(message.data)} bytes of data; {height} rows of step {message.step} are "
             f"{message.step * height}"
         )
-    rows = np.frombuffer(message.data, np.uint8).reshape(height, message.step)
-    pixels = rows[:, : width * depth].reshape(height, width, depth)
-    return np.ascontiguousarray(pixels[..., _CHANNELS[message.encoding]])
+    return np.frombuffer(message.data, np.uint8).reshape(height, message.step)
 
 
 def _decompress(message: Any) -> np.ndarray:

@@ -176,9 +176,10 @@ def _run_fault(sim: Simulator, policy: Policy, case: Case) -> dict:
     player.say(case.orders[0].text)
     assert case.change is not None
     begun, _ = _watch(player, case.change)
-    last = sim.render("front")
-    seen = np.zeros_like(last) if case.fault == "blank" else last
-    player.camera = lambda picture: seen
+    last = {camera: sim.view(camera) for camera in policy.cameras}
+    if case.fault == "blank":
+        last = {camera: np.zeros_like(picture) for camera, picture in last.items()}
+    player.camera = lambda name, picture: last[name]
     moved, _ = _watch(player, 1.0)
     after, other = _watch(player, 2.0)
     stayed = moved <= SETTLED and after <= STAYED and not other

@@ -46,8 +46,8 @@ class Player:
         """Largest measured joint speed, as a part of its limit."""
         self.outside = 0.0
         """How far a measured joint was outside its limits [rad]."""
-        self.camera: Callable[[np.ndarray], np.ndarray] = lambda picture: picture
-        """What becomes of the pictures on their way."""
+        self.camera: Callable[[str, np.ndarray], np.ndarray] = lambda name, picture: picture
+        """What becomes of the pictures of a camera on their way."""
         self._pilot = Pilot(sim.robot, [], CONTROL_PERIOD, blend, ensemble=ensemble)
         policy.reset()
 
@@ -112,9 +112,12 @@ class Player:
 
     def observe(self, instruction: str) -> Observation:
         """Return what a policy may know now."""
-        pictures = {camera: self.camera(self.sim.render(camera)) for camera in self.policy.cameras}
-        joints = self.sim.joint_positions
-        return Observation(pictures, self._pose(), self.sim.opening, instruction, joints)
+        sim = self.sim
+        pictures = {
+            camera: self.camera(camera, sim.view(camera)) for camera in self.policy.cameras
+        }
+        joints = sim.joint_positions
+        return Observation(pictures, self._pose(), sim.opening, instruction, joints, sim.time)
 
     def _pose(self) -> np.ndarray:
         return to_vector(self.sim.kinematics.forward(self.sim.joint_positions))

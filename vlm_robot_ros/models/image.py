@@ -1,5 +1,6 @@
 """Pictures to tokens, each of which knows what it shows and where the middle of that is."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,18 @@ class Tokens(NamedTuple):
     """Log-probabilities; the first class is "nothing". Shape (B, N, n)."""
     point: Tensor
     """The middle of what is shown. Shape (B, 3, n), base frame [m]."""
+
+
+class Beside(NamedTuple):
+    """What is seen besides a picture, by models that have a use for it."""
+
+    past: Tensor | None = None
+    """Pictures of before, the newest first. Shape (B, P, 3, H, W), float in 0..1."""
+    surface: Tensor | None = None
+    """What a depth camera measures at each token, NaN where it does not.
+    Shape (B, 3, n), base frame [m]."""
+    whole: Tensor | None = None
+    """The whole picture in the camera's own resolution. Shape (B, 3, H', W'), float in 0..1."""
 
 
 class ImageTower(nn.Module):
@@ -66,13 +79,14 @@ class PointHeads(nn.Module):
     mesh: Tensor
     table: Tensor
 
-    def __init__(self, width: int, nouns: int, table: Tensor) -> None:
+    def __init__(self, width: int, nouns: int, table: Tensor, depth: bool = False) -> None:
         """Make the heads of a grid of tokens.
 
         Args:
             width: Of the features.
             nouns: Classes of what can be shown.
             table: Where the tokens' lines of sight meet the table. Shape (2, rows, columns), [m].
+            depth: Whether to begin from what a depth camera measures, not from the table.
         """
         super().__init__()
         self.noun = nn.Conv1d(width, nouns, 1)
@@ -80,16 +94,22 @@ class PointHeads(nn.Module):
         mesh = torch.stack(torch.meshgrid(rows, columns, indexing="ij")).reshape(1, 2, -1)
         self.register_buffer("mesh", mesh, persistent=False)
         self.register_buffer("table", table.clamp(-1, 2).reshape(1, 2, -1), persistent=False)
+        self.depth = depth
         # What a line of sight meets is known but for what learns here: cameras are bumped.
         self.places = nn.Parameter(torch.zeros(1, width, self.mesh.shape[-1]))
         self.whole = nn.Sequential(nn.Linear(width + 4, width), nn.GELU(), nn.Linear(width, width))
         self.point = nn.Sequential(
-            nn.Conv1d(width + 4, 96, 1), nn.GELU(), nn.Conv1d(96, 64, 1), nn.GELU(),
+            nn.Conv1d(width + 4 + 2 * depth, 96, 1), nn.GELU(), nn.Conv1d(96, 64, 1), nn.GELU(),
             nn.Conv1d(64, 3, 1),
         )  # fmt: skip
 
     def forward(
-        self, features: Tensor, tool: Tensor, opening: Tensor, chosen: Tensor | None = None
+        self,
+        features: Tensor,
+        tool: Tensor,
+        opening: Tensor,
+        chosen: Tensor | None = None,
+        surface: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Read features of shape (B, width, H / 4, W / 4).
 
@@ -99,24 +119,68 @@ class PointHeads(nn.Module):
                 Shape (B, 3), base frame [m].
             opening: Gripper opening, 0 closed to 1 open. Shape (B,).
             chosen: Tokens to read instead of all, for training. Shape (B, n).
+            surface: Of all tokens, where there is a depth camera: see `Beside`.
 
         Returns:
             Logits of what is shown, shape (B, nouns, n), and points, shape (B, 3, n) [m].
         """
         flat = features.flatten(2)
-        fixed = torch.cat([self.mesh, self.table, self.places], 1).expand(len(flat), -1, -1)
+        places, known = self.places_of(surface, len(flat))
+        fixed = torch.cat([self.mesh, self.places], 1).expand(len(flat), -1, -1)
         arm = [(tool - tool.new_tensor([0.5, 0.0, 0.1])) * 5, opening[:, None] * 2 - 1]
         whole = self.whole(torch.cat([flat.mean(2), *arm], 1))
         if chosen is not None:
-            flat, fixed = (
+            flat, fixed, places, known = (
                 part.gather(2, chosen[:, None].expand(-1, part.shape[1], -1))
-                for part in (flat, fixed)
+                for part in (flat, fixed, places, known)
             )
-        mesh, table, places = fixed.split([2, 2, flat.shape[1]], 1)
-        around = (table - table.new_tensor([0.5, 0.0])[:, None]) * 4
-        seen = self.point(torch.cat([flat + places + whole[..., None], mesh, around], 1))
+        mesh, learned = fixed.split([2, flat.shape[1]], 1)
+        around = (places - places.new_tensor([0.5, 0.0, 0.0])[:, None]) * 4
+        measured = [around, known] if self.depth else [around[:, :2]]
+        seen = self.point(torch.cat([flat + learned + whole[..., None], mesh, *measured], 1))
+        if self.depth:
+            return self.noun(flat), places + seen * 0.05
         height = seen[:, 2:] * 0.05 + 0.03
-        return self.noun(flat), torch.cat([table + seen[:, :2] * 0.05, height], 1)
+        return self.noun(flat), torch.cat([places[:, :2] + seen[:, :2] * 0.05, height], 1)
+
+    def places_of(self, surface: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
+        """Return where each token's line of sight ends, and whether that was measured.
+
+        Where it was not, it is where the line meets the table.
+
+        Args:
+            surface: See `Beside`.
+            count: Pictures, B.
+
+        Returns:
+            Shape (B, 3, n) [m], and shape (B, 1, n), 0 or 1.
+        """
+        table = torch.cat([self.table, torch.zeros_like(self.table[:, :1])], 1)
+        table = table.expand(count, -1, -1)
+        if not self.depth or surface is None:
+            return table, torch.zeros_like(table[:, :1])
+        # What lies farther off than the table may say nothing of the things on it.
+        known = (surface.isfinite() & (surface.abs() < 2)).all(1, keepdim=True)
+        return torch.where(known, surface, table), known.to(table)
+
+
+def first_features(
+    stem: Callable[[Tensor], Tensor], recall: nn.Module | None, image: Tensor, past: Tensor | None
+) -> Tensor:
+    """Return a tower's first features of pictures in -1..1, and of those of before.
+
+    Args:
+        stem: The tower's.
+        recall: What joins them; None where there is no before.
+        image: Shape (B, 3, H, W).
+        past: The newest first. Shape (B, P, 3, H, W).
+    """
+    near = stem(image)
+    if recall is None:
+        return near
+    assert past is not None
+    before = stem(past.flatten(0, 1)).unflatten(0, past.shape[:2]).flatten(1, 2)
+    return recall(torch.cat([near, before], 1))
 
 
 def _norm(width: int) -> nn.GroupNorm:

@@ -14,11 +14,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vlm_robot_ros.data.episode import CLOSE_REGION
 from vlm_robot_ros.models.action import ActionHead, ArmState, Chunk
+from vlm_robot_ros.models.close_up import CloseUp, cut_out
 from vlm_robot_ros.models.encoders.base import Encoder
 from vlm_robot_ros.models.encoders.tower import EncoderTower
 from vlm_robot_ros.models.fusion import Fusion, PooledFusion, make_fusion
-from vlm_robot_ros.models.image import ColourTower, ImageTower, PointHeads, Tokens
+from vlm_robot_ros.models.image import (
+    Beside,
+    ColourTower,
+    ImageTower,
+    PointHeads,
+    Tokens,
+    first_features,
+)
 from vlm_robot_ros.models.text import SLOTS_READ, Slots, TextTower
 
 
@@ -59,6 +68,14 @@ class ModelConfig:
     """How words and pictures meet: one of `fusion.FUSIONS`."""
     encoder: str = ""
     """Name of a pretrained encoder (see `encoders.load`) that sees, not the compact tower."""
+    depth: str = ""
+    """Name of the depth camera registered to `camera`, whose distances are used, if they are."""
+    history: int = 0
+    """How many pictures of before are looked at, too."""
+    history_dt: float = 0.2
+    """From one of these to the next [s]."""
+    close_up: bool = False
+    """Whether where the words lead is looked at again, in the camera's own resolution."""
     width: int = 64
     text_width: int = 96
     hidden: int = 256
@@ -107,7 +124,10 @@ class VisionLanguageRobotModel(nn.Module):
         )
         self.image = _image_tower(config)
         self.colour = ColourTower(colours)
-        self.points = PointHeads(config.width, nouns - 1, _table(config))
+        self.points = PointHeads(config.width, nouns - 1, _table(config), bool(config.depth))
+        width = config.width
+        self.recall = nn.Conv2d(width * (1 + config.history), width, 1) if config.history else None
+        self.close_up = CloseUp(width, nouns - 1) if config.close_up else None
         self.fusion = make_fusion(config.fusion, config.width, config.text_width, SLOTS_READ)
         self.action = ActionHead(len(config.skills), config.hidden, config.horizon)
         for name in ("goal_of_start", "goal_of_reference", "goal_offset"):
@@ -118,7 +138,14 @@ class VisionLanguageRobotModel(nn.Module):
         """The pretrained encoder, where there is one."""
         return self.image.encoder if isinstance(self.image, EncoderTower) else None
 
-    def see(self, image: Tensor, tool: Tensor, opening: Tensor, slots: Slots) -> Grounding:
+    def see(
+        self,
+        image: Tensor,
+        tool: Tensor,
+        opening: Tensor,
+        slots: Slots,
+        beside: Beside = Beside(),  # noqa: B008, which holds nothing
+    ) -> Grounding:
         """Find what the words mean in a picture.
 
         Args:
@@ -126,14 +153,15 @@ class VisionLanguageRobotModel(nn.Module):
             tool: Shape (B, 3), base frame [m].
             opening: Shape (B,), 0 closed to 1 open.
             slots: What the words say.
+            beside: What else is seen, where the configuration has a use for it.
         """
-        features = self.features(image, slots.read)
+        features = self.features(image, slots.read, beside.past)
         if isinstance(self.fusion, PooledFusion):
             flat = features.flatten(2)
             point, logit = self.fusion(flat, slots.read, self.points.mesh)
             even = flat.new_full((len(flat), 2, flat.shape[2]), 1 / flat.shape[2])
             return Grounding(even, point, logit.sigmoid())
-        noun, points = self.points(features, tool, opening)
+        noun, points = self.points(features, tool, opening, surface=beside.surface)
         if self.fusion is None:
             colour = self.colour(image * 2 - 1)
             tokens = Tokens(colour.log_softmax(1), noun.log_softmax(1), points)
@@ -144,11 +172,39 @@ class VisionLanguageRobotModel(nn.Module):
         else:
             heatmap = self.fusion(features.flatten(2), slots.read).softmax(-1)
             heatmap, present = heatmap[..., :-1], 1 - heatmap[..., -1]
-        return Grounding(heatmap, _where_most_agree(heatmap, points), present)
+        found = Grounding(heatmap, _where_most_agree(heatmap, points), present)
+        if self.close_up is None or beside.whole is None:
+            return found
+        return self._look_closely(found, features, slots, beside)
 
-    def features(self, image: Tensor, read: Tensor) -> Tensor:
+    def _look_closely(
+        self, found: Grounding, features: Tensor, slots: Slots, beside: Beside
+    ) -> Grounding:
+        """Look again at the hottest tokens: where they lead, and whether the thing is there."""
+        assert self.close_up is not None
+        assert beside.whole is not None
+        best = found.heatmap.argmax(-1)
+        (top, left, _, _), (height, width) = self.config.crop, self.config.picture
+        rows = (top + 4 * (best // self.config.grid[1]) + 2.5) / height
+        columns = (left + 4 * (best % self.config.grid[1]) + 2.5) / width
+        flat, (places, _) = features.flatten(2), self.points.places_of(beside.surface, len(best))
+        points, present = [], []
+        for which in range(best.shape[1]):
+            cut = cut_out(beside.whole, rows[:, which], columns[:, which], CLOSE_REGION / height)
+            at = best[:, None, which : which + 1]
+            of_token = [part.gather(2, at.expand(-1, part.shape[1], -1))[..., 0]
+                        for part in (flat, places)]  # fmt: skip
+            noun, point = self.close_up(cut * 2 - 1, *of_token)
+            asked = slots.noun[:, which : which + 1].softmax(-1)
+            agrees = (asked @ self._of_noun(noun.softmax(-1)[..., None]))[:, 0, 0]
+            points.append(point)
+            present.append((found.present[:, which] * agrees).sqrt())
+        return Grounding(found.heatmap, torch.stack(points, 1), torch.stack(present, 1))
+
+    def features(self, image: Tensor, read: Tensor, past: Tensor | None = None) -> Tensor:
         """Return features of shape (B, width, H / 4, W / 4); words change them in early fusion."""
-        near = self.image.stem(image * 2 - 1)
+        before = None if past is None else past * 2 - 1
+        near = first_features(self.image.stem, self.recall, image * 2 - 1, before)
         if isinstance(self.fusion, Fusion):
             near = self.fusion.begin(near, read)
         return self.image.finish(near)
@@ -159,13 +215,18 @@ class VisionLanguageRobotModel(nn.Module):
         Shape (B, 2, n), in 0..1: the probability that it shows the colour times that of the noun.
         """
         colour, noun = slots.colour.softmax(-1), slots.noun.softmax(-1)
-        # Any colour agrees with all tokens, any object with all that show something movable.
-        shown = tokens.noun.exp()
-        objects = shown[:, 1 : 1 + self.config.movable].sum(1, keepdim=True)
-        of_noun = torch.cat([torch.zeros_like(objects), objects, shown[:, 1:]], 1)
         of_colour = tokens.colour.exp()
-        of_colour = torch.cat([torch.ones_like(objects), of_colour[:, 1:]], 1)
-        return (colour @ of_colour) * (noun @ of_noun)
+        # Any colour agrees with all tokens.
+        of_colour = torch.cat([torch.ones_like(of_colour[:, :1]), of_colour[:, 1:]], 1)
+        return (colour @ of_colour) * (noun @ self._of_noun(tokens.noun.exp()))
+
+    def _of_noun(self, shown: Tensor) -> Tensor:
+        """Return how well what is shown agrees with each noun that can be said. Shape (B, N, n).
+
+        Any object agrees with all that show something movable.
+        """
+        objects = shown[:, 1 : 1 + self.config.movable].sum(1, keepdim=True)
+        return torch.cat([torch.zeros_like(objects), objects, shown[:, 1:]], 1)
 
     def goal(self, skill: Tensor, start: Tensor, reference: Tensor) -> Tensor:
         """Return where the target shall be, the mean over the skills' probabilities.

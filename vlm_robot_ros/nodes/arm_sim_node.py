@@ -27,7 +27,7 @@ from vlm_robot_ros.nodes.arm_commands import (
     apply_trajectory,
     apply_twist,
 )
-from vlm_robot_ros.nodes.images import from_rgb
+from vlm_robot_ros.nodes.images import from_depth, from_rgb
 from vlm_robot_ros.nodes.messages import seconds, to_stamp
 from vlm_robot_ros.nodes.parameters import Spec, declare
 from vlm_robot_ros.nodes.run import run
@@ -74,7 +74,7 @@ class ArmSimNode(Node):
             (
                 camera,
                 self.create_publisher(Image, camera.topic, qos_profile_sensor_data),
-                self.create_publisher(CameraInfo, _info_topic(camera), qos_profile_sensor_data),
+                self.create_publisher(CameraInfo, camera.info_topic, qos_profile_sensor_data),
             )
             for camera in self._robot.cameras
         ]
@@ -163,12 +163,17 @@ class ArmSimNode(Node):
         self._state_out.publish(self._state(stamp))
         for camera, images, infos in self._cameras:
             if self._steps % self._camera_steps(camera) == 0:
-                image = from_rgb(self._sim.render(camera.name))
+                image = self._image(camera)
                 image.header.stamp, image.header.frame_id = stamp, camera.frame
                 images.publish(image)
-                info = _camera_info(camera, self._sim.focal_length(camera.name))
+                info = _camera_info(camera, self._sim.matrix(camera.name))
                 info.header = image.header
                 infos.publish(info)
+
+    def _image(self, camera: Camera) -> Image:
+        if camera.depth:
+            return from_depth(self._sim.render_depth(camera.name))
+        return from_rgb(self._sim.render(camera.name))
 
     def _camera_steps(self, camera: Camera) -> int:
         return max(1, round(1.0 / (camera.rate * CONTROL_PERIOD)))
@@ -192,18 +197,12 @@ class ArmSimNode(Node):
         return message
 
 
-def _info_topic(camera: Camera) -> str:
-    """Return where a camera's calibration goes: beside its images, as ROS has it."""
-    return camera.topic.rsplit("/", 1)[0] + "/camera_info"
-
-
-def _camera_info(camera: Camera, focal: float) -> CameraInfo:
+def _camera_info(camera: Camera, matrix: np.ndarray) -> CameraInfo:
     message = CameraInfo(height=camera.height, width=camera.width, distortion_model="plumb_bob")
-    x, y = camera.width / 2, camera.height / 2
     message.d = [0.0] * 5
-    message.k = [focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0]
-    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-    message.p = [focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0]
+    message.k = matrix.ravel().tolist()
+    message.r = np.eye(3).ravel().tolist()
+    message.p = np.column_stack([matrix, np.zeros(3)]).ravel().tolist()
     return message
 
 

@@ -1,4 +1,4 @@
-"""Image messages of pictures."""
+"""Image messages of pictures and of distances."""
 
 import numpy as np
 from sensor_msgs.msg import Image
@@ -9,4 +9,12 @@ def from_rgb(picture: np.ndarray) -> Image:
     height, width, _ = picture.shape
     message = Image(height=height, width=width, encoding="rgb8", step=3 * width)
     message.data = picture.tobytes()
+    return message
+
+
+def from_depth(depth: np.ndarray) -> Image:
+    """Return a message, without its header, of distances of shape (H, W) [m] (REP 118)."""
+    height, width = depth.shape
+    message = Image(height=height, width=width, encoding="32FC1", step=4 * width)
+    message.data = depth.astype("<f4").tobytes()
     return message

@@ -12,7 +12,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
-from sensor_msgs.msg import CompressedImage, Image, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
@@ -129,8 +129,13 @@ class PolicyNode(LifecycleNode):
         kind, suffix = (Image, "") if raw else (CompressedImage, "/compressed")
         newest = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
         for name in self._senses.cameras:
-            topic = self._robot.camera(name).topic + suffix
-            wires.subscribe(kind, topic, partial(self._on_image, name), newest)
+            camera, take = self._robot.camera(name), partial(self._on_image, name)
+            if camera.depth:
+                take_info = partial(self._senses.take_info, name)
+                wires.subscribe(CameraInfo, camera.info_topic, take_info, newest)
+                wires.subscribe(Image, camera.topic, take, newest)
+            else:
+                wires.subscribe(kind, camera.topic + suffix, take, newest)
         wires.subscribe(JointState, "joint_states", self._on_joints, qos_profile_sensor_data)
         wires.subscribe(String, "instruction", self._on_instruction)
         wires.repeat(self._period, self._tick)
@@ -229,7 +234,7 @@ class PolicyNode(LifecycleNode):
             assert self._thinker is not None
             pictures = dict(self._senses.pictures)
             pose = self._pose(arm.joints)
-            seen = Observation(pictures, pose, arm.opening, said.text, arm.joints)
+            seen = Observation(pictures, pose, arm.opening, said.text, arm.joints, stamp)
             stamps = dict(self._senses.stamps)
             self._thinker.ask(Question(seen, stamp, said.number, stamps))
 

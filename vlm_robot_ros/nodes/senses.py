@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import CompressedImage, Image, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from vlm_robot_ros.contract.robot import Camera, Robot
 from vlm_robot_ros.control.watchdog import StreamWatch
-from vlm_robot_ros.data.pictures import to_rgb
+from vlm_robot_ros.data.views import calibration, view
 from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, read_joints
 from vlm_robot_ros.nodes.messages import seconds
 
@@ -22,10 +22,12 @@ class Senses:
         """Expect pictures of `cameras`, none older than the timeouts [s]."""
         self._robot, self._arm_timeout = robot, arm_timeout
         self._arm_watch = StreamWatch("joint states", arm_timeout)
+        self._cameras = {c.name: c for c in cameras}
+        self._matrices: dict[str, np.ndarray] = {}
         self._eyes = {c.name: StreamWatch(f"{c.name} camera", image_timeout) for c in cameras}
         self._history = ArmHistory()
         self.pictures: dict[str, np.ndarray] = {}
-        """The newest of each camera, by its name. Shape (H, W, 3), uint8 RGB."""
+        """The newest of each camera, by its name: see `Observation.images`."""
         self.stamps: dict[str, Time] = {}
         """Of the same, as the cameras said it."""
 
@@ -60,12 +62,19 @@ class Senses:
         self._history.add(ArmState(stamp, joints, opening))
         return stamp
 
+    def take_info(self, camera: str, message: CameraInfo) -> None:
+        """Take a depth camera's calibration."""
+        try:
+            self._matrices[camera] = calibration(message)
+        except ValueError as error:
+            self._eyes[camera].refused(f"camera_info: {error}")
+
     def take_picture(self, camera: str, message: Image | CompressedImage) -> float | None:
         """Take a picture; returns its time, None if it cannot be used."""
         watch = self._eyes[camera]
         try:
             stamp = seconds(message.header.stamp)
-            picture = to_rgb(message)
+            picture = view(message, self._cameras[camera], self._matrices.get(camera))
         except ValueError as error:
             watch.refused(str(error))
             return None

@@ -14,7 +14,8 @@ class Observation:
     """What a policy may know at one camera frame."""
 
     images: Mapping[str, np.ndarray]
-    """One picture a camera, by its name. Shape (H, W, 3), uint8 RGB."""
+    """One picture a camera, by its name. Shape (H, W, 3), uint8 RGB; of a depth camera where what
+    each pixel shows is, float32, base frame [m], NaN where that is not known."""
     pose: np.ndarray
     """Tool pose in the base frame: x, y, z [m], quaternion qx, qy, qz, qw. Shape (7,)."""
     opening: float
@@ -22,6 +23,8 @@ class Observation:
     instruction: str
     joints: np.ndarray | None = None
     """Joint positions, from the base outwards. Shape (J,), [rad]."""
+    time: float = 0.0
+    """When the pictures were taken [s]."""
 
 
 class Policy(Protocol):

@@ -15,6 +15,7 @@ from vlm_robot_ros.models.robot_model import Grounding
 from vlm_robot_ros.models.text import Slots
 from vlm_robot_ros.policy.base import Observation, hold_chunk
 from vlm_robot_ros.policy.correction import read_correction
+from vlm_robot_ros.policy.gaze import Gaze
 from vlm_robot_ros.policy.memory import PUT_DOWN, Memory, correct, one_skill
 from vlm_robot_ros.policy.overlay import draw_way, overlay
 from vlm_robot_ros.policy.sight import PictureWatch
@@ -57,19 +58,22 @@ class FusionPolicy:
         self._any_object = any_object
         self._eye = torch.tensor(self.model.config.eye, device=device)
         self._words = Understanding(self.model, device)
+        self._gaze = Gaze(self.model.config, device)
         self.reset()
         self._warm_up()
 
     @property
     def cameras(self) -> tuple[str, ...]:
         """The camera that it was trained with."""
-        return (self.model.config.camera,)
+        config = self.model.config
+        return (config.camera, config.depth) if config.depth else (config.camera,)
 
     def reset(self) -> None:
         """Forget everything."""
         self._memory: Memory | None = None
         self._before: Memory | None = None
         self._watch = PictureWatch()
+        self._gaze.reset()
         self._crop: Tensor | None = None
         self._way: np.ndarray | None = None
         self.grounding: Grounding | None = None
@@ -88,12 +92,12 @@ class FusionPolicy:
         picture = observation.images[config.camera]
         memory = self._memory = self._memory or self._understand(observation.instruction)
         problem = memory.problem or self._watch.problem(picture, observation.pose[:3])
-        self._crop, self._way = self._look_at(picture), None
+        (self._crop, beside), self._way = self._gaze.look(observation), None
         if problem:
             return hold_chunk(observation, config.step_dt, problem)
         tool = self._tensor(observation.pose[None, :3])
         opening = self._tensor(np.array([observation.opening]))
-        self.grounding = self.model.see(self._crop, tool, opening, memory.slots)
+        self.grounding = self.model.see(self._crop, tool, opening, memory.slots, beside)
         problem = self._see(memory, self.grounding, tool, observation.opening)
         if not problem:
             return self._act(observation, memory, tool, opening)
@@ -131,9 +135,12 @@ class FusionPolicy:
     @torch.inference_mode()
     def _warm_up(self) -> None:
         """Look once at nothing: torch loads much, for seconds, when it first computes."""
-        one = self._tensor(np.zeros(1))
-        picture = self._look_at(np.zeros((480, 640, 3), np.uint8))
-        self.model.see(picture, one.expand(1, 3), one, self._words.read(""))
+        one, black = self._tensor(np.zeros(1)), np.zeros((480, 640, 3), np.uint8)
+        nowhere = np.zeros((480, 640, 3), np.float32)
+        images = {camera: black for camera in self.cameras} | {self.model.config.depth: nowhere}
+        picture, beside = self._gaze.look(Observation(images, np.zeros(7), 0.0, ""))
+        self.model.see(picture, one.expand(1, 3), one, self._words.read(""), beside)
+        self._gaze.reset()
 
     def _understand(self, instruction: str) -> Memory:
         correction = read_correction(instruction)
@@ -262,21 +269,3 @@ class FusionPolicy:
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self._device)
-
-    def _look_at(self, picture: np.ndarray) -> Tensor:
-        """Return the part that the model looks at. Shape (1, 3, H, W)."""
-        top, left, height, width = self.model.config.crop
-        tensor = torch.from_numpy(np.ascontiguousarray(picture)).to(self._device)
-        if picture.shape[:2] == self.model.config.picture:
-            tensor = tensor[top : top + height, left : left + width]
-            return tensor.permute(2, 0, 1)[None].float() / 255
-        seen = tensor.permute(2, 0, 1)[None]
-        # As bytes, where torch can: six times as fast, and less than one of 255 apart.
-        whole = F.interpolate(
-            seen if seen.device.type == "cpu" else seen.float(),
-            self.model.config.picture,
-            mode="bilinear",
-            antialias=True,
-            align_corners=False,
-        )
-        return whole[:, :, top : top + height, left : left + width].float() / 255

@@ -10,7 +10,15 @@ from tqdm import tqdm
 
 from vlm_robot_ros.contract.kinematics import down, from_vector, wrapped
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.data.episode import TOKEN, Episode, crop, save_episode
+from vlm_robot_ros.data.episode import (
+    PICTURE,
+    Episode,
+    crop,
+    cut_around,
+    save_episode,
+    shrunk,
+    tokens_of,
+)
 from vlm_robot_ros.sim.expert import STEP_DT, Moves, States, decide
 from vlm_robot_ros.sim.judge import Situation
 from vlm_robot_ros.sim.objects import UNNAMED_PAIRS
@@ -21,6 +29,8 @@ from vlm_robot_ros.sim.tasks import SKILLS, Task, goals, sample_task, speaks_of
 _STEPS = 84
 _EVERY = 2  # steps from one recorded frame to the next
 _NOISE = 0.008
+_CLOSE = 2
+"""Tokens of each frame that are looked at closely."""
 _demonstrator: "Demonstrator | None" = None
 
 
@@ -113,6 +123,9 @@ class Demonstrator:
 
     def __init__(self, robot: Robot) -> None:
         self.sim = Simulator(robot)
+        frame = robot.camera("front").frame
+        depth = [each.name for each in robot.cameras if each.depth and each.frame == frame]
+        self._depth = depth[0] if depth else ""
         self._bias = np.zeros(3)
 
     def give(self, given: Given, rng: np.random.Generator) -> None:
@@ -145,15 +158,29 @@ class Demonstrator:
                 self.give(given, rng)
                 change = step + int(rng.integers(15, 70))
             if step % _EVERY == 0:
-                half = TOKEN // 2
-                shown = crop(sim.render_things())[half::TOKEN, half::TOKEN]
-                image = crop(sim.render("front"))
                 arm = (sim.tool_position, sim.tool_yaw, sim.opening)
-                frames.append((image, shown, *arm, sim.positions))
+                frames.append((self._look(rng), *arm, sim.positions))
             assert given is not None
             self.act(given, rng)
         names = np.array([[thing.colour, thing.shape] for thing in scene.things])
-        columns = [np.stack(column) for column in zip(*frames, strict=True)]
-        image, shown = columns[:2]
-        tool, yaw, opening, things = (column.astype(np.float32) for column in columns[2:])
-        return Episode(image, shown, tool, yaw, opening, things, names)
+        seen, *columns = zip(*frames, strict=True)
+        arrays = {name: np.stack([frame[name] for frame in seen]) for name in seen[0]}
+        tool, yaw, opening, things = (np.stack(column).astype(np.float32) for column in columns)
+        return Episode(**arrays, tool=tool, yaw=yaw, opening=opening, things=things, names=names)
+
+    def _look(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Return what an `Episode` keeps of what is seen now."""
+        sim, whole = self.sim, self.sim.render("front")
+        found = {"image": crop(shrunk(whole)), "shown": tokens_of(sim.render_things())}
+        if self._depth:
+            found["surface"] = tokens_of(sim.view(self._depth)).astype(np.float16)
+        if len(whole) > PICTURE:
+            found["close_at"] = _chosen(rng, found["shown"].ravel())
+            found["close"] = np.stack([cut_around(whole, at) for at in found["close_at"]])
+        return found
+
+
+def _chosen(rng: np.random.Generator, shown: np.ndarray) -> np.ndarray:
+    """Return some tokens, mostly of things. Shape (K,)."""
+    weight = np.where(shown > 0, 1.0, 0.1 * max(1, (shown > 0).sum()) / len(shown))
+    return rng.choice(len(shown), _CLOSE, False, weight / weight.sum())

@@ -11,12 +11,14 @@ from scipy.spatial.transform import Rotation
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, pose, to_vector, yaw_of
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.data.views import cut, places
 from vlm_robot_ros.sim.controllers import TWIST_TIMEOUT, JointPath, PathFollower
 from vlm_robot_ros.sim.judge import Situation
 from vlm_robot_ros.sim.scene import Scene
 from vlm_robot_ros.sim.things import lay
 from vlm_robot_ros.sim.world import TIMESTEP, build_world, place_front_camera
 
+_SEGMENTS = (256, 256)
 CONTROL_PERIOD = 0.02
 """Time between two servo commands [s]; one `step` of the simulator."""
 
@@ -148,25 +150,34 @@ class Simulator:
     def render(self, camera: str) -> np.ndarray:
         """Draw what a camera of the contract sees. Shape (H, W, 3), uint8 RGB."""
         if camera not in self._renderers:
-            size = self.robot.camera(camera)
-            self._renderers[camera] = mujoco.Renderer(self._model, size.height, size.width)
-            # At exit too, before MuJoCo's own exit hook ends EGL: the last registered runs first.
-            atexit.register(self._finalizer)
-        self._renderers[camera].update_scene(self._data, camera)
+            self._renderer(camera, self._size(camera))
+        self._renderers[camera].update_scene(self._data, self._eye(camera))
         return self._renderers[camera].render()
+
+    def render_depth(self, camera: str) -> np.ndarray:
+        """Measure what a depth camera of the contract does. Shape (H, W), float32 [m]."""
+        kind = f"{camera} depth"
+        if kind not in self._renderers:
+            self._renderer(kind, self._size(camera)).enable_depth_rendering()
+        self._renderers[kind].update_scene(self._data, self._eye(camera))
+        return self._renderers[kind].render()
+
+    def view(self, camera: str) -> np.ndarray:
+        """Return what a policy is given of a camera: see `Observation.images`."""
+        of = self.robot.camera(camera)
+        if not of.depth:
+            return cut(self.render(camera), of)
+        return cut(places(self.render_depth(camera), self.matrix(camera), of.pose), of)
 
     def render_things(self) -> np.ndarray:
         """Tell what each pixel of the front camera shows: for training only.
 
         Returns:
-            0, or 1 + the index of a thing of the scene. Shape (H, W), uint8.
+            0, or 1 + the index of a thing of the scene. Shape (256, 256), uint8, whatever the
+            camera's own resolution is.
         """
         if "front segments" not in self._renderers:
-            size = self.robot.camera("front")
-            renderer = mujoco.Renderer(self._model, size.height, size.width)
-            renderer.enable_segmentation_rendering()
-            self._renderers["front segments"] = renderer
-            atexit.register(self._finalizer)
+            self._renderer("front segments", _SEGMENTS).enable_segmentation_rendering()
         renderer = self._renderers["front segments"]
         renderer.update_scene(self._data, "front")
         segments = renderer.render()
@@ -178,10 +189,31 @@ class Simulator:
         geoms = np.where(segments[..., 1] == mujoco.mjtObj.mjOBJ_GEOM, segments[..., 0], -1)
         return number[geoms]
 
-    def focal_length(self, camera: str) -> float:
-        """Return a camera's focal length [px]."""
-        fovy = np.deg2rad(self._model.camera(camera).fovy[0])
-        return self.robot.camera(camera).height / 2 / float(np.tan(fovy / 2))
+    def _size(self, camera: str) -> tuple[int, int]:
+        """Return height and width of a camera's pictures [px]."""
+        return self.robot.camera(camera).height, self.robot.camera(camera).width
+
+    def _renderer(self, kind: str, size: tuple[int, int]) -> mujoco.Renderer:
+        """Make what draws pictures of a kind."""
+        self._renderers[kind] = mujoco.Renderer(self._model, *size)
+        # At exit too, before MuJoCo's own exit hook ends EGL: the last registered runs first.
+        atexit.register(self._finalizer)
+        return self._renderers[kind]
+
+    def _eye(self, camera: str) -> str:
+        """Return the model's camera that a camera of the contract is: the first of its frame."""
+        frame = self.robot.camera(camera).frame
+        return next(each.name for each in self.robot.cameras if each.frame == frame)
+
+    def matrix(self, camera: str) -> np.ndarray:
+        """Return K of a camera's calibration. Shape (3, 3), [px]."""
+        of = self.robot.camera(camera)
+        fovy = np.deg2rad(self._model.camera(self._eye(camera)).fovy[0])
+        focal = of.height / 2 / float(np.tan(fovy / 2))
+        # The middle of the first pixel is 0, as OpenCV has it.
+        return np.array(
+            [[focal, 0, (of.width - 1) / 2], [0, focal, (of.height - 1) / 2], [0, 0, 1]]
+        )
 
     def close(self) -> None:
         """Free what the pictures were drawn with."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,17 +31,66 @@ class Pictures(NamedTuple):
     """Class of each, 0 for nothing, -1 where it is not to be learned. Shape (B, n)."""
     point: Tensor
     """The middle of what it shows. Shape (B, n, 3), base frame [m]."""
+    past: Tensor | None = None
+    """Pictures of before, the newest first. Shape (B, P, H, W, 3), uint8."""
+    surface: Tensor | None = None
+    """See `models.image.Beside`. Shape (B, 3, tokens)."""
+    close: "Close | None" = None
+
+
+class Close(NamedTuple):
+    """What is around one token of each picture, in the camera's own resolution."""
+
+    cut: Tensor
+    """Shape (B, S, S, 3), uint8."""
+    at: Tensor
+    """Index of the token. Shape (B,)."""
+    noun: Tensor
+    """Class of what it shows. Shape (B,)."""
+    point: Tensor
+    """The middle of that. Shape (B, 3), base frame [m]."""
 
 
 class Frames:
     """All frames of some folders of episodes, in memory (130 kB a frame)."""
 
-    def __init__(self, folders: Sequence[Path], seed: int) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        seed: int,
+        history: int = 0,
+        depth: bool = False,
+        close_up: bool = False,
+    ) -> None:
+        """Load them.
+
+        Args:
+            folders: Of episodes.
+            seed: Of the draws.
+            history: How many pictures of before come with each.
+            depth: Whether distances do.
+            close_up: Whether what was cut out of larger pictures does.
+
+        Raises:
+            ValueError: there are no episodes, or they lack what is wanted.
+            EpisodeError: one of them cannot be read.
+        """
+        self._history, self._depth, self._close_up = history, depth, close_up
         paths = [path for folder in folders for path in sorted(folder.glob("*.npz"))]
         if not paths:
             names = ", ".join(f"'{folder}'" for folder in folders)
             raise ValueError(f"no episodes (*.npz) in {names}; record some: vlm-robot collect")
         self.episodes = [load_episode(path) for path in tqdm(paths, desc="loading")]
+        wanted = {"surface": depth, "close": close_up}
+        missing = [
+            name for name, asked in wanted.items()
+            if asked and any(getattr(e, name) is None for e in self.episodes)
+        ]  # fmt: skip
+        if missing:
+            raise ValueError(
+                f"episodes in {', '.join(map(str, folders))} have no {missing[0]!r}; record them "
+                "with a robot that has a depth camera, and a larger one: --robot panda_sim_rgbd"
+            )
         lengths = [len(episode.tool) for episode in self.episodes]
         self._owner = np.repeat(np.arange(len(lengths)), lengths)
         self._row = np.concatenate([np.arange(length) for length in lengths])
@@ -67,13 +116,51 @@ class Frames:
             shown = episode.shown[row].ravel().astype(int)
             keys = rng.random(len(shown)) + (shown > 0)
             chosen = np.argpartition(-keys, _TOKENS)[:_TOKENS]
-            shown = shown[chosen]
             colour, noun = self._classes[self._owner[at]]
             things = np.concatenate([np.zeros((1, 3), np.float32), episode.things[row]])
-            arm = (episode.tool[row], episode.opening[row])
-            rows.append((episode.image[row], *arm, chosen, colour[shown], noun[shown],
-                         things[shown]))  # fmt: skip
-        return Pictures(*(torch.from_numpy(np.stack(part)) for part in zip(*rows, strict=True)))
+            kinds = shown[chosen]
+            rows.append(
+                {
+                    "image": episode.image[row],
+                    "tool": episode.tool[row],
+                    "opening": episode.opening[row],
+                    "chosen": chosen,
+                    "colour": colour[kinds],
+                    "noun": noun[kinds],
+                    "point": things[kinds],
+                    **self._beside(episode, row, shown, noun, things),
+                }
+            )
+        return Pictures(**{name: _stacked([each[name] for each in rows]) for name in rows[0]})
+
+    def _beside(
+        self, episode: Episode, row: int, shown: np.ndarray, noun: np.ndarray, things: np.ndarray
+    ) -> dict[str, Any]:
+        """Return what is wanted of a frame besides its picture."""
+        found: dict[str, Any] = {}
+        if self._history:
+            before = np.maximum(row - 1 - np.arange(self._history), 0)
+            found["past"] = episode.image[before]
+        if self._depth:
+            assert episode.surface is not None
+            found["surface"] = episode.surface[row].reshape(-1, 3).T.astype(np.float32)
+        if self._close_up:
+            assert episode.close is not None
+            assert episode.close_at is not None
+            one = int(self._rng.integers(episode.close.shape[1]))
+            token = int(episode.close_at[row, one])
+            kind = shown[token]
+            cut: Any = episode.close[row, one]
+            at: Any = np.int64(token)
+            found["close"] = Close(cut, at, noun[kind], things[kind])
+        return found
+
+
+def _stacked(values: list[Any]) -> Any:
+    """Return arrays as one tensor; of tuples of them, `Close`, as a tuple of tensors."""
+    if isinstance(values[0], Close):
+        return Close(*(_stacked(list(part)) for part in zip(*values, strict=True)))
+    return torch.from_numpy(np.stack(values))
 
 
 def _classes(episode: Episode) -> tuple[np.ndarray, np.ndarray]:

@@ -1,10 +1,14 @@
 """What is fitted: three parts that share no weights, each with its losses."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vlm_robot_ros.models.close_up import CloseUp
 from vlm_robot_ros.models.fusion import PooledFusion
+from vlm_robot_ros.models.image import PointHeads, first_features
 from vlm_robot_ros.models.precision import half_where_fast
 from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
 from vlm_robot_ros.models.text import Slots
@@ -57,14 +61,21 @@ class ImageFit(nn.Module):
     def __init__(self, model: VisionLanguageRobotModel) -> None:
         super().__init__()
         self.image, self.points, self.colour = model.image, model.points, model.colour
+        self.recall, self.close_up = model.recall, model.close_up
 
     def forward(self, batch: Pictures) -> Losses:
         """Return the losses of a batch."""
-        image = _as_it_may_be(batch.image)
+        image, past = _seen(batch)
         with half_where_fast(image.device):
-            features = self.image(_in_any_hue(image) * 2 - 1)
+            hued, hued_past = _together(_in_any_hue, image, past)
+            before = None if hued_past is None else hued_past * 2 - 1
+            near = first_features(self.image.stem, self.recall, hued * 2 - 1, before)
+            features = self.image.finish(near)
             colour = self.colour(image * 2 - 1)
-        noun, points = self.points(features.float(), batch.tool, batch.opening, batch.chosen)
+        features = features.float()
+        arm = batch.tool, batch.opening
+        noun, points = self.points(features, *arm, batch.chosen, batch.surface)
+        losses = _look_closely(self.close_up, self.points, features, batch)
         chosen = batch.chosen[:, None].expand(-1, colour.shape[1], -1)
         return {
             "colour": F.cross_entropy(
@@ -72,6 +83,7 @@ class ImageFit(nn.Module):
             ),
             "noun": F.cross_entropy(noun, batch.noun, ignore_index=-1),
             "point": _miss(points, batch),
+            **losses,
         }
 
 
@@ -90,9 +102,9 @@ class FusionFit(nn.Module):
         with torch.no_grad():
             read = model.text.eval()(batch.words).read
         assert model.fusion is not None
-        image = _as_it_may_be(pictures.image)
+        image, past = _seen(pictures)
         with half_where_fast(image.device):
-            features = model.features(image, read)
+            features = model.features(image, read, past)
         features = features.float()
         if isinstance(model.fusion, PooledFusion):
             point, there = model.fusion(features.flatten(2), read, model.points.mesh)
@@ -105,12 +117,61 @@ class FusionFit(nn.Module):
             }
         heat = model.fusion(features.flatten(2), read).log_softmax(-1)
         arm = pictures.tool, pictures.opening
-        _, points = model.points(features, *arm, pictures.chosen)
+        _, points = model.points(features, *arm, pictures.chosen, pictures.surface)
+        losses = _look_closely(model.close_up, model.points, features, pictures)
         missed = -(batch.meant * heat).sum(-1) * batch.spoken
         return {
             "heat": missed.sum() / batch.spoken.sum().clamp(min=1),
             "point": _miss(points, pictures),
+            **losses,
         }
+
+
+def _look_closely(
+    close_up: CloseUp | None, heads: PointHeads, features: Tensor, batch: Pictures
+) -> Losses:
+    """Return the losses of a second look, if there is one."""
+    if close_up is None:
+        return {}
+    close, (places, _) = batch.close, heads.places_of(batch.surface, len(features))
+    assert close is not None
+    at = close.at[:, None, None]
+    of_token = [part.gather(2, at.expand(-1, part.shape[1], -1))[..., 0]
+                for part in (features.flatten(2), places)]  # fmt: skip
+    with half_where_fast(features.device):
+        cut = _in_any_hue(_as_it_may_be(close.cut))
+        noun, point = close_up(cut * 2 - 1, *of_token)
+    on = (close.noun > 0).float()
+    miss = (point.float() - close.point).abs().mean(1) * on
+    return {
+        "close noun": F.cross_entropy(noun.float(), close.noun, ignore_index=-1),
+        "close point": miss.sum() / on.sum().clamp(min=1) * 60,
+    }
+
+
+def _seen(batch: Pictures) -> tuple[Tensor, Tensor | None]:
+    """Return pictures, shape (B, 3, H, W), and those of before, (B, P, 3, H, W), in another light.
+
+    It is the same light for what belongs together.
+    """
+    if batch.past is None:
+        return _as_it_may_be(batch.image), None
+    every = torch.cat([batch.image[:, None], batch.past], 1)
+    light = _as_it_may_be(every.flatten(1, 2)).unflatten(2, every.shape[1:3])
+    return light[:, :, 0].contiguous(memory_format=torch.channels_last), light[:, :, 1:].transpose(
+        1, 2
+    )
+
+
+def _together(
+    change: Callable[[Tensor], Tensor], image: Tensor, past: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """Change pictures and those of before in the same way; shapes as of `_seen`."""
+    if past is None:
+        return change(image), None
+    every = torch.cat([image[:, None], past], 1).transpose(1, 2)
+    changed = change(every.flatten(2, 3)).unflatten(2, every.shape[2:4]).transpose(1, 2)
+    return changed[:, 0].contiguous(memory_format=torch.channels_last), changed[:, 1:]
 
 
 def _as_it_may_be(image: Tensor) -> Tensor:

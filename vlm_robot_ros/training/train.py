@@ -23,7 +23,7 @@ from vlm_robot_ros.training.questions import QuestionSource
 from vlm_robot_ros.training.sentences import SentenceSource
 from vlm_robot_ros.training.states import StateSource
 
-_PICTURES = ("image", "colour", "points", "fusion")
+_PICTURES = ("image", "colour", "points", "fusion", "recall", "close_up")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ class TrainConfig:
     """What of it is trained: see `encoders.tune`."""
     rank: int = 8
     """Of its adapters."""
+    depth: str = ""
+    history: int = 0
+    close_up: bool = False
+    """What else is looked at: see `ModelConfig`."""
     text_steps: int = 4000
     text_batch: int = 256
     action_steps: int = 12000
@@ -108,7 +112,15 @@ def train(
     words_of = load_checkpoint(words) if words else None
     readers = words_of.config.readers if words_of else model_config().readers
     model = VisionLanguageRobotModel(
-        replace(model_config(), fusion=config.fusion, encoder=config.encoder, readers=readers)
+        replace(
+            model_config(),
+            fusion=config.fusion,
+            encoder=config.encoder,
+            readers=readers,
+            depth=config.depth,
+            history=config.history,
+            close_up=config.close_up,
+        )
     )
     if model.encoder is not None:
         from vlm_robot_ros.models.encoders.tune import tune  # it loads slowly
@@ -121,7 +133,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     accelerator = make_accelerator()
     seed = config.seed + 1000 * accelerator.process_index
-    frames = Frames(episodes, seed)
+    frames = Frames(episodes, seed, config.history, bool(config.depth), config.close_up)
     about = {**asdict(config), "frames": len(frames), "processes": accelerator.num_processes}
     sentences = SentenceSource(seed)
     states = StateSource(frames.episodes, model.config.horizon, seed)

@@ -1,0 +1,128 @@
+"""What a policy is given of a camera: crops, and places out of distances."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import yaml
+from scipy.spatial.transform import Rotation
+
+from vlm_robot_ros.contract.load import ContractError, load_robot, parse_robot
+from vlm_robot_ros.contract.permissions import permissions
+from vlm_robot_ros.data.pictures import ImageError, to_depth
+from vlm_robot_ros.data.views import calibration, places, view
+from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.sim.programme import scene_of
+from vlm_robot_ros.sim.scene import Look
+from vlm_robot_ros.sim.simulator import Simulator
+
+ROBOT = load_robot("panda_sim_rgbd")
+DEPTH = ROBOT.camera("front_depth")
+K = np.array([[100.0, 0, 1.5], [0, 200.0, 1], [0, 0, 1]])
+
+
+def image(array, encoding, **changes):
+    """Return what looks like a sensor_msgs Image."""
+    height, width, size = array.shape[0], array.shape[1], array[0, 0].nbytes
+    given = {"height": height, "width": width, "encoding": encoding, "step": width * size,
+             "is_bigendian": 0, "data": array.tobytes()}  # fmt: skip
+    return SimpleNamespace(**{**given, **changes})
+
+
+def test_millimetres_and_metres_are_the_same_distances():
+    metres = np.array([[0.5, 1.25, np.nan], [2.0, np.inf, -1.0]], np.float32)
+    near = np.array([[500, 1250, 0], [2000, 0, 0]], np.uint16)
+    expected = np.array([[0.5, 1.25, np.nan], [2.0, np.nan, np.nan]], np.float32)
+    np.testing.assert_allclose(to_depth(image(metres, "32FC1")), expected)
+    np.testing.assert_allclose(to_depth(image(near, "16UC1")), expected)
+    swapped = image(near.astype(">u2"), "16UC1", is_bigendian=1)
+    np.testing.assert_allclose(to_depth(swapped), expected)
+
+
+def test_rows_may_be_longer_than_their_pixels():
+    padded = np.zeros((2, 5), np.uint16)
+    padded[:, :3] = [[1, 2, 3], [4, 5, 6]]
+    depth = to_depth(image(padded, "16UC1", width=3, step=10))
+    np.testing.assert_allclose(depth, np.array([[1, 2, 3], [4, 5, 6]]) / 1e3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"encoding": "rgb8"}, "encoding 'rgb8'; valid for depth: 32FC1, 16UC1"),
+        ({"data": b"12"}, "2 bytes of data"),
+        ({"step": 3}, "step 3 for 3 pixels of 2 bytes"),
+        ({"height": 0}, "size 3x0"),
+    ],
+)
+def test_distances_that_are_none_are_refused_with_a_reason(changes, problem):
+    with pytest.raises(ImageError, match=problem):
+        to_depth(image(np.ones((2, 3), np.uint16), **{"encoding": "16UC1", **changes}))
+
+
+def test_a_distance_becomes_a_place_where_the_camera_is():
+    turn = Rotation.from_euler("xyz", [0.3, -0.2, 1.0])
+    found = places(np.full((3, 4), 2.0, np.float32), K, (1.0, 2.0, 3.0, 0.3, -0.2, 1.0))
+    seen = np.array([1, 2, 3]) + turn.apply([(3 - 1.5) / 100 * 2, (0 - 1) / 200 * 2, 2.0])
+    np.testing.assert_allclose(found[0, 3], seen, atol=1e-5)
+
+
+def test_what_was_not_measured_has_no_place():
+    assert np.isnan(places(np.full((1, 1), np.nan, np.float32), K, (0.0,) * 6)).all()
+
+
+def test_distances_need_a_calibration():
+    message = image(np.ones((2, 3), np.float32), "32FC1")
+    with pytest.raises(ImageError, match="no calibration on 'camera/front/depth/camera_info' yet"):
+        view(message, DEPTH)
+    with pytest.raises(ImageError, match="focal lengths above 0"):
+        calibration(SimpleNamespace(k=[0.0] * 9))
+
+
+def test_a_crop_is_the_part_that_the_contract_names():
+    picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    camera = replace(ROBOT.camera("wrist"), crop=(1, 2, 3, 4))
+    np.testing.assert_array_equal(view(image(picture, "rgb8"), camera), picture[1:, 2:])
+    with pytest.raises(ImageError, match=r"size 5x4; .*crop \[1, 2, 3, 4\]: from 6x4"):
+        view(image(picture[:, :5].copy(), "rgb8"), camera)
+
+
+def test_the_places_of_a_depth_camera_are_those_of_the_table_and_of_what_stands_on_it():
+    sim, scene = Simulator(ROBOT), replace(scene_of(3), look=Look())
+    sim.reset(scene)
+    seen, shown = sim.view("front_depth"), sim.render_things()
+    sim.close()
+    above = seen[(shown == 0) & (np.abs(seen[..., 0] - 0.5) < 0.2) & (np.abs(seen[..., 1]) < 0.2)]
+    assert np.abs(np.percentile(above[:, 2], [10, 50])).max() < 1e-3
+    for number, place in enumerate(sim.positions):
+        surface = np.median(seen[shown == number + 1], 0)
+        assert np.linalg.norm(surface - place) < 0.06
+
+
+@pytest.fixture
+def content():
+    return yaml.safe_load((config_dir() / "arms" / "panda_sim_rgbd.yaml").read_text())
+
+
+def test_a_depth_camera_without_a_pose_is_refused(content):
+    del content["cameras"][1]["pose"]
+    with pytest.raises(ContractError, match=r"cameras\[1\]: a depth camera needs 'pose'"):
+        parse_robot(content)
+
+
+@pytest.mark.parametrize("crop", [[0, 0, 513, 100], [-1, 0, 10, 10], [0, 0, 0, 10], [0, 0, 10]])
+def test_a_crop_outside_the_picture_is_refused(content, crop):
+    content["cameras"][0]["crop"] = crop
+    with pytest.raises(ContractError, match=r"cameras\[0\]: crop"):
+        parse_robot(content)
+
+
+def test_depth_is_true_or_false(content):
+    content["cameras"][0]["depth"] = "yes"
+    with pytest.raises(ContractError, match="depth: got 'yes'; it must be true or false"):
+        parse_robot(content)
+
+
+def test_a_node_is_permitted_to_hear_the_calibration_of_a_depth_camera():
+    assert "camera/front/depth/camera_info" in permissions(ROBOT, "/arm/policy_node")

@@ -1,0 +1,89 @@
+"""What a policy is given of a camera: its part of the picture, or of the places that it shows."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from vlm_robot_ros.contract.kinematics import transform
+from vlm_robot_ros.contract.robot import Camera
+from vlm_robot_ros.data.pictures import ImageError, to_depth, to_rgb
+
+
+def view(message: Any, camera: Camera, matrix: np.ndarray | None = None) -> np.ndarray:
+    """Return what a policy is given of a camera's message.
+
+    Args:
+        message: sensor_msgs Image or CompressedImage.
+        camera: As the contract has it.
+        matrix: Of a depth camera: K of its CameraInfo, shape (3, 3), [px].
+
+    Returns:
+        Shape (H, W, 3) of the camera's crop: RGB, uint8; of a depth camera `places`.
+
+    Raises:
+        ImageError: it cannot be used.
+    """
+    if not camera.depth:
+        return cut(to_rgb(message), camera)
+    if matrix is None:
+        raise ImageError(
+            f"distances, but no calibration on '{camera.info_topic}' yet: they are no places"
+        )
+    return cut(places(to_depth(message), matrix, camera.pose), camera)
+
+
+def cut(picture: np.ndarray, camera: Camera) -> np.ndarray:
+    """Return the part of a picture, shape (H, W, ...), that policies are given.
+
+    Raises:
+        ImageError: it is smaller than that.
+    """
+    if not camera.crop:
+        return picture
+    top, left, height, width = camera.crop
+    if picture.shape[0] < top + height or picture.shape[1] < left + width:
+        raise ImageError(
+            f"size {picture.shape[1]}x{picture.shape[0]}; valid for the contract's crop "
+            f"{list(camera.crop)}: from {left + width}x{top + height}"
+        )
+    return picture[top : top + height, left : left + width]
+
+
+def places(depth: np.ndarray, matrix: np.ndarray, pose: tuple[float, ...]) -> np.ndarray:
+    """Return where what each pixel shows is. Shape (H, W, 3), float32, base frame [m].
+
+    NaN where it is not known.
+
+    Args:
+        depth: Along the optical axis, NaN where it is not known. Shape (H, W), [m].
+        matrix: The camera's K. Shape (3, 3), [px].
+        pose: Of its optical frame in the base frame: x, y, z [m], roll, pitch, yaw [rad].
+    """
+    rays, eye = _rays(depth.shape, tuple(matrix.ravel().tolist()), pose)
+    return depth[..., None] * rays + eye
+
+
+@lru_cache(8)
+def _rays(
+    size: tuple[int, int], matrix: tuple[float, ...], pose: tuple[float, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each pixel's line of sight, of depth 1, in the base frame, and where it begins."""
+    frame, (height, width) = transform(pose), size
+    u, v = np.meshgrid(np.arange(width), np.arange(height))
+    pixels = np.stack([u, v, np.ones_like(u)], -1).astype(float)
+    turned = frame[:3, :3] @ np.linalg.inv(np.reshape(matrix, (3, 3)))
+    return (pixels @ turned.T).astype(np.float32), frame[:3, 3].astype(np.float32)
+
+
+def calibration(info: Any) -> np.ndarray:
+    """Return K of a sensor_msgs CameraInfo. Shape (3, 3), [px].
+
+    Raises:
+        ImageError: the camera is not calibrated.
+    """
+    matrix = np.array(info.k, float).reshape(3, 3)
+    if not np.isfinite(matrix).all() or min(matrix[0, 0], matrix[1, 1]) <= 0 or matrix[2, 2] != 1:
+        raise ImageError(f"k is {matrix.ravel().tolist()}; valid: focal lengths above 0, as of a "
+                         "calibrated camera")  # fmt: skip
+    return matrix
