@@ -18,14 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
 from vlm_robot_ros.cli.main import main as vlm_robot
-from vlm_robot_ros.contract.kinematics import to_vector, transform
+from vlm_robot_ros.contract.kinematics import down, from_vector, to_vector
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.models.checkpoint import load_checkpoint
+from vlm_robot_ros.models.image import Beside
 from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
 from vlm_robot_ros.models.text import Slots
 from vlm_robot_ros.models.words import Tokenizer
@@ -41,6 +41,8 @@ WAYS: dict[str, list[str]] = {
     "close-up": ["--close-up"],
     "all": ["--depth", "front_depth", "--history", "2", "--close-up"],
 }
+SEED = 4_000_000
+"""Of scenes that neither demonstrations nor suite have."""
 FEW = 8
 """Tokens of a thing below which it counts as mostly hidden."""
 FOUND = 0.5
@@ -56,17 +58,35 @@ def moved(robot: Robot, shift: np.ndarray) -> Robot:
     return replace(robot, cameras=cameras)
 
 
-def scenes(shift: float, count: int) -> Iterator[tuple[Simulator, Scene, np.random.Generator]]:
-    """Lay scenes by seed, seen from beside where the camera stands; the arm goes where it likes."""
+def frames(shift: float, count: int) -> Iterator[tuple[Simulator, Scene, Observation, bool]]:
+    """See scenes by seed from `shift` beside where the camera stands, while the arm goes about.
+
+    Yields:
+        What the simulator is in, what is seen, and whether it is to be asked about.
+    """
     robot = load_robot("panda_sim_rgbd")
-    for seed in tqdm(range(4_000_000, 4_000_000 + count), f"scenes, camera {shift:.2f} m off"):
+    for seed in tqdm(range(SEED, SEED + count), f"scenes, camera {shift:.2f} m off"):
         rng = np.random.default_rng(seed)
         scene, way = sample_scene(rng), rng.normal(size=3)
         off = shift * way / np.linalg.norm(way)
         look = replace(scene.look, camera_shift=tuple(np.add(scene.look.camera_shift, off)))
         sim = Simulator(moved(robot, off))
         sim.reset(replace(scene, look=look))
-        yield sim, scene, rng
+        for step in range(12):
+            if step % 4 == 0:  # another place to go to
+                box = robot.workspace
+                place = rng.uniform(np.add(box.min, [0.05, 0.1, 0.02]), np.subtract(box.max, 0.1))
+                sim.command_pose(from_vector(down(place, 0.0)))
+            for _ in range(10):
+                sim.step()
+            pose = to_vector(sim.kinematics.forward(sim.joint_positions))
+            images = {name: sim.view(name) for name in ("front", "front_depth")}
+            yield (
+                sim,
+                scene,
+                Observation(images, pose, sim.opening, "", time=sim.time),
+                step % 4 == 3,
+            )
         sim.close()
 
 
@@ -81,62 +101,45 @@ def asked(model: VisionLanguageRobotModel, colour: str, shape: str) -> Slots:
     return slots._replace(**{name: value.expand(1, 2, -1) for name, value in sure.items()})
 
 
+def find(
+    model: VisionLanguageRobotModel,
+    looked: tuple[torch.Tensor, Beside],
+    seen: Observation,
+    colour: str,
+    shape: str,
+) -> tuple[np.ndarray, bool]:
+    """Return where a thing is seen, shape (3,) [m], and whether it is seen at all."""
+    tool = torch.tensor(seen.pose[None, :3], dtype=torch.float32)
+    opening = torch.tensor([seen.opening], dtype=torch.float32)
+    given = model.see(looked[0], tool, opening, asked(model, colour, shape), looked[1])
+    return given.point[0, 0].numpy(), float(given.present[0, 0]) > FOUND
+
+
 @torch.inference_mode()
 def errors(models: dict[str, VisionLanguageRobotModel], shift: float, count: int) -> list[dict]:
     """Return of each model and visible thing how far it is seen from where it is [m]."""
     gazes = {name: Gaze(model.config, "cpu") for name, model in models.items()}
-    found = []
-    for sim, scene, rng in scenes(shift, count):
-        for gaze in gazes.values():
-            gaze.reset()
-        for step in range(12):
-            # Some way to a random place above the table, as an arm at work.
-            if step % 4 == 0:
-                box = sim.robot.workspace
-                place = rng.uniform(np.add(box.min, [0.05, 0.1, 0.02]), np.subtract(box.max, 0.1))
-                goal = np.eye(4)
-                goal[:3, :3] = Rotation.from_euler("x", np.pi).as_matrix()
-                goal[:3, 3] = place
-                sim.command_pose(goal)
-            for _ in range(10):
-                sim.step()
-            shown = sim.render_things()
-            pose = to_vector(sim.kinematics.forward(sim.joint_positions))
-            images = {name: sim.view(name) for name in ("front", "front_depth")}
-            seen = Observation(images, pose, sim.opening, "", time=sim.time)
-            for name, model in models.items():
-                picture, beside = gazes[name].look(seen)
-                if step % 4 != 3:
-                    continue
-                for number, thing in enumerate(scene.things):
-                    tokens = int((shown == number + 1).sum() / 16)
-                    if not tokens:
-                        continue
-                    slots = asked(model, thing.colour, thing.shape)
-                    tool = torch.tensor(pose[None, :3], dtype=torch.float32)
-                    opening = torch.tensor([sim.opening], dtype=torch.float32)
-                    given = model.see(picture, tool, opening, slots, beside)
-                    off = float(np.linalg.norm(given.point[0, 0].numpy() - sim.positions[number]))
-                    found.append({"model": name, "shift": shift, "hidden": tokens < FEW, "off": off,
-                                  "found": float(given.present[0, 0]) > FOUND})  # fmt: skip
-    return found
+    rows: list[dict] = []
+    for sim, scene, seen, ask in frames(shift, count):
+        looks = {name: gaze.look(seen) for name, gaze in gazes.items()}
+        shown = sim.render_things() if ask else np.zeros(0)
+        for number, thing in enumerate(scene.things):
+            tokens = int((shown == number + 1).sum() / 16)
+            for name, model in models.items() if tokens else ():
+                place, there = find(model, looks[name], seen, thing.colour, thing.shape)
+                row = {"model": name, "shift": shift, "hidden": tokens < FEW, "found": there}
+                rows.append({**row, "off": float(np.linalg.norm(place - sim.positions[number]))})
+    return rows
 
 
+@torch.inference_mode()
 def rate(model: VisionLanguageRobotModel) -> float:
     """Return the median time of a look [ms]."""
-    config, robot = model.config, load_robot("panda_sim_rgbd")
-    images = {"front": np.zeros((512, 512, 3), np.uint8),
-              "front_depth": np.zeros((256, 256, 3), np.float32)}  # fmt: skip
-    slots, gaze, times = asked(model, "red", "cube"), Gaze(config, "cpu"), []
-    pose = to_vector(transform((0.0,) * 6))
-    assert robot.cameras[0].width == 512
-    with torch.inference_mode():
-        for step in range(60):
-            begun = time.perf_counter()
-            seen = Observation(images, pose, 1.0, "", time=0.1 * step)
-            picture, beside = gaze.look(seen)
-            model.see(picture, torch.zeros(1, 3), torch.ones(1), slots, beside)
-            times.append(time.perf_counter() - begun)
+    gaze, times = Gaze(model.config, "cpu"), []
+    for _, _, seen, _ in frames(0.0, 4):
+        begun = time.perf_counter()
+        find(model, gaze.look(seen), seen, "red", "cube")
+        times.append(time.perf_counter() - begun)
     return 1e3 * float(np.median(times[10:]))
 
 
@@ -187,9 +190,10 @@ def main() -> None:
         models[name] = load_checkpoint(args.out / name)
     rows = [row for shift in (0.0, 0.1) for row in errors(models, shift, args.scenes)]
     for name in args.ways if args.episodes else []:
-        play = ["evaluate", "--suite", "obedience", "--robot", "panda_sim_rgbd", "--seed", "500000",
-                "--checkpoint", str(args.out / name), "--episodes", str(args.episodes),
-                "--cells", args.cells, "--json", str(args.out / f"{name}.json")]  # fmt: skip
+        play = ["evaluate", "--suite", "obedience", "--seed", "500000", "--robot",
+                "panda_sim_rgbd", "--checkpoint", str(args.out / name), "--episodes",
+                str(args.episodes), "--cells", args.cells,
+                "--json", str(args.out / f"{name}.json")]  # fmt: skip
         assert vlm_robot(play) == 0
     told = table(rows, models, args.out)
     (args.out / "table.md").write_text(told + "\n")

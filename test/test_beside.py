@@ -71,7 +71,7 @@ def test_every_way_is_trained_and_acts(rgbd, tmp_path, way):
     config = load_checkpoint(tmp_path).config
     assert bool(config.depth) == ("--depth" in WAYS[way])
     assert bool(config.history) == ("--history" in WAYS[way])
-    assert config.close_up == ("--close-up" in WAYS[way])
+    assert bool(config.close_up) == ("--close-up" in WAYS[way])
     policy = FusionPolicy(tmp_path)
     sim = Simulator(load_robot("panda_sim_rgbd"))
     sim.reset(scene_of(1))

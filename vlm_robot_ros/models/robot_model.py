@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vlm_robot_ros.data.episode import CLOSE_REGION
 from vlm_robot_ros.models.action import ActionHead, ArmState, Chunk
 from vlm_robot_ros.models.close_up import CloseUp, cut_out
 from vlm_robot_ros.models.encoders.base import Encoder
@@ -74,8 +73,9 @@ class ModelConfig:
     """How many pictures of before are looked at, too."""
     history_dt: float = 0.2
     """From one of these to the next [s]."""
-    close_up: bool = False
-    """Whether where the words lead is looked at again, in the camera's own resolution."""
+    close_up: int = 0
+    """Side of what is looked at again around where the words lead, in the camera's own resolution
+    [px of the picture]; 0 for no second look."""
     width: int = 64
     text_width: int = 96
     hidden: int = 256
@@ -190,7 +190,9 @@ class VisionLanguageRobotModel(nn.Module):
         flat, (places, _) = features.flatten(2), self.points.places_of(beside.surface, len(best))
         points, present = [], []
         for which in range(best.shape[1]):
-            cut = cut_out(beside.whole, rows[:, which], columns[:, which], CLOSE_REGION / height)
+            cut = cut_out(
+                beside.whole, rows[:, which], columns[:, which], self.config.close_up / height
+            )
             at = best[:, None, which : which + 1]
             of_token = [part.gather(2, at.expand(-1, part.shape[1], -1))[..., 0]
                         for part in (flat, places)]  # fmt: skip

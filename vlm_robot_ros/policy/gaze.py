@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vlm_robot_ros.data.episode import TOKEN
 from vlm_robot_ros.models.image import Beside
 from vlm_robot_ros.models.robot_model import ModelConfig
 from vlm_robot_ros.policy.base import Observation
@@ -77,8 +76,8 @@ class Gaze:
         """Return where what is in the middle of each token is. Shape (1, 3, n), [m]."""
         (top, left, _, _), (height, width) = self._config.crop, self._config.picture
         rows, columns = (np.arange(count) for count in self._config.grid)
-        rows = ((top + TOKEN * rows + TOKEN // 2 + 0.5) * len(places) / height).astype(int)
-        columns = (left + TOKEN * columns + TOKEN // 2 + 0.5) * places.shape[1] / width
+        rows = ((top + 4 * rows + 2.5) * len(places) / height).astype(int)
+        columns = (left + 4 * columns + 2.5) * places.shape[1] / width
         chosen = places[rows[:, None], columns.astype(int)]
         return torch.from_numpy(chosen.reshape(-1, 3).T.copy())[None].to(self._device)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from vlm_robot_ros.data.episode import CROP
+from vlm_robot_ros.data.episode import CLOSE_REGION, CROP
 from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.models.robot_model import ModelConfig, VisionLanguageRobotModel
 from vlm_robot_ros.sim.language import COLOUR_SLOT, NOUN_SLOT, vocabulary
@@ -119,7 +119,7 @@ def train(
             readers=readers,
             depth=config.depth,
             history=config.history,
-            close_up=config.close_up,
+            close_up=CLOSE_REGION if config.close_up else 0,
         )
     )
     if model.encoder is not None:
