@@ -9,7 +9,7 @@ after the other is done better. Weights are random: they do not change the time.
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import open_clip
@@ -21,11 +21,12 @@ from torch import Tensor
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.models.direct_model import DirectConfig, DirectModel
 from vlm_robot_ros.models.encoders.load import load_encoder
+from vlm_robot_ros.policy.faster import WAYS, make_faster, upload
 
 WORDS = "put the red cube into the blue bowl"
 
 
-def make(encoder: str, device: str, dtype: torch.dtype, fusion: str, count: int) -> DirectModel:
+def make(encoder: str, device: str, fusion: str, count: int) -> DirectModel:
     """Return a model of random weights."""
     config = DirectConfig(
         encoder=encoder,
@@ -42,10 +43,8 @@ def make(encoder: str, device: str, dtype: torch.dtype, fusion: str, count: int)
         step_dt=0.1,
         fusion=fusion,
     )
-    model = DirectModel(config, load_encoder(encoder, device, dtype))
-    model.to(device).eval()
-    model.encoder.to(dtype)
-    return model
+    model = DirectModel(config, load_encoder(encoder, device))
+    return model.to(device).eval()
 
 
 def timed(step: Callable[[], Tensor], seconds: float, device: str) -> float:
@@ -71,41 +70,52 @@ def main() -> None:
     parser.add_argument("--cameras", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--ways", nargs="*", help=f"lists of {', '.join(WAYS)}; each by itself and all if none"
+    )
     parser.add_argument("--seconds", type=float, default=8.0, help="a row")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (480, 640, 3), dtype=np.uint8) for _ in range(args.cameras)]
     state = torch.zeros(1, 1, device=args.device)
-    plain = make(args.encoder, args.device, torch.float32, args.fusion, args.cameras)
-    half = make(args.encoder, args.device, torch.bfloat16, args.fusion, args.cameras)
+    plain = make(args.encoder, args.device, args.fusion, args.cameras)
     library = getattr(plain.encoder.model, "visual", None)
     if library is None:
         raise SystemExit("the naive way is written for open_clip; give an encoder of it")
     pil = image_transform_v2(
         PreprocessCfg(**open_clip.get_model_preprocess_cfg(plain.encoder.model)), is_train=False
     )
-    kept = {model: model.read([WORDS]) for model in (plain, half)}
+    kept = plain.read([WORDS])
 
     def by_pil() -> Tensor:
         pixels = torch.stack([pil(Image.fromarray(picture)) for picture in pictures])
         return pixels[None].to(args.device)
 
-    def on_device(model: DirectModel) -> Tensor:
-        batch = torch.from_numpy(np.stack(pictures)).to(args.device)
+    def on_device(model: DirectModel, ways: Collection[str] = ()) -> Tensor:
+        batch = torch.stack([upload(picture, args.device, ways) for picture in pictures])
         return model.encoder.preprocess(batch)[None]
 
     rows = {
         "naive": lambda: plain(by_pil(), plain.read([WORDS]), state).actions,
-        "words kept": lambda: plain(by_pil(), kept[plain], state).actions,
-        "prepared on the device": lambda: plain(on_device(plain), kept[plain], state).actions,
-        "bfloat16": lambda: half(on_device(half), kept[half], state).actions,
+        "words kept": lambda: plain(by_pil(), kept, state).actions,
+        "prepared on the device": lambda: plain(on_device(plain), kept, state).actions,
     }
+
+    def faster(ways: Collection[str]) -> Callable[[], Tensor]:
+        model = make(args.encoder, args.device, args.fusion, args.cameras)
+        read = model.read([WORDS])
+        plan = make_faster(model, ways)
+        return lambda: plan(on_device(model, ways), read, state).actions
+
     place = f"{args.device}, {args.threads} threads, {args.cameras} cameras"
     print(f"{args.encoder}, {args.fusion}, {place}\n")
     print("| | ms | times the naive way |\n|---|---|---|")
     first = 0.0
-    for name, step in rows.items():
+    usable = [way for way in WAYS if way != "pinned" or args.device == "cuda"]
+    given = [ways.split(",") for ways in args.ways or [*usable, ",".join(usable)]]
+    each = [*rows.items(), *((f"and {', '.join(ways)}", faster(ways)) for ways in given)]
+    for name, step in each:
         took = timed(step, args.seconds, args.device)
         first = first or took
         print(f"| {name} | {took:.1f} | {first / took:.1f} |", flush=True)

@@ -15,8 +15,10 @@ from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.data.action_space import guess
 from vlm_robot_ros.data.robot_data import open_data
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_any, load_checkpoint
+from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.direct_policy import DirectPolicy
+from vlm_robot_ros.policy.faster import chosen_ways
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 from vlm_robot_ros.policy.load import load_learned
 from vlm_robot_ros.training.demonstrations import Demonstrations
@@ -185,3 +187,29 @@ def test_merged_adapters_do_the_same_without_a_folder_of_their_own(encoders, tmp
     assert "has no adapters" in capsys.readouterr().err
     assert main(["merge", str(made), "--out", str(made)]) == 2
     assert "give another" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ways", [["bfloat16"], ["channels_last"], ["compile"]])
+def test_a_faster_way_plans_nearly_the_same(overfitted, ways):
+    plain, faster = DirectPolicy(overfitted, ROBOT), DirectPolicy(overfitted, ROBOT, faster=ways)
+    slow, quick = (policy.infer(seen(SAID[0])) for policy in (plain, faster))
+    np.testing.assert_allclose(
+        quick.values, slow.values, atol=0.02 if "bfloat16" in ways else 1e-4
+    )
+    assert quick.label == slow.label
+
+
+def test_ways_to_be_faster_are_checked():
+    assert chosen_ways("bfloat16, compile", "cpu") == {"bfloat16", "compile"}
+    assert chosen_ways("", "cuda") == frozenset()
+    assert {"channels_last", "pinned"} <= chosen_ways("auto", "cuda")
+    with pytest.raises(ValueError, match="no way 'int4' to be faster; valid: auto, bfloat16"):
+        chosen_ways("int4", "cpu")
+    with pytest.raises(ValueError, match="'pinned' is for device cuda"):
+        chosen_ways("pinned", "cpu")
+
+
+def test_the_shipped_policy_goes_no_other_way():
+    shipped = share_dir() / "checkpoints" / "panda_sim"
+    with pytest.raises(ValueError, match="is not of `vlm-robot finetune`; valid: auto"):
+        load_learned(shipped, ROBOT, faster="compile")

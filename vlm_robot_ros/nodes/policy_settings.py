@@ -25,6 +25,7 @@ PARAMETERS = (
     Spec("calibration", "", "File of `vlm-robot score --fit`, for the encoder"),
     Spec("device", "auto", "Where the policy computes", valid=("auto", "cpu", "cuda")),
     Spec("threads", 1, "CPU threads of the policy", 1, 64),
+    Spec("faster", "", "Of a fine-tuned policy: auto, or bfloat16,channels_last,compile,pinned"),
     Spec("policy_timeout", 30.0, "Begin the policy anew after no answer for [s]", 1.0, 3600.0),
     Spec("image_transport", "raw", "How images come", valid=("raw", "compressed")),
     Spec(
@@ -87,7 +88,7 @@ def load_policy(values: Values, robot: Robot) -> Policy:
                 f"encoder is '{values['encoder']}', but the fusion policy has labels of its own; "
                 "valid: none, or policy:=hold"
             )
-        return load_learned(_checkpoint(values), robot, device)
+        return load_learned(_checkpoint(values), robot, device, values["faster"])
     if not values["encoder"]:
         return HoldPolicy()
     from vlm_robot_ros.policy.labelled import label_with  # it loads slowly

@@ -1,6 +1,7 @@
 """A policy that was fine-tuned on recorded demonstrations, behind the seam."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from vlm_robot_ros.models.checkpoint import CheckpointError, load_any
 from vlm_robot_ros.models.direct_model import DirectModel
 from vlm_robot_ros.models.encoders.preprocess import squashed
 from vlm_robot_ros.policy.base import Observation, hold_chunk
+from vlm_robot_ros.policy.faster import make_faster, upload
 
 
 class DirectPolicy:
@@ -27,13 +29,16 @@ class DirectPolicy:
     on, joint positions go through the robot's kinematics.
     """
 
-    def __init__(self, checkpoint: Path, robot: Robot, device: str = "cpu") -> None:
+    def __init__(
+        self, checkpoint: Path, robot: Robot, device: str = "cpu", faster: Collection[str] = ()
+    ) -> None:
         """Load a checkpoint folder.
 
         Args:
             checkpoint: Written by `vlm-robot finetune`.
             robot: That is to act.
             device: Where to compute.
+            faster: Which of `faster.WAYS` to go; results are then not the same to the last bit.
 
         Raises:
             CheckpointError: it is missing, corrupt, of another kind, or needs more cameras.
@@ -50,6 +55,8 @@ class DirectPolicy:
                 f"{len(robot.joints)}"
             )
         self.cameras = _cameras(model.config.cameras, robot, checkpoint)
+        self._faster = faster
+        self._plan = make_faster(self.model, faster)
         self._taught = {_plain(sentence) for sentence in model.config.sentences}
         self.reset()
         self._warm_up()
@@ -74,7 +81,7 @@ class DirectPolicy:
         state = self._state(observation)
         if state is None:
             return hold_chunk(observation, config.step_dt, "the joints' positions are not known")
-        planned = model(self._pixels(observation), self._read, state)
+        planned = self._plan(self._pixels(observation), self._read, state)
         vectors = model.actions(planned.actions)[0].float().cpu().numpy()
         if not np.isfinite(vectors).all():
             return hold_chunk(observation, config.step_dt, "the model's output is not finite")
@@ -109,7 +116,7 @@ class DirectPolicy:
         """Return what the encoder takes of all cameras. Shape (1, cameras, 3, H, W)."""
         prepare = self.model.encoder.preprocess
         pictures = [
-            torch.from_numpy(np.ascontiguousarray(observation.images[name]))[None].to(self._device)
+            upload(observation.images[name], self._device, self._faster)[None]
             for name in self.cameras
         ]
         return torch.stack([prepare(squashed(each, prepare.size)) for each in pictures], 1)

@@ -10,16 +10,29 @@ from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 
 
-def load_learned(checkpoint: Path, robot: Robot, device: str = "cpu") -> Policy:
+def load_learned(checkpoint: Path, robot: Robot, device: str = "cpu", faster: str = "") -> Policy:
     """Load a checkpoint folder.
+
+    Args:
+        checkpoint: The folder.
+        robot: That is to act.
+        device: Where to compute.
+        faster: Ways to be faster, of a fine-tuned policy: see `faster.chosen_ways`.
 
     Raises:
         CheckpointError: it is missing or corrupt, or does not fit the robot.
+        ValueError: there are no such ways.
     """
     if kind_of(checkpoint) == "direct":
         from vlm_robot_ros.policy.direct_policy import DirectPolicy  # encoders load slowly
+        from vlm_robot_ros.policy.faster import chosen_ways
 
-        return DirectPolicy(checkpoint, robot, device)
+        return DirectPolicy(checkpoint, robot, device, chosen_ways(faster, device))
+    if faster not in ("", "auto"):
+        raise ValueError(
+            f"faster is '{faster}', and '{checkpoint}' is not of `vlm-robot finetune`; valid: "
+            "auto, or nothing"
+        )
     return FusionPolicy(checkpoint, device)
 
 

@@ -4,7 +4,7 @@ import torch
 
 from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
 from vlm_robot_ros.models.text import Slots
-from vlm_robot_ros.models.words import Tokenizer
+from vlm_robot_ros.models.words import Tokenizer, split
 
 _NO_THING, _FIRST_SHAPE = 0, 2
 _ANY_COLOUR, _ANY_OBJECT = 0, 1
@@ -36,6 +36,10 @@ class Understanding:
             return f"'{instruction}' does not say what to {skill}"
         if self.speaks_of(slots, 1) and not self.needs(slots, 1):
             return f"'{instruction}' does not say where to {skill}"
+        for which in (0, 1):
+            strange = self._strange(instruction, slots, which)
+            if strange:
+                return f"'{strange}' in '{instruction}' is a word that I do not know"
         if not any_object and any(self.is_any(slots, which) for which in (0, 1)):
             # "The one to put in the bin" may lack its end.
             return f"'{instruction}' does not say which object to {skill}"
@@ -81,6 +85,20 @@ class Understanding:
         """Tell whether neither colour nor shape is said of a target (0), a reference (1)."""
         colour, noun = (int(part[0, which].argmax()) for part in (slots.colour, slots.noun))
         return self.needs(slots, which) and (colour, noun) == (_ANY_COLOUR, _ANY_OBJECT)
+
+    def _strange(self, instruction: str, slots: Slots, which: int) -> str:
+        """Return a word of no known meaning that may be what a thing's colour or shape is.
+
+        Where both are said, as in "the shiny red cube", others are let pass.
+        """
+        colour, noun = (int(part[0, which].argmax()) for part in (slots.colour, slots.noun))
+        if not self.needs(slots, which) or (colour != _ANY_COLOUR and noun != _ANY_OBJECT):
+            return ""
+        owners = slots.owner[0].argmax(-1).tolist()
+        for word, owner in zip(split(instruction), owners, strict=False):
+            if owner == 1 + which and self._tokenizer.unknown(word):
+                return word
+        return ""
 
     def name(self, slots: Slots, which: int) -> str:
         """Return a thing as the words name it."""
