@@ -1,0 +1,28 @@
+"""Several of our nodes in one process: `composed policy_node recorder_node --ros-args ...`."""
+
+import importlib
+import sys
+
+from vlm_robot_ros.nodes.run import run_together
+
+NODES = {
+    "policy_node": "PolicyNode",
+    "recorder_node": "RecorderNode",
+    "voice_node": "VoiceNode",
+    "arm_sim_node": "ArmSimNode",
+}
+
+
+def main() -> int:
+    """Run those named before `--ros-args`; a parameter is given as `-p node:name:=...`."""
+    end = sys.argv.index("--ros-args") if "--ros-args" in sys.argv else len(sys.argv)
+    names = sys.argv[1:end]
+    unknown = [name for name in names if name not in NODES]
+    if unknown or not names or len(set(names)) < len(names):
+        print(f"nodes are '{' '.join(names)}'; valid: some of {', '.join(NODES)}", file=sys.stderr)
+        return 2
+    makes = [
+        getattr(importlib.import_module(f"vlm_robot_ros.nodes.{name}"), NODES[name])
+        for name in names
+    ]
+    return run_together(makes)
