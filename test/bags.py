@@ -96,17 +96,22 @@ class BagWriter:
         return cls(**fields)
 
 
-def moving_bag(folder, seconds=3.0, said="pick up the red cube", skip=(), success=None, **options):
+def moving_bag(
+    folder, seconds=3.0, said="pick up the red cube", skip=(), success=None, again="", **options
+):
     """Write a bag of an arm that moves from 0.5 s on; returns its pictures by stamp.
 
     Pictures of both cameras come ten times a second but for the numbers in `skip`, commands and
-    joint states fifty times.
+    joint states fifty times. With `again` the first half is judged a failure, and that is said.
     """
     bag, shown = BagWriter(folder, **options), {}
     bag.say(0.3, said)
     for tick in range(round(seconds * 50)):
         now = tick / 50
         bag.joints(now, HOME + 0.1 * np.sin(now))
+        if again and tick == round(seconds * 25):
+            bag.mark(now, 3)
+            bag.say(now + 0.001, again)
         if tick % 5 == 0 and tick // 5 not in skip:
             rng = np.random.default_rng(tick)
             corners = rng.integers(0, 256, (2, 2, 3))

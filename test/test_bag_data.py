@@ -10,7 +10,9 @@ from bags import moving_bag
 from vlm_robot_ros.bags.bag import BagError
 from vlm_robot_ros.bags.episodes import BagData, find_bags, open_episodes
 from vlm_robot_ros.cli.main import main
+from vlm_robot_ros.data.action_space import read_actions
 from vlm_robot_ros.data.robot_data import DataError, open_data
+from vlm_robot_ros.training.demonstrations import Demonstrations
 
 
 def test_a_bag_is_data_on_an_even_grid_with_nothing_made_up(tmp_path):
@@ -52,6 +54,30 @@ def test_failures_are_left_out_unless_they_are_asked_for(tmp_path):
     assert len(BagData(bags, failed=True)) == 2
     with pytest.raises(BagError, match="nothing to learn from"):
         BagData([tmp_path / "bad"])
+
+
+def test_what_sets_a_failure_right_is_a_correction_and_is_drawn_as_often_as_it_weighs(tmp_path):
+    moving_bag(tmp_path / "good", success=True)
+    moving_bag(tmp_path / "again", success=True, again="pick up the red one", seconds=6.0)
+    data = BagData([tmp_path / "good", tmp_path / "again"])
+    assert [data.instruction(n) for n in range(len(data))] == [
+        "pick up the red cube",
+        "pick up the red one",
+    ]
+    assert data.corrections == {1}
+    tables = [data.table(number) for number in range(2)]
+    states, actions = zip(*tables, strict=True)
+    space, felt = read_actions(data.info, "left", actions, states)
+    seen = Demonstrations(data, [0, 1], space, felt, ["front"], (8, 8), 4, weights={1: 3.0})
+    drawn = np.bincount(seen.draw(4000).said.numpy()) / 4000
+    assert drawn[seen.sentences.index("pick up the red one")] == pytest.approx(0.75, abs=0.03)
+
+
+def test_a_weight_that_is_none_is_refused(tmp_path, capsys):
+    moving_bag(tmp_path / "bag", success=True)
+    command = ["finetune", str(tmp_path / "bag"), "--out", str(tmp_path / "made")]
+    assert main([*command, "--correction-weight", "0"]) == 2
+    assert "correction weight 0.0; valid: above 0" in capsys.readouterr().err
 
 
 def test_bags_become_a_dataset_that_says_the_same(tmp_path):

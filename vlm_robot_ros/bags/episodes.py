@@ -13,6 +13,7 @@ from vlm_robot_ros.bags.recording import (
     Recording,
     Span,
     contract_cameras,
+    corrects,
     read_recording,
     stamp,
 )
@@ -173,13 +174,15 @@ class BagData:
         """
         self._namespace = namespace
         self._episodes: list[Aligned] = []
+        self.corrections: set[int] = set()
+        """Which of them were a success soon after a failure: what a person had to set right."""
         left_out = cut = 0
         for bag in bags:
             recording = read_recording(bag, robot, namespace)
             self._fps = recording.robot.cameras[0].rate if recording.robot.cameras else 0.0
             if not self._fps:
                 raise BagError(f"the contract of '{bag}' has no camera")
-            for span in recording.spans:
+            for before, span in zip([None, *recording.spans], recording.spans, strict=False):
                 found = None
                 if failed or span.success is not False:
                     found = align(recording, span, self._fps, namespace)
@@ -187,6 +190,8 @@ class BagData:
                     left_out += 1
                     continue
                 cut += found.cut
+                if before and corrects(before, span):
+                    self.corrections.add(len(self._episodes))
                 self._episodes.append(found)
         if not self._episodes:
             raise BagError(

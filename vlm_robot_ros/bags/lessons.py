@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from vlm_robot_ros.bags.recording import Recording, Span
-
-_SOON = 120.0
-"""Who says it again says it so soon after it was said first [s]."""
+from vlm_robot_ros.bags.recording import SOON, Recording, Span
 
 
 def find_lessons(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
@@ -18,7 +15,7 @@ def find_lessons(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
     lessons = []
     for recording in recordings:
         for before, after in pairwise(recording.spans):
-            soon = after.start - before.start < _SOON
+            soon = after.start - before.start < SOON
             other = before.instruction != after.instruction
             if soon and other and not _obeyed(recording, before) and _obeyed(recording, after):
                 lessons.append((before.instruction, after.instruction))

@@ -61,6 +61,10 @@ class Span:
     """Who says."""
 
 
+SOON = 120.0
+"""Who says something again, or shows it, does so within this time after it was said first [s]."""
+
+
 @dataclass
 class Recording:
     """A bag's small topics; pictures stay where they are. Times in seconds."""
@@ -211,6 +215,12 @@ def contract_cameras(recording: Recording, namespace: str = "") -> dict[str, str
             f"'{recording.robot.name}'; it has {', '.join(there) or 'none'}"
         )
     return found
+
+
+def corrects(before: Span, after: Span) -> bool:
+    """Tell whether one episode sets right, soon after, what failed in another."""
+    soon = after.start - before.start < SOON
+    return soon and before.success is False and after.success is True
 
 
 def stamp(message: Any) -> float:

@@ -24,6 +24,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--arm", choices=("left", "right"), default="left", help="of two")
     parser.add_argument("--fps", type=float, default=0.0, help="where the data does not say")
     parser.add_argument("--held-out", type=float, default=0.1, help="part of the episodes")
+    parser.add_argument(
+        "--correction-weight", type=float, default=1.0,
+        help="how often bags' episodes count that set a failure right",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
     parser.set_defaults(run=run)
 
@@ -46,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
         arm=args.arm,
         cameras=tuple(args.cameras),
         held_out=args.held_out,
+        correction_weight=args.correction_weight,
         seed=args.seed,
     )
     finetune(open_any(args.data, args.split), args.out, config)

@@ -1,6 +1,6 @@
 """Demonstrations of any robot, as batches to learn from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +44,7 @@ class Demonstrations:
         size: tuple[int, int],
         horizon: int,
         seed: int = 0,
+        weights: Mapping[int, float] | None = None,
     ) -> None:
         """Begin with as many episodes as are kept.
 
@@ -56,6 +57,7 @@ class Demonstrations:
             size: Height and width that pictures are squashed to [px].
             horizon: Actions in a chunk.
             seed: Of the order and of the draws.
+            weights: How often moments of some episodes are drawn, where those of others are once.
         """
         self._data, self._numbers, self._space = data, list(numbers), space
         self._felt, self._cameras = felt, tuple(cameras)
@@ -63,6 +65,7 @@ class Demonstrations:
         self._rng = np.random.default_rng([seed, 5])
         said = [data.instruction(number) for number in tqdm(self._numbers, "sentences")]
         self.sentences = sorted(set(said))
+        self._weights = weights or {}
         self._waiting: list[int] = []
         count = min(_KEPT, len(self._numbers))
         self._kept = [self._read(self._next()) for _ in tqdm(range(count), "episodes")]
@@ -71,7 +74,8 @@ class Demonstrations:
         """Return `size` random moments; of large sets another episode comes into memory."""
         if len(self._numbers) > len(self._kept):
             self._kept[self._rng.integers(len(self._kept))] = self._read(self._next())
-        chosen = self._rng.integers(0, len(self._kept), size)
+        weights = np.array([episode.weight for episode in self._kept])
+        chosen = self._rng.choice(len(self._kept), size, p=weights / weights.sum())
         rows = [self._moment(self._kept[number]) for number in chosen]
         return Demonstrated(*(torch.stack(part) for part in zip(*rows, strict=True)))
 
@@ -97,7 +101,8 @@ class Demonstrations:
         said = self.sentences.index(self._data.instruction(number))
         both = vectors_of(episode.state, episode.action, self._space, self._felt)
         state, actions = (torch.from_numpy(part) for part in both)
-        return _Kept(torch.stack(pictures, 1), said, state, actions)
+        weight = self._weights.get(number, 1.0)
+        return _Kept(torch.stack(pictures, 1), said, state, actions, weight)
 
     def _moment(self, episode: "_Kept", step: int | None = None) -> tuple[Tensor, ...]:
         count = len(episode.actions)
@@ -113,6 +118,7 @@ class _Kept(NamedTuple):
     said: int
     state: Tensor
     actions: Tensor
+    weight: float
 
 
 def statistics(

@@ -1,6 +1,7 @@
 """Fit a pretrained encoder, a fusion and heads to recorded demonstrations of any robot."""
 
 import resource
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -53,6 +54,8 @@ class FinetuneConfig:
     """Whose pictures are used; all if none is named."""
     held_out: float = 0.1
     """Part of the episodes that is not trained on."""
+    correction_weight: float = 1.0
+    """How often moments are drawn in which a person set a failure right; others are once."""
     seed: int = 0
     save_every: int = 250
 
@@ -106,6 +109,7 @@ def finetune(data: RobotData, out: Path, config: FinetuneConfig) -> DirectModel:
         raise DataError(f"'{data.info.path}' does not say how many frames a second; give --fps")
     if min(config.batch, config.horizon) < 1:
         raise DataError(f"batch {config.batch}, horizon {config.horizon}; valid: 1 or more")
+    weights = _weights(data, config, say)
     cameras = _cameras(data, config)
     train, held = _split(len(data), config)
     tables = [data.table(number) for number in tqdm(train[:_READ_FIRST], "statistics")]
@@ -116,7 +120,13 @@ def finetune(data: RobotData, out: Path, config: FinetuneConfig) -> DirectModel:
     encoder = load_encoder(config.encoder)
     vectors = [vectors_of(state, action, space, felt) for state, action in tables]
     shared = (space, felt, cameras, encoder.preprocess.size, config.horizon)
-    seen = Demonstrations(data, train, *shared, config.seed + 1000 * accelerator.process_index)
+    seen = Demonstrations(
+        data,
+        train,
+        *shared,
+        config.seed + 1000 * accelerator.process_index,
+        weights,
+    )
     if not any(sentence.strip() for sentence in seen.sentences):
         raise DataError(f"'{data.info.path}' has no instructions: nothing can be asked for")
     joints = [len(each.columns) for each in (space, felt)
@@ -153,6 +163,18 @@ def finetune(data: RobotData, out: Path, config: FinetuneConfig) -> DirectModel:
             say(errors(model, Demonstrations(data, held, *shared), "held out"))
         model.to("cpu")
     return model
+
+
+def _weights(
+    data: RobotData, config: FinetuneConfig, say: Callable[[str], None]
+) -> dict[int, float]:
+    """Return what the corrections among the episodes weigh; only bags know of any."""
+    if not 0 < config.correction_weight < np.inf:
+        raise DataError(f"correction weight {config.correction_weight}; valid: above 0")
+    corrections = sorted(getattr(data, "corrections", ()))
+    if config.correction_weight != 1.0:
+        say(f"corrections: {len(corrections)} of {len(data)} episodes")
+    return dict.fromkeys(corrections, config.correction_weight)
 
 
 def _say_nothing(line: str) -> None:
