@@ -6,7 +6,7 @@
 Fits models that differ in one thing, with the same data, steps and seed, then asks them about
 scenes that none of them saw: how far are the points from where things are, and does the arm obey?
 Also with the camera moved to where it never was while the contract says so: who reads distances
-knows it, who does not cannot. What is there already is not done again.
+knows it, who does not cannot. Models and episodes that are there already are not made again.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from vlm_robot_ros.models.image import Beside
 from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
 from vlm_robot_ros.models.text import Slots
 from vlm_robot_ros.models.words import Tokenizer
+from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.gaze import Gaze
 from vlm_robot_ros.sim.scene import Scene, sample_scene
@@ -174,7 +175,7 @@ def main() -> None:
     """Fit, ask, print and keep the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="RGB-D episodes")
-    parser.add_argument("--words", type=Path, default=Path("checkpoints/panda_sim"))
+    parser.add_argument("--words", type=Path, default=share_dir() / "checkpoints" / "panda_sim")
     parser.add_argument("--out", type=Path, default=Path("runs/adaptation"))
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--scenes", type=int, default=100)

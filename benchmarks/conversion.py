@@ -100,7 +100,7 @@ def main() -> None:
     args = parser.parse_args()
     ways = others()
     print(f"{args.width}x{args.height}, ms a picture (its time by ours)\n")
-    print(f"| | ours | {' | '.join(ways)} |\n|---|---|{'---|' * len(ways)}")
+    print("| | " + " | ".join(["ours", *ways]) + " |\n|---|---|" + "---|" * len(ways))
     for kind, message in messages(args.width, args.height).items():
         picture, mine = ours(message), timed(ours, message)
         cells = [f"{mine:.2f}"]

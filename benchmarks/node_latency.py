@@ -67,7 +67,7 @@ def main() -> None:
     rclpy.init()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model = make(args.encoder, "cpu", torch.float32, "cross", 1)
+        model = make(args.encoder, "cpu", "cross", 1)
         save_checkpoint(model, folder, {})
         threads = [str(count) for count in args.threads]
         ways = {

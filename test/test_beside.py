@@ -10,7 +10,7 @@ from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.data.episode import CROP, cut_around, load_episode
 from vlm_robot_ros.evaluation.playing import Player
-from vlm_robot_ros.models.checkpoint import load_checkpoint
+from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from vlm_robot_ros.models.close_up import cut_out
 from vlm_robot_ros.models.image import Beside, PointHeads
 from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
@@ -18,6 +18,7 @@ from vlm_robot_ros.models.words import Tokenizer
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 from vlm_robot_ros.policy.gaze import Gaze
+from vlm_robot_ros.policy.load import load_learned
 from vlm_robot_ros.sim.programme import scene_of
 from vlm_robot_ros.sim.simulator import Simulator
 from vlm_robot_ros.training.train import model_config
@@ -132,3 +133,37 @@ def test_a_shipped_checkpoint_sees_as_before_with_nothing_beside():
     plain = model.see(image, *arm, slots)
     beside = model.see(image, *arm, slots, Beside(surface=torch.zeros(1, 3, 44 * 60)))
     torch.testing.assert_close(plain.point, beside.point)
+
+
+def test_one_moment_may_be_asked_about_twice_and_a_pause_is_forgotten():
+    gaze = Gaze(replace(model_config(), history=1, history_dt=0.2), "cpu")
+
+    def look(time, brightness):
+        picture = np.full((256, 256, 3), brightness, np.uint8)
+        _, beside = gaze.look(Observation({"front": picture}, np.zeros(7), 1.0, "", time=time))
+        return round(float(beside.past.mean()) * 255)
+
+    for step in range(4):
+        look(step / 10, 10 * step)
+        assert look(step / 10, 10 * step) == 10 * max(0, step - 2)
+    assert look(60.0, 90) == 90  # nothing of a minute ago stands for 0.2 s ago
+
+
+def test_a_robot_without_the_depth_camera_is_refused(tmp_path):
+    model = VisionLanguageRobotModel(replace(model_config(), depth="front_depth"))
+    save_checkpoint(model, tmp_path, {})
+    load_learned(tmp_path, load_robot("panda_sim_rgbd"))
+    with pytest.raises(CheckpointError, match=r"needs a depth camera 'front_depth'.*has none"):
+        load_learned(tmp_path, load_robot("panda_sim"))
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--history", "-1"], "history is -1; valid: 0 or more"),
+        (["--fusion", "pooled", "--close-up"], "'pooled' has no places"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(rgbd, tmp_path, capsys, options, problem):
+    assert main(["train", "--data", str(rgbd), "--out", str(tmp_path), *options]) == 2
+    assert problem in capsys.readouterr().err

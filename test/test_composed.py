@@ -40,6 +40,7 @@ def test_they_work_together_and_each_says_its_last_word(graph, tmp_path):
     recording = read_recording(tmp_path / "bag")
     assert len(recording.actions) > 20
     assert recording.robot.name == "panda_sim"
+    assert recording.actions[-1].hold == "the policy node ends"
 
 
 def test_where_one_cannot_come_up_all_end(graph, tmp_path):
@@ -54,5 +55,5 @@ def test_where_one_cannot_come_up_all_end(graph, tmp_path):
 @pytest.mark.parametrize("nodes", [[], ["polite_node"], ["policy_node", "policy_node"]])
 def test_what_is_no_list_of_nodes_is_refused(graph, nodes):
     process = compose(graph, *nodes)
-    assert "valid: some of policy_node, recorder_node" in graph.ended(process)
+    assert "valid: some of voice_node, policy_node" in graph.ended(process)
     assert process.returncode == 2

@@ -10,8 +10,9 @@ from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.contract.load import ContractError, load_robot, parse_robot
 from vlm_robot_ros.contract.permissions import permissions
+from vlm_robot_ros.contract.robot import info_topic
 from vlm_robot_ros.data.pictures import ImageError, to_depth
-from vlm_robot_ros.data.views import calibration, places, view
+from vlm_robot_ros.data.views import Calibration, calibration, places, view
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.sim.programme import scene_of
 from vlm_robot_ros.sim.scene import Look
@@ -74,7 +75,9 @@ def test_what_was_not_measured_has_no_place():
 
 def test_distances_need_a_calibration():
     message = image(np.ones((2, 3), np.float32), "32FC1")
-    with pytest.raises(ImageError, match="no calibration on 'camera/front/depth/camera_info' yet"):
+    with pytest.raises(
+        ImageError, match="without a calibration on 'camera/front/depth/camera_info'"
+    ):
         view(message, DEPTH)
     with pytest.raises(ImageError, match="focal lengths above 0"):
         calibration(SimpleNamespace(k=[0.0] * 9))
@@ -126,3 +129,26 @@ def test_depth_is_true_or_false(content):
 
 def test_a_node_is_permitted_to_hear_the_calibration_of_a_depth_camera():
     assert "camera/front/depth/camera_info" in permissions(ROBOT, "/arm/policy_node")
+
+
+def test_a_calibration_of_another_size_is_refused():
+    known = Calibration(K, (480, 640))
+    message = image(np.ones((2, 3), np.float32), "32FC1")
+    with pytest.raises(ImageError, match=r"size 3x2, but the calibration .* is of 640x480"):
+        view(message, DEPTH, known)
+
+
+@pytest.mark.parametrize(
+    ("topic", "info"),
+    [("image", "camera_info"), ("/image", "/camera_info"), ("a/b/image_raw", "a/b/camera_info")],
+)
+def test_a_calibration_is_beside_its_images(topic, info):
+    assert info_topic(topic) == info
+
+
+def test_two_calibrations_on_one_topic_are_refused(content):
+    content["cameras"][1]["topic"] = "camera/front/depth_raw"
+    with pytest.raises(
+        ContractError, match="'front_depth' would be on 'camera/front/camera_info'"
+    ):
+        parse_robot(content)

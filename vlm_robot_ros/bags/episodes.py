@@ -175,11 +175,12 @@ class BagData:
         self._namespace = namespace
         self._episodes: list[Aligned] = []
         self.corrections: set[int] = set()
-        """Which of them were a success soon after a failure: what a person had to set right."""
+        """Which of them were a success within two minutes after a failure."""
         left_out = cut = 0
         for bag in bags:
             recording = read_recording(bag, robot, namespace)
-            self._fps = recording.robot.cameras[0].rate if recording.robot.cameras else 0.0
+            cameras = recording.robot.colour_cameras
+            self._fps = cameras[0].rate if cameras else 0.0
             if not self._fps:
                 raise BagError(f"the contract of '{bag}' has no camera")
             for before, span in zip([None, *recording.spans], recording.spans, strict=False):
@@ -269,7 +270,7 @@ def _kind(episode: Aligned) -> str:
     robot = episode.recording.robot
     return (
         f"actions {', '.join(episode.names)}, cameras {', '.join(episode.pictures)} at "
-        f"{robot.cameras[0].rate:g} Hz, joints {', '.join(robot.joint_names)}"
+        f"{robot.colour_cameras[0].rate:g} Hz, joints {', '.join(robot.joint_names)}"
     )
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from vlm_robot_ros.bags.bag import BagError
 from vlm_robot_ros.bags.recording import Recording, contract_cameras, prefix_of, stamp
 from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.robot import info_topic
 from vlm_robot_ros.control.instruction import NOTHING_SAID, Instruction, Kind, next_instruction
 from vlm_robot_ros.data.pictures import ImageError
-from vlm_robot_ros.data.views import calibration, view
+from vlm_robot_ros.data.views import Calibration, calibration, view
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.thinker import Question
 
@@ -52,12 +53,14 @@ class Inputs:
             camera: name
             for name, camera in contract_cameras(self.recording, self.namespace).items()
         }
-        robot, matrices = recording.robot, self._calibrations(topics)
+        eyes = _Eyes(recording, topics)
         seen: dict[tuple[str, int, int], Any] = {}
         waiting: deque[Any] = deque()
         newest: dict[str, tuple[int, int]] = {}
         last: object = None
-        for message in recording.bag.messages([topic, *topics.values()]):
+        for message in recording.bag.messages([topic, *topics.values(), *eyes.infos]):
+            if eyes.take(message):
+                continue
             if message.topic == topic:
                 waiting.append(message.value)
             else:
@@ -84,10 +87,7 @@ class Inputs:
                 if same == last:  # the node says it again where the answer could not be used
                     continue
                 last = same
-                pictures = {
-                    camera: view(seen[key], robot.camera(camera), matrices.get(camera))
-                    for camera, key in keys.items()
-                }
+                pictures = {camera: eyes.see(camera, seen[key]) for camera, key in keys.items()}
                 joints = np.array(asked.joints, float)
                 pose = to_vector(kinematics.forward(joints))
                 observation = Observation(
@@ -101,15 +101,17 @@ class Inputs:
         """Ask about every picture of the contract's first camera, with the newest of the rest."""
         recording, kinematics = self.recording, Kinematics(self.recording.robot)
         cameras = contract_cameras(self.recording, self.namespace)
-        leader, robot = next(iter(cameras)), recording.robot
-        matrices = self._calibrations({camera: topic for topic, camera in cameras.items()})
+        leader = next(iter(cameras))
+        eyes = _Eyes(recording, {camera: topic for topic, camera in cameras.items()})
         times = np.array(recording.joint_times)
         said, words, first = deque(recording.said), NOTHING_SAID, True
         pictures: dict[str, np.ndarray] = {}
-        for message in recording.bag.messages(cameras):
+        for message in recording.bag.messages([*cameras, *eyes.infos]):
+            if eyes.take(message):
+                continue
             try:
                 name = cameras[message.topic]
-                pictures[name] = view(message.value, robot.camera(name), matrices.get(name))
+                pictures[name] = eyes.see(name, message.value)
             except ImageError:
                 continue
             words = _hear(words, said, message.time)
@@ -124,14 +126,39 @@ class Inputs:
             yield Question(observation, at, words.number), first
             first = False
 
-    def _calibrations(self, topics: dict[str, str]) -> dict[str, np.ndarray]:
-        """Return K of each depth camera that has one in the bag, by the cameras' topics."""
-        robot, bag, found = self.recording.robot, self.recording.bag, {}
-        for camera, topic in topics.items():
-            info = topic.rpartition("/")[0] + "/camera_info"
-            if robot.camera(camera).depth and bag.counts.get(info):
-                found[camera] = calibration(next(iter(bag.messages([info]))).value)
-        return found
+
+class _Eyes:
+    """Sees what the node saw: the newest calibration counts."""
+
+    def __init__(self, recording: Recording, topics: dict[str, str]) -> None:
+        """Look through cameras, of each its topic in the bag."""
+        self._recording = recording
+        depth = [camera for camera in topics if recording.robot.camera(camera).depth]
+        self.infos = {info_topic(topics[camera]): camera for camera in depth}
+        """Topics of calibrations, and whose they are."""
+        self._known: dict[str, Calibration] = {}
+
+    def take(self, message: Any) -> bool:
+        """Take a message if it is a calibration; tells whether it was."""
+        camera = self.infos.get(message.topic, "")
+        if camera:
+            self._known[camera] = calibration(message.value)
+        return bool(camera)
+
+    def see(self, camera: str, message: Any) -> np.ndarray:
+        """Return what a policy was given of a camera's message.
+
+        Raises:
+            BagError: there was no calibration before it.
+            ImageError: it could not be used.
+        """
+        of, known = self._recording.robot.camera(camera), self._known.get(camera)
+        if of.depth and known is None:
+            raise BagError(
+                f"bag '{self._recording.bag.path}' has distances of camera '{camera}' before any "
+                f"calibration; record {', '.join(self.infos)}, too"
+            )
+        return view(message, of, known)
 
 
 def _hear(words: Instruction, said: deque[tuple[float, str]], time: float) -> Instruction:

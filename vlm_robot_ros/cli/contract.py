@@ -49,6 +49,11 @@ def run_check(args: argparse.Namespace) -> int:
     for camera in robot.cameras:
         print(f"camera {camera.name}: {camera.topic}, {camera.width}x{camera.height}, "
               f"{camera.rate:g} Hz")  # fmt: skip
+        if camera.crop:
+            print("  of which policies get top {}, left {}, {} x {}".format(*camera.crop))
+        if camera.depth:
+            print(f"  depth, calibrated on {camera.info_topic}; its optical frame is at "
+                  f"{list(camera.pose[:3])} m, turned by {list(camera.pose[3:])} rad")  # fmt: skip
     for sink in robot.sinks:
         print(f"sink {sink.kind}: {sink.topic}")
     if not robot.sinks:

@@ -26,7 +26,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--held-out", type=float, default=0.1, help="part of the episodes")
     parser.add_argument(
         "--correction-weight", type=float, default=1.0,
-        help="how often bags' episodes count that set a failure right",
+        help="how often episodes of bags count that succeeded soon after a failure",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
     parser.set_defaults(run=run)

@@ -118,6 +118,15 @@ def parse_robot(content: Any, where: str = "contract") -> Robot:
     ):
         if len(set(names)) != len(names):
             raise ContractError(f"{where}: {what}: names must differ, got {', '.join(names)}")
+    if not robot.colour_cameras:
+        raise ContractError(f"{where}: cameras: all are depth cameras; one of colour is needed")
+    infos = [camera.info_topic for camera in robot.cameras]
+    for camera in robot.cameras:
+        if camera.depth and infos.count(camera.info_topic) > 1:
+            raise ContractError(
+                f"{where}: cameras: the calibration of '{camera.name}' would be on "
+                f"'{camera.info_topic}', as another camera's: put its images into another folder"
+            )
     if len(robot.joints) > MOST_JOINTS:
         raise ContractError(
             f"{where}: joints: {len(robot.joints)} of them; valid: {MOST_JOINTS} at most"
@@ -199,13 +208,13 @@ def _camera(fields: "_Fields") -> Camera:
 
 
 def _crop(fields: "_Fields") -> tuple[int, ...]:
-    crop = tuple(int(part) for part in fields.numbers("crop", 4))
-    if min(crop[:2]) < 0 or min(crop[2:]) < 1:
+    crop = fields.numbers("crop", 4)
+    if min(crop[:2]) < 0 or min(crop[2:]) < 1 or any(part % 1 for part in crop):
         raise ContractError(
-            f"{fields.where}: crop: {list(crop)}; valid: top and left from 0, height and width "
-            "from 1 [px]"
+            f"{fields.where}: crop: {list(crop)}; valid: whole numbers, top and left from 0, "
+            "height and width from 1 [px]"
         )
-    return crop
+    return tuple(int(part) for part in crop)
 
 
 class _Fields:

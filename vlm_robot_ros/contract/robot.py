@@ -74,7 +74,13 @@ class Camera:
     @property
     def info_topic(self) -> str:
         """Where its calibration is published: beside its images, as ROS has it."""
-        return self.topic.rpartition("/")[0] + "/camera_info"
+        return info_topic(self.topic)
+
+
+def info_topic(topic: str) -> str:
+    """Return where the calibration of a topic of images is published."""
+    folder, slash, _ = topic.rpartition("/")
+    return f"{folder}{slash}camera_info"
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,11 @@ class Robot:
     def jerk(self) -> np.ndarray:
         """Limits of the joint jerks. Shape (J,), [rad/s^3]."""
         return np.array([joint.jerk for joint in self.joints])
+
+    @property
+    def colour_cameras(self) -> tuple[Camera, ...]:
+        """Those whose pictures can be looked at."""
+        return tuple(camera for camera in self.cameras if not camera.depth)
 
     def camera(self, name: str) -> Camera:
         """Return the camera of that name.

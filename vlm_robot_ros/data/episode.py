@@ -63,8 +63,14 @@ def shrunk(picture: np.ndarray) -> np.ndarray:
 
 
 def tokens_of(picture: np.ndarray) -> np.ndarray:
-    """Return what is in the middle of each token, of a picture of shape (256, 256, ...)."""
-    return crop(picture)[TOKEN // 2 :: TOKEN, TOKEN // 2 :: TOKEN]
+    """Return what is in the middle of each token, of a square picture of shape (H, H, ...)."""
+    top, left, height, width = CROP
+    scale = len(picture) / PICTURE
+    rows, columns = (
+        ((first + np.arange(0, size, TOKEN) + TOKEN // 2 + 0.5) * scale).astype(int)
+        for first, size in ((top, height), (left, width))
+    )
+    return picture[rows[:, None], columns]
 
 
 def cut_around(picture: np.ndarray, token: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What a policy is given of a camera: its part of the picture, or of the places that it shows."""
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,13 +10,22 @@ from vlm_robot_ros.contract.robot import Camera
 from vlm_robot_ros.data.pictures import ImageError, to_depth, to_rgb
 
 
-def view(message: Any, camera: Camera, matrix: np.ndarray | None = None) -> np.ndarray:
+class Calibration(NamedTuple):
+    """What a CameraInfo says."""
+
+    matrix: np.ndarray
+    """K. Shape (3, 3), [px]."""
+    size: tuple[int, int]
+    """Height and width of the pictures that it is of [px]."""
+
+
+def view(message: Any, camera: Camera, known: Calibration | None = None) -> np.ndarray:
     """Return what a policy is given of a camera's message.
 
     Args:
         message: sensor_msgs Image or CompressedImage.
         camera: As the contract has it.
-        matrix: Of a depth camera: K of its CameraInfo, shape (3, 3), [px].
+        known: Calibration of a depth camera.
 
     Returns:
         Shape (H, W, 3) of the camera's crop: RGB, uint8; of a depth camera `places`.
@@ -26,11 +35,15 @@ def view(message: Any, camera: Camera, matrix: np.ndarray | None = None) -> np.n
     """
     if not camera.depth:
         return cut(to_rgb(message), camera)
-    if matrix is None:
+    if known is None:
+        raise ImageError(f"distances without a calibration on '{camera.info_topic}' are no places")
+    depth = to_depth(message)
+    if depth.shape != known.size:
         raise ImageError(
-            f"distances, but no calibration on '{camera.info_topic}' yet: they are no places"
+            f"size {depth.shape[1]}x{depth.shape[0]}, but the calibration on "
+            f"'{camera.info_topic}' is of {known.size[1]}x{known.size[0]}"
         )
-    return cut(places(to_depth(message), matrix, camera.pose), camera)
+    return cut(places(depth, known.matrix, camera.pose), camera)
 
 
 def cut(picture: np.ndarray, camera: Camera) -> np.ndarray:
@@ -68,7 +81,10 @@ def places(depth: np.ndarray, matrix: np.ndarray, pose: tuple[float, ...]) -> np
 def _rays(
     size: tuple[int, int], matrix: tuple[float, ...], pose: tuple[float, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return each pixel's line of sight, of depth 1, in the base frame, and where it begins."""
+    """Return each pixel's line of sight, of depth 1, in the base frame, and where it begins.
+
+    Shapes (H, W, 3) and (3,), [m]; arguments as of `places`, K flat.
+    """
     frame, (height, width) = transform(pose), size
     u, v = np.meshgrid(np.arange(width), np.arange(height))
     pixels = np.stack([u, v, np.ones_like(u)], -1).astype(float)
@@ -76,8 +92,8 @@ def _rays(
     return (pixels @ turned.T).astype(np.float32), frame[:3, 3].astype(np.float32)
 
 
-def calibration(info: Any) -> np.ndarray:
-    """Return K of a sensor_msgs CameraInfo. Shape (3, 3), [px].
+def calibration(info: Any) -> Calibration:
+    """Return what a sensor_msgs CameraInfo says.
 
     Raises:
         ImageError: the camera is not calibrated.
@@ -86,4 +102,4 @@ def calibration(info: Any) -> np.ndarray:
     if not np.isfinite(matrix).all() or min(matrix[0, 0], matrix[1, 1]) <= 0 or matrix[2, 2] != 1:
         raise ImageError(f"k is {matrix.ravel().tolist()}; valid: focal lengths above 0, as of a "
                          "calibrated camera")  # fmt: skip
-    return matrix
+    return Calibration(matrix, (info.height, info.width))

@@ -174,6 +174,9 @@ def first_features(
         recall: What joins them; None where there is no before.
         image: Shape (B, 3, H, W).
         past: The newest first. Shape (B, P, 3, H, W).
+
+    Returns:
+        Shape (B, width, H / 4, W / 4).
     """
     near = stem(image)
     if recall is None:

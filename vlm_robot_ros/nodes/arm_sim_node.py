@@ -165,10 +165,10 @@ class ArmSimNode(Node):
             if self._steps % self._camera_steps(camera) == 0:
                 image = self._image(camera)
                 image.header.stamp, image.header.frame_id = stamp, camera.frame
-                images.publish(image)
                 info = _camera_info(camera, self._sim.matrix(camera.name))
                 info.header = image.header
-                infos.publish(info)
+                infos.publish(info)  # first: without it distances say nothing
+                images.publish(image)
 
     def _image(self, camera: Camera) -> Image:
         if camera.depth:

@@ -6,11 +6,12 @@ import sys
 from vlm_robot_ros.nodes.run import run_together
 
 NODES = {
-    "policy_node": "PolicyNode",
-    "recorder_node": "RecorderNode",
     "voice_node": "VoiceNode",
+    "policy_node": "PolicyNode",
     "arm_sim_node": "ArmSimNode",
+    "recorder_node": "RecorderNode",
 }
+"""In the order in which they end: what is said last is recorded, too."""
 
 
 def main() -> int:
@@ -21,6 +22,7 @@ def main() -> int:
     if unknown or not names or len(set(names)) < len(names):
         print(f"nodes are '{' '.join(names)}'; valid: some of {', '.join(NODES)}", file=sys.stderr)
         return 2
+    names.sort(key=list(NODES).index)  # they end in this order
     makes = [
         getattr(importlib.import_module(f"vlm_robot_ros.nodes.{name}"), NODES[name])
         for name in names

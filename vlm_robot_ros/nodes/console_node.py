@@ -64,8 +64,8 @@ class ConsoleNode(Node):
         listen(Latency, "latency", self._on_latency, 10)
         listen(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         listen(Image, "overlay", partial(self._on_picture, True), 1)
-        if robot.cameras:
-            topic = robot.cameras[0].topic
+        if robot.colour_cameras:
+            topic = robot.colour_cameras[0].topic
             listen(Image, topic, partial(self._on_picture, False), qos_profile_sensor_data)
 
     def say(self, text: str) -> None:

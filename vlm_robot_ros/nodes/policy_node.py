@@ -1,6 +1,5 @@
 """The policy node: camera images and words in, actions and task labels out."""
 
-import sys
 import threading
 import time
 from functools import partial
@@ -47,8 +46,6 @@ from vlm_robot_ros.policy.thinker import Question, Thinker
 
 _COMES_TO_A_STAND = 1.0
 """How long an arm may take that is told to stop for good [s]."""
-_TURN = 5e-4
-"""How long one thread may keep another from computing [s]; Python's own 5 ms are a whole tick."""
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -227,7 +224,7 @@ class PolicyNode(LifecycleNode):
     def _consider(self, stamp: float) -> None:
         """Let the policy think, if there is something to think about."""
         said = self._pilot.said
-        if not self._active or said.kind is not Kind.TASK:
+        if not self._active or said.kind is not Kind.TASK or not self._senses.matched:
             return
         arm = self._senses.arm_at(stamp, self._now())
         if arm is not None:
@@ -318,7 +315,10 @@ class PolicyNode(LifecycleNode):
         self._health.publish(message)
         held, self._held = self._held, self._reason
         if self._active and self._reason and self._reason == held:  # not while the arm brakes
-            seen = next(iter(self._senses.pictures.values()), None)
+            eyes = [camera.name for camera in self._robot.colour_cameras]
+            seen = next(
+                (self._senses.pictures[n] for n in eyes if n in self._senses.pictures), None
+            )
             self._show.hold(said.text, self._reason, message.header.stamp, seen)
         latency = self._state.latency()
         if latency:
@@ -339,5 +339,4 @@ class PolicyNode(LifecycleNode):
 
 def main() -> int:
     """Run the node."""
-    sys.setswitchinterval(_TURN)
     return run(PolicyNode)

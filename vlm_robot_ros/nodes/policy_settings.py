@@ -78,6 +78,11 @@ def load_policy(values: Values, robot: Robot) -> Policy:
 
     torch.set_num_threads(values["threads"])
     device, name = _device(values["device"], torch.cuda.is_available()), values["policy"]
+    if values["faster"] and name != "fusion":
+        raise ValueError(
+            f"faster is '{values['faster']}', but policy is '{name}'; valid: none, or "
+            "policy:=fusion with a fine-tuned checkpoint"
+        )
     if ":" in name:
         return load_own(name, robot)
     if name not in ("fusion", "hold"):
@@ -95,7 +100,7 @@ def load_policy(values: Values, robot: Robot) -> Policy:
 
     given = values["phrases"]
     phrases = [phrase.strip() for phrase in given.split("|")] if given else all_labels()
-    camera, path = robot.cameras[0].name, values["calibration"]
+    camera, path = robot.colour_cameras[0].name, values["calibration"]
     calibration = Path(path) if path else None
     return label_with(HoldPolicy(), camera, values["encoder"], phrases, calibration, device)
 

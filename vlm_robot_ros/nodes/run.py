@@ -2,10 +2,10 @@
 
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from functools import partial
 from types import FrameType
 from typing import Protocol
 
@@ -25,6 +25,8 @@ class ClosingNode(Protocol):
         """Say the last word and free what is held; ROS still works."""
 
 
+_TURN = 5e-4
+"""How long one thread may keep another from computing [s]; Python's own 5 ms are a whole tick."""
 Make = Callable[[], ClosingNode]
 
 
@@ -37,57 +39,62 @@ def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> i
     """Run nodes in one process until SIGINT or SIGTERM; returns the exit status.
 
     Each has a thread and an executor of its own: none waits for another's callbacks. Where one
-    fails, all end, each with its last word.
+    ends, all do, one after the other in the order given, each with its last word.
 
     rclpy's own signal handlers would end ROS before the nodes could publish their last hold.
     """
-    stopping = threading.Event()
+    told = False
 
     def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
+        nonlocal told
+        told = True
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, stop)
+    sys.setswitchinterval(_TURN)
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
         if len(makes) == 1:
-            return _live(makes[0], stopping)
+            return _live(makes[0], lambda: told)
+        over = [False] * len(makes)
         with ThreadPoolExecutor(len(makes)) as threads:
-            lives = [threads.submit(_live, make, stopping) for make in makes]
-            while not all(life.done() for life in lives):
-                stopping.wait(0.2)
-                wait(lives, timeout=0.2 if stopping.is_set() else 0.0)
+            lives = [
+                threads.submit(_live, make, partial(over.__getitem__, number))
+                for number, make in enumerate(makes)
+            ]
+            while not told and not any(life.done() for life in lives):
+                wait(lives, 0.2, FIRST_COMPLETED)
+            for number, life in enumerate(lives):
+                over[number] = True
+                wait([life])
         return max(life.result() for life in lives)
     finally:
         rclpy.try_shutdown()
 
 
-def _live(make: Make, stopping: threading.Event) -> int:
-    """Make a node and spin it until the end; its end is that of all."""
+def _live(make: Make, ended: Callable[[], bool]) -> int:
+    """Make a node and spin it until its end; returns the exit status."""
     try:
-        try:
-            node = make()
-        except (ValueError, OSError, ModuleNotFoundError) as error:
-            print(f"cannot start: {error}", file=sys.stderr)
-            return 1
-        assert isinstance(node, Node)
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        status = 0
-        try:
-            while not stopping.is_set() and rclpy.ok():
-                try:
-                    executor.spin_once(timeout_sec=0.2)
-                except RCLError as error:
-                    # Jazzy raises it for a transition that the state does not have.
-                    node.get_logger().error(f"refused: {error}")
-        except Exception:
-            node.get_logger().fatal(f"an error that nobody foresaw:\n{traceback.format_exc()}")
-            status = 1
-        finally:
-            node.close()
-            executor.shutdown()
-            node.destroy_node()
-        return status
+        node = make()
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        print(f"cannot start: {error}", file=sys.stderr)
+        return 1
+    assert isinstance(node, Node)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    status = 0
+    try:
+        while not ended() and rclpy.ok():
+            try:
+                executor.spin_once(timeout_sec=0.2)
+            except RCLError as error:
+                # Jazzy raises it for a transition that the state does not have.
+                node.get_logger().error(f"refused: {error}")
+    except Exception:
+        node.get_logger().fatal(f"an error that nobody foresaw:\n{traceback.format_exc()}")
+        status = 1
     finally:
-        stopping.set()
+        node.close()
+        executor.shutdown()
+        node.destroy_node()
+    return status

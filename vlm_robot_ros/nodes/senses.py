@@ -8,7 +8,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from vlm_robot_ros.contract.robot import Camera, Robot
 from vlm_robot_ros.control.watchdog import StreamWatch
-from vlm_robot_ros.data.views import calibration, view
+from vlm_robot_ros.data.views import Calibration, calibration, view
 from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, read_joints
 from vlm_robot_ros.nodes.messages import seconds
 
@@ -23,7 +23,8 @@ class Senses:
         self._robot, self._arm_timeout = robot, arm_timeout
         self._arm_watch = StreamWatch("joint states", arm_timeout)
         self._cameras = {c.name: c for c in cameras}
-        self._matrices: dict[str, np.ndarray] = {}
+        self._times: dict[str, float] = {}
+        self._calibrations: dict[str, Calibration] = {}
         self._eyes = {c.name: StreamWatch(f"{c.name} camera", image_timeout) for c in cameras}
         self._history = ArmHistory()
         self.pictures: dict[str, np.ndarray] = {}
@@ -65,8 +66,9 @@ class Senses:
     def take_info(self, camera: str, message: CameraInfo) -> None:
         """Take a depth camera's calibration."""
         try:
-            self._matrices[camera] = calibration(message)
+            self._calibrations[camera] = calibration(message)
         except ValueError as error:
+            self._calibrations.pop(camera, None)
             self._eyes[camera].refused(f"camera_info: {error}")
 
     def take_picture(self, camera: str, message: Image | CompressedImage) -> float | None:
@@ -74,13 +76,26 @@ class Senses:
         watch = self._eyes[camera]
         try:
             stamp = seconds(message.header.stamp)
-            picture = view(message, self._cameras[camera], self._matrices.get(camera))
+            picture = view(message, self._cameras[camera], self._calibrations.get(camera))
         except ValueError as error:
             watch.refused(str(error))
             return None
         watch.saw(stamp)
         self.pictures[camera], self.stamps[camera] = picture, message.header.stamp
+        self._times[camera] = stamp
         return stamp
+
+    @property
+    def matched(self) -> bool:
+        """Whether distances are of the same moment as the picture that they belong to."""
+        for depth in self._cameras.values():
+            for colour in self._cameras.values() if depth.depth else ():
+                if colour.depth or colour.frame != depth.frame:
+                    continue
+                apart = self._times.get(depth.name, -np.inf) - self._times.get(colour.name, np.inf)
+                if abs(apart) > 0.5 / depth.rate:
+                    return False
+        return True
 
     def arm_at(self, stamp: float, now: float) -> ArmState | None:
         """Return the arm's state of about a time, if all streams can be relied on now."""

@@ -164,7 +164,7 @@ def _cameras(wanted: tuple[str, ...], robot: Robot, checkpoint: Path) -> tuple[s
 
     Where none of the names is a camera of the robot's, they are taken in order.
     """
-    there = [camera.name for camera in robot.cameras]
+    there = [camera.name for camera in robot.colour_cameras]
     ends = [name.replace("/", ".").rsplit(".", 1)[-1] for name in wanted]
     if len(set(ends)) == len(ends) and set(ends) <= set(there):
         return tuple(ends)

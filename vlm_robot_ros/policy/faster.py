@@ -35,7 +35,9 @@ def chosen_ways(asked: str, device: str) -> frozenset[str]:
     ways = frozenset(way.strip() for way in asked.split(",") if way.strip())
     unknown = sorted(ways - set(WAYS))
     if unknown:
-        raise ValueError(f"no way {unknown[0]!r} to be faster; valid: auto, {', '.join(WAYS)}")
+        raise ValueError(
+            f"no way {unknown[0]!r} to be faster; valid: auto alone, or some of {', '.join(WAYS)}"
+        )
     if "pinned" in ways and device != "cuda":
         raise ValueError(f"'pinned' is for device cuda, this is {device!r}")
     return ways

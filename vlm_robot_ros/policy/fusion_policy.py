@@ -137,7 +137,7 @@ class FusionPolicy:
         """Look once at nothing: torch loads much, for seconds, when it first computes."""
         one, black = self._tensor(np.zeros(1)), np.zeros((480, 640, 3), np.uint8)
         nowhere = np.zeros((480, 640, 3), np.float32)
-        images = {camera: black for camera in self.cameras} | {self.model.config.depth: nowhere}
+        images = {name: nowhere if number else black for number, name in enumerate(self.cameras)}
         picture, beside = self._gaze.look(Observation(images, np.zeros(7), 0.0, ""))
         self.model.see(picture, one.expand(1, 3), one, self._words.read(""), beside)
         self._gaze.reset()
@@ -145,7 +145,12 @@ class FusionPolicy:
     def _understand(self, instruction: str) -> Memory:
         correction = read_correction(instruction)
         if correction:
-            return correct(self._before, correction, self.model.config.skills, self._words.read)
+            skills, thing = self.model.config.skills, f"pick up {correction.words}"
+            memory = correct(self._before, correction, skills, self._words.read)
+            if correction.kind == "other thing" and not memory.problem:
+                strange = self._words.strange(thing, self._words.read(thing), 0)
+                memory.problem = f"I do not know the word '{strange}'" if strange else ""
+            return memory
         slots = self._words.read(instruction)
         return Memory(slots, self._words.problem(instruction, slots, self._any_object))
 

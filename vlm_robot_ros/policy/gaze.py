@@ -57,12 +57,15 @@ class Gaze:
     def _past(self, crop: Tensor, time: float) -> Tensor:
         """Return the pictures of before, shape (1, P, 3, H, W), and keep this one.
 
-        Where it has not looked for so long, the oldest stands for what was before.
+        Where it has not looked for so long, the oldest stands for what was before; what is much
+        older than is wanted is forgotten.
         """
         config, seen = self._config, self._seen
-        if seen and time <= seen[-1][0]:
-            seen.clear()  # another world
         wanted = [time - config.history_dt * (1 + back) for back in range(config.history)]
+        while seen and seen[0][0] < wanted[-1] - config.history_dt:
+            seen.popleft()
+        while seen and seen[-1][0] >= time:  # it is asked again; or it is another world
+            seen.pop()
         past = []
         for moment in wanted:
             old = [kept for at, kept in seen if at <= moment + _EARLY]

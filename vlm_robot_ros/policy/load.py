@@ -4,7 +4,8 @@ import importlib
 from pathlib import Path
 
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.models.checkpoint import kind_of
+from vlm_robot_ros.models.checkpoint import CheckpointError, kind_of
+from vlm_robot_ros.models.robot_model import ModelConfig
 from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
@@ -33,7 +34,27 @@ def load_learned(checkpoint: Path, robot: Robot, device: str = "cpu", faster: st
             f"faster is '{faster}', and '{checkpoint}' is not of `vlm-robot finetune`; valid: "
             "auto, or nothing"
         )
-    return FusionPolicy(checkpoint, device)
+    policy = FusionPolicy(checkpoint, device)
+    _check_depth(policy.model.config, robot, checkpoint)
+    return policy
+
+
+def _check_depth(config: ModelConfig, robot: Robot, checkpoint: Path) -> None:
+    """Raise CheckpointError where a robot lacks the depth camera that a checkpoint needs."""
+    if not config.depth:
+        return
+    colour = {camera.name: camera for camera in robot.colour_cameras}.get(config.camera)
+    valid = [
+        camera.name
+        for camera in robot.cameras
+        if camera.depth and colour and camera.frame == colour.frame and not camera.crop
+    ]
+    if config.depth not in valid or (colour and colour.crop):
+        raise CheckpointError(
+            f"'{checkpoint}' needs a depth camera '{config.depth}' in the frame of camera "
+            f"'{config.camera}', both without a crop; robot '{robot.name}' has "
+            f"{', '.join(valid) or 'none'}"
+        )
 
 
 def load_own(name: str, robot: Robot) -> Policy:

@@ -37,7 +37,7 @@ class Understanding:
         if self.speaks_of(slots, 1) and not self.needs(slots, 1):
             return f"'{instruction}' does not say where to {skill}"
         for which in (0, 1):
-            strange = self._strange(instruction, slots, which)
+            strange = self.strange(instruction, slots, which)
             if strange:
                 return f"'{strange}' in '{instruction}' is a word that I do not know"
         if not any_object and any(self.is_any(slots, which) for which in (0, 1)):
@@ -86,7 +86,7 @@ class Understanding:
         colour, noun = (int(part[0, which].argmax()) for part in (slots.colour, slots.noun))
         return self.needs(slots, which) and (colour, noun) == (_ANY_COLOUR, _ANY_OBJECT)
 
-    def _strange(self, instruction: str, slots: Slots, which: int) -> str:
+    def strange(self, instruction: str, slots: Slots, which: int) -> str:
         """Return a word of no known meaning that may be what a thing's colour or shape is.
 
         Where both are said, as in "the shiny red cube", others are let pass.

@@ -123,9 +123,15 @@ class Demonstrator:
 
     def __init__(self, robot: Robot) -> None:
         self.sim = Simulator(robot)
-        frame = robot.camera("front").frame
-        depth = [each.name for each in robot.cameras if each.depth and each.frame == frame]
-        self._depth = depth[0] if depth else ""
+        front = robot.camera("front")
+        depth = [c for c in robot.cameras if c.depth and c.frame == front.frame]
+        self._depth = depth[0].name if depth else ""
+        whole = [c for c in (front, *depth[:1]) if c.crop or c.width != c.height]
+        if whole or front.width not in (PICTURE, 2 * PICTURE):
+            raise ValueError(
+                f"robot '{robot.name}': front camera {front.width}x{front.height}; valid for "
+                f"recording: {PICTURE}x{PICTURE} or twice that, depth square, both without a crop"
+            )
         self._bias = np.zeros(3)
 
     def give(self, given: Given, rng: np.random.Generator) -> None:

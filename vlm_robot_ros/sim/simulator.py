@@ -19,6 +19,7 @@ from vlm_robot_ros.sim.things import lay
 from vlm_robot_ros.sim.world import TIMESTEP, build_world, place_front_camera
 
 _SEGMENTS = (256, 256)
+"""Height and width in which it is drawn what each pixel shows [px]."""
 CONTROL_PERIOD = 0.02
 """Time between two servo commands [s]; one `step` of the simulator."""
 
@@ -201,9 +202,9 @@ class Simulator:
         return self._renderers[kind]
 
     def _eye(self, camera: str) -> str:
-        """Return the model's camera that a camera of the contract is: the first of its frame."""
+        """Return the model's camera that a camera of the contract is: that of its frame."""
         frame = self.robot.camera(camera).frame
-        return next(each.name for each in self.robot.cameras if each.frame == frame)
+        return next((c.name for c in self.robot.colour_cameras if c.frame == frame), camera)
 
     def matrix(self, camera: str) -> np.ndarray:
         """Return K of a camera's calibration. Shape (3, 3), [px]."""

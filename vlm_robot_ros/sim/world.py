@@ -33,8 +33,9 @@ def build_world(robot: Robot) -> mujoco.MjModel:
     # Shadows cost 10 ms a frame on a CPU and antialiasing 4; who wants it smooth draws it larger.
     spec.visual.quality.shadowsize = 0
     spec.visual.quality.offsamples = 0
-    spec.visual.global_.offwidth = max(camera.width for camera in robot.cameras)
-    spec.visual.global_.offheight = max(camera.height for camera in robot.cameras)
+    # At least what `Simulator.render_things` draws.
+    spec.visual.global_.offwidth = max(256, *(camera.width for camera in robot.cameras))
+    spec.visual.global_.offheight = max(256, *(camera.height for camera in robot.cameras))
     spec.visual.headlight.ambient = (0.35, 0.35, 0.35)
     spec.visual.headlight.diffuse = (0.35, 0.35, 0.35)
     spec.visual.headlight.specular = (0.0, 0.0, 0.0)

@@ -55,7 +55,7 @@ class FinetuneConfig:
     held_out: float = 0.1
     """Part of the episodes that is not trained on."""
     correction_weight: float = 1.0
-    """How often moments are drawn in which a person set a failure right; others are once."""
+    """How often moments are drawn of what succeeded soon after a failure; others are once."""
     seed: int = 0
     save_every: int = 250
 

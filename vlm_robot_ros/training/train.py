@@ -108,6 +108,10 @@ def train(
     Returns:
         The checkpoint folder, `out`.
     """
+    if config.history < 0:
+        raise ValueError(f"history is {config.history}; valid: 0 or more")
+    if config.fusion == "pooled" and (config.depth or config.close_up):
+        raise ValueError("fusion 'pooled' has no places: valid without depth and close-up only")
     torch.manual_seed(config.seed)
     words_of = load_checkpoint(words) if words else None
     readers = words_of.config.readers if words_of else model_config().readers
@@ -175,6 +179,10 @@ def _take(
         raise ValueError(
             f"'{folder}' has encoder {other.config.encoder!r}, not {model.config.encoder!r}"
         )
+    for name in ("depth", "history", "close_up"):
+        theirs, mine = getattr(other.config, name), getattr(model.config, name)
+        if "image" in parts and theirs != mine:
+            raise ValueError(f"'{folder}' was trained with {name} {theirs!r}, not {mine!r}")
     if "image" in parts and other.encoder is not None and other.encoder.changed:
         raise ValueError(f"'{folder}' has an encoder of its own weights; train from its name")
     for part in parts:
@@ -183,9 +191,9 @@ def _take(
             for name, value in other.state_dict().items()
             if name.startswith(f"{part}.")
         }
-        mine = {name for name in model.state_dict() if name.startswith(f"{part}.")}
+        own = {name for name in model.state_dict() if name.startswith(f"{part}.")}
         try:
-            if mine != set(state):
+            if own != set(state):
                 raise RuntimeError(f"it has fusion {other.config.fusion!r}")
             model.load_state_dict(state, strict=False)
         except RuntimeError as error:
