@@ -96,6 +96,10 @@ _VOTERS, _AGREED = 64, 0.015
 """How many of the surest tokens vote for a place, and how near votes that agree are [m]."""
 
 
+_ELSEWHERE = 0.06
+"""How far votes for another thing are from those for the one that is meant [m]."""
+
+
 class Grounding(NamedTuple):
     """What the words of target and reference lead to in the picture."""
 
@@ -105,6 +109,8 @@ class Grounding(NamedTuple):
     """Shape (B, 2, 3), base frame [m]."""
     present: Tensor
     """Probability that the thing is there at all. Shape (B, 2)."""
+    elsewhere: Tensor
+    """Probability that there is another such thing; 0 where the fusion cannot tell. (B, 2)."""
 
 
 class VisionLanguageRobotModel(nn.Module):
@@ -160,7 +166,7 @@ class VisionLanguageRobotModel(nn.Module):
             flat = features.flatten(2)
             point, logit = self.fusion(flat, slots.read, self.points.mesh)
             even = flat.new_full((len(flat), 2, flat.shape[2]), 1 / flat.shape[2])
-            return Grounding(even, point, logit.sigmoid())
+            return Grounding(even, point, logit.sigmoid(), torch.zeros_like(logit))
         noun, points = self.points(features, tool, opening, surface=beside.surface)
         if self.fusion is None:
             colour = self.colour(image * 2 - 1)
@@ -172,7 +178,12 @@ class VisionLanguageRobotModel(nn.Module):
         else:
             heatmap = self.fusion(features.flatten(2), slots.read).softmax(-1)
             heatmap, present = heatmap[..., :-1], 1 - heatmap[..., -1]
-        found = Grounding(heatmap, _where_most_agree(heatmap, points), present)
+        point = _where_most_agree(heatmap, points)
+        elsewhere = torch.zeros_like(present)
+        if self.fusion is None:
+            apart = (points[:, None, :2] - point[..., :2, None]).norm(dim=2)
+            elsewhere = (agreement * (apart > _ELSEWHERE)).topk(2, -1).values[..., 1]
+        found = Grounding(heatmap, point, present, elsewhere)
         if self.close_up is None or beside.whole is None:
             return found
         return self._look_closely(found, features, slots, beside)
@@ -201,7 +212,8 @@ class VisionLanguageRobotModel(nn.Module):
             agrees = (asked @ self._of_noun(noun.softmax(-1)[..., None]))[:, 0, 0]
             points.append(point)
             present.append((found.present[:, which] * agrees).sqrt())
-        return Grounding(found.heatmap, torch.stack(points, 1), torch.stack(present, 1))
+        point, there = torch.stack(points, 1), torch.stack(present, 1)
+        return found._replace(point=point, present=there)
 
     def features(self, image: Tensor, read: Tensor, past: Tensor | None = None) -> Tensor:
         """Return features of shape (B, width, H / 4, W / 4); words change them in early fusion."""

@@ -147,12 +147,13 @@ class FusionPolicy:
         if correction:
             skills, thing = self.model.config.skills, f"pick up {correction.words}"
             memory = correct(self._before, correction, skills, self._words.read)
-            if correction.kind == "other thing" and not memory.problem:
-                strange = self._words.strange(thing, self._words.read(thing), 0)
-                memory.problem = f"I do not know the word '{strange}'" if strange else ""
+            if correction.kind == "other thing":
+                memory.strange = (self._words.strange(thing, self._words.read(thing), 0), "")
             return memory
         slots = self._words.read(instruction)
-        return Memory(slots, self._words.problem(instruction, slots, self._any_object))
+        problem = self._words.problem(instruction, slots, self._any_object)
+        strange = [self._words.strange(instruction, slots, which) for which in (0, 1)]
+        return Memory(slots, problem, (strange[0], strange[1]))
 
     def _see(self, memory: Memory, seen: Grounding, tool: Tensor, opening: float) -> str:
         """Remember where things are; tells what is not there, or nothing."""
@@ -162,6 +163,10 @@ class FusionPolicy:
         for which, sight in enumerate(sights):
             if not self._words.needs(memory.slots, which):
                 continue
+            strange = memory.strange[which]
+            if strange and sight.point is None and float(seen.elsewhere[0, which]) > _PRESENT:
+                name = self._words.name(memory.slots, which)
+                return f"I do not know the word '{strange}', and see more than one {name}"
             if float(seen.present[0, which]) > (_FOUND if sight.point is None else _PRESENT):
                 around = tool if sight.point is None else sight.point
                 clear = float((around - tool)[:, :2].norm()) > _CLEAR

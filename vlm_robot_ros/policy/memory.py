@@ -83,6 +83,8 @@ class Memory:
     slots: Slots
     problem: str = ""
     """Why the words cannot be followed, or nothing."""
+    strange: tuple[str, str] = ("", "")
+    """Of target and reference a word that is not known, and may be colour or shape; or nothing."""
     target: Sight = field(default_factory=Sight)
     reference: Sight = field(default_factory=Sight)
     start: Tensor | None = None

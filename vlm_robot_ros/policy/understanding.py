@@ -36,10 +36,6 @@ class Understanding:
             return f"'{instruction}' does not say what to {skill}"
         if self.speaks_of(slots, 1) and not self.needs(slots, 1):
             return f"'{instruction}' does not say where to {skill}"
-        for which in (0, 1):
-            strange = self.strange(instruction, slots, which)
-            if strange:
-                return f"'{strange}' in '{instruction}' is a word that I do not know"
         if not any_object and any(self.is_any(slots, which) for which in (0, 1)):
             # "The one to put in the bin" may lack its end.
             return f"'{instruction}' does not say which object to {skill}"
@@ -87,9 +83,14 @@ class Understanding:
         return self.needs(slots, which) and (colour, noun) == (_ANY_COLOUR, _ANY_OBJECT)
 
     def strange(self, instruction: str, slots: Slots, which: int) -> str:
-        """Return a word of no known meaning that may be what a thing's colour or shape is.
+        """Return a word of no known meaning that may be a thing's colour or shape, or nothing.
 
         Where both are said, as in "the shiny red cube", others are let pass.
+
+        Args:
+            instruction: The words.
+            slots: What `read` says of them.
+            which: The target (0), or the reference (1).
         """
         colour, noun = (int(part[0, which].argmax()) for part in (slots.colour, slots.noun))
         if not self.needs(slots, which) or (colour != _ANY_COLOUR and noun != _ANY_OBJECT):
