@@ -32,8 +32,14 @@ def run(args: argparse.Namespace) -> int:
     policy = FusionPolicy(args.checkpoint or share_dir() / "checkpoints" / "panda_sim")
     config = policy.model.config
     if args.image:
+        if len(policy.cameras) > 1:
+            raise ValueError(
+                f"'{args.checkpoint}' looks through {', '.join(policy.cameras)}, --image is one "
+                "picture; valid: a simulated scene, --seed"
+            )
         size = config.picture[::-1]
         picture = np.asarray(Image.open(args.image).convert("RGB").resize(size))
+        images = {config.camera: picture}
     else:
         from vlm_robot_ros.sim.programme import scene_of
         from vlm_robot_ros.sim.simulator import Simulator
@@ -41,14 +47,14 @@ def run(args: argparse.Namespace) -> int:
         sim = Simulator(robot)
         scene = scene_of(args.seed)
         sim.reset(scene)
-        picture = sim.render(config.camera)
+        images = {camera: sim.view(camera) for camera in policy.cameras}
         print("on the table:", ", ".join(thing.name for thing in scene.things))
         sim.close()
     pose = to_vector(Kinematics(robot).forward(np.array(robot.home)))
     panels = []
     for sentence in args.sentences:
         policy.reset()
-        chunk = policy.infer(Observation({config.camera: picture}, pose, 1.0, sentence))
+        chunk = policy.infer(Observation(images, pose, 1.0, sentence))
         done = f"hold: {chunk.hold}" if chunk.hold else f"{chunk.label} ({chunk.confidence:.0%})"
         print(f"'{sentence}' -> {done}")
         drawn = policy.draw()
