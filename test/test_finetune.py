@@ -203,7 +203,7 @@ def test_ways_to_be_faster_are_checked():
     assert chosen_ways("bfloat16, compile", "cpu") == {"bfloat16", "compile"}
     assert chosen_ways("", "cuda") == frozenset()
     assert {"channels_last", "pinned"} <= chosen_ways("auto", "cuda")
-    with pytest.raises(ValueError, match="no way 'int4' to be faster; valid: auto alone, or some of bfloat16"):
+    with pytest.raises(ValueError, match="no way 'int4' to be faster; valid: auto alone, or some"):
         chosen_ways("int4", "cpu")
     with pytest.raises(ValueError, match="'pinned' is for device cuda"):
         chosen_ways("pinned", "cpu")
