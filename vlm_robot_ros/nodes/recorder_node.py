@@ -1,6 +1,7 @@
 """Records topics into an MCAP rosbag2 that any reader decodes: the definitions are in the bag."""
 
 import json
+import time
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -44,6 +45,8 @@ PARAMETERS = (
 ABOUT, MARKS = "/recording", "/episode_mark"
 _FLUSH = 0.5
 """What is written is out of this process's hands after so long [s]: it may be killed."""
+_LAST_CALL = 0.2
+"""How long it listens on when it is told to end: for the last words of others [s]."""
 _NEVER = QosTime(0x7FFFFFFF, 0xFFFFFFFF)
 
 
@@ -90,8 +93,13 @@ class RecorderNode(Node):
         self.get_logger().info(f"recording to {folder}")
 
     def close(self) -> None:
-        """Finish the bag."""
-        self._writer.close()
+        """Take what is still on its way, and finish the bag."""
+        until = time.monotonic() + _LAST_CALL
+        try:
+            while self.executor and time.monotonic() < until:
+                self.executor.spin_once(timeout_sec=0.0)
+        finally:
+            self._writer.close()
 
     def _about(self) -> dict[str, str]:
         """Return what is to be known of the recording: versions, commit, contract, and more."""
