@@ -125,7 +125,7 @@ def test_the_past_is_of_the_times_it_is_asked_for():
     assert float(beside.past.min()) == pytest.approx(70 / 255)  # another world's are forgotten
 
 
-def test_a_shipped_checkpoint_sees_as_before_with_nothing_beside():
+def test_a_model_without_depth_takes_no_notice_of_distances():
     model = VisionLanguageRobotModel(model_config()).eval()
     image, arm = torch.rand(1, 3, *CROP[2:]), (torch.zeros(1, 3), torch.ones(1))
     words = Tokenizer(model.config.vocabulary)("pick up the red cube")

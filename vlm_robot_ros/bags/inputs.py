@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +88,10 @@ class Inputs:
                 if same == last:  # the node says it again where the answer could not be used
                     continue
                 last = same
-                pictures = {camera: eyes.see(camera, seen[key]) for camera, key in keys.items()}
+                try:
+                    pictures = {name: eyes.see(name, seen[key]) for name, key in keys.items()}
+                except ImageError as error:
+                    raise BagError(f"bag '{recording.bag.path}': {error}") from error
                 joints = np.array(asked.joints, float)
                 pose = to_vector(kinematics.forward(joints))
                 observation = Observation(
@@ -142,23 +146,18 @@ class _Eyes:
         """Take a message if it is a calibration; tells whether it was."""
         camera = self.infos.get(message.topic, "")
         if camera:
-            self._known[camera] = calibration(message.value)
+            self._known.pop(camera, None)
+            with suppress(ImageError):  # as in the node, none counts then
+                self._known[camera] = calibration(message.value)
         return bool(camera)
 
     def see(self, camera: str, message: Any) -> np.ndarray:
         """Return what a policy was given of a camera's message.
 
         Raises:
-            BagError: there was no calibration before it.
-            ImageError: it could not be used.
+            ImageError: it could not be used, of distances also for want of a calibration.
         """
-        of, known = self._recording.robot.camera(camera), self._known.get(camera)
-        if of.depth and known is None:
-            raise BagError(
-                f"bag '{self._recording.bag.path}' has distances of camera '{camera}' before any "
-                f"calibration; record {', '.join(self.infos)}, too"
-            )
-        return view(message, of, known)
+        return view(message, self._recording.robot.camera(camera), self._known.get(camera))
 
 
 def _hear(words: Instruction, said: deque[tuple[float, str]], time: float) -> Instruction:

@@ -45,6 +45,11 @@ class CloseUp(nn.Module):
         return self.noun(seen.relu()), place + self.point(seen) * 0.05
 
 
+def of_token(part: Tensor, token: Tensor) -> Tensor:
+    """Return one token each of a part of all tokens: of shape (B, D, n) and (B,) shape (B, D)."""
+    return part.gather(2, token[:, None, None].expand(-1, part.shape[1], -1))[..., 0]
+
+
 def cut_out(whole: Tensor, row: Tensor, column: Tensor, part: float) -> Tensor:
     """Return squares of pictures, shape (B, 3, SIDE, SIDE).
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vlm_robot_ros.models.action import ActionHead, ArmState, Chunk
-from vlm_robot_ros.models.close_up import CloseUp, cut_out
+from vlm_robot_ros.models.close_up import CloseUp, cut_out, of_token
 from vlm_robot_ros.models.encoders.base import Encoder
 from vlm_robot_ros.models.encoders.tower import EncoderTower
 from vlm_robot_ros.models.fusion import Fusion, PooledFusion, make_fusion
@@ -204,10 +204,8 @@ class VisionLanguageRobotModel(nn.Module):
             cut = cut_out(
                 beside.whole, rows[:, which], columns[:, which], self.config.close_up / height
             )
-            at = best[:, None, which : which + 1]
-            of_token = [part.gather(2, at.expand(-1, part.shape[1], -1))[..., 0]
-                        for part in (flat, places)]  # fmt: skip
-            noun, point = self.close_up(cut * 2 - 1, *of_token)
+            at = [of_token(part, best[:, which]) for part in (flat, places)]
+            noun, point = self.close_up(cut * 2 - 1, *at)
             asked = slots.noun[:, which : which + 1].softmax(-1)
             agrees = (asked @ self._of_noun(noun.softmax(-1)[..., None]))[:, 0, 0]
             points.append(point)

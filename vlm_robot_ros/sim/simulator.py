@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, pose, to_vector, yaw_of
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.data.episode import PICTURE
 from vlm_robot_ros.data.views import cut, places
 from vlm_robot_ros.sim.controllers import TWIST_TIMEOUT, JointPath, PathFollower
 from vlm_robot_ros.sim.judge import Situation
@@ -18,8 +19,6 @@ from vlm_robot_ros.sim.scene import Scene
 from vlm_robot_ros.sim.things import lay
 from vlm_robot_ros.sim.world import TIMESTEP, build_world, place_front_camera
 
-_SEGMENTS = (256, 256)
-"""Height and width in which it is drawn what each pixel shows [px]."""
 CONTROL_PERIOD = 0.02
 """Time between two servo commands [s]; one `step` of the simulator."""
 
@@ -178,7 +177,7 @@ class Simulator:
             camera's own resolution is.
         """
         if "front segments" not in self._renderers:
-            self._renderer("front segments", _SEGMENTS).enable_segmentation_rendering()
+            self._renderer("front segments", (PICTURE, PICTURE)).enable_segmentation_rendering()
         renderer = self._renderers["front segments"]
         renderer.update_scene(self._data, "front")
         segments = renderer.render()

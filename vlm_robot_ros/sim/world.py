@@ -5,6 +5,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.data.episode import PICTURE
 from vlm_robot_ros.sim.arms import arm_with_gripper, asset_dir
 from vlm_robot_ros.sim.scene import Look
 from vlm_robot_ros.sim.things import add_textures, add_things
@@ -34,8 +35,8 @@ def build_world(robot: Robot) -> mujoco.MjModel:
     spec.visual.quality.shadowsize = 0
     spec.visual.quality.offsamples = 0
     # At least what `Simulator.render_things` draws.
-    spec.visual.global_.offwidth = max(256, *(camera.width for camera in robot.cameras))
-    spec.visual.global_.offheight = max(256, *(camera.height for camera in robot.cameras))
+    spec.visual.global_.offwidth = max(PICTURE, *(camera.width for camera in robot.cameras))
+    spec.visual.global_.offheight = max(PICTURE, *(camera.height for camera in robot.cameras))
     spec.visual.headlight.ambient = (0.35, 0.35, 0.35)
     spec.visual.headlight.diffuse = (0.35, 0.35, 0.35)
     spec.visual.headlight.specular = (0.0, 0.0, 0.0)

@@ -125,8 +125,10 @@ def _groups(fitted: dict[str, nn.Parameter]) -> list[dict[str, Any]]:
 
 def _to(batch: Any, device: torch.device) -> Any:
     """Move a tuple of tensors, or of such tuples."""
-    if batch is None or isinstance(batch, torch.Tensor):
-        return batch if batch is None else batch.to(device)
+    if batch is None:
+        return None
+    if isinstance(batch, torch.Tensor):
+        return batch.to(device)
     return type(batch)(*(_to(part, device) for part in batch))
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vlm_robot_ros.models.close_up import CloseUp
+from vlm_robot_ros.models.close_up import CloseUp, of_token
 from vlm_robot_ros.models.fusion import PooledFusion
 from vlm_robot_ros.models.image import PointHeads, first_features
 from vlm_robot_ros.models.precision import half_where_fast
@@ -135,12 +135,10 @@ def _look_closely(
         return {}
     close, (places, _) = batch.close, heads.places_of(batch.surface, len(features))
     assert close is not None
-    at = close.at[:, None, None]
-    of_token = [part.gather(2, at.expand(-1, part.shape[1], -1))[..., 0]
-                for part in (features.flatten(2), places)]  # fmt: skip
+    at = [of_token(part, close.at) for part in (features.flatten(2), places)]
     with half_where_fast(features.device):
         cut = _in_any_hue(_as_it_may_be(close.cut))
-        noun, point = close_up(cut * 2 - 1, *of_token)
+        noun, point = close_up(cut * 2 - 1, *at)
     on = (close.noun > 0).float()
     miss = (point.float() - close.point).abs().mean(1) * on
     return {
