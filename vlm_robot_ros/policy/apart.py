@@ -210,9 +210,9 @@ class _Taker:
             file = recv_handle(pipe)
             self._memory = mmap.mmap(file, 0)
             os.close(file)
-        arrays, at = [], 0
+        arrays, at, memory = [], 0, memoryview(self._memory)
         for size in sizes:
-            arrays.append(bytearray(self._memory[at : at + size]))
+            arrays.append(bytearray(memory[at : at + size]))
             at += size
         return pickle.loads(head, buffers=arrays)
 
