@@ -7,9 +7,9 @@ The first table is of a policy with a large encoder, whose weights are random: t
 the time. The naive node runs it in the image's callback, both towers for every frame, prepared
 with PIL. The second is of the shipped policy at several control rates. What the node adds is what
 is left of the time from a picture to its plan without the model's, alone in a process and asked 30
-times a second (asked again and again it finds its memory warm), and without the way there and back,
-as a node takes that answers at once and does nothing. Jitter is how much later or earlier than its
-period a command comes.
+times a second (asked again and again it finds its memory warm), and without the way there and
+back, as a node takes that answers at once and does nothing. Jitter is how much later or earlier
+than its period a command comes.
 """
 
 import argparse

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import yaml
 
+from vlm_robot_ros.contract.fields import ContractError
 from vlm_robot_ros.contract.kinematics import Kinematics, down, from_vector
-from vlm_robot_ros.contract.load import ContractError, load_robot, parse_robot
+from vlm_robot_ros.contract.load import load_robot, parse_robot
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.sim.world import build_world
 

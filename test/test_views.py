@@ -8,7 +8,8 @@ import pytest
 import yaml
 from scipy.spatial.transform import Rotation
 
-from vlm_robot_ros.contract.load import ContractError, load_robot, parse_robot
+from vlm_robot_ros.contract.fields import ContractError
+from vlm_robot_ros.contract.load import load_robot, parse_robot
 from vlm_robot_ros.contract.permissions import permissions
 from vlm_robot_ros.contract.robot import info_topic
 from vlm_robot_ros.data.pictures import ImageError, to_depth

@@ -6,7 +6,7 @@ import numpy as np
 import pinocchio
 
 from vlm_robot_ros.contract.chain import origins
-from vlm_robot_ros.contract.load import ContractError
+from vlm_robot_ros.contract.fields import ContractError
 
 ACCELERATION = 5.0
 """For every joint, since a URDF says nothing of it [rad/s^2]."""

@@ -1,0 +1,158 @@
+"""Reads YAML field by field, so that errors name file, field, line and what is valid."""
+
+import re
+from collections.abc import Callable, Collection
+from typing import Any
+
+import yaml
+
+
+class ContractError(ValueError):
+    """A contract that cannot be used: says file, field, line, what was given, what is valid."""
+
+
+def read_yaml(text: str, where: str) -> Any:
+    """Return what YAML holds; `where` names it in errors.
+
+    Raises:
+        ContractError: it is not valid, or says a key twice.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ContractError(f"{where}: not valid YAML: {error}") from error
+
+
+class _Mapping(dict):
+    """A mapping that knows the lines of its keys."""
+
+    lines: dict[str, int]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads mappings as `_Mapping`, and no key twice."""
+
+    def read_mapping(self, node: yaml.MappingNode) -> _Mapping:
+        content = _Mapping(self.construct_mapping(node, deep=True))
+        content.lines = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if key.value in content.lines:
+                raise yaml.YAMLError(f"'{key.value}' stands twice, the second time in line {line}")
+            content.lines[key.value] = line
+        return content
+
+
+# YAML 1.1 takes 5e-06, without a dot, for a text.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _Loader.read_mapping)
+
+
+class Fields:
+    """The fields of one mapping, read one by one so that errors can name them."""
+
+    def __init__(self, content: Any, where: str) -> None:
+        """Take a mapping; `where` names it in errors.
+
+        Raises:
+            ContractError: here, and in all that reads a field, where it is not what it must be.
+        """
+        if not isinstance(content, dict):
+            raise ContractError(f"{where}: expected a mapping, got {type(content).__name__}")
+        self.where = where
+        self._left = dict(content)
+        self._lines: dict[str, int] = getattr(content, "lines", {})
+        self._read: list[str] = []
+
+    def _take(self, key: str, accept: Callable[[Any], bool], valid: str) -> Any:
+        self._read.append(key)
+        if key not in self._left:
+            raise ContractError(f"{self.where}: '{key}' is missing; it must be {valid}")
+        value = self._left.pop(key)
+        if not accept(value):
+            line = self._line(key)
+            raise ContractError(f"{self.where}: {key}: got {value!r}; it must be {valid}{line}")
+        return value
+
+    def _line(self, key: str) -> str:
+        return f" (line {self._lines[key]})" if key in self._lines else ""
+
+    def choice(self, key: str, valid: Collection[str]) -> str:
+        """Return one of some texts."""
+        return self._take(key, lambda v: v in valid, f"one of {', '.join(valid)}")
+
+    def has(self, key: str) -> bool:
+        """Tell whether there is a field that may be missing."""
+        self._read.append(key)
+        return key in self._left
+
+    def flag(self, key: str) -> bool:
+        """Return true or false; false where it is missing."""
+        if not self.has(key):
+            return False
+        return self._take(key, lambda v: isinstance(v, bool), "true or false")
+
+    def text(self, key: str, empty: bool = False) -> str:
+        """Return a text, which only with `empty` may be empty."""
+        valid = "a text, or ''" if empty else "a text"
+        return self._take(key, lambda v: isinstance(v, str) and (empty or bool(v)), valid)
+
+    def number(self, key: str, above: float = float("-inf")) -> float:
+        """Return a finite number."""
+        valid = "a number" if above == float("-inf") else f"a number above {above}"
+        return float(self._take(key, lambda v: _is_number(v) and v > above, valid))
+
+    def numbers(self, key: str, length: int | None = None) -> tuple[float, ...]:
+        """Return a list of finite numbers."""
+        valid = "a list of numbers" if length is None else f"a list of {length} numbers"
+        value = self._take(
+            key,
+            lambda v: (
+                isinstance(v, list)
+                and all(map(_is_number, v))
+                and (length is None or len(v) == length)
+            ),
+            valid,
+        )
+        return tuple(map(float, value))
+
+    def span(self, key: str) -> tuple[float, float]:
+        """Return a lower and an upper limit."""
+        low, high = self.numbers(key, 2)
+        if low >= high:
+            raise ContractError(f"{self.where}: {key}: {low} must be below {high}")
+        return low, high
+
+    def child(self, key: str) -> "Fields":
+        """Return the fields of a mapping within."""
+        return Fields(
+            self._take(key, lambda v: isinstance(v, dict), "a mapping"), f"{self.where}: {key}"
+        )
+
+    def items(self, key: str, some: bool = True) -> list["Fields"]:
+        """Return the fields of each mapping of a list, which must have `some`."""
+        valid = "a list of mappings" if some else "a list of mappings, or []"
+        value = self._take(key, lambda v: isinstance(v, list) and (bool(v) or not some), valid)
+        return [Fields(item, f"{self.where}: {key}[{i}]") for i, item in enumerate(value)]
+
+    def done(self) -> None:
+        """Refuse what was not read."""
+        if self._left:
+            raise ContractError(
+                f"{self.where}: unknown field(s) {', '.join(map(str, self._left))}; "
+                f"valid: {', '.join(dict.fromkeys(self._read))}"
+                f"{self._line(str(next(iter(self._left))))}"
+            )
+
+
+def _is_number(value: Any) -> bool:
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and value == value
+        and abs(value) != float("inf")
+    )
