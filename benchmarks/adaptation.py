@@ -5,8 +5,9 @@
 
 Fits models that differ in one thing, with the same data, steps and seed, then asks them about
 scenes that none of them saw: how far are the points from where things are, and does the arm obey?
-Also with the camera moved to where it never was while the contract says so: who reads distances
-knows it, who does not cannot. Models and episodes that are there already are not made again.
+Both also with the camera moved to where it never was while the contract says so: who reads
+distances knows it, who does not cannot. Models and episodes of the suite that are there already
+are not made again.
 """
 
 import argparse
@@ -24,6 +25,8 @@ from vlm_robot_ros.cli.main import main as vlm_robot
 from vlm_robot_ros.contract.kinematics import down, from_vector, to_vector
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.evaluation.episode import run_episode
+from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.models.image import Beside
 from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
@@ -32,6 +35,7 @@ from vlm_robot_ros.models.words import Tokenizer
 from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.gaze import Gaze
+from vlm_robot_ros.policy.load import load_learned
 from vlm_robot_ros.sim.scene import Scene, sample_scene
 from vlm_robot_ros.sim.simulator import Simulator
 
@@ -42,6 +46,8 @@ WAYS: dict[str, list[str]] = {
     "close-up": ["--close-up"],
     "all": ["--depth", "front_depth", "--history", "2", "--close-up"],
 }
+OFF = 0.1
+"""How far the camera is moved [m]."""
 SEED = 4_000_000
 """Of scenes that neither demonstrations nor suite have."""
 FEW = 8
@@ -59,6 +65,26 @@ def moved(robot: Robot, shift: np.ndarray) -> Robot:
     return replace(robot, cameras=cameras)
 
 
+class Elsewhere(Simulator):
+    """Its front camera stands beside where it was in training, and its contract says so."""
+
+    def __init__(self, off: np.ndarray) -> None:
+        """Move it by `off` [m]."""
+        super().__init__(moved(load_robot("panda_sim_rgbd"), off))
+        self._off = off
+
+    def reset(self, scene: Scene, home: np.ndarray | None = None) -> None:
+        """As of the simulator."""
+        look = replace(scene.look, camera_shift=tuple(np.add(scene.look.camera_shift, self._off)))
+        super().reset(replace(scene, look=look), home)
+
+
+def direction(rng: np.random.Generator) -> np.ndarray:
+    """Return a random unit vector. Shape (3,)."""
+    way = rng.normal(size=3)
+    return way / np.linalg.norm(way)
+
+
 def frames(shift: float, count: int) -> Iterator[tuple[Simulator, Scene, Observation, bool]]:
     """See scenes by seed from `shift` beside where the camera stands, while the arm goes about.
 
@@ -68,11 +94,9 @@ def frames(shift: float, count: int) -> Iterator[tuple[Simulator, Scene, Observa
     robot = load_robot("panda_sim_rgbd")
     for seed in tqdm(range(SEED, SEED + count), f"scenes, camera {shift:.2f} m off"):
         rng = np.random.default_rng(seed)
-        scene, way = sample_scene(rng), rng.normal(size=3)
-        off = shift * way / np.linalg.norm(way)
-        look = replace(scene.look, camera_shift=tuple(np.add(scene.look.camera_shift, off)))
-        sim = Simulator(moved(robot, off))
-        sim.reset(replace(scene, look=look))
+        scene = sample_scene(rng)
+        sim = Elsewhere(shift * direction(rng))
+        sim.reset(scene)
         for step in range(12):
             if step % 4 == 0:  # another place to go to
                 box = robot.workspace
@@ -133,6 +157,17 @@ def errors(models: dict[str, VisionLanguageRobotModel], shift: float, count: int
     return rows
 
 
+def obeyed(checkpoint: Path, count: int) -> list[bool]:
+    """Return of each episode, the camera moved, whether it succeeds."""
+    policy = load_learned(checkpoint, load_robot("panda_sim_rgbd"))
+    results = []
+    for index in tqdm(range(count), f"{checkpoint.name}, camera {OFF:.2f} m off"):
+        sim = Elsewhere(OFF * direction(np.random.default_rng(SEED - 1 - index)))
+        results.append(run_episode(sim, policy, "seen", 500_000, index)[0].success)
+        sim.close()
+    return results
+
+
 @torch.inference_mode()
 def rate(model: VisionLanguageRobotModel) -> float:
     """Return the median time of a look [ms]."""
@@ -153,6 +188,13 @@ def table(rows: list[dict], models: dict[str, VisionLanguageRobotModel], out: Pa
     reports = {name: out / f"{name}.json" for name in models}
     cells = {name: json.loads(path.read_text())["cells"] for name, path in reports.items()
              if path.exists()}  # fmt: skip
+    for path in out.glob("*.moved.json"):
+        results = json.loads(path.read_text())
+        cells[path.name.split(".")[0]][f"seen, camera {100 * OFF:.0f} cm off"] = {
+            "successes": sum(results),
+            "episodes": len(results),
+            "wilson_95": wilson(sum(results), len(results)),
+        }
     names = list(next(iter(cells.values()))) if cells else []
     lines = ["| " + " | ".join([*head, *names]) + " |", "|---" * (len(head) + len(names)) + "|"]
     for name, model in models.items():
@@ -189,13 +231,15 @@ def main() -> None:
                str(args.words), "--image-steps", str(args.steps), *WAYS[name]]  # fmt: skip
         assert vlm_robot(fit) == 0
         models[name] = load_checkpoint(args.out / name)
-    rows = [row for shift in (0.0, 0.1) for row in errors(models, shift, args.scenes)]
+    rows = [row for shift in (0.0, OFF) for row in errors(models, shift, args.scenes)]
     for name in args.ways if args.episodes else []:
         play = ["evaluate", "--suite", "obedience", "--seed", "500000", "--robot",
                 "panda_sim_rgbd", "--checkpoint", str(args.out / name), "--episodes",
                 str(args.episodes), "--cells", args.cells,
                 "--json", str(args.out / f"{name}.json")]  # fmt: skip
         assert vlm_robot(play) == 0
+        results = obeyed(args.out / name, args.episodes)
+        (args.out / f"{name}.moved.json").write_text(json.dumps(results))
     told = table(rows, models, args.out)
     (args.out / "table.md").write_text(told + "\n")
     print(told)

@@ -46,6 +46,13 @@ def test_of_the_line_of_sight_the_point_at_its_height_is_meant(sight):
     torch.testing.assert_close(sight.point, torch.tensor([[0.5, 0.1, 0.1]]))
 
 
+def test_where_distances_are_measured_it_is_where_it_is_seen(sight):
+    near = STOOD + torch.tensor([[0.01, 0.0, 0.01]])
+    for _ in range(40):
+        sight.see(near, None, clear=True)
+    torch.testing.assert_close(sight.point, near, atol=1e-4, rtol=0.0)
+
+
 def test_a_low_hand_rises_to_look_before_it_says_that_nothing_is_there(shipped):
     grey = {"front": np.full((256, 256, 3), 128, np.uint8)}
     grey["front"][::2] = 140

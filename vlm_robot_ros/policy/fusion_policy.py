@@ -56,7 +56,8 @@ class FusionPolicy:
         self.model = load_checkpoint(checkpoint).to(device)
         self._device = device
         self._any_object = any_object
-        self._eye = torch.tensor(self.model.config.eye, device=device)
+        config = self.model.config
+        self._eye = None if config.depth else torch.tensor(config.eye, device=device)
         self._words = Understanding(self.model, device)
         self._gaze = Gaze(self.model.config, device)
         self.reset()

@@ -43,7 +43,7 @@ class Sight:
     again: int = 0
     """Pictures in a row that showed it there."""
 
-    def see(self, place: Tensor, eye: Tensor, clear: bool) -> None:
+    def see(self, place: Tensor, eye: Tensor | None, clear: bool) -> None:
         """Take note of where it is seen.
 
         One camera cannot tell how far away a thing is, but what stands somewhere has a height:
@@ -51,7 +51,7 @@ class Sight:
 
         Args:
             place: Where it seems to be. Shape (1, 3), base frame [m].
-            eye: Where the camera is. Shape (3,), [m].
+            eye: Where the camera is, shape (3,), [m]; None where distances are measured.
             clear: Whether the hand is far enough aside not to hide it.
         """
         self.unseen = 0
@@ -59,7 +59,8 @@ class Sight:
             self.point, self.height = place, float(place[0, 2])
             return
         seen = place
-        place = eye + (seen - eye) * (self.height - eye[2]) / (seen[:, 2:] - eye[2])
+        if eye is not None:
+            place = eye + (seen - eye) * (self.height - eye[2]) / (seen[:, 2:] - eye[2])
         if _apart(place, self.point) < _JUMP:
             self.point = self.point + (0.3 if clear else 0.1) * (place - self.point)
             self.again = 0
