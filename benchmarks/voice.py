@@ -175,8 +175,7 @@ def _not_for_the_arm(seconds: float, others: int) -> None:
 
     def told(what: str) -> None:
         hear(rng.normal(0, _LOUDNESS / 10, 5 * RATE))
-        while not listener.idle:
-            time.sleep(0.05)
+        listener.wait()
         sent = [report.heard.text for report in reports if report.send]
         stops = sum(map(is_stop, sent))
         print(f"| {what} | {len(reports)} | {len(sent) - stops} | {stops} |", flush=True)
@@ -237,14 +236,14 @@ def _measure(stage: SpokenStage, args: argparse.Namespace) -> None:
     conductor = Conductor(stage)
     obeyed, words, waits = [], [], []
     for number, item in enumerate(tqdm(spoken_items(args.commands), f"{stage.snr:.0f} dB")):
-        stage.turn = number
+        stage.turn = number + number // 6  # or a voice would say the same families always
         stage.heard.clear()
         result = conductor.perform(item)
         sent = [h for h in stage.heard if h.sent]
-        told = sent[0].text if sent else "; ".join(f"({h.text}: {h.reason})" for h in stage.heard)
+        told = sent[-1].text if sent else "; ".join(f"({h.text}: {h.reason})" for h in stage.heard)
         obeyed.append(result.success)
         words.append(told == item.instruction)
-        waits += [h.seconds for h in sent[:1]]
+        waits += [h.seconds for h in sent[-1:]]
         if not (result.success and words[-1]):
             how = "obeyed" if result.success else "NOT obeyed"
             tqdm.write(f"  {how}: '{item.instruction}' -> '{told}' {result.hold_reason}")

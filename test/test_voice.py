@@ -15,8 +15,9 @@ from vlm_robot_ros.sim.language import sample_meaning, say
 from vlm_robot_ros.speech.apart import RecogniserApart
 from vlm_robot_ros.speech.grammar import make_rules, to_jsgf, to_pattern
 from vlm_robot_ros.speech.listener import Listener
-from vlm_robot_ros.speech.recognition import SphinxRecogniser, make_recogniser
+from vlm_robot_ros.speech.recognition import Heard, SphinxRecogniser, Spoken, make_recogniser
 from vlm_robot_ros.speech.sources import read_wav
+from vlm_robot_ros.speech.stop_word import was_none
 from vlm_robot_ros.speech.voice_activity import RATE, Utterance, VoiceActivity
 
 
@@ -186,6 +187,44 @@ def test_stop_is_heard_while_a_command_is_being_understood_and_takes_it_back():
     assert reports[1].heard.text == "pick up the red cube"
     assert not reports[1].send
     assert reports[1].reason == "stop was said after it"
+
+
+def _reports_of(sphinx, sound):
+    reports = queue.Queue()
+    listener = Listener(sphinx, reports.put, 0.5)
+    try:
+        for start in range(0, len(sound), 1600):
+            listener.take(sound[start : start + 1600])
+        listener.wait()
+    finally:
+        listener.close()
+    return [(report.heard.text, report.send) for report in reports.queue]
+
+
+@needs_flite
+def test_what_was_taken_for_a_stop_in_a_sure_sentence_stops_and_then_the_sentence_counts(sphinx):
+    sentence = "stack the pink cube on top of the blue cube"
+    for stretch in (1.05, 1.03, 1.04, 1.06, 1.07):  # not in every way is it taken for one
+        said = _reports_of(sphinx, speak(sentence, "awb", stretch))
+        if len(said) > 1:
+            break
+    assert said == [("stop", True), (sentence, True)]
+
+
+@needs_flite
+def test_a_stop_in_the_midst_of_a_sentence_is_the_last_word(sphinx):
+    said = _reports_of(sphinx, speak("stack the pink cube on top of the blue cube stop"))
+    assert said == [("stop", True)]
+
+
+def test_only_words_that_sound_like_a_stop_and_lie_there_explain_it():
+    words = (Spoken("stack", 0.3, 0.6), Spoken("the", 0.6, 0.7), Spoken("cube", 0.7, 1.2))
+    heard = Heard("stack the cube", 1.0, words)
+    assert was_none((Spoken("stop", 0.25, 0.6),), heard)
+    assert not was_none((Spoken("stop", 0.8, 1.2),), heard)
+    assert not was_none((Spoken("stop", 0.25, 0.6), Spoken("stop", 0.8, 1.2)), heard)
+    assert not was_none((), heard)
+    assert not was_none((Spoken("stop", 0.25, 0.6),), heard._replace(words=()))
 
 
 def test_too_much_sound_is_refused():

@@ -17,11 +17,12 @@ needs_flite = pytest.mark.skipif(
 _NOISE = 300.0
 
 
-def speak(text, voice="slt"):
+def speak(text, voice="slt", stretch=1.0):
     """Return a sentence, 20 dB louder than the noise, with two seconds of noise around it."""
+    slower = ["--setf", f"duration_stretch={stretch}"]
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "said.wav"
-        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", wav], check=True)
+        subprocess.run(["flite", "-voice", voice, *slower, "-t", text, "-o", wav], check=True)
         spoken = read_wav(wav).astype(float)
     spoken *= 10 * _NOISE / np.sqrt(np.mean(spoken**2))
     quiet = np.zeros(2 * RATE)

@@ -1,6 +1,7 @@
 """Listens to a stream of sound: says at once when "stop" is heard, and what was said after it.
 
-Two threads: while the one finds out what was said, the other hears on.
+Two threads: while the one finds out what was said, the other hears on. What was taken for a stop
+has stopped the arm; where it turns out to be another word of a sentence that is sure, that counts.
 """
 
 import queue
@@ -13,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from vlm_robot_ros.control.instruction import is_stop
-from vlm_robot_ros.speech.recognition import Heard, Recogniser
-from vlm_robot_ros.speech.stop_word import BRIEF, QUIET, StopSpotter
+from vlm_robot_ros.speech.recognition import Heard, Recogniser, Spoken
+from vlm_robot_ros.speech.stop_word import BRIEF, QUIET, StopSpotter, was_none
 from vlm_robot_ros.speech.voice_activity import RATE, Utterance, VoiceActivity
 
 _BACKLOG = 30.0
@@ -42,8 +43,10 @@ class _Task(NamedTuple):
     over: float
     """When the speech was over, by the steady clock [s]."""
     stops: int
-    """How many stops had been heard when it began."""
+    """How many stops had been heard when it began, or with it."""
     talking: bool
+    spotted: tuple[Spoken, ...] | None
+    """What was taken for stops in its midst; None where nothing was."""
 
 
 @dataclass
@@ -55,6 +58,8 @@ class _Hearing:
     looked: float = 0.0
     """How much speech there was when it was looked at as a whole [s]."""
     stopped: bool = False
+    spotted: bool = False
+    """Whether it was a stop in its midst that stopped."""
     stops: int = 0
     talking: bool = False
 
@@ -96,10 +101,10 @@ class Listener:
         self._sound.put(samples)
         return True
 
-    @property
-    def idle(self) -> bool:
-        """Whether all sound that was taken has been heard, and what was said understood."""
-        return not (self._sound.unfinished_tasks or self._tasks.unfinished_tasks)
+    def wait(self) -> None:
+        """Wait until all sound that was taken has been heard, and what was said understood."""
+        self._sound.join()
+        self._tasks.join()
 
     def close(self) -> None:
         """End; what was not understood yet never will be."""
@@ -126,26 +131,29 @@ class Listener:
         was_speaking = activity.speaking
         over = activity.feed(samples)
         for utterance in over:
-            if not now.stopped:
+            if not now.stopped or now.spotted:
                 ended = time.monotonic() - utterance.ended
-                self._tasks.put(_Task(utterance, ended, now.stops, now.talking))
+                spotted = spotter.spotted if now.stopped else None
+                self._tasks.put(_Task(utterance, ended, now.stops, now.talking, spotted))
         if not activity.speaking:
             return
         if over or not was_speaking:
             spotter.begin()
-            now.fed, now.looked, now.stopped = 0, 0.0, False
+            now.fed, now.looked, now.stopped, now.spotted = 0, 0.0, False, False
             now.stops, now.talking = self._stops, self.talking
         now.talking = now.talking or self.talking
+        said = activity.current()
+        hit = spotter.feed(said.samples[now.fed :])
+        now.fed = len(said.samples)
         if now.stopped:
             return
-        said = activity.current()
-        now.stopped = spotter.feed(said.samples[now.fed :])
-        now.fed = len(said.samples)
+        now.stopped = now.spotted = hit
         brief = activity.silence >= QUIET and activity.speech <= BRIEF
         if brief and now.looked < activity.speech and not now.stopped:
             now.looked = activity.speech
             now.stopped = spotter.is_stop(said)
         if now.stopped:
+            now.stops += 1
             self._stop(Heard("stop", 1.0), said.ended)
 
     def _understand(self) -> None:
@@ -161,6 +169,9 @@ class Listener:
         if self._closed:
             return
         seconds = time.monotonic() - task.over
+        sure = bool(heard.text) and heard.sureness >= self._least and not is_stop(heard.text)
+        if task.spotted is not None and not (sure and was_none(task.spotted, heard)):
+            return  # it was a stop, and it has stopped
         reason = ""
         if not heard.text:
             reason = "nothing that can be said to the arm"

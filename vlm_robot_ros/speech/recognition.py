@@ -16,9 +16,17 @@ _EVEN, _EVEN_OF_STOP, _STEP = 62e-5, 30e-5, 5e-5
 one half, and for each step of it [score per hundredth of a second of speech]."""
 _SLOWEST = 1.8
 """Whoever seems to speak slower said something else, with more words [words a second]."""
-_ALSO = {"left": "L EH F"}
-"""Ways to say words that the dictionary lacks: a last "t" is often swallowed. Without this one
-Scottish "left" was heard as "away"."""
+_ALSO = {"left": "L EH F", "stack": "S T AA K"}
+"""Ways to say words that the American dictionary lacks: without them a swallowed "t" made "away"
+of Scottish "left", and English "stack" was heard as "stop"."""
+
+
+class Spoken(NamedTuple):
+    """A word, and when it was said, from the beginning of its utterance [s]."""
+
+    word: str
+    begins: float
+    ends: float
 
 
 class Heard(NamedTuple):
@@ -28,6 +36,8 @@ class Heard(NamedTuple):
     """Empty where it is nothing."""
     sureness: float
     """0 to 1."""
+    words: tuple[Spoken, ...] = ()
+    """Where the recogniser tells when each was said."""
 
 
 class Recogniser(Protocol):
@@ -67,6 +77,11 @@ class TableSearch:
         text, score = search(self._decoder, samples)
         return (text if self._pattern.fullmatch(f"{text} ") else ""), score
 
+    @property
+    def words(self) -> tuple[Spoken, ...]:
+        """Of the sentence that was found last."""
+        return spoken(self._decoder)
+
 
 class SphinxRecogniser:
     """Hears the sentences of the table; small, and offline.
@@ -97,7 +112,17 @@ class SphinxRecogniser:
         margin = (score - ordinary) / (100 * utterance.speech)
         even = _EVEN_OF_STOP if is_stop(text) else _EVEN
         sureness = 1 / (1 + np.exp(-(margin - even) / _STEP))
-        return Heard(text.removeprefix(f"{self._wake_word} "), float(sureness))
+        return Heard(text.removeprefix(f"{self._wake_word} "), float(sureness), self._table.words)
+
+
+def spoken(decoder: Any) -> tuple[Spoken, ...]:
+    """Return the words that a decoder has found, and when they were said."""
+    frame = 1 / decoder.config["frate"]
+    return tuple(
+        Spoken(part.word.split("(")[0].strip(), part.start_frame * frame, part.end_frame * frame)
+        for part in decoder.seg() or ()
+        if part.word[0] not in "<[("
+    )
 
 
 def search(decoder: Any, samples: np.ndarray) -> tuple[str, float]:

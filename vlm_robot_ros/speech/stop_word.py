@@ -11,7 +11,7 @@ import numpy as np
 from vlm_robot_ros.control.instruction import is_stop
 from vlm_robot_ros.sim.phrases import VERBS
 from vlm_robot_ros.speech.grammar import SPOKEN_STOPS
-from vlm_robot_ros.speech.recognition import TableSearch, denoise, search
+from vlm_robot_ros.speech.recognition import Heard, Spoken, TableSearch, denoise, search, spoken
 from vlm_robot_ros.speech.voice_activity import RATE, Utterance
 
 BRIEF = 1.2
@@ -20,6 +20,8 @@ QUIET = 0.2
 """After so much silence it is looked at [s]."""
 _LIKELY = 1e-12
 """How unlikely a word may be, to be spotted in the midst of others: with less, others are, too."""
+_ALIKE = ("stack", "top")
+"""Words that are taken for a stop in the midst of others."""
 _OTHERS = (
     "slower", "faster", "slow down", "speed up", "undo", "undo that", "go home", "let go",
     "no", "no the", "yes", "okay", "hello", "hey", "thank you", "right", "left", "robot", "please",
@@ -63,8 +65,27 @@ class StopSpotter:
         self._words.process_raw(samples.tobytes())
         return self._words.hyp() is not None
 
+    @property
+    def spotted(self) -> tuple[Spoken, ...]:
+        """The stops that were spotted since `begin`."""
+        return spoken(self._words) if self._words.hyp() else ()
+
     def is_stop(self, utterance: Utterance) -> bool:
         """Return whether a short utterance is a stop."""
         samples = denoise(utterance)
         command, _ = self._table.find(samples)
         return is_stop(command or search(self._short, samples)[0])
+
+
+def was_none(spotted: tuple[Spoken, ...], heard: Heard) -> bool:
+    """Return whether all that was spotted is explained by words that sound like a stop.
+
+    Args:
+        spotted: In the midst of an utterance.
+        heard: What the whole of it is; who cannot tell when words were said explains nothing.
+    """
+    alike = [word for word in heard.words if word.word in _ALIKE]
+    middles = [(stop.begins + stop.ends) / 2 for stop in spotted]
+    return bool(spotted) and all(
+        any(word.begins <= middle <= word.ends for word in alike) for middle in middles
+    )
