@@ -51,6 +51,8 @@ UNHEARD = (
 )  # fmt: skip
 """Voices with which nothing was tuned."""
 _LOUDNESS = 3000.0
+_PATIENCE = 12.0
+"""How long a sentence may take to be said and understood [s]."""
 
 
 def synthesise(text: str, program: str, voice: str, speed: float) -> np.ndarray:
@@ -90,13 +92,19 @@ class SpokenStage(Stage):
             raise SystemExit("voice_node does not come up")
 
     def say(self, text: str) -> None:
-        """Speak; nothing is what it always was: the words are taken back, in writing."""
+        """Speak, and wait until it is understood, or nothing is.
+
+        Nothing is what it always was: the words are taken back, in writing. A stop is not waited
+        for.
+        """
         if not text:
             super().say(text)
             return
         program, voice, speed = self._voices[self.turn % len(self._voices)]
         spoken = synthesise(text, program, voice, speed)
         self._left = spoken * _LOUDNESS / np.sqrt(np.mean(spoken**2))
+        if not is_stop(text):
+            self.wait(lambda: any(not is_stop(heard.text) for heard in self.heard), _PATIENCE)
 
     def _play(self) -> None:
         size = RATE // 10
@@ -260,7 +268,9 @@ def _measure(stage: SpokenStage, args: argparse.Namespace) -> None:
             lambda: stage.action is not None and stage.action.hold_reason.startswith("stopped by"),
             5.0,
         )
-        delays.append(time.monotonic() - stage.ended if held and stage.ended else float("nan"))
+        stood = time.monotonic()  # maybe before the word was over
+        stage.wait(lambda: stage.ended > 0, 2.0)
+        delays.append(max(0.0, stood - stage.ended) if held else float("nan"))
     low, high = wilson(sum(obeyed), len(obeyed))
     rows = (
         ("obeyed", f"{sum(obeyed)} of {len(obeyed)} ({low:.0%} to {high:.0%})"),

@@ -44,9 +44,10 @@ class Conductor:
     def _task(self, item: Item) -> Result:
         assert item.task is not None
         stage, task, scene = self.stage, item.task, item.scene
-        start, begun = stage.situation, stage.time
+        start = stage.situation
         done_since: float | None = None
         stage.say(item.instruction)
+        begun = stage.time
         reason, since = "", begun
         while stage.time < begun + _TIME_LIMIT:
             stage.pass_time(0.05)

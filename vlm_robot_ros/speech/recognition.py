@@ -22,6 +22,11 @@ _ALSO = {"left": "L EH F", "stack": "S T AA K"}
 of Scottish "left", and English "stack" was heard as "stop"."""
 
 
+_SECOND = np.random.default_rng(0).integers(-300, 300, RATE).astype(np.int16)
+NOISE = Utterance(_SECOND, _SECOND, 0.0)
+"""To warm up with."""
+
+
 class Spoken(NamedTuple):
     """A word, and when it was said, from the beginning of its utterance [s]."""
 
@@ -100,6 +105,8 @@ class SphinxRecogniser:
         self._english = Decoder(
             samprate=RATE, loglevel="FATAL", fwdflat=False, bestpath=False, maxhmmpf=1000, maxwpf=5
         )
+        self.hear(NOISE)  # the first time takes seconds
+        search(self._english, NOISE.samples)
 
     def hear(self, utterance: Utterance) -> Heard:
         """Return the sentence of the grammar that was said; the text has no wake word."""
@@ -218,7 +225,7 @@ def make_recogniser(name: str, wake_word: str = "") -> Recogniser:
     return WhisperRecogniser(where, wake_word)
 
 
-def denoise(utterance: Utterance, part: float = max(_PARTS)) -> np.ndarray:
+def denoise(utterance: Utterance, part: float) -> np.ndarray:
     """Return an utterance without a part of the steady noise that was there before it; int16."""
     from noisereduce import reduce_noise
 

@@ -11,7 +11,15 @@ import numpy as np
 from vlm_robot_ros.control.instruction import is_stop
 from vlm_robot_ros.sim.phrases import VERBS
 from vlm_robot_ros.speech.grammar import SPOKEN_STOPS
-from vlm_robot_ros.speech.recognition import Heard, Spoken, TableSearch, denoise, search, spoken
+from vlm_robot_ros.speech.recognition import (
+    NOISE,
+    Heard,
+    Spoken,
+    TableSearch,
+    denoise,
+    search,
+    spoken,
+)
 from vlm_robot_ros.speech.voice_activity import RATE, Utterance
 
 BRIEF = 1.2
@@ -20,6 +28,8 @@ QUIET = 0.2
 """After so much silence it is looked at [s]."""
 _LIKELY = 1e-12
 """How unlikely a word may be, to be spotted in the midst of others: with less, others are, too."""
+_PARTS = (0.9, 0.6)
+"""Parts of the noise that are taken away, one after the other."""
 _ALIKE = ("stack", "top")
 """Words that are taken for a stop in the midst of others."""
 _OTHERS = (
@@ -52,6 +62,7 @@ class StopSpotter:
         self._short.activate_search("short")
         self._table = TableSearch()
         self._begun = False
+        self.is_stop(NOISE)  # the first time takes seconds
 
     def begin(self) -> None:
         """Begin with an utterance."""
@@ -72,9 +83,12 @@ class StopSpotter:
 
     def is_stop(self, utterance: Utterance) -> bool:
         """Return whether a short utterance is a stop."""
-        samples = denoise(utterance)
-        command, _ = self._table.find(samples)
-        return is_stop(command or search(self._short, samples)[0])
+        for part in _PARTS:
+            samples = denoise(utterance, part)
+            command, _ = self._table.find(samples)
+            if is_stop(command or search(self._short, samples)[0]):
+                return True
+        return False
 
 
 def was_none(spotted: tuple[Spoken, ...], heard: Heard) -> bool:
