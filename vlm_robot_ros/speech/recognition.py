@@ -17,8 +17,8 @@ _EVEN, _EVEN_OF_STOP, _STEP = 62e-5, 30e-5, 5e-5
 one half, and for each step of it [score per hundredth of a second of speech]."""
 _SLOWEST = 1.8
 """Whoever seems to speak slower said something else, with more words [words a second]."""
-_ALSO = {"left": "L EH F", "stack": "S T AA K"}
-"""Ways to say words that the American dictionary lacks: without them a swallowed "t" made "away"
+_ALSO = {"left": ("L EH F", "L EH"), "stack": ("S T AA K",)}
+"""Ways to say words that the American dictionary lacks: without them a swallowed end made "away"
 of Scottish "left", and English "stack" was heard as "stop"."""
 
 
@@ -68,8 +68,9 @@ class TableSearch:
         from pocketsphinx import Decoder
 
         self._decoder = Decoder(samprate=RATE, loglevel="FATAL", lm=None)
-        for word, phones in _ALSO.items():
-            self._decoder.add_word(f"{word}(2)", phones, True)
+        for word, ways in _ALSO.items():
+            for number, phones in enumerate(ways, 2):
+                self._decoder.add_word(f"{word}({number})", phones, True)
         rules = make_rules(lambda word: self._decoder.lookup_word(word) is not None, wake_word)
         self._decoder.add_jsgf_string("table", to_jsgf(rules))
         self._decoder.activate_search("table")
