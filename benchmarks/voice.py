@@ -137,6 +137,7 @@ def main() -> None:
     """Measure and print tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--commands", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=_SEED, help="of the commands")
     parser.add_argument("--snr", type=float, nargs="+", default=[20.0, 10.0])
     parser.add_argument("--noise", type=float, default=600.0)
     parser.add_argument("--stops", type=int, default=6)
@@ -243,7 +244,8 @@ def _understood(count: int) -> None:
 def _measure(stage: SpokenStage, args: argparse.Namespace) -> None:
     conductor = Conductor(stage)
     obeyed, words, waits = [], [], []
-    for number, item in enumerate(tqdm(spoken_items(args.commands), f"{stage.snr:.0f} dB")):
+    items = spoken_items(args.commands, args.seed)
+    for number, item in enumerate(tqdm(items, f"{stage.snr:.0f} dB")):
         stage.turn = number + number // 6  # or a voice would say the same families always
         stage.heard.clear()
         result = conductor.perform(item)
