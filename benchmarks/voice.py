@@ -4,9 +4,9 @@
 
 Sentences of voices that `flite` and `espeak-ng` synthesise (`sudo apt-get install flite
 espeak-ng`), at three speeds, with white noise, go over a topic into voice_node; the policy acts in
-the simulated arm's scenes, and physics judges. The first six sentences of `_SEED` were used for
-tuning. Other sentences, also of voices that tuning never heard, are only to be understood: as the
-shipped policy reads what was said.
+the simulated arm's scenes, and physics judges. The sentences of `_SEED` were used for
+tuning. Others, also of voices by which little or nothing was tuned, are only to be understood: as
+the shipped policy reads what was said.
 """
 
 import argparse
@@ -45,11 +45,12 @@ from vlm_robot_ros.speech.voice_activity import RATE, VoiceActivity
 _SEED = 910000
 VOICES = (("flite", "slt", 1.0), ("flite", "awb", 0.9), ("espeak-ng", "en-gb", 1.1))
 """Program, voice and speed: American, Scottish, English."""
-UNHEARD = (
+MORE_VOICES = (
     ("flite", "rms", 1.0), ("flite", "kal16", 0.9), ("espeak-ng", "en-us", 1.0),
     ("espeak-ng", "en-gb-scotland", 0.9),
 )  # fmt: skip
-"""Voices with which nothing was tuned."""
+"""The first three said the pushes by which it was chosen how much noise to take away; by the last
+nothing was tuned."""
 _LOUDNESS = 3000.0
 _PATIENCE = 12.0
 """How long a sentence may take to be said and understood [s]."""
@@ -223,7 +224,7 @@ def _understood(count: int) -> None:
         return words.skill(slots), *(words.name(slots, which) for which in needed)
 
     print("| voice at 20 dB | understood | something else | nothing |\n| --- | --- | --- | --- |")
-    for number, voice in enumerate((*VOICES, *UNHEARD)):
+    for number, voice in enumerate((*VOICES, *MORE_VOICES)):
         counts = [0, 0, 0]
         for item in tqdm(spoken_items(count, _SEED + 3 + number), voice[1], leave=False):
             spoken = synthesise(item.instruction, *voice)
@@ -235,7 +236,7 @@ def _understood(count: int) -> None:
             right = heard and meaning(heard[0]) == meaning(item.instruction)
             counts[0 if right else 1 if heard else 2] += 1
         low, high = wilson(counts[0], count)
-        name = f"{' '.join(map(str, voice))}{'' if voice in VOICES else ', not heard in tuning'}"
+        name = " ".join(map(str, voice))
         row = f"{counts[0]} of {count} ({low:.0%} to {high:.0%}) | {counts[1]} | {counts[2]}"
         print(f"| {name} | {row} |", flush=True)
     print()
