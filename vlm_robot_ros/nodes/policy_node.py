@@ -36,6 +36,7 @@ from vlm_robot_ros.nodes.messages import (
 )
 from vlm_robot_ros.nodes.parameters import declare
 from vlm_robot_ros.nodes.policy_settings import PARAMETERS, describe_checkpoint, start_policy
+from vlm_robot_ros.nodes.priority import take_priority
 from vlm_robot_ros.nodes.run import run
 from vlm_robot_ros.nodes.senses import Senses
 from vlm_robot_ros.nodes.show import Show
@@ -90,6 +91,9 @@ class PolicyNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _begin(self, cameras: list[Camera]) -> None:
+        refused = take_priority(self._value("thread_priority"))  # this thread is the tick's
+        if refused:
+            self.get_logger().info(f"{refused}; how to have it is in the README")
         self._period = 1.0 / self._value("control_rate")
         self._kinematics = Kinematics(self._robot)
         timeouts = self._value("image_timeout"), self._value("joint_state_timeout")
@@ -144,7 +148,8 @@ class PolicyNode(LifecycleNode):
         self._pilot.rest()
         assert self._policy is not None
         self._first, self._begun = True, self._policy.begun
-        self._thinker = Thinker(self._policy, self._on_plan)
+        behind = max(self._value("thread_priority") - 1, 0)
+        self._thinker = Thinker(self._policy, self._on_plan, partial(take_priority, behind))
         self._active = True
         self._current.publish(String())
         return result

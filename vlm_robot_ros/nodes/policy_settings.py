@@ -46,6 +46,7 @@ PARAMETERS = (
         0.0,
         1.0,
     ),
+    Spec("thread_priority", 40, "Of SCHED_FIFO, where the system grants it; 0: none", 0, 99),
     Spec("autostart", True, "Configure and activate at the start"),
 )
 

@@ -57,11 +57,15 @@ class Thinker:
     """
 
     def __init__(
-        self, policy: Policy, answer: Callable[[Question, ActionChunk, float], None]
+        self,
+        policy: Policy,
+        answer: Callable[[Question, ActionChunk, float], None],
+        begin: Callable[[], object] = lambda: None,
     ) -> None:
-        """Start the thread."""
+        """Start the thread, which calls `begin()` first."""
         self._policy = policy
         self._answer = answer
+        self._begin = begin
         self._question: Question | None = None
         self._stopping = False
         self._began: float | None = None
@@ -90,6 +94,7 @@ class Thinker:
         self._thread.join(timeout=1.0)
 
     def _run(self) -> None:
+        self._begin()
         number = -1
         while True:
             with self._changed:
