@@ -18,6 +18,8 @@ _PUSH_HEIGHT = 0.022
 _GAP = 0.058  # from the object's middle to where the closed fingers come down behind it
 _TOP_STEP = 0.03
 _PUSH_STEP = 0.022
+_LAST_STEP, _BACK_STEP = 0.006, 0.015
+_TOUCH = 0.038  # from the object's middle to fingers that do not touch it any more
 _TURN_STEP = 0.14
 _ASIDE_TO_TURN = 0.06  # [m/rad]: to turn the hand, keep as high as from so far aside
 _HELD_MIN, _HELD_MAX = 0.25, 0.8
@@ -158,14 +160,22 @@ def _decide_push(states: States) -> Moves:
     aside = aside + _ASIDE_TO_TURN * np.maximum(np.abs(turn) - 0.15, 0.0)
     approach = _towards(tool, _funnel(tool, behind_item, aside, 0.012), _TOP_STEP)
 
+    # More and more slowly: what is tall falls over when it is let go of in motion.
+    left = np.sum((goal - item) * along, axis=1)
     through = item + 0.05 * along
     through[:, 2] = _PUSH_HEIGHT
     push = _towards(tool, through, _PUSH_STEP)
+    push *= np.clip(_LAST_STEP + 0.4 * left, _LAST_STEP, _PUSH_STEP)[:, None] / _PUSH_STEP
     push[:, 2] = np.clip(0.7 * (_PUSH_HEIGHT - tool[:, 2]), -_PUSH_STEP, _PUSH_STEP)
 
-    done = np.sum((item - goal) * along, axis=1) >= 0
-    leave = np.zeros_like(tool)
-    leave[:, 2] = np.clip(_HOVER + 0.04 - tool[:, 2], 0.0, _TOP_STEP)
+    done = left <= 0
+    # Back before up: fingers that rise along it would take it over.
+    behind = np.sum((item - tool) * along, axis=1)
+    off = np.linalg.norm((item - tool)[:, :2] - behind[:, None] * along[:, :2], axis=1)
+    beside = (behind > 0) & (off < 0.025) & (tool[:, 2] < 0.09)
+    free = np.where(beside, np.clip((behind - _TOUCH) / 0.01, 0.0, 1.0), 1.0)
+    leave = -_BACK_STEP * (1 - free)[:, None] * along
+    leave[:, 2] = free * np.clip(_HOVER + 0.04 - tool[:, 2], 0.0, _TOP_STEP)
     pushing = _is_behind(tool, item, along)
     move = np.where(done[:, None], leave, np.where(pushing[:, None], push, approach))
     # Fingers that come from a grip close where there is room for it.

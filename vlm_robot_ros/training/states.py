@@ -10,7 +10,7 @@ from vlm_robot_ros.data.episode import Episode
 from vlm_robot_ros.models.action import ArmState
 from vlm_robot_ros.sim.expert import ALONG, States, plan
 from vlm_robot_ros.sim.scene import AREA_MAX, AREA_MIN
-from vlm_robot_ros.sim.tasks import FAMILIES, FAMILY, SKILLS, goals
+from vlm_robot_ros.sim.tasks import FAMILIES, FAMILY, PUSH_DISTANCE, SKILLS, goals
 
 _FAMILIES = np.array([FAMILY[skill] for skill in SKILLS])
 _TURN = (
@@ -75,6 +75,11 @@ class StateSource:
             rng.random((size, 1)) < 0.5
         )
         start[:, 2] = rng.uniform(0.017, 0.045, size)
+        # Half of the pushes are at any part of their way, and a little past its end.
+        pushes = family == "push"
+        partly = pushes & (rng.random(size) < 0.5)
+        way = rng.uniform(-0.02, PUSH_DISTANCE + 0.04, (size, 1)) * ALONG[skill]
+        start[:, :2] = np.where(partly[:, None], (item - way)[:, :2], start[:, :2])
         reference = np.column_stack(
             [rng.uniform(AREA_MIN, AREA_MAX, (size, 2)), rng.uniform(0.01, 0.06, size)]
         )
@@ -100,7 +105,6 @@ class StateSource:
         yaw = np.where(rng.random(size) < 0.5, 0.0, yaw) + rng.normal(0.0, 0.03, size)
 
         # Behind what is to be pushed, coming down or in the midst of it, with closed fingers.
-        pushes = family == "push"
         behind = pushes & (phase >= 0.45) & (phase < 0.85)
         gap = np.where(rng.random((size, 1)) < 0.5, 0.058, rng.uniform(0.02, 0.08, (size, 1)))
         back = item - gap * ALONG[skill] + rng.normal(0.0, 0.01, item.shape)
