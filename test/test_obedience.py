@@ -13,10 +13,11 @@ from odd_policies import Broken, Closing, Sweeping
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.evaluation.cells import CELLS, make_case
-from vlm_robot_ros.evaluation.episode import Outcome
+from vlm_robot_ros.evaluation.episode import Outcome, run_episode
 from vlm_robot_ros.evaluation.suite import SuiteConfig, run_suite, summarise
 from vlm_robot_ros.evaluation.suite_report import confusion_table
 from vlm_robot_ros.policy.base import HoldPolicy
+from vlm_robot_ros.policy.load import load_learned
 from vlm_robot_ros.sim.objects import UNNAMED_PAIRS, UNSEEN_PAIRS
 from vlm_robot_ros.sim.tasks import FAMILIES, is_feasible
 
@@ -41,6 +42,18 @@ def test_the_shipped_policy_obeys_in_unseen_scenes(seen):
     assert set(figures["families"]) == set(FAMILIES)
     # Under the model card's rate, and over what a policy gets that does not listen.
     assert figures["successes"] >= 5, figures
+
+
+def test_what_is_tall_still_stands_after_a_push(sim, shipped):
+    policy, outcomes = load_learned(shipped, sim.robot), []
+    number = list(FAMILIES).index("push")
+    while len(outcomes) < 10:
+        case = make_case("seen", 500, number)
+        assert case.family == "push"
+        if case.scene.things[case.orders[0].task.target].shape == "bottle":
+            outcomes.append(run_episode(sim, policy, "seen", 500, number)[0].success)
+        number += len(FAMILIES)
+    assert sum(outcomes) >= 9, outcomes
 
 
 def test_a_report_says_what_was_measured(seen):

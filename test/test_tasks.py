@@ -10,6 +10,7 @@ import yaml
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.sim import language
 from vlm_robot_ros.sim.collect import Given, execute, expert_move
+from vlm_robot_ros.sim.expert import States, decide
 from vlm_robot_ros.sim.judge import Situation, is_done
 from vlm_robot_ros.sim.language import (
     USELESS,
@@ -26,7 +27,14 @@ from vlm_robot_ros.sim.marks import MARKS, unmarked
 from vlm_robot_ros.sim.objects import HELD_PAIRS
 from vlm_robot_ros.sim.phrases import Wording, templates, verbs, where
 from vlm_robot_ros.sim.scene import Look, Scene, Thing, sample_scene
-from vlm_robot_ros.sim.tasks import SKILLS, Task, all_labels, feasible_tasks, sample_task
+from vlm_robot_ros.sim.tasks import (
+    DIRECTIONS,
+    SKILLS,
+    Task,
+    all_labels,
+    feasible_tasks,
+    sample_task,
+)
 
 SCENE = Scene(
     (Thing("red", "cube", 0.5, 0.0, 0.0), Thing("blue", "cube", 0.4, 0.2, 0.0),
@@ -123,6 +131,32 @@ def test_the_expert_pushes_a_bottle_whichever_way_its_hand_was_turned(sim, skill
     for _ in range(75):
         execute(sim, expert_move(sim, given))
     assert is_done(tasks[0], scene, given.start, sim.situation)
+
+
+@pytest.mark.parametrize("way", ["left", "right", "away", "closer"])
+def test_a_push_ends_slowly_and_the_hand_goes_back_before_it_goes_up(way):
+    along, item = np.array([*DIRECTIONS[way], 0.0]), np.array([0.5, 0.0, 0.043])
+
+    def move(left, behind):
+        """Decide with so much way left, so far behind the middle; returns forward and up."""
+        tool = (item - behind * along) * [1, 1, 0] + [0, 0, 0.022]
+        yaw = np.pi / 2 * (way in ("left", "right"))
+        skill, goal = np.array([SKILLS.index(f"push {way}")]), item + left * along
+        turned, closed = np.array([yaw]), np.zeros(1)
+        state = States(skill, tool[None], turned, closed, item[None], goal[None], np.zeros(1))
+        step = decide(state).tool[0]
+        return step @ along, step[2]
+
+    ways = [move(left, 0.033)[0] for left in (0.08, 0.04, 0.02, 0.001)]
+    assert ways[0] == pytest.approx(0.022)
+    assert ways == sorted(ways, reverse=True)
+    assert 0 < ways[-1] < 0.01
+    back, up = move(-0.001, 0.033)
+    assert back < -0.01
+    assert up == 0
+    back, up = move(-0.001, 0.05)
+    assert back == 0
+    assert up > 0.02
 
 
 def test_the_labels_are_those_of_the_configuration():
