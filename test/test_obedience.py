@@ -45,15 +45,11 @@ def test_the_shipped_policy_obeys_in_unseen_scenes(seen):
 
 
 def test_what_is_tall_still_stands_after_a_push(sim, shipped):
-    policy, outcomes = load_learned(shipped, sim.robot), []
-    number = list(FAMILIES).index("push")
-    while len(outcomes) < 10:
-        case = make_case("seen", 500, number)
-        assert case.family == "push"
-        if case.scene.things[case.orders[0].task.target].shape == "bottle":
-            outcomes.append(run_episode(sim, policy, "seen", 500, number)[0].success)
-        number += len(FAMILIES)
-    assert sum(outcomes) >= 9, outcomes
+    policy, stood = load_learned(shipped, sim.robot), []
+    # Bottles that fell over when the hand rose while it still pushed.
+    for number in (680, 750, 764, 778, 1044, 1275, 1289):
+        stood.append(run_episode(sim, policy, "seen", 500_000, number)[0].success)
+    assert sum(stood) >= 6, stood
 
 
 def test_a_report_says_what_was_measured(seen):

@@ -1,4 +1,4 @@
-"""Real-time priority of a thread, as MoveIt Servo and ros2_control take it for theirs."""
+"""Real-time priority of a thread, as ros2_control takes it for its main loop."""
 
 import os
 import threading

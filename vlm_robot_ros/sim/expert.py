@@ -88,7 +88,7 @@ def plan(states: States, horizon: int) -> Moves:
         item = np.where(held[:, None], states.item + move.tool, states.item)
         turned = states.turned + held * move.yaw
         along = ALONG[states.skill]
-        behind = np.sum((item - tool) * along, axis=1)
+        behind, _ = _aside(tool, item, along)
         contact = 0.033
         was_behind = _is_behind(states.tool, states.item, along)
         pushing = (family == "push") & was_behind & (behind < contact)
@@ -170,8 +170,7 @@ def _decide_push(states: States) -> Moves:
 
     done = left <= 0
     # Back before up: fingers that rise along it would take it over.
-    behind = np.sum((item - tool) * along, axis=1)
-    off = np.linalg.norm((item - tool)[:, :2] - behind[:, None] * along[:, :2], axis=1)
+    behind, off = _aside(tool, item, along)
     beside = (behind > 0) & (off < 0.025) & (tool[:, 2] < 0.09)
     free = np.where(beside, np.clip((behind - _TOUCH) / 0.01, 0.0, 1.0), 1.0)
     leave = -_BACK_STEP * (1 - free)[:, None] * along
@@ -207,12 +206,17 @@ def _funnel(tool: np.ndarray, goal: np.ndarray, aside: np.ndarray, slack: float)
 
 def _is_behind(tool: np.ndarray, item: np.ndarray, along: np.ndarray) -> np.ndarray:
     """Tell whether the tool is low behind the object, ready to push or pushing."""
-    offset = tool - item
-    forward = np.sum(offset * along, axis=1)
-    sideways = np.linalg.norm(offset[:, :2] - forward[:, None] * along[:, :2], axis=1)
+    behind, off = _aside(tool, item, along)
     # To begin it must be low; once there it may be lifted a little.
-    low = tool[:, 2] < _PUSH_HEIGHT + 0.012 + np.clip(forward + _GAP, 0.0, 0.02)
-    return low & (forward < -0.015) & (forward > -_GAP - 0.025) & (sideways < 0.02)
+    low = tool[:, 2] < _PUSH_HEIGHT + 0.012 + np.clip(_GAP - behind, 0.0, 0.02)
+    return low & (behind > 0.015) & (behind < _GAP + 0.025) & (off < 0.02)
+
+
+def _aside(tool: np.ndarray, item: np.ndarray, along: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far the tool is behind the object, and to its side. Shape (B,) each, [m]."""
+    offset = item - tool
+    behind = np.sum(offset * along, axis=1)
+    return behind, np.linalg.norm(offset[:, :2] - behind[:, None] * along[:, :2], axis=1)
 
 
 def _towards(here: np.ndarray, goal: np.ndarray, step: float) -> np.ndarray:
