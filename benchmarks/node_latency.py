@@ -7,9 +7,10 @@ The first table is of a policy with a large encoder, whose weights are random: t
 the time. The naive node runs it in the image's callback, both towers for every frame, prepared
 with PIL. The second is of the shipped policy at several control rates. What the node adds is what
 is left of the time from a picture to its plan without the model's, alone in a process and asked 30
-times a second (asked again and again it finds its memory warm), and without the way there and
-back, as a node takes that answers at once and does nothing. Jitter is how much later or earlier
-than its period a command comes.
+times a second (asked again and again it finds its memory warm), and without the way there, as a
+node takes that answers at once and does nothing; plans count when they are sent, by DDS's own
+stamp, for what the camera's process takes to hear of them is its own. Jitter is how much later or
+earlier than its period a command is sent.
 """
 
 import argparse
@@ -162,7 +163,7 @@ class World:
         self.latency: list[float] = []
         """From a picture's stamp to the first action that answers it [s]."""
         self.planned: list[float] = []
-        """From a picture's stamp to its plan [s]."""
+        """From a picture's stamp until its plan is sent [s]."""
         self.ticks: list[float] = []
         """When actions were published [s]."""
         self._answered: set[tuple[int, int]] = set()
@@ -226,10 +227,10 @@ class World:
         if self._measuring:
             self.latency.append(self._now() - stamp.sec - stamp.nanosec * 1e-9)
 
-    def _on_chunk(self, message: ActionChunk) -> None:
+    def _on_chunk(self, message: ActionChunk, info: dict[str, int]) -> None:
         if self._measuring:
-            stamp = message.header.stamp
-            self.planned.append(self._now() - stamp.sec - stamp.nanosec * 1e-9)
+            sent, stamp = info["source_timestamp"] * 1e-9, message.header.stamp
+            self.planned.append(sent - stamp.sec - stamp.nanosec * 1e-9)
 
 
 def _be_naive(checkpoint: Path, threads: int) -> None:

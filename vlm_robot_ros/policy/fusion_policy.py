@@ -191,7 +191,7 @@ class FusionPolicy:
                 # What keeps the fingers apart is between them, nearer than one camera can tell.
                 memory.target.point, memory.target.unseen = tool.clone(), 0
             elif held:
-                memory.put_down(skill != "pick up")
+                memory.put_down(skill)
             if skill.startswith("push"):
                 memory.push(tool, skill.split()[1])
         memory.opening = opening
@@ -227,7 +227,7 @@ class FusionPolicy:
             ArmState(
                 skill,
                 tool,
-                self._tensor(np.array([yaw])),
+                self._tensor(np.array([wrapped(yaw - memory.straight)])),
                 opening,
                 item,
                 goal,

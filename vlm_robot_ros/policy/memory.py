@@ -20,6 +20,8 @@ _OPPOSITE = {
 }  # fmt: skip
 PUT_DOWN = "place left"
 """Any skill of placing: where to is given by the goal."""
+_FLOOR = 0.01
+"""How much higher things stand in a receptacle than on the table [m]."""
 _CONTACT, _LOW = 0.033, 0.06
 """How near the tool comes to the middle of what it pushes, and how low it must be [m]."""
 _JUMP = 0.02
@@ -102,24 +104,30 @@ class Memory:
     """How far what is held was turned [rad]."""
     yaw: float | None = None
     """Of the tool at the last picture [rad]."""
+    let_go: float = 0.0
+    """Yaw of the tool when it let go of the target [rad]."""
+    straight: float = 0.0
+    """Yaw at which the target is gripped [rad]."""
     nudge: Tensor | None = None
     """From `start` to the goal, instead of the skill's. Shape (3,), [m]."""
     back_to: Tensor | None = None
     """The goal itself, instead of the skill's. Shape (1, 3), [m]."""
 
-    def put_down(self, at_goal: bool) -> None:
+    def put_down(self, skill: str) -> None:
         """Take note that the fingers have opened: the target stands where they let go of it.
 
         Args:
-            at_goal: Whether the goal is a place to stand at.
+            skill: What is being done.
         """
-        sight, stood = self.target, self.start
+        sight = self.target
         assert sight.point is not None
-        assert stood is not None
-        if at_goal and self.goal is not None and _apart(sight.point, self.goal) < _JUMP:
-            stood = self.goal
-        sight.height = float(stood[0, 2])
-        sight.point[:, 2] = sight.height
+        assert self.start is not None
+        height = float(self.start[0, 2])
+        if self.goal is not None and _apart(sight.point, self.goal) < _JUMP and skill != "pick up":
+            # What is put into something is let go of above the rim, and falls.
+            height = height + _FLOOR if skill == "put" else float(self.goal[0, 2])
+        sight.height = sight.point[:, 2] = height
+        self.let_go = self.yaw or 0.0
 
     def push(self, tool: Tensor, way: str) -> None:
         """Take note that what stands in the way of closed fingers goes along with them.
@@ -190,8 +198,10 @@ def _undo(before: Memory, skill: str, skills: Sequence[str]) -> Memory:
         return Memory(before.slots, "I cannot undo going home")
     if skill in _OPPOSITE:
         slots = _with_skill(before.slots, skills, _OPPOSITE[skill])
-        back = None if skill.startswith("turn") else before.start
-        return Memory(slots, back_to=back)
+        if skill.startswith("turn"):
+            # Gripped as it was let go of: what is longer than wide slips, gripped lengthwise.
+            return Memory(slots, straight=before.let_go)
+        return Memory(slots, back_to=before.start)
     if before.start is None:
         return Memory(before.slots, "nothing was done yet that could be undone")
     slots = _with_skill(_alone(before.slots), skills, PUT_DOWN)
