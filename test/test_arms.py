@@ -39,6 +39,28 @@ def test_a_contract_has_the_joints_and_frames_of_the_physics(sim):
         assert sim.joint_positions == pytest.approx(near, abs=0.01)
 
 
+def test_a_joint_that_was_held_back_catches_up_within_its_speed_limit(sim):
+    sim.reset(sample_scene(np.random.default_rng(0)))
+    robot, forces = sim.robot, sim._data.qfrc_applied
+    goal = np.array(robot.home)
+    goal[3] += 0.4
+    sim.command_joints(goal)
+    for _ in range(30):
+        forces[sim._arm_speeds[3]] = (
+            -2 * ARMS[robot.simulation].torque[3] * (sim.joint_positions[3] > robot.home[3])
+        )
+        sim.step()
+    assert sim.joint_positions[3] < robot.home[3] + 0.1
+    forces[:] = 0.0
+    fastest = np.zeros(len(goal))
+    for _ in range(100):
+        sim.step()
+        fastest = np.maximum(fastest, np.abs(sim.joint_velocities))
+    assert sim.joint_positions == pytest.approx(goal, abs=0.01)
+    assert fastest[3] > 0.5 * robot.velocity[3]
+    assert np.all(fastest <= robot.velocity)
+
+
 def test_every_arm_waits_with_its_tool_in_the_same_place(sim):
     tool = sim.kinematics.forward(np.array(sim.robot.home))
     assert tool[:3, 3] == pytest.approx([0.457, 0.0, 0.345], abs=0.002)

@@ -26,11 +26,13 @@ class Arm:
     mount: tuple[float, float, float]
     """Of the arm's base in the table's frame [m]."""
     stiffness: tuple[float, ...]
-    """Of the position servos [Nm/rad]; they are damped with a tenth of it [Nm s/rad]."""
+    """Of the position servos [Nm/rad]; damping is `SERVO_LAG` times that [Nm s/rad]."""
     torque: tuple[float, ...]
     """Limits [Nm]."""
 
 
+SERVO_LAG = 0.1
+"""How long after what it is told a joint in motion is there [s]."""
 # Servos: stiff enough that the tool follows within millimetres, as on real arms.
 _SEVEN = (4500, 4500, 3500, 3500, 2000, 2000, 2000)
 _STRONG = (150, 150, 150, 150, 60, 60, 60)
@@ -117,6 +119,6 @@ def _add_servos(spec: mujoco.MjSpec, robot: Robot) -> None:
         own.range, own.limited = joint.position, mujoco.mjtLimited.mjLIMITED_TRUE
         servo = spec.add_actuator(name=joint.name, target=own.name)
         servo.trntype = mujoco.mjtTrn.mjTRN_JOINT
-        servo.set_to_position(kp=arm.stiffness[index], kv=arm.stiffness[index] / 10)
+        servo.set_to_position(kp=arm.stiffness[index], kv=arm.stiffness[index] * SERVO_LAG)
         servo.ctrlrange = joint.position
         servo.forcerange = (-arm.torque[index], arm.torque[index])

@@ -13,6 +13,7 @@ from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, pose, to_
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.data.episode import PICTURE
 from vlm_robot_ros.data.views import cut, places
+from vlm_robot_ros.sim.arms import SERVO_LAG
 from vlm_robot_ros.sim.controllers import TWIST_TIMEOUT, JointPath, PathFollower
 from vlm_robot_ros.sim.judge import Situation
 from vlm_robot_ros.sim.scene import Scene
@@ -39,6 +40,7 @@ class Simulator:
         self._renderers: dict[str, mujoco.Renderer] = {}
         self._finalizer = weakref.finalize(self, _close_all, self._renderers)
         self._target: np.ndarray = np.array(robot.home)
+        self._told = self._target.copy()
         self._pose_goal: np.ndarray | None = None
         self._gripper = 1.0
         self._holding = False
@@ -142,7 +144,10 @@ class Simulator:
             self._target = self.kinematics.step_towards(self._target, goal, CONTROL_PERIOD)
         # A joint that is told to jump is driven there at its own top speed.
         now, reach = self.target, self.robot.velocity * CONTROL_PERIOD
-        self._data.ctrl[: len(self._arm)] = np.clip(self._target, now - reach, now + reach)
+        self._told = np.clip(self._target, now - reach, now + reach)
+        # What was kept from following catches up at that speed, too.
+        here, lag = self.joint_positions, self.robot.velocity * SERVO_LAG
+        self._data.ctrl[: len(self._arm)] = np.clip(self._told, here - lag, here + lag)
         width = self.robot.gripper.position(self._gripper)
         self._data.ctrl[self._finger_servos] = (width, -width)
         mujoco.mj_step(self._model, self._data, nstep=round(CONTROL_PERIOD / TIMESTEP))
@@ -229,7 +234,7 @@ class Simulator:
         """Joint positions that the servos are told now. Shape (J,), [rad]."""
         if self._data.time == 0.0:
             return self.joint_positions
-        return self._data.ctrl[: len(self._arm)].copy()
+        return self._told.copy()
 
     @property
     def joint_positions(self) -> np.ndarray:
