@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 # torch.optim brings libtriton, which crashes when loaded after the LLVM that draws for MuJoCo.
-import torch._dynamo  # noqa: F401
+import torch._dynamo
 from bags import DEMO_COMMANDS
 
+# As many threads as the node has: sums in another order are others in the last bits; and beside
+# other work, such as nodes that a test has started, two wait for each other.
+torch.set_num_threads(1)
 # Nobody else's nodes: a domain of this run's own, unless one was chosen.
 os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.kinematics import to_vector, yaw_of
@@ -17,10 +16,7 @@ from vlm_robot_ros.sim.simulator import Simulator
 @pytest.fixture(params=list(ARMS), scope="module")
 def sim(request):
     made = Simulator(load_robot(f"{request.param}_sim"))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # beside other work two wait for each other
     yield made
-    torch.set_num_threads(threads)
     made.close()
 
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-import torch
 from bags import DEMO_COMMANDS, HOME, BagWriter, moving_bag
 from rosbags.rosbag2 import StoragePlugin
 from safetensors.numpy import load_file, save_file
@@ -27,15 +26,6 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 def recorded(demo):
     """The bag of a demo."""
     return demo[0] / "bag"
-
-
-@pytest.fixture(autouse=True)
-def _as_many_threads_as_the_node_has():
-    """Sums in another order are others in the last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 # -- Reports -------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ class Understanding:
             return f"'{instruction}' relates the {self.name(slots, 0)} to itself"
         return ""
 
+    @torch.inference_mode()
     def read(self, sentence: str) -> Slots:
         """Return what a sentence says; what is put on an object is stacked."""
         words = torch.tensor([self._tokenizer(sentence)], device=self._device)
