@@ -108,6 +108,16 @@ def test_undo_is_the_opposite(listener):
     assert listener.tell("undo").label == "close the gripper"
 
 
+@pytest.mark.parametrize("text", ["push the red cube to the left", "turn the red cube left"])
+def test_what_was_not_begun_cannot_be_undone(listener, text):
+    listener.policy.reset()
+    listener.policy.next_instruction()
+    blank = np.zeros((256, 256, 3), np.uint8)
+    seen = Observation({"front": blank}, np.array([0.45, 0, 0.3, 1, 0, 0, 0]), 1.0, text)
+    assert "blank" in listener.policy.infer(seen).hold
+    assert "nothing was done yet" in listener.tell("undo").hold
+
+
 @pytest.mark.parametrize("text", ["undo", "no, the blue one", "a bit more to the left"])
 def test_a_correction_of_nothing_is_a_hold(listener, text):
     assert "no instruction to be corrected" in listener.tell(text).hold

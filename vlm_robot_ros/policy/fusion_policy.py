@@ -180,6 +180,7 @@ class FusionPolicy:
         if point is not None:
             if memory.start is None:
                 memory.start = point.clone()
+                memory.start[:, 2] = memory.target.height  # it may be in the hand
                 carries = self._before is not None and self._before.held and closed
                 apart = float((point - tool).norm()) > _AT_HAND
                 memory.full = tool.clone() if carries and apart else None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -173,7 +174,8 @@ def correct(
         other = f"{family} {correction.words}"
         if other not in skills:
             return Memory(before.slots, f"I cannot {skill} to the {correction.words}")
-        return Memory(_with_skill(before.slots, skills, other))
+        straight = before.let_go if family == "turn" else 0.0
+        return Memory(_with_skill(before.slots, skills, other), straight=straight)
     if before.target.point is None:
         return Memory(before.slots, "there is nothing to be moved a bit")
     way = torch.tensor([*_WAYS[correction.words], 0.0]) * NUDGE
@@ -196,14 +198,19 @@ def _other_thing(before: Memory, read: Slots, words: str) -> Memory:
 def _undo(before: Memory, skill: str, skills: Sequence[str]) -> Memory:
     if skill == "home":
         return Memory(before.slots, "I cannot undo going home")
-    if skill in _OPPOSITE:
-        slots = _with_skill(before.slots, skills, _OPPOSITE[skill])
-        if skill.startswith("turn"):
-            # Gripped as it was let go of: what is longer than wide slips, gripped lengthwise.
-            return Memory(slots, straight=before.let_go)
-        return Memory(slots, back_to=before.start)
+    if skill in ("open", "close"):
+        return Memory(_with_skill(before.slots, skills, _OPPOSITE[skill]))
     if before.start is None:
         return Memory(before.slots, "nothing was done yet that could be undone")
+    if skill in _OPPOSITE:
+        slots = _with_skill(before.slots, skills, _OPPOSITE[skill])
+        if not skill.startswith("turn"):
+            return Memory(slots, back_to=before.start)
+        # No farther back than it was turned; and gripped as it was let go of, for what is longer
+        # than wide slips when it is gripped lengthwise.
+        turned = before.turned + (-np.pi / 2 if skill == "turn left" else np.pi / 2)
+        yaw = (before.yaw or 0.0) if before.held else before.let_go
+        return Memory(slots, target=before.target, turned=turned, straight=yaw - turned)
     slots = _with_skill(_alone(before.slots), skills, PUT_DOWN)
     return Memory(slots, target=before.target, back_to=before.start)
 

@@ -40,7 +40,6 @@ class Simulator:
         self._renderers: dict[str, mujoco.Renderer] = {}
         self._finalizer = weakref.finalize(self, _close_all, self._renderers)
         self._target: np.ndarray = np.array(robot.home)
-        self._told = self._target.copy()
         self._pose_goal: np.ndarray | None = None
         self._gripper = 1.0
         self._holding = False
@@ -144,13 +143,16 @@ class Simulator:
             self._target = self.kinematics.step_towards(self._target, goal, CONTROL_PERIOD)
         # A joint that is told to jump is driven there at its own top speed.
         now, reach = self.target, self.robot.velocity * CONTROL_PERIOD
-        self._told = np.clip(self._target, now - reach, now + reach)
-        # What was kept from following catches up at that speed, too.
-        here, lag = self.joint_positions, self.robot.velocity * SERVO_LAG
-        self._data.ctrl[: len(self._arm)] = np.clip(self._told, here - lag, here + lag)
+        told = np.clip(self._target, now - reach, now + reach)
         width = self.robot.gripper.position(self._gripper)
         self._data.ctrl[self._finger_servos] = (width, -width)
-        mujoco.mj_step(self._model, self._data, nstep=round(CONTROL_PERIOD / TIMESTEP))
+        # What was kept from following catches up at that speed, too, less what it may overshoot.
+        lag, steps = 0.99 * self.robot.velocity * SERVO_LAG, round(CONTROL_PERIOD / TIMESTEP)
+        behind = bool(np.any(np.abs(told - self.joint_positions) > lag))
+        for _ in range(steps if behind else 1):
+            here = self.joint_positions
+            self._data.ctrl[: len(self._arm)] = np.clip(told, here - lag, here + lag)
+            mujoco.mj_step(self._model, self._data, nstep=1 if behind else steps)
 
     def render(self, camera: str) -> np.ndarray:
         """Draw what a camera of the contract sees. Shape (H, W, 3), uint8 RGB."""
@@ -234,7 +236,7 @@ class Simulator:
         """Joint positions that the servos are told now. Shape (J,), [rad]."""
         if self._data.time == 0.0:
             return self.joint_positions
-        return self._told.copy()
+        return self._data.ctrl[: len(self._arm)].copy()
 
     @property
     def joint_positions(self) -> np.ndarray:
