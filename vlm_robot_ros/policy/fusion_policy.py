@@ -209,6 +209,8 @@ class FusionPolicy:
         if memory.held and memory.yaw is not None:
             memory.turned += wrapped(yaw - memory.yaw)
         memory.yaw = yaw
+        if memory.held:
+            memory.grip_yaw = yaw
         item = tool if memory.target.point is None else memory.target.point
         start = tool if memory.start is None else memory.start
         reference = start if memory.reference.point is None else memory.reference.point

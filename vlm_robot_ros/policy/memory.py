@@ -105,8 +105,8 @@ class Memory:
     """How far what is held was turned [rad]."""
     yaw: float | None = None
     """Of the tool at the last picture [rad]."""
-    let_go: float = 0.0
-    """Yaw of the tool when it let go of the target [rad]."""
+    grip_yaw: float = 0.0
+    """Of the tool when it last held the target [rad]."""
     straight: float = 0.0
     """Yaw at which the target is gripped [rad]."""
     nudge: Tensor | None = None
@@ -128,7 +128,6 @@ class Memory:
             # What is put into something is let go of above the rim, and falls.
             height = height + _FLOOR if skill == "put" else float(self.goal[0, 2])
         sight.height = sight.point[:, 2] = height
-        self.let_go = self.yaw or 0.0
 
     def push(self, tool: Tensor, way: str) -> None:
         """Take note that what stands in the way of closed fingers goes along with them.
@@ -174,7 +173,7 @@ def correct(
         other = f"{family} {correction.words}"
         if other not in skills:
             return Memory(before.slots, f"I cannot {skill} to the {correction.words}")
-        straight = before.let_go if family == "turn" else 0.0
+        straight = before.grip_yaw if family == "turn" else 0.0
         return Memory(_with_skill(before.slots, skills, other), straight=straight)
     if before.target.point is None:
         return Memory(before.slots, "there is nothing to be moved a bit")
@@ -209,8 +208,8 @@ def _undo(before: Memory, skill: str, skills: Sequence[str]) -> Memory:
         # No farther back than it was turned; and gripped as it was let go of, for what is longer
         # than wide slips when it is gripped lengthwise.
         turned = before.turned + (-np.pi / 2 if skill == "turn left" else np.pi / 2)
-        yaw = (before.yaw or 0.0) if before.held else before.let_go
-        return Memory(slots, target=before.target, turned=turned, straight=yaw - turned)
+        straight = before.grip_yaw - turned
+        return Memory(slots, target=before.target, turned=turned, straight=straight)
     slots = _with_skill(_alone(before.slots), skills, PUT_DOWN)
     return Memory(slots, target=before.target, back_to=before.start)
 
