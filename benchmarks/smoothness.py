@@ -21,8 +21,9 @@ from vlm_robot_ros.sim.controllers import JointPath
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 
 SEED, SECONDS = 620_000, 6.0
-WAYS = ((0.0, 0.0), (BLEND, 0.0), (BLEND, 0.5), (BLEND, 0.8))
-"""Blend [s] and ensemble."""
+WAYS = ((0.0, 0.0, 0), (BLEND, 0.0, 0), (BLEND, 0.5, 0), (BLEND, 0.8, 0),
+        (BLEND, 0.0, 2), (BLEND, 0.0, 4), (BLEND, 0.0, 8))  # fmt: skip
+"""Blend [s], ensemble, and steps joined by real-time chunking."""
 _BOUNDARY = round(LATENCY / CONTROL_PERIOD)
 _TICKS = round(FRAME_PERIOD / CONTROL_PERIOD)
 
@@ -36,13 +37,13 @@ def main() -> None:
     policy = load_learned(share_dir() / "checkpoints" / "panda_sim", robot)
     print(f"step of joint speed from tick to tick ({CONTROL_PERIOD} s), largest joint [rad/s]\n")
     print(
-        "| blend | ensemble | ticks | p50 | p95 "
+        "| blend | ensemble | joined steps | ticks | p50 | p95 "
         "| at a new plan / within one: mean | rms | p50 | p95 |"
     )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     drawn = []
-    for blend, ensemble in WAYS:
-        runs = [_speeds(sim, policy, index, blend, ensemble) for index in range(episodes)]
+    for way in WAYS:
+        runs = [_speeds(sim, policy, index, way) for index in range(episodes)]
         drawn.append(runs[0])
         steps: dict[bool, list[float]] = {True: [], False: []}
         for speeds in runs:
@@ -56,10 +57,8 @@ def main() -> None:
         at, within = (_sizes(steps[new]) for new in (True, False))
         ratios = " | ".join(f"{one / other:.2f}" for one, other in zip(at, within, strict=True))
         count = len(steps[True]) + len(steps[False])
-        print(
-            f"| {blend:.2f} s | {ensemble} | {count} | {p50:.3f} | {p95:.3f} | {ratios} |",
-            flush=True,
-        )
+        how = f"{way[0]:.2f} s | {way[1]} | {way[2]} | {count}"
+        print(f"| {how} | {p50:.3f} | {p95:.3f} | {ratios} |", flush=True)
     if len(sys.argv) > 2:
         both = [_draw(speeds) for speeds in drawn[:2]]
         image = Image.new("RGB", (both[0].width, 2 * both[0].height), "white")
@@ -76,12 +75,12 @@ def _sizes(steps: list[float]) -> tuple[float, float, float, float]:
 
 
 def _speeds(
-    sim: Simulator, policy: Policy, index: int, blend: float, ensemble: float
+    sim: Simulator, policy: Policy, index: int, way: tuple[float, float, int]
 ) -> np.ndarray:
     """Return what the joints are told at each tick of an episode. Shape (T, J), [rad/s]."""
     case = make_case("seen", SEED, index)
     sim.reset(case.scene, np.array(sim.robot.home) + case.jitter[: len(sim.robot.joints)])
-    player = Player(sim, policy, "joint_trajectory", blend, ensemble)
+    player = Player(sim, policy, "joint_trajectory", *way)
     told: list[np.ndarray] = []
     command_path, step, now = sim.command_path, sim.step, np.zeros(len(sim.robot.joints))
 

@@ -207,7 +207,8 @@ def run(*words: Any) -> float:
 def train(folder: Path, variant: str, args: argparse.Namespace) -> dict[str, float]:
     """Fit a variant; returns what it cost."""
     fusion, how = VARIANTS[variant]
-    clip = ["--encoder", f"open_clip:{(args.out / 'clip').resolve()}", "--tune", how]
+    clip = ["--encoder", f"open_clip:{(args.out / 'clip').resolve()}", "--tune", how,
+            "--rank", args.rank]  # fmt: skip
     memory = run("train", "--data", args.data, "--words", args.words, "--fusion", fusion,
                 *(clip if how else []), "--image-steps", args.steps, "--batch", args.batch,
                 "--out", folder)  # fmt: skip
@@ -258,6 +259,7 @@ def main() -> None:
     parser.add_argument("--clip-pictures", type=int, default=2000, help="that it is made from")
     parser.add_argument("--steps", type=int, default=1500, help="of each variant; more than 50")
     parser.add_argument("--batch", type=int, default=48, help="pictures a step")
+    parser.add_argument("--rank", type=int, default=4, help="of the adapters")
     parser.add_argument("--cells", default="seen,pairs b,swap", help=f"of {', '.join(CELLS)}")
     parser.add_argument("--episodes", type=int, default=56, help="a cell")
     parser.add_argument("--seed", type=int, default=500_000, help="of what is measured")

@@ -85,9 +85,29 @@ def test_older_plans_have_their_say_and_a_flushed_one_has_none(side):
     np.testing.assert_allclose(timeline.sample(0.4)[0][:2], [0.5, 0.08], atol=1e-9)
 
 
-@pytest.mark.parametrize("ensemble", [0.0, 0.8, 1.0])
-def test_neither_place_nor_speed_jumps_where_plans_change(ensemble):
-    timeline = Timeline(0.15, ensemble)
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_plan_joined_in_real_time_begins_as_the_one_before_goes_on(side):
+    timeline, alone = Timeline(blend=0.0, joined_steps=4), Timeline(blend=0.0)
+    timeline.put(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
+    before = {time: timeline.sample(time)[0] for time in (0.2, 0.3, 0.4)}
+    newer = plan([0.5, 0.16, 0.3])
+    newer.values[:, 3:] *= side  # the same orientation, either way
+    for each in (timeline, alone):
+        each.put(newer, stamp=0.1, now=0.15)
+    # As before until the next step of the new plan; then 3/4 and 1/2 in the fifth equation.
+    np.testing.assert_allclose(timeline.sample(0.2)[0][:3], before[0.2][:3], atol=1e-9)
+    for time, left in ((0.3, 0.75), (0.4, 0.5)):
+        weight = left * np.expm1(left) / np.expm1(1.0)
+        wanted = weight * before[time] + (1 - weight) * alone.sample(time)[0]
+        values, _ = timeline.sample(time)
+        np.testing.assert_allclose(values[:3], wanted[:3], atol=1e-9)
+        assert abs(values[3:] @ HOME[3:]) == pytest.approx(1.0)
+    np.testing.assert_allclose(timeline.sample(0.7)[0][:3], alone.sample(0.7)[0][:3], atol=1e-9)
+
+
+@pytest.mark.parametrize(("ensemble", "joined_steps"), [(0.0, 0), (0.8, 0), (1.0, 0), (0.0, 4)])
+def test_neither_place_nor_speed_jumps_where_plans_change(ensemble, joined_steps):
+    timeline = Timeline(0.15, ensemble, joined_steps)
     timeline.put(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
     times = np.arange(0.05, 0.7, 1e-3)
     path = []

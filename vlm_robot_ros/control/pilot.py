@@ -51,13 +51,14 @@ class Pilot:
         blend: float = BLEND,
         min_confidence: float = MIN_CONFIDENCE,
         ensemble: float = 0.0,
+        joined_steps: int = 0,
     ) -> None:
         """Make a pilot that is asked every `period` seconds; see `Timeline`."""
         self._robot = robot
         self._period = period
         self._watches = watches
         self._min_confidence = min_confidence
-        self._timeline = Timeline(blend, ensemble)
+        self._timeline = Timeline(blend, ensemble, joined_steps)
         self.said = NOTHING_SAID
         self._gripper: float | None = None
         self.rest()

@@ -19,18 +19,23 @@ class Timeline:
 
     It is smooth: a monotone cubic through the steps of a chunk (Fritsch and Carlson, 1980), and
     from one chunk to the next neither place nor speed jumps. Older chunks may have a say, too:
-    temporal ensembling (Zhao et al., 2023), with the largest weight for the newest.
+    temporal ensembling (Zhao et al., 2023), with the largest weight for the newest; or real-time
+    chunking (Black, Galliker and Levine, NeurIPS 2025), here for policies of any kind: the steps
+    that are played before a chunk can be there stay as they were, and the later they are, the
+    more they are the new chunk's.
     """
 
-    def __init__(self, blend: float, ensemble: float = 0.0) -> None:
+    def __init__(self, blend: float, ensemble: float = 0.0, joined_steps: int = 0) -> None:
         """Play nothing yet.
 
         Args:
             blend: How long it takes to move from one chunk to the next [s].
             ensemble: What a chunk counts, as a part of what the next newer one counts; 0: only
                 the newest counts.
+            joined_steps: In how many of its steps a chunk is joined to the one before by
+                real-time chunking; 0: in none.
         """
-        self._blend, self._ensemble = blend, ensemble
+        self._blend, self._ensemble, self._joined_steps = blend, ensemble, joined_steps
         self._offset, self._drift = np.zeros(7), np.zeros(7)
         self._joined = self._stamp = 0.0
         self.clear()
@@ -59,13 +64,15 @@ class Timeline:
             return
         goes_on = self._chunk is not None and self._chunk.mode == chunk.mode and now <= self._end
         before = self._motion(now) if goes_on else None
-        self._chunk, self._stamp = chunk, stamp
         values = np.asarray(chunk.values, float)
         # Where it comes from: at the speed of its first step.
         origin = 2 * values[0] - values[min(1, len(values) - 1)]
         values = np.concatenate([origin[None], values])
-        self._end = stamp + chunk.step_dt * len(chunk.values)
-        curve = PchipInterpolator(np.linspace(stamp, self._end, len(values)), values)
+        times = stamp + chunk.step_dt * np.arange(len(values))
+        if goes_on and self._joined_steps:
+            values = self._joined_to(values, times, now)
+        self._chunk, self._stamp, self._end = chunk, stamp, float(times[-1])
+        curve = PchipInterpolator(times, values)
         older = [each for each in self._curves if each.x[-1] > now]
         self._curves = [curve, *(older if goes_on and self._ensemble > 0 else [])]
         self._offset, self._drift = np.zeros(7), np.zeros(7)
@@ -90,6 +97,20 @@ class Timeline:
         # The fingers follow what was decided for the state that was seen: planned ahead of an arm
         # that lags they would close above the object.
         return values, float(self._chunk.gripper[0])
+
+    def _joined_to(self, values: np.ndarray, times: np.ndarray, now: float) -> np.ndarray:
+        """Return a new chunk that begins as what is played goes on. Shape (H + 1, 7)."""
+        assert self._chunk is not None
+        joined = values.copy()
+        shared = int(np.searchsorted(times, self._end, side="right"))
+        shared = min(shared, 1 + self._joined_steps)  # and where it comes from
+        weights = _soft_mask(int(np.searchsorted(times, now)) + 1, shared)
+        for row, time, weight in zip(joined, times, weights, strict=False):
+            played, _ = self._motion(time)
+            if self._chunk.mode == ActionMode.END_EFFECTOR_POSE and played[3:] @ row[3:] < 0:
+                played[3:] *= -1
+            row += weight * (played - row)
+        return joined
 
     def _motion(self, now: float) -> tuple[np.ndarray, np.ndarray]:
         """Return where what is played is, and how fast [1/s]. Shape (7,) each."""
@@ -130,6 +151,18 @@ class Timeline:
             speed = speed + weight * (part * moves + falls * other)
             total, change = total + weight * part, change + weight * falls
         return place / total, (speed - place / total * change) / total
+
+
+def _soft_mask(committed: int, shared: int) -> np.ndarray:
+    """Return what the chunk before counts, step by step: equation 5 of real-time chunking.
+
+    Args:
+        committed: Steps, the first, that cannot be changed any more.
+        shared: Steps that both chunks have; what it counts beyond them is 0. Shape (shared,).
+    """
+    left = (shared - np.arange(shared)) / max(shared - committed + 1, 1)
+    left = np.clip(left, 0.0, 1.0)
+    return np.where(np.arange(shared) < committed, 1.0, left * np.expm1(left) / np.expm1(1.0))
 
 
 def _unwound(poses: np.ndarray) -> np.ndarray:

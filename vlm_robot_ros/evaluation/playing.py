@@ -9,6 +9,7 @@ from vlm_robot_ros.contract.kinematics import to_vector
 from vlm_robot_ros.control.driver import AHEAD, Driver
 from vlm_robot_ros.control.pilot import BLEND, Command, Pilot
 from vlm_robot_ros.policy.base import Observation, Policy
+from vlm_robot_ros.policy.heap import trim_heap
 from vlm_robot_ros.sim.controllers import joint_path
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 
@@ -32,8 +33,9 @@ class Player:
         through: str = "action",
         blend: float = BLEND,
         ensemble: float = 0.0,
+        joined_steps: int = 0,
     ) -> None:
-        """Begin with a policy that knows nothing; `blend`, `ensemble` as of `Pilot`."""
+        """Begin with a policy that knows nothing; plans are joined as by `Pilot`."""
         self._through = through
         by_tool, by_path = through in ("pose", "twist"), through == "joint_trajectory"
         self._driver = Driver(sim.robot, CONTROL_PERIOD, by_tool, by_path)
@@ -48,7 +50,9 @@ class Player:
         """How far a measured joint was outside its limits [rad]."""
         self.camera: Callable[[str, np.ndarray], np.ndarray] = lambda name, picture: picture
         """What becomes of the pictures of a camera on their way."""
-        self._pilot = Pilot(sim.robot, [], CONTROL_PERIOD, blend, ensemble=ensemble)
+        self._pilot = Pilot(
+            sim.robot, [], CONTROL_PERIOD, blend, ensemble=ensemble, joined_steps=joined_steps
+        )
         policy.reset()
 
     def say(self, text: str) -> None:
@@ -65,6 +69,7 @@ class Player:
         return self.sim.time - begun
 
     def _frame(self) -> None:
+        trim_heap()
         sim, pilot = self.sim, self._pilot
         stamp, said = sim.time, pilot.said
         chunk: ActionChunk | None = self.policy.infer(self.observe(said.text))

@@ -105,6 +105,7 @@ class PolicyNode(LifecycleNode):
             self._value("blend"),
             self._value("min_confidence"),
             self._value("ensemble"),
+            self._value("joined_steps"),
         )
         self._reported = self._reason = self._held = ""
         self._state = Health()

@@ -19,6 +19,7 @@ import numpy as np
 
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.policy.base import Observation, Policy
+from vlm_robot_ros.policy.heap import trim_heap
 
 _LOADS = 10
 """It is loaded anew in so many times the time that an answer may take, or not at all."""
@@ -239,6 +240,7 @@ def _serve(pipe: "Connection[Any, Any]", make: Callable[[], Policy], patience: f
                 answer = pickle.dumps((repr(error), None))
             faulthandler.cancel_dump_traceback_later()
             pipe.send_bytes(answer)
+            trim_heap()
 
 
 def _answer(policy: Policy, name: str, given: tuple[Any, ...]) -> object:

@@ -1,0 +1,38 @@
+"""Memory that the C library holds back although it is free.
+
+Glibc finds aligned blocks, as torch takes them, badly again where smaller ones lie between them
+(https://sourceware.org/bugzilla/show_bug.cgi?id=14581, seen with 2.36): of a policy beside its
+simulator the heap grew by 0.3 GB in a hundred episodes, and once by 10 GB in one.
+"""
+
+import ctypes
+import math
+import os
+from pathlib import Path
+
+_GROWN = 256 * 2**20
+"""What the process may grow by before the C library is asked for what is free [bytes]."""
+_STATM = Path("/proc/self/statm")
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+_least = math.inf
+
+
+def trim_heap() -> bool:
+    """Give what is free back to the system if the process has grown; returns whether it did so.
+
+    Where it has not grown, it takes 20 microseconds.
+    """
+    global _least
+    if _trim is None or not _STATM.exists():
+        return False
+    now = _resident()
+    grown = now > _least + _GROWN
+    if grown:
+        _trim(0)
+        _least = _resident()  # what is in use may have grown, too
+    _least = min(_least, now)
+    return grown
+
+
+def _resident() -> int:
+    return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
