@@ -45,16 +45,16 @@ def main() -> None:
     try:
         _spin(node, lambda: bool(actions), 120.0)
         up = time.monotonic() - begun
-        resident = _watch(node, policy.pid, words.publish, states, 60.0 * args.minutes)
+        held = _watch(node, policy.pid, words.publish, states, 60.0 * args.minutes)
     finally:
         for process in (policy, arm):
             process.terminate()
             process.wait()
-    first = resident[len(resident) // 10 :]  # what the first commands brought stays
+    first = held[len(held) // 10 :]  # what the first commands brought stays
     slope = np.polyfit(np.arange(len(first)) * LOOK / 3600, first, 1)[0]
-    print(f"| minutes | start-up s | resident MiB after {LOOK:.0f} s | at the end | MiB an hour |")
+    print(f"| minutes | start-up s | own MiB after {LOOK:.0f} s | at the end | MiB an hour |")
     print("| --- | --- | --- | --- | --- |")
-    used = f"{resident[0]:.0f} | {resident[-1]:.0f} | {slope:+.1f}"
+    used = f"{held[0]:.0f} | {held[-1]:.0f} | {slope:+.1f}"
     print(f"| {args.minutes:.0f} | {up:.1f} | {used} |")
     rclpy.shutdown()
 
@@ -67,7 +67,7 @@ def _watch(
     seconds: float,
 ) -> list[float]:
     """Give commands; returns what the node and its policy hold from look to look [MiB]."""
-    resident: list[float] = []
+    held: list[float] = []
     end, said = time.monotonic() + seconds, 0.0
     orders = itertools.cycle(("pick up the {}", "go home", "push the {} left", "open the gripper"))
     while time.monotonic() < end:
@@ -75,8 +75,8 @@ def _watch(
             said = time.monotonic()
             publish(String(data=next(orders).format(states[-1].objects[0])))
         _spin(node, lambda: False, LOOK)
-        resident.append(sum(_resident(each) for each in (pid, *_children(pid))))
-    return resident
+        held.append(sum(_own(each) for each in (pid, *_children(pid))))
+    return held
 
 
 def _children(pid: int) -> list[int]:
@@ -84,9 +84,10 @@ def _children(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _resident(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+def _own(pid: int) -> float:
+    """Return what a process holds of its own; pages of files come and go as there is room."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("RssAnon:")[1].split()[0]) / 2**10
 
 
 def _keep_last(kept: list) -> Callable[[object], None]:
