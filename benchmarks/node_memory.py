@@ -8,6 +8,7 @@ The simulated arm is told something else every eight seconds.
 import argparse
 import itertools
 import os
+import re
 import subprocess
 import sys
 import time
@@ -87,7 +88,10 @@ def _children(pid: int) -> list[int]:
 def _own(pid: int) -> float:
     """Return what a process holds of its own; pages of files come and go as there is room."""
     status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("RssAnon:")[1].split()[0]) / 2**10
+    return (
+        sum(int(kib) for kib in re.findall(r"(?:RssAnon|RssShmem|VmSwap):\s+(\d+)", status))
+        / 2**10
+    )
 
 
 def _keep_last(kept: list) -> Callable[[object], None]:

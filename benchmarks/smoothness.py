@@ -22,8 +22,8 @@ from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 
 SEED, SECONDS = 620_000, 6.0
 WAYS = ((0.0, 0.0, 0), (BLEND, 0.0, 0), (BLEND, 0.5, 0), (BLEND, 0.8, 0),
-        (BLEND, 0.0, 2), (BLEND, 0.0, 4), (BLEND, 0.0, 8))  # fmt: skip
-"""Blend [s], ensemble, and steps joined by real-time chunking."""
+        (BLEND, 0.0, 1), (BLEND, 0.0, 3), (BLEND, 0.0, 6))  # fmt: skip
+"""Blend [s], ensemble, and steps in which plans are joined."""
 _BOUNDARY = round(LATENCY / CONTROL_PERIOD)
 _TICKS = round(FRAME_PERIOD / CONTROL_PERIOD)
 

@@ -5,6 +5,7 @@ import pytest
 from plans import HOME, plan
 
 from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.contract.kinematics import down
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.control.instruction import MAX_LENGTH, NOTHING_SAID, Kind, next_instruction
 from vlm_robot_ros.control.limits import limit
@@ -85,27 +86,65 @@ def test_older_plans_have_their_say_and_a_flushed_one_has_none(side):
     np.testing.assert_allclose(timeline.sample(0.4)[0][:2], [0.5, 0.08], atol=1e-9)
 
 
+def as_meant(pose):
+    """Return a pose with that one of its two quaternions which is nearer to HOME's."""
+    return pose * np.repeat([1.0, np.sign(pose[3:] @ HOME[3:])], [3, 4])
+
+
 @pytest.mark.parametrize("side", [1, -1])
 def test_a_plan_joined_in_real_time_begins_as_the_one_before_goes_on(side):
-    timeline, alone = Timeline(blend=0.0, joined_steps=4), Timeline(blend=0.0)
+    timeline, alone = Timeline(blend=0.0, joined_steps=3), Timeline(blend=0.0)
     timeline.put(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
     before = {time: timeline.sample(time)[0] for time in (0.2, 0.3, 0.4)}
     newer = plan([0.5, 0.16, 0.3])
+    newer.values[:] = [down(row[:3], 0.5) for row in newer.values]
+    alone.put(newer, stamp=0.1, now=0.15)
     newer.values[:, 3:] *= side  # the same orientation, either way
-    for each in (timeline, alone):
-        each.put(newer, stamp=0.1, now=0.15)
+    timeline.put(newer, stamp=0.1, now=0.15)
     # As before until the next step of the new plan; then 3/4 and 1/2 in the fifth equation.
-    np.testing.assert_allclose(timeline.sample(0.2)[0][:3], before[0.2][:3], atol=1e-9)
+    np.testing.assert_allclose(as_meant(timeline.sample(0.2)[0]), before[0.2], atol=1e-9)
     for time, left in ((0.3, 0.75), (0.4, 0.5)):
         weight = left * np.expm1(left) / np.expm1(1.0)
         wanted = weight * before[time] + (1 - weight) * alone.sample(time)[0]
-        values, _ = timeline.sample(time)
-        np.testing.assert_allclose(values[:3], wanted[:3], atol=1e-9)
-        assert abs(values[3:] @ HOME[3:]) == pytest.approx(1.0)
+        wanted[3:] /= np.linalg.norm(wanted[3:])
+        np.testing.assert_allclose(as_meant(timeline.sample(time)[0]), wanted, atol=1e-9)
     np.testing.assert_allclose(timeline.sample(0.7)[0][:3], alone.sample(0.7)[0][:3], atol=1e-9)
 
 
-@pytest.mark.parametrize(("ensemble", "joined_steps"), [(0.0, 0), (0.8, 0), (1.0, 0), (0.0, 4)])
+def test_a_plan_joined_in_real_time_turns_by_half_a_turn_on_one_side():
+    timeline = Timeline(blend=0.0, joined_steps=6)
+    timeline.put(plan([0.5, 0.0, 0.3]), stamp=0.0, now=0.0)
+    newer = plan([0.5, 0.0, 0.3])
+    yaws = np.pi + np.linspace(-0.1, 0.9, 8)  # first this side of half a turn, then that
+    newer.values[:] = [down(row[:3], yaw) for row, yaw in zip(newer.values, yaws, strict=True)]
+    timeline.put(newer, stamp=0.1, now=0.15)
+    turns = np.array([timeline.sample(time)[0][3:] for time in np.arange(0.15, 0.9, 1e-3)])
+    cosines = np.clip(np.abs(np.sum(turns[1:] * turns[:-1], axis=1)), 0, 1)
+    assert 2 * np.arccos(cosines).max() < 0.05
+
+
+@pytest.mark.parametrize("mode", [ActionMode.JOINT_POSITION, ActionMode.END_EFFECTOR_POSE])
+def test_a_plan_is_not_joined_to_one_of_another_kind_or_to_one_that_is_over(mode):
+    timeline, alone = Timeline(blend=0.1, joined_steps=3), Timeline(blend=0.1)
+    timeline.put(plan([0.58, 0.2, 0.3], mode=mode), stamp=0.0, now=0.0)
+    late = 0.2 if mode == ActionMode.JOINT_POSITION else 0.9
+    for each in (timeline, alone):
+        each.put(plan([0.5, 0.16, 0.3]), stamp=late - 0.05, now=late)
+    for time in (late, late + 0.05, late + 0.3):
+        np.testing.assert_allclose(timeline.sample(time)[0], alone.sample(time)[0], atol=1e-9)
+
+
+def test_a_plan_is_joined_to_a_shorter_one_no_longer_than_that_is():
+    timeline, alone = Timeline(blend=0.0, joined_steps=8), Timeline(blend=0.0)
+    timeline.put(plan([0.53, 0.1, 0.3], steps=3), stamp=0.0, now=0.0)
+    for each in (timeline, alone):
+        each.put(plan([0.5, 0.16, 0.3]), stamp=0.1, now=0.11)
+    assert not np.allclose(timeline.sample(0.2)[0], alone.sample(0.2)[0], atol=1e-3)
+    for time in (0.4, 0.5, 0.8):
+        np.testing.assert_allclose(timeline.sample(time)[0], alone.sample(time)[0], atol=1e-9)
+
+
+@pytest.mark.parametrize(("ensemble", "joined_steps"), [(0.0, 0), (0.8, 0), (1.0, 0), (0.0, 3)])
 def test_neither_place_nor_speed_jumps_where_plans_change(ensemble, joined_steps):
     timeline = Timeline(0.15, ensemble, joined_steps)
     timeline.put(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)

@@ -32,8 +32,9 @@ class Timeline:
             blend: How long it takes to move from one chunk to the next [s].
             ensemble: What a chunk counts, as a part of what the next newer one counts; 0: only
                 the newest counts.
-            joined_steps: In how many of its steps a chunk is joined to the one before by
-                real-time chunking; 0: in none.
+            joined_steps: In how many steps, after those that are played before it can be
+                there, a chunk goes over from the one before to its own by real-time chunking;
+                0: not joined so. The grip is the newest chunk's at once.
         """
         self._blend, self._ensemble, self._joined_steps = blend, ensemble, joined_steps
         self._offset, self._drift = np.zeros(7), np.zeros(7)
@@ -102,15 +103,15 @@ class Timeline:
         """Return a new chunk that begins as what is played goes on. Shape (H + 1, 7)."""
         assert self._chunk is not None
         joined = values.copy()
-        shared = int(np.searchsorted(times, self._end, side="right"))
-        shared = min(shared, 1 + self._joined_steps)  # and where it comes from
-        weights = _soft_mask(int(np.searchsorted(times, now)) + 1, shared)
+        committed = int(np.searchsorted(times, now)) + 1
+        shared = int(np.searchsorted(times, self._end + 1e-6))
+        weights = _soft_mask(committed, min(shared, committed + self._joined_steps))
         for row, time, weight in zip(joined, times, weights, strict=False):
             played, _ = self._motion(time)
             if self._chunk.mode == ActionMode.END_EFFECTOR_POSE and played[3:] @ row[3:] < 0:
                 played[3:] *= -1
             row += weight * (played - row)
-        return joined
+        return _unwound(joined) if self._chunk.mode == ActionMode.END_EFFECTOR_POSE else joined
 
     def _motion(self, now: float) -> tuple[np.ndarray, np.ndarray]:
         """Return where what is played is, and how fast [1/s]. Shape (7,) each."""

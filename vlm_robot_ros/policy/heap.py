@@ -2,7 +2,7 @@
 
 Glibc finds aligned blocks, as torch takes them, badly again where smaller ones lie between them
 (https://sourceware.org/bugzilla/show_bug.cgi?id=14581, seen with 2.36): of a policy beside its
-simulator the heap grew by 0.3 GB in a hundred episodes, and once by 10 GB in one.
+simulator the heap grew by 0.3 GB in a dozen episodes, and once by 10 GB in one or two.
 """
 
 import ctypes
@@ -18,19 +18,20 @@ _least = math.inf
 
 
 def trim_heap() -> bool:
-    """Give what is free back to the system if the process has grown; returns whether it did so.
+    """Give what is free back to the system if the process has grown; returns whether it had.
 
     Where it has not grown, it takes 20 microseconds.
     """
     global _least
-    if _trim is None or not _STATM.exists():
+    try:
+        now = _resident()
+    except OSError:  # no such file here, or no more files to open
         return False
-    now = _resident()
     grown = now > _least + _GROWN
-    if grown:
+    if grown and _trim is not None:
         _trim(0)
-        _least = _resident()  # what is in use may have grown, too
-    _least = min(_least, now)
+    # What is in use may have grown, too: the next call tells how much.
+    _least = math.inf if grown else min(_least, now)
     return grown
 
 
