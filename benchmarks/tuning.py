@@ -207,11 +207,10 @@ def run(*words: Any) -> float:
 def train(folder: Path, variant: str, args: argparse.Namespace) -> dict[str, float]:
     """Fit a variant; returns what it cost."""
     fusion, how = VARIANTS[variant]
-    clip = ["--encoder", f"open_clip:{(args.out / 'clip').resolve()}", "--tune", how,
-            "--rank", args.rank]  # fmt: skip
+    clip = ["--encoder", f"open_clip:{(args.out / 'clip').resolve()}", "--tune", how]
     memory = run("train", "--data", args.data, "--words", args.words, "--fusion", fusion,
                 *(clip if how else []), "--image-steps", args.steps, "--batch", args.batch,
-                "--out", folder)  # fmt: skip
+                "--rank", args.rank, "--out", folder)  # fmt: skip
     state = torch.load(folder / "image.resume.pt", weights_only=True)
     # What no loss depends on is never moved, and equals its average.
     moved = {

@@ -1,8 +1,9 @@
 """Memory that the C library holds back although it is free.
 
 Glibc finds aligned blocks, as torch takes them, badly again where smaller ones lie between them
-(https://sourceware.org/bugzilla/show_bug.cgi?id=14581, seen with 2.36): of a policy beside its
-simulator the heap grew by 0.3 GB in a dozen episodes, and once by 10 GB in one or two.
+(https://sourceware.org/bugzilla/show_bug.cgi?id=14581). With 2.36 the heap of a policy beside its
+simulator grew by 0.3 GB in a dozen episodes, all of it free, and once, probably for the same
+reason, by 10 GB in one or two: that could not be brought about again.
 """
 
 import ctypes
