@@ -1,7 +1,7 @@
 """What a sentence means, how a meaning is said, and sentences that ask for nothing."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -10,6 +10,8 @@ import numpy as np
 from vlm_robot_ros.sim.marks import MARKS, marked, unmarked
 from vlm_robot_ros.sim.objects import COLOURS, RECEPTACLES, SEEN_PAIRS, SHAPES
 from vlm_robot_ros.sim.phrases import (
+    ASKED,
+    ASKING,
     CHATTER,
     CHATTER_HELD,
     COLOUR_WORDS,
@@ -40,6 +42,8 @@ NOUN_SLOT = (NONE, "object", *SHAPES, *RECEPTACLES)
 """What a sentence can say of a shape: none where it speaks of no thing, or of any object."""
 _LOOSE = 0.25
 """Part of the training's sentences that keep to no order."""
+_PRONOUNS = ("it", "that")
+"""What does not tell which thing is meant."""
 
 
 @dataclass(frozen=True)
@@ -125,20 +129,23 @@ def _say_loosely(rng: np.random.Generator, meaning: Meaning) -> str:
         marked(_loose_thing(rng, thing), mark)
         for thing, mark in zip((meaning.target, meaning.reference), MARKS, strict=True)
     )
-    return _in_any_order(rng, names, templates(meaning.skill).held).format(
+    links = [link for link in LINKS if "{v}" in names or link not in ASKING]
+    return _in_any_order(rng, names, links, templates(meaning.skill).held).format(
         o=target,
         d=_pick(rng, way, "seen").format(r=reference) if way else "",
         v=_pick(rng, verb, "seen"),
     )
 
 
-def _in_any_order(rng: np.random.Generator, parts: list[str], held: Collection[str]) -> str:
+def _in_any_order(
+    rng: np.random.Generator, parts: list[str], links: Sequence[str], held: Collection[str]
+) -> str:
     """Return parts with words between them; not as a held-out construction has them."""
     words: list[str] = []
     while not words or " ".join(words) in held:
         words = []
         for number in rng.permutation(len(parts)):
-            words += [LINKS[int(i)] for i in rng.integers(0, len(LINKS), int(rng.integers(0, 3)))]
+            words += [links[int(i)] for i in rng.integers(0, len(links), int(rng.integers(0, 3)))]
             words.append(parts[number])
     return " ".join(words)
 
@@ -221,6 +228,8 @@ def say_nothing_useful(
         split: "seen" or "held".
     """
     if kind == "chatter":
+        if split == "seen" and rng.random() < 0.5:
+            return _ask(rng, meaning)
         chatter = CHATTER_HELD if split == "held" else CHATTER
         return chatter[int(rng.integers(len(chatter)))]
     if kind == "forbidden":
@@ -229,6 +238,24 @@ def say_nothing_useful(
         thing = _thing_words(rng, meaning.target, split, odd=False)
         return f"please {thing}" if rng.random() < 0.3 else thing
     return unmarked(say_incompletely(rng, meaning, split)[0])[0]
+
+
+def _ask(rng: np.random.Generator, meaning: Meaning) -> str:
+    """Return a question or a remark about things; none that is held out."""
+    way, verb = _where(meaning), verbs(meaning.skill)
+    assert verb is not None
+    text = CHATTER_HELD[0]
+    while text in CHATTER_HELD:
+        asked = ASKED[int(rng.integers(len(ASKED)))]
+        if "{d}" in asked and way is None:
+            continue
+        reference = _thing_words(rng, meaning.reference, "seen", odd=False)
+        text = asked.format(
+            o=_thing_words(rng, meaning.target, "seen", odd=False),
+            d=_pick(rng, way, "seen").format(r=reference) if way else "",
+            v=_pick(rng, verb, "seen"),
+        )
+    return text
 
 
 def say_incompletely(
@@ -250,7 +277,7 @@ def say_incompletely(
         parts = {"o": target, "d": place}
     else:
         said = Meaning(meaning.skill, Thing(), meaning.reference)
-        parts = {"o": ("it", "")[int(rng.integers(2))], "d": ""}
+        parts = {"o": ("", *_PRONOUNS)[int(rng.integers(3))], "d": ""}
         if way is not None:
             reference = _thing_words(rng, meaning.reference, split, odd=False)
             reference = marked(reference, MARKS[1])
@@ -264,9 +291,11 @@ def _without(rng: np.random.Generator, skill: str, parts: dict[str, str], split:
     """Return a sentence for a skill of parts some of which are empty."""
     wording = templates(skill)
     if split == "seen" and rng.random() < _LOOSE:
-        gone = {key: word if word in ("", "it") else f"{{{key}}}" for key, word in parts.items()}
+        said = ("", *_PRONOUNS)
+        gone = {key: word if word in said else f"{{{key}}}" for key, word in parts.items()}
         held = {" ".join(text.format(**gone).split()) for text in wording.held}
-        return _in_any_order(rng, [part for part in gone.values() if part], held).format(**parts)
+        kept = [part for part in gone.values() if part]
+        return _in_any_order(rng, kept, LINKS, held).format(**parts)
     while True:
         template = _pick(rng, wording, split, must=True)
         # "Let it go" means the fingers.
@@ -289,6 +318,6 @@ def vocabulary() -> list[str]:
     for skill in SKILLS:
         parts = [templates(skill), verbs(skill), where(skill), where(skill, "on")]
         wordings += [part for part in parts if part]
-    texts = [*CHATTER, *LINKS] + [text for wording in wordings for text in wording.seen]
+    texts = [*CHATTER, *ASKED, *LINKS] + [text for wording in wordings for text in wording.seen]
     words = {word for text in texts for word in re.sub(r"\{.\}", " ", text).split()}
     return sorted(words)

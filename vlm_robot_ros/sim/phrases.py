@@ -206,6 +206,8 @@ LINKS = (
     "it", "where", "the one", "now", "can", "let", "make", "this", "then", "so",
 )  # fmt: skip
 """Between the parts of a sentence that keeps to no order."""
+ASKING = ("is", "where", "what", "see", "to", "for")
+"""Of these, those with which a sentence without a verb tells or asks where a thing is."""
 OBJECT_LINKS = ("that is", "which is", "that one is", "this is", "is")
 """Between the noun and the colour of such a sentence."""
 CHATTER = (
@@ -213,31 +215,63 @@ CHATTER = (
     "i like the red one", "the weather is nice", "who are you", "dance", "open the window",
     "blue is my favourite colour", "thank you", "make some coffee", "where is the cube",
     "the cube", "left", "the green block", "a nice day to you", "play some music",
-     "read the news",
-    "good robot", "is it raining", "what colour is the sky", "my cat likes boxes", "red",
-    "count to ten", "you", "is there a lemon on the table", "how many bottles are there",
-    "the milk is on the table", "i can see a blue box", "close the door", "go to the kitchen",
-    "turn on the light", "turn left", "pick a number", "put on some music", "drop dead",
-    "what can you do", "is the red cube left of the bowl", "i would like some bread please",
-    "hey robot", "ok", "please", "do nothing", "wait", "never mind", "what a nice bowl",
-)  # fmt: skip
-CHATTER_HELD = (
-    "what is your name", "do you like the blue one", "the plate is nice", "open the door",
-    "make me a coffee", "where are you", "i like lemon", "how many cubes are there", "right",
-    "is there milk", "what is on the table", "turn off the light", "play a song",
-     "the red bottle",
-    "good morning", "put on your hat", "move the sun", "pick a card", "who is there",
-    "read a book", "i can see the plate", "is the milk in the bowl", "what is in the bin",
-    "the cube is red", "is that a cylinder", "you are a nice robot", "do you see the lemon",
-    "my favourite fruit is yellow", "how is the weather", "thanks for the bread", "go to sleep",
-    "turn the music up", "open a window please", "close your eyes", "take a break",
-    "grab a coffee", "put your feet up", "push your luck", "set an alarm", "move on",
-    "lift your spirits", "hold the line", "come back here", "what did you do", "can you hear me",
-    "stack of bills",
+    "read the news", "good robot", "is it raining", "what colour is the sky",
+    "my cat likes boxes", "red", "count to ten", "you", "is there a lemon on the table",
+    "how many bottles are there", "the milk is on the table", "i can see a blue box",
+    "close the door", "go to the kitchen", "turn on the light", "turn left", "pick a number",
+    "put on some music", "drop dead", "what can you do", "is the red cube left of the bowl",
+    "i would like some bread please", "hey robot", "ok", "please", "do nothing", "wait",
+    "never mind", "what a nice bowl", "what is your name", "do you like the blue one",
+    "the plate is nice", "open the door", "make me a coffee", "where are you", "i like lemon",
+    "how many cubes are there", "right", "is there milk", "what is on the table",
+    "turn off the light", "play a song", "the red bottle", "good morning", "put on your hat",
+    "move the sun", "pick a card", "who is there", "read a book", "i can see the plate",
+    "is the milk in the bowl", "what is in the bin", "the cube is red", "is that a cylinder",
+    "you are a nice robot", "do you see the lemon", "my favourite fruit is yellow",
+    "how is the weather", "thanks for the bread", "go to sleep", "turn the music up",
+    "open a window please", "close your eyes", "take a break", "grab a coffee",
+    "put your feet up", "push your luck", "set an alarm", "move on", "lift your spirits",
+    "hold the line", "come back here", "what did you do", "can you hear me", "stack of bills",
     "where is home", "tell me about the blue bottle", "the lemon is left of the bread",
     "which one is bigger", "is it time to go", "who made this box", "bread and milk",
     "the one that is on the plate", "a red one and a blue one", "i see nothing on the table",
     "what a nice day", "you should see this", "it is what it is", "so what now",
+    "where is your hand", "is the gripper open", "are your fingers shut", "who closed your hand",
+    "why did you go home", "is your hand open", "is home far", "how far is home", "what is home",
+    "where is the start", "when did you open the gripper", "do you have fingers",
+    "the gripper is open", "your hand is shut", "did you close the gripper",
+    "is the start at home", "are you home", "you are home", "is this your hand",
+    "how do you open your hand",
+)  # fmt: skip
+ASKED = (
+    "where is {o}", "what is {o}", "is there {o}", "is it {o}", "which one is {o}", "is {o} {d}",
+    "{o} is {d}", "was {o} {d}", "{o} was {d}", "why is {o} {d}", "who put {o} {d}",
+    "how did {o} get {d}", "is there {o} {d}", "there is {o} {d}", "do you see {o}",
+    "do you see {o} {d}", "i see {o}", "i like {o}", "i do not see {o}", "tell me about {o}",
+    "how big is {o}", "how far is {o}", "what is {d}", "who is {d}", "did you {v} {o}",
+    "did you {v} {o} {d}", "why did you {v} {o}", "when do you {v} {o} {d}", "how do you {v} {o}",
+    "what do you {v}", "who can {v} {o}", "thanks for {o}", "{o} is nice", "what a nice {o}",
+    "is {o} {d} or not", "i have {o}", "you have {o}", "it is {o}", "that was {o}",
+)  # fmt: skip
+"""Questions and remarks about things, which nothing is to be done about."""
+CHATTER_HELD = (
+    "what is for dinner", "who is your maker", "did you sleep well", "have a seat",
+    "the bowl is broken", "is the plate clean", "which cube is heavier", "where did the lemon go",
+    "why is the bottle on the plate", "how heavy is the milk", "is your gripper broken",
+    "are you at home", "when will you be home", "the drum is to the left of the tube",
+    "is the red cube behind the bread", "was that the green one",
+    "i think the blue block is behind the bin", "nice and clean", "left or right",
+    "the yellow one or the pink one", "a lemon and a bottle of milk", "in the bin",
+    "on the plate", "to the left of the bowl", "the thing over there", "yes", "maybe later",
+    "not now", "turn up tomorrow", "get well soon", "take your time", "put up with it",
+    "set the table for two", "drop me a line", "pick me", "raise the alarm", "shift happens",
+    "slide to the music", "hold your horses", "give me a break", "give it a rest",
+    "open a bottle of wine", "close the window", "what does this button do", "how does it work",
+    "are you ready", "see you tomorrow", "i am going home", "my home is far away",
+    "that bread smells good", "somebody ate the bread", "there are two bottles",
+    "there is no bowl", "the robot is in front of the table", "what would you pick",
+    "can you count the boxes", "could you tell me the time", "would you like a lemon",
+    "both of them", "push and pull",
 )  # fmt: skip
 FORBID = Wording(
     ("do not {s}", "never {s}", "you must not {s}", "dont {s}", "please do not {s}"),

@@ -25,7 +25,7 @@ from vlm_robot_ros.sim.marks import unmarked
 from vlm_robot_ros.sim.phrases import LINKS
 from vlm_robot_ros.sim.tasks import SKILLS
 
-_USELESS = 0.25
+_USELESS = 0.3
 _PLAIN = 0.15
 _FILLERS = (
     "please", "could", "you", "robot", "now", "can", "would", "ok", "next", "hey", "ahead", "for",
@@ -85,8 +85,10 @@ class SentenceSource:
             words, missed = self._tokenizer(text), 0.0
             known = row.said is not None and len(marks) <= MAX_WORDS
             owner = [*marks, *[-1] * MAX_WORDS][:MAX_WORDS] if known else [-1] * MAX_WORDS
+            if row.said is not None:
+                words, owner = self._jostle(words, owner)
             if not row.useless:
-                words, owner, missed = self._miss(*self._jostle(words, owner))
+                words, owner, missed = self._miss(words, owner)
             ids.append(words)
             owners.append(owner)
             slots.append((*_slots(None if missed else row), max(row.useless, missed)))
