@@ -74,9 +74,9 @@ def test_a_word_that_changes_nothing_changes_nothing(model):
     [
         (RUBY[:1], "1 lessons, at least 2 wanted"),
         ([RUBY[0], RUBY[0]], "1 lessons, at least 2 wanted"),
-        ([("grab the hefty cube", "grab the red cube"), ("take the hefty lemon", "take the lemon")],
+        ([("grab the huge cube", "grab the red cube"), ("take the huge lemon", "take the lemon")],
          "not clear"),
-        ([("pick up the hefty cube", "push the lemon left"), ("take the hefty one", "go home")],
+        ([("pick up the huge cube", "push the lemon left"), ("take the huge one", "go home")],
          "not clear"),
         ([("the glib thing is smug", "pick up the red cube"), ("glib smug", "go home")],
          "at least 2 wanted with no other new word"),
