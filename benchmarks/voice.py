@@ -32,8 +32,8 @@ from vlm_robot_ros.nodes.demo_node import conducting
 from vlm_robot_ros.nodes.stage import Stage
 from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.understanding import Understanding
+from vlm_robot_ros.sim.chatter import CHATTER_HELD
 from vlm_robot_ros.sim.language import meaning_of, say
-from vlm_robot_ros.sim.phrases import CHATTER_HELD
 from vlm_robot_ros.sim.programme import Item, scene_of
 from vlm_robot_ros.sim.tasks import FAMILIES, sample_task
 from vlm_robot_ros.speech.apart import RecogniserApart

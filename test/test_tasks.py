@@ -213,6 +213,18 @@ def test_useless_sentences_are_said_without_end(kind, split):
     assert not said & {say(rng, meaning) for _ in range(3000)}
 
 
+def test_training_asks_no_question_that_is_held_out(monkeypatch):
+    meaning, question = Meaning("pick up", language.Thing("red", "cube")), "is there the red cube"
+
+    def asked():
+        rng = np.random.default_rng(0)
+        return {say_nothing_useful(rng, "chatter", meaning) for _ in range(5000)}
+
+    assert question in asked()
+    monkeypatch.setattr(language, "CHATTER_HELD", ("what is for dinner", question))
+    assert question not in asked()
+
+
 @pytest.mark.parametrize("split", ["seen", "held"])
 def test_an_incomplete_command_says_what_is_missing(split):
     rng = np.random.default_rng(0)

@@ -7,13 +7,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from vlm_robot_ros.sim.chatter import ASKED, CHATTER, CHATTER_HELD
 from vlm_robot_ros.sim.marks import MARKS, marked, unmarked
 from vlm_robot_ros.sim.objects import COLOURS, RECEPTACLES, SEEN_PAIRS, SHAPES
 from vlm_robot_ros.sim.phrases import (
-    ASKED,
     ASKING,
-    CHATTER,
-    CHATTER_HELD,
     COLOUR_WORDS,
     FORBID,
     LINKS,
