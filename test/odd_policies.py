@@ -87,6 +87,11 @@ class OnWord(Own):
             other = multiprocessing.get_context("spawn").Process(target=print)
             other.start()
             other.join()
+        if word == "fork and die":
+            if os.fork() == 0:
+                threading.Event().wait(60.0)
+                os._exit(0)
+            os.kill(os.getpid(), signal.SIGKILL)
         if word == "exit":
             sys.exit("enough")
         if word == "nothing":
@@ -101,6 +106,17 @@ class OnWord(Own):
             "period": {"step_dt": 0.0},
             "unsure": {"confidence": 0.2},
             "sure": {"confidence": np.nan},
+            "no label": {"label": None},
+            "hold without a reason": {"hold": True},
+            "scores of numbers": {"scores": {5: 1.0}},
+            "numpy": {"step_dt": np.float32(0.1), "confidence": np.float64(1.0)},
             "far": {"values": good.values + np.array([9.0, 9.0, 9.0, 0, 0, 0, 0])},
         }
         return replace(good, **changes.get(word, {}))
+
+
+class NeverReady(HoldPolicy):
+    """A policy that is never loaded."""
+
+    def __init__(self, robot):
+        threading.Event().wait()

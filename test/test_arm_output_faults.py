@@ -12,7 +12,7 @@ from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.load import parse_robot
 from vlm_robot_ros.control.instruction import NOTHING_SAID
 from vlm_robot_ros.control.pilot import Command
-from vlm_robot_ros.nodes.arm_output import ArmOutput
+from vlm_robot_ros.nodes.arm_output import ArmOutput, Permit
 from vlm_robot_ros.paths import config_dir
 
 SINKS = [
@@ -41,7 +41,12 @@ def lines():
 @pytest.fixture
 def output(robot, lines):
     return ArmOutput(
-        robot, 0.02, lambda kind, topic: lines.setdefault(topic, Line()), "live", lambda: None
+        robot,
+        0.02,
+        lambda kind, topic: lines.setdefault(topic, Line()),
+        "live",
+        lambda: None,
+        Permit(),
     )
 
 

@@ -5,8 +5,9 @@ import pytest
 from plans import HOME, plan
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import down
+from vlm_robot_ros.contract.kinematics import Kinematics, down
 from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.beat import Beat
 from vlm_robot_ros.control.instruction import MAX_LENGTH, NOTHING_SAID, Kind, next_instruction
 from vlm_robot_ros.control.limits import limit
 from vlm_robot_ros.control.timeline import Timeline
@@ -211,7 +212,7 @@ def test_limits_keep_the_tool_in_its_box_and_slow():
     far = np.array([9.0, -9.0, -9.0, 1, 0, 0, 0])
     last = HOME
     for _ in range(400):
-        now = limit(ROBOT, ActionMode.END_EFFECTOR_POSE, far, last, 0.02)
+        now = limit(ROBOT, Kinematics(ROBOT), ActionMode.END_EFFECTOR_POSE, far, last, 0.02)
         assert np.linalg.norm(now[:3] - last[:3]) <= ROBOT.workspace.speed * 0.02 + 1e-12
         last = now
     corner = [ROBOT.workspace.max[0], ROBOT.workspace.min[1], ROBOT.workspace.min[2]]
@@ -219,9 +220,22 @@ def test_limits_keep_the_tool_in_its_box_and_slow():
 
 
 def test_limits_keep_joints_between_theirs_and_slow():
-    home = np.array(ROBOT.home)
-    now = limit(ROBOT, ActionMode.JOINT_POSITION, home + 9, home, 0.02)
-    np.testing.assert_allclose(now - home, np.minimum(ROBOT.velocity * 0.02, ROBOT.upper - home))
+    home, kinematics = np.array(ROBOT.home), Kinematics(ROBOT)
+    turned = home + np.array([0, 0, 0, 0, 0, 0, 9])  # it takes the tool nowhere
+    now = limit(ROBOT, kinematics, ActionMode.JOINT_POSITION, turned, home, 0.02)
+    assert now[6] - home[6] == pytest.approx(ROBOT.velocity[6] * 0.02)
+    for _ in range(200):
+        now = limit(ROBOT, kinematics, ActionMode.JOINT_POSITION, turned, now, 0.02)
+    assert now[6] == ROBOT.upper[6]
+
+
+def test_limits_keep_the_tool_slow_that_joints_move():
+    last, kinematics = np.array(ROBOT.home), Kinematics(ROBOT)
+    for _ in range(50):
+        now = limit(ROBOT, kinematics, ActionMode.JOINT_POSITION, last + 9, last, 0.02)
+        way = kinematics.forward(now)[:3, 3] - kinematics.forward(last)[:3, 3]
+        assert 0 < np.linalg.norm(way) <= 1.02 * ROBOT.workspace.speed * 0.02
+        last = now
 
 
 def test_a_watch_tells_missing_stale_frozen_and_future_apart():
@@ -244,7 +258,7 @@ def test_a_watch_tells_missing_stale_frozen_and_future_apart():
 def test_limits_turn_the_tool_slowly():
     last, goal = HOME, np.array([0.5, 0, 0.3, 0, 1, 0, 0])
     for _ in range(10):
-        now = limit(ROBOT, ActionMode.END_EFFECTOR_POSE, goal, last, 0.02)
+        now = limit(ROBOT, Kinematics(ROBOT), ActionMode.END_EFFECTOR_POSE, goal, last, 0.02)
         assert 2 * np.arccos(min(1.0, abs(now[3:] @ last[3:]))) <= 1.5 * 0.02 + 1e-6
         assert np.linalg.norm(now[3:]) == pytest.approx(1.0)
         last = now
@@ -258,3 +272,14 @@ def test_a_plan_whose_quaternions_flip_their_sign_turns_nowhere():
     timeline.put(chunk, 0.0, 0.0)
     for now in np.linspace(0, 0.8, 33):
         assert abs(timeline.sample(now)[0][3:] @ HOME[3:]) == pytest.approx(1.0)
+
+
+def test_a_beat_is_even_however_late_the_calls_are():
+    beat, due = Beat(0.02), 100.013  # the first call is late, too
+    for tick, late in enumerate((0.013, 0.0, 0.019, 0.001, 0.0)):
+        assert beat.at(100 + 0.02 * tick + late) == pytest.approx(due + 0.02 * tick)
+    # Whole periods that were missed are left out; then it goes on as before.
+    assert beat.at(100 + 0.02 * 9 + 0.005) == pytest.approx(due + 0.02 * 8)
+    assert beat.at(100 + 0.02 * 10) == pytest.approx(due + 0.02 * 9)
+    assert beat.at(99.0) == 99.0  # the clock was set back
+    assert beat.at(99.02) == pytest.approx(99.02)

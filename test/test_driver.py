@@ -6,9 +6,11 @@ import pytest
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.beat import Beat
 from vlm_robot_ros.control.driver import QUIET_AFTER, Driver
 from vlm_robot_ros.control.instruction import NOTHING_SAID
 from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.sim.controllers import PathFollower, joint_path
 
 ROBOT = load_robot("panda_sim")
 HOME = np.array(ROBOT.home)
@@ -67,6 +69,7 @@ def test_every_path_ends_at_a_stand(arm):
 
 
 def test_who_stands_still_is_told_so_for_a_while_and_then_nothing(arm):
+    arm.tick(_aside(0.02))
     told = [arm.tick() for _ in range(int(QUIET_AFTER / PERIOD) + 5)]
     assert told[0] is not None
     assert told[-1] is None
@@ -203,3 +206,83 @@ def test_a_tick_that_is_missed_in_braking_does_not_jerk_the_arm():
     assert before.velocity[0] > 0.9
     way, most = (after.position - before.position)[0], 2 * PERIOD * before.velocity[0]
     assert 0.5 * most < way < most
+
+
+def test_an_arm_that_was_told_nothing_yet_is_not_told_to_stand(arm):
+    """Where it was measured may be long ago, and a gripper may have something between its jaws."""
+    assert arm.tick() is None
+    arm.driver.reset()
+    assert arm.tick() is None
+
+
+def _speeds(arm, ticks):
+    """What it is told by a hold, until it is told nothing more."""
+    drives = [arm.tick() for _ in range(ticks)]
+    return [drive.path.setpoints[0].velocity for drive in drives if drive]
+
+
+@pytest.mark.parametrize("by_path", [True, False])
+@pytest.mark.parametrize("what", ["reset", "reset of a trip", "clock set back"])
+def test_what_happens_in_motion_does_not_stop_the_arm_dead(what, by_path):
+    arm, told = Arm(), []
+    arm.driver = Driver(ROBOT, PERIOD, by_path=by_path)
+    for _ in range(20):
+        told += [arm.tick(_aside(0.3)).path.setpoints[0].velocity]
+    if what == "clock set back":
+        arm.now -= 0.03
+    else:
+        if what == "reset of a trip":
+            arm.driver.trip("a trip")
+            told += _speeds(arm, 2)
+        arm.driver.reset()
+        assert arm.driver.tripped == ""
+    told += _speeds(arm, 15)
+    most = np.abs(np.diff(told, axis=0)).max(0)
+    assert np.all(most <= ROBOT.acceleration * PERIOD + 1e-9)
+    assert np.abs(told[20]).max() > 0.2, "it should be braking"
+    assert not np.any(told[-1])
+
+
+def test_no_tool_is_told_to_be_too_fast():
+    """Joints at their own limits would take it along at a metre a second."""
+    arm, most = Arm(), 0.0
+    kinematics, goal = Kinematics(ROBOT), HOME + 0.7 * np.eye(7)[0]
+    for _ in range(40):
+        before = arm.joints
+        arm.tick(goal, ActionMode.JOINT_POSITION)
+        way = kinematics.forward(arm.joints)[:3, 3] - kinematics.forward(before)[:3, 3]
+        most = max(most, float(np.linalg.norm(way)) / PERIOD)
+    assert 0.8 * ROBOT.workspace.speed < most < 1.05 * ROBOT.workspace.speed
+
+
+@pytest.mark.parametrize("late", [0.0, 0.006, 0.011, 0.019])
+@pytest.mark.parametrize("brakes", [False, True])
+def test_a_timer_that_is_late_now_and_then_does_not_hurry_the_arm(late, brakes):
+    """As a controller plays it: rcl's timers keep their phase, the next tick comes sooner."""
+    driver, beat, begun = Driver(ROBOT, PERIOD, by_path=True), Beat(PERIOD), 100.0
+    calls = [begun + n * PERIOD + (late if n % 10 == 9 else 0.0) for n in range(40)]
+    joints, speed, follower, speeds = HOME, np.zeros(7), None, []
+
+    def where(time):
+        return HOME + 1.0 * max(time - begun - 0.1, 0.0) * np.eye(7)[0]
+
+    for now in np.arange(begun, begun + 0.78, 0.001):
+        if follower:
+            joints, speed = follower.at(now)
+        while calls and calls[0] <= now + 1e-6:
+            due = beat.at(calls.pop(0))
+            hold = "a hold" if brakes and due > begun + 0.39 else ""
+            values = where(due + PERIOD)
+            command = Command(ActionMode.JOINT_POSITION, values, 1.0, due, 1.0, hold, NOTHING_SAID)
+            ahead = [where(due + (2 + number) * PERIOD) for number in range(5)]
+            drive = driver.drive(due, command, ahead, joints)
+            if drive:
+                points = [(time, each.position, each.velocity) for time, each in drive.points()]
+                names = ROBOT.joint_names
+                path = joint_path(names, drive.time, points, names, now)
+                follower = PathFollower(path, now, joints, speed)
+        speeds.append(speed[0])
+    speeds = speeds[300:]  # by then it has caught up
+    fastest, changes = max(speeds), np.abs(np.diff(speeds)) / 0.001
+    assert 0.9 < fastest < 1.12
+    assert changes.max() < 1.3 * ROBOT.acceleration[0]

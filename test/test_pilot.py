@@ -5,6 +5,7 @@ import pytest
 from plans import HOME, plan
 
 from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.contract.kinematics import Kinematics
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.control.pilot import Pilot
 from vlm_robot_ros.control.watchdog import StreamWatch
@@ -168,3 +169,38 @@ def test_an_arm_of_six_joints_is_told_six_and_nothing_more(watch):
         assert not command.hold_reason
     assert command.values[:6] == pytest.approx(goal[:6])
     assert command.values[6] == 0.0
+
+
+def test_a_plan_of_an_older_picture_changes_nothing(pilot, watch):
+    watch.saw(1.0)
+    said = pilot.hear("pick up the cube")
+    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)
+    before = tick(pilot, 1.1)
+    joints = plan([0.58, 0, 0.3], mode=ActionMode.JOINT_POSITION)
+    pilot.take(joints, said.number, 0.9, 1.1)
+    after = tick(pilot, 1.12)
+    assert (after.mode, after.stamp) == (before.mode, 1.0)
+
+
+def test_joints_that_would_take_the_tool_out_of_its_box_are_a_reason_to_hold(pilot, watch):
+    watch.saw(1.0)
+    home = np.array(ROBOT.home)
+    rises = np.linspace(home, home + np.array([0, -1.5, 0, 1.5, 0, 0, 0]), 8)
+    said = pilot.hear("reach up")
+    up = plan([0, 0, 0], mode=ActionMode.JOINT_POSITION, values=rises)
+    pilot.take(up, said.number, 1.0, 1.0)
+    commands = []
+    for now in np.arange(1.02, 1.6, 0.02):
+        watch.saw(now)
+        commands.append(tick(pilot, now))
+    assert commands[0].hold_reason == ""
+    assert "out of its workspace" in commands[-1].hold_reason
+    tool = Kinematics(ROBOT).forward(commands[-1].values)[:3, 3]
+    assert tool[2] == pytest.approx(ROBOT.workspace.max[2], abs=0.02)
+
+
+def test_a_plan_too_long_to_be_read_in_time_is_refused(pilot, watch):
+    watch.saw(1.0)
+    said = pilot.hear("pick up the cube")
+    pilot.take(plan([0.58, 0, 0.3], steps=2000), said.number, 1.0, 1.0)
+    assert "1000 steps at most, got 2000" in tick(pilot, 1.0).hold_reason

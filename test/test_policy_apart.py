@@ -54,6 +54,7 @@ def test_it_answers_as_it_does_here():
         ("die", "ended by signal SIGKILL, and was begun anew"),
         ("exit", "ended with status 1, and was begun anew"),
         ("hang for good", "not answered for 2 s, and was begun anew"),
+        ("fork and die", "ended by signal SIGKILL, and was begun anew"),
     ],
 )
 def test_what_goes_wrong_is_told_and_the_next_question_answered(odd, word, said):
@@ -136,3 +137,15 @@ def exists(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_who_is_begun_anew_leaves_no_files_open(odd):
+    def die():
+        with pytest.raises(PolicyError, match="begun anew"):
+            odd.infer(observation("die"))
+
+    die()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(2):
+        die()
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -1,6 +1,11 @@
 """The policy node's lifecycle, as a process over real DDS: what it leaves behind when it goes."""
 
+import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +14,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rig import bring_up, change_state
+from std_srvs.srv import SetBool
 
 
 @pytest.fixture
@@ -51,7 +57,7 @@ def test_it_can_be_taken_down_and_configured_anew(own_rig):
     assert rig.graph.until(lambda: rig.actions[-1].hold_reason == "shut down")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_in_motion_leaves_a_hold_as_the_last_word(own_rig, number):
     rig = own_rig
     rig.say(rig.command)
@@ -60,3 +66,40 @@ def test_a_signal_in_motion_leaves_a_hold_as_the_last_word(own_rig, number):
     assert rig.graph.until(lambda: rig.process.poll() is not None)
     assert rig.process.returncode == 0
     assert rig.graph.until(lambda: rig.actions[-1].hold_reason == "the policy node ends")
+
+
+def test_what_forbids_motion_outlives_a_configuration(own_rig):
+    rig = own_rig
+    answer = rig.graph.ask(SetBool, "/policy_node/enable", data=False)
+    assert rig.graph.until(answer.done)
+    for number in (
+        Transition.TRANSITION_DEACTIVATE,
+        Transition.TRANSITION_CLEANUP,
+        Transition.TRANSITION_CONFIGURE,
+        Transition.TRANSITION_ACTIVATE,
+    ):
+        assert change_state(rig, number)
+    rig.actions.clear()
+    rig.say(rig.command)
+    rig.until_held("disabled; call ~/enable")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_node_whose_policy_is_never_loaded_can_be_ended(number, tmp_path):
+    code = "import sys; from vlm_robot_ros.nodes.policy_node import main; sys.exit(main())"
+    ros = ["--ros-args", "-p", "policy:=odd_policies:NeverReady"]
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *ros], env={**os.environ, "PYTHONPATH": path}
+    ) as node:
+        loading = Path(f"/proc/{node.pid}/task/{node.pid}/children")
+        while not loading.read_text():
+            assert node.poll() is None
+            time.sleep(0.05)
+        children = loading.read_text().split()
+        node.send_signal(number)
+        assert node.wait(20) == 0
+    end = time.monotonic() + 10
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < end, "the policy's process goes on"
+        time.sleep(0.05)

@@ -43,7 +43,8 @@ def assign(parameters: dict) -> list[str]:
 
 def end_nodes(processes: dict[str, subprocess.Popen]) -> None:
     """End the nodes, the recorder last, so that the bag has their last words."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for ending in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ending, signal.SIG_IGN)
     for process in processes.values():
         if process.poll() is None:
             process.send_signal(signal.SIGINT)

@@ -1,6 +1,6 @@
 """What is asked of an arm: single actions and chunks of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -41,3 +41,29 @@ class ActionChunk:
     """0..1: that the words ask for something, times that of the task."""
     hold: str
     """Why the arm is to hold; empty when it is to move."""
+
+
+def checked(chunk: ActionChunk) -> ActionChunk:
+    """Return a chunk whose fields have the types that they are said to have: anybody makes them.
+
+    Raises:
+        TypeError: texts are none, or numbers are none.
+        ValueError: the mode is none, or a number cannot be read.
+    """
+    if not isinstance(chunk, ActionChunk):
+        raise TypeError(f"an answer is an ActionChunk, got {type(chunk).__name__}")
+    for name, texts in (("label", [chunk.label]), ("hold", [chunk.hold]), ("score", chunk.scores)):
+        for text in texts:
+            if not isinstance(text, str):
+                raise TypeError(f"a chunk's {name} has a str, got {text!r}")
+    return replace(
+        chunk,
+        mode=ActionMode(chunk.mode),
+        values=np.asarray(chunk.values, float),
+        gripper=np.asarray(chunk.gripper, float),
+        step_dt=float(chunk.step_dt),
+        label=str(chunk.label),
+        scores={str(name): float(score) for name, score in chunk.scores.items()},
+        confidence=float(chunk.confidence),
+        hold=str(chunk.hold),
+    )

@@ -12,6 +12,7 @@ import numpy as np
 
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.control.limits import leaves, outside
 from vlm_robot_ros.control.pilot import Command
 from vlm_robot_ros.control.stream import JointStream, Path, Setpoint
 
@@ -97,9 +98,11 @@ class Driver:
         self._apart_since, self._still_since = [None] * len(APART), None
 
     def reset(self) -> None:
-        """Let it move again after a trip, from where the arm is."""
-        self.tripped, self._last = "", None
-        self.lose()
+        """Let it move again after a trip: from where the arm is, or where it is braking."""
+        self.tripped = ""
+        if not self._driving:
+            self._last = None
+            self.lose()
 
     def trip(self, reason: str) -> None:
         """Stop, and stay stopped until `reset`; the first reason is kept."""
@@ -111,7 +114,7 @@ class Driver:
         """Return what the arm is to be told; None when it stands still and knows it.
 
         Args:
-            now: [s]
+            now: When this tick is due: periods after the one before, as of `Beat` [s].
             command: What it is told by the pilot; on a hold it comes to a stand.
             ahead: What it will be told at the next ticks, in the command's mode. Shape (7,) each.
             joints: Measured positions. Shape (J,), [rad].
@@ -122,7 +125,7 @@ class Driver:
         self._watch(now, joints)
         holds = bool(command.hold_reason or self.tripped)
         if not self._driving:
-            if holds and self._last is not None:
+            if holds:  # it stands already, where we or others have left it
                 return None
             self._begin(joints)
         before = self._stream.now
@@ -156,10 +159,12 @@ class Driver:
         return drive
 
     def _catch_up(self, now: float) -> None:
-        """Take into account that this call may be late."""
+        """Take into account that ticks may have been missed, or the clock been set back."""
         late, self._time = now - self._time, now
         missed = round(late / self._period) - 1
-        if late < 0 or (missed >= AHEAD and not self._by_path):
+        if late < 0:  # nobody knows how long anything has lasted
+            self._apart_since, self._still_since = [None] * len(APART), None
+        elif missed >= AHEAD and not self._by_path:
             self.lose()
         elif self._by_path and self._driving and missed > 0 and not self._stream.skip(missed):
             self._last = self._stand  # the path has come to its end meanwhile
@@ -192,7 +197,7 @@ class Driver:
     def _watch(self, now: float, joints: np.ndarray) -> None:
         """Trip when the arm is not where it was told to be, or where it cannot be."""
         robot = self._robot
-        strayed = _outside(joints, robot.lower, robot.upper)
+        strayed = outside(joints, robot.lower, robot.upper)
         worst = int(strayed.argmax())
         if strayed[worst] > _STRAYED:
             self.trip(
@@ -227,9 +232,9 @@ class Driver:
         """Return what is wrong with a setpoint; empty when nothing is."""
         robot = self._robot
         # What was outside before may come back.
-        was = np.maximum(_outside(joints, robot.lower, robot.upper), 0.0)
+        was = np.maximum(outside(joints, robot.lower, robot.upper), 0.0)
         for name, over in (
-            ("position", _outside(setpoint.position, robot.lower, robot.upper) - was),
+            ("position", outside(setpoint.position, robot.lower, robot.upper) - was),
             ("velocity", np.abs(setpoint.velocity) - robot.velocity),
             ("acceleration", np.abs(setpoint.acceleration) - robot.acceleration),
         ):
@@ -252,21 +257,4 @@ class Driver:
         return f"the tool would go on from {tool.tolist()} and leave its workspace"
 
     def _leaves(self, there: np.ndarray, here: np.ndarray, most: float = _EDGE) -> bool:
-        """Whether the tool goes farther outside its box than it is and may be.
-
-        Args:
-            there: Joint positions to go to. Shape (J,), [rad].
-            here: From where. Shape (J,), [rad].
-            most: [m]
-        """
-        box = self._robot.workspace
-        goes, is_at = (
-            _outside(self._stream.tool_at(q)[:3, 3], np.array(box.min), np.array(box.max))
-            for q in (there, here)
-        )
-        return bool(np.any(goes > np.maximum(is_at, most)))
-
-
-def _outside(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return how far values are outside of limits; inside it is negative."""
-    return np.maximum(low - values, values - high)
+        return leaves(self._robot, self._stream.kinematics, there, here, most)

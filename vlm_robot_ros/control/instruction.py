@@ -13,6 +13,7 @@ _PACES = {"slower": 0.5, "slow down": 0.5, "slower please": 0.5, "more slowly": 
           "speed up": 2.0, "faster please": 2.0}  # fmt: skip
 _SLOWEST = 0.25
 _WORD = re.compile(r"[^\W_]+")
+_STOP = re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(STOP_WORDS))})(?![^\W_])", re.IGNORECASE)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
 
 
@@ -41,13 +42,13 @@ NOTHING_SAID = Instruction("", 0, Kind.EMPTY)
 
 def is_stop(text: str) -> bool:
     """Return whether there is a word of stop anywhere in a text."""
-    return not STOP_WORDS.isdisjoint(word.lower() for word in _WORD.findall(text))
+    return _STOP.search(text) is not None
 
 
 def next_instruction(last: Instruction, text: str) -> Instruction:
     """Return what `text` makes of the instruction; control characters become spaces."""
     clean = _UNPRINTABLE.sub(" ", text[: 4 * MAX_LENGTH]).strip()[:MAX_LENGTH]
-    words = [word.lower() for word in _WORD.findall(text)]
+    words = [word.lower() for word in _WORD.findall(clean)]
     kind = Kind.TASK if words else Kind.EMPTY
     # The whole text is looked through for a stop, also what is cut from it.
     if is_stop(text):

@@ -4,6 +4,7 @@ import numpy as np
 import pinocchio
 
 from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.contract.kinematics import Kinematics
 from vlm_robot_ros.contract.robot import Robot
 
 _TURN_SPEED = 1.5
@@ -11,15 +12,22 @@ _TURN_SPEED = 1.5
 
 
 def limit(
-    robot: Robot, mode: ActionMode, values: np.ndarray, last: np.ndarray, dt: float
+    robot: Robot,
+    kinematics: Kinematics,
+    mode: ActionMode,
+    values: np.ndarray,
+    last: np.ndarray,
+    dt: float,
 ) -> np.ndarray:
     """Return `values` moved inside the robot's limits.
 
-    Tool positions stay in the workspace and move at most at its speed, and the tool turns at most
-    at 1.5 rad/s; joints stay between their limits and below their speeds.
+    The tool moves at most at its workspace's speed, whatever the mode. Its pose stays in the
+    workspace and turns at most at 1.5 rad/s; joints stay between their limits and below their
+    speeds.
 
     Args:
         robot: The contract.
+        kinematics: Of the robot.
         mode: Joint position or end-effector pose.
         values: What is to be commanded. Shape (7,).
         last: What was commanded `dt` ago, in the same mode. Shape (7,).
@@ -30,6 +38,10 @@ def limit(
         inside = np.clip(values[:count], robot.lower, robot.upper)
         limited = np.zeros(len(values))  # an arm of fewer joints has no use for the rest
         limited[:count] = np.clip(inside, last[:count] - reach, last[:count] + reach)
+        here, there = (kinematics.forward(q[:count])[:3, 3] for q in (last, limited))
+        way = float(np.linalg.norm(there - here))
+        part = min(1.0, robot.workspace.speed * dt / max(way, 1e-9))
+        limited[:count] = last[:count] + part * (limited[:count] - last[:count])
         return limited
     inside = np.clip(values[:3], robot.workspace.min, robot.workspace.max)
     step = inside - last[:3]
@@ -43,3 +55,25 @@ def limit(
     if turned @ last[3:] < 0:
         turned = -turned
     return np.concatenate([last[:3] + step, turned])
+
+
+def outside(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return how far values are outside of limits; inside it is negative."""
+    return np.maximum(low - values, values - high)
+
+
+def leaves(
+    robot: Robot, kinematics: Kinematics, there: np.ndarray, here: np.ndarray, most: float = 0.0
+) -> bool:
+    """Whether the tool goes farther outside its box than it is and may be.
+
+    Args:
+        robot: The contract.
+        kinematics: Of the robot.
+        there: Joint positions to go to. Shape (J,), [rad].
+        here: From where. Shape (J,), [rad].
+        most: [m]
+    """
+    low, high = np.array(robot.workspace.min), np.array(robot.workspace.max)
+    goes, is_at = (outside(kinematics.forward(q)[:3, 3], low, high) for q in (there, here))
+    return bool(np.any(goes > np.maximum(is_at, most)))

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
+from vlm_robot_ros.contract.kinematics import Kinematics
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.instruction import NOTHING_SAID, Instruction, Kind, next_instruction
-from vlm_robot_ros.control.limits import limit
+from vlm_robot_ros.control.limits import leaves, limit
 from vlm_robot_ros.control.timeline import Timeline
 from vlm_robot_ros.control.watchdog import StreamWatch
 
@@ -54,7 +55,7 @@ class Pilot:
         joined_steps: int = 0,
     ) -> None:
         """Make a pilot that is asked every `period` seconds; see `Timeline`."""
-        self._robot = robot
+        self._robot, self._kinematics = robot, Kinematics(robot)
         self._period = period
         self._watches = watches
         self._min_confidence = min_confidence
@@ -95,7 +96,8 @@ class Pilot:
         if not self._refusal:
             try:
                 # Until the next command is to be reached the older plan goes on.
-                self._timeline.put(chunk, stamp, now + self._period)
+                if not self._timeline.put(chunk, stamp, now + self._period):
+                    return
             except ValueError as error:
                 self._refusal = str(error)
         if self._refusal:
@@ -132,10 +134,14 @@ class Pilot:
         if sample is None:
             reason = reason or NO_PLAN
             return self._hold(now, measured, opening, reason, bool(problem))
-        self._held_since = None
         # After a pause too, no more than what can be followed until the next command.
         dt = min(max(dt, 0.0), 2 * self._period) * self.said.pace
-        self._last = limit(self._robot, self._mode, sample[0], self._last, dt)
+        values = limit(self._robot, self._kinematics, self._mode, sample[0], self._last, dt)
+        if not self._is_pose() and self._leaves(values):
+            reason = "the plan would take the tool out of its workspace"
+            return self._hold(now, measured, opening, reason, False)
+        self._last = values
+        self._held_since = None
         self._gripper = float(np.clip(sample[1], 0.0, 1.0))
         return Command(
             self._mode, self._last, self._gripper, self._stamp, self._confidence, "", self.said
@@ -153,7 +159,7 @@ class Pilot:
             sample = self._timeline.sample(now + (number + 2) * self._period)
             if sample is None or last is None:
                 break
-            last = limit(self._robot, self._mode, sample[0], last, dt)
+            last = limit(self._robot, self._kinematics, self._mode, sample[0], last, dt)
             values.append(last)
         return values
 
@@ -170,6 +176,11 @@ class Pilot:
         if gone > _MOVED_AWAY and now - self._held_since > _SETTLED and not blind:
             self._last = measured.copy()
         return Command(self._mode, self._last, self._gripper, now, 0.0, reason, self.said)
+
+    def _leaves(self, values: np.ndarray) -> bool:
+        assert self._last is not None
+        count = len(self._robot.joints)
+        return leaves(self._robot, self._kinematics, values[:count], self._last[:count])
 
     def _is_pose(self) -> bool:
         return self._mode == ActionMode.END_EFFECTOR_POSE

@@ -56,9 +56,10 @@ class JointStream:
 
     def __init__(self, robot: Robot, period: float) -> None:
         """Make a stream of a setpoint every `period` seconds; `start` it before use."""
-        self._kinematics = Kinematics(robot)
+        self.kinematics = Kinematics(robot)
         self._period = period
         self._low, self._high = robot.lower + _MARGIN, robot.upper - _MARGIN
+        self._tool_speed = robot.workspace.speed
         self._fastest, self._braking = robot.velocity, _BRAKING * robot.acceleration
         self._otg = ruckig.Ruckig(len(robot.joints), period)
         self._input = ruckig.InputParameter(len(robot.joints))
@@ -93,7 +94,7 @@ class JointStream:
         """
         goal, wanted = from_vector(pose), self._wanted
         for _ in range(_ITERATIONS):
-            wanted = self._kinematics.step_towards(wanted, goal, self._period / _ITERATIONS)
+            wanted = self.kinematics.step_towards(wanted, goal, self._period / _ITERATIONS)
         return self.to_joints(wanted)
 
     def to_joints(self, positions: np.ndarray) -> Setpoint:
@@ -109,7 +110,7 @@ class JointStream:
         up = self._room(self._high - here.position, here.velocity)
         down = self._room(here.position - self._low, -here.velocity)
         speed = np.clip(speed, -np.minimum(down, self._fastest), np.minimum(up, self._fastest))
-        return self._step(speed)
+        return self._step(self._allowed(speed, here.position))
 
     def brake(self) -> Setpoint:
         """Return the next setpoint of coming to a stand as fast as the limits allow."""
@@ -161,7 +162,7 @@ class JointStream:
 
     def tool_at(self, positions: np.ndarray) -> np.ndarray:
         """Return the tool's pose, a transform in the base frame. Shape (4, 4), [m]."""
-        return self._kinematics.forward(positions)
+        return self.kinematics.forward(positions)
 
     def twist_to(self, setpoint: Setpoint, measured: np.ndarray) -> np.ndarray:
         """Return the tool's velocity that keeps an arm at a setpoint, in the base frame.
@@ -177,7 +178,12 @@ class JointStream:
         if np.any(speed):  # an arm that stands is not sent about
             missed = setpoint.position - speed * self._period - measured
             speed = np.clip(speed + _CATCH_UP * missed, -self._fastest, self._fastest)
-        return self._kinematics.jacobian(measured) @ speed
+        return self.kinematics.jacobian(measured) @ self._allowed(speed, measured)
+
+    def _allowed(self, speed: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Return joint speeds, all of them lower where the tool would be too fast [rad/s]."""
+        fast = float(np.linalg.norm(self.kinematics.jacobian(positions)[:3] @ speed))
+        return speed * min(1.0, self._tool_speed / max(fast, 1e-9))
 
     def _room(self, way: np.ndarray, speed: np.ndarray) -> np.ndarray:
         """Return how fast one may be a tick later to come to a stand within a way.

@@ -12,6 +12,8 @@ _FADE = 3.0
 """Steps of a chunk, its last ones, in which it loses its say."""
 _LITTLE = 0.02
 """Who counts less is not asked."""
+_LONGEST = 1000
+"""Steps of a chunk: more take longer to be read than an arm may wait."""
 
 
 class Timeline:
@@ -47,13 +49,16 @@ class Timeline:
         self._curves: list[PchipInterpolator] = []
         self._end = -np.inf
 
-    def put(self, chunk: ActionChunk, stamp: float, now: float) -> None:
+    def put(self, chunk: ActionChunk, stamp: float, now: float) -> bool:
         """Go on with a chunk computed from the camera frame of time `stamp`; drop an older one.
 
         Args:
             chunk: Its first step is one `step_dt` after `stamp`.
             stamp: [s]
             now: When the chunk begins to be played [s].
+
+        Returns:
+            Whether it is played, and is not one of an older frame than that which is.
 
         Raises:
             ValueError: the chunk is not made of finite numbers, seven a step, or of deltas.
@@ -62,7 +67,7 @@ class Timeline:
         if chunk.mode == ActionMode.END_EFFECTOR_POSE:
             chunk = replace(chunk, values=_unwound(chunk.values))
         if self._chunk is not None and stamp < self._stamp:
-            return
+            return False
         goes_on = self._chunk is not None and self._chunk.mode == chunk.mode and now <= self._end
         before = self._motion(now) if goes_on else None
         values = np.asarray(chunk.values, float)
@@ -84,6 +89,7 @@ class Timeline:
                 side[3:] = -1.0  # the same orientation, the other quaternion of it
             self._offset, self._drift = side * before[0] - place, side * before[1] - speed
             self._joined = now
+        return True
 
     def sample(self, now: float) -> tuple[np.ndarray, float] | None:
         """Return seven values and the gripper's opening to command at `now`.
@@ -181,6 +187,8 @@ def _check(chunk: ActionChunk) -> None:
         raise ValueError(f"a chunk of {chunk.mode.name} has no clock to be played by")
     if values.ndim != 2 or values.shape[1] != 7 or not len(values):
         raise ValueError(f"a chunk has values of shape (H, 7), got {values.shape}")
+    if len(values) > _LONGEST:
+        raise ValueError(f"a chunk has {_LONGEST} steps at most, got {len(values)}")
     if gripper.shape != (len(values),):
         raise ValueError(f"a chunk of {len(values)} steps has as many grips, got {gripper.shape}")
     if not (np.all(np.isfinite(values)) and np.all(np.isfinite(gripper))):

@@ -1,6 +1,7 @@
 """The arm's end of a node: feeds the contract's command sinks, when that is allowed."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,15 @@ _ONCE = ("gripper_trajectory", "gripper_action")
 """Sent anew they would start anew, so they are sent only when there is news."""
 
 
+@dataclass
+class Permit:
+    """Whether an arm may be moved; outlives whatever moves it."""
+
+    enabled: bool = True
+    tripped: str = ""
+    """Why not, until somebody resets it; empty when it may."""
+
+
 class ArmOutput:
     """Sends drives to the sinks; can be disabled, and trips."""
 
@@ -26,6 +36,7 @@ class ArmOutput:
         publish: Callable[[type, str], Any],
         output: str,
         changed: Callable[[], None],
+        permit: Permit,
     ) -> None:
         """Make the publishers.
 
@@ -35,25 +46,26 @@ class ArmOutput:
             publish: Makes a publisher of a type on a topic.
             output: "live", "dry" or "auto": only a simulated arm is told anything.
             changed: Called when it is enabled, disabled or reset: what was asked for is off.
+            permit: What stood before; is kept up to date.
         """
-        self._robot, self._changed = robot, changed
+        self._robot, self._changed, self._permit = robot, changed, permit
         joints = any(sink.kind.startswith("joint") for sink in robot.sinks)
         by_path = any(sink.kind == "joint_trajectory" for sink in robot.sinks)
         self._driver = Driver(robot, period, not joints, by_path)
+        self._driver.tripped = permit.tripped
         self._sinks = [
             (sink.kind, publish(MESSAGES[sink.kind][0], sink.topic)) for sink in robot.sinks
         ]
         self.dry_run = output == "dry" or (output == "auto" and not robot.simulated)
         self.feeds = bool(self._sinks) and not self.dry_run
-        self._enabled = True
-        self._told: dict[str, float] = {}
+        self._told = [-1.0] * len(self._sinks)
 
     @property
     def blocked(self) -> str:
         """Why the arm may not move; empty when it may. A dry run blocks nothing but the sinks."""
         if self._driver.tripped:
             return f"tripped: {self._driver.tripped}; call ~/reset when it is mended"
-        return "" if self._enabled else "disabled; call ~/enable"
+        return "" if self._permit.enabled else "disabled; call ~/enable"
 
     def send(
         self, now: float, command: Command, ahead: Sequence[np.ndarray], joints: np.ndarray
@@ -65,22 +77,23 @@ class ArmOutput:
             drive = self._driver.drive(now, command, ahead, joints)
         except Exception as error:  # whatever it is: the last path ends at a stand
             self._driver.trip(f"no setpoint could be found: {error!r}")
-            return False
+            drive = None
+        self._permit.tripped = self._driver.tripped
         if drive is None:
             return False
-        for kind, publisher in self._sinks:
-            news = abs(drive.gripper - self._told.get(kind, -1.0)) > _GRIPPER_MOVED
+        for number, (kind, publisher) in enumerate(self._sinks):
+            news = abs(drive.gripper - self._told[number]) > _GRIPPER_MOVED
             if kind not in _ONCE or news:
                 taken = publisher.publish(MESSAGES[kind][1](drive, self._robot))
                 if taken is not False:
-                    self._told[kind] = drive.gripper
+                    self._told[number] = drive.gripper
         return bool(np.any(drive.path.setpoints[0].velocity))
 
     # -- Services --------------------------------------------------------------------------------
 
     def on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Allow or forbid motion; what was asked for before is off."""
-        self._enabled, response.success = request.data, True
+        self._permit.enabled, response.success = request.data, True
         self._changed()
         response.message = self.blocked or ("a dry run: no arm is told" if self.dry_run else "")
         return response
@@ -90,5 +103,6 @@ class ArmOutput:
         response.message = self._driver.tripped or "it had not tripped"
         response.success = bool(self._driver.tripped)
         self._driver.reset()
+        self._permit.tripped = ""
         self._changed()
         return response

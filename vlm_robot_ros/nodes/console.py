@@ -1,6 +1,5 @@
 """The console's node and its server, side by side, from the start of ROS to its end."""
 
-import signal
 import threading
 from pathlib import Path
 from types import FrameType
@@ -11,12 +10,13 @@ from rclpy.signals import SignalHandlerOptions
 
 from vlm_robot_ros.nodes.console_node import ConsoleNode
 from vlm_robot_ros.nodes.console_server import serve
+from vlm_robot_ros.nodes.run import on_ending
 
 
 def run_console(
     host: str, port: int, token: str, robot: str, reports: Path, namespace: str = ""
 ) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until SIGINT, SIGTERM or SIGHUP.
 
     Args:
         host: Address to listen on.
@@ -35,8 +35,7 @@ def run_console(
     def stop(number: int, frame: FrameType | None) -> None:
         done.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    on_ending(stop)
     rclpy.init(
         args=["--ros-args", "-p", f"robot:={robot}", "-r", f"__ns:=/{namespace.strip('/')}"],
         signal_handler_options=SignalHandlerOptions.NO,

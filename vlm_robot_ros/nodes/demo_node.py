@@ -1,6 +1,5 @@
 """The demo's conductor as a node: the same under `vlm-robot demo` and under `ros2 launch`."""
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from vlm_robot_ros.evaluation.film import Caption, Film
 from vlm_robot_ros.evaluation.report import Result, save, summarise, table
 from vlm_robot_ros.nodes.conductor import Conductor
 from vlm_robot_ros.nodes.parameters import Spec, declare
+from vlm_robot_ros.nodes.run import on_ending
 from vlm_robot_ros.nodes.stage import INTERRUPTED, Frame, Stage, StageError
 from vlm_robot_ros.sim.programme import demo_programme
 
@@ -33,14 +33,13 @@ PARAMETERS = (
 def conducting(arguments: list[str] | None = None) -> Iterator[Node]:
     """Provide a node with `PARAMETERS`, from the start of ROS to its end.
 
-    SIGINT and SIGTERM end the next wait of a `Stage` with KeyboardInterrupt, also where they were
-    ignored; a second one ends whatever is going on.
+    SIGINT, SIGTERM and SIGHUP end the next wait of a `Stage` with KeyboardInterrupt; a second one
+    ends whatever is going on.
 
     Raises:
         ValueError: a parameter is not valid.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    on_ending(_interrupt)
     # rclpy's own handlers would end ROS under our feet.
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node("demo_node")

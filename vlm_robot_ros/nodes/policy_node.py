@@ -20,12 +20,13 @@ from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.contract.robot import Camera
+from vlm_robot_ros.control.beat import Beat
 from vlm_robot_ros.control.driver import AHEAD
 from vlm_robot_ros.control.instruction import Kind
 from vlm_robot_ros.control.pilot import Pilot
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
 from vlm_robot_ros.msg import Latency, PolicyInput, TaskLabel, VlmAction
-from vlm_robot_ros.nodes.arm_output import ArmOutput
+from vlm_robot_ros.nodes.arm_output import ArmOutput, Permit
 from vlm_robot_ros.nodes.health import Health
 from vlm_robot_ros.nodes.messages import (
     action_message,
@@ -61,7 +62,7 @@ class PolicyNode(LifecycleNode):
         """
         super().__init__("policy_node")
         declare(self, PARAMETERS)
-        self._lock = threading.Lock()
+        self._lock, self._permit = threading.Lock(), Permit()
         self._policy: PolicyApart | None = None
         self._thinker: Thinker | None = None
         self._active = False
@@ -95,6 +96,7 @@ class PolicyNode(LifecycleNode):
         if refused:
             self.get_logger().info(f"{refused}; how to have it is in the README")
         self._period = 1.0 / self._value("control_rate")
+        self._beat = Beat(self._period)
         self._kinematics = Kinematics(self._robot)
         timeouts = self._value("image_timeout"), self._value("joint_state_timeout")
         self._senses = Senses(self._robot, cameras, *timeouts)
@@ -123,7 +125,12 @@ class PolicyNode(LifecycleNode):
         self._latencies = wires.publish(Latency, "latency")
         self._health = wires.publish_always(DiagnosticArray, "/diagnostics")
         self._output = ArmOutput(
-            self._robot, self._period, wires.sink, self._value("output"), self._on_output_changed
+            self._robot,
+            self._period,
+            wires.sink,
+            self._value("output"),
+            self._on_output_changed,
+            self._permit,
         )
         wires.serve(SetBool, "~/enable", self._output.on_enable)
         wires.serve(Trigger, "~/reset", self._output.on_reset)
@@ -196,9 +203,10 @@ class PolicyNode(LifecycleNode):
             return
         with self._lock:
             self._active = False
-            began = time.monotonic()
-            while self._act(reason) and time.monotonic() - began < _COMES_TO_A_STAND:
+            began, moment = time.monotonic(), self._beat.at(self._now())
+            while self._act(moment, reason) and time.monotonic() - began < _COMES_TO_A_STAND:
                 time.sleep(self._period)  # the setpoints that brake are due one a period
+                moment += self._period  # of simulated time nothing is heard meanwhile
         self._report()
         self._actions.wait_for_all_acked(Duration(seconds=0.5))
         assert self._thinker is not None
@@ -213,7 +221,7 @@ class PolicyNode(LifecycleNode):
         with self._lock:
             said = self._pilot.hear(message.data)
             if said.kind is not Kind.TASK:
-                self._act(between=True)
+                self._act(self._now(), between=True)
         self._current.publish(String(data=said.text))
         self.get_logger().info(f"instruction {said.number}: '{said.text}'")
 
@@ -269,16 +277,17 @@ class PolicyNode(LifecycleNode):
         self._ticks += 1
         if self._active:
             with self._lock:
-                self._act()
+                self._act(self._beat.at(self._now()))
 
-    def _act(self, reason: str = "", between: bool = False) -> bool:
+    def _act(self, now: float, reason: str = "", between: bool = False) -> bool:
         """Publish the command of this moment; returns whether the arm has yet to come to a stand.
 
         Args:
+            now: When it is due [s].
             reason: Why to hold, if there is a reason.
             between: Whether it is between two ticks; the sinks are told at the next.
         """
-        now, arm = self._now(), self._senses.arm
+        arm = self._senses.arm
         if arm is None:  # nothing true can be said about where to hold
             self._reason = self._senses.arm_problem(now)
             return False
@@ -293,7 +302,7 @@ class PolicyNode(LifecycleNode):
         self._reason = command.hold_reason
         self._actions.publish(action_message(command, self._robot))
         if not self._reason:
-            self._state.acted(command.stamp, now)
+            self._state.acted(command.stamp, self._now())
         if self._reason != self._reported:
             self._reported = self._reason
             self.get_logger().info(f"holding: {self._reason}" if self._reason else "acting")

@@ -30,32 +30,54 @@ _TURN = 5e-4
 Make = Callable[[], ClosingNode]
 
 
+def on_ending(handler: Callable[[int, FrameType | None], None]) -> None:
+    """Have a handler called when the process is told to go: by SIGINT, SIGTERM, or SIGHUP.
+
+    Where a hang-up is ignored (nohup) it still is; the others count also where they were.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, handler)
+
+
+class _ToldTooSoon(BaseException):
+    """A node is to go that is not made yet; it has nothing to say."""
+
+
 def run(make: Make, arguments: list[str] | None = None) -> int:
-    """Run one node until SIGINT or SIGTERM; returns the exit status."""
+    """Run one node until SIGINT, SIGTERM or SIGHUP; returns the exit status."""
     return run_together([make], arguments)
 
 
 def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> int:
-    """Run nodes in one process until SIGINT or SIGTERM; returns the exit status.
+    """Run nodes in one process until SIGINT, SIGTERM or SIGHUP; returns the exit status.
 
     Each has a thread and an executor of its own: none waits for another's callbacks. Where one
     ends, all do, one after the other in the order given, each with its last word.
 
     rclpy's own signal handlers would end ROS before the nodes could publish their last hold.
     """
-    told = False
+    told, made = False, len(makes) > 1
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal told
         told = True
+        if not made:
+            raise _ToldTooSoon
 
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, stop)
+    def make_one() -> ClosingNode:
+        nonlocal made
+        node = makes[0]()
+        made = True
+        return node
+
+    on_ending(stop)
     sys.setswitchinterval(_TURN)
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
         if len(makes) == 1:
-            return _live(makes[0], lambda: told)
+            return _live(make_one, lambda: told)
         over = [False] * len(makes)
         with ThreadPoolExecutor(len(makes)) as threads:
             lives = [
@@ -68,6 +90,8 @@ def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> i
                 over[number] = True
                 wait([life])
         return max(life.result() for life in lives)
+    except _ToldTooSoon:
+        return 0
     finally:
         rclpy.try_shutdown()
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import recv_handle, send_handle
 from multiprocessing.util import Finalize
 from typing import Any
@@ -21,6 +22,8 @@ from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.policy.base import Observation, Policy
 from vlm_robot_ros.policy.heap import trim_heap
 
+_LOOKS = 0.2
+"""Who waits for a process looks so often whether it lives [s]."""
 _LOADS = 10
 """It is loaded anew in so many times the time that an answer may take, or not at all."""
 
@@ -63,8 +66,7 @@ class PolicyApart:
     @property
     def pid(self) -> int:
         """Of its process now."""
-        assert self._process.pid is not None
-        return self._process.pid
+        return self._pid
 
     @property
     def points(self) -> dict[str, np.ndarray]:
@@ -103,7 +105,7 @@ class PolicyApart:
         with self._asking:
             try:
                 self._desk.hand(self._pipe, (name, given))
-                answered = self._pipe.poll(self._patience)
+                answered = self._wait(self._patience)
                 error, result = self._pipe.recv() if answered else ("", None)
             except (EOFError, OSError):
                 raise PolicyError(self._renew()) from None
@@ -113,11 +115,24 @@ class PolicyApart:
             raise PolicyError(error)
         return result
 
+    def _wait(self, limit: float) -> bool:
+        """Wait for an answer, so long [s]; returns whether there is one.
+
+        Raises:
+            EOFError: the process has ended, even if one that it has begun keeps the pipe open.
+        """
+        begun = time.monotonic()
+        while (left := begun + limit - time.monotonic()) > 0:
+            lives = self._process.is_alive()
+            if self._pipe.poll(min(_LOOKS, left)):
+                return True
+            if not lives:
+                raise EOFError
+        return False
+
     def _renew(self, problem: str = "") -> str:
         """Start anew; returns what to say about it."""
-        if not problem:
-            self._process.join(1.0)
-            problem = f"has ended {_manner(self._process.exitcode)}"
+        problem = problem or f"has ended {_manner(self._process)}"
         with self._living:
             if self._closed:
                 return "its process was ended"
@@ -133,38 +148,39 @@ class PolicyApart:
         self._pipe.close()
 
     def _kill(self) -> None:
-        self._process.kill()
-        self._process.join(5.0)
+        self._at_exit.cancel()
+        with suppress(ValueError):  # that was done already, or it does not end
+            self._process.kill()
+            self._process.join(5.0)
+            self._process.close()
 
     def _start(self, limit: float | None) -> None:
         """Start it and wait until it is ready, so long [s]."""
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
         self._desk = _Desk()
-        # Not a daemon: those may have no processes of their own.
-        process = context.Process(
-            target=_serve, args=(theirs, self._make, self._patience), name="policy"
-        )
         try:
-            process.start()
+            self._pipe, theirs = context.Pipe()
+            with theirs:
+                # Not a daemon: those may have no processes of their own.
+                process = context.Process(
+                    target=_serve, args=(theirs, self._make, self._patience), name="policy"
+                )
+                process.start()
         except OSError as problem:
             raise ValueError(f"the policy's process cannot be started: {problem}") from problem
-        finally:
-            theirs.close()
-        Finalize(None, process.kill, exitpriority=10)  # or Python would wait for it at its end
-        self._process = process
+        self._at_exit = Finalize(None, process.kill, exitpriority=10)  # or Python would wait
+        assert process.pid is not None
+        self._process, self._pid = process, process.pid
         self.begun += 1
         begun, error, self._cameras = time.monotonic(), "", ()
         try:
-            while not self._pipe.poll(0.2):
+            while not self._wait(_LOOKS):
                 if self._closed or (limit and time.monotonic() - begun > limit):
                     self._end()
                     raise ValueError("the policy's process was not ready in time, or not wanted")
             error, self._cameras = self._pipe.recv()
         except EOFError:
-            process.join(1.0)
-            manner = _manner(process.exitcode)
-            error = f"the policy's process ended while it was loaded, {manner}"
+            error = f"the policy's process ended while it was loaded, {_manner(process)}"
         if error:
             raise ValueError(error)
 
@@ -220,11 +236,20 @@ class _Taker:
 
 def _serve(pipe: "Connection[Any, Any]", make: Callable[[], Policy], patience: float) -> None:
     """Be the other process: answer until nobody asks any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the node, which ends this one
-    taker = _Taker()
+    for ending in (signal.SIGINT, signal.SIGHUP):  # they are for the node, which ends this one
+        signal.signal(ending, signal.SIG_IGN)
+    taker, made, asker = _Taker(), threading.Event(), os.getppid()
+
+    def watch() -> None:
+        while not made.wait(_LOOKS):
+            if os.getppid() != asker:
+                os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
     with suppress(EOFError, OSError):
         try:
             policy = make()
+            made.set()
         except Exception as error:
             pipe.send((str(error.args[0] if isinstance(error, KeyError) else error), ()))
             return
@@ -249,7 +274,12 @@ def _answer(policy: Policy, name: str, given: tuple[Any, ...]) -> object:
     return getattr(policy, name)(*given)
 
 
-def _manner(code: int | None) -> str:
+def _manner(process: BaseProcess) -> str:
+    try:
+        process.join(1.0)
+        code = process.exitcode
+    except ValueError:  # it was begun anew in vain, and is forgotten
+        return "before"
     if code is not None and code < 0:
         return f"by signal {signal.Signals(-code).name}"
     return f"with status {code}"

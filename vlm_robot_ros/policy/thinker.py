@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from vlm_robot_ros.contract.action import ActionChunk
+from vlm_robot_ros.contract.action import ActionChunk, checked
 from vlm_robot_ros.policy.base import Observation, Policy, hold_chunk
 
 _HANGS = 1.0
@@ -40,7 +40,7 @@ def think(policy: Policy, question: Question, before: int) -> ActionChunk:
             policy.reset()
         elif question.number != before:
             policy.next_instruction()
-        return policy.infer(question.observation)
+        return checked(policy.infer(question.observation))
     except Exception as error:
         return _failure(question, error)
 

@@ -11,9 +11,12 @@ from vlm_robot_ros.speech.voice_activity import Utterance
 class RecogniserApart:
     """Is a `Recogniser`; its process ends with this one."""
 
-    def __init__(self, name: str, wake_word: str = "") -> None:
-        """Start it and wait until it is ready; arguments and errors of `make_recogniser`."""
-        self._given, self._closed = (name, wake_word), False
+    def __init__(self, name: str, wake_word: str = "", patience: float = 60.0) -> None:
+        """Start it and wait until it is ready; arguments and errors of `make_recogniser`.
+
+        Who has not heard what was said after `patience` seconds is begun anew.
+        """
+        self._given, self._closed, self._patience = (name, wake_word), False, patience
         self._start()
 
     @property
@@ -26,7 +29,10 @@ class RecogniserApart:
         """Return what was said; nothing, and a new process, where it failed."""
         try:
             self._pipe.send(utterance)
-            return self._pipe.recv()
+            if self._pipe.poll(self._patience):
+                return self._pipe.recv()
+            self._process.kill()
+            raise EOFError
         except (EOFError, OSError):
             if not self._closed:
                 self._start()

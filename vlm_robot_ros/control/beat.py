@@ -1,0 +1,28 @@
+"""Ticks that are evenly spaced, however late the calls are."""
+
+import math
+
+
+class Beat:
+    """The times at which ticks are due.
+
+    A timer that is late once is not late for ever: the next call comes so much sooner. What is
+    told for one period each has to be told for the times that are due, not for those of the calls,
+    or an arm is hurried along a whole period's way in a part of it.
+    """
+
+    def __init__(self, period: float) -> None:
+        """Make a beat of a tick every `period` seconds."""
+        self._period = period
+        self._next: float | None = None
+
+    def at(self, now: float) -> float:
+        """Return when the tick was due that is called at `now`, and is called now [s].
+
+        Whole periods that were missed are left out. It is later than `now` by at most a period,
+        where the first call was late; a clock that was set back begins a new beat.
+        """
+        due = now if self._next is None or now < self._next - self._period else self._next
+        due += max(math.floor((now - due) / self._period), 0) * self._period
+        self._next = due + self._period
+        return due
