@@ -14,7 +14,7 @@ from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.control.pilot import BLEND
 from vlm_robot_ros.evaluation.cells import make_case
 from vlm_robot_ros.evaluation.playing import FRAME_PERIOD, LATENCY, Player
-from vlm_robot_ros.paths import share_dir
+from vlm_robot_ros.paths import shipped_checkpoint
 from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.policy.load import load_learned
 from vlm_robot_ros.sim.controllers import JointPath
@@ -34,7 +34,7 @@ def main() -> None:
     torch.set_num_threads(1)
     robot = load_robot("panda_sim")
     sim = Simulator(robot)
-    policy = load_learned(share_dir() / "checkpoints" / "panda_sim", robot)
+    policy = load_learned(shipped_checkpoint(), robot)
     print(f"step of joint speed from tick to tick ({CONTROL_PERIOD} s), largest joint [rad/s]\n")
     print(
         "| blend | ensemble | joined steps | ticks | p50 | p95 "

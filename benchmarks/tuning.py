@@ -35,7 +35,7 @@ from vlm_robot_ros.evaluation.cells import CELLS
 from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.models.encoders.load import load_encoder
 from vlm_robot_ros.models.precision import half_where_fast
-from vlm_robot_ros.paths import share_dir
+from vlm_robot_ros.paths import shipped_checkpoint
 from vlm_robot_ros.sim.objects import RECEPTACLES, SEEN_PAIRS
 from vlm_robot_ros.sim.scene import sample_scene
 from vlm_robot_ros.sim.simulator import Simulator
@@ -252,7 +252,7 @@ def main() -> None:
     """Make what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data/demos"), help="demonstrations")
-    parser.add_argument("--words", type=Path, default=share_dir() / "checkpoints" / "panda_sim")
+    parser.add_argument("--words", type=Path, default=shipped_checkpoint())
     parser.add_argument("--out", type=Path, default=Path("runs/tuning"))
     parser.add_argument("--clip-steps", type=int, default=1000, help="of the encoder's making")
     parser.add_argument("--clip-pictures", type=int, default=2000, help="that it is made from")

@@ -9,9 +9,16 @@ the services that mark episodes, but with all that it can do.
 import time
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+)
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+
+from vlm_robot_ros.paths import config_dir, dds_profile_variable
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -26,6 +33,7 @@ def generate_launch_description() -> LaunchDescription:
                 "recorder", default_value="node", choices=["node", "ros2"],
                 description="recorder_node, or ros2 bag record",
             ),
+            SetEnvironmentVariable(dds_profile_variable(), str(config_dir() / "fastdds.xml")),
             OpaqueFunction(function=_recorder),
         ]
     )  # fmt: skip

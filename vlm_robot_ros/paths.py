@@ -31,6 +31,18 @@ def dds_profile_variable() -> str:
     return f"{'FASTRTPS' if older else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
 
 
+def shipped_checkpoint() -> Path:
+    """Return the folder of the policy that is shipped."""
+    return share_dir() / "checkpoints" / "panda_sim"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is there as it was, or whole, whatever happens meanwhile."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text)
+    part.replace(path)
+
+
 def config_dir() -> Path:
     """Return the folder of the shipped configuration files."""
     return share_dir() / "config"

@@ -5,6 +5,7 @@ import multiprocessing
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,14 @@ def convert(
         BagError: there are no bags, or nothing can be learned from any of them.
         DataError: they are of different robots, or `out` has a dataset already.
     """
-    from vlm_robot_ros.data.lerobot_writer import join_parts  # pyarrow and av are an extra
+    # pyarrow and av are an extra
+    from vlm_robot_ros.data.lerobot_writer import join_parts, refuse_to_join
 
     if engine not in ENGINES:
         raise BagError(f"engine is '{engine}'; valid: {', '.join(ENGINES)}")
     if not bags:
         raise BagError("no bags; valid: folders of rosbag2, MCAP files, folders of these")
+    refuse_to_join(out)
     unlike = {bag.resolve(): bag for bag in bags}
     how = f"{robot} {namespace} {failed}"
     parts = {bag: out / ".parts" / _name(bag, how) for bag in unlike.values()}
@@ -86,8 +89,11 @@ def _in_processes(jobs: Sequence[tuple], workers: int) -> Iterator[tuple[Path, s
         return
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-        for done in as_completed([pool.submit(_convert_one, *job) for job in jobs]):
-            yield done.result()
+        try:
+            for done in as_completed([pool.submit(_convert_one, *job) for job in jobs]):
+                yield done.result()
+        except BrokenProcessPool as error:
+            raise BagError("a worker died; what was converted is kept: call again") from error
 
 
 def _on_ray(jobs: Sequence[tuple], workers: int) -> Iterator[tuple[Path, str]]:

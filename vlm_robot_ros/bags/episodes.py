@@ -293,6 +293,21 @@ def find_bags(path: Path) -> list[Path]:
     return [bag for folder in folders if folder != path for bag in find_bags(folder)]
 
 
+def find_all_bags(paths: Sequence[Path]) -> list[Path]:
+    """Return the bags at some paths: see `find_bags`.
+
+    Raises:
+        BagError: there is none at one of them.
+    """
+    found = {path: find_bags(path) for path in paths}
+    for path, bags in found.items():
+        if not bags:
+            raise BagError(
+                f"no bag in '{path}'; valid: folders of rosbag2, MCAP files, folders of these"
+            )
+    return [bag for bags in found.values() for bag in bags]
+
+
 def open_episodes(path: Path, split: str = "train") -> RobotData:
     """Open data of any kind: a bag, a folder of bags, or what `open_data` takes.
 

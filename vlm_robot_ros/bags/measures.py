@@ -13,6 +13,8 @@ from vlm_robot_ros.evaluation.wilson import wilson
 _PERCENTILES = (50, 95, 99)
 _FEWEST = 5
 """Joint states that speeds can be told from."""
+_APART = 5.0
+"""Actions recorded so long before or after their stamps are of another clock [s]."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,12 @@ class Hold:
 
 def summarise(recording: Recording) -> dict[str, Any]:
     """Return all of it, of plain types."""
-    spans = recording.spans
+    spans, apart = recording.spans, _clocks_apart(recording)
     return {
         "bag": str(recording.bag.path),
         "robot": recording.robot.name,
         "seconds": round(recording.bag.end - recording.bag.start, 2),
-        "problem": recording.bag.problem,
+        "problem": "; ".join(filter(None, (recording.bag.problem, apart))),
         "about": {k: v for k, v in recording.bag.about().items() if k != "contract"},
         "episodes": [
             {
@@ -49,17 +51,28 @@ def summarise(recording: Recording) -> dict[str, Any]:
             text: rate([span for span in spans if span.instruction == text])
             for text in dict.fromkeys(span.instruction for span in spans)
         },
-        "camera_to_action_ms": percentiles(latencies(recording.actions)),
+        "camera_to_action_ms": percentiles([] if apart else latencies(recording.actions)),
         "cameras": {
             topic: frame_loss(stamps, _period(recording, topic))
             for topic, stamps in recording.frames.items()
         },
-        "joints": joint_margins(recording),
+        "joints": [] if apart else joint_margins(recording),
         "holds": [
             {"reason": reason, "times": len(times), "seconds": round(sum(times), 2)}
             for reason, times in _by_reason(holds(recording.actions)).items()
         ],
     }
+
+
+def _clocks_apart(recording: Recording) -> str:
+    """Return what is wrong where stamps are of another clock than the bag's; empty if not."""
+    for action in recording.actions:
+        if not action.hold and abs(action.time - action.stamp) > _APART:
+            return (
+                f"actions are stamped {action.stamp:.1f} s and recorded at {action.time:.1f} s: "
+                "record with the simulator's time"
+            )
+    return ""
 
 
 def rate(spans: Sequence[Span]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from vlm_robot_ros.cli.numbers import at_least
+
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
@@ -20,14 +22,16 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="checkpoint folder, module:Class or shipped; may be given several times",
     )  # fmt: skip
     again.add_argument("--json", type=Path, help="file to write the figures to")
-    again.add_argument("--threads", type=int, default=1, help="of the CPU, as the node had them")
+    again.add_argument(
+        "--threads", type=at_least(1), default=1, help="of the CPU, as the node had them"
+    )
     _add_common(again)
     again.set_defaults(run=_replay)
     convert = actions.add_parser("convert", help="make a LeRobotDataset v3.0; resumes")
     convert.add_argument("bags", type=Path, nargs="+", help="bags, or folders of bags")
     convert.add_argument("--out", type=Path, required=True, help="the dataset's folder")
     convert.add_argument("--failed", action="store_true", help="keep failed episodes, too")
-    convert.add_argument("--workers", type=int, default=2, help="processes")
+    convert.add_argument("--workers", type=at_least(1), default=2, help="processes")
     convert.add_argument(
         "--engine", choices=("processes", "ray"), default="processes",
         help="ray: over the cluster that RAY_ADDRESS names",
@@ -47,6 +51,8 @@ def _report(args: argparse.Namespace) -> int:
     from vlm_robot_ros.bags.recording import read_recording
     from vlm_robot_ros.bags.report import write_report
 
+    if args.out.suffix == ".json":
+        raise ValueError(f"--out is '{args.out}', where the figures go; give the page, as .html")
     read = [read_recording(bag, args.robot, args.namespace) for bag in tqdm(args.bags, "reading")]
     for summary in write_report(read, args.out):
         done, times = summary["success"], summary["camera_to_action_ms"]
@@ -85,9 +91,9 @@ def _convert(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from vlm_robot_ros.bags.convert import convert
-    from vlm_robot_ros.bags.episodes import find_bags
+    from vlm_robot_ros.bags.episodes import find_all_bags
 
-    bags = [bag for path in args.bags for bag in find_bags(path)]
+    bags = find_all_bags(args.bags)
     episodes, frames, problems = convert(
         bags, args.out, args.robot, args.namespace, args.failed, args.workers, args.engine,
         lambda each, total: tqdm(each, "bags", total),

@@ -5,14 +5,16 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from vlm_robot_ros.cli.numbers import at_least
+
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
     parser = commands.add_parser("collect", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("--out", type=Path, default=Path("data/demos"), help="folder to write to")
-    parser.add_argument("--episodes", type=int, default=1000, help="episodes in all")
-    parser.add_argument("--seed", type=int, default=1_000_000, help="seed of the first episode")
-    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--episodes", type=at_least(1), default=1000, help="episodes in all")
+    parser.add_argument("--seed", type=at_least(0), default=1_000_000, help="of the first episode")
+    parser.add_argument("--workers", type=at_least(1), default=2, help="processes")
     parser.add_argument("--checkpoint", type=Path, help="let this policy act (DAgger)")
     parser.add_argument("--robot", default="panda_sim", help="name or file of the contract")
     parser.set_defaults(run=run)

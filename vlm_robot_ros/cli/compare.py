@@ -24,6 +24,8 @@ def run(args: argparse.Namespace) -> int:
         name, sign, path = item.partition("=")
         if not sign:
             raise ValueError(f"'{item}' is not NAME=FILE, as in early=runs/early/report.json")
+        if name in tables:
+            raise ValueError(f"two reports are called '{name}'; give each a name of its own")
         try:
             tables[name] = json.loads(Path(path).read_text())["cells"]
         except (json.JSONDecodeError, KeyError, TypeError) as error:

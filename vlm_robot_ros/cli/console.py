@@ -6,6 +6,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from vlm_robot_ros.cli.numbers import at_least
+
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
@@ -20,7 +22,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--voice", metavar="SOURCE", default="",
         help="with --demo, listen, too: microphone, topic, or a path of a .wav",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=1, help="of the demo's scene")
+    parser.add_argument("--seed", type=at_least(0), default=1, help="of the demo's scene")
     parser.add_argument(
         "--reports", type=Path, default=Path("runs"), help="folder to list them of"
     )
@@ -42,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     token = args.token or ("" if is_loopback(args.host) else secrets.token_urlsafe(16))
     if args.voice and not args.demo:
         raise ValueError("--voice is for --demo; beside an arm: policy.launch.py voice:=…")
+    if args.seed >= 2**31:
+        raise ValueError(f"--seed is {args.seed}; it must be 0 to 2147483647")
     with _demo(args.seed, args.out, args.voice) if args.demo else ExitStack():
         run_console(args.host, args.port, token, args.robot, args.reports, args.namespace)
     return 0

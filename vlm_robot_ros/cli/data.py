@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from vlm_robot_ros.cli.numbers import at_least
+
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
@@ -14,7 +16,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     inspect.add_argument("--split", default="train", help="of an RLDS set")
     inspect.add_argument("--arm", choices=("left", "right"), default="left", help="of two")
-    inspect.add_argument("--episodes", type=int, default=20, help="to read, evenly spread")
+    inspect.add_argument("--episodes", type=at_least(1), default=20, help="to read, evenly spread")
     inspect.add_argument("--out", type=Path, default=Path("episodes.png"), help="contact sheet")
     inspect.set_defaults(run=run)
 

@@ -2,9 +2,12 @@
 
 import argparse
 import functools
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from vlm_robot_ros.cli.numbers import at_least
 
 if TYPE_CHECKING:
     from vlm_robot_ros.contract.robot import Robot
@@ -24,9 +27,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
                         "by a sink: joint_trajectory, pose, twist")  # fmt: skip
     parser.add_argument("--policy", choices=_POLICIES, default="fusion")
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
-    parser.add_argument("--episodes", type=int, default=100, help="a cell")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--episodes", type=at_least(1), default=100, help="a cell")
+    parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument("--workers", type=at_least(1), default=2, help="processes")
     parser.add_argument("--robot", default="panda_sim", help="name or file of the contract")
     parser.add_argument("--out", type=Path, help="folder to resume from; runs/evaluate-...")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
@@ -35,32 +38,33 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Run it, print the tables and write the report; what `--out` holds is not run again."""
-    from vlm_robot_ros.contract.load import load_robot
+    from vlm_robot_ros.contract.load import contract_file, load_robot
     from vlm_robot_ros.evaluation.cells import CELLS
     from vlm_robot_ros.evaluation.playing import THROUGH
     from vlm_robot_ros.evaluation.suite import SuiteConfig, run_suite, summarise
     from vlm_robot_ros.evaluation.suite_report import cells_table, confusion_table, contact_sheet
-    from vlm_robot_ros.paths import share_dir
+    from vlm_robot_ros.paths import shipped_checkpoint
     from vlm_robot_ros.provenance import checkpoint_hash, git_hash
+    from vlm_robot_ros.sim.simulator import Simulator
     from vlm_robot_ros.sim.tasks import FAMILIES
 
-    if args.episodes < 1:
-        raise ValueError(f"--episodes is {args.episodes}; it must be 1 or more")
     cells = tuple(CELLS) if args.suite == "obedience" else (args.suite,)
     if args.cells:
-        cells = tuple(args.cells.split(","))
+        cells = tuple(dict.fromkeys(cell.strip() for cell in args.cells.split(",")))
     families = tuple(args.families.split(",")) if args.families else ()
     for what, given, valid in (("--families", families, tuple(FAMILIES)),
                                ("--through", (args.through,), THROUGH)):  # fmt: skip
         unknown = [name for name in given if name not in valid]
         if unknown:
             raise ValueError(f"{what} {unknown[0]!r}; valid: {', '.join(valid)}")
-    checkpoint = args.checkpoint or share_dir() / "checkpoints" / "panda_sim"
+    checkpoint = args.checkpoint or shipped_checkpoint()
     robot = load_robot(args.robot)
     make = functools.partial(make_policy, args.policy, checkpoint, robot)
     make()  # what is wrong with it is said before workers start
+    Simulator(robot).close()
     about = {
         "robot": args.robot,
+        "contract_sha256": hashlib.sha256(contract_file(args.robot).read_bytes()).hexdigest(),
         "policy": args.policy,
         "checkpoint_sha256": checkpoint_hash(checkpoint),
         "git": git_hash(),

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from vlm_robot_ros.cli.numbers import at_least
+
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
@@ -14,11 +16,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("--fusion", default="cross", help="early, late or cross")
     parser.add_argument("--tune", default="frozen", help="of the encoder: frozen, lora or full")
-    parser.add_argument("--rank", type=int, default=8, help="of the encoder's adapters")
-    parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--batch", type=int, default=32, help="moments a step")
+    parser.add_argument("--rank", type=at_least(1), default=8, help="of the encoder's adapters")
+    parser.add_argument("--steps", type=at_least(0), default=5000)
+    parser.add_argument("--batch", type=at_least(1), default=32, help="moments a step")
     parser.add_argument("--rate", type=float, default=5e-4, help="of learning")
-    parser.add_argument("--horizon", type=int, default=8, help="actions in a chunk")
+    parser.add_argument("--horizon", type=at_least(1), default=8, help="actions in a chunk")
     parser.add_argument("--cameras", nargs="+", default=[], help="all if none is named")
     parser.add_argument("--split", default="train", help="of an RLDS set")
     parser.add_argument("--arm", choices=("left", "right"), default="left", help="of two")
@@ -28,7 +30,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--correction-weight", type=float, default=1.0,
         help="how often episodes of bags count that succeeded soon after a failure",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=at_least(0), default=0)
     parser.set_defaults(run=run)
 
 

@@ -3,13 +3,15 @@
 import argparse
 from pathlib import Path
 
+from vlm_robot_ros.cli.numbers import at_least
+
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
     parser = commands.add_parser("ground", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("sentences", nargs="+", help='as in "put the red cube in the bowl"')
     parser.add_argument("--image", type=Path, help="a camera's picture; else a simulated scene")
-    parser.add_argument("--seed", type=int, default=1, help="of the simulated scene")
+    parser.add_argument("--seed", type=at_least(0), default=1, help="of the simulated scene")
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.add_argument("--robot", default="panda_sim", help="name or file of the contract")
     parser.add_argument("--out", type=Path, default=Path("heatmaps.png"), help="picture to write")
@@ -24,12 +26,12 @@ def run(args: argparse.Namespace) -> int:
     from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
     from vlm_robot_ros.contract.load import load_robot
     from vlm_robot_ros.evaluation.page import sheet
-    from vlm_robot_ros.paths import share_dir
+    from vlm_robot_ros.paths import shipped_checkpoint
     from vlm_robot_ros.policy.base import Observation
     from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 
     robot = load_robot(args.robot)
-    policy = FusionPolicy(args.checkpoint or share_dir() / "checkpoints" / "panda_sim")
+    policy = FusionPolicy(args.checkpoint or shipped_checkpoint())
     config = policy.model.config
     if args.image:
         if len(policy.cameras) > 1:

@@ -2,8 +2,10 @@
 
 import argparse
 import importlib
+import os
 import sys
 
+_SHOW = "VLM_ROBOT_TRACEBACK"
 _COMMANDS = (
     "demo",
     "ground",
@@ -43,6 +45,11 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("vlm-robot: interrupted", file=sys.stderr)
         return 130
+    except Exception as error:  # nobody foresaw it; who is no programmer needs no traceback
+        if os.environ.get(_SHOW):
+            raise
+        print(f"vlm-robot: unexpected {error!r}; {_SHOW}=1 shows where", file=sys.stderr)
+        return 3
 
 
 if __name__ == "__main__":

@@ -14,11 +14,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Run it."""
-    from vlm_robot_ros.models.checkpoint import CheckpointError, load_any, save_checkpoint
+    from vlm_robot_ros.models.checkpoint import (
+        CheckpointError,
+        load_any,
+        refuse_to_replace,
+        save_checkpoint,
+    )
     from vlm_robot_ros.models.encoders.tune import merge_adapters
 
-    if args.out.resolve() == args.checkpoint.resolve():
-        raise CheckpointError("--out is the checkpoint's own folder; give another")
+    refuse_to_replace(args.out)
     model = load_any(args.checkpoint)
     if model.encoder is None or not model.encoder.adapted:
         raise CheckpointError(f"'{args.checkpoint}' has no adapters")

@@ -4,6 +4,8 @@ import argparse
 import time
 from pathlib import Path
 
+from vlm_robot_ros.cli.numbers import at_least
+
 _VARIANTS = ("slots", "early", "late", "cross", "pooled")
 
 
@@ -11,7 +13,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the subcommand."""
     parser = commands.add_parser("recipe", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("--out", type=Path, default=Path("runs/recipe"), help="folder for it all")
-    parser.add_argument("--workers", type=int, default=2, help="processes that record")
+    parser.add_argument("--workers", type=at_least(1), default=2, help="processes that record")
     parser.add_argument(
         "--scale", type=float, default=1.0, help="part of all amounts; less to try"
     )
@@ -66,11 +68,12 @@ def _variants(out: Path, scale: float, workers: int) -> list[list[str]]:
         steps += [
             ["train", "--data", str(out / "demos"), "--out", folder, "--fusion", kind,
              "--words", str(out / "first"), "--image-steps", _amount(1500, scale)],
-            [*measure, folder, "--json", report],
+            [*measure, folder, "--json", report, "--out", str(out / f"measured-{kind}")],
         ]  # fmt: skip
         reports.append(f"{kind}={report}")
     blind = str(out / "measured-blind.json")
-    steps.append([*measure, str(out / "slots"), "--policy", "blind", "--json", blind])
+    steps.append([*measure, str(out / "slots"), "--policy", "blind", "--json", blind,
+                  "--out", str(out / "measured-blind")])  # fmt: skip
     reports.append(f"blind={blind}")
     return [*steps, ["compare", *reports, "--out", str(out / "variants.md")]]
 

@@ -83,7 +83,7 @@ def read_picture(path: Path) -> "Tensor":
     try:
         with Image.open(path) as image:
             return torch.from_numpy(np.array(image.convert("RGB")))
-    except UnidentifiedImageError as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
         raise ValueError(f"'{path}' is no picture that can be read (PNG, JPEG, ...)") from error
 
 

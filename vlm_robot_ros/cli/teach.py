@@ -19,20 +19,20 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Run it; 1 when nothing was learned."""
-    from vlm_robot_ros.bags.bag import BagError
-    from vlm_robot_ros.bags.episodes import find_bags
+    from vlm_robot_ros.bags.episodes import find_all_bags
     from vlm_robot_ros.bags.lessons import find_lessons
     from vlm_robot_ros.bags.recording import read_recording
-    from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-    from vlm_robot_ros.paths import share_dir
+    from vlm_robot_ros.models.checkpoint import (
+        load_checkpoint,
+        refuse_to_replace,
+        save_checkpoint,
+    )
+    from vlm_robot_ros.paths import shipped_checkpoint
     from vlm_robot_ros.training.teaching import learn
 
-    checkpoint = args.checkpoint or share_dir() / "checkpoints" / "panda_sim"
-    if args.out.resolve() == checkpoint.resolve():
-        raise CheckpointError("--out is the checkpoint's own folder; give another")
-    bags = [bag for path in args.bags for bag in find_bags(path)]
-    if not bags:
-        raise BagError(f"no bags in {', '.join(map(str, args.bags))}")
+    checkpoint = args.checkpoint or shipped_checkpoint()
+    refuse_to_replace(args.out)
+    bags = find_all_bags(args.bags)
     lessons = find_lessons([read_recording(bag, args.robot, args.namespace) for bag in bags])
     model, learned = learn(load_checkpoint(checkpoint), lessons, args.lessons)
     print(f"{len(lessons)} lessons: an instruction that failed, and the next one that did not\n")

@@ -11,6 +11,7 @@ import numpy as np
 
 from vlm_robot_ros.data.robot_data import DataError, RobotData
 from vlm_robot_ros.data.statistics import joined_statistics, statistics
+from vlm_robot_ros.paths import write_whole
 
 try:
     import av
@@ -89,8 +90,14 @@ def write_part(data: RobotData, folder: Path) -> None:
     making.rename(folder)
 
 
+def refuse_to_join(out: Path) -> None:
+    """Raise DataError where a folder has a dataset already."""
+    if (out / "meta" / "info.json").exists():
+        raise DataError(f"'{out}' has a dataset already; name another folder")
+
+
 def join_parts(parts: Sequence[Path], out: Path) -> tuple[int, int]:
-    """Make one dataset of parts, in their order; their videos are moved into it.
+    """Make one dataset of parts, in their order; they stay as they are.
 
     Returns:
         How many episodes and frames it has.
@@ -98,8 +105,7 @@ def join_parts(parts: Sequence[Path], out: Path) -> tuple[int, int]:
     Raises:
         DataError: the parts are of different robots, or `out` has a dataset already.
     """
-    if (out / "meta" / "info.json").exists():
-        raise DataError(f"'{out}' has a dataset already; name another folder")
+    refuse_to_join(out)
     abouts = [json.loads((part / "about.json").read_text()) for part in parts]
     for part, about in zip(parts, abouts, strict=True):
         for key in ("fps", "names", "cameras"):
@@ -121,9 +127,11 @@ def join_parts(parts: Sequence[Path], out: Path) -> tuple[int, int]:
         for index, camera in enumerate(about["cameras"]):
             video = out / _VIDEO.format(video_key=_key(camera), **place)
             video.parent.mkdir(parents=True, exist_ok=True)
-            made = part / f"{index}.mp4"
-            if made.exists():  # or else an interrupted call has moved it
-                shutil.move(made, video)
+            video.unlink(missing_ok=True)  # of a call that was interrupted
+            try:
+                video.hardlink_to(part / f"{index}.mp4")
+            except OSError:  # not every file system has them
+                shutil.copyfile(part / f"{index}.mp4", video)
     _write_meta(out, first, rows, tasks, frames)
     return len(rows), frames
 
@@ -224,7 +232,7 @@ def _write_meta(
         },
     }
     # The last of all: without it there is no dataset.
-    (meta / "info.json").write_text(json.dumps(info, indent=4) + "\n")
+    write_whole(meta / "info.json", json.dumps(info, indent=4) + "\n")
 
 
 def _video_feature(shape: Sequence[int], fps: float) -> dict[str, Any]:

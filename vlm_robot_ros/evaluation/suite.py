@@ -17,6 +17,7 @@ from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.evaluation.cells import CELLS, make_case
 from vlm_robot_ros.evaluation.episode import Outcome, crashed, run_episode
 from vlm_robot_ros.evaluation.wilson import wilson
+from vlm_robot_ros.paths import write_whole
 from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.sim.simulator import Simulator
 
@@ -69,7 +70,7 @@ def run_suite(
         raise ValueError(
             f"{out} holds episodes of {known.read_text().strip()}; choose another --out"
         )
-    known.write_text(json.dumps(head) + "\n")
+    write_whole(known, json.dumps(head) + "\n")
     log = out / "episodes.jsonl"
     done = {(o.cell, o.index): o for o in _read(log)} if log.exists() else {}
     # A run that ended in the midst of a line must not spoil the next one.
@@ -126,7 +127,10 @@ def _read(log: Path) -> list[Outcome]:
             fields = json.loads(line)
         except json.JSONDecodeError:
             continue  # the run ended in the midst of this line
-        rows.append(Outcome(**{**fields, "said": tuple(fields["said"])}))
+        try:
+            rows.append(Outcome(**{**fields, "said": tuple(fields["said"])}))
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"'{log}' has no episode in {line[:80]!r}: {error!r}") from error
     return rows
 
 

@@ -33,17 +33,26 @@ def save_checkpoint(model: Saved, folder: Path, about: dict[str, Any]) -> None:
         for name, tensor in model.state_dict().items()
         if encoder is None or encoder.changed or not _is_of_encoder(name)
     }
-    save_file(tensors, folder / "model.safetensors.part")
-    (folder / "model.safetensors.part").replace(folder / "model.safetensors")
+    kind = next(name for name, of in _KINDS.items() if isinstance(model, of))
+    content = {"kind": kind, "model": model.config.to_dict(), "training": about}
+    config, weights = folder / "config.json.part", folder / "model.safetensors.part"
+    config.write_text(json.dumps(content, indent=2) + "\n")
+    save_file(tensors, weights)
+    shutil.copymode(config, weights)  # or nobody else could read them
+    weights.replace(folder / "model.safetensors")
+    config.replace(folder / "config.json")
     if encoder is not None and encoder.adapted:
         from vlm_robot_ros.models.encoders.tune import save_adapters  # it loads slowly
 
         save_adapters(encoder, folder / ADAPTERS)
     else:
         shutil.rmtree(folder / ADAPTERS, ignore_errors=True)
-    kind = next(name for name, of in _KINDS.items() if isinstance(model, of))
-    content = {"kind": kind, "model": model.config.to_dict(), "training": about}
-    (folder / "config.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+def refuse_to_replace(folder: Path) -> None:
+    """Raise CheckpointError where a folder has a checkpoint that would be lost."""
+    if (folder / "config.json").exists():
+        raise CheckpointError(f"'{folder}' has a checkpoint already; give another --out")
 
 
 def load_checkpoint(folder: Path) -> VisionLanguageRobotModel:

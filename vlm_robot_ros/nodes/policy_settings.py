@@ -8,7 +8,7 @@ from typing import Any
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.pilot import BLEND, MIN_CONFIDENCE
 from vlm_robot_ros.nodes.parameters import Spec
-from vlm_robot_ros.paths import share_dir
+from vlm_robot_ros.paths import shipped_checkpoint
 from vlm_robot_ros.policy.apart import PolicyApart
 from vlm_robot_ros.policy.base import HoldPolicy, Policy
 from vlm_robot_ros.provenance import checkpoint_hash
@@ -116,7 +116,7 @@ def describe_checkpoint(values: Values) -> str:
 
 
 def _checkpoint(values: Values) -> Path:
-    return Path(values["checkpoint"] or share_dir() / "checkpoints" / "panda_sim")
+    return Path(values["checkpoint"] or shipped_checkpoint())
 
 
 def _device(asked: str, there: bool) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
 from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
@@ -72,7 +73,11 @@ class RecorderNode(Node):
             raise ValueError(f"parameter bag: '{folder}' exists; valid: a folder that does not")
         about = self._about()
         folder.parent.mkdir(parents=True, exist_ok=True)
-        self._wanted = set(self.get_parameter("topics").value.split())
+        try:
+            names = self.get_parameter("topics").value.split()
+            self._wanted = {self.resolve_topic_name(name) for name in names}
+        except NameValidationException as error:
+            raise ValueError(f"parameter topics: {error}") from error
         self._typestore = get_typestore(Stores.LATEST)
         self._writer = Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP)
         self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)

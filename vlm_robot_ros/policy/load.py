@@ -6,7 +6,7 @@ from pathlib import Path
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.models.checkpoint import CheckpointError, kind_of
 from vlm_robot_ros.models.robot_model import ModelConfig
-from vlm_robot_ros.paths import share_dir
+from vlm_robot_ros.paths import shipped_checkpoint
 from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 
@@ -81,7 +81,7 @@ def load_named(name: str, robot: Robot, device: str = "cpu") -> Policy:
     Raises:
         ValueError: there is none.
     """
-    folder = share_dir() / "checkpoints" / "panda_sim" if name == "shipped" else Path(name)
+    folder = shipped_checkpoint() if name == "shipped" else Path(name)
     if ":" in name and not folder.exists():
         return load_own(name, robot)
     return load_learned(folder, robot, device)

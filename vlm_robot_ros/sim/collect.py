@@ -2,6 +2,8 @@
 
 import multiprocessing
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,15 +54,27 @@ def collect(
 
     Returns:
         How many episodes were recorded by this call.
+
+    Raises:
+        ValueError: as of `make_demonstrator`.
+        OSError: a worker died; what was recorded is kept.
     """
+    make_demonstrator().sim.close()  # what is wrong with it is said before workers start
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [(folder / f"{number:06d}.npz", number) for number in range(seed, seed + episodes)]
     missing = [item for item in wanted if not item[0].exists()]
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, _begin, (make_demonstrator,)) as pool:
-        done = pool.imap_unordered(_record, missing)
-        for _ in tqdm(done, total=episodes, initial=episodes - len(missing), desc="episodes"):
-            pass
+    bar = tqdm(total=episodes, initial=episodes - len(missing), desc="episodes")
+    with bar, ProcessPoolExecutor(workers, context, _begin, (make_demonstrator,)) as pool:
+        try:
+            for done in as_completed([pool.submit(_record, item) for item in missing]):
+                done.result()
+                bar.update()
+        except BrokenProcessPool as error:
+            raise OSError(f"a worker died; {folder} keeps what was recorded") from error
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # the episodes that run come to their end
+            raise
     return len(missing)
 
 
@@ -150,7 +164,7 @@ class Demonstrator:
         The labels are not recorded: the expert can be asked again for any task at any frame.
         """
         sim, scene = self.sim, sample_scene(rng)
-        sim.reset(scene, np.array(sim.robot.home) + rng.normal(0.0, 0.08, 7))
+        sim.reset(scene, np.array(sim.robot.home) + rng.normal(0.0, 0.08, len(sim.robot.joints)))
         if rng.random() < 0.2:
             sim.command_gripper(0.0)
         given, change = None, 0

@@ -104,9 +104,11 @@ def finetune(data: RobotData, out: Path, config: FinetuneConfig) -> DirectModel:
     torch.manual_seed(config.seed)
     accelerator = make_accelerator()
     say = print if accelerator.is_main_process else _say_nothing
-    fps = config.fps or data.info.fps
+    fps = data.info.fps or config.fps
     if not fps:
         raise DataError(f"'{data.info.path}' does not say how many frames a second; give --fps")
+    if not 0 < fps < np.inf:
+        raise DataError(f"{fps} frames a second; valid: above 0")
     if min(config.batch, config.horizon) < 1:
         raise DataError(f"batch {config.batch}, horizon {config.horizon}; valid: 1 or more")
     weights = _weights(data, config, say)

@@ -4,7 +4,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from vlm_robot_ros.models.checkpoint import Saved, save_checkpoint
+from vlm_robot_ros.models.checkpoint import Saved, refuse_to_replace, save_checkpoint
 
 _AVERAGED = 0.995
 """How much of the average of the weights stays from step to step."""
@@ -40,6 +40,7 @@ class Run:
     accelerator: Accelerator
     seed: int
     save_every: int
+    _began: bool = field(default=False, init=False)
 
     def fit(
         self,
@@ -59,12 +60,15 @@ class Run:
         optimizer = torch.optim.AdamW(_groups(fitted), rate, weight_decay=0.01)
         resume, first = self.out / f"{name}.resume.pt", 0
         if resume.exists():
-            state = torch.load(resume, weights_only=True, map_location=accelerator.device)
+            state = _read(resume, accelerator.device)
             self._check_same(resume, state.get("about", self.about))
             part.load_state_dict(state["part"], strict=False)
             average = state["average"]
             optimizer.load_state_dict(state["optimizer"])
             first = int(state["step"])
+        elif not any(self.out.glob("*.resume.pt")) and not self._began:
+            refuse_to_replace(self.out)
+        self._began = True
         wrapped, optimizer = accelerator.prepare(part, optimizer)
         main = accelerator.is_main_process
         writer = SummaryWriter(str(self.out / "tensorboard"), purge_step=first) if main else None
@@ -114,6 +118,15 @@ class Run:
         if apart:
             said = "; ".join(f"{k} was {theirs.get(k)!r}, is {mine.get(k)!r}" for k in apart)
             raise ValueError(f"'{resume}' is of another run ({said}); give another --out")
+
+
+def _read(resume: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        return torch.load(resume, weights_only=True, map_location=device)
+    except Exception as error:  # whatever a broken file is taken for
+        raise ValueError(
+            f"'{resume}' is no run to resume: {error}; remove it to begin anew"
+        ) from error
 
 
 def _groups(fitted: dict[str, nn.Parameter]) -> list[dict[str, Any]]:

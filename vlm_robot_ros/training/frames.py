@@ -76,10 +76,13 @@ class Frames:
             EpisodeError: one of them cannot be read.
         """
         self._history, self._depth, self._close_up = history, depth, close_up
-        paths = [path for folder in folders for path in sorted(folder.glob("*.npz"))]
-        if not paths:
-            names = ", ".join(f"'{folder}'" for folder in folders)
-            raise ValueError(f"no episodes (*.npz) in {names}; record some: vlm-robot collect")
+        found = {folder: sorted(folder.glob("*.npz")) for folder in folders}
+        for folder, files in found.items():
+            if not files:
+                raise ValueError(
+                    f"no episodes (*.npz) in '{folder}'; record some: vlm-robot collect"
+                )
+        paths = [path for files in found.values() for path in files]
         self.episodes = [load_episode(path) for path in tqdm(paths, desc="loading")]
         wanted = {"surface": depth, "close": close_up}
         missing = [

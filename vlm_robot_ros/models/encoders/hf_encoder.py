@@ -114,7 +114,7 @@ def load_hf(name: str, dtype: torch.dtype) -> Encoder:
     """
     try:
         config = transformers.AutoConfig.from_pretrained(name)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever a broken file makes of transformers
         raise EncoderError(_missing(name, error)) from error
     kind = config.model_type
     if kind not in _FAMILIES:
@@ -126,7 +126,7 @@ def load_hf(name: str, dtype: torch.dtype) -> Encoder:
         )
         tokenizer = transformers.AutoTokenizer.from_pretrained(name)
         processor = transformers.AutoImageProcessor.from_pretrained(name)
-    except (OSError, ValueError, ImportError) as error:
+    except Exception as error:
         raise EncoderError(_missing(name, error)) from error
     return encoder_class(model, tokenizer, _preprocess(name, processor.to_dict()))
 
