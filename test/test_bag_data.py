@@ -11,6 +11,7 @@ from vlm_robot_ros.bags.bag import BagError
 from vlm_robot_ros.bags.episodes import BagData, find_bags, open_episodes
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.data.action_space import read_actions
+from vlm_robot_ros.data.lerobot_writer import join_parts, write_part
 from vlm_robot_ros.data.robot_data import DataError, open_data
 from vlm_robot_ros.training.demonstrations import Demonstrations
 
@@ -135,6 +136,36 @@ def test_a_conversion_goes_on_where_it_was(tmp_path, monkeypatch):
     assert written == bags
     with pytest.raises(DataError, match="has a dataset already"):
         room.convert(bags, tmp_path / "out")
+
+
+def test_a_join_that_was_interrupted_mixes_no_videos(tmp_path, monkeypatch):
+    from vlm_robot_ros.data import lerobot_writer
+
+    parts = [tmp_path / name for name in ("a", "b")]
+    for part, name in zip(parts, "ab", strict=True):
+        moving_bag(tmp_path / "bags" / name)
+        write_part(BagData([tmp_path / "bags" / name]), part)
+        for video in part.glob("*.mp4"):
+            video.write_bytes(video.read_bytes() + name.encode())  # told apart by their ends
+
+    def tired(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lerobot_writer, "_write_meta", tired)
+        with pytest.raises(KeyboardInterrupt):
+            join_parts(parts, tmp_path / "out")
+    join_parts(parts[::-1], tmp_path / "out")
+    for folder in (tmp_path / "out" / "videos").iterdir():
+        assert [path.read_bytes()[-1:] for path in sorted(folder.rglob("*.mp4"))] == [b"b", b"a"]
+
+
+def test_a_path_without_a_bag_among_others_is_named(tmp_path, capsys):
+    bag, out = tmp_path / "bag", tmp_path / "out"
+    moving_bag(bag)
+    assert main(["bag", "convert", str(bag), str(tmp_path / "typo"), "--out", str(out)]) == 2
+    assert "typo'; valid:" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_loose_files_in_a_folder_are_bags_of_their_own(tmp_path):

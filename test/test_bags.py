@@ -226,6 +226,10 @@ def test_a_bag_of_another_clock_than_its_stamps_is_named(tmp_path):
     bag.close()
     with pytest.raises(BagError, match="record with the simulator's time"):
         BagData([tmp_path / "bag"])
+    summary = summarise(read_recording(tmp_path / "bag"))
+    assert "record with the simulator's time" in summary["problem"]
+    assert summary["camera_to_action_ms"]["p50"] is None
+    assert summary["joints"] == []
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,6 @@ def test_a_robot_without_the_cameras_is_refused(overfitted):
         (("--cameras", "top"), "no camera 'top' in the data; valid: observation.images.front"),
         (("--held-out", "1.5"), "held out is 1.5"),
         (("--encoder", "clip"), "'clip' names no encoder"),
-        (("--batch", "0"), "batch 0, horizon 8; valid: 1 or more"),
     ],
 )
 def test_what_cannot_be_is_told_with_what_can(encoders, tmp_path, capsys, options, said):

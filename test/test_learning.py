@@ -1,9 +1,12 @@
 """From demonstrations to a policy: small, but every part is the real one."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
 from vlm_robot_ros.models.words import MAX_WORDS, UNKNOWN, Tokenizer
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+from vlm_robot_ros.sim.collect import collect
 from vlm_robot_ros.training.train import model_config
 
 
@@ -183,3 +187,85 @@ def test_wilson_intervals_match_published_values():
 def _observation(instruction):
     image = np.full((256, 256, 3), 128, np.uint8)
     return Observation({"front": image}, np.array([0.45, 0, 0.3, 1, 0, 0, 0]), 1.0, instruction)
+
+
+@pytest.mark.parametrize(
+    ("line", "least"),
+    [
+        ("collect --episodes=-5", 1),
+        ("collect --workers 0", 1),
+        ("train --batch 0", 1),
+        ("train --text-steps=-5", 0),
+        ("evaluate --seed=-1", 0),
+        ("bag replay some --threads none", 1),
+    ],
+)
+def test_numbers_that_are_too_small_are_refused_with_the_least(line, least, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(line.split())
+    assert ended.value.code == 2
+    assert f"valid: whole numbers, {least} or more" in capsys.readouterr().err
+
+
+def test_what_nobody_foresaw_is_one_line_unless_it_is_asked_for(monkeypatch, capsys):
+    def fail(args):
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setattr("vlm_robot_ros.cli.merge.run", fail)
+    assert main(["merge", "here", "--out", "there"]) == 3
+    said = capsys.readouterr().err
+    assert "unexpected ZeroDivisionError('of all things')" in said
+    assert len(said.splitlines()) == 1
+    monkeypatch.setenv("VLM_ROBOT_TRACEBACK", "1")
+    with pytest.raises(ZeroDivisionError):
+        main(["merge", "here", "--out", "there"])
+
+
+def test_a_robot_that_is_not_simulated_is_said_before_workers_start(tmp_path, capsys):
+    for command in ("collect", "evaluate"):
+        assert main([command, "--robot", "ur5e", "--out", str(tmp_path / command)]) == 2
+        said = capsys.readouterr().err
+        assert "ur5e" in said
+        assert "Traceback" not in said
+
+
+class _Dies:
+    """A demonstrator whose process is killed."""
+
+    sim = SimpleNamespace(close=lambda: None)
+
+    def demonstrate(self, rng):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_dies_ends_the_collection(tmp_path):
+    with pytest.raises(OSError, match="a worker died"):
+        collect(tmp_path, 2, 0, 1, _Dies)
+
+
+def test_a_folder_without_episodes_among_others_is_named(demos, tmp_path, capsys):
+    command = ["train", "--data", str(demos), str(tmp_path / "typo"), "--out", str(tmp_path / "o")]
+    assert main([*command, "--text-steps", "0", "--action-steps", "0"]) == 2
+    assert "typo'; record some" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_another_run_is_not_replaced(demos, tmp_path, shipped, capsys):
+    mine = tmp_path / "mine"
+    shutil.copytree(shipped, mine)
+    before = (mine / "model.safetensors").read_bytes()
+    steps = ["--text-steps", "1", "--action-steps", "1", "--image-steps", "1", "--batch", "2"]
+    assert main(["train", "--data", str(demos), "--out", str(mine), *steps]) == 2
+    assert "has a checkpoint already" in capsys.readouterr().err
+    assert (mine / "model.safetensors").read_bytes() == before
+
+
+def test_a_run_that_cannot_be_resumed_says_which(demos, tmp_path, capsys):
+    (tmp_path / "text.resume.pt").write_bytes(b"half of it")
+    assert main(["train", "--data", str(demos), "--out", str(tmp_path), "--batch", "2"]) == 2
+    assert "text.resume.pt' is no run to resume" in capsys.readouterr().err
+
+
+def test_others_may_read_a_checkpoint(tmp_path, shipped):
+    save_checkpoint(load_checkpoint(shipped), tmp_path, {})
+    modes = {path.name: path.stat().st_mode for path in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(("config.json", "model.safetensors"), modes["config.json"])

@@ -80,6 +80,12 @@ def test_the_measurement_tells_a_policy_that_does_not_listen(tmp_path):
     assert figures["absent"]["successes"] <= 1
 
 
+def test_a_cell_that_is_named_twice_counts_once(tmp_path):
+    twice = "blank camera, blank camera"
+    figures = evaluate(tmp_path, "--cells", twice, "--episodes", "1", "--policy", "hold")
+    assert figures["blank camera"]["episodes"] == 1
+
+
 def test_it_stays_where_it_is_when_there_is_nothing_to_do(tmp_path):
     cells = "absent,meaningless,blank camera,frozen camera"
     figures = evaluate(tmp_path, "--cells", cells, "--episodes", "3")

@@ -124,3 +124,14 @@ def test_vlm_robot_record_keeps_whatever_is_said_about_a_bag(graph, tmp_path):
     assert bag.about()["about"] == about
     assert [m.value.data for m in bag.messages(["/instruction"])] == ["go home"]
     assert "/rosout" not in bag.kinds
+
+
+def test_a_topic_is_recorded_that_is_named_without_its_slash(graph, tmp_path):
+    words = graph.node.create_publisher(String, "instruction", 10)
+    process = graph.start("recorder_node", bag=tmp_path / "bag", topics="instruction")
+    assert graph.until(lambda: words.get_subscription_count() > 0, 100.0)
+    words.publish(String(data="stop"))
+    assert words.wait_for_all_acked(ACKED)
+    process.terminate()
+    graph.ended(process)
+    assert [m.value.data for m in Bag(tmp_path / "bag").messages(["/instruction"])] == ["stop"]

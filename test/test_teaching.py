@@ -163,7 +163,9 @@ def test_a_word_needs_a_lesson(model):
 
 def test_what_is_no_bag_is_named(tmp_path, shipped, capsys):
     assert main(["teach", str(tmp_path), "--out", str(tmp_path / "taught")]) == 2
-    assert f"no bags in {tmp_path}" in capsys.readouterr().err
+    assert f"no bag in '{tmp_path}'" in capsys.readouterr().err
     bag = write(tmp_path / "bag", [("pick up the red cube", True, True)])
+    assert main(["teach", str(bag), str(tmp_path / "typo"), "--out", str(tmp_path / "new")]) == 2
+    assert "typo'; valid:" in capsys.readouterr().err
     assert main(["teach", str(bag), "--out", str(shipped)]) == 2
-    assert "the checkpoint's own folder" in capsys.readouterr().err
+    assert "has a checkpoint already" in capsys.readouterr().err

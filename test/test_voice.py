@@ -271,3 +271,13 @@ def test_a_recogniser_that_dies_is_begun_again():
     finally:
         recogniser.close()
     assert recogniser.hear(Utterance(quiet, quiet, 0.5)).text == ""
+
+
+def test_a_recogniser_that_hangs_is_begun_anew():
+    recogniser = RecogniserApart("pocketsphinx", patience=1.0)
+    before = recogniser.pid
+    os.kill(before, signal.SIGSTOP)
+    quiet = np.zeros(RATE, np.int16)
+    assert recogniser.hear(Utterance(quiet, quiet, 0.5)).text == ""
+    assert recogniser.pid != before
+    recogniser.close()
