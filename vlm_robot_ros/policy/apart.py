@@ -123,7 +123,10 @@ class PolicyApart:
         """
         begun = time.monotonic()
         while (left := begun + limit - time.monotonic()) > 0:
-            lives = self._process.is_alive()
+            try:
+                lives = self._process.is_alive()
+            except ValueError:  # it was closed meanwhile
+                lives = False
             if self._pipe.poll(min(_LOOKS, left)):
                 return True
             if not lives:
@@ -151,7 +154,7 @@ class PolicyApart:
         self._at_exit.cancel()
         with suppress(ValueError):  # that was done already, or it does not end
             self._process.kill()
-            self._process.join(5.0)
+            _wait_for(self._process, 5.0)
             self._process.close()
 
     def _start(self, limit: float | None) -> None:
@@ -274,9 +277,16 @@ def _answer(policy: Policy, name: str, given: tuple[Any, ...]) -> object:
     return getattr(policy, name)(*given)
 
 
+def _wait_for(process: BaseProcess, limit: float) -> None:
+    """Wait so long [s] for its end; `join` waits for who was begun by it, too."""
+    end = time.monotonic() + limit
+    while process.is_alive() and time.monotonic() < end:
+        time.sleep(0.01)
+
+
 def _manner(process: BaseProcess) -> str:
     try:
-        process.join(1.0)
+        _wait_for(process, 1.0)
         code = process.exitcode
     except ValueError:  # it was begun anew in vain, and is forgotten
         return "before"
