@@ -14,7 +14,8 @@ class Beat:
     def __init__(self, period: float) -> None:
         """Make a beat of a tick every `period` seconds."""
         self._period = period
-        self._next: float | None = None
+        self.next = -math.inf
+        """When the next tick is due [s]; before the first, whenever it comes."""
 
     def at(self, now: float) -> float:
         """Return when the tick was due that is called at `now`, and is called now [s].
@@ -22,7 +23,8 @@ class Beat:
         Whole periods that were missed are left out. It is later than `now` by at most a period,
         where the first call was late; a clock that was set back begins a new beat.
         """
-        due = now if self._next is None or now < self._next - self._period else self._next
+        begins = self.next == -math.inf or now < self.next - self._period
+        due = now if begins else self.next
         due += max(math.floor((now - due) / self._period), 0) * self._period
-        self._next = due + self._period
+        self.next = due + self._period
         return due

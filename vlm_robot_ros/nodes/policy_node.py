@@ -203,7 +203,8 @@ class PolicyNode(LifecycleNode):
             return
         with self._lock:
             self._active = False
-            began, moment = time.monotonic(), self._beat.at(self._now())
+            began, due = time.monotonic(), self._beat.next
+            moment = max(due, self._beat.at(self._now()))
             while self._act(moment, reason) and time.monotonic() - began < _COMES_TO_A_STAND:
                 time.sleep(self._period)  # the setpoints that brake are due one a period
                 moment += self._period  # of simulated time nothing is heard meanwhile
