@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import signal
 import subprocess
 
 import pytest
@@ -170,14 +171,24 @@ def test_reports_of_runs_are_listed_and_nothing_else_is_handed_out(graph, tmp_pa
         assert get(address + f"reports/{name}")[0] == 404
 
 
-def test_the_console_of_a_demo_leaves_a_bag_and_a_report(graph, tmp_path):
+def test_the_console_of_a_demo_ends_when_one_of_its_nodes_does(graph, tmp_path):
+    start_console(graph, "--demo", "--voice", str(tmp_path / "no.wav"), "--out", str(tmp_path))
+    process = graph._processes[-1]
+    errors = graph.ended(process)
+    assert process.returncode == 2
+    assert "voice_node (see" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("ending", ["SIGTERM", "SIGHUP"])
+def test_the_console_of_a_demo_leaves_a_bag_and_a_report(graph, tmp_path, ending):
     out = tmp_path / "run"
     start_console(graph, "--demo", "--out", str(out))
     actions = graph.listen(VlmAction, "action")
     assert graph.until(lambda: actions, 90.0)
     assert graph.until(lambda: (out / "bag").exists())
     process = graph._processes[-1]
-    process.terminate()
+    process.send_signal(signal.Signals[ending])
     assert "Traceback" not in graph.ended(process)
     assert (out / "bag" / "metadata.yaml").exists()
     assert "data:image/" in (out / "report.html").read_text()

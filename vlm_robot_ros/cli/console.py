@@ -3,6 +3,7 @@
 import argparse
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -46,14 +47,21 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--voice is for --demo; beside an arm: policy.launch.py voice:=…")
     if args.seed >= 2**31:
         raise ValueError(f"--seed is {args.seed}; it must be 0 to 2147483647")
-    with _demo(args.seed, args.out, args.voice) if args.demo else ExitStack():
-        run_console(args.host, args.port, token, args.robot, args.reports, args.namespace)
+    with ExitStack() as stack:
+        dead = _demo(stack, args.seed, args.out, args.voice) if args.demo else lambda: ""
+        run_console(args.host, args.port, token, args.robot, args.reports, args.namespace, dead)
     return 0
 
 
-def _demo(seed: int, out: Path | None, voice: str) -> ExitStack:
-    """Start simulated arm, policy and recorder; they end with the stack that is returned."""
-    from vlm_robot_ros.cli.processes import end_nodes, prepare_domain, report_on, start_node
+def _demo(stack: ExitStack, seed: int, out: Path | None, voice: str) -> Callable[[], str]:
+    """Start simulated arm, policy and recorder, which end with a stack; returns who has died."""
+    from vlm_robot_ros.cli.processes import (
+        end_nodes,
+        ended,
+        prepare_domain,
+        report_on,
+        start_node,
+    )
 
     prepare_domain()
     folder = (out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
@@ -68,10 +76,14 @@ def _demo(seed: int, out: Path | None, voice: str) -> ExitStack:
     }
     if voice:
         settings = {"voice": {"source": voice}, **settings}  # the recorder stays the last
-    stack = ExitStack()
     log = stack.enter_context((folder / "nodes.log").open("w"))
     processes = {name: start_node(name, given, log) for name, given in settings.items()}
     stack.callback(lambda: print(f"bag      {folder / 'bag'}\nreport   {folder / 'report.html'}"))
     stack.callback(report_on, folder)
     stack.callback(end_nodes, processes)
-    return stack
+
+    def dead() -> str:
+        names = ended(processes)
+        return f"{names} (see {folder / 'nodes.log'})" if names else ""
+
+    return dead

@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from vlm_robot_ros.cli.processes import (
         assign,
         end_nodes,
+        ended,
         prepare_domain,
         report_on,
         start_node,
@@ -66,10 +68,7 @@ def run(args: argparse.Namespace) -> int:
         settings["policy"]["checkpoint"] = args.checkpoint.resolve()
     own = {"seed": args.seed, "out": out, "commands": args.commands}
     processes: dict[str, subprocess.Popen] = {}
-
-    def alive() -> str:
-        dead = [name for name, process in processes.items() if process.poll() is not None]
-        return ", ".join(f"{name}_node" for name in dead)
+    alive = partial(ended, processes)
 
     summary = None
     with (out / "nodes.log").open("w") as log, conducting(["--ros-args", *assign(own)]) as node:

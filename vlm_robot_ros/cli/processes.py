@@ -41,6 +41,12 @@ def assign(parameters: dict) -> list[str]:
     return arguments
 
 
+def ended(processes: dict[str, subprocess.Popen]) -> str:
+    """Return which nodes have ended by themselves, if any has."""
+    dead = [name for name, process in processes.items() if process.poll() is not None]
+    return ", ".join(f"{name}_node" for name in dead)
+
+
 def end_nodes(processes: dict[str, subprocess.Popen]) -> None:
     """End the nodes, the recorder last, so that the bag has their last words."""
     for ending in (signal.SIGINT, signal.SIGHUP):

@@ -1,6 +1,7 @@
 """The console's node and its server, side by side, from the start of ROS to its end."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -14,7 +15,13 @@ from vlm_robot_ros.nodes.run import on_ending
 
 
 def run_console(
-    host: str, port: int, token: str, robot: str, reports: Path, namespace: str = ""
+    host: str,
+    port: int,
+    token: str,
+    robot: str,
+    reports: Path,
+    namespace: str = "",
+    dead: Callable[[], str] = lambda: "",
 ) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP.
 
@@ -25,9 +32,11 @@ def run_console(
         robot: Contract.
         reports: Folder of runs.
         namespace: Of the policy node.
+        dead: Returns which nodes beside it have ended, if any has.
 
     Raises:
-        ValueError: others can reach the address, and there is no token; or no such contract.
+        ValueError: others can reach the address, and there is no token; or no such contract; or
+            a node beside it has ended.
         OSError: the address or the port cannot be had.
     """
     done = threading.Event()
@@ -47,8 +56,10 @@ def run_console(
         serve(
             node, host, port, token,
             lambda address: print(f"console  {address}\nCtrl-C ends it", flush=True),
-            lambda: thread.is_alive() and not done.is_set(), reports,
+            lambda: thread.is_alive() and not done.is_set() and not dead(), reports,
         )  # fmt: skip
+        if not done.is_set() and (names := dead()):
+            raise ValueError(f"{names} has ended")
     finally:
         done.set()
         rclpy.try_shutdown()

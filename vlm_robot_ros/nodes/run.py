@@ -27,6 +27,8 @@ class ClosingNode(Protocol):
 
 _TURN = 5e-4
 """How long one thread may keep another from computing [s]; Python's own 5 ms are a whole tick."""
+_MAKES = 2
+"""A node that is told to go while it is made may still take so long to be made [s]."""
 Make = Callable[[], ClosingNode]
 
 
@@ -42,7 +44,7 @@ def on_ending(handler: Callable[[int, FrameType | None], None]) -> None:
 
 
 class _ToldTooSoon(BaseException):
-    """A node is to go that is not made yet; it has nothing to say."""
+    """A node is to go that is not made in time; it has nothing to say."""
 
 
 def run(make: Make, arguments: list[str] | None = None) -> int:
@@ -64,6 +66,10 @@ def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> i
         nonlocal told
         told = True
         if not made:
+            signal.alarm(_MAKES)
+
+    def give_up(number: int, frame: FrameType | None) -> None:
+        if not made:
             raise _ToldTooSoon
 
     def make_one() -> ClosingNode:
@@ -73,6 +79,7 @@ def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> i
         return node
 
     on_ending(stop)
+    signal.signal(signal.SIGALRM, give_up)
     sys.setswitchinterval(_TURN)
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
