@@ -20,9 +20,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--tune", default="frozen", help="of the encoder: frozen, lora or full")
     parser.add_argument("--rank", type=at_least(1), default=8, help="of the encoder's adapters")
     parser.add_argument("--depth", default="", help="depth camera whose distances are used")
-    parser.add_argument(
-        "--history", type=at_least(0), default=0, help="pictures of before to look at"
-    )
+    parser.add_argument("--history", type=int, default=0, help="pictures of before to look at")
     parser.add_argument(
         "--close-up", action="store_true", help="look again, in the camera's own resolution"
     )
