@@ -8,7 +8,8 @@ import pytest
 from bags import moving_bag
 
 from vlm_robot_ros.bags.bag import BagError
-from vlm_robot_ros.bags.episodes import BagData, find_bags, open_episodes
+from vlm_robot_ros.bags.episodes import BagData, open_episodes
+from vlm_robot_ros.bags.find import find_bags
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.data.action_space import read_actions
 from vlm_robot_ros.data.lerobot_writer import join_parts, write_part

@@ -1,6 +1,5 @@
 """Bags as training data: what was seen, felt and commanded, brought to one even grid of times."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from vlm_robot_ros.bags.bag import BagError
+from vlm_robot_ros.bags.find import find_bags
 from vlm_robot_ros.bags.recording import (
+    APART,
     Action,
     Recording,
     Span,
@@ -33,8 +34,6 @@ _LATE = 1.5
 """A picture, or a command, may be so many periods old."""
 _GAP = 0.1
 """Joint states farther apart are not interpolated between [s]."""
-_APART = 5.0
-"""A picture may have been recorded so long before or after its stamp [s]."""
 _MOST = 1_000_000
 """Frames of an episode that can be meant."""
 _FEWEST = 4
@@ -83,7 +82,7 @@ def align(recording: Recording, span: Span, fps: float, namespace: str = "") -> 
     commands = [a for a in recording.actions if moving[0].time <= a.time <= moving[-1].time]
     commands = [a for a in commands if a.mode == moving[0].mode]
     begin, frames = moving[0].stamp, (moving[-1].time - moving[0].stamp) * fps
-    if abs(begin - moving[0].time) > _APART or not 0 < frames < _MOST:
+    if abs(begin - moving[0].time) > APART or not 0 < frames < _MOST:
         raise BagError(
             f"bag '{recording.bag.path}': actions are stamped {begin:.1f} s and recorded "
             f"{moving[0].time:.1f} to {moving[-1].time:.1f} s: record with the simulator's time"
@@ -244,7 +243,7 @@ class BagData:
         topics = contract_cameras(recording, self._namespace)
         topic = next(name for name, whose in topics.items() if whose == camera)
         wanted, seen = set(found.pictures[camera].tolist()), {}
-        ends = float(found.times[0]) - _APART, float(found.times[-1]) + _APART
+        ends = float(found.times[0]) - APART, float(found.times[-1]) + APART
         for message in recording.bag.messages([topic], max(0.0, ends[0]), ends[1]):
             at = stamp(message.value)
             if at in wanted:
@@ -272,40 +271,6 @@ def _kind(episode: Aligned) -> str:
         f"actions {', '.join(episode.names)}, cameras {', '.join(episode.pictures)} at "
         f"{robot.colour_cameras[0].rate:g} Hz, joints {', '.join(robot.joint_names)}"
     )
-
-
-def find_bags(path: Path) -> list[Path]:
-    """Return the bags at a path: itself, or those below it.
-
-    In a folder without `metadata.yaml`, files whose names differ by more than the number at their
-    end are bags of their own.
-    """
-    if path.suffix == ".mcap" and path.is_file():
-        return [path]
-    if (path / "metadata.yaml").is_file():
-        return [path]
-    files = sorted(path.glob("*.mcap"))
-    if files:
-        one = len({re.sub(r"_\d+$", "", file.stem) for file in files}) == 1
-        return [path] if one else files
-    kinds = ("metadata.yaml", "*.mcap")
-    folders = sorted({file.parent for kind in kinds for file in path.rglob(kind)})
-    return [bag for folder in folders if folder != path for bag in find_bags(folder)]
-
-
-def find_all_bags(paths: Sequence[Path]) -> list[Path]:
-    """Return the bags at some paths: see `find_bags`.
-
-    Raises:
-        BagError: there is none at one of them.
-    """
-    found = {path: find_bags(path) for path in paths}
-    for path, bags in found.items():
-        if not bags:
-            raise BagError(
-                f"no bag in '{path}'; valid: folders of rosbag2, MCAP files, folders of these"
-            )
-    return [bag for bags in found.values() for bag in bags]
 
 
 def open_episodes(path: Path, split: str = "train") -> RobotData:

@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from vlm_robot_ros.bags.recording import Action, Recording, Span
+from vlm_robot_ros.bags.recording import APART, Action, Recording, Span
 from vlm_robot_ros.evaluation.wilson import wilson
 
 _PERCENTILES = (50, 95, 99)
 _FEWEST = 5
 """Joint states that speeds can be told from."""
-_APART = 5.0
-"""Actions recorded so long before or after their stamps are of another clock [s]."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def summarise(recording: Recording) -> dict[str, Any]:
 def _clocks_apart(recording: Recording) -> str:
     """Return what is wrong where stamps are of another clock than the bag's; empty if not."""
     for action in recording.actions:
-        if not action.hold and abs(action.time - action.stamp) > _APART:
+        if not action.hold and abs(action.time - action.stamp) > APART:
             return (
                 f"actions are stamped {action.stamp:.1f} s and recorded at {action.time:.1f} s: "
                 "record with the simulator's time"

@@ -16,6 +16,8 @@ from vlm_robot_ros.control.instruction import NOTHING_SAID, Kind, next_instructi
 
 BEGIN, END, SUCCESS, FAILURE = range(4)
 """Events of EpisodeMark."""
+APART = 5.0
+"""What is recorded so long before or after its stamp is stamped by another clock [s]."""
 PICTURES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 
 

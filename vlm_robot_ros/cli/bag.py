@@ -91,7 +91,7 @@ def _convert(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from vlm_robot_ros.bags.convert import convert
-    from vlm_robot_ros.bags.episodes import find_all_bags
+    from vlm_robot_ros.bags.find import find_all_bags
 
     bags = find_all_bags(args.bags)
     episodes, frames, problems = convert(

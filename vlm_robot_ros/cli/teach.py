@@ -19,7 +19,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Run it; 1 when nothing was learned."""
-    from vlm_robot_ros.bags.episodes import find_all_bags
+    from vlm_robot_ros.bags.find import find_all_bags
     from vlm_robot_ros.bags.lessons import find_lessons
     from vlm_robot_ros.bags.recording import read_recording
     from vlm_robot_ros.models.checkpoint import (

@@ -123,10 +123,7 @@ class PolicyApart:
         """
         begun = time.monotonic()
         while (left := begun + limit - time.monotonic()) > 0:
-            try:
-                lives = self._process.is_alive()
-            except ValueError:  # it was closed meanwhile
-                lives = False
+            lives = self._process.is_alive()
             if self._pipe.poll(min(_LOOKS, left)):
                 return True
             if not lives:
@@ -152,10 +149,8 @@ class PolicyApart:
 
     def _kill(self) -> None:
         self._at_exit.cancel()
-        with suppress(ValueError):  # that was done already, or it does not end
-            self._process.kill()
-            _wait_for(self._process, 5.0)
-            self._process.close()
+        self._process.kill()
+        _wait_for(self._process, 5.0)
 
     def _start(self, limit: float | None) -> None:
         """Start it and wait until it is ready, so long [s]."""
@@ -285,11 +280,8 @@ def _wait_for(process: BaseProcess, limit: float) -> None:
 
 
 def _manner(process: BaseProcess) -> str:
-    try:
-        _wait_for(process, 1.0)
-        code = process.exitcode
-    except ValueError:  # it was begun anew in vain, and is forgotten
-        return "before"
+    _wait_for(process, 1.0)
+    code = process.exitcode
     if code is not None and code < 0:
         return f"by signal {signal.Signals(-code).name}"
     return f"with status {code}"

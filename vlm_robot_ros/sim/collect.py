@@ -59,10 +59,11 @@ def collect(
         ValueError: as of `make_demonstrator`.
         OSError: a worker died; what was recorded is kept.
     """
-    make_demonstrator().sim.close()  # what is wrong with it is said before workers start
-    folder.mkdir(parents=True, exist_ok=True)
     wanted = [(folder / f"{number:06d}.npz", number) for number in range(seed, seed + episodes)]
     missing = [item for item in wanted if not item[0].exists()]
+    if missing:  # what is wrong with it is said before workers start
+        make_demonstrator().sim.close()
+    folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
     bar = tqdm(total=episodes, initial=episodes - len(missing), desc="episodes")
     with bar, ProcessPoolExecutor(workers, context, _begin, (make_demonstrator,)) as pool:
