@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.pilot import BLEND
+from vlm_robot_ros.control.pilot import BLEND, JOINED_STEPS
 from vlm_robot_ros.evaluation.cells import make_case
 from vlm_robot_ros.evaluation.playing import FRAME_PERIOD, LATENCY, Player
 from vlm_robot_ros.paths import shipped_checkpoint
@@ -21,8 +21,9 @@ from vlm_robot_ros.sim.controllers import JointPath
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 
 SEED, SECONDS = 620_000, 6.0
-WAYS = ((0.0, 0.0, 0), (BLEND, 0.0, 0), (BLEND, 0.5, 0), (BLEND, 0.8, 0),
-        (BLEND, 0.0, 1), (BLEND, 0.0, 3), (BLEND, 0.0, 6))  # fmt: skip
+SHIPPED = (BLEND, 0.0, JOINED_STEPS)
+WAYS = ((0.0, 0.0, 0), SHIPPED, (BLEND, 0.0, 0), (BLEND, 0.0, 3), (BLEND, 0.0, 6),
+        (BLEND, 0.5, 0), (BLEND, 0.8, 0))  # fmt: skip
 """Blend [s], ensemble, and steps in which plans are joined."""
 _BOUNDARY = round(LATENCY / CONTROL_PERIOD)
 _TICKS = round(FRAME_PERIOD / CONTROL_PERIOD)

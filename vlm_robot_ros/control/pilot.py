@@ -17,6 +17,8 @@ from vlm_robot_ros.control.watchdog import StreamWatch
 
 BLEND = 0.15
 """Time to pass from one plan to the next [s]: shorter jerks, longer lags."""
+JOINED_STEPS = 1
+"""In so many steps a plan goes over from the one before to its own; see `Timeline`."""
 MIN_CONFIDENCE = 0.5
 NO_PLAN = "waiting for a plan"
 """Why an arm holds that has been told what to do, and has no plan yet or no longer."""
@@ -52,7 +54,7 @@ class Pilot:
         blend: float = BLEND,
         min_confidence: float = MIN_CONFIDENCE,
         ensemble: float = 0.0,
-        joined_steps: int = 0,
+        joined_steps: int = JOINED_STEPS,
     ) -> None:
         """Make a pilot that is asked every `period` seconds; see `Timeline`."""
         self._robot, self._kinematics = robot, Kinematics(robot)

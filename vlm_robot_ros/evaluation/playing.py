@@ -7,7 +7,7 @@ import numpy as np
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.contract.kinematics import to_vector
 from vlm_robot_ros.control.driver import AHEAD, Driver
-from vlm_robot_ros.control.pilot import BLEND, Command, Pilot
+from vlm_robot_ros.control.pilot import BLEND, JOINED_STEPS, Command, Pilot
 from vlm_robot_ros.policy.base import Observation, Policy
 from vlm_robot_ros.policy.heap import trim_heap
 from vlm_robot_ros.sim.controllers import joint_path
@@ -33,7 +33,7 @@ class Player:
         through: str = "action",
         blend: float = BLEND,
         ensemble: float = 0.0,
-        joined_steps: int = 0,
+        joined_steps: int = JOINED_STEPS,
     ) -> None:
         """Begin with a policy that knows nothing; plans are joined as by `Pilot`."""
         self._through = through

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.pilot import BLEND, MIN_CONFIDENCE
+from vlm_robot_ros.control.pilot import BLEND, JOINED_STEPS, MIN_CONFIDENCE
 from vlm_robot_ros.nodes.parameters import Spec
 from vlm_robot_ros.paths import shipped_checkpoint
 from vlm_robot_ros.policy.apart import PolicyApart
@@ -36,7 +36,13 @@ PARAMETERS = (
     ),
     Spec("control_rate", 50.0, "Rate of the actions [Hz]", 5.0, 500.0),
     Spec("ensemble", 0.0, "What a plan counts, as a part of what the next newer counts", 0.0, 1.0),
-    Spec("joined_steps", 0, "Of a plan, to go over to it from the one before", 0, 100),
+    Spec(
+        "joined_steps",
+        JOINED_STEPS,
+        "Of a plan, to go over to it from the one before",
+        0,
+        100,
+    ),
     Spec("blend", BLEND, "Time to pass from one plan to the next [s]", 0.0, 1.0),
     Spec("image_timeout", 0.5, "Hold when the newest image is older [s]", 0.05, 10.0),
     Spec("joint_state_timeout", 0.3, "Hold when the newest joint state is older [s]", 0.02, 10.0),
