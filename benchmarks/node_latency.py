@@ -1,6 +1,7 @@
 """From a camera's picture to an action: the policy node, and a node as one writes it first.
 
     python benchmarks/node_latency.py [--seconds 20] [--encoder open_clip:ViT-B-32/random]
+        [--device cuda]
 
 A camera sends 640 x 480 rgb8 at 30 Hz, an arm its joints at 100 Hz, stamped by the wall clock.
 The first table is of a policy with a large encoder, whose weights are random: they do not change
@@ -54,6 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="a row")
     parser.add_argument("--encoder", default="open_clip:ViT-B-32/random")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of all policies")
     parser.add_argument("--threads", type=int, nargs=2, default=(2, 1), help="naive's, ours")
     parser.add_argument("--naive", type=Path, help="be the naive node, with this checkpoint")
     parser.add_argument("--echo", action="store_true", help="be the node that does nothing")
@@ -62,7 +64,7 @@ def main() -> None:
         _be_echo()
         return
     if args.naive:
-        _be_naive(args.naive, args.threads[0])
+        _be_naive(args.naive, args.device, args.threads[0])
         return
     picture, command_of_it = _scene()
     os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
@@ -73,12 +75,16 @@ def main() -> None:
         save_checkpoint(model, folder, {})
         threads = [str(count) for count in args.threads]
         ways = {
-            "naive": [__file__, "--naive", name, "--threads", *threads],
+            "naive": [
+                __file__, "--naive", name, "--device", args.device, "--threads", *threads,
+            ],
             "policy_node": [
-                *_node(), "-p", f"checkpoint:={name}", "-p", f"threads:={threads[1]}",
+                *_node(args.device), "-p", f"checkpoint:={name}", "-p", f"threads:={threads[1]}",
             ],
         }  # fmt: skip
-        print(f"{args.encoder}, float32, {' and '.join(threads)} threads: camera to action\n")
+        print(
+            f"{args.encoder}, {args.device}, {' and '.join(threads)} threads: camera to action\n"
+        )
         print("| node | actions | p50 ms | p95 ms | p99 ms | p99, part of the naive node's |")
         print("| --- | --- | --- | --- | --- | --- |")
         first = 0.0
@@ -88,20 +94,24 @@ def main() -> None:
             first = first or p99
             count = len(world.latency)
             print(f"| {way} | {count} | {p50:.0f} | {p95:.0f} | {p99:.0f} | {p99 / first:.2f} |")
-    print("\nThe shipped policy, one thread; model and way alone were measured around each row\n")
+    print(
+        f"\nThe shipped policy, {args.device}, one thread; model and way alone were measured "
+        "around each row\n"
+    )
     print(
         "| control rate | model again and again p50 ms | at 30 Hz p50 ms | way alone p50 ms "
         "| camera to plan p50, p99 ms | of it the node p50 ms | camera to action p50, p99 ms "
         "| jitter p50, p99 ms |"
     )
     print("|" + " --- |" * 8)
-    model = _Alone(picture, command_of_it)
+    model = _Alone(picture, command_of_it, args.device)
     for rate in (50.0, 100.0, 250.0):
         model.measure()
         way = np.median(World([__file__, "--echo"], picture, WORDS, 0.3 * args.seconds).planned)
         world = World(
-            [*_node(), "-p", f"control_rate:={rate}"], picture, command_of_it, args.seconds
-        )
+            [*_node(args.device), "-p", f"control_rate:={rate}"],
+            picture, command_of_it, args.seconds,
+        )  # fmt: skip
         model.measure()
         again, alone = np.median(model.took[0.0]), np.median(model.took[1 / 30])
         jitter = np.abs(np.diff(world.ticks) - 1.0 / rate)
@@ -125,9 +135,9 @@ def _scene() -> tuple[np.ndarray, str]:
 class _Alone:
     """The shipped policy without a node."""
 
-    def __init__(self, picture: np.ndarray, words: str) -> None:
+    def __init__(self, picture: np.ndarray, words: str, device: str) -> None:
         torch.set_num_threads(1)
-        self._policy = load_named("shipped", ROBOT)
+        self._policy = load_named("shipped", ROBOT, device)
         home = np.array(ROBOT.home)
         pose = to_vector(Kinematics(ROBOT).forward(home))
         self._seen = Observation({ROBOT.cameras[0].name: picture}, pose, 1.0, words, home)
@@ -148,9 +158,9 @@ class _Alone:
                 time.sleep(max(0.0, period - took[-1]))
 
 
-def _node() -> list[str]:
+def _node(device: str) -> list[str]:
     code = "import sys; from vlm_robot_ros.nodes.policy_node import main; sys.exit(main())"
-    return ["-c", code, "--ros-args"]
+    return ["-c", code, "--ros-args", "-p", f"device:={device}"]
 
 
 class World:
@@ -194,7 +204,11 @@ class World:
             self._spin(lambda: False, seconds)
         finally:
             process.terminate()
-            process.wait()
+            try:
+                process.wait(10.0)
+            except subprocess.TimeoutExpired:  # `rclpy.spin` does not always hear of it
+                process.kill()
+                process.wait()
             node.destroy_node()
 
     def _spin(self, done: Callable[[], bool], seconds: float) -> None:
@@ -233,7 +247,7 @@ class World:
             self.planned.append(sent - stamp.sec - stamp.nanosec * 1e-9)
 
 
-def _be_naive(checkpoint: Path, threads: int) -> None:
+def _be_naive(checkpoint: Path, device: str, threads: int) -> None:
     """Run the policy in the image's callback."""
     import open_clip
     from open_clip.transform import PreprocessCfg, image_transform_v2
@@ -241,7 +255,7 @@ def _be_naive(checkpoint: Path, threads: int) -> None:
     from vlm_robot_ros.models.checkpoint import load_any
 
     torch.set_num_threads(threads)
-    model = load_any(checkpoint)
+    model = load_any(checkpoint).to(device)
     config = PreprocessCfg(**open_clip.get_model_preprocess_cfg(model.encoder.model))
     prepare = image_transform_v2(config, is_train=False)
     rclpy.init()
@@ -254,11 +268,11 @@ def _be_naive(checkpoint: Path, threads: int) -> None:
         if not said[0]:
             return
         pixels = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
-        image = prepare(Picture.fromarray(pixels))[None, None]
-        planned = model(image, model.read([said[0]]), torch.zeros(1, 1))
+        image = prepare(Picture.fromarray(pixels))[None, None].to(device)
+        planned = model(image, model.read([said[0]]), torch.zeros(1, 1, device=device))
         action = VlmAction(names=[""] * 7)
         action.header = message.header
-        action.values = planned.actions[0, 0, :7].double().numpy()
+        action.values = planned.actions[0, 0, :7].double().cpu().numpy()
         if rclpy.ok():
             actions.publish(action)
 

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from plans import HOME, plan
+from scipy.interpolate import PchipInterpolator
 
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics, down
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.control.beat import Beat
+from vlm_robot_ros.control.curve import Curve
 from vlm_robot_ros.control.instruction import MAX_LENGTH, NOTHING_SAID, Kind, next_instruction
 from vlm_robot_ros.control.limits import limit
 from vlm_robot_ros.control.timeline import Timeline
@@ -143,6 +145,24 @@ def test_a_plan_is_joined_to_a_shorter_one_no_longer_than_that_is():
     assert not np.allclose(timeline.sample(0.2)[0], alone.sample(0.2)[0], atol=1e-3)
     for time in (0.4, 0.5, 0.8):
         np.testing.assert_allclose(timeline.sample(time)[0], alone.sample(time)[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4, 9, 50])
+def test_a_curve_is_scipys(steps):
+    rng = np.random.default_rng(steps)
+    places = rng.normal(size=(steps, 6)) * 10.0 ** rng.integers(-6, 3, 6)
+    places[:, 3] = np.sort(places[:, 3])
+    places[:, 4] = places[:, 4].round()  # has flats
+    places[: steps // 2 + 1, 5] = 0.0
+    start, step = 1.7e9, 0.1
+    ours = Curve(start, step, places)
+    theirs = PchipInterpolator(step * np.arange(steps), places)
+    assert ours.end == pytest.approx(start + step * (steps - 1), abs=1e-6)
+    for when in [-0.5 * step, 0.0, *rng.uniform(0, step * (steps - 1), 40), step * (steps - 0.9)]:
+        place, speed = ours.at(start + when)
+        when = (start + when) - start  # as the clock can tell it
+        np.testing.assert_allclose(place, theirs(when), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(speed, theirs(when, 1), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(("ensemble", "joined_steps"), [(0.0, 0), (0.8, 0), (1.0, 0), (0.0, 3)])

@@ -4,9 +4,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
+from vlm_robot_ros.control.curve import Curve
 
 _FADE = 3.0
 """Steps of a chunk, its last ones, in which it loses its say."""
@@ -46,7 +46,7 @@ class Timeline:
     def clear(self) -> None:
         """Flush what was to be played."""
         self._chunk: ActionChunk | None = None
-        self._curves: list[PchipInterpolator] = []
+        self._curves: list[Curve] = []
         self._end = -np.inf
 
     def put(self, chunk: ActionChunk, stamp: float, now: float) -> bool:
@@ -75,11 +75,13 @@ class Timeline:
         origin = 2 * values[0] - values[min(1, len(values) - 1)]
         values = np.concatenate([origin[None], values])
         times = stamp + chunk.step_dt * np.arange(len(values))
+        if not np.all(times[1:] > times[:-1]):
+            raise ValueError(f"step_dt is {chunk.step_dt}: too little to be told by the clock")
         if goes_on and self._joined_steps:
             values = self._joined_to(values, times, now)
         self._chunk, self._stamp, self._end = chunk, stamp, float(times[-1])
-        curve = PchipInterpolator(times, values)
-        older = [each for each in self._curves if each.x[-1] > now]
+        curve = Curve(stamp, chunk.step_dt, values)
+        older = [each for each in self._curves if each.end > now]
         self._curves = [curve, *(older if goes_on and self._ensemble > 0 else [])]
         self._offset, self._drift = np.zeros(7), np.zeros(7)
         if before is not None and self._blend > 0:
@@ -138,20 +140,19 @@ class Timeline:
         """Return where the chunks say to be, and how fast [1/s]. Shape (7,) each."""
         assert self._chunk is not None
         newest, *older = self._curves
-        first = newest(now)
-        place, speed, total, change, weight = first, newest(now, 1), 1.0, 0.0, 1.0
+        first, speed = newest.at(now)
+        place, total, change, weight = first, 1.0, 0.0, 1.0
         for curve in older:
             weight *= self._ensemble
             if weight < _LITTLE:
                 break
-            last, end = curve.x[-2:]
-            fade = _FADE * (end - last)
-            left = (end - now) / fade
+            fade = _FADE * curve.step
+            left = (curve.end - now) / fade
             if left <= 0:
                 continue
             left = min(left, 1.0)  # before it ends it counts less and less
             part, falls = left**2 * (3 - 2 * left), -6 * left * (1 - left) / fade
-            other, moves = curve(now), curve(now, 1)
+            other, moves = curve.at(now)
             if self._chunk.mode == ActionMode.END_EFFECTOR_POSE and other[3:] @ first[3:] < 0:
                 other[3:], moves[3:] = -other[3:], -moves[3:]
             place = place + weight * part * other

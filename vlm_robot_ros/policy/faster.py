@@ -30,8 +30,7 @@ def chosen_ways(asked: str, device: str) -> frozenset[str]:
         ValueError: there is no such way, or the device has not.
     """
     if asked == "auto":
-        half = {"bfloat16"} if has_bfloat16(device) else set()
-        return frozenset(half | ({"channels_last", "pinned"} if device == "cuda" else set()))
+        return frozenset({"bfloat16"} if has_bfloat16(device) else ())
     ways = frozenset(way.strip() for way in asked.split(",") if way.strip())
     unknown = sorted(ways - set(WAYS))
     if unknown:

@@ -1,0 +1,87 @@
+"""On a GPU everything is as on the CPU, and sooner; skipped where there is none."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_models import save_hf, save_open_clip
+
+from vlm_robot_ros.cli.main import main
+from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.policy.base import Observation
+from vlm_robot_ros.policy.direct_policy import DirectPolicy
+from vlm_robot_ros.policy.faster import WAYS
+from vlm_robot_ros.policy.load import load_named
+
+pytestmark = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="needs a GPU that torch can use (CUDA)"
+)
+DATA = Path(__file__).parent / "data" / "lerobot_v3"
+ROBOT = load_robot("panda_sim")
+AT_HOME = to_vector(Kinematics(ROBOT).forward(np.array(ROBOT.home)))
+SAID = "push the lemon left"
+
+
+def test_the_shipped_policy_plans_the_same(scene):
+    picture, thing = scene
+    seen = Observation({"front": picture}, AT_HOME, 1.0, f"pick up the {thing}")
+    chunks = [load_named("shipped", ROBOT, device).infer(seen) for device in ("cpu", "cuda")]
+    assert chunks[0].label == chunks[1].label
+    # Products of matrices are of fewer bits there, by torch's own choice.
+    np.testing.assert_allclose(chunks[1].values, chunks[0].values, atol=5e-3)
+
+
+def fitted(folder, library, *options):
+    """Fit a tiny encoder for three steps, where accelerate finds it best."""
+    (save_open_clip if library == "open_clip" else save_hf)(folder / "clip", "clip")
+    command = ["finetune", str(DATA), "--out", str(folder / "made"), "--steps", "3"]
+    assert main([*command, "--encoder", f"{library}:{folder / 'clip'}", *options]) == 0
+    return folder / "made"
+
+
+@pytest.mark.parametrize("library", ["open_clip", "hf"])
+@pytest.mark.parametrize("tune", ["frozen", "lora", "full"])
+def test_what_was_tuned_there_plans_the_same_here(tmp_path, capsys, library, tune):
+    made = fitted(tmp_path, library, "--tune", tune)
+    assert "memory: " in capsys.readouterr().out
+    assert torch.cuda.max_memory_allocated() > 0, "it was tuned on the CPU"
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    seen = Observation({"front": picture}, AT_HOME, 1.0, SAID)
+    plain = DirectPolicy(made, ROBOT).infer(seen)
+    for ways in ([], *([way] for way in WAYS), [*WAYS]):
+        there = DirectPolicy(made, ROBOT, "cuda", ways)
+        for _ in range(3):  # CUDA graphs are recorded, then played
+            chunk = there.infer(seen)
+            assert chunk.label == plain.label
+            tolerance = 0.02 if "bfloat16" in ways else 5e-3
+            np.testing.assert_allclose(
+                chunk.values, plain.values, atol=tolerance, err_msg=str(ways)
+            )
+
+
+def test_the_shipped_model_is_trained_there(demos, tmp_path):
+    torch.cuda.reset_peak_memory_stats()
+    command = ["train", "--data", str(demos), "--out", str(tmp_path / "made"), "--batch", "2"]
+    assert main([*command, *(f"--{part}-steps=2" for part in ("text", "action", "image"))]) == 0
+    assert torch.cuda.max_memory_allocated() > 0, "it was trained on the CPU"
+
+
+@pytest.mark.parametrize("faster", ["auto", "bfloat16,compile,channels_last,pinned"])
+def test_the_node_plans_there(graph, tmp_path, faster):
+    from rig import Rig
+
+    made = fitted(tmp_path, "open_clip")
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    rig = Rig(graph, picture)
+    graph.start(
+        "policy_node", checkpoint=str(made), min_confidence=0.0, device="cuda", faster=faster
+    )
+    assert graph.until(lambda: rig.actions, 200.0), "the node did not come up"
+    rig.say(SAID)
+    assert graph.until(lambda: any(chunk.instruction == SAID for chunk in rig.chunks), 100.0)
+    rig.until_acting()
+    published = next(chunk for chunk in rig.chunks if chunk.instruction == SAID)
+    planned = DirectPolicy(made, ROBOT).infer(Observation({"front": picture}, AT_HOME, 1.0, SAID))
+    np.testing.assert_allclose(published.values[:7], planned.values[0], atol=0.02)
