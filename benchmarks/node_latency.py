@@ -7,21 +7,24 @@ A camera sends 640 x 480 rgb8 at 30 Hz, an arm its joints at 100 Hz, stamped by 
 The first table is of a policy with a large encoder, whose weights are random: they do not change
 the time. The naive node runs it in the image's callback, both towers for every frame, prepared
 with PIL. The second is of the shipped policy at several control rates. What the node adds is what
-is left of the time from a picture to its plan without the model's, alone in a process and asked 30
-times a second (asked again and again it finds its memory warm), and without the way there, as a
-node takes that answers at once and does nothing; plans count when they are sent, by DDS's own
-stamp, for what the camera's process takes to hear of them is its own. Jitter is how much later or
-earlier than its period a command is sent.
+is left of the time from a picture to its plan without the model's, in a process without a node
+where it is asked 30 times a second, and without the way there, as a node takes that answers at
+once and does nothing. The model is measured alone, and while camera and arm send to such a node:
+their processes take time from it on few cores, whatever the node does. Plans count when they are
+sent, by DDS's own stamp, for what the camera's process takes to hear of them is its own. Jitter is
+how much later or earlier than its period a command is sent.
 """
 
 import argparse
+import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -59,9 +62,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs=2, default=(2, 1), help="naive's, ours")
     parser.add_argument("--naive", type=Path, help="be the naive node, with this checkpoint")
     parser.add_argument("--echo", action="store_true", help="be the node that does nothing")
+    parser.add_argument("--model", action="store_true", help="be the model without a node")
     args = parser.parse_args()
     if args.echo:
         _be_echo()
+        return
+    if args.model:
+        _be_model(args.device)
         return
     if args.naive:
         _be_naive(args.naive, args.device, args.threads[0])
@@ -95,32 +102,33 @@ def main() -> None:
             count = len(world.latency)
             print(f"| {way} | {count} | {p50:.0f} | {p95:.0f} | {p99:.0f} | {p99 / first:.2f} |")
     print(
-        f"\nThe shipped policy, {args.device}, one thread; model and way alone were measured "
-        "around each row\n"
+        f"\nThe shipped policy, {args.device}, one thread; of the node's part first what is left "
+        "without the model alone, then without the model beside camera and arm\n"
     )
     print(
-        "| control rate | model again and again p50 ms | at 30 Hz p50 ms | way alone p50 ms "
+        "| control rate | model alone p50 ms | beside camera and arm p50 ms | way alone p50 ms "
         "| camera to plan p50, p99 ms | of it the node p50 ms | camera to action p50, p99 ms "
         "| jitter p50, p99 ms |"
     )
     print("|" + " --- |" * 8)
-    model = _Alone(picture, command_of_it, args.device)
     for rate in (50.0, 100.0, 250.0):
-        model.measure()
-        way = np.median(World([__file__, "--echo"], picture, WORDS, 0.3 * args.seconds).planned)
+        with _answering(args.device) as alone:
+            time.sleep(0.5 * args.seconds)
+        echo = World([__file__, "--echo"], picture, WORDS, 0.3 * args.seconds)
+        with _answering(args.device) as beside:
+            World([__file__, "--echo"], picture, WORDS, 0.5 * args.seconds)
         world = World(
             [*_node(args.device), "-p", f"control_rate:={rate}"],
             picture, command_of_it, args.seconds,
         )  # fmt: skip
-        model.measure()
-        again, alone = np.median(model.took[0.0]), np.median(model.took[1 / 30])
         jitter = np.abs(np.diff(world.ticks) - 1.0 / rate)
         columns = (world.planned, world.latency, jitter)
         pairs = ["{:.1f}, {:.1f}".format(*(1e3 * np.percentile(c, (50, 99)))) for c in columns]
-        pairs.insert(1, f"{1e3 * (np.median(world.planned) - alone - way):.1f}")
-        times = " | ".join(f"{1e3 * time:.1f}" for time in (again, alone, way))
+        quiet, busy, way = (np.median(each) for each in (alone, beside, echo.planned))
+        node = [1e3 * (np.median(world.planned) - way - model) for model in (quiet, busy)]
+        pairs.insert(1, "{:.1f}, {:.1f}".format(*node))
+        times = " | ".join(f"{1e3 * time:.1f}" for time in (quiet, busy, way))
         print(f"| {rate:.0f} Hz | {times} | {' | '.join(pairs)} |", flush=True)
-        model.forget()
     rclpy.shutdown()
 
 
@@ -132,30 +140,37 @@ def _scene() -> tuple[np.ndarray, str]:
     return np.asarray(picture.resize((640, 480))), item.instruction
 
 
-class _Alone:
-    """The shipped policy without a node."""
+@contextmanager
+def _answering(device: str) -> Iterator[list[float]]:
+    """Let the shipped policy answer 30 times a second in a process of its own.
 
-    def __init__(self, picture: np.ndarray, words: str, device: str) -> None:
-        torch.set_num_threads(1)
-        self._policy = load_named("shipped", ROBOT, device)
-        home = np.array(ROBOT.home)
-        pose = to_vector(Kinematics(ROBOT).forward(home))
-        self._seen = Observation({ROBOT.cameras[0].name: picture}, pose, 1.0, words, home)
-        self.forget()
+    Yields a list which, after the end, has how long each answer took [s].
+    """
+    command = [sys.executable, __file__, "--model", "--device", device]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()  # it is ready
+    took: list[float] = []
+    yield took
+    took += json.loads(process.communicate()[0])
 
-    def forget(self) -> None:
-        """Begin anew."""
-        self.took: dict[float, list[float]] = {0.0: [], 1 / 30: []}
-        """How long answers took, by the period in which they are asked for [s]."""
 
-    def measure(self) -> None:
-        """Let it answer for some time."""
-        for period, took in self.took.items():
-            for _ in range(150):
-                begun = time.perf_counter()
-                self._policy.infer(self._seen)
-                took.append(time.perf_counter() - begun)
-                time.sleep(max(0.0, period - took[-1]))
+def _be_model(device: str) -> None:
+    """Answer 30 times a second until nobody wants to hear any more; print how long it took."""
+    picture, words = _scene()
+    torch.set_num_threads(1)
+    policy, home = load_named("shipped", ROBOT, device), np.array(ROBOT.home)
+    pose = to_vector(Kinematics(ROBOT).forward(home))
+    seen = Observation({ROBOT.cameras[0].name: picture}, pose, 1.0, words, home)
+    for _ in range(10):
+        policy.infer(seen)
+    print("ready", flush=True)
+    took: list[float] = []
+    while not select.select([sys.stdin], [], [], max(0.0, 1 / 30 - sum(took[-1:])))[0]:
+        begun = time.perf_counter()
+        policy.infer(seen)
+        took.append(time.perf_counter() - begun)
+    print(json.dumps(took))
 
 
 def _node(device: str) -> list[str]:

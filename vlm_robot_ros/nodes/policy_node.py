@@ -255,7 +255,6 @@ class PolicyNode(LifecycleNode):
         self._state.thought(took)
         stamp, said = to_stamp(question.stamp), self._pilot.said
         plan = chunk_message(chunk, self._robot, stamp, said, took)
-        label = label_message(chunk, self._robot, stamp, said)
         with self._lock:  # not for long: the arm waits
             if not self._active:
                 return
@@ -267,7 +266,7 @@ class PolicyNode(LifecycleNode):
                 self._pilot.take(chunk, said.number, question.stamp, self._now())
         if meant:
             self._chunks.publish(plan)
-            self._labels.publish(label)
+            self._labels.publish(label_message(chunk, self._robot, stamp, said))
         self._inputs.publish(input_message(question, self._robot, first))
         if meant:
             self._show.plan(chunk, said.text, stamp)

@@ -78,6 +78,7 @@ class Thinker:
         with self._changed:
             self._question = question
             self._changed.notify()
+        time.sleep(0)  # the other thread goes on now, not when this one next waits for something
 
     @property
     def problem(self) -> str:
