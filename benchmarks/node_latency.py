@@ -137,7 +137,7 @@ def _scene() -> tuple[np.ndarray, str]:
     sim, item = Simulator(ROBOT), demo_programme(1)[0]
     sim.reset(item.scene)
     picture = Picture.fromarray(sim.render(ROBOT.cameras[0].name))
-    return np.asarray(picture.resize((640, 480))), item.instruction
+    return np.array(picture.resize((640, 480))), item.instruction
 
 
 @contextmanager
