@@ -47,7 +47,8 @@ def make_faster(
 ) -> Callable[[Tensor, Tensor, Tensor], Planned]:
     """Change a model in place; returns what plans from then on.
 
-    With "compile" the first plan takes a minute, and shapes must stay as they are.
+    With "compile" the first plan takes a minute, and shapes must stay as they are. On a GPU it is
+    for one model of a process: the CUDA graphs of several got into each other's way (torch 2.11).
     """
     if "bfloat16" in ways:
         model.encoder.to(torch.bfloat16)
