@@ -8,7 +8,7 @@ The first table is of a policy with a large encoder, whose weights are random: t
 the time. The naive node runs it in the image's callback, both towers for every frame, prepared
 with PIL. The second is of the shipped policy at several control rates. What the node adds is what
 is left of the time from a picture to its plan without the model's, in a process without a node
-where it is asked 30 times a second, and without the way there, as a node takes that answers at
+where it is asked as often, and without the way there, as a node takes that answers at
 once and does nothing. The model is measured alone, and while camera and arm send to such a node:
 their processes take time from it on few cores, whatever the node does. Plans count when they are
 sent, by DDS's own stamp, for what the camera's process takes to hear of them is its own. Jitter is
@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import rclpy
@@ -42,8 +43,9 @@ from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.models.checkpoint import save_checkpoint
 from vlm_robot_ros.msg import ActionChunk, VlmAction
+from vlm_robot_ros.paths import shipped_checkpoint
 from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.load import load_named
+from vlm_robot_ros.policy.load import load_learned
 from vlm_robot_ros.sim.programme import demo_programme
 from vlm_robot_ros.sim.simulator import Simulator
 
@@ -51,6 +53,8 @@ ROBOT = load_robot("panda_sim")
 TOPIC = ROBOT.cameras[0].topic
 WORDS = "put the red cube into the blue bowl"
 SENT = 10
+PICTURES = 30.0
+"""A second."""
 
 
 def main() -> None:
@@ -62,13 +66,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs=2, default=(2, 1), help="naive's, ours")
     parser.add_argument("--naive", type=Path, help="be the naive node, with this checkpoint")
     parser.add_argument("--echo", action="store_true", help="be the node that does nothing")
-    parser.add_argument("--model", action="store_true", help="be the model without a node")
+    parser.add_argument("--model", nargs=4, help="be the model without a node: what `Asked` has")
     args = parser.parse_args()
     if args.echo:
         _be_echo()
         return
     if args.model:
-        _be_model(args.device)
+        _be_model(*args.model)
         return
     if args.naive:
         _be_naive(args.naive, args.device, args.threads[0])
@@ -81,13 +85,12 @@ def main() -> None:
         model = make(args.encoder, "cpu", "cross", 1)
         save_checkpoint(model, folder, {})
         threads = [str(count) for count in args.threads]
+        large = Asked(folder, WORDS, args.device)
         ways = {
             "naive": [
                 __file__, "--naive", name, "--device", args.device, "--threads", *threads,
             ],
-            "policy_node": [
-                *_node(args.device), "-p", f"checkpoint:={name}", "-p", f"threads:={threads[1]}",
-            ],
+            "policy_node": [*_node(large), "-p", f"threads:={threads[1]}"],
         }  # fmt: skip
         print(
             f"{args.encoder}, {args.device}, {' and '.join(threads)} threads: camera to action\n"
@@ -101,35 +104,55 @@ def main() -> None:
             first = first or p99
             count = len(world.latency)
             print(f"| {way} | {count} | {p50:.0f} | {p95:.0f} | {p99:.0f} | {p99 / first:.2f} |")
-    print(
-        f"\nThe shipped policy, {args.device}, one thread; of the node's part first what is left "
-        "without the model alone, then without the model beside camera and arm\n"
-    )
-    print(
-        "| control rate | model alone p50 ms | beside camera and arm p50 ms | way alone p50 ms "
-        "| camera to plan p50, p99 ms | of it the node p50 ms | camera to action p50, p99 ms "
-        "| jitter p50, p99 ms |"
-    )
-    print("|" + " --- |" * 8)
-    for rate in (50.0, 100.0, 250.0):
-        with _answering(args.device) as alone:
-            time.sleep(0.5 * args.seconds)
-        echo = World([__file__, "--echo"], picture, WORDS, 0.3 * args.seconds)
-        with _answering(args.device) as beside:
-            World([__file__, "--echo"], picture, WORDS, 0.5 * args.seconds)
-        world = World(
-            [*_node(args.device), "-p", f"control_rate:={rate}"],
-            picture, command_of_it, args.seconds,
-        )  # fmt: skip
-        jitter = np.abs(np.diff(world.ticks) - 1.0 / rate)
-        columns = (world.planned, world.latency, jitter)
-        pairs = ["{:.1f}, {:.1f}".format(*(1e3 * np.percentile(c, (50, 99)))) for c in columns]
-        quiet, busy, way = (np.median(each) for each in (alone, beside, echo.planned))
-        node = [1e3 * (np.median(world.planned) - way - model) for model in (quiet, busy)]
-        pairs.insert(1, "{:.1f}, {:.1f}".format(*node))
-        times = " | ".join(f"{1e3 * time:.1f}" for time in (quiet, busy, way))
-        print(f"| {rate:.0f} Hz | {times} | {' | '.join(pairs)} |", flush=True)
+        print(
+            "\nThe shipped policy, and the large encoder's at 5 pictures a second, lest one waits: "
+            f"{args.device}, one thread; of the node's part first what is left without the model "
+            "alone, then without the model beside camera and arm\n"
+        )
+        print(
+            "| policy, control rate | model alone p50 ms | beside camera and arm p50 ms "
+            "| way alone p50 ms | camera to plan p50, p99 ms | of it the node p50 ms "
+            "| camera to action p50, p99 ms | jitter p50, p99 ms |"
+        )
+        print("|" + " --- |" * 8)
+        small = Asked(shipped_checkpoint(), command_of_it, args.device)
+        for rate in (50.0, 100.0, 250.0):
+            _print_parts(f"shipped, {rate:.0f} Hz", small, rate, picture, args.seconds)
+        seldom = large._replace(pictures=5.0)
+        _print_parts(f"{args.encoder}, 50 Hz", seldom, 50.0, picture, args.seconds)
     rclpy.shutdown()
+
+
+class Asked(NamedTuple):
+    """A policy, and what it is asked."""
+
+    checkpoint: Path
+    words: str
+    device: str
+    pictures: float = PICTURES
+    """A second."""
+
+
+def _print_parts(
+    name: str, asked: Asked, rate: float, picture: np.ndarray, seconds: float
+) -> None:
+    """Measure what the time from a picture to its plan is made of; print a row."""
+    echo = [__file__, "--echo"]
+    with _answering(asked) as alone:
+        time.sleep(0.5 * seconds)
+    way = World(echo, picture, WORDS, 0.3 * seconds, asked.pictures).planned
+    with _answering(asked) as beside:
+        World(echo, picture, WORDS, 0.5 * seconds, asked.pictures)
+    command = [*_node(asked), "-p", f"control_rate:={rate}"]
+    world = World(command, picture, asked.words, seconds, asked.pictures)
+    jitter = np.abs(np.diff(world.ticks) - 1.0 / rate)
+    columns = (world.planned, world.latency, jitter)
+    pairs = ["{:.1f}, {:.1f}".format(*(1e3 * np.percentile(c, (50, 99)))) for c in columns]
+    quiet, busy, there = (np.median(each) for each in (alone, beside, way))
+    node = [1e3 * (np.median(world.planned) - there - model) for model in (quiet, busy)]
+    pairs.insert(1, "{:.1f}, {:.1f}".format(*node))
+    times = " | ".join(f"{1e3 * time:.1f}" for time in (quiet, busy, there))
+    print(f"| {name} | {times} | {' | '.join(pairs)} |", flush=True)
 
 
 def _scene() -> tuple[np.ndarray, str]:
@@ -141,12 +164,12 @@ def _scene() -> tuple[np.ndarray, str]:
 
 
 @contextmanager
-def _answering(device: str) -> Iterator[list[float]]:
-    """Let the shipped policy answer 30 times a second in a process of its own.
+def _answering(asked: Asked) -> Iterator[list[float]]:
+    """Let a policy answer, once for every picture, in a process of its own.
 
     Yields a list which, after the end, has how long each answer took [s].
     """
-    command = [sys.executable, __file__, "--model", "--device", device]
+    command = [sys.executable, __file__, "--model", *(str(each) for each in asked)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.readline()  # it is ready
@@ -155,34 +178,42 @@ def _answering(device: str) -> Iterator[list[float]]:
     took += json.loads(process.communicate()[0])
 
 
-def _be_model(device: str) -> None:
-    """Answer 30 times a second until nobody wants to hear any more; print how long it took."""
-    picture, words = _scene()
+def _be_model(checkpoint: str, words: str, device: str, pictures: str) -> None:
+    """Answer until nobody wants to hear any more; print how long it took."""
+    picture, _ = _scene()
     torch.set_num_threads(1)
-    policy, home = load_named("shipped", ROBOT, device), np.array(ROBOT.home)
+    policy, home = load_learned(Path(checkpoint), ROBOT, device), np.array(ROBOT.home)
+    period = 1 / float(pictures)
     pose = to_vector(Kinematics(ROBOT).forward(home))
     seen = Observation({ROBOT.cameras[0].name: picture}, pose, 1.0, words, home)
     for _ in range(10):
         policy.infer(seen)
     print("ready", flush=True)
     took: list[float] = []
-    while not select.select([sys.stdin], [], [], max(0.0, 1 / 30 - sum(took[-1:])))[0]:
+    while not select.select([sys.stdin], [], [], max(0.0, period - sum(took[-1:])))[0]:
         begun = time.perf_counter()
         policy.infer(seen)
         took.append(time.perf_counter() - begun)
     print(json.dumps(took))
 
 
-def _node(device: str) -> list[str]:
+def _node(asked: Asked) -> list[str]:
     code = "import sys; from vlm_robot_ros.nodes.policy_node import main; sys.exit(main())"
-    return ["-c", code, "--ros-args", "-p", f"device:={device}"]
+    settings = {"device": asked.device, "checkpoint": asked.checkpoint}
+    given = [part for name, value in settings.items() for part in ("-p", f"{name}:={value}")]
+    return ["-c", code, "--ros-args", *given]
 
 
 class World:
     """A camera and an arm at rest, and a watch: measures one node, and ends it."""
 
     def __init__(
-        self, command: list[str], picture: np.ndarray, words: str, seconds: float
+        self,
+        command: list[str],
+        picture: np.ndarray,
+        words: str,
+        seconds: float,
+        pictures: float = PICTURES,
     ) -> None:
         """Start the node and measure for some time, after the first actions."""
         self.latency: list[float] = []
@@ -202,7 +233,7 @@ class World:
         instructions = node.create_publisher(String, "instruction", SENT)
         node.create_subscription(VlmAction, "action", self._on_action, 100)
         node.create_subscription(ActionChunk, "action_chunk", self._on_chunk, 100)
-        node.create_timer(1 / 30, self._send_image)
+        node.create_timer(1 / pictures, self._send_image)
         node.create_timer(1 / 100, self._send_joints)
         process = subprocess.Popen([sys.executable, *command])
         try:
