@@ -105,7 +105,7 @@ def main() -> None:
             count = len(world.latency)
             print(f"| {way} | {count} | {p50:.0f} | {p95:.0f} | {p99:.0f} | {p99 / first:.2f} |")
         print(
-            "\nThe shipped policy, and the large encoder's at 5 pictures a second, lest one waits: "
+            "\nThe shipped policy, and the large encoder's at 5 pictures a second, so none waits; "
             f"{args.device}, one thread; of the node's part first what is left without the model "
             "alone, then without the model beside camera and arm\n"
         )
