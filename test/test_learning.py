@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+from contextlib import closing
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -24,6 +25,7 @@ from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 from vlm_robot_ros.sim.collect import collect
 from vlm_robot_ros.training.train import model_config
+from vlm_robot_ros.workers import in_processes
 
 
 def test_collecting_again_records_only_what_is_missing(demos, capsys):
@@ -241,6 +243,13 @@ class _Dies:
 def test_a_worker_that_dies_ends_the_collection(tmp_path):
     with pytest.raises(OSError, match="a worker died"):
         collect(tmp_path, 2, 0, 1, _Dies)
+
+
+def test_who_stops_listening_stops_the_workers(tmp_path):
+    log = tmp_path / "log"
+    with closing(in_processes(os.system, [(f"echo >> {log}",)] * 300, 1)) as results:
+        assert next(results) == 0
+    assert 1 <= len(log.read_text().splitlines()) < 300
 
 
 def test_a_folder_without_episodes_among_others_is_named(demos, tmp_path, capsys):

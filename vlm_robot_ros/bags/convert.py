@@ -1,18 +1,19 @@
 """Many bags to one LeRobotDataset: in parallel, resumable, on this machine or on a Ray cluster."""
 
 import hashlib
-import multiprocessing
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from vlm_robot_ros.bags.bag import BagError
 from vlm_robot_ros.bags.episodes import BagData
+from vlm_robot_ros.workers import in_processes
 
 ENGINES = ("processes", "ray")
+_Made = Generator[tuple[Path, str], None, None]
+"""Bags, and why each is left out, if it is."""
 
 
 def convert(
@@ -59,7 +60,8 @@ def convert(
         (bag, part, robot, namespace, failed) for bag, part in parts.items() if not part.exists()
     ]
     run = _on_ray if engine == "ray" else _in_processes
-    problems = {bag: why for bag, why in progress(run(jobs, workers), total=len(jobs)) if why}
+    with closing(run(jobs, workers)) as done:
+        problems = {bag: why for bag, why in progress(done, total=len(jobs)) if why}
     made = [part for part in parts.values() if part.exists()]
     if not made:
         raise BagError("; ".join(problems.values()))
@@ -83,20 +85,17 @@ def _convert_one(
     return bag, ""
 
 
-def _in_processes(jobs: Sequence[tuple], workers: int) -> Iterator[tuple[Path, str]]:
+def _in_processes(jobs: Sequence[tuple], workers: int) -> _Made:
     if workers < 2 or len(jobs) < 2:
         yield from (_convert_one(*job) for job in jobs)
         return
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-        try:
-            for done in as_completed([pool.submit(_convert_one, *job) for job in jobs]):
-                yield done.result()
-        except BrokenProcessPool as error:
-            raise BagError("a worker died; what was converted is kept: call again") from error
+    try:
+        yield from in_processes(_convert_one, jobs, workers)
+    except ChildProcessError as error:
+        raise BagError(f"{error}; what was converted is kept: call again") from error
 
 
-def _on_ray(jobs: Sequence[tuple], workers: int) -> Iterator[tuple[Path, str]]:
+def _on_ray(jobs: Sequence[tuple], workers: int) -> _Made:
     """Spread the jobs over the cluster that RAY_ADDRESS names, or over a local one."""
     try:
         import ray

@@ -1,10 +1,8 @@
 """The obedience suite: cells of episodes, in parallel, resumable, with intervals."""
 
 import json
-import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.paths import write_whole
 from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.sim.simulator import Simulator
+from vlm_robot_ros.workers import in_processes
 
 _DISTURBED = 0.03
 
@@ -78,26 +77,18 @@ def run_suite(
     (out / "episodes.part").replace(log)
     wanted = [(cell, index) for cell in config.cells for index in _numbers(cell, config)]
     missing = [item for item in wanted if item not in done]
-    pool = ProcessPoolExecutor(
-        workers,
-        multiprocessing.get_context("spawn"),
-        _begin,
-        (robot, make_policy, config.seed, config.through, out / "failures"),
-    )
+    given = (robot, make_policy, config.seed, config.through, out / "failures")
+    outcomes = in_processes(_run, missing, workers, _begin, given)
     bar = tqdm(desc="episodes", total=len(wanted), initial=len(wanted) - len(missing))
-    with pool, bar, log.open("a") as file:
+    with closing(outcomes), bar, log.open("a") as file:
         try:
-            for future in as_completed([pool.submit(_run, item) for item in missing]):
-                outcome = future.result()
+            for outcome in outcomes:
                 done[(outcome.cell, outcome.index)] = outcome
                 file.write(_line(outcome))
                 file.flush()
                 bar.update()
-        except BrokenProcessPool as error:
-            raise OSError(f"a worker died; {out} keeps what was run: call again") from error
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # the episodes that run come to their end
-            raise
+        except ChildProcessError as error:
+            raise OSError(f"{error}; {out} keeps what was run: call again") from error
     return [done[item] for item in wanted]
 
 
@@ -145,13 +136,13 @@ def _begin(
     _worker = (Simulator(robot), make_policy(), seed, through, failures)
 
 
-def _run(item: tuple[str, int]) -> Outcome:
+def _run(cell: str, index: int) -> Outcome:
     assert _worker is not None
     sim, policy, seed, through, failures = _worker
     try:
-        outcome, picture = run_episode(sim, policy, item[0], seed, item[1], through)
+        outcome, picture = run_episode(sim, policy, cell, seed, index, through)
     except Exception as error:  # a policy is anybody's code
-        return crashed(item[0], seed, item[1], error)
+        return crashed(cell, seed, index, error)
     if not outcome.success:
         name = f"{outcome.cell.replace(' ', '-')}-{outcome.index:04d}.jpg"
         Image.fromarray(picture).save(failures / name, quality=85)

@@ -1,9 +1,7 @@
 """Record demonstrations of the scripted expert, in parallel and resumably."""
 
-import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from vlm_robot_ros.sim.objects import UNNAMED_PAIRS
 from vlm_robot_ros.sim.scene import sample_scene
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 from vlm_robot_ros.sim.tasks import SKILLS, Task, goals, sample_task, speaks_of
+from vlm_robot_ros.workers import in_processes
 
 _STEPS = 84
 _EVERY = 2  # steps from one recorded frame to the next
@@ -64,18 +63,14 @@ def collect(
     if missing:  # what is wrong with it is said before workers start
         make_demonstrator().sim.close()
     folder.mkdir(parents=True, exist_ok=True)
-    context = multiprocessing.get_context("spawn")
     bar = tqdm(total=episodes, initial=episodes - len(missing), desc="episodes")
-    with bar, ProcessPoolExecutor(workers, context, _begin, (make_demonstrator,)) as pool:
+    recorded = in_processes(_record, missing, workers, _begin, (make_demonstrator,))
+    with bar, closing(recorded):
         try:
-            for done in as_completed([pool.submit(_record, item) for item in missing]):
-                done.result()
+            for _ in recorded:
                 bar.update()
-        except BrokenProcessPool as error:
-            raise OSError(f"a worker died; {folder} keeps what was recorded") from error
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # the episodes that run come to their end
-            raise
+        except ChildProcessError as error:
+            raise OSError(f"{error}; {folder} keeps what was recorded") from error
     return len(missing)
 
 
@@ -84,9 +79,8 @@ def _begin(make_demonstrator: Callable[[], "Demonstrator"]) -> None:
     _demonstrator = make_demonstrator()
 
 
-def _record(item: tuple[Path, int]) -> None:
+def _record(path: Path, seed: int) -> None:
     assert _demonstrator is not None
-    path, seed = item
     save_episode(_demonstrator.demonstrate(np.random.default_rng(seed)), path)
 
 
