@@ -19,6 +19,9 @@ from bags import DEMO_COMMANDS
 torch.set_num_threads(1)
 # Nobody else's nodes: a domain of this run's own, unless one was chosen.
 os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+# Under nohup hang-ups stay unheard here, but not by what is started: a handler is not inherited.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 
 def pytest_collection_modifyitems(items):
