@@ -147,6 +147,12 @@ def test_a_plan_is_joined_to_a_shorter_one_no_longer_than_that_is():
         np.testing.assert_allclose(timeline.sample(time)[0], alone.sample(time)[0], atol=1e-9)
 
 
+def test_steps_that_no_clock_can_tell_apart_are_refused():
+    chunk = plan([0.58, 0, 0.3], step_dt=1e-9)
+    with pytest.raises(ValueError, match="too little to be told by the clock"):
+        Timeline(blend=0.0).put(chunk, 1.7e9, 1.7e9)
+
+
 @pytest.mark.parametrize("steps", [2, 3, 4, 9, 50])
 def test_a_curve_is_scipys(steps):
     rng = np.random.default_rng(steps)

@@ -6,8 +6,8 @@ import numpy as np
 class Curve:
     """A cubic from step to step that never goes past one: PCHIP of Fritsch and Butland (1984).
 
-    scipy's `PchipInterpolator` is the same curve, and takes ten times as long to be made; an arm
-    waits for it.
+    scipy's `PchipInterpolator` is the same curve, and takes three to six times as long to be made
+    (0.16 ms); an arm waits for it.
     """
 
     def __init__(self, start: float, step: float, places: np.ndarray) -> None:

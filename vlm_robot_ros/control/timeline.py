@@ -19,7 +19,7 @@ _LONGEST = 1000
 class Timeline:
     """The chunk that is played now, and how it was blended in. Times in seconds of one clock.
 
-    It is smooth: a monotone cubic through the steps of a chunk (Fritsch and Carlson, 1980), and
+    It is smooth: a monotone cubic through the steps of a chunk (`Curve`), and
     from one chunk to the next neither place nor speed jumps. Older chunks may have a say, too:
     temporal ensembling (Zhao et al., 2023), with the largest weight for the newest; or real-time
     chunking (Black, Galliker and Levine, NeurIPS 2025), here for policies of any kind: the steps
