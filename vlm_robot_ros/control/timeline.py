@@ -1,7 +1,6 @@
 """Plays chunks of actions by the clock, never by count."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -176,9 +175,8 @@ def _soft_mask(committed: int, shared: int) -> np.ndarray:
 def _unwound(poses: np.ndarray) -> np.ndarray:
     """Return poses whose quaternions keep to one hemisphere from row to row. Shape (H, 7)."""
     result = poses.copy()
-    for before, row in pairwise(result):
-        if row[3:] @ before[3:] < 0:
-            row[3:] *= -1
+    turns = (poses[1:, 3:] * poses[:-1, 3:]).sum(1) < 0
+    result[1:, 3:] *= np.where(turns, -1, 1).cumprod()[:, None]
     return result
 
 

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from rclpy.clock import Clock
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 
@@ -12,6 +13,9 @@ from vlm_robot_ros.nodes.gripper_action import GripperAction
 
 SENT = 10
 """Depth of queues in which nothing may be lost."""
+_QUIET = PublisherEventCallbacks(use_default_callbacks=False)
+"""Who asks for another QoS than is offered is told so by its own node. To be told here, too, rclpy
+waits for two more things a publisher at every turn: half of what a node computes."""
 
 
 class Wires:
@@ -23,13 +27,15 @@ class Wires:
 
     def publish(self, kind: type, topic: str, qos: int | QoSProfile = SENT) -> Any:
         """Return a publisher that is silent while the node is not active."""
-        publisher: Any = self._node.create_lifecycle_publisher(kind, topic, qos)
+        publisher: Any = self._node.create_lifecycle_publisher(
+            kind, topic, qos, event_callbacks=_QUIET
+        )
         self._undo.callback(self._node.destroy_lifecycle_publisher, publisher)
         return publisher
 
     def publish_always(self, kind: type, topic: str) -> Any:
         """Return a publisher that speaks in every state."""
-        publisher: Any = self._node.create_publisher(kind, topic, SENT)
+        publisher: Any = self._node.create_publisher(kind, topic, SENT, event_callbacks=_QUIET)
         self._undo.callback(self._node.destroy_publisher, publisher)
         return publisher
 

@@ -253,15 +253,16 @@ def _serve(pipe: "Connection[Any, Any]", make: Callable[[], Policy], patience: f
             return
         pipe.send(("", tuple(policy.cameras)))
         while True:
-            name, given = taker.take(pipe)
             # Who asks ends what hangs. Where that one is dead, it ends itself, even if it lets no
-            # other thread go on.
-            faulthandler.dump_traceback_later(2 * patience, exit=True)
+            # other thread go on. That takes 0.1 ms, so while nobody waits for an answer.
+            faulthandler.dump_traceback_later(3 * patience, exit=True)
+            if not pipe.poll(patience):
+                continue
+            name, given = taker.take(pipe)
             try:
                 answer = pickle.dumps(("", _answer(policy, name, given)))
             except Exception as error:  # anybody's code
                 answer = pickle.dumps((repr(error), None))
-            faulthandler.cancel_dump_traceback_later()
             pipe.send_bytes(answer)
             trim_heap()
 
