@@ -41,13 +41,13 @@ class Curve:
             [places[:-1], before, 3 * rise - 2 * before - after, before + after - 2 * rise], 1
         )
 
-    def at(self, time: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return where it is, and how fast [1/s]; beyond its ends as it is there. Shape (D,)."""
+    def at(self, time: float) -> np.ndarray:
+        """Return where it is, and how fast [1/s]; beyond its ends as it is there. Shape (2, D)."""
         along = (time - self._start) / self.step
         step = int(min(max(along, 0.0), self._last))
         u = along - step
-        a, b, c, d = self._factors[step]
-        return a + u * (b + u * (c + u * d)), (b + u * (2 * c + 3 * u * d)) / self.step
+        slopes = [0.0, 1 / self.step, 2 * u / self.step, 3 * u**2 / self.step]
+        return np.array([[1.0, u, u**2, u**3], slopes]) @ self._factors[step]
 
 
 def _at_end(nearest: np.ndarray, next_one: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ class Timeline:
                 0: not joined so. The grip is the newest chunk's at once.
         """
         self._blend, self._ensemble, self._joined_steps = blend, ensemble, joined_steps
-        self._offset, self._drift = np.zeros(7), np.zeros(7)
+        self._left = np.zeros((2, 7))
         self._joined = self._stamp = 0.0
         self.clear()
 
@@ -82,14 +82,12 @@ class Timeline:
         curve = Curve(stamp, chunk.step_dt, values)
         older = [each for each in self._curves if each.end > now]
         self._curves = [curve, *(older if goes_on and self._ensemble > 0 else [])]
-        self._offset, self._drift = np.zeros(7), np.zeros(7)
+        self._left = np.zeros((2, 7))
         if before is not None and self._blend > 0:
-            place, speed = self._motion(now)
-            side = np.ones(7)
-            if chunk.mode == ActionMode.END_EFFECTOR_POSE and before[0][3:] @ place[3:] < 0:
-                side[3:] = -1.0  # the same orientation, the other quaternion of it
-            self._offset, self._drift = side * before[0] - place, side * before[1] - speed
-            self._joined = now
+            goes = self._motion(now)
+            if chunk.mode == ActionMode.END_EFFECTOR_POSE and before[0, 3:] @ goes[0, 3:] < 0:
+                before[:, 3:] *= -1  # the same orientation, the other quaternion of it
+            self._left, self._joined = before - goes, now
         return True
 
     def sample(self, now: float) -> tuple[np.ndarray, float] | None:
@@ -120,26 +118,25 @@ class Timeline:
             row += weight * (played - row)
         return _unwound(joined) if self._chunk.mode == ActionMode.END_EFFECTOR_POSE else joined
 
-    def _motion(self, now: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return where what is played is, and how fast [1/s]. Shape (7,) each."""
-        place, speed = self._planned(max(now, self._stamp))
+    def _motion(self, now: float) -> np.ndarray:
+        """Return where what is played is, and how fast [1/s]. Shape (2, 7)."""
+        planned = self._planned(max(now, self._stamp))
         part = (now - self._joined) / self._blend if self._blend > 0 else 1.0
         if part >= 1.0:
-            return place, speed
+            return planned
         # What is left of the chunk before: a cubic from its place and speed to none.
         part = max(part, 0.0)
         rest, drift = 1 + part**2 * (2 * part - 3), self._blend * part * (1 - part) ** 2
         slope, turn = 6 * part * (part - 1) / self._blend, (1 - part) * (1 - 3 * part)
-        return (
-            place + rest * self._offset + drift * self._drift,
-            speed + slope * self._offset + turn * self._drift,
-        )
+        return planned + np.array([[rest, drift], [slope, turn]]) @ self._left
 
-    def _planned(self, now: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return where the chunks say to be, and how fast [1/s]. Shape (7,) each."""
+    def _planned(self, now: float) -> np.ndarray:
+        """Return where the chunks say to be, and how fast [1/s]. Shape (2, 7)."""
         assert self._chunk is not None
         newest, *older = self._curves
-        first, speed = newest.at(now)
+        first, speed = planned = newest.at(now)
+        if not older:
+            return planned
         place, total, change, weight = first, 1.0, 0.0, 1.0
         for curve in older:
             weight *= self._ensemble
@@ -157,7 +154,7 @@ class Timeline:
             place = place + weight * part * other
             speed = speed + weight * (part * moves + falls * other)
             total, change = total + weight * part, change + weight * falls
-        return place / total, (speed - place / total * change) / total
+        return np.stack([place, speed - place / total * change]) / total
 
 
 def _soft_mask(committed: int, shared: int) -> np.ndarray:
