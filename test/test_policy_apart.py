@@ -1,5 +1,6 @@
 """A policy in a process of its own answers as it does here, and may die or hang there."""
 
+import multiprocessing.connection
 import os
 import signal
 import subprocess
@@ -129,6 +130,15 @@ def test_what_hangs_ends_itself_when_its_node_is_killed():
     while exists(pid) and time.monotonic() < end:
         time.sleep(0.05)
     assert not exists(pid)
+
+
+def test_who_is_not_asked_for_long_stays():
+    policy = PolicyApart(Mirror, patience=0.3)
+    ended = multiprocessing.connection.wait([policy._process.sentinel], 10 * 0.3)
+    assert not ended
+    assert policy.infer(observation("look")).hold == "look"
+    assert policy.begun == 1
+    policy.close()
 
 
 def exists(pid):

@@ -18,8 +18,8 @@ _LONGEST = 1000
 class Timeline:
     """The chunk that is played now, and how it was blended in. Times in seconds of one clock.
 
-    It is smooth: a monotone cubic through the steps of a chunk (`Curve`), and
-    from one chunk to the next neither place nor speed jumps. Older chunks may have a say, too:
+    It is smooth: a monotone cubic through the steps of a chunk (`Curve`), and from one
+    chunk to the next neither place nor speed jumps. Older chunks may have a say, too:
     temporal ensembling (Zhao et al., 2023), with the largest weight for the newest; or real-time
     chunking (Black, Galliker and Levine, NeurIPS 2025), here for policies of any kind: the steps
     that are played before a chunk can be there stay as they were, and the later they are, the

@@ -15,7 +15,7 @@ SENT = 10
 """Depth of queues in which nothing may be lost."""
 _QUIET = PublisherEventCallbacks(use_default_callbacks=False)
 """Who asks for another QoS than is offered is told so by its own node. To be told here, too, rclpy
-waits for two more things a publisher at every turn: half of what a node computes."""
+waits for two more things a publisher at every turn: of eleven, 0.4 ms of a turn's 1.5."""
 
 
 class Wires:
