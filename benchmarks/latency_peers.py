@@ -1,0 +1,175 @@
+"""What `node_latency.py` measures the policy node against, each in a process of its own.
+
+    python benchmarks/latency_peers.py naive CHECKPOINT DEVICE THREADS
+    python benchmarks/latency_peers.py echo
+    python benchmarks/latency_peers.py model CHECKPOINT WORDS DEVICE PICTURES
+
+A node as one writes it first, a node that does nothing, and a model without a node. `Clocked` is
+a learned policy that tells for each picture when it began to think and when it had an answer.
+"""
+
+import json
+import os
+import select
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import Any, NamedTuple
+
+import numpy as np
+import rclpy
+import torch
+from PIL import Image as Picture
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+
+from vlm_robot_ros.contract.action import ActionChunk
+from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.msg import ActionChunk as ChunkMessage
+from vlm_robot_ros.msg import VlmAction
+from vlm_robot_ros.policy.base import Observation
+from vlm_robot_ros.policy.load import load_learned
+from vlm_robot_ros.sim.programme import demo_programme
+from vlm_robot_ros.sim.simulator import Simulator
+
+ROBOT = load_robot("panda_sim")
+TOPIC = ROBOT.cameras[0].topic
+SENT = 10
+CLOCKS = "LATENCY_CLOCKS"
+"""Names the environment's variable that `Clocked` reads: checkpoint, device, file for times."""
+
+
+class Asked(NamedTuple):
+    """A policy, and what it is asked."""
+
+    checkpoint: Path
+    words: str
+    device: str
+    pictures: float
+    """A second."""
+
+
+def scene() -> tuple[np.ndarray, str]:
+    """Return a picture of 640 x 480, and a command that can be obeyed in it."""
+    sim, item = Simulator(ROBOT), demo_programme(1)[0]
+    sim.reset(item.scene)
+    picture = Picture.fromarray(sim.render(ROBOT.cameras[0].name))
+    return np.array(picture.resize((640, 480))), item.instruction
+
+
+class Clocked:
+    """A learned policy that writes down when it began and ended, by the clock of messages."""
+
+    def __init__(self, robot: Robot) -> None:
+        """Load what the environment names."""
+        checkpoint, device, times = json.loads(os.environ[CLOCKS])
+        self._policy = load_learned(Path(checkpoint), robot, device)
+        self._times = Path(times)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._policy, name)
+
+    def infer(self, observation: Observation) -> ActionChunk:
+        """As of the policy."""
+        begun = time.time()
+        chunk = self._policy.infer(observation)
+        ended = time.time()
+        with self._times.open("a") as times:
+            times.write(f"{observation.time} {begun} {ended}\n")
+        return chunk
+
+
+@contextmanager
+def answering(asked: Asked) -> Iterator[list[float]]:
+    """Let a policy answer, once for every picture, in a process of its own.
+
+    Yields a list which, after the end, has how long each answer took [s].
+    """
+    command = [sys.executable, __file__, "model", *(str(each) for each in asked)]
+    process = Popen(command, stdin=PIPE, stdout=PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()  # it is ready
+    took: list[float] = []
+    yield took
+    took += json.loads(process.communicate()[0])
+
+
+def be_model(checkpoint: str, words: str, device: str, pictures: str) -> None:
+    """Answer until nobody wants to hear any more; print how long it took."""
+    torch.set_num_threads(1)
+    policy, home = load_learned(Path(checkpoint), ROBOT, device), np.array(ROBOT.home)
+    picture, _ = scene()  # first the policy: after Mesa's LLVM, Triton's cannot be imported
+    period = 1 / float(pictures)
+    pose = to_vector(Kinematics(ROBOT).forward(home))
+    seen = Observation({ROBOT.cameras[0].name: picture}, pose, 1.0, words, home)
+    for _ in range(10):
+        policy.infer(seen)
+    print("ready", flush=True)
+    took: list[float] = []
+    while not select.select([sys.stdin], [], [], max(0.0, period - sum(took[-1:])))[0]:
+        begun = time.perf_counter()
+        policy.infer(seen)
+        took.append(time.perf_counter() - begun)
+    print(json.dumps(took))
+
+
+def be_naive(checkpoint: str, device: str, threads: str) -> None:
+    """Run the policy in the image's callback."""
+    import open_clip
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    from vlm_robot_ros.models.checkpoint import load_any
+
+    torch.set_num_threads(int(threads))
+    model = load_any(Path(checkpoint)).to(device)
+    config = PreprocessCfg(**open_clip.get_model_preprocess_cfg(model.encoder.model))
+    prepare = image_transform_v2(config, is_train=False)
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # it ends when told to, at once
+    node = rclpy.create_node("naive")
+    actions = node.create_publisher(VlmAction, "action", SENT)
+    said = [""]
+
+    @torch.inference_mode()
+    def on_image(message: Image) -> None:
+        if not said[0]:
+            return
+        pixels = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
+        image = prepare(Picture.fromarray(pixels))[None, None].to(device)
+        planned = model(image, model.read([said[0]]), torch.zeros(1, 1, device=device))
+        action = VlmAction(names=[""] * 7)
+        action.header = message.header
+        action.values = planned.actions[0, 0, :7].double().cpu().numpy()
+        actions.publish(action)
+
+    queue = QoSProfile(depth=SENT, reliability=qos_profile_sensor_data.reliability)
+    node.create_subscription(Image, TOPIC, on_image, queue)
+    node.create_subscription(String, "instruction", lambda m: said.__setitem__(0, m.data), SENT)
+    rclpy.spin(node)
+
+
+def be_echo() -> None:
+    """Answer every picture at once."""
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # it ends when told to, at once
+    node = rclpy.create_node("echo")
+    actions = node.create_publisher(VlmAction, "action", SENT)
+    chunks = node.create_publisher(ChunkMessage, "action_chunk", SENT)
+
+    def on_image(message: Image) -> None:
+        chunks.publish(ChunkMessage(header=message.header))
+        actions.publish(VlmAction(header=message.header, names=[""] * 7))
+
+    newest = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
+    node.create_subscription(Image, TOPIC, on_image, newest)
+    node.create_subscription(String, "instruction", lambda message: None, SENT)
+    rclpy.spin(node)
+
+
+if __name__ == "__main__":
+    {"naive": be_naive, "echo": be_echo, "model": be_model}[sys.argv[1]](*sys.argv[2:])
