@@ -6,16 +6,16 @@
 A camera sends 640 x 480 rgb8, an arm its joints at 100 Hz, stamped by the wall clock. The first
 table is of a policy with a large encoder, whose weights are random: they do not change the time.
 The naive node runs it in the image's callback, both towers for every frame, prepared with PIL.
-The second is of the shipped policy at several control rates. In both the camera sends 30 pictures
-a second, as fast as it can be asked; an action counts when the camera's process hears it. Jitter
-is how much later or earlier than its period a command is sent.
 
-The third table is what the node adds to the model, at so few pictures a second that none waits
-for the one before. For each picture, of the time from its stamp until its plan is sent (DDS's own
-stamp), the time that the policy thought about it is taken away, by clocks in the policy, and the
-median way to a node that answers at once and does nothing. What is left is the node's. The model
-is measured without a node too, alone and beside camera, arm and the node that does nothing: what
-it takes longer within the node is not the node's work, but may be of the cores that it shares.
+The second table is what the node adds to the model, at so few pictures a second that none waits
+for the one before: the shipped policy at several control rates, and the large encoder. For each
+picture, of the time from its stamp until its plan is sent (DDS's own stamp), the time that the
+policy thought about it is taken away, by clocks in the policy, and the median way to a node that
+answers at once and does nothing. What is left is the node's. The model is measured without a node
+too, alone and beside camera, arm and the node that does nothing: what it takes longer within the
+node is of the cores that it shares. The last columns are of 30 pictures a second; an action counts
+when the camera's process hears it, and jitter is how much later or earlier than its period a
+command is sent.
 """
 
 import argparse
@@ -47,11 +47,10 @@ OFTEN = 30.0
 """Pictures a second."""
 RATES = (50.0, 100.0, 250.0)
 """Of control [Hz]."""
-ECHO = [peers.__file__, "echo"]
 
 
 def main() -> None:
-    """Measure and print three tables."""
+    """Measure and print two tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="a row")
     parser.add_argument("--encoder", default="open_clip:ViT-B-32/random")
@@ -66,13 +65,14 @@ def main() -> None:
         large = Asked(Path(folder), WORDS, args.device, 4.0)
         small = Asked(shipped_checkpoint(), command, args.device, 10.0)
         _compare(args.encoder, large, args.threads, picture, args.seconds)
-        parts = [
-            (f"shipped, {rate:.0f} Hz", _measure(small, rate, picture, args.seconds))
-            for rate in RATES
-        ]
-        _print_busy(parts, args.device)
-        parts.append((f"{args.encoder}, 50 Hz", _measure(large, 50.0, picture, args.seconds)))
-        _print_parts(parts, args.device)
+        _head_parts(args.device)
+        bare = _measure_bare(small, picture, args.seconds)
+        for rate in RATES:
+            parts = _measure_node(small, rate, picture, args.seconds)
+            _print_parts(f"shipped, {rate:.0f} Hz", bare, parts)
+        bare = _measure_bare(large, picture, args.seconds)
+        parts = _measure_node(large, 50.0, picture, args.seconds)
+        _print_parts(f"{args.encoder}, 50 Hz", bare, parts)
     rclpy.shutdown()
 
 
@@ -97,31 +97,41 @@ def _compare(
         _row(way, len(taken), f"{p50:.0f}", f"{p95:.0f}", f"{p99:.0f}", f"{p99 / first:.2f}")
 
 
-class Parts(NamedTuple):
-    """What the time from a picture to its plan is made of; arrays of seconds."""
+class Bare(NamedTuple):
+    """Without the policy node; arrays of seconds."""
 
     alone: np.ndarray
-    """The model, without a node."""
+    """The model."""
     beside: np.ndarray
     """The same, beside camera, arm and a node that does nothing."""
     way: np.ndarray
-    """A picture's, to a node that answers at once."""
+    """A picture's, to a node that answers at once, as its answer's stamp tells."""
+
+
+class Parts(NamedTuple):
+    """With it; arrays of seconds."""
+
     within: np.ndarray
-    """The model, in the node's care."""
+    """The model."""
     planned: np.ndarray
     """From a picture's stamp until its plan is sent, of the same pictures."""
     latency: np.ndarray
     """From a picture's stamp to the first action that answers it, with pictures often."""
     jitter: np.ndarray
+    """Of commands, likewise."""
 
 
-def _measure(asked: Asked, rate: float, picture: np.ndarray, seconds: float) -> Parts:
+def _measure_bare(asked: Asked, picture: np.ndarray, seconds: float) -> Bare:
     with answering(asked) as alone:
-        time.sleep(0.5 * seconds)
-    with World(ECHO, picture, WORDS) as world:
-        way = world.measure(0.5 * seconds, asked.pictures).planned
-    with answering(asked) as beside, World(ECHO, picture, WORDS) as world:
-        world.measure(0.5 * seconds, asked.pictures)
+        time.sleep(seconds)
+    with World([peers.__file__, "echo"], picture, WORDS) as world:
+        way = world.measure(seconds, asked.pictures).planned
+        with answering(asked) as beside:
+            world.measure(seconds, asked.pictures)
+    return Bare(np.array(alone), np.array(beside), np.array([*way.values()]))
+
+
+def _measure_node(asked: Asked, rate: float, picture: np.ndarray, seconds: float) -> Parts:
     with tempfile.TemporaryDirectory() as folder:
         clocks = Path(folder) / "clocks"
         os.environ[CLOCKS] = json.dumps([str(asked.checkpoint), asked.device, str(clocks)])
@@ -133,9 +143,6 @@ def _measure(asked: Asked, rate: float, picture: np.ndarray, seconds: float) -> 
     thought = {round(stamp, 6): ended - begun for stamp, begun, ended in lines}
     known = [stamp for stamp in calm.planned if stamp in thought]
     return Parts(
-        np.array(alone),
-        np.array(beside),
-        np.array([*way.values()]),
         np.array([thought[stamp] for stamp in known]),
         np.array([calm.planned[stamp] for stamp in known]),
         np.array(busy.latency),
@@ -143,16 +150,8 @@ def _measure(asked: Asked, rate: float, picture: np.ndarray, seconds: float) -> 
     )
 
 
-def _print_busy(rows: list[tuple[str, Parts]], device: str) -> None:
-    print(f"\nThe shipped policy, {device}, one thread, {OFTEN:.0f} pictures a second\n")
-    _head("policy, control rate", "actions", "camera to action p50, p99 ms", "jitter p50, p99 ms")
-    for name, parts in rows:
-        pairs = [_percentiles(each, (50, 99)) for each in (parts.latency, parts.jitter)]
-        _row(name, len(parts.latency), *pairs)
-
-
-def _print_parts(rows: list[tuple[str, Parts]], device: str) -> None:
-    print(f"\nWhat the node adds to the model, {device}, one thread, no picture waits\n")
+def _head_parts(device: str) -> None:
+    print(f"\nWhat the node adds to the model, {device}, one thread\n")
     _head(
         "policy, control rate",
         "plans",
@@ -163,18 +162,22 @@ def _print_parts(rows: list[tuple[str, Parts]], device: str) -> None:
         "camera to plan p50, p99 ms",
         "of it the node p25, p50, p75 ms",
         "of the model alone",
+        f"at {OFTEN:.0f} a second camera to action p50, p99 ms",
+        "jitter p50, p99 ms",
     )
-    for name, parts in rows:
-        node = parts.planned - parts.within - np.median(parts.way)
-        models = (parts.alone, parts.beside, parts.within, parts.way)
-        _row(
-            name,
-            len(node),
-            *(_percentiles(each, (50,)) for each in models),
-            _percentiles(parts.planned, (50, 99)),
-            _percentiles(node, (25, 50, 75)),
-            f"{np.median(node) / np.median(parts.alone):.0%}",
-        )
+
+
+def _print_parts(name: str, bare: Bare, parts: Parts) -> None:
+    node = parts.planned - parts.within - np.median(bare.way)
+    _row(
+        name,
+        len(node),
+        *(_percentiles(each, (50,)) for each in (bare.alone, bare.beside, parts.within, bare.way)),
+        _percentiles(parts.planned, (50, 99)),
+        _percentiles(node, (25, 50, 75)),
+        f"{np.median(node) / np.median(bare.alone):.0%}",
+        *(_percentiles(each, (50, 99)) for each in (parts.latency, parts.jitter)),
+    )
 
 
 def _percentiles(times: np.ndarray, which: tuple[int, ...]) -> str:
