@@ -9,6 +9,7 @@ from vlm_robot_ros.models.checkpoint import load_checkpoint, save_checkpoint
 from vlm_robot_ros.models.encoders.base import EncoderError
 from vlm_robot_ros.models.encoders.load import load_encoder
 from vlm_robot_ros.models.encoders.tune import TUNINGS, merge_adapters, tune
+from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,9 @@ def test_a_checkpoint_of_an_encoder_is_what_was_saved(demos, tmp_path, names):
     model = train(demos, tmp_path / "a", "--encoder", names["open_clip"], "--tune", "lora")
     save_checkpoint(model, tmp_path / "b", {})
     assert torch.equal(features(load_checkpoint(tmp_path / "b")), features(model))
+    acting = FusionPolicy(tmp_path / "b").model
+    assert not acting.encoder.adapted
+    torch.testing.assert_close(features(acting), features(model))
     merge_adapters(model.encoder)
     torch.testing.assert_close(features(model), features(load_checkpoint(tmp_path / "b")))
     save_checkpoint(model, tmp_path / "c", {})

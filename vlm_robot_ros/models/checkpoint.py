@@ -7,7 +7,7 @@ or all its weights where all were trained. Else it is loaded by its name again.
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -17,6 +17,7 @@ from vlm_robot_ros.models.robot_model import ModelConfig, VisionLanguageRobotMod
 
 ADAPTERS = "adapters"
 Saved = VisionLanguageRobotModel | DirectModel
+_Model = TypeVar("_Model", VisionLanguageRobotModel, DirectModel)
 _KINDS = {"grounded": VisionLanguageRobotModel, "direct": DirectModel}
 
 
@@ -65,6 +66,18 @@ def load_checkpoint(folder: Path) -> VisionLanguageRobotModel:
     if not isinstance(model, VisionLanguageRobotModel):
         raise CheckpointError(f"'{folder}' is a checkpoint of kind 'direct'; valid here: grounded")
     return model
+
+
+def to_act(model: _Model, device: str) -> _Model:
+    """Return a model that was read, on a device, its encoder's adapters merged into the weights.
+
+    peft merges those of torch's attention, as open_clip has it, anew for each answer.
+    """
+    if model.encoder is not None and model.encoder.adapted:
+        from vlm_robot_ros.models.encoders.tune import merge_adapters  # it loads slowly
+
+        merge_adapters(model.encoder)
+    return model.to(device)
 
 
 def kind_of(folder: Path) -> str:

@@ -13,10 +13,9 @@ from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.contract.vectors import from_vectors, to_vectors
-from vlm_robot_ros.models.checkpoint import CheckpointError, load_any
+from vlm_robot_ros.models.checkpoint import CheckpointError, load_any, to_act
 from vlm_robot_ros.models.direct_model import DirectModel
 from vlm_robot_ros.models.encoders.preprocess import squashed
-from vlm_robot_ros.models.encoders.tune import merge_adapters
 from vlm_robot_ros.policy.base import Observation, hold_chunk
 from vlm_robot_ros.policy.faster import make_faster, upload
 
@@ -47,9 +46,7 @@ class DirectPolicy:
         model = load_any(checkpoint)
         if not isinstance(model, DirectModel):
             raise CheckpointError(f"'{checkpoint}' was not made by `vlm-robot finetune`")
-        if model.encoder.adapted:  # peft adds torch's attention's anew for each answer
-            merge_adapters(model.encoder)
-        self.model, self._device = model.to(device), device
+        self.model, self._device = to_act(model, device), device
         self._robot, self._kinematics = robot, Kinematics(robot)
         count = model.config.joints
         if count and count != len(robot.joints):

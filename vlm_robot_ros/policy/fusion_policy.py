@@ -10,7 +10,7 @@ from torch import Tensor
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 from vlm_robot_ros.contract.kinematics import down, wrapped, yaw_of
 from vlm_robot_ros.models.action import ArmState
-from vlm_robot_ros.models.checkpoint import load_checkpoint
+from vlm_robot_ros.models.checkpoint import load_checkpoint, to_act
 from vlm_robot_ros.models.robot_model import Grounding
 from vlm_robot_ros.models.text import Slots
 from vlm_robot_ros.policy.base import Observation, hold_chunk
@@ -53,7 +53,7 @@ class FusionPolicy:
         Raises:
             CheckpointError: it is missing or corrupt.
         """
-        self.model = load_checkpoint(checkpoint).to(device)
+        self.model = to_act(load_checkpoint(checkpoint), device)
         self._device = device
         self._any_object = any_object
         config = self.model.config
