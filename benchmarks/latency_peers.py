@@ -71,7 +71,7 @@ class Clocked:
         """Load what the environment names."""
         checkpoint, device, times = json.loads(os.environ[CLOCKS])
         self._policy = load_learned(Path(checkpoint), robot, device)
-        self._times = Path(times)
+        self._times = os.open(times, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._policy, name)
@@ -81,8 +81,7 @@ class Clocked:
         begun = time.time()
         chunk = self._policy.infer(observation)
         ended = time.time()
-        with self._times.open("a") as times:
-            times.write(f"{observation.time} {begun} {ended}\n")
+        os.write(self._times, f"{observation.time} {begun} {ended}\n".encode())  # 0.01 ms
         return chunk
 
 

@@ -5,6 +5,7 @@ import mmap
 import multiprocessing
 import os
 import pickle
+import select
 import signal
 import threading
 import time
@@ -99,7 +100,7 @@ class PolicyApart:
         with self._living:
             self._kill()
         with self._asking:  # who waits has noticed
-            self._pipe.close()
+            self._hang_up()
 
     def _call(self, name: str, *given: object) -> Any:
         with self._asking:
@@ -121,14 +122,10 @@ class PolicyApart:
         Raises:
             EOFError: the process has ended, even if one that it has begun keeps the pipe open.
         """
-        begun = time.monotonic()
-        while (left := begun + limit - time.monotonic()) > 0:
-            lives = self._process.is_alive()
-            if self._pipe.poll(min(_LOOKS, left)):
-                return True
-            if not lives:
-                raise EOFError
-        return False
+        ready = [each for each, _ in self._ears.poll(1e3 * limit)]
+        if ready and self._pipe.fileno() not in ready and not self._pipe.poll():
+            raise EOFError
+        return bool(ready)
 
     def _renew(self, problem: str = "") -> str:
         """Start anew; returns what to say about it."""
@@ -145,7 +142,11 @@ class PolicyApart:
 
     def _end(self) -> None:
         self._kill()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         self._pipe.close()
+        self._life.close()
 
     def _kill(self) -> None:
         self._at_exit.cancel()
@@ -164,11 +165,15 @@ class PolicyApart:
                     target=_serve, args=(theirs, self._make, self._patience), name="policy"
                 )
                 process.start()
+            assert process.pid is not None
+            self._life = open(os.pidfd_open(process.pid), "rb", buffering=0)  # noqa: SIM115
         except OSError as problem:
             raise ValueError(f"the policy's process cannot be started: {problem}") from problem
         self._at_exit = Finalize(None, process.kill, exitpriority=10)  # or Python would wait
-        assert process.pid is not None
         self._process, self._pid = process, process.pid
+        self._ears = select.poll()  # `Connection.poll` makes one anew each time
+        for each in (self._pipe, self._life):
+            self._ears.register(each, select.POLLIN)
         self.begun += 1
         begun, error, self._cameras = time.monotonic(), "", ()
         try:
