@@ -109,6 +109,7 @@ class OnWord(Own):
             "no label": {"label": None},
             "hold without a reason": {"hold": True},
             "scores of numbers": {"scores": {5: 1.0}},
+            "no score": {"label": "push the cube", "scores": {"go home": 1.0}},
             "numpy": {"step_dt": np.float32(0.1), "confidence": np.float64(1.0)},
             "far": {"values": good.values + np.array([9.0, 9.0, 9.0, 0, 0, 0, 0])},
         }

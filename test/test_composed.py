@@ -1,10 +1,15 @@
 """Several nodes in one process, over real DDS."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
+from rclpy.duration import Duration
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.msg import SimState, VlmAction
@@ -43,6 +48,32 @@ def test_they_work_together_and_each_says_its_last_word(graph, tmp_path):
     assert len(recording.actions) > 20
     assert recording.robot.name == "panda_sim"
     assert recording.actions[-1].hold == "the policy node ends"
+
+
+def test_who_is_still_made_when_they_are_told_to_end_is_not_waited_for(
+    graph, tmp_path, monkeypatch
+):
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", path)
+    actions = graph.listen(VlmAction, "action")
+    process = compose(
+        graph, "policy_node", "recorder_node",
+        policy_node__policy="odd_policies:NeverReady", recorder_node__bag=tmp_path / "bag",
+    )  # fmt: skip
+    words = graph.node.create_publisher(String, "instruction", 10)
+    # The recorder listens, and the policy's process is there.
+    loading = Path(f"/proc/{process.pid}/task")
+    begun = lambda: any(  # noqa: E731
+        (thread / "children").read_text() for thread in loading.iterdir()
+    )
+    assert graph.until(lambda: words.get_subscription_count() == 1 and begun(), 100.0)
+    words.publish(String(data="go home"))
+    assert words.wait_for_all_acked(Duration(seconds=60))
+    process.terminate()
+    graph.ended(process)
+    assert process.returncode == 0
+    assert actions == []
+    assert [said for _, said in read_recording(tmp_path / "bag").said] == ["go home"]
 
 
 def test_where_one_cannot_come_up_all_end(graph, tmp_path):

@@ -44,6 +44,11 @@ def test_hostile_text_is_cleaned_and_cut_and_counted():
     assert next_instruction(said, "again").number == 2
 
 
+def test_what_is_too_long_to_be_looked_through_stops():
+    assert next_instruction(NOTHING_SAID, "push " * 20_000).kind is Kind.TASK
+    assert next_instruction(NOTHING_SAID, "push " * 20_001).kind is Kind.STOP
+
+
 def test_a_plan_is_played_by_the_clock():
     timeline = Timeline(blend=0.0)
     timeline.put(plan([0.58, 0.0, 0.3]), stamp=10.0, now=10.0)
@@ -265,7 +270,7 @@ def test_limits_keep_the_tool_slow_that_joints_move():
 
 
 def test_a_watch_tells_missing_stale_frozen_and_future_apart():
-    watch = StreamWatch("front camera", 0.5)
+    watch = StreamWatch("front camera", 0.5, 30.0)
     assert "nothing received" in watch.problem(1.0)
     watch.saw(1.0)
     assert watch.problem(1.2) == ""
@@ -274,6 +279,15 @@ def test_a_watch_tells_missing_stale_frozen_and_future_apart():
     assert "frozen" in watch.problem(2.0)
     watch.saw(2.0)
     assert watch.problem(2.1) == ""
+    for number in range(1, 50):
+        watch.saw(2.0 + number / 25)
+    assert watch.rate == pytest.approx(25.0)
+    watch.saw(1.0)  # time begins anew
+    assert watch.rate == 0.0
+    watch.saw(1.1)
+    assert watch.rate == pytest.approx(10.0)
+    watch.saw(2.0)  # after a pause
+    assert watch.rate == 0.0
     watch.refused("encoding '8UC7'")
     assert "8UC7" in watch.problem(2.1)
     watch.saw(2.2)

@@ -3,6 +3,7 @@
 Real physics, real DDS; see relay.py.
 """
 
+import itertools
 import signal
 from dataclasses import dataclass
 
@@ -152,6 +153,14 @@ def test_without_time_the_arm_comes_to_a_stand_by_itself(relay):
     relay.until_told("time stands still")
     relay.until_still()
     relay.ways.clear()
+    relay.until_acting()
+
+
+def test_a_camera_that_comes_too_seldom_is_told_of_while_the_arm_goes_on(relay):
+    numbers = itertools.count()
+    del relay.health[:]
+    relay.ways[CAMERA] = lambda picture: [picture] if next(numbers) % 3 == 0 else []
+    relay.until_told("Hz, 10 by the contract")
     relay.until_acting()
 
 

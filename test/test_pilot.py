@@ -15,7 +15,7 @@ ROBOT = load_robot("panda_sim")
 
 @pytest.fixture
 def watch():
-    return StreamWatch("front camera", 0.5)
+    return StreamWatch("front camera", 0.5, 30.0)
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ def relay(running):
         ("no label", "a chunk's label has a str, got None"),
         ("hold without a reason", "a chunk's hold has a str, got True"),
         ("scores of numbers", "a chunk's score has a str, got 5"),
+        ("no score", "a chunk's label 'push the cube' has no score; 1 have"),
         ("nan", "not finite"),
         ("infinite", "not finite"),
         ("shape", "values of shape (H, 7), got (8, 5)"),

@@ -119,7 +119,9 @@ def test_vlm_robot_record_keeps_whatever_is_said_about_a_bag(graph, tmp_path):
     assert words.wait_for_all_acked(ACKED), "a call may overtake what was said"
     assert graph.call(Trigger, "/recorder_node/begin").success  # it takes what came before
     process.terminate()
-    assert "Traceback" not in graph.ended(process)
+    said = graph.ended(process)
+    assert "Traceback" not in said
+    assert "nobody published /other\n" in said
     bag = Bag(tmp_path / "a b")
     assert bag.about()["about"] == about
     assert [m.value.data for m in bag.messages(["/instruction"])] == ["go home"]
@@ -133,5 +135,5 @@ def test_a_topic_is_recorded_that_is_named_without_its_slash(graph, tmp_path):
     words.publish(String(data="stop"))
     assert words.wait_for_all_acked(ACKED)
     process.terminate()
-    graph.ended(process)
+    assert "nobody published" not in graph.ended(process)
     assert [m.value.data for m in Bag(tmp_path / "bag").messages(["/instruction"])] == ["stop"]

@@ -48,7 +48,7 @@ def checked(chunk: ActionChunk) -> ActionChunk:
 
     Raises:
         TypeError: texts are none, or numbers are none.
-        ValueError: the mode is none, or a number cannot be read.
+        ValueError: the mode is none, a number cannot be read, or the label has no score.
     """
     if not isinstance(chunk, ActionChunk):
         raise TypeError(f"an answer is an ActionChunk, got {type(chunk).__name__}")
@@ -56,6 +56,8 @@ def checked(chunk: ActionChunk) -> ActionChunk:
         for text in texts:
             if not isinstance(text, str):
                 raise TypeError(f"a chunk's {name} has a str, got {text!r}")
+    if chunk.label and chunk.label not in chunk.scores:
+        raise ValueError(f"a chunk's label '{chunk.label}' has no score; {len(chunk.scores)} have")
     return replace(
         chunk,
         mode=ActionMode(chunk.mode),

@@ -122,7 +122,7 @@ class Robot:
     workspace: Workspace
     cameras: tuple[Camera, ...]
     joint_state_rate: float
-    """[Hz]"""
+    """How often they ought to come [Hz]."""
     sinks: tuple[Sink, ...]
     """Who is told what the arm shall do, besides the topic `action`."""
 

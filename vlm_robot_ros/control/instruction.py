@@ -8,6 +8,8 @@ STOP_WORDS = frozenset({"stop", "halt", "freeze", "abort", "whoa", "cancel", "es
 """A sentence with one of these anywhere in it stops the arm: better once too often."""
 MAX_LENGTH = 300
 """Longer texts are cut here [characters]."""
+_READ = 100_000
+"""Longer ones stop the arm unread: to look through so many takes 5 ms [characters]."""
 
 _PACES = {"slower": 0.5, "slow down": 0.5, "slower please": 0.5, "more slowly": 0.5, "faster": 2.0,
           "speed up": 2.0, "faster please": 2.0}  # fmt: skip
@@ -51,7 +53,7 @@ def next_instruction(last: Instruction, text: str) -> Instruction:
     words = [word.lower() for word in _WORD.findall(clean)]
     kind = Kind.TASK if words else Kind.EMPTY
     # The whole text is looked through for a stop, also what is cut from it.
-    if is_stop(text):
+    if len(text) > _READ or is_stop(text):
         kind = Kind.STOP
     elif " ".join(words) in _PACES:
         # What is done goes on, at another speed.

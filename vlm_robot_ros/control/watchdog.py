@@ -1,13 +1,25 @@
 """Is an input still there, fresh and moving?"""
 
+from collections import deque
+
+_COUNTED = 20
+"""Messages by which it is told how often they come."""
+
 
 class StreamWatch:
     """Watches one stream of stamped messages. All times in seconds of one clock."""
 
-    def __init__(self, name: str, timeout: float) -> None:
-        """Watch the stream called `name`, whose newest stamp may be `timeout` old."""
-        self._name = name
+    def __init__(self, name: str, timeout: float, rate: float) -> None:
+        """Watch a stream.
+
+        Args:
+            name: What it is called.
+            timeout: How old its newest stamp may be [s].
+            rate: How often it ought to come [Hz].
+        """
+        self.name, self.expected_rate = name, rate
         self._timeout = timeout
+        self._stamps: deque[float] = deque(maxlen=_COUNTED)
         self._stamp: float | None = None
         self._repeated = 0
         self._fault = ""
@@ -16,29 +28,41 @@ class StreamWatch:
         """Note a good message with this stamp."""
         self._fault = ""
         self._repeated = self._repeated + 1 if stamp == self._stamp else 0
+        if self._stamp is not None and abs(stamp - self._stamp) > self._timeout:
+            self._stamps.clear()  # the pause does not count
+        if not self._repeated:
+            self._stamps.append(stamp)
         self._stamp = stamp
 
     def refused(self, fault: str) -> None:
         """Note a message that could not be used, and why."""
         self._fault = fault
 
+    @property
+    def rate(self) -> float:
+        """How often it came of late, by its stamps [Hz]; 0 before two have come."""
+        try:
+            return (len(self._stamps) - 1) / (max(self._stamps) - min(self._stamps))
+        except (ValueError, ZeroDivisionError):
+            return 0.0
+
     def problem(self, now: float) -> str:
         """Return why the stream cannot be relied on; empty when it can."""
         if self._fault:
-            return f"{self._name}: {self._fault}"
+            return f"{self.name}: {self._fault}"
         if self._stamp is None:
-            return f"{self._name}: nothing received yet"
+            return f"{self.name}: nothing received yet"
         age = now - self._stamp
         if age < -self._timeout:
             return (
-                f"{self._name}: stamped {-age:.1f} s ahead of this node's clock; "
+                f"{self.name}: stamped {-age:.1f} s ahead of this node's clock; "
                 "is use_sim_time the same on both sides?"
             )
         if age > self._timeout:
             if self._repeated:
                 return (
-                    f"{self._name}: the stamp is frozen, {age:.2f} s old, "
+                    f"{self.name}: the stamp is frozen, {age:.2f} s old, "
                     f"and came {self._repeated + 1} times"
                 )
-            return f"{self._name}: {age:.2f} s old, at most {self._timeout:.2f} s allowed"
+            return f"{self.name}: {age:.2f} s old, at most {self._timeout:.2f} s allowed"
         return ""

@@ -1,16 +1,20 @@
 """How the policy node is doing: diagnostics, and the time from a picture to an action."""
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
+from vlm_robot_ros.control.watchdog import StreamWatch
 from vlm_robot_ros.msg import Latency
 from vlm_robot_ros.nodes.messages import diagnostics
 
 _FRAMES = 500
 """How many frames the percentiles are of."""
 _IDLE = ("no instruction", "waiting")
+_SELDOM = 0.5
+"""A stream that comes at less than this part of the contract's rate is warned of."""
 
 
 class Health:
@@ -39,13 +43,22 @@ class Health:
         longest = max(self._latency)
         return Latency(count=len(self._latency), p50=p50, p95=p95, p99=p99, longest=longest)
 
-    def status(self, reason: str, state: str, facts: dict[str, object]) -> DiagnosticArray:
+    def status(
+        self,
+        reason: str,
+        state: str,
+        facts: dict[str, object],
+        watches: Sequence[StreamWatch],
+        now: float,
+    ) -> DiagnosticArray:
         """Return what is to be said on /diagnostics, without its stamp.
 
         Args:
             reason: Why the arm holds; empty when it moves.
             state: What is done otherwise.
             facts: What else is to be said.
+            watches: Of the streams that come in; each has a status of its own.
+            now: [s]
         """
         took = f"{1e3 * float(np.median(self._inference)):.1f}" if self._inference else "none yet"
         facts = {**facts, "inference_ms_p50": took}
@@ -59,4 +72,17 @@ class Health:
         elif not reason or reason.startswith(_IDLE):
             level = DiagnosticStatus.OK
         text = f"holding: {reason}" if reason else state
-        return diagnostics("policy_node: policy", level, text, facts)
+        array = diagnostics("policy_node: policy", level, text, facts)
+        array.status = [*array.status, *(_stream_status(watch, now) for watch in watches)]
+        return array
+
+
+def _stream_status(watch: StreamWatch, now: float) -> DiagnosticStatus:
+    problem = watch.problem(now).removeprefix(f"{watch.name}: ")
+    seldom = watch.rate < _SELDOM * watch.expected_rate
+    text = problem or f"{watch.rate:.1f} Hz"
+    if seldom and not problem:
+        text += f", {watch.expected_rate:g} by the contract"
+    level = DiagnosticStatus.WARN if problem or seldom else DiagnosticStatus.OK
+    facts = {"rate_hz": f"{watch.rate:.1f}", "expected_rate_hz": f"{watch.expected_rate:g}"}
+    return diagnostics(f"policy_node: {watch.name}", level, text, dict(facts)).status[0]

@@ -325,8 +325,9 @@ class PolicyNode(LifecycleNode):
                  "robot": self._robot.name, "version": __version__,
                  "output": "dry" if self._output.dry_run else "live"}  # fmt: skip
         state = "acting" if self._active else "inactive"
-        message = self._state.status(self._reason, state, facts)
-        message.header.stamp = self.get_clock().now().to_msg()
+        now, watches = self._now(), self._senses.watches
+        message = self._state.status(self._reason, state, facts, watches, now)
+        message.header.stamp = to_stamp(now)
         self._health.publish(message)
         held, self._held = self._held, self._reason
         if self._active and self._reason and self._reason == held:  # not while the arm brakes

@@ -105,6 +105,8 @@ class RecorderNode(Node):
                 self.executor.spin_once(timeout_sec=0.0)
         finally:
             self._writer.close()
+            if never := sorted(self._wanted - self._recorded):
+                self.get_logger().warning(f"nobody published {', '.join(never)}")
 
     def _about(self) -> dict[str, str]:
         """Return what is to be known of the recording: versions, commit, contract, and more."""

@@ -1,5 +1,6 @@
 """Spin nodes until they are told to go, and let each say its last word."""
 
+import os
 import signal
 import sys
 import traceback
@@ -60,22 +61,22 @@ def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> i
 
     rclpy's own signal handlers would end ROS before the nodes could publish their last hold.
     """
-    told, made = False, len(makes) > 1
+    told, alone = False, len(makes) == 1
+    made, over = [False] * len(makes), [False] * len(makes)
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal told
         told = True
-        if not made:
+        if alone and not made[0]:
             signal.alarm(_MAKES)
 
     def give_up(number: int, frame: FrameType | None) -> None:
-        if not made:
+        if not made[0]:
             raise _ToldTooSoon
 
-    def make_one() -> ClosingNode:
-        nonlocal made
-        node = makes[0]()
-        made = True
+    def make(number: int) -> ClosingNode:
+        node = makes[number]()
+        made[number] = True
         return node
 
     on_ending(stop)
@@ -83,19 +84,22 @@ def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> i
     sys.setswitchinterval(_TURN)
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        if len(makes) == 1:
-            return _live(make_one, lambda: told)
-        over = [False] * len(makes)
+        if alone:
+            return _live(partial(make, 0), lambda: told)
         with ThreadPoolExecutor(len(makes)) as threads:
             lives = [
-                threads.submit(_live, make, partial(over.__getitem__, number))
-                for number, make in enumerate(makes)
+                threads.submit(_live, partial(make, number), partial(over.__getitem__, number))
+                for number in range(len(makes))
             ]
             while not told and not any(life.done() for life in lives):
                 wait(lives, 0.2, FIRST_COMPLETED)
             for number, life in enumerate(lives):
                 over[number] = True
-                wait([life])
+                wait([life], None if made[number] else _MAKES)
+                if made[number]:
+                    wait([life])
+            if not all(life.done() for life in lives):  # some are still made, by threads
+                os._exit(max(life.result() for life in lives if life.done()))
         return max(life.result() for life in lives)
     except _ToldTooSoon:
         return 0

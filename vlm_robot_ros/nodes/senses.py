@@ -21,11 +21,13 @@ class Senses:
     ) -> None:
         """Expect pictures of `cameras`, none older than the timeouts [s]."""
         self._robot, self._arm_timeout = robot, arm_timeout
-        self._arm_watch = StreamWatch("joint states", arm_timeout)
+        self._arm_watch = StreamWatch("joint states", arm_timeout, robot.joint_state_rate)
         self._cameras = {c.name: c for c in cameras}
         self._times: dict[str, float] = {}
         self._calibrations: dict[str, Calibration] = {}
-        self._eyes = {c.name: StreamWatch(f"{c.name} camera", image_timeout) for c in cameras}
+        self._eyes = {
+            c.name: StreamWatch(f"{c.name} camera", image_timeout, c.rate) for c in cameras
+        }
         self._history = ArmHistory()
         self.pictures: dict[str, np.ndarray] = {}
         """The newest of each camera, by its name: see `Observation.images`."""
