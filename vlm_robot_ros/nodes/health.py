@@ -79,8 +79,8 @@ class Health:
 
 def _stream_status(watch: StreamWatch, now: float) -> DiagnosticStatus:
     problem = watch.problem(now).removeprefix(f"{watch.name}: ")
-    seldom = watch.rate < _SELDOM * watch.expected_rate
-    text = problem or f"{watch.rate:.1f} Hz"
+    seldom = 0 < watch.rate < _SELDOM * watch.expected_rate
+    text = problem or (f"{watch.rate:.1f} Hz" if watch.rate else "one message so far")
     if seldom and not problem:
         text += f", {watch.expected_rate:g} by the contract"
     level = DiagnosticStatus.WARN if problem or seldom else DiagnosticStatus.OK

@@ -99,7 +99,7 @@ def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> i
                 if made[number]:
                     wait([life])
             if not all(life.done() for life in lives):  # some are still made, by threads
-                os._exit(max(life.result() for life in lives if life.done()))
+                os._exit(max((life.result() for life in lives if life.done()), default=0))
         return max(life.result() for life in lives)
     except _ToldTooSoon:
         return 0
