@@ -27,11 +27,12 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 def pytest_collection_modifyitems(items):
     """Give tests on the wire a second chance; the summary tells which took it.
 
-    Processes that share two cores find each other when they do: what fails twice is broken.
+    Processes that share two cores find each other when they do: what fails twice is broken. An
+    unsafe command, or a node that has ended, is broken at once.
     """
     for item in items:
         if {"graph", "lasting_graph", "demo"} & set(item.fixturenames):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=1, rerun_except="unsafe|has ended"))
 
 
 class Graph:

@@ -46,7 +46,10 @@ def test_hostile_text_is_cleaned_and_cut_and_counted():
 
 def test_what_is_too_long_to_be_looked_through_stops():
     assert next_instruction(NOTHING_SAID, "push " * 20_000).kind is Kind.TASK
-    assert next_instruction(NOTHING_SAID, "push " * 20_001).kind is Kind.STOP
+    long = next_instruction(NOTHING_SAID, "push " * 20_001)
+    assert long.kind is Kind.STOP
+    assert long.text.startswith("push push")
+    assert "100,005 characters; at most 100,000 are read" in long.text
 
 
 def test_a_plan_is_played_by_the_clock():
@@ -282,12 +285,13 @@ def test_a_watch_tells_missing_stale_frozen_and_future_apart():
     for number in range(1, 50):
         watch.saw(2.0 + number / 25)
     assert watch.rate == pytest.approx(25.0)
-    watch.saw(1.0)  # time begins anew
+    watch.saw(0.5)  # time begins anew
     assert watch.rate == 0.0
-    watch.saw(1.1)
-    assert watch.rate == pytest.approx(10.0)
-    watch.saw(2.0)  # after a pause
+    watch.saw(1.0)  # slower than the timeout allows
+    assert watch.rate == pytest.approx(2.0)
+    watch.saw(5.0)  # after a pause
     assert watch.rate == 0.0
+    watch.saw(2.0)
     watch.refused("encoding '8UC7'")
     assert "8UC7" in watch.problem(2.1)
     watch.saw(2.2)

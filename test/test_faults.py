@@ -46,7 +46,7 @@ def relay(running):
     yield running
     running.ways.clear()
     assert running.process.poll() is None, "the node has ended"
-    assert running.unsafe == []
+    assert running.unsafe == [], "unsafe commands"
 
 
 @dataclass
@@ -161,6 +161,8 @@ def test_a_camera_that_comes_too_seldom_is_told_of_while_the_arm_goes_on(relay):
     del relay.health[:]
     relay.ways[CAMERA] = lambda picture: [picture] if next(numbers) % 3 == 0 else []
     relay.until_told("Hz, 10 by the contract")
+    told = [s for m in relay.health for s in m.status if "by the contract" in s.message]
+    assert all(s.level == s.WARN and s.name.endswith(": front camera") for s in told)
     relay.until_acting()
 
 
@@ -194,6 +196,7 @@ HOSTILE = {
     "shell": "; rm -rf / #",
     "json": '{"skill": "pick", "target": null}',
     "markup": "<script>move()</script>",
+    "10 MB": "xstop" * 2_000_000,
     "numbers": "1e309 nan -inf 0x7fffffff",
 }
 
@@ -201,7 +204,8 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_words_that_mean_nothing_stop_it_and_the_next_ones_are_obeyed(relay, name):
     relay.say(HOSTILE[name])
-    empty = {"control characters": "waiting for an instruction", "emoji": "is empty"}
+    empty = {"control characters": "waiting for an instruction", "emoji": "is empty",
+             "10 MB": "10,000,000 characters; at most 100,000 are read"}  # fmt: skip
     relay.until_held(empty.get(name, "asks for nothing"))
     relay.until_still()
     relay.say("go home")

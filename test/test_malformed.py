@@ -151,6 +151,6 @@ def test_ten_thousand_messages_on_the_wire_are_survived_and_move_nothing(graph, 
             assert relay.process.poll() is None
     assert relay.actions[-1].hold
     relay.until_still()
-    relay.ways.clear()
+    assert relay.unsafe == [], "unsafe commands"
     relay.begin()
-    assert relay.unsafe == []
+    assert relay.unsafe == [], "unsafe commands"

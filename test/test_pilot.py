@@ -40,6 +40,20 @@ def test_the_pilot_acts_on_what_was_said_and_holds_otherwise(pilot, watch):
     assert tick(pilot, 1.3).values[0] > 0.51
 
 
+def test_old_words_are_obeyed_no_longer_until_they_are_said_again(watch):
+    pilot = Pilot(ROBOT, [watch], period=0.02, instruction_timeout=5.0)
+    # From the clock's zero on.
+    for begun in (0.0, 7.0):
+        said = pilot.hear("pick up the cube")
+        for now in (begun, begun + 4.9, begun + 5.1):
+            watch.saw(now)
+            pilot.take(plan([0.58, 0, 0.3]), said.number, now, now)
+            old = "" if now < begun + 5 else "the instruction is 5 s old, at most 5 s allowed"
+            assert tick(pilot, now).hold_reason == old
+    pilot.hear("slower")  # who says so means what is being done
+    assert tick(pilot, 12.2).hold_reason == ""
+
+
 def test_stop_holds_at_once_where_the_arm_was_last_told_to_be(pilot, watch):
     watch.saw(1.0)
     said = pilot.hear("pick up the cube")

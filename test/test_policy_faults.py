@@ -30,7 +30,7 @@ def relay(running):
     running.begin("aside")
     yield running
     assert running.process.poll() is None, "the node has ended"
-    assert running.unsafe == []
+    assert running.unsafe == [], "unsafe commands"
 
 
 @pytest.mark.parametrize(

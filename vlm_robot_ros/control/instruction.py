@@ -8,6 +8,7 @@ STOP_WORDS = frozenset({"stop", "halt", "freeze", "abort", "whoa", "cancel", "es
 """A sentence with one of these anywhere in it stops the arm: better once too often."""
 MAX_LENGTH = 300
 """Longer texts are cut here [characters]."""
+_SHOWN = 40
 _READ = 100_000
 """Longer ones stop the arm unread: to look through so many takes 5 ms [characters]."""
 
@@ -50,6 +51,8 @@ def is_stop(text: str) -> bool:
 def next_instruction(last: Instruction, text: str) -> Instruction:
     """Return what `text` makes of the instruction; control characters become spaces."""
     clean = _UNPRINTABLE.sub(" ", text[: 4 * MAX_LENGTH]).strip()[:MAX_LENGTH]
+    if len(text) > _READ:
+        clean = f"{clean[:_SHOWN]}..., {len(text):,} characters; at most {_READ:,} are read"
     words = [word.lower() for word in _WORD.findall(clean)]
     kind = Kind.TASK if words else Kind.EMPTY
     # The whole text is looked through for a stop, also what is cut from it.

@@ -55,22 +55,28 @@ class Pilot:
         min_confidence: float = MIN_CONFIDENCE,
         ensemble: float = 0.0,
         joined_steps: int = JOINED_STEPS,
+        instruction_timeout: float = 0.0,
     ) -> None:
-        """Make a pilot that is asked every `period` seconds; see `Timeline`."""
+        """Make a pilot that is asked every `period` seconds; see `Timeline`.
+
+        Words older than `instruction_timeout` [s] are obeyed no longer; 0: they always are.
+        """
         self._robot, self._kinematics = robot, Kinematics(robot)
         self._period = period
         self._watches = watches
-        self._min_confidence = min_confidence
+        self._min_confidence, self._instruction_timeout = min_confidence, instruction_timeout
         self._timeline = Timeline(blend, ensemble, joined_steps)
         self.said = NOTHING_SAID
         self._gripper: float | None = None
+        self._heard: float | None = None
+        """When the words were there; told at the next tick."""
         self.rest()
 
     def rest(self) -> None:
         """Forget plan, words and commands; the count of instructions goes on."""
         self.said = Instruction("", self.said.number, Kind.EMPTY)
         self._timeline.clear()
-        self._refusal = ""
+        self._refusal, self._heard = "", None
         self._mode = ActionMode.END_EFFECTOR_POSE
         self._last: np.ndarray | None = None
         self._held_since: float | None = None
@@ -80,6 +86,7 @@ class Pilot:
     def hear(self, text: str) -> Instruction:
         """Take new words: what was planned for the old ones is flushed at once."""
         before, self.said = self.said, next_instruction(self.said, text)
+        self._heard = None
         if self.said.number != before.number:
             self._timeline.clear()
             self._refusal = ""
@@ -125,6 +132,9 @@ class Pilot:
         dt, self._time = now - self._time, now
         if dt < 0:
             self._timeline.clear()  # planned for another time
+            self._heard = None
+        if self._heard is None:
+            self._heard = now
         if self._last is None:
             self._last, dt = measured.copy(), 0.0
         problem = next(filter(None, (watch.problem(now) for watch in self._watches)), "")
@@ -197,4 +207,8 @@ class Pilot:
             return "no instruction yet"
         if self.said.kind is Kind.EMPTY:
             return "the instruction is empty" if self.said.text else "waiting for an instruction"
+        assert self._heard is not None
+        age, allowed = self._time - self._heard, self._instruction_timeout
+        if allowed and age > allowed:
+            return f"the instruction is {age:.0f} s old, at most {allowed:.0f} s allowed"
         return self._refusal

@@ -4,6 +4,8 @@ from collections import deque
 
 _COUNTED = 20
 """Messages by which it is told how often they come."""
+_PAUSE = 3.0
+"""Of a stream that was away longer, it is told anew [s]."""
 
 
 class StreamWatch:
@@ -28,8 +30,8 @@ class StreamWatch:
         """Note a good message with this stamp."""
         self._fault = ""
         self._repeated = self._repeated + 1 if stamp == self._stamp else 0
-        if self._stamp is not None and abs(stamp - self._stamp) > self._timeout:
-            self._stamps.clear()  # the pause does not count
+        if self._stamp is not None and abs(stamp - self._stamp) > _PAUSE:
+            self._stamps.clear()
         if not self._repeated:
             self._stamps.append(stamp)
         self._stamp = stamp

@@ -84,5 +84,6 @@ def _stream_status(watch: StreamWatch, now: float) -> DiagnosticStatus:
     if seldom and not problem:
         text += f", {watch.expected_rate:g} by the contract"
     level = DiagnosticStatus.WARN if problem or seldom else DiagnosticStatus.OK
-    facts = {"rate_hz": f"{watch.rate:.1f}", "expected_rate_hz": f"{watch.expected_rate:g}"}
+    rate = 0.0 if problem else watch.rate
+    facts = {"rate_hz": f"{rate:.1f}", "expected_rate_hz": f"{watch.expected_rate:g}"}
     return diagnostics(f"policy_node: {watch.name}", level, text, dict(facts)).status[0]

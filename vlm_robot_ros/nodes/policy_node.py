@@ -48,6 +48,8 @@ from vlm_robot_ros.policy.thinker import Question, Thinker
 
 _COMES_TO_A_STAND = 1.0
 """How long an arm may take that is told to stop for good [s]."""
+_SAID = 100
+"""Words that may wait; of more at once the oldest are lost, a stop among them."""
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -108,6 +110,7 @@ class PolicyNode(LifecycleNode):
             self._value("min_confidence"),
             self._value("ensemble"),
             self._value("joined_steps"),
+            self._value("instruction_timeout"),
         )
         self._reported = self._reason = self._held = ""
         self._state = Health()
@@ -146,7 +149,7 @@ class PolicyNode(LifecycleNode):
             else:
                 wires.subscribe(kind, camera.topic + suffix, take, newest)
         wires.subscribe(JointState, "joint_states", self._on_joints, qos_profile_sensor_data)
-        wires.subscribe(String, "instruction", self._on_instruction)
+        wires.subscribe(String, "instruction", self._on_instruction, _SAID)
         wires.repeat(self._period, self._tick)
         wires.repeat(0.5, self._report, Clock(clock_type=ClockType.STEADY_TIME))
 

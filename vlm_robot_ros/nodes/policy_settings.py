@@ -46,6 +46,7 @@ PARAMETERS = (
     Spec("blend", BLEND, "Time to pass from one plan to the next [s]", 0.0, 1.0),
     Spec("image_timeout", 0.5, "Hold when the newest image is older [s]", 0.05, 10.0),
     Spec("joint_state_timeout", 0.3, "Hold when the newest joint state is older [s]", 0.02, 10.0),
+    Spec("instruction_timeout", 600.0, "Hold when the words are older [s]; 0: never", 0.0, 1e6),
     Spec(
         "min_confidence",
         MIN_CONFIDENCE,

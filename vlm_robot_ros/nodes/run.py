@@ -5,7 +5,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from types import FrameType
 from typing import Protocol
@@ -99,12 +99,18 @@ def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> i
                 if made[number]:
                     wait([life])
             if not all(life.done() for life in lives):  # some are still made, by threads
-                os._exit(max((life.result() for life in lives if life.done()), default=0))
-        return max(life.result() for life in lives)
+                os._exit(max((_status(life) for life in lives if life.done()), default=0))
+        return max(_status(life) for life in lives)
     except _ToldTooSoon:
         return 0
     finally:
         rclpy.try_shutdown()
+
+
+def _status(life: Future[int]) -> int:
+    if error := life.exception():
+        traceback.print_exception(error)
+    return 1 if error else life.result()
 
 
 def _live(make: Make, ended: Callable[[], bool]) -> int:

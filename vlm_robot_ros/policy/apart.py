@@ -166,7 +166,11 @@ class PolicyApart:
                 )
                 process.start()
             assert process.pid is not None
-            self._life = open(os.pidfd_open(process.pid), "rb", buffering=0)  # noqa: SIM115
+            try:
+                self._life = open(os.pidfd_open(process.pid), "rb", buffering=0)  # noqa: SIM115
+            except OSError:
+                process.kill()
+                raise
         except OSError as problem:
             raise ValueError(f"the policy's process cannot be started: {problem}") from problem
         self._at_exit = Finalize(None, process.kill, exitpriority=10)  # or Python would wait
