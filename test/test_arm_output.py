@@ -161,3 +161,15 @@ def test_a_real_arm_is_told_nothing_by_default(graph, tmp_path):
     )  # fmt: skip
     assert graph.until(dry)
     assert not bench.trajectories
+
+
+def test_a_dry_run_needs_no_messages_of_real_arms(graph):
+    health = graph.listen(DiagnosticArray, "/diagnostics")
+    code = (
+        "import sys; sys.modules['control_msgs'] = None;"
+        "from vlm_robot_ros.nodes.policy_node import main; sys.exit(main())"
+    )
+    graph.python("-c", code, "--ros-args", "-p", "robot:=fr3", "-p", "policy:=hold")
+    assert graph.until(lambda: health, 100.0)
+    facts = {value.key: value.value for value in health[-1].status[0].values}
+    assert (facts["robot"], facts["output"]) == ("fr3", "dry")

@@ -67,6 +67,32 @@ def test_broken_yaml_is_an_error_that_names_the_file(tmp_path):
         load_robot(path)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "reason"),
+    [
+        ("name: panda_joint2,", "nam: panda_joint2,", "'name' is missing"),
+        ("velocity: 2.175,", "velocity: -2.175,", "above 0.0"),
+        ("position: [-1.7628, 1.7628]", "position: [1.7628, -1.7628]", "must be below"),
+        ("name: panda_joint2,", "name: panda_joint1,", "names must differ"),
+        ("home: [", "home: [0.0, ", "positions for 7 joints"),
+        ("joint_state_rate: 50.0", "joint_state_rate: often", "got 'often'"),
+        ("rate: 10.0}", "rate: 10.0, colour: red}", "unknown field"),
+        ("rate: 10.0}", "rate: 10.0, crop: [0, 0, 999, 9]}", "is not within 256x256"),
+        ("rate: 10.0}", "rate: 10.0, depth: true}", "a depth camera needs 'pose'"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(tmp_path, right, wrong, reason):
+    lines = (config_dir() / "arms" / "panda_sim.yaml").read_text().splitlines()
+    number = next(number for number, line in enumerate(lines) if right in line)
+    lines[number] = lines[number].replace(right, wrong)
+    path = tmp_path / "arm.yaml"
+    path.write_text("\n".join(lines))
+    if "differ" in reason:  # of two lines together: that of the list
+        number = lines.index("joints:")
+    with pytest.raises(ContractError, match=rf"{reason}.*line {number + 1}\)"):
+        load_robot(path)
+
+
 def test_kinematics_agree_with_the_physics_model():
     import mujoco
 

@@ -4,6 +4,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
+from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
@@ -21,6 +22,7 @@ def test_two_arms_share_a_graph_and_nothing_else(graph):
     joints = {
         side: node.create_publisher(JointState, f"/{side}/joint_states", 10) for side in sides
     }
+    health = graph.listen(DiagnosticArray, "/diagnostics")
     for side in sides:
         graph.start("policy_node", namespace=f"/{side}", policy="hold", robot="ur5e_sim")
 
@@ -44,3 +46,7 @@ def test_two_arms_share_a_graph_and_nothing_else(graph):
     assert graph.until(lambda: reason("right").startswith("disabled"))
     actions["left"].clear()
     assert graph.until(lambda: reason("left") == "this is the hold policy")
+    # Who collects diagnostics by their names has those of both.
+    names = lambda: {status.name for message in health for status in message.status}  # noqa: E731
+    told = {f"{side}/policy_node: {of}" for side in sides for of in ("policy", "joint states")}
+    assert graph.until(lambda: names() >= told)

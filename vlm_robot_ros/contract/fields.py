@@ -26,6 +26,7 @@ def read_yaml(text: str, where: str) -> Any:
 class _Mapping(dict):
     """A mapping that knows the lines of its keys."""
 
+    line: int
     lines: dict[str, int]
 
 
@@ -34,7 +35,7 @@ class _Loader(yaml.SafeLoader):
 
     def read_mapping(self, node: yaml.MappingNode) -> _Mapping:
         content = _Mapping(self.construct_mapping(node, deep=True))
-        content.lines = {}
+        content.line, content.lines = node.start_mark.line + 1, {}
         for key, _ in node.value:
             line = key.start_mark.line + 1
             if key.value in content.lines:
@@ -66,17 +67,22 @@ class Fields:
         self.where = where
         self._left = dict(content)
         self._lines: dict[str, int] = getattr(content, "lines", {})
+        self._begins: int | None = getattr(content, "line", None)
         self._read: list[str] = []
 
     def _take(self, key: str, accept: Callable[[Any], bool], valid: str) -> Any:
         self._read.append(key)
         if key not in self._left:
-            raise ContractError(f"{self.where}: '{key}' is missing; it must be {valid}")
+            begins = f" (the mapping begins in line {self._begins})" if self._begins else ""
+            raise ContractError(f"{self.where}: '{key}' is missing; it must be {valid}{begins}")
         value = self._left.pop(key)
         if not accept(value):
-            line = self._line(key)
-            raise ContractError(f"{self.where}: {key}: got {value!r}; it must be {valid}{line}")
+            raise self.error(key, f"got {value!r}; it must be {valid}")
         return value
+
+    def error(self, key: str, problem: str) -> ContractError:
+        """Return what to raise about a field that was read."""
+        return ContractError(f"{self.where}: {key}: {problem}{self._line(key)}")
 
     def _line(self, key: str) -> str:
         return f" (line {self._lines[key]})" if key in self._lines else ""
@@ -124,7 +130,7 @@ class Fields:
         """Return a lower and an upper limit."""
         low, high = self.numbers(key, 2)
         if low >= high:
-            raise ContractError(f"{self.where}: {key}: {low} must be below {high}")
+            raise self.error(key, f"{low} must be below {high}")
         return low, high
 
     def child(self, key: str) -> "Fields":

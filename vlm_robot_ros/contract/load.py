@@ -71,34 +71,32 @@ def parse_robot(content: Any, where: str = "contract") -> Robot:
         sinks=tuple(_sink(fields) for fields in top.items("sinks", some=False)),
     )
     top.done()
-    for what, names in (
+    for key, names in (
         ("joints", robot.joint_names),
         ("cameras", tuple(camera.name for camera in robot.cameras)),
-        ("topics of sinks", tuple(sink.topic for sink in robot.sinks)),
+        ("sinks", tuple(sink.topic for sink in robot.sinks)),
     ):
         if len(set(names)) != len(names):
-            raise ContractError(f"{where}: {what}: names must differ, got {', '.join(names)}")
+            what = "topics" if key == "sinks" else "names"
+            raise top.error(key, f"{what} must differ, got {', '.join(names)}")
     if not robot.colour_cameras:
-        raise ContractError(f"{where}: cameras: all are depth cameras; one of colour is needed")
+        raise top.error("cameras", "all are depth cameras; one of colour is needed")
     infos = [camera.info_topic for camera in robot.cameras]
     for camera in robot.cameras:
         if camera.depth and infos.count(camera.info_topic) > 1:
-            raise ContractError(
-                f"{where}: cameras: the calibration of '{camera.name}' would be on "
-                f"'{camera.info_topic}', as another camera's: put its images into another folder"
+            raise top.error(
+                "cameras",
+                f"the calibration of '{camera.name}' would be on '{camera.info_topic}', "
+                "as another camera's: put its images into another folder",
             )
     if len(robot.joints) > MOST_JOINTS:
-        raise ContractError(
-            f"{where}: joints: {len(robot.joints)} of them; valid: {MOST_JOINTS} at most"
-        )
+        raise top.error("joints", f"{len(robot.joints)} of them; valid: {MOST_JOINTS} at most")
     if len(robot.home) != len(robot.joints):
-        raise ContractError(
-            f"{where}: home: {len(robot.home)} positions for {len(robot.joints)} joints"
-        )
+        raise top.error("home", f"{len(robot.home)} positions for {len(robot.joints)} joints")
     for joint, home in zip(robot.joints, robot.home, strict=True):
         if not joint.position[0] <= home <= joint.position[1]:
-            raise ContractError(
-                f"{where}: home: {joint.name} at {home} is outside its limits {joint.position}"
+            raise top.error(
+                "home", f"{joint.name} at {home} is outside its limits {joint.position}"
             )
     return robot
 
@@ -126,7 +124,7 @@ def _gripper(fields: Fields) -> Gripper:
     gripper = Gripper(fields.text("joint"), fields.number("open"), fields.number("closed"))
     fields.done()
     if gripper.open == gripper.closed:
-        raise ContractError(f"{fields.where}: open and closed are both {gripper.open}")
+        raise fields.error("closed", f"open and closed are both {gripper.open}")
     return gripper
 
 
@@ -135,7 +133,7 @@ def _workspace(fields: Fields) -> Workspace:
     speed = fields.number("speed", above=0.0)
     fields.done()
     if any(a >= b for a, b in zip(low, high, strict=True)):
-        raise ContractError(f"{fields.where}: min {low} must be below max {high} on every axis")
+        raise fields.error("min", f"min {low} must be below max {high} on every axis")
     return Workspace((low[0], low[1], low[2]), (high[0], high[1], high[2]), speed)
 
 
@@ -153,16 +151,18 @@ def _camera(fields: Fields) -> Camera:
     )
     fields.done()
     if camera.depth and not camera.pose:
-        raise ContractError(
-            f"{fields.where}: a depth camera needs 'pose', of its optical frame in the base "
-            "frame: x, y, z [m], roll, pitch, yaw [rad]"
+        raise fields.error(
+            "depth",
+            "a depth camera needs 'pose', of its optical frame in the base frame: x, y, z [m], "
+            "roll, pitch, yaw [rad]",
         )
     if camera.crop:
         top, left, height, width = camera.crop
         if top + height > camera.height or left + width > camera.width:
-            raise ContractError(
-                f"{fields.where}: crop: {list(camera.crop)} (top, left, height, width) is not "
-                f"within {camera.width}x{camera.height}"
+            raise fields.error(
+                "crop",
+                f"{list(camera.crop)} (top, left, height, width) is not within "
+                f"{camera.width}x{camera.height}",
             )
     return camera
 
@@ -170,8 +170,9 @@ def _camera(fields: Fields) -> Camera:
 def _crop(fields: Fields) -> tuple[int, ...]:
     crop = fields.numbers("crop", 4)
     if min(crop[:2]) < 0 or min(crop[2:]) < 1 or any(part % 1 for part in crop):
-        raise ContractError(
-            f"{fields.where}: crop: {list(crop)}; valid: whole numbers, top and left from 0, "
-            "height and width from 1 [px]"
+        raise fields.error(
+            "crop",
+            f"{list(crop)}; valid: whole numbers, top and left from 0, height and width from 1 "
+            "[px]",
         )
     return tuple(int(part) for part in crop)

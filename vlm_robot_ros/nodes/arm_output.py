@@ -38,7 +38,7 @@ class ArmOutput:
         changed: Callable[[], None],
         permit: Permit,
     ) -> None:
-        """Make the publishers.
+        """Make the publishers, unless it is a dry run.
 
         Args:
             robot: The contract.
@@ -53,11 +53,11 @@ class ArmOutput:
         by_path = any(sink.kind == "joint_trajectory" for sink in robot.sinks)
         self._driver = Driver(robot, period, not joints, by_path)
         self._driver.tripped = permit.tripped
-        self._sinks = [
-            (sink.kind, publish(MESSAGES[sink.kind][0], sink.topic)) for sink in robot.sinks
-        ]
         self.dry_run = output == "dry" or (output == "auto" and not robot.simulated)
-        self.feeds = bool(self._sinks) and not self.dry_run
+        # A dry run needs no types of messages that only real arms do.
+        fed = () if self.dry_run else robot.sinks
+        self._sinks = [(sink.kind, publish(MESSAGES[sink.kind][0], sink.topic)) for sink in fed]
+        self.feeds = bool(self._sinks)
         self._told = [-1.0] * len(self._sinks)
 
     @property

@@ -8,7 +8,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
 from vlm_robot_ros.control.watchdog import StreamWatch
 from vlm_robot_ros.msg import Latency
-from vlm_robot_ros.nodes.messages import diagnostics
+from vlm_robot_ros.nodes.messages import diagnostic_status
 
 _FRAMES = 500
 """How many frames the percentiles are of."""
@@ -20,7 +20,9 @@ _SELDOM = 0.5
 class Health:
     """Collects, and says it when asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, node: str) -> None:
+        """Of the node with this name, which has its namespace in it where there is one."""
+        self._node = node
         self._inference: deque[float] = deque(maxlen=100)
         self._latency: deque[float] = deque(maxlen=_FRAMES)
         self._stamp: float | None = None
@@ -72,18 +74,20 @@ class Health:
         elif not reason or reason.startswith(_IDLE):
             level = DiagnosticStatus.OK
         text = f"holding: {reason}" if reason else state
-        array = diagnostics("policy_node: policy", level, text, facts)
-        array.status = [*array.status, *(_stream_status(watch, now) for watch in watches)]
-        return array
+        policy = diagnostic_status(f"{self._node}: policy", level, text, facts)
+        streams = [self._stream_status(watch, now) for watch in watches]
+        return DiagnosticArray(status=[policy, *streams])
 
-
-def _stream_status(watch: StreamWatch, now: float) -> DiagnosticStatus:
-    problem = watch.problem(now).removeprefix(f"{watch.name}: ")
-    seldom = 0 < watch.rate < _SELDOM * watch.expected_rate
-    text = problem or (f"{watch.rate:.1f} Hz" if watch.rate else "one message so far")
-    if seldom and not problem:
-        text += f", {watch.expected_rate:g} by the contract"
-    level = DiagnosticStatus.WARN if problem or seldom else DiagnosticStatus.OK
-    rate = 0.0 if problem else watch.rate
-    facts = {"rate_hz": f"{rate:.1f}", "expected_rate_hz": f"{watch.expected_rate:g}"}
-    return diagnostics(f"policy_node: {watch.name}", level, text, dict(facts)).status[0]
+    def _stream_status(self, watch: StreamWatch, now: float) -> DiagnosticStatus:
+        problem = watch.problem(now).removeprefix(f"{watch.name}: ")
+        seldom = 0 < watch.rate < _SELDOM * watch.expected_rate
+        text = problem or (f"{watch.rate:.1f} Hz" if watch.rate else "one message so far")
+        if seldom and not problem:
+            text += f", {watch.expected_rate:g} by the contract"
+        level = DiagnosticStatus.WARN if problem or seldom else DiagnosticStatus.OK
+        rate = 0.0 if problem else watch.rate
+        facts: dict[str, object] = {
+            "rate_hz": f"{rate:.1f}",
+            "expected_rate_hz": f"{watch.expected_rate:g}",
+        }
+        return diagnostic_status(f"{self._node}: {watch.name}", level, text, facts)

@@ -1,7 +1,7 @@
 """Our messages, from and to the types of the other rooms."""
 
 from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from rclpy.time import Time as RclpyTime
 
 from vlm_robot_ros.contract.action import POSE_NAMES, ActionChunk, ActionMode
@@ -90,8 +90,10 @@ def label_message(chunk: ActionChunk, robot: Robot, stamp: Time, said: Instructi
     return message
 
 
-def diagnostics(name: str, level: bytes, text: str, facts: dict[str, object]) -> DiagnosticArray:
-    """Return one status, without its stamp."""
+def diagnostic_status(
+    name: str, level: bytes, text: str, facts: dict[str, object]
+) -> DiagnosticStatus:
+    """Return how something is doing."""
     status = DiagnosticStatus(name=name, level=level, message=text)
     status.values = [KeyValue(key=key, value=str(value)) for key, value in facts.items()]
-    return DiagnosticArray(status=[status])
+    return status

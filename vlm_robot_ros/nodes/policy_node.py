@@ -113,7 +113,7 @@ class PolicyNode(LifecycleNode):
             self._value("instruction_timeout"),
         )
         self._reported = self._reason = self._held = ""
-        self._state = Health()
+        self._state = Health(self.get_fully_qualified_name().lstrip("/"))
         self._ticks = self._ticks_reported = 0
 
     def _connect(self) -> None:
