@@ -10,13 +10,18 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import qos_profile_sensor_data
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from vlm_robot_ros.contract.kinematics import Kinematics
 from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.contract.robot import SINK_KINDS
 from vlm_robot_ros.msg import Latency, SimState, VlmAction
+from vlm_robot_ros.nodes.messages import seconds
+from vlm_robot_ros.nodes.sink_messages import MESSAGES
 from vlm_robot_ros.paths import config_dir
 
 ROBOT = load_robot("panda_sim")
@@ -91,6 +96,51 @@ def test_an_arm_obeys_through_its_trajectory_controller_within_its_limits(graph,
     bench.say("stop")
     bench.until_held("stopped by 'stop'")
     bench.until_still()
+
+
+def test_every_sink_is_fed_fresh_and_hears_a_stand_last(graph, tmp_path):
+    kinds = [kind for kind in SINK_KINDS if kind != "gripper_action"]  # which is no topic
+    bench = Bench(graph, contract(tmp_path, sinks=[{"kind": k, "topic": k} for k in kinds]))
+    clock = graph.listen(Clock, "/clock")
+    heard = {kind: graph.listen(MESSAGES[kind][0], kind, 100) for kind in kinds}
+    ages = {"twist": [], "pose": []}
+    for kind, found in ages.items():
+
+        def note(message, found=found):
+            if clock:
+                found.append(seconds(clock[-1].clock) - seconds(message.header.stamp))
+
+        graph.node.create_subscription(MESSAGES[kind][0], kind, note, 100)
+    bench.say(f"pick up the {bench.states[-1].objects[0]}")
+    moving = lambda: bench.states[-1].joint_speed > 0.2  # noqa: E731
+    assert graph.until(moving), "it did not begin to move"
+    assert graph.until(lambda: len(heard["twist"]) > 20)
+    bench.policy.send_signal(signal.SIGTERM)
+    graph.ended(bench.policy)
+    assert all(heard.values()), f"nothing for {[kind for kind in kinds if not heard[kind]]}"
+    # Servo takes nothing that is older than its incoming_command_timeout, 0.1 s.
+    assert all(-0.05 < np.median(found) < 0.1 for found in ages.values()), ages
+    speeds = [_place(message.twist.linear) for message in heard["twist"]]
+    assert np.abs(speeds).max() > 0.02
+
+    def stands():
+        """Tell whether what came last is a stand, of all who are told where to be or how fast."""
+        path, twist = heard["joint_trajectory"][-1].points, heard["twist"][-1].twist
+        place = Kinematics(ROBOT).forward(np.array(path[-1].positions))[:3, 3]
+        told = [
+            (path[0].positions, path[-1].positions),
+            (heard["joint_positions"][-1].data, path[-1].positions),
+            (heard["joint_state"][-1].position[:7], path[-1].positions),
+            (_place(heard["pose"][-1].pose.position), place),
+            (_place(twist.linear) + _place(twist.angular), np.zeros(6)),
+        ]
+        return all(np.allclose(one, other, rtol=0, atol=1e-6) for one, other in told)
+
+    assert graph.until(stands), {kind: found[-1] for kind, found in heard.items()}
+
+
+def _place(vector):
+    return vector.x, vector.y, vector.z
 
 
 def test_a_signal_in_motion_leaves_a_stand_as_the_last_word(graph, path):
