@@ -20,8 +20,8 @@ test: lint ## Run the tests
 lint: setup ## Check style and types
 	. ./env.sh && ruff check . && ruff format --check . && mypy vlm_robot_ros
 
-bench: setup ## Measure rates, latency, transport and smoothness: a quarter of an hour
-	. ./env.sh && set -e && for name in policy_rate encoder_rate smoothness node_latency transport; do \
+bench: setup ## Measure rates, conversion, smoothness, latency, transport: a quarter of an hour
+	. ./env.sh && set -e && for name in policy_rate encoder_rate conversion smoothness node_latency transport; do \
 	  printf '\n== %s\n' $$name; python benchmarks/$$name.py; done
 
 lock: ## Resolve the pinned versions anew

@@ -187,3 +187,6 @@ def test_poses_are_valid_and_those_of_the_joints(drives):
 def test_a_gripper_is_told_in_its_own_unit(drives):
     for message, _ in _messages("gripper_positions", drives):
         assert list(message.data) == [pytest.approx(0.3 * ROBOT.gripper.open)]
+    franka = load_robot("fr3")
+    told = MESSAGES["gripper_action"][1](drives[0], franka)
+    assert told == (pytest.approx(0.3 * franka.gripper.open), 20.0)

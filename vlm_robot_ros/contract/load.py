@@ -121,7 +121,12 @@ def _sink(fields: Fields) -> Sink:
 
 
 def _gripper(fields: Fields) -> Gripper:
-    gripper = Gripper(fields.text("joint"), fields.number("open"), fields.number("closed"))
+    gripper = Gripper(
+        fields.text("joint"),
+        fields.number("open"),
+        fields.number("closed"),
+        fields.number("max_effort", above=0.0) if fields.has("max_effort") else 0.0,
+    )
     fields.done()
     if gripper.open == gripper.closed:
         raise fields.error("closed", f"open and closed are both {gripper.open}")

@@ -31,6 +31,8 @@ class Gripper:
     """Finger position when open [m]."""
     closed: float
     """Finger position when closed [m]."""
+    max_effort: float = 0.0
+    """With what a `gripper_action` may press [N]; 0 leaves it to the gripper's controller."""
 
     def fraction(self, position: float) -> float:
         """Return the opening as a fraction: 0 closed, 1 open."""

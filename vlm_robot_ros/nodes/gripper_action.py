@@ -28,12 +28,12 @@ class GripperAction:
         self._kind = GripperCommand
         self._client: Any = ActionClient(node, GripperCommand, name)
 
-    def publish(self, position: float) -> bool:
-        """Send the gripper's joint to a position; returns whether somebody takes it."""
+    def publish(self, told: tuple[float, float]) -> bool:
+        """Send the gripper's joint to a position, with an effort; returns whether it is taken."""
         if not self._client.server_is_ready():
             return False
         goal: Any = self._kind.Goal()
-        goal.command.position = position
+        goal.command.position, goal.command.max_effort = told
         self._client.send_goal_async(goal)
         return True
 
@@ -42,6 +42,6 @@ class GripperAction:
         self._client.destroy()
 
 
-def gripper_action(drive: Drive, robot: Robot) -> float:
-    """Return where the gripper's joint shall be."""
-    return robot.gripper.position(drive.gripper)
+def gripper_action(drive: Drive, robot: Robot) -> tuple[float, float]:
+    """Return where the gripper's joint shall be, and with what it may press [N]."""
+    return robot.gripper.position(drive.gripper), robot.gripper.max_effort
