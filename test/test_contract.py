@@ -42,6 +42,15 @@ def test_a_value_that_is_no_number_is_refused(content, value):
         parse_robot(content)
 
 
+def test_how_old_inputs_may_be_is_the_contracts_or_the_usual(content):
+    usual = parse_robot(content)
+    assert (usual.image_timeout, usual.joint_state_timeout) == (0.5, 0.3)
+    own = parse_robot({**content, "image_timeout": 1.5, "joint_state_timeout": 0.1})
+    assert (own.image_timeout, own.joint_state_timeout) == (1.5, 0.1)
+    with pytest.raises(ContractError, match="image_timeout: got 0"):
+        parse_robot({**content, "image_timeout": 0})
+
+
 def test_two_joints_of_one_name_are_refused(content):
     content["joints"][1] = copy.deepcopy(content["joints"][0])
     with pytest.raises(ContractError, match="names must differ"):
@@ -79,6 +88,7 @@ def test_broken_yaml_is_an_error_that_names_the_file(tmp_path):
         ("rate: 10.0}", "rate: 10.0, colour: red}", "unknown field"),
         ("rate: 10.0}", "rate: 10.0, crop: [0, 0, 999, 9]}", "is not within 256x256"),
         ("rate: 10.0}", "rate: 10.0, depth: true}", "a depth camera needs 'pose'"),
+        ("rate: 10.0}", "rate: 10.0, transport: pigeon}", "one of raw, compressed"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path, right, wrong, reason):

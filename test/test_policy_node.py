@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+import yaml
 
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
@@ -17,6 +18,7 @@ from visualization_msgs.msg import MarkerArray  # noqa: E402
 
 from vlm_robot_ros.data.pictures import to_rgb  # noqa: E402
 from vlm_robot_ros.msg import VlmAction  # noqa: E402
+from vlm_robot_ros.paths import config_dir  # noqa: E402
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
@@ -211,7 +213,7 @@ def test_a_command_while_the_policy_thinks_wins(rig):
     assert rig.graph.until(lambda: acted <= plans()), f"of no plan: {acted - plans()}"
 
 
-def test_compressed_images_do_as_well(graph, scene):
+def test_compressed_images_do_as_well(graph, scene, tmp_path):
     rig = Rig(graph, scene[0])
     camera = graph.node.create_publisher(
         CompressedImage, f"{TOPIC}/compressed", qos_profile_sensor_data
@@ -225,7 +227,12 @@ def test_compressed_images_do_as_well(graph, scene):
         camera.publish(message)
 
     rig.send_image = send
-    graph.start("policy_node", image_transport="compressed")
+    content = yaml.safe_load((config_dir() / "arms" / "panda_sim.yaml").read_text())
+    for eye in content["cameras"]:
+        eye["transport"] = "compressed"
+    contract = tmp_path / "arm.yaml"
+    contract.write_text(yaml.safe_dump(content))
+    graph.start("policy_node", robot=contract)
     assert graph.until(lambda: rig.actions, 100.0)
     rig.say(f"pick up the {scene[1]}")
     rig.until_acting()

@@ -4,7 +4,16 @@ from pathlib import Path
 from typing import Any
 
 from vlm_robot_ros.contract.fields import ContractError, Fields, read_yaml
-from vlm_robot_ros.contract.robot import SINK_KINDS, Camera, Gripper, Joint, Robot, Sink, Workspace
+from vlm_robot_ros.contract.robot import (
+    SINK_KINDS,
+    TRANSPORTS,
+    Camera,
+    Gripper,
+    Joint,
+    Robot,
+    Sink,
+    Workspace,
+)
 from vlm_robot_ros.paths import config_dir
 
 MOST_JOINTS = 7
@@ -69,6 +78,11 @@ def parse_robot(content: Any, where: str = "contract") -> Robot:
         cameras=tuple(_camera(fields) for fields in top.items("cameras")),
         joint_state_rate=top.number("joint_state_rate", above=0.0),
         sinks=tuple(_sink(fields) for fields in top.items("sinks", some=False)),
+        **{
+            timeout: top.number(timeout, above=0.0)
+            for timeout in ("image_timeout", "joint_state_timeout")
+            if top.has(timeout)
+        },
     )
     top.done()
     for key, names in (
@@ -153,6 +167,7 @@ def _camera(fields: Fields) -> Camera:
         depth=fields.flag("depth"),
         pose=fields.numbers("pose", 6) if fields.has("pose") else (),
         crop=_crop(fields) if fields.has("crop") else (),
+        transport=fields.choice("transport", TRANSPORTS) if fields.has("transport") else "raw",
     )
     fields.done()
     if camera.depth and not camera.pose:
@@ -161,6 +176,8 @@ def _camera(fields: Fields) -> Camera:
             "a depth camera needs 'pose', of its optical frame in the base frame: x, y, z [m], "
             "roll, pitch, yaw [rad]",
         )
+    if camera.depth and camera.transport != "raw":
+        raise fields.error("transport", f"got {camera.transport!r}; of depth it must be raw")
     if camera.crop:
         top, left, height, width = camera.crop
         if top + height > camera.height or left + width > camera.width:

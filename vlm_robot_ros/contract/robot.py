@@ -53,6 +53,10 @@ class Workspace:
     """[m/s]"""
 
 
+TRANSPORTS = ("raw", "compressed")
+"""How pictures come: `Image` on a topic, or `CompressedImage` on the one below it."""
+
+
 @dataclass(frozen=True)
 class Camera:
     """One camera stream, as it is published."""
@@ -72,6 +76,8 @@ class Camera:
     roll, pitch, yaw [rad]; empty where nobody has to know."""
     crop: tuple[int, ...] = ()
     """The part that policies are given: top, left, height, width [px]; empty for all of it."""
+    transport: str = "raw"
+    """How its pictures come; see `TRANSPORTS`."""
 
     @property
     def info_topic(self) -> str:
@@ -127,6 +133,10 @@ class Robot:
     """How often they ought to come [Hz]."""
     sinks: tuple[Sink, ...]
     """Who is told what the arm shall do, besides the topic `action`."""
+    image_timeout: float = 0.5
+    """An arm holds when the newest picture is older [s]."""
+    joint_state_timeout: float = 0.3
+    """And when the newest joint states are [s]."""
 
     @property
     def simulated(self) -> bool:

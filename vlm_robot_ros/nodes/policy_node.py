@@ -100,8 +100,12 @@ class PolicyNode(LifecycleNode):
         self._period = 1.0 / self._value("control_rate")
         self._beat = Beat(self._period)
         self._kinematics = Kinematics(self._robot)
-        timeouts = self._value("image_timeout"), self._value("joint_state_timeout")
-        self._senses = Senses(self._robot, cameras, *timeouts)
+        self._senses = Senses(
+            self._robot,
+            cameras,
+            self._value("image_timeout") or self._robot.image_timeout,
+            self._value("joint_state_timeout") or self._robot.joint_state_timeout,
+        )
         self._pilot = Pilot(
             self._robot,
             self._senses.watches,
@@ -137,8 +141,7 @@ class PolicyNode(LifecycleNode):
         )
         wires.serve(SetBool, "~/enable", self._output.on_enable)
         wires.serve(Trigger, "~/reset", self._output.on_reset)
-        raw = self._value("image_transport") == "raw"
-        kind, suffix = (Image, "") if raw else (CompressedImage, "/compressed")
+        transport = self._value("image_transport")
         newest = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
         for name in self._senses.cameras:
             camera, take = self._robot.camera(name), partial(self._on_image, name)
@@ -146,8 +149,10 @@ class PolicyNode(LifecycleNode):
                 take_info = partial(self._senses.take_info, name)
                 wires.subscribe(CameraInfo, camera.info_topic, take_info, newest)
                 wires.subscribe(Image, camera.topic, take, newest)
+            elif (camera.transport if transport == "contract" else transport) == "raw":
+                wires.subscribe(Image, camera.topic, take, newest)
             else:
-                wires.subscribe(kind, camera.topic + suffix, take, newest)
+                wires.subscribe(CompressedImage, f"{camera.topic}/compressed", take, newest)
         wires.subscribe(JointState, "joint_states", self._on_joints, qos_profile_sensor_data)
         wires.subscribe(String, "instruction", self._on_instruction, _SAID)
         wires.repeat(self._period, self._tick)

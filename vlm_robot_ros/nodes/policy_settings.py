@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import TRANSPORTS, Robot
 from vlm_robot_ros.control.pilot import BLEND, JOINED_STEPS, MIN_CONFIDENCE
 from vlm_robot_ros.nodes.parameters import Spec
 from vlm_robot_ros.paths import shipped_checkpoint
@@ -27,7 +27,12 @@ PARAMETERS = (
     Spec("threads", 1, "CPU threads of the policy", 1, 64),
     Spec("faster", "", "Of a fine-tuned policy: auto, or bfloat16,channels_last,compile,pinned"),
     Spec("policy_timeout", 30.0, "Begin the policy anew after no answer for [s]", 1.0, 3600.0),
-    Spec("image_transport", "raw", "How images come", valid=("raw", "compressed")),
+    Spec(
+        "image_transport",
+        "contract",
+        "How images come; contract: as the arm's says for each",
+        valid=("contract", *TRANSPORTS),
+    ),
     Spec(
         "output",
         "auto",
@@ -44,8 +49,20 @@ PARAMETERS = (
         100,
     ),
     Spec("blend", BLEND, "Time to pass from one plan to the next [s]", 0.0, 1.0),
-    Spec("image_timeout", 0.5, "Hold when the newest image is older [s]", 0.05, 10.0),
-    Spec("joint_state_timeout", 0.3, "Hold when the newest joint state is older [s]", 0.02, 10.0),
+    Spec(
+        "image_timeout",
+        0.0,
+        "Hold when the newest image is older [s]; 0: as the contract says",
+        0.0,
+        10.0,
+    ),
+    Spec(
+        "joint_state_timeout",
+        0.0,
+        "Hold when the newest joint state is older [s]; 0: as the contract says",
+        0.0,
+        10.0,
+    ),
     Spec("instruction_timeout", 600.0, "Hold when the words are older [s]; 0: never", 0.0, 1e6),
     Spec(
         "min_confidence",
