@@ -19,6 +19,7 @@ from mcap_ros2.decoder import DecoderFactory
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.sim.programme import MEANINGLESS, demo_programme
 from vlm_robot_ros.sim.tasks import FAMILIES, is_feasible
 
@@ -143,6 +144,20 @@ def test_the_interactive_demo_listens_to_what_is_typed(tmp_path):
         process.kill()
     assert (tmp_path / "view.png").exists()
     assert (tmp_path / "bag" / "metadata.yaml").exists()
+
+
+def test_another_arm_shows_it_too_and_a_real_one_is_refused(tmp_path):
+    command = [sys.executable, "-m", "vlm_robot_ros.cli.main", "demo", "--robot"]
+    ours = [*command, "ur5e_sim", "--commands", "1", "--out", str(tmp_path)]
+    done = subprocess.run(ours, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads((tmp_path / "summary.json").read_text())["commands"]) == 1
+    recording = read_recording(tmp_path / "bag")
+    assert recording.robot.name == "ur5e_sim"
+    assert any(not action.hold for action in recording.actions)
+    done = subprocess.run([*command, "fr3"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "'fr3' is a real arm" in done.stderr
 
 
 def test_a_node_that_dies_ends_the_demo_with_its_last_words(tmp_path):

@@ -19,6 +19,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--voice", metavar="SOURCE", default="",
         help="with --interactive, listen, too: microphone, topic, or a path of a .wav",
     )  # fmt: skip
+    parser.add_argument("--robot", default="panda_sim", help="contract of a simulated arm")
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.set_defaults(run=run)
 
@@ -41,24 +42,27 @@ def run(args: argparse.Namespace) -> int:
         report_on,
         start_node,
     )
+    from vlm_robot_ros.contract.load import load_robot
     from vlm_robot_ros.evaluation.report import table
 
     if args.voice and not args.interactive:
         raise ValueError("--voice is for --interactive: else the programme gives the commands")
     if not 0 <= args.seed < 2**31:
         raise ValueError(f"--seed is {args.seed}; it must be 0 to 2147483647")
+    if not load_robot(args.robot).simulated:
+        raise ValueError(f"--robot: '{args.robot}' is a real arm; valid: one with a 'simulation'")
     out = (args.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     if (out / "bag").exists():
         raise ValueError(f"--out: '{out}' has a bag already; name another folder")
     out.mkdir(parents=True, exist_ok=True)
     prepare_domain()
     settings: dict[str, dict[str, Any]] = {
-        "arm_sim": {"seed": args.seed},
-        "policy": {"use_sim_time": True},
+        "arm_sim": {"seed": args.seed, "robot": args.robot},
+        "policy": {"use_sim_time": True, "robot": args.robot},
         "recorder": {
             "use_sim_time": True,
             "bag": out / "bag",
-            "robot": "panda_sim",
+            "robot": args.robot,
             "about": f"demo, seed {args.seed}",
         },
     }
@@ -66,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         settings = {"voice": {"source": args.voice}, **settings}  # the recorder stays the last
     if args.checkpoint:
         settings["policy"]["checkpoint"] = args.checkpoint.resolve()
-    own = {"seed": args.seed, "out": out, "commands": args.commands}
+    own = {"robot": args.robot, "seed": args.seed, "out": out, "commands": args.commands}
     processes: dict[str, subprocess.Popen] = {}
     alive = partial(ended, processes)
 
