@@ -111,7 +111,7 @@ def content():
 
 def test_a_depth_camera_without_a_pose_is_refused(content):
     del content["cameras"][1]["pose"]
-    with pytest.raises(ContractError, match=r"cameras\[1\]: a depth camera needs 'pose'"):
+    with pytest.raises(ContractError, match=r"cameras\[1\]: depth: a depth camera needs 'pose'"):
         parse_robot(content)
 
 
