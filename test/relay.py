@@ -8,7 +8,6 @@ Everything that the node tells is checked as a suspicious controller would.
 from itertools import pairwise
 
 import numpy as np
-import yaml
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
@@ -20,13 +19,12 @@ from trajectory_msgs.msg import JointTrajectory
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.msg import SimState, VlmAction
 from vlm_robot_ros.nodes.messages import seconds
-from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.sim.sinks import GRIPPER, contract_through
 from vlm_robot_ros.srv import ResetScene
 
 ROBOT = load_robot("panda_sim")
 CAMERA = ROBOT.cameras[0].topic
-JOINTS, CLOCK, PATH, GRIPPER = "joint_states", "clock", "joint_trajectory", "gripper_positions"
-_SINKS = [{"kind": PATH, "topic": PATH}, {"kind": GRIPPER, "topic": GRIPPER}]
+JOINTS, CLOCK, PATH = "joint_states", "clock", "joint_trajectory"
 _SCENE = 6
 
 
@@ -57,9 +55,8 @@ class Relay:
         self.actions = graph.listen(VlmAction, "action")
         self.health = graph.listen(DiagnosticArray, "/diagnostics")
         self.states = graph.listen(SimState, "/world/arm_sim_node/state", 10)
-        content = yaml.safe_load((config_dir() / "arms" / "panda_sim.yaml").read_text())
         contract = folder / "arm.yaml"
-        contract.write_text(yaml.safe_dump({**content, "sinks": _SINKS}))
+        contract.write_text(contract_through("panda_sim", PATH))
         self._start = lambda: graph.start(
             "policy_node", robot=contract, use_sim_time=True, **parameters
         )

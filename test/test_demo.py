@@ -20,6 +20,7 @@ from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from vlm_robot_ros.bags.recording import read_recording
+from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.sim.programme import MEANINGLESS, demo_programme
 from vlm_robot_ros.sim.tasks import FAMILIES, is_feasible
 
@@ -148,16 +149,38 @@ def test_the_interactive_demo_listens_to_what_is_typed(tmp_path):
 
 def test_another_arm_shows_it_too_and_a_real_one_is_refused(tmp_path):
     command = [sys.executable, "-m", "vlm_robot_ros.cli.main", "demo", "--robot"]
-    ours = [*command, "ur5e_sim", "--commands", "1", "--out", str(tmp_path)]
+    ours = [*command, "ur5e_sim", "--commands", "2", "--through", "joint_trajectory"]
+    ours += ["--families", "pick,push", "--seed", "61", "--out", str(tmp_path)]
     done = subprocess.run(ours, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert len(json.loads((tmp_path / "summary.json").read_text())["commands"]) == 1
+    told = json.loads((tmp_path / "summary.json").read_text())["commands"]
+    assert [each["family"] for each in told] == ["pick", "push"]
+    assert any(each["success"] for each in told)  # one in forty fails
     recording = read_recording(tmp_path / "bag")
     assert recording.robot.name == "ur5e_sim"
     assert any(not action.hold for action in recording.actions)
+    with Reader(tmp_path / "bag") as reader:
+        assert {c.topic: c.msgcount for c in reader.connections}["/joint_trajectory"] > 50
+    (found,) = json.loads((tmp_path / "report.json").read_text())
+    assert all(0 < joint["fastest"] <= 1 for joint in found["joints"])
+    assert all(joint["margin_rad"] > 0 for joint in found["joints"])
+    assert "of a speed limit at most" in done.stdout
     done = subprocess.run([*command, "fr3"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "'fr3' is a real arm" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--families", "pick,juggle"], "family 'juggle'; valid: pick, push, put"),
+        (["--families", "pick", "--interactive"], "with --interactive you choose"),
+        (["--through", "telepathy"], "valid: action, joint_trajectory, joint_positions, twist"),
+    ],
+)
+def test_a_demo_that_there_is_not_is_refused(given, told, capsys, tmp_path):
+    assert main(["demo", *given, "--out", str(tmp_path / "run")]) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_a_node_that_dies_ends_the_demo_with_its_last_words(tmp_path):

@@ -136,7 +136,8 @@ def joint_margins(recording: Recording) -> list[dict[str, Any]]:
     """Return of each joint the least distance to a limit, and its speeds as parts of theirs.
 
     Speed, acceleration and jerk are of joint states, by differences: 99.9th percentiles, for
-    differences of noise are large.
+    differences of noise are large. The largest speed is of those that the joint states tell;
+    None where they do not.
     """
     robot = recording.robot
     times, first = np.unique(recording.joint_times, return_index=True)
@@ -153,10 +154,13 @@ def joint_margins(recording: Recording) -> list[dict[str, Any]]:
         runs = [(time, np.gradient(place, time, axis=0)) for time, place in runs]
         rates = np.concatenate([np.abs(rate_) for _, rate_ in runs] or [np.zeros((1, len(limit)))])
         parts.append(np.percentile(rates, 99.9, axis=0) / limit)
+    told = recording.speeds
+    fastest = np.max(np.abs(told), axis=0) / robot.velocity if told else None
     return [
         {
             "joint": joint.name,
             "margin_rad": round(float(margin[i]), 4),
+            "fastest": None if fastest is None else round(float(fastest[i]), 4),
             **{
                 name: round(float(part[i]), 4)
                 for name, part in zip(("velocity", "acceleration", "jerk"), parts, strict=True)

@@ -83,6 +83,8 @@ class Recording:
     """Stamps of the joint states."""
     joints: list[np.ndarray] = field(default_factory=list)
     """Shape (J,) each, [rad]."""
+    speeds: list[np.ndarray] = field(default_factory=list)
+    """Measured, of those joint states that tell them. Shape (J,) each, [rad/s]."""
     openings: list[float] = field(default_factory=list)
     frames: dict[str, list[float]] = field(default_factory=dict)
     """Stamps of the pictures on each topic."""
@@ -260,6 +262,7 @@ def _take_picture(stamps: list[float], time: float, stamp_: float) -> None:
 
 def _take_joints(found: Recording, message: Any) -> None:
     given = dict(zip(message.name, message.position, strict=False))
+    speeds = dict(zip(message.name, message.velocity, strict=False))
     wanted = [*found.robot.joint_names, found.robot.gripper.joint]
     if all(name in given for name in wanted):
         values = np.array([given[name] for name in wanted], float)
@@ -268,3 +271,6 @@ def _take_joints(found: Recording, message: Any) -> None:
         found.joint_times.append(stamp(message))
         found.joints.append(values[:-1])
         found.openings.append(found.robot.gripper.fraction(values[-1]))
+        told = np.array([speeds.get(name, np.nan) for name in found.robot.joint_names])
+        if np.isfinite(told).all():
+            found.speeds.append(told)

@@ -14,12 +14,19 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--seed", type=int, default=1, help="of scenes and commands")
     parser.add_argument("--out", type=Path, help="folder of the results; runs/<time> if not given")
     parser.add_argument("--commands", type=int, default=0, help="give only so many; 0: all")
+    parser.add_argument(
+        "--families", default="", help="only tasks of these, with commas between: pick,push"
+    )
     parser.add_argument("--interactive", action="store_true", help="you type the commands")
     parser.add_argument(
         "--voice", metavar="SOURCE", default="",
         help="with --interactive, listen, too: microphone, topic, or a path of a .wav",
     )  # fmt: skip
     parser.add_argument("--robot", default="panda_sim", help="contract of a simulated arm")
+    parser.add_argument(
+        "--through", default="action", help="how the arm is told: action, or as by a sink of a "
+        "contract: joint_trajectory, joint_positions, twist, pose",
+    )  # fmt: skip
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.set_defaults(run=run)
 
@@ -44,9 +51,18 @@ def run(args: argparse.Namespace) -> int:
     )
     from vlm_robot_ros.contract.load import load_robot
     from vlm_robot_ros.evaluation.report import table
+    from vlm_robot_ros.sim.programme import task_programme
+    from vlm_robot_ros.sim.sinks import CONTROLLERS, contract_through
 
     if args.voice and not args.interactive:
         raise ValueError("--voice is for --interactive: else the programme gives the commands")
+    if args.families and args.interactive:
+        raise ValueError("--families is for the programme; with --interactive you choose")
+    if args.families:
+        task_programme(0, args.families.split(","), 0)  # what is wrong is said before nodes start
+    if args.through not in ("action", *CONTROLLERS):
+        valid = ", ".join(("action", *CONTROLLERS))
+        raise ValueError(f"--through {args.through!r}; valid: {valid}")
     if not 0 <= args.seed < 2**31:
         raise ValueError(f"--seed is {args.seed}; it must be 0 to 2147483647")
     if not load_robot(args.robot).simulated:
@@ -56,13 +72,17 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--out: '{out}' has a bag already; name another folder")
     out.mkdir(parents=True, exist_ok=True)
     prepare_domain()
+    robot, follow = args.robot, args.through == "action"
+    if not follow:
+        robot = out / f"{args.through}.yaml"
+        robot.write_text(contract_through(args.robot, args.through))
     settings: dict[str, dict[str, Any]] = {
-        "arm_sim": {"seed": args.seed, "robot": args.robot},
-        "policy": {"use_sim_time": True, "robot": args.robot},
+        "arm_sim": {"seed": args.seed, "robot": robot, "follow_action": follow},
+        "policy": {"use_sim_time": True, "robot": robot},
         "recorder": {
             "use_sim_time": True,
             "bag": out / "bag",
-            "robot": args.robot,
+            "robot": robot,
             "about": f"demo, seed {args.seed}",
         },
     }
@@ -70,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
         settings = {"voice": {"source": args.voice}, **settings}  # the recorder stays the last
     if args.checkpoint:
         settings["policy"]["checkpoint"] = args.checkpoint.resolve()
-    own = {"robot": args.robot, "seed": args.seed, "out": out, "commands": args.commands}
+    own = {name: getattr(args, name) for name in ("seed", "commands", "families")}
+    own = {**own, "robot": robot, "out": out}
     processes: dict[str, subprocess.Popen] = {}
     alive = partial(ended, processes)
 

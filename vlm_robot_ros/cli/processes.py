@@ -66,6 +66,14 @@ def report_on(folder: Path) -> None:
     from vlm_robot_ros.bags.report import write_report
 
     try:
-        write_report([read_recording(folder / "bag")], folder / "report.html")
+        (found,) = write_report([read_recording(folder / "bag")], folder / "report.html")
+        if any(joint["fastest"] is not None for joint in found["joints"]):
+            quickest = max(found["joints"], key=lambda joint: joint["fastest"])
+            nearest = min(found["joints"], key=lambda joint: joint["margin_rad"])
+            print(
+                f"joint states    {quickest['fastest']:.0%} of a speed limit at most "
+                f"({quickest['joint']}), {nearest['margin_rad']:.2f} rad from a limit of position "
+                f"at least ({nearest['joint']})\n"
+            )
     except ValueError as error:
         print(f"no report: {error}", file=sys.stderr)

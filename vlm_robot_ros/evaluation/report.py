@@ -68,11 +68,11 @@ def save(summary: dict[str, Any], path: Path) -> None:
 def table(summary: dict[str, Any]) -> str:
     """Return a summary as text."""
     width = max([len(command["instruction"]) for command in summary["commands"]] + [11])
-    lines = [f"{'instruction':<{width}}  {'family':<12} {'label':<12} {'':<4} {'seconds':>7}"]
+    lines = [f"{'instruction':<{width}}  {'family':<12} {'label':<18} {'':<4} {'seconds':>7}"]
     for command in summary["commands"]:
         mark = "ok" if command["success"] else "FAIL"
         lines.append(
-            f"{command['instruction']:<{width}}  {command['family']:<12} {command['label']:<12} "
+            f"{command['instruction']:<{width}}  {command['family']:<12} {command['label']:<18} "
             f"{mark:<4} {command['seconds']:>7.2f}"
         )
     tasks, latency = summary["manipulation"], summary["camera_to_action_ms"]

@@ -33,6 +33,7 @@ from vlm_robot_ros.nodes.parameters import Spec, declare
 from vlm_robot_ros.nodes.run import run
 from vlm_robot_ros.sim.programme import scene_of
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
+from vlm_robot_ros.sim.sinks import CONTROLLERS, GRIPPER
 from vlm_robot_ros.srv import ResetScene
 
 PARAMETERS = (
@@ -82,12 +83,12 @@ class ArmSimNode(Node):
             take = partial(self._take, "action", self._on_action)
             self.create_subscription(VlmAction, "action", take, _SENT)
         for kind, topic, apply in (
-            (JointTrajectory, "joint_trajectory", self._on_trajectory),
-            (TwistStamped, "twist_command", partial(apply_twist, self._sim)),
-            (Float64MultiArray, "joint_command", partial(apply_joints, self._sim)),
-            (PoseStamped, "pose_command", partial(apply_pose, self._sim)),
+            (JointTrajectory, CONTROLLERS["joint_trajectory"], self._on_trajectory),
+            (TwistStamped, CONTROLLERS["twist"], partial(apply_twist, self._sim)),
+            (Float64MultiArray, CONTROLLERS["joint_positions"], partial(apply_joints, self._sim)),
+            (PoseStamped, CONTROLLERS["pose"], partial(apply_pose, self._sim)),
             (Float64, "gripper_command", lambda m: self._sim.command_gripper(m.data)),
-            (Float64MultiArray, "gripper_positions", partial(apply_gripper, self._sim)),
+            (Float64MultiArray, GRIPPER, partial(apply_gripper, self._sim)),
         ):
             self.create_subscription(kind, topic, partial(self._take, topic, apply), _SENT)
         self.create_service(ResetScene, "~/reset", self._on_reset)

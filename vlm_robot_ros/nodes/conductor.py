@@ -8,13 +8,12 @@ import numpy as np
 from vlm_robot_ros.control.pilot import NO_PLAN
 from vlm_robot_ros.evaluation.report import Result
 from vlm_robot_ros.msg import EpisodeMark
-from vlm_robot_ros.nodes.stage import Frame, Stage
+from vlm_robot_ros.nodes.stage import STILL, Frame, Stage
 from vlm_robot_ros.sim.judge import is_done
 from vlm_robot_ros.sim.programme import Item
 
 _TIME_LIMIT = 15.0
 _MUST_LAST = 1.0  # a success counts when it has lasted so long [s]
-_STILL = 0.02  # joint speed below which the arm stands still [rad/s]
 _REFUSED = 4.0  # an arm that has held for one reason so long is not going to do it [s]
 _STOP_LIMIT, _MOTION_LIMIT = 0.3, 0.02  # [s] and [m]
 
@@ -117,4 +116,4 @@ class Conductor:
 
     def _is_moving(self) -> bool:
         assert self.stage.state is not None
-        return self.stage.state.joint_speed > _STILL
+        return self.stage.state.joint_speed > STILL

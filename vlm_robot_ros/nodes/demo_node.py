@@ -19,14 +19,17 @@ from vlm_robot_ros.nodes.conductor import Conductor
 from vlm_robot_ros.nodes.parameters import Spec, declare
 from vlm_robot_ros.nodes.run import on_ending
 from vlm_robot_ros.nodes.stage import INTERRUPTED, Frame, Stage, StageError
-from vlm_robot_ros.sim.programme import demo_programme
+from vlm_robot_ros.sim.programme import demo_programme, task_programme
 
 PARAMETERS = (
     Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
     Spec("seed", 1, "Of scenes and commands", 0, 2**31),
     Spec("out", "runs/demo", "Folder of video and summary"),
-    Spec("commands", 0, "Give only so many commands; 0: all", 0, 100),
+    Spec("commands", 0, "Give only so many commands; 0: all, or ten of `families`", 0, 1000),
+    Spec("families", "", "Only tasks of these, with commas between, as pick,push; empty: a mix"),
 )
+
+_TASKS = 10
 
 
 @contextmanager
@@ -69,9 +72,15 @@ def perform(node: Node, alive: Callable[[], str]) -> dict[str, Any]:
 
     Raises:
         StageError: something that should be running is not heard of.
+        ValueError: a parameter is not valid.
     """
     robot = load_robot(node.get_parameter("robot").value)
     seed, count = node.get_parameter("seed").value, node.get_parameter("commands").value
+    families = node.get_parameter("families").value
+    if families:
+        programme = task_programme(seed, families.split(","), count or _TASKS)
+    else:
+        programme = demo_programme(seed)[: count or None]
     out = Path(node.get_parameter("out").value)
     out.mkdir(parents=True, exist_ok=True)
     stage = Stage(node, robot, alive)
@@ -84,7 +93,6 @@ def perform(node: Node, alive: Callable[[], str]) -> dict[str, Any]:
 
     conductor = Conductor(stage, record)
     results: list[Result] = []
-    programme = demo_programme(seed)[: count or None]
     try:
         for item in (bar := tqdm(programme, "commands", file=sys.stdout, ascii=" #")):
             bar.set_postfix_str(f"'{item.instruction}'")

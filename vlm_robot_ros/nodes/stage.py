@@ -15,12 +15,15 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.control.driver import QUIET_AFTER
 from vlm_robot_ros.data.pictures import to_rgb
 from vlm_robot_ros.msg import EpisodeMark, SimState, TaskLabel, VlmAction
 from vlm_robot_ros.nodes.messages import seconds
 from vlm_robot_ros.sim.judge import Situation
 from vlm_robot_ros.srv import ResetScene
 
+STILL = 0.02
+"""Joint speed below which the arm stands still [rad/s]."""
 INTERRUPTED = threading.Event()
 """Set by a signal. Raised between calls into ROS: in one, it would become another error."""
 
@@ -117,6 +120,9 @@ class Stage:
         self.say("")
         if not self.wait(lambda: self.action is not None and self.action.hold, 20.0):
             raise StageError("the policy node does not hold when its words are taken back")
+        if not self.wait(lambda: self._state.joint_speed < STILL, 20.0):
+            raise StageError("the arm does not come to a stand")
+        self.pass_time(2 * QUIET_AFTER)  # until controllers are told nothing more
         future = self._reset.call_async(ResetScene.Request(seed=seed))
         if not self.wait(future.done, 20.0):
             raise StageError("the simulator does not answer ~/reset")

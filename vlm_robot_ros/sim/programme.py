@@ -1,5 +1,6 @@
 """What the demo asks for: a list of commands, each in a fresh scene, by seed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,19 @@ def demo_programme(seed: int) -> list[Item]:
     families.insert(8, "meaningless")
     families.insert(11, "absent")
     return [sample_item(rng, family) for family in families]
+
+
+def task_programme(seed: int, families: Sequence[str], count: int) -> list[Item]:
+    """Return `count` tasks of some families, in turn.
+
+    Raises:
+        ValueError: a family is unknown, or none is given.
+    """
+    unknown = [family for family in families if family not in FAMILIES]
+    if unknown or not families:
+        raise ValueError(f"family {unknown[0] if unknown else ''!r}; valid: {', '.join(FAMILIES)}")
+    rng = np.random.default_rng([seed, 21])
+    return [sample_item(rng, families[number % len(families)]) for number in range(count)]
 
 
 def sample_item(rng: np.random.Generator, family: str) -> Item:

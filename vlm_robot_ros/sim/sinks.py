@@ -1,0 +1,27 @@
+"""On which topics the simulated arm's controllers listen, and contracts that feed them."""
+
+import yaml
+
+from vlm_robot_ros.contract.load import contract_file
+
+CONTROLLERS = {
+    "joint_trajectory": "joint_trajectory",
+    "joint_positions": "joint_command",
+    "twist": "twist_command",
+    "pose": "pose_command",
+}
+"""Topics by kind of sink."""
+GRIPPER = "gripper_positions"
+
+
+def contract_through(robot: str, kind: str) -> str:
+    """Return the contract of a simulated arm that is told by a sink of one kind, as YAML.
+
+    Args:
+        robot: Name or file of its contract; only the sinks are changed.
+        kind: One of `CONTROLLERS`; the gripper is told beside it.
+    """
+    content = yaml.safe_load(contract_file(robot).read_text())
+    topics = {kind: CONTROLLERS[kind], GRIPPER: GRIPPER}
+    content["sinks"] = [{"kind": each, "topic": topic} for each, topic in topics.items()]
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
