@@ -3,10 +3,12 @@
 import multiprocessing
 import os
 import re
+import resource
 import signal
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -68,6 +70,19 @@ class Mirror(HoldPolicy):
         return self.seen.images["front"]
 
 
+def exhaust():
+    """Take memory until there is no more."""
+    before, taken = resource.getrlimit(resource.RLIMIT_AS), []
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + 2**28
+    resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
+    try:
+        while True:
+            taken.append(bytearray(2**24))
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
 class OnWord(Own):
     """A policy that goes wrong in the way that it is told to."""
 
@@ -76,7 +91,7 @@ class OnWord(Own):
         if word == "raise":
             raise RuntimeError("out of order")
         if word == "exhaust":
-            raise MemoryError("no memory left")
+            exhaust()
         if word == "hang":
             threading.Event().wait(3.0)
         if word == "hang for good":  # and let no other thread of the process go on

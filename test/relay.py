@@ -16,7 +16,9 @@ from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from vlm_robot_ros.contract.kinematics import Kinematics
 from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.limits import outside
 from vlm_robot_ros.msg import SimState, VlmAction
 from vlm_robot_ros.nodes.messages import seconds
 from vlm_robot_ros.sim.sinks import GRIPPER, contract_through
@@ -25,7 +27,28 @@ from vlm_robot_ros.srv import ResetScene
 ROBOT = load_robot("panda_sim")
 CAMERA = ROBOT.cameras[0].topic
 JOINTS, CLOCK, PATH = "joint_states", "clock", "joint_trajectory"
-_SCENE = 6
+_SCENE, _EDGE = 6, 0.006
+KINEMATICS = Kinematics(ROBOT)
+
+
+def _steps_within(times, velocities):
+    """Tell whether velocities change from point to point by what the joints can do."""
+    most = ROBOT.acceleration * np.diff(times)[:, None]
+    return bool(np.all(np.abs(np.diff(velocities, axis=0)) <= most + 1e-6))
+
+
+def _is_smooth(times, velocities):
+    """Tell whether jerks are within their limits, where points are evenly spaced."""
+    steps = np.diff(times)
+    count = 1 + int(np.argmin(np.append(np.abs(steps - steps[0]) < 1e-6, False)))
+    change = np.abs(np.diff(velocities[:count], 2, axis=0))
+    return bool(np.all(change <= ROBOT.jerk * steps[0] ** 2 + 1e-6))
+
+
+def _inside(place):
+    """Tell whether the tool is in its workspace; to brake for its edge it has some room."""
+    tool, box = KINEMATICS.forward(place)[:3, 3], ROBOT.workspace
+    return bool(np.all(outside(tool, np.array(box.min), np.array(box.max)) <= _EDGE))
 
 
 class Relay:
@@ -77,6 +100,8 @@ class Relay:
             self.last[topic] = message
             if topic == PATH:
                 self._inspect(message)
+            if topic == GRIPPER:
+                self._inspect_gripper(message)
             for each in self.ways.get(topic, lambda m: [m])(message):
                 self.out[topic].publish(each)
 
@@ -94,6 +119,9 @@ class Relay:
             "times grow": all(a < b for a, b in pairwise(times)),
             "positions": np.all((positions >= ROBOT.lower) & (positions <= ROBOT.upper)),
             "velocities": np.all(np.abs(velocities) <= ROBOT.velocity + 1e-6),
+            "accelerations": _steps_within(times[1:], velocities),
+            "jerks": _is_smooth(times[1:], velocities),
+            "tool": all(_inside(place) for place in positions),
             "a stand at the end": not np.any(velocities[-1]),
         }
         if self._paths:
@@ -102,11 +130,18 @@ class Relay:
             way = np.abs(positions[0] - np.array(before.points[0].positions))
             allowed = ROBOT.velocity * (passed + 0.02) + 1e-3
             checks["no jump"] = passed < 0 or np.all(way <= allowed)  # time may begin anew
+            both = np.array([before.points[0].velocities, velocities[0]])
+            checks["no jerk"] = passed <= 0 or _steps_within([0.0, passed], both)
         if not all(checks.values()):
             bad = [name for name, good in checks.items() if not good]
             told = [(m.header.stamp, m.points[0], m.points[-1]) for m in self._paths[-1:]]
             self.unsafe.append(f"{bad}: {message.header.stamp} {points[0]} after {told}")
         self._paths.append(message)
+
+    def _inspect_gripper(self, message):
+        ends = sorted((ROBOT.gripper.closed, ROBOT.gripper.open))
+        if len(message.data) != 1 or not ends[0] <= message.data[0] <= ends[1]:  # nan is not
+            self.unsafe.append(f"the gripper is told {list(message.data)}")
 
     def say(self, text):
         self.words.publish(String(data=text))

@@ -30,6 +30,13 @@ def stamped(shift):
     return way
 
 
+def negative(message):
+    """Return times before the beginning of all time."""
+    other = copy.deepcopy(message)
+    (other.clock if hasattr(other, "clock") else other.header.stamp).sec = -5
+    return [other]
+
+
 def gone(message):
     return []
 

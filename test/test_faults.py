@@ -14,7 +14,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 
 from rclpy.qos import qos_profile_sensor_data
 from relay import CAMERA, CLOCK, JOINTS, PATH, Relay
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, JointState
 from spoil import (
     changed,
     frozen,
@@ -22,6 +22,7 @@ from spoil import (
     in_bgr,
     lossy,
     more_joints,
+    negative,
     of_another_arm,
     out_of_order,
     padded,
@@ -31,6 +32,7 @@ from spoil import (
     twice,
     without_the_first,
 )
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 
@@ -87,6 +89,8 @@ HELD = [
     Fault("late joints", JOINTS, stamped(-2.0), "joint states: 2."),
     Fault("early joints", JOINTS, stamped(5.0), "ahead of this node's clock"),
     Fault("no joint states", JOINTS, gone, "joint states: "),
+    Fault("negative pictures", CAMERA, negative, "front camera: "),
+    Fault("negative joints", JOINTS, negative, "joint states: "),
     Fault("clock behind", CLOCK, stamped(-5.0), "ahead of this node's clock"),
     Fault("clock ahead", CLOCK, stamped(100.0), "old, at most"),
 ]  # fmt: skip
@@ -148,8 +152,9 @@ def test_it_trips_and_stays_so_until_it_is_reset(relay, fault):
     relay.until_acting()
 
 
-def test_without_time_the_arm_comes_to_a_stand_by_itself(relay):
-    relay.ways[CLOCK] = gone
+@pytest.mark.parametrize("way", [gone, negative])
+def test_without_time_the_arm_comes_to_a_stand_by_itself(relay, way):
+    relay.ways[CLOCK] = way
     relay.until_told("time stands still")
     relay.until_still()
     relay.ways.clear()
@@ -172,12 +177,17 @@ def test_time_that_begins_anew_is_gone_along_with(relay):
     relay.until_lifted()
 
 
-def test_a_camera_that_dies_and_comes_back(relay):
-    relay.node.destroy_publisher(relay.out[CAMERA])
-    relay.ways[CAMERA] = gone
-    relay.until_held("front camera: ")
+@pytest.mark.parametrize(
+    ("topic", "kind", "reason"),
+    [(CAMERA, Image, "front camera: "), (JOINTS, JointState, "joint states: ")],
+)
+def test_a_publisher_that_dies_and_comes_back(relay, topic, kind, reason):
+    relay.node.destroy_publisher(relay.out[topic])
+    relay.ways[topic] = gone
+    relay.until_held(reason)
+    relay.until_told(reason)
     relay.until_still()
-    relay.out[CAMERA] = relay.node.create_publisher(Image, f"/{CAMERA}", qos_profile_sensor_data)
+    relay.out[topic] = relay.node.create_publisher(kind, f"/{topic}", qos_profile_sensor_data)
     relay.ways.clear()
     relay.until_acting()
 
@@ -220,6 +230,24 @@ def test_a_stop_in_a_flood_of_commands_wins(relay):
     relay.until_held("stopped by 'stop'")
     assert relay.actions[-1].instruction_id <= count + 1001
     relay.until_still()
+
+
+def test_a_stop_wins_against_a_flood_that_goes_on(relay):
+    other = relay.node.create_publisher(String, "instruction", 10)
+    assert relay.graph.until(lambda: other.get_subscription_count() > 0)
+    for number in range(1000):
+        relay.say(("go home", "open the gripper")[number % 2])
+        if number == 500:
+            other.publish(String(data="stop"))
+    relay.until_held("stopped by 'stop'")
+    flood = relay.node.create_timer(0.005, lambda: relay.say("go home"))
+    try:
+        relay.until_still()
+        seen = len(relay.actions)
+        assert relay.graph.until(lambda: len(relay.actions) > seen + 100)
+        assert {a.hold_reason for a in relay.actions[seen:]} == {"stopped by 'stop'"}
+    finally:
+        relay.node.destroy_timer(flood)
 
 
 def test_a_node_that_gets_no_time_leaves_an_arm_that_stands(relay):

@@ -140,7 +140,7 @@ def test_the_task_head_knows_what_was_asked_in_the_demonstrations(overfitted):
 
 
 def test_each_kind_of_checkpoint_gets_its_policy(overfitted, shipped):
-    assert isinstance(load_learned(overfitted, ROBOT), DirectPolicy)
+    assert isinstance(load_learned(overfitted, ROBOT).within, DirectPolicy)
     assert isinstance(load_learned(shipped, ROBOT), FusionPolicy)
     with pytest.raises(CheckpointError, match="of kind 'direct'; valid here: grounded"):
         load_checkpoint(overfitted)

@@ -10,7 +10,8 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from relay import ROBOT, Relay
+from relay import CAMERA, ROBOT, Relay
+from spoil import changed, frozen
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,22 @@ def test_it_comes_to_a_stand_says_why_and_obeys_again(relay, word, reason):
     relay.until_told(reason)
     relay.until_still()
     relay.say("aside")
+    relay.until_acting()
+
+
+@pytest.mark.parametrize(
+    ("way", "reason"),
+    [
+        (frozen("data"), "front camera: the picture is frozen"),
+        (changed(data=lambda m: bytes(len(m.data))), "front camera: the picture is blank"),
+    ],
+)
+def test_pictures_that_cannot_be_trusted_are_noticed_for_any_policy(relay, way, reason):
+    relay.ways[CAMERA] = way
+    relay.until_held(reason)
+    relay.until_told(reason)
+    relay.until_still()
+    relay.ways.clear()
     relay.until_acting()
 
 

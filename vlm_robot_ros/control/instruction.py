@@ -1,5 +1,6 @@
 """The instruction is state: the latest wins, and a word of stop needs no model."""
 
+import math
 import re
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -8,6 +9,11 @@ STOP_WORDS = frozenset({"stop", "halt", "freeze", "abort", "whoa", "cancel", "es
 """A sentence with one of these anywhere in it stops the arm: better once too often."""
 MAX_LENGTH = 300
 """Longer texts are cut here [characters]."""
+AFTER_STOP = 0.5
+"""After a stop words count again when nothing has been said for so long [s]."""
+AGAIN = 1.5
+"""Words that come again so soon are repeated, by a publisher with a rate [s]."""
+_REMEMBERED = 100
 _SHOWN = 40
 _READ = 100_000
 """Longer ones stop the arm unread: to look through so many takes 5 ms [characters]."""
@@ -62,3 +68,40 @@ def next_instruction(last: Instruction, text: str) -> Instruction:
         # What is done goes on, at another speed.
         return replace(last, pace=min(1.0, max(_SLOWEST, last.pace * _PACES[" ".join(words)])))
     return Instruction(clean, last.number + 1, kind, last.pace)
+
+
+class Ear:
+    """Tells words that count from repeated ones, and from those on the heels of a stop.
+
+    A stop wins against whatever was said at about the same time, by whomever, and against who
+    goes on repeating what it ended. Times in seconds of one clock.
+    """
+
+    def __init__(self) -> None:
+        self._last = -math.inf
+        self._said: dict[str, float] = {}
+        """When each of the latest words was said last."""
+
+    def why_not(self, before: Instruction, said: Instruction, now: float) -> str:
+        """Return why words of now do not count; empty when they do.
+
+        Args:
+            before: The instruction until now.
+            said: What they would make of it.
+            now: [s]
+        """
+        pause, again = now - self._last, now - self._said.pop(said.text, -math.inf)
+        self._last = self._said[said.text] = now
+        if len(self._said) > _REMEMBERED:
+            del self._said[next(iter(self._said))]
+        if said.kind is Kind.STOP or said.number == before.number:
+            return ""
+        # After a clock was set back nobody knows how long anything was ago.
+        if before.kind is Kind.STOP and 0 <= pause < AFTER_STOP:
+            return (
+                f"{pause:.2f} s after a stop or other words; after a stop words count when "
+                f"nothing was said for {AFTER_STOP} s"
+            )
+        if (before.kind is Kind.STOP or said.text == before.text) and 0 <= again < AGAIN:
+            return f"repeated after {again:.2f} s; what was said before stands"
+        return ""

@@ -10,7 +10,13 @@ import numpy as np
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.instruction import NOTHING_SAID, Instruction, Kind, next_instruction
+from vlm_robot_ros.control.instruction import (
+    NOTHING_SAID,
+    Ear,
+    Instruction,
+    Kind,
+    next_instruction,
+)
 from vlm_robot_ros.control.limits import leaves, limit
 from vlm_robot_ros.control.timeline import Timeline
 from vlm_robot_ros.control.watchdog import StreamWatch
@@ -67,29 +73,39 @@ class Pilot:
         self._min_confidence, self._instruction_timeout = min_confidence, instruction_timeout
         self._timeline = Timeline(blend, ensemble, joined_steps)
         self.said = NOTHING_SAID
+        self.ignored = ""
+        """Why the last words did not count; empty when they did."""
+        self._ear = Ear()
         self._gripper: float | None = None
-        self._heard: float | None = None
-        """When the words were there; told at the next tick."""
+        self._heard = 0.0
         self.rest()
 
     def rest(self) -> None:
         """Forget plan, words and commands; the count of instructions goes on."""
         self.said = Instruction("", self.said.number, Kind.EMPTY)
         self._timeline.clear()
-        self._refusal, self._heard = "", None
+        self._refusal = ""
         self._mode = ActionMode.END_EFFECTOR_POSE
         self._last: np.ndarray | None = None
         self._held_since: float | None = None
         self._time = 0.0
         self._stamp = self._confidence = 0.0
 
-    def hear(self, text: str) -> Instruction:
-        """Take new words: what was planned for the old ones is flushed at once."""
-        before, self.said = self.said, next_instruction(self.said, text)
-        self._heard = None
-        if self.said.number != before.number:
-            self._timeline.clear()
-            self._refusal = ""
+    def hear(self, text: str, now: float) -> Instruction:
+        """Take words of time `now` [s]; what was planned for those before is flushed at once.
+
+        Returns:
+            The instruction from now on: the one before, where they do not count; see `Ear`.
+        """
+        said = next_instruction(self.said, text)
+        self.ignored = self._ear.why_not(self.said, said, now)
+        if said.text == self.said.text or not self.ignored:
+            self._heard = now
+        if not self.ignored:
+            if said.number != self.said.number:
+                self._timeline.clear()
+                self._refusal = ""
+            self.said = said
         return self.said
 
     def take(self, chunk: ActionChunk, number: int, stamp: float, now: float) -> None:
@@ -132,8 +148,6 @@ class Pilot:
         dt, self._time = now - self._time, now
         if dt < 0:
             self._timeline.clear()  # planned for another time
-            self._heard = None
-        if self._heard is None:
             self._heard = now
         if self._last is None:
             self._last, dt = measured.copy(), 0.0
@@ -207,7 +221,6 @@ class Pilot:
             return "no instruction yet"
         if self.said.kind is Kind.EMPTY:
             return "the instruction is empty" if self.said.text else "waiting for an instruction"
-        assert self._heard is not None
         age, allowed = self._time - self._heard, self._instruction_timeout
         if allowed and age > allowed:
             return f"the instruction is {age:.0f} s old, at most {allowed:.0f} s allowed"

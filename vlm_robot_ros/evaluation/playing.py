@@ -57,7 +57,7 @@ class Player:
 
     def say(self, text: str) -> None:
         """Give an instruction."""
-        self._pilot.hear(text)
+        self._pilot.hear(text, self.sim.time)
         self.policy.next_instruction()
         self.label = ""
 

@@ -48,8 +48,10 @@ from vlm_robot_ros.policy.thinker import Question, Thinker
 
 _COMES_TO_A_STAND = 1.0
 """How long an arm may take that is told to stop for good [s]."""
-_SAID = 100
+_SAID = 2000
 """Words that may wait; of more at once the oldest are lost, a stop among them."""
+_LISTENS = 2e-3
+"""How long it listens at a time to words that come all at once [s]."""
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -154,7 +156,9 @@ class PolicyNode(LifecycleNode):
             else:
                 wires.subscribe(CompressedImage, f"{camera.topic}/compressed", take, newest)
         wires.subscribe(JointState, "joint_states", self._on_joints, qos_profile_sensor_data)
-        wires.subscribe(String, "instruction", self._on_instruction, _SAID)
+        self._next_instruction = wires.subscribe(
+            String, "instruction", self._on_instruction, _SAID
+        )
         wires.repeat(self._period, self._tick)
         wires.repeat(0.5, self._report, Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -224,15 +228,24 @@ class PolicyNode(LifecycleNode):
     # -- In --------------------------------------------------------------------------------------
 
     def _on_instruction(self, message: String) -> None:
+        """Hear it, and those that wait behind it: a flood of words shall not outrun a stop."""
         if not self._active:
             self.get_logger().warning("an instruction came while inactive; it does not count")
             return
+        before, until = self._pilot.said.number, time.monotonic() + _LISTENS
+        following: String | None = message
         with self._lock:
-            said = self._pilot.hear(message.data)
+            while following is not None:
+                said = self._pilot.hear(following.data, self._now())
+                following = self._next_instruction() if time.monotonic() < until else None
             if said.kind is not Kind.TASK:
                 self._act(self._now(), between=True)
         self._current.publish(String(data=said.text))
-        self.get_logger().info(f"instruction {said.number}: '{said.text}'")
+        if ignored := self._pilot.ignored:
+            text = f"an instruction does not count: {ignored}"
+            self.get_logger().warning(text, throttle_duration_sec=1.0)
+        if said.number != before:
+            self.get_logger().info(f"instruction {said.number}: '{said.text}'")
 
     def _on_joints(self, message: JointState) -> None:
         stamp = self._senses.take_joints(message)

@@ -15,6 +15,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.time_source import TimeSource
 
 RCLError = rclpy_implementation.RCLError
 
@@ -107,6 +108,14 @@ def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> i
         rclpy.try_shutdown()
 
 
+def _is_of_clock(error: ValueError) -> bool:
+    """Tell whether rclpy itself could not take a time from /clock: no time is negative."""
+    return any(
+        frame.f_code is TimeSource.clock_callback.__code__
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    )
+
+
 def _status(life: Future[int]) -> int:
     if error := life.exception():
         traceback.print_exception(error)
@@ -131,6 +140,11 @@ def _live(make: Make, ended: Callable[[], bool]) -> int:
             except RCLError as error:
                 # Jazzy raises it for a transition that the state does not have.
                 node.get_logger().error(f"refused: {error}")
+            except ValueError as error:
+                if not _is_of_clock(error):
+                    raise
+                text = f"a message on /clock is refused: {error}"
+                node.get_logger().error(text, throttle_duration_sec=2.0)
     except Exception:
         node.get_logger().fatal(f"an error that nobody foresaw:\n{traceback.format_exc()}")
         status = 1

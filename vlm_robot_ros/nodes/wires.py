@@ -49,10 +49,21 @@ class Wires:
 
     def subscribe(
         self, kind: type, topic: str, take: Callable, qos: int | QoSProfile = SENT
-    ) -> None:
-        """Hand the messages of a topic to `take`."""
+    ) -> Callable[[], Any]:
+        """Hand the messages of a topic to `take`.
+
+        Returns:
+            What takes the next one that waits, None if none does, for who cannot wait for as many
+            turns of the executor.
+        """
         subscription = self._node.create_subscription(kind, topic, take, qos)
         self._undo.callback(self._node.destroy_subscription, subscription)
+
+        def take_next() -> Any:
+            taken = subscription.handle.take_message(kind, False)
+            return taken[0] if taken else None
+
+        return take_next
 
     def serve(self, kind: type, name: str, answer: Callable) -> None:
         """Answer a service."""

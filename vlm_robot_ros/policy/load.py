@@ -9,6 +9,7 @@ from vlm_robot_ros.models.robot_model import ModelConfig
 from vlm_robot_ros.paths import shipped_checkpoint
 from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+from vlm_robot_ros.policy.sight import Watchful
 
 
 def load_learned(checkpoint: Path, robot: Robot, device: str = "cpu", faster: str = "") -> Policy:
@@ -28,7 +29,7 @@ def load_learned(checkpoint: Path, robot: Robot, device: str = "cpu", faster: st
         from vlm_robot_ros.policy.direct_policy import DirectPolicy  # encoders load slowly
         from vlm_robot_ros.policy.faster import chosen_ways
 
-        return DirectPolicy(checkpoint, robot, device, chosen_ways(faster, device))
+        return Watchful(DirectPolicy(checkpoint, robot, device, chosen_ways(faster, device)))
     if faster not in ("", "auto"):
         raise ValueError(
             f"faster is '{faster}', and '{checkpoint}' is not of `vlm-robot finetune`; valid: "
@@ -58,7 +59,7 @@ def _check_depth(config: ModelConfig, robot: Robot, checkpoint: Path) -> None:
 
 
 def load_own(name: str, robot: Robot) -> Policy:
-    """Return what `module:Class` makes of a robot.
+    """Return what `module:Class` makes of a robot, watched for pictures that cannot be trusted.
 
     Raises:
         ValueError: there is no such class, it fails, or what it makes is no policy.
@@ -72,7 +73,7 @@ def load_own(name: str, robot: Robot) -> Policy:
     missing = [part for part in parts if not hasattr(made, part)]
     if missing:
         raise ValueError(f"'{name}' has no {', '.join(missing)}; see policy/base.py")
-    return made
+    return Watchful(made)
 
 
 def load_named(name: str, robot: Robot, device: str = "cpu") -> Policy:

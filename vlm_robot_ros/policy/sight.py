@@ -1,6 +1,11 @@
 """Pictures that show nothing: a covered lens, a camera that repeats itself."""
 
+from typing import Any
+
 import numpy as np
+
+from vlm_robot_ros.contract.action import ActionChunk
+from vlm_robot_ros.policy.base import Observation, Policy, hold_chunk
 
 _BLANK = 4.0
 """Standard deviation of the brightness below which a picture shows nothing, of 255."""
@@ -32,3 +37,35 @@ class PictureWatch:
         if moved < _MOVED:
             return ""
         return f"the picture is frozen: no pixel changed while the tool moved {moved:.2f} m"
+
+
+_HELD = 0.1
+"""How long a hold lasts if no other plan comes [s]."""
+
+
+class Watchful:
+    """Acts as the policy within, and holds when a picture cannot be trusted."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.within = policy
+        self._watches: dict[str, PictureWatch] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what else the policy within has."""
+        if name == "within":  # not made yet
+            raise AttributeError(name)
+        return getattr(self.within, name)
+
+    def reset(self) -> None:
+        """Forget the pictures, and let the policy within forget."""
+        self._watches.clear()
+        self.within.reset()
+
+    def infer(self, observation: Observation) -> ActionChunk:
+        """Return the plan of the policy within, or a hold that says what is wrong."""
+        for name, picture in observation.images.items():
+            if picture.dtype == np.uint8:
+                watch = self._watches.setdefault(name, PictureWatch())
+                if problem := watch.problem(picture, observation.pose[:3]):
+                    return hold_chunk(observation, _HELD, f"{name} camera: {problem}")
+        return self.within.infer(observation)
