@@ -1,6 +1,7 @@
 """The whole demo under `ros2 launch`: the simulated arm, the policy, the recorder, the conductor.
 
 ros2 launch vlm_robot_ros demo.launch.py seed:=3
+ros2 launch vlm_robot_ros demo.launch.py robot:=ur5e_sim
 """
 
 import time
@@ -27,6 +28,9 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             DeclareLaunchArgument("seed", default_value="1", description="scenes and commands"),
+            DeclareLaunchArgument(
+                "robot", default_value="panda_sim", description="contract of a simulated arm"
+            ),
             DeclareLaunchArgument("out", default_value="", description="folder of the results"),
             DeclareLaunchArgument(
                 "commands", default_value="0", description="only so many; 0 all"
@@ -42,15 +46,15 @@ def _nodes(context: LaunchContext) -> list:
         return LaunchConfiguration(name).perform(context)
 
     out = Path(value("out") or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
-    sim_time = {"use_sim_time": True}
-    conductor = _node("demo_node", {
+    sim_time, robot = {"use_sim_time": True}, {"robot": value("robot")}
+    conductor = _node("demo_node", robot, {
         "seed": int(value("seed")), "out": str(out), "commands": int(value("commands")),
     })  # fmt: skip
     done = OnProcessExit(target_action=conductor, on_exit=[Shutdown(reason="the demo is done")])
     return [
-        _node("arm_sim_node"),
-        _node("policy_node", sim_time),
-        _node("recorder_node", sim_time, {"bag": str(out / "bag"), "robot": "panda_sim"}),
+        _node("arm_sim_node", robot),
+        _node("policy_node", robot, sim_time),
+        _node("recorder_node", robot, sim_time, {"bag": str(out / "bag")}),
         conductor,
         RegisterEventHandler(done),
     ]

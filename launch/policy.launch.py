@@ -1,69 +1,14 @@
-"""The policy node beside your own arm, or beside Isaac Sim.
+"""The policy node beside your own arm.
 
-ros2 launch vlm_robot_ros policy.launch.py robot:=fr3 checkpoint:=/path/to/mine output:=live
+ros2 launch vlm_robot_ros policy.launch.py robot:=my_arm.yaml checkpoint:=mine output:=live
 ros2 launch vlm_robot_ros policy.launch.py robot:=fr3 voice:=microphone
-ros2 launch vlm_robot_ros policy.launch.py robot:=isaac_franka use_sim_time:=true
 """
 
-from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
-from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import LifecycleNode, Node
+from launch import LaunchDescription
 
-from vlm_robot_ros.paths import config_dir, dds_profile_variable
-
-_ARGUMENTS = {
-    "params": (str(config_dir() / "policy_node.yaml"), "file of parameters"),
-    "robot": ("", "contract of the arm: a shipped name or the path of a .yaml"),
-    "checkpoint": ("", "checkpoint folder; the shipped one if not given"),
-    "policy": ("", "which policy acts: fusion, hold, or module:Class of your own"),
-    "output": ("", "whether the contract's sinks are fed: auto (in simulation), live or dry"),
-    "namespace": ("", "of the node and its topics; another for each of several arms"),
-    "use_sim_time": ("", "whether stamps come from /clock: true or false"),
-    "voice": ("", "listen, too: microphone, topic, or a path of a .wav"),
-}
-"""Those that are given overrule the file."""
+from vlm_robot_ros.nodes.launching import policy_launch
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return what to start."""
-    return LaunchDescription(
-        [
-            *(
-                DeclareLaunchArgument(name, default_value=value, description=text)
-                for name, (value, text) in _ARGUMENTS.items()
-            ),
-            SetEnvironmentVariable(dds_profile_variable(), str(config_dir() / "fastdds.xml")),
-            OpaqueFunction(function=_node),
-        ]
-    )
-
-
-def _node(context: LaunchContext) -> list:
-    given = {name: LaunchConfiguration(name).perform(context) for name in _ARGUMENTS}
-    file, namespace, voice = (given.pop(name) for name in ("params", "namespace", "voice"))
-    own: dict[str, object] = {name: value for name, value in given.items() if value}
-    if "use_sim_time" in own:
-        own["use_sim_time"] = own["use_sim_time"] in ("true", "True", "1")
-    nodes: list[Node] = [
-        LifecycleNode(
-            package="vlm_robot_ros",
-            executable="policy_node",
-            name="policy_node",
-            namespace=namespace,
-            output="screen",
-            parameters=[file, own],
-        )
-    ]
-    if voice:
-        nodes.append(
-            Node(
-                package="vlm_robot_ros",
-                executable="voice_node",
-                name="voice_node",
-                namespace=namespace,
-                output="screen",
-                parameters=[{"source": voice}],
-            )
-        )
-    return nodes
+    return policy_launch()

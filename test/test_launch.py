@@ -34,12 +34,13 @@ sys.exit(service.run())
 def test_the_demo_runs_under_launch_and_ends_by_itself(graph, tmp_path):
     out = tmp_path / "run"
     process = graph.python(
-        "-c", _RUN, str(LAUNCH / "demo.launch.py"), "seed:=4", "commands:=1", f"out:={out}"
-    )
+        "-c", _RUN, str(LAUNCH / "demo.launch.py"),
+        "seed:=4", "commands:=1", "robot:=ur5e_sim", f"out:={out}",
+    )  # fmt: skip
     errors = graph.ended(process, 200)
     assert process.returncode == 0, errors
     assert len(json.loads((out / "summary.json").read_text())["commands"]) == 1
-    assert (out / "bag" / "metadata.yaml").exists()
+    assert read_recording(out / "bag").robot.name == "ur5e_sim"
     assert (out / "demo.mp4").stat().st_size > 1000
 
 
@@ -49,6 +50,24 @@ def test_the_policy_runs_under_launch_with_its_parameter_file(graph):
     # The first may come before the node had time to look for them.
     missed = lambda: health and health[-1].status[0].message.startswith("holding: joint states")  # noqa: E731
     assert graph.until(missed, 100.0)
+    process.send_signal(signal.SIGINT)
+    graph.ended(process)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arm", ["fr3", "panda", "ur5e", "gen3", "xarm7", "iiwa7", "so101", "isaac"]
+)
+def test_each_arm_has_a_launch_file_that_waits_for_it(graph, arm):
+    health = graph.listen(DiagnosticArray, "/diagnostics")
+    path = str(LAUNCH / f"{arm}.launch.py")
+    process = graph.python("-c", _RUN, path, "policy:=hold", "namespace:=one")
+    facts = lambda: {v.key: v.value for v in health[-1].status[0].values}  # noqa: E731
+    assert graph.until(lambda: health and health[-1].status[0].values, 100.0)
+    isaac = arm == "isaac"
+    assert facts()["robot"] == ("isaac_franka" if isaac else arm)
+    assert facts()["output"] == ("live" if isaac else "dry")
+    assert health[-1].status[0].name == "one/policy_node: policy"
     process.send_signal(signal.SIGINT)
     graph.ended(process)
     assert process.returncode == 0

@@ -43,6 +43,18 @@ def test_parameters_are_described_and_wrong_changes_refused(graph):
     assert "valid: auto, cpu, cuda" in answer.results[0].reason
 
 
+def test_diagnostics_tell_the_policy_that_acts_not_the_one_that_is_set(graph):
+    health = graph.listen(DiagnosticArray, "/diagnostics")
+    graph.start("policy_node", policy="hold")
+    assert graph.until(lambda: health, 100.0)
+    other = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value="fusion")
+    given = [Parameter(name="policy", value=other)]
+    assert graph.call(SetParameters, "/policy_node/set_parameters", parameters=given)
+    del health[:]
+    assert graph.until(lambda: len(health) > 1)
+    assert {v.key: v.value for v in health[-1].status[0].values}["policy"] == "hold"
+
+
 def test_the_file_of_parameters_has_the_defaults():
     content = yaml.safe_load((config_dir() / "policy_node.yaml").read_text())
     written = content["/**"]["ros__parameters"]

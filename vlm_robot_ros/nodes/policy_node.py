@@ -85,7 +85,7 @@ class PolicyNode(LifecycleNode):
             self._robot = load_robot(self._value("robot"))
             values = {spec.name: self._value(spec.name) for spec in PARAMETERS}
             self._policy = start_policy(values, self._robot)
-            self._checkpoint = describe_checkpoint(values)
+            self._acts = {"policy": values["policy"], "checkpoint": describe_checkpoint(values)}
             self._begin([self._robot.camera(name) for name in self._policy.cameras])
             self._connect()
         except Exception as error:  # whatever it is, the node stays up and says it
@@ -342,8 +342,7 @@ class PolicyNode(LifecycleNode):
             self._reason = "time stands still; with use_sim_time, is /clock published?"
         self._ticks_reported = self._ticks
         facts = {"instruction": said.text, "instruction_id": said.number,
-                 "policy": self._value("policy"), "checkpoint": self._checkpoint,
-                 "robot": self._robot.name, "version": __version__,
+                 **self._acts, "robot": self._robot.name, "version": __version__,
                  "output": "dry" if self._output.dry_run else "live"}  # fmt: skip
         state = "acting" if self._active else "inactive"
         now, watches = self._now(), self._senses.watches

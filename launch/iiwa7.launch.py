@@ -1,0 +1,13 @@
+"""The policy node beside a KUKA LBR iiwa 7.
+
+ros2 launch vlm_robot_ros iiwa7.launch.py checkpoint:=/path/to/mine output:=live
+"""
+
+from launch import LaunchDescription
+
+from vlm_robot_ros.nodes.launching import policy_launch
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return what to start."""
+    return policy_launch(robot="iiwa7")

@@ -1,0 +1,13 @@
+"""The policy node beside an xArm 7 with its gripper.
+
+ros2 launch vlm_robot_ros xarm7.launch.py checkpoint:=/path/to/mine output:=live
+"""
+
+from launch import LaunchDescription
+
+from vlm_robot_ros.nodes.launching import policy_launch
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return what to start."""
+    return policy_launch(robot="xarm7")

@@ -1,0 +1,66 @@
+"""What the launch files of the policy node have in common."""
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node
+
+from vlm_robot_ros.paths import config_dir, dds_profile_variable
+
+_ARGUMENTS = {
+    "params": (str(config_dir() / "policy_node.yaml"), "file of parameters"),
+    "robot": ("", "contract of the arm: a shipped name or the path of a .yaml"),
+    "checkpoint": ("", "checkpoint folder; the shipped one if not given"),
+    "policy": ("", "which policy acts: fusion, hold, or module:Class of your own"),
+    "output": ("", "whether the contract's sinks are fed: auto (in simulation), live or dry"),
+    "namespace": ("", "of the node and its topics; another for each of several arms"),
+    "use_sim_time": ("", "whether stamps come from /clock: true or false"),
+    "voice": ("", "listen, too: microphone, topic, or a path of a .wav"),
+}
+"""Those that are given overrule the file."""
+
+
+def policy_launch(**defaults: str) -> LaunchDescription:
+    """Return a launch of the policy node; `defaults` are of its arguments, see `_ARGUMENTS`."""
+    return LaunchDescription(
+        [
+            *(
+                DeclareLaunchArgument(
+                    name, default_value=defaults.get(name, value), description=text
+                )
+                for name, (value, text) in _ARGUMENTS.items()
+            ),
+            SetEnvironmentVariable(dds_profile_variable(), str(config_dir() / "fastdds.xml")),
+            OpaqueFunction(function=_node),
+        ]
+    )
+
+
+def _node(context: LaunchContext) -> list:
+    given = {name: LaunchConfiguration(name).perform(context) for name in _ARGUMENTS}
+    file, namespace, voice = (given.pop(name) for name in ("params", "namespace", "voice"))
+    own: dict[str, object] = {name: value for name, value in given.items() if value}
+    if "use_sim_time" in own:
+        own["use_sim_time"] = own["use_sim_time"] in ("true", "True", "1")
+    nodes: list[Node] = [
+        LifecycleNode(
+            package="vlm_robot_ros",
+            executable="policy_node",
+            name="policy_node",
+            namespace=namespace,
+            output="screen",
+            parameters=[file, own],
+        )
+    ]
+    if voice:
+        nodes.append(
+            Node(
+                package="vlm_robot_ros",
+                executable="voice_node",
+                name="voice_node",
+                namespace=namespace,
+                output="screen",
+                parameters=[{"source": voice}],
+            )
+        )
+    return nodes
