@@ -20,9 +20,11 @@ test: lint ## Run the tests
 lint: setup ## Check style and types
 	. ./env.sh && ruff check . && ruff format --check . && mypy vlm_robot_ros
 
-bench: setup ## Measure rates, conversion, smoothness, latency, transport: a quarter of an hour
-	. ./env.sh && set -e && for name in policy_rate encoder_rate conversion smoothness node_latency transport; do \
-	  printf '\n== %s\n' $$name; python benchmarks/$$name.py; done
+bench: setup ## Measure rates, conversion, smoothness, latency, transport, memory: half an hour
+	. ./env.sh && set -eo pipefail && mkdir -p runs && for call in policy_rate.py encoder_rate.py conversion.py \
+	  smoothness.py node_latency.py "transport.py --cameras 2 3 4" "node_memory.py --minutes 5"; do \
+	  printf '\n## %s\n\n' "$$call"; python benchmarks/$$call; done | tee runs/bench.md
+	. ./env.sh && python benchmarks/draw.py runs/bench.md runs/bench.png && echo "tables in runs/bench.md, picture in runs/bench.png"
 
 lock: ## Resolve the pinned versions anew
 	scripts/lock

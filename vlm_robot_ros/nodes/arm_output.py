@@ -1,18 +1,24 @@
 """The arm's end of a node: feeds the contract's command sinks, when that is allowed."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from geometry_msgs.msg import TwistStamped
 from std_srvs.srv import SetBool, Trigger
 
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.driver import Driver
+from vlm_robot_ros.control.driver import AHEAD, Driver
 from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.nodes.messages import to_stamp
+from vlm_robot_ros.nodes.output_watch import OutputWatch
 from vlm_robot_ros.nodes.sink_messages import MESSAGES
 
 _GRIPPER_MOVED = 0.02
+_PATIENCE = 0.2
+"""A real arm is told a speed for so long [s], or as many periods as are looked ahead."""
 _ONCE = ("gripper_trajectory", "gripper_action")
 """Sent anew they would start anew, so they are sent only when there is news."""
 
@@ -59,6 +65,30 @@ class ArmOutput:
         self._sinks = [(sink.kind, publish(MESSAGES[sink.kind][0], sink.topic)) for sink in fed]
         self.feeds = bool(self._sinks)
         self._told = [-1.0] * len(self._sinks)
+        self.stops = 0
+        """How often an arm in motion was told nothing more, and was stopped."""
+        self._by_speed = [publisher for kind, publisher in self._sinks if kind == "twist"]
+        self._last = (0.0, 0.0)
+        """When something was told last, by the node's clock and by one that only goes on [s]."""
+        self._watch: OutputWatch | None = None
+        # Simulated time may be as slow as it likes.
+        if self._by_speed and not robot.simulated:
+            self._watch = OutputWatch(self._stop, max(_PATIENCE, AHEAD * period))
+
+    def close(self) -> None:
+        """Watch no more."""
+        if self._watch:
+            self._watch.close()
+
+    def _stop(self) -> None:
+        """Say that the speed is none: whoever says more of it is held up."""
+        self.stops += 1
+        still = TwistStamped()
+        told, then = self._last
+        still.header.stamp = to_stamp(told + time.monotonic() - then)
+        still.header.frame_id = self._robot.base_frame
+        for publisher in self._by_speed:
+            publisher.publish(still)
 
     @property
     def blocked(self) -> str:
@@ -87,7 +117,11 @@ class ArmOutput:
                 taken = publisher.publish(MESSAGES[kind][1](drive, self._robot))
                 if taken is not False:
                     self._told[number] = drive.gripper
-        return bool(np.any(drive.path.setpoints[0].velocity))
+        moving = bool(np.any(drive.path.setpoints[0].velocity))
+        if self._watch:
+            self._last = now, time.monotonic()
+            self._watch.told(moving)
+        return moving
 
     # -- Services --------------------------------------------------------------------------------
 

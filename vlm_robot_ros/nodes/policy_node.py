@@ -141,6 +141,7 @@ class PolicyNode(LifecycleNode):
             self._on_output_changed,
             self._permit,
         )
+        wires.before_cut(self._output.close)
         wires.serve(SetBool, "~/enable", self._output.on_enable)
         wires.serve(Trigger, "~/reset", self._output.on_reset)
         transport = self._value("image_transport")
@@ -343,7 +344,8 @@ class PolicyNode(LifecycleNode):
         self._ticks_reported = self._ticks
         facts = {"instruction": said.text, "instruction_id": said.number,
                  **self._acts, "robot": self._robot.name, "version": __version__,
-                 "output": "dry" if self._output.dry_run else "live"}  # fmt: skip
+                 "output": "dry" if self._output.dry_run else "live",
+                 "output_stops": self._output.stops}  # fmt: skip
         state = "acting" if self._active else "inactive"
         now, watches = self._now(), self._senses.watches
         message = self._state.status(self._reason, state, facts, watches, now)

@@ -75,6 +75,10 @@ class Wires:
         timer = self._node.create_timer(period, do, clock=clock)
         self._undo.callback(self._node.destroy_timer, timer)
 
+    def before_cut(self, do: Callable[[], None]) -> None:
+        """Do something before what is there by now is undone."""
+        self._undo.callback(do)
+
     def cut(self) -> None:
         """Undo all of it."""
         self._undo.close()
