@@ -217,6 +217,7 @@ def test_words_that_mean_nothing_stop_it_and_the_next_ones_are_obeyed(relay, nam
     empty = {"control characters": "waiting for an instruction", "emoji": "is empty",
              "10 MB": "10,000,000 characters; at most 100,000 are read"}  # fmt: skip
     relay.until_held(empty.get(name, "asks for nothing"))
+    relay.until_told(empty.get(name, "asks for nothing"))
     relay.until_still()
     relay.say("go home")
     relay.until_acting()
