@@ -70,8 +70,7 @@ def test_the_shipped_policy_drives_every_arm_within_its_limits(sim, shipped, thr
     # Picking up and pushing; one may fail, as one in forty does.
     outcomes = [run_episode(sim, policy, "seen", 81, index, through)[0] for index in (0, 1)]
     assert any(outcome.success for outcome in outcomes), outcomes
-    if through != "twist":
-        assert max(outcome.speed for outcome in outcomes) <= 1.0
+    assert max(outcome.speed for outcome in outcomes) <= 1.0
     assert max(outcome.outside for outcome in outcomes) <= 0.0
 
 
