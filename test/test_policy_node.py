@@ -14,6 +14,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data  # n
 from rig import ROBOT, TOPIC, Rig, bring_up  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image, JointState  # noqa: E402
 from std_msgs.msg import Header, String  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
 from visualization_msgs.msg import MarkerArray  # noqa: E402
 
 from vlm_robot_ros.data.pictures import to_rgb  # noqa: E402
@@ -32,6 +33,7 @@ def running(lasting_graph, scene):
 @pytest.fixture
 def rig(running):
     running.rest()
+    running.graph.call(Trigger, "/policy_node/reset")  # a stop of before would be in the way
     running.say("")
     running.until_held("waiting for an instruction")
     return running

@@ -78,6 +78,8 @@ class Ear:
     """
 
     def __init__(self) -> None:
+        self._stopped = False
+        """Whether no other words have counted since a stop."""
         self._last = -math.inf
         self._said: dict[str, float] = {}
         """When each of the latest words was said last."""
@@ -90,18 +92,22 @@ class Ear:
             said: What they would make of it.
             now: [s]
         """
+        if said.kind is Kind.EMPTY or said.number == before.number:
+            return ""
         pause, again = now - self._last, now - self._said.pop(said.text, -math.inf)
         self._last = self._said[said.text] = now
         if len(self._said) > _REMEMBERED:
             del self._said[next(iter(self._said))]
-        if said.kind is Kind.STOP or said.number == before.number:
+        if said.kind is Kind.STOP:
+            self._stopped = True
             return ""
         # After a clock was set back nobody knows how long anything was ago.
-        if before.kind is Kind.STOP and 0 <= pause < AFTER_STOP:
+        if self._stopped and 0 <= pause < AFTER_STOP:
             return (
                 f"{pause:.2f} s after a stop or other words; after a stop words count when "
                 f"nothing was said for {AFTER_STOP} s"
             )
-        if (before.kind is Kind.STOP or said.text == before.text) and 0 <= again < AGAIN:
+        if (self._stopped or said.text == before.text) and 0 <= again < AGAIN:
             return f"repeated after {again:.2f} s; what was said before stands"
+        self._stopped = False
         return ""

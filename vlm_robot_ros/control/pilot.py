@@ -75,7 +75,6 @@ class Pilot:
         self.said = NOTHING_SAID
         self.ignored = ""
         """Why the last words did not count; empty when they did."""
-        self._ear = Ear()
         self._gripper: float | None = None
         self._heard = 0.0
         self.rest()
@@ -84,7 +83,7 @@ class Pilot:
         """Forget plan, words and commands; the count of instructions goes on."""
         self.said = Instruction("", self.said.number, Kind.EMPTY)
         self._timeline.clear()
-        self._refusal = ""
+        self._refusal, self._ear = "", Ear()
         self._mode = ActionMode.END_EFFECTOR_POSE
         self._last: np.ndarray | None = None
         self._held_since: float | None = None
