@@ -117,8 +117,10 @@ def test_what_no_eye_can_see_is_survived_told_and_forgotten(graph, path_of_polic
         spoil.update({make: 5, "sent": 0})
         held = lambda: actions[-1].hold and f"{name} camera" in actions[-1].hold_reason  # noqa: B023, E731
         assert graph.until(held), (make.__name__, actions[-1])
-        told = lambda: any(s.level == s.WARN and s.name.endswith(f"{name} camera")  # noqa: B023, E731
-                           for s in health[-1].status)  # fmt: skip
+        told = lambda: any(  # noqa: E731
+            status.level == status.WARN and status.name.endswith(f"{name} camera")  # noqa: B023
+            for message in health[-1:] for status in message.status
+        )  # fmt: skip
         assert graph.until(told), make.__name__
         assert graph.until(lambda: spoil["sent"] > 500)
         assert actions[-1].hold
