@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -93,7 +94,7 @@ def _percentiles(head: str) -> list[str]:
     return [f"{what} {name}".strip() for name in found]
 
 
-def _draw(axes, rows: dict[str, dict[str, float]]) -> None:
+def _draw(axes: Axes, rows: dict[str, dict[str, float]]) -> None:
     kinds = list(dict.fromkeys(kind for bars in rows.values() for kind in bars))
     place, places = 0.0, []
     for bars in rows.values():

@@ -49,7 +49,8 @@ def test_diagnostics_tell_the_policy_that_acts_not_the_one_that_is_set(graph):
     assert graph.until(lambda: health, 100.0)
     other = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value="fusion")
     given = [Parameter(name="policy", value=other)]
-    assert graph.call(SetParameters, "/policy_node/set_parameters", parameters=given)
+    answer = graph.call(SetParameters, "/policy_node/set_parameters", parameters=given)
+    assert answer.results[0].successful
     del health[:]
     assert graph.until(lambda: len(health) > 1)
     assert {v.key: v.value for v in health[-1].status[0].values}["policy"] == "hold"

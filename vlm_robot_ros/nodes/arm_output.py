@@ -11,9 +11,9 @@ from std_srvs.srv import SetBool, Trigger
 
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.driver import AHEAD, Driver
+from vlm_robot_ros.control.output_watch import OutputWatch
 from vlm_robot_ros.control.pilot import Command
 from vlm_robot_ros.nodes.messages import to_stamp
-from vlm_robot_ros.nodes.output_watch import OutputWatch
 from vlm_robot_ros.nodes.sink_messages import MESSAGES
 
 _GRIPPER_MOVED = 0.02

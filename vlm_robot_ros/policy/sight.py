@@ -52,8 +52,6 @@ class Watchful:
 
     def __getattr__(self, name: str) -> Any:
         """Return what else the policy within has."""
-        if name == "within":  # not made yet
-            raise AttributeError(name)
         return getattr(self.within, name)
 
     def reset(self) -> None:
