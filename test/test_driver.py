@@ -6,11 +6,9 @@ import pytest
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.beat import Beat
 from vlm_robot_ros.control.driver import QUIET_AFTER, Driver
 from vlm_robot_ros.control.instruction import NOTHING_SAID
 from vlm_robot_ros.control.pilot import Command
-from vlm_robot_ros.sim.controllers import PathFollower, joint_path
 
 ROBOT = load_robot("panda_sim")
 HOME = np.array(ROBOT.home)
@@ -253,36 +251,3 @@ def test_no_tool_is_told_to_be_too_fast():
         way = kinematics.forward(arm.joints)[:3, 3] - kinematics.forward(before)[:3, 3]
         most = max(most, float(np.linalg.norm(way)) / PERIOD)
     assert 0.8 * ROBOT.workspace.speed < most < 1.05 * ROBOT.workspace.speed
-
-
-@pytest.mark.parametrize("late", [0.0, 0.006, 0.011, 0.019])
-@pytest.mark.parametrize("brakes", [False, True])
-def test_a_timer_that_is_late_now_and_then_does_not_hurry_the_arm(late, brakes):
-    """As a controller plays it: rcl's timers keep their phase, the next tick comes sooner."""
-    driver, beat, begun = Driver(ROBOT, PERIOD, by_path=True), Beat(PERIOD), 100.0
-    calls = [begun + n * PERIOD + (late if n % 10 == 9 else 0.0) for n in range(40)]
-    joints, speed, follower, speeds = HOME, np.zeros(7), None, []
-
-    def where(time):
-        return HOME + 1.0 * max(time - begun - 0.1, 0.0) * np.eye(7)[0]
-
-    for now in np.arange(begun, begun + 0.78, 0.001):
-        if follower:
-            joints, speed = follower.at(now)
-        while calls and calls[0] <= now + 1e-6:
-            due = beat.at(calls.pop(0))
-            hold = "a hold" if brakes and due > begun + 0.39 else ""
-            values = where(due + PERIOD)
-            command = Command(ActionMode.JOINT_POSITION, values, 1.0, due, 1.0, hold, NOTHING_SAID)
-            ahead = [where(due + (2 + number) * PERIOD) for number in range(5)]
-            drive = driver.drive(due, command, ahead, joints)
-            if drive:
-                points = [(time, each.position, each.velocity) for time, each in drive.points()]
-                names = ROBOT.joint_names
-                path = joint_path(names, drive.time, points, names, now)
-                follower = PathFollower(path, now, joints, speed)
-        speeds.append(speed[0])
-    speeds = speeds[300:]  # by then it has caught up
-    fastest, changes = max(speeds), np.abs(np.diff(speeds)) / 0.001
-    assert 0.9 < fastest < 1.12
-    assert changes.max() < 1.3 * ROBOT.acceleration[0]

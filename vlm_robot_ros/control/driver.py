@@ -79,6 +79,8 @@ class Driver:
             period: [s]
             by_tool: The arm is told where its tool shall be, and chooses its joints itself.
             by_path: The arm is told whole paths, and goes on along the last when no other comes.
+                One tick of it always stands: a path that comes late by less than that leaves
+                nothing to catch up with.
         """
         self._robot, self._period, self._by_tool, self._by_path = robot, period, by_tool, by_path
         self._stream = JointStream(robot, period)
@@ -124,12 +126,15 @@ class Driver:
             self.trip("a command is not finite")
         self._watch(now, joints)
         holds = bool(command.hold_reason or self.tripped)
+        poses = command.mode == ActionMode.END_EFFECTOR_POSE
         if not self._driving:
             if holds:  # it stands already, where we or others have left it
                 return None
             self._begin(joints)
-        before = self._stream.now
-        setpoint, problem = self._stream.brake() if holds else self._towards(command), ""
+        before, targets = self._stream.now, [command.values, *ahead]
+        if self._by_path and ahead:  # what is due next has been told already
+            targets = targets[1:]
+        setpoint, problem = self._stream.brake() if holds else self._towards(targets[0], poses), ""
         if not holds and self._leaves(self._stream.rest()[1], before.position):
             # From where it was it can still come to a stand in time; so it does.
             problem = self._at_the_edge(now, setpoint)
@@ -142,19 +147,19 @@ class Driver:
             holds = True
             self._stream.go_on_from(before)
             setpoint = self._stream.brake()
-        poses = command.mode == ActionMode.END_EFFECTOR_POSE
-        path = self._stream.ahead([] if holds else self._joints_of(ahead, poses), poses)
+        path = self._stream.ahead([] if holds else self._joints_of(targets[1:], poses), poses)
         if self._leaves(path.stand.position, setpoint.position):
             path = self._stream.ahead([], poses)
+        told = (before, setpoint) if self._by_path else (setpoint,)
         drive = Drive(
             now,
             self._period,
-            Path((setpoint, *path.setpoints), path.stopping, path.stand),
-            self._stream.tool_at(setpoint.position),
-            self._stream.twist_to(setpoint, joints),
+            Path((*told, *path.setpoints), path.stopping, path.stand),
+            self._stream.tool_at(told[0].position),
+            self._stream.twist_to(told[0], joints),
             command.gripper,
         )
-        self._last, self._stand = setpoint, path.stand
+        self._last, self._stand = told[0], path.stand
         self._rest_after(now, holds and not np.any(setpoint.velocity))
         return drive
 
@@ -183,11 +188,11 @@ class Driver:
             self._still_since = now
         elif self.tripped or now - self._still_since > QUIET_AFTER:
             # After a trip at once: an arm that did not hear would leap to where it should be.
+            self._last = self._stand
             self.lose()
 
-    def _towards(self, command: Command) -> Setpoint:
-        poses = command.mode == ActionMode.END_EFFECTOR_POSE
-        (target,) = self._joints_of([command.values], poses)
+    def _towards(self, values: np.ndarray, poses: bool) -> Setpoint:
+        (target,) = self._joints_of([values], poses)
         return self._stream.to_pose(target) if poses else self._stream.to_joints(target)
 
     def _joints_of(self, values: Sequence[np.ndarray], poses: bool) -> list[np.ndarray]:

@@ -4,6 +4,7 @@ Whatever is wanted from one tick to the next, what comes out can be followed. Ru
 Kroeger, RSS 2021) computes each step.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,14 +18,18 @@ _ITERATIONS = 3
 """Of the inverse kinematics a tick."""
 _MARGIN = 0.005
 """What is kept from the joints' limits [rad]."""
+_EASE = 0.75
+"""Part of the acceleration that is used but to brake: who is told late has to catch up."""
 _BRAKING = 0.9
-"""Part of the acceleration that is counted on to come to a stand; the jerk's limit takes some."""
+"""Part of that which is counted on to come to a stand; the jerk's limit takes some."""
 _BRAKES = 10
 """How many ticks of coming to a stand are foreseen."""
 _STILL = 1e-6
 """Slower is standing [rad/s]."""
 _CATCH_UP = 2.0
 """As `_CATCH`, of an arm that is told speeds [1/s]."""
+_LAGS = 0.1
+"""An arm that is where it should have been so lately is not hurried: it would go too far [s]."""
 _CATCH = 15.0
 """How much of what is missed is made up for in a second [1/s]."""
 
@@ -60,7 +65,8 @@ class JointStream:
         self._period = period
         self._low, self._high = robot.lower + _MARGIN, robot.upper - _MARGIN
         self._tool_speed = robot.workspace.speed
-        self._fastest, self._braking = robot.velocity, _BRAKING * robot.acceleration
+        self._fastest, self._accelerations = robot.velocity, robot.acceleration
+        self._braking = _BRAKING * _EASE * robot.acceleration
         self._otg = ruckig.Ruckig(len(robot.joints), period)
         self._input = ruckig.InputParameter(len(robot.joints))
         self._output = ruckig.OutputParameter(len(robot.joints))
@@ -68,7 +74,6 @@ class JointStream:
         self._input.synchronization = ruckig.Synchronization.No
         self._input.target_acceleration = [0.0] * len(robot.joints)
         self._input.max_velocity = robot.velocity.tolist()
-        self._input.max_acceleration = robot.acceleration.tolist()
         self._input.max_jerk = robot.jerk.tolist()
         self.start(np.array(robot.home))
 
@@ -76,6 +81,7 @@ class JointStream:
         """Go on from an arm at rest, which may be outside its limits. Shape (J,), [rad]."""
         self._wanted = positions.astype(float)
         self._foreseen: list[tuple[Setpoint, np.ndarray]] = []
+        self._lately: deque[np.ndarray] = deque(maxlen=1 + round(_LAGS / self._period))
         self.go_on_from(Setpoint(self._wanted, np.zeros(len(positions)), np.zeros(len(positions))))
 
     @property
@@ -110,12 +116,12 @@ class JointStream:
         up = self._room(self._high - here.position, here.velocity)
         down = self._room(here.position - self._low, -here.velocity)
         speed = np.clip(speed, -np.minimum(down, self._fastest), np.minimum(up, self._fastest))
-        return self._step(self._allowed(speed, here.position))
+        return self._step(self._allowed(speed, here.position), _EASE)
 
     def brake(self) -> Setpoint:
         """Return the next setpoint of coming to a stand as fast as the limits allow."""
         zeros = np.zeros(len(self._wanted))
-        setpoint = self._step(zeros)
+        setpoint = self._step(zeros, 1.0)
         if np.all(np.abs(setpoint.velocity) < _STILL):
             setpoint = Setpoint(setpoint.position, zeros, zeros)
             self.go_on_from(setpoint)
@@ -125,6 +131,7 @@ class JointStream:
     def rest(self) -> tuple[float, np.ndarray]:
         """Return in how many seconds it can stand still, and where. Shape (J,), [rad]."""
         self._input.target_velocity = [0.0] * len(self._wanted)
+        self._input.max_acceleration = self._accelerations.tolist()
         trajectory = ruckig.Trajectory(len(self._wanted))
         self._otg.calculate(self._input, trajectory)
         return float(trajectory.duration), np.array(trajectory.at_time(trajectory.duration)[0])
@@ -165,18 +172,19 @@ class JointStream:
         return self.kinematics.forward(positions)
 
     def twist_to(self, setpoint: Setpoint, measured: np.ndarray) -> np.ndarray:
-        """Return the tool's velocity that keeps an arm at a setpoint, in the base frame.
+        """Return the tool's velocity that keeps an arm at its setpoints, in the base frame.
 
         Args:
-            setpoint: Where it shall be next.
+            setpoint: Where it shall be next; to be told at every tick.
             measured: Where it is now. Shape (J,), [rad].
 
         Returns:
             Shape (6,): linear [m/s], angular [rad/s].
         """
         speed = setpoint.velocity
+        self._lately.append(setpoint.position - speed * self._period)
         if np.any(speed):  # an arm that stands is not sent about
-            missed = setpoint.position - speed * self._period - measured
+            missed = np.clip(measured, np.min(self._lately, 0), np.max(self._lately, 0)) - measured
             speed = np.clip(speed + _CATCH_UP * missed, -self._fastest, self._fastest)
         return self.kinematics.jacobian(measured) @ self._allowed(speed, measured)
 
@@ -202,9 +210,10 @@ class JointStream:
         self._input.current_velocity = setpoint.velocity.tolist()
         self._input.current_acceleration = setpoint.acceleration.tolist()
 
-    def _step(self, speed: np.ndarray) -> Setpoint:
-        """Go on towards joint speeds. Shape (J,), [rad/s]."""
+    def _step(self, speed: np.ndarray, part: float) -> Setpoint:
+        """Go on towards joint speeds with a part of the accelerations. Shape (J,), [rad/s]."""
         self._input.target_velocity = speed.tolist()
+        self._input.max_acceleration = (part * self._accelerations).tolist()
         result = self._otg.update(self._input, self._output)
         if result < 0:
             raise ArithmeticError(f"no way from {self.now} to speeds {speed.tolist()}: {result}")

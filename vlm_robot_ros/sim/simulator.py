@@ -14,7 +14,7 @@ from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.data.episode import PICTURE
 from vlm_robot_ros.data.views import cut, places
 from vlm_robot_ros.sim.arms import SERVO_LAG
-from vlm_robot_ros.sim.controllers import TWIST_TIMEOUT, JointPath, PathFollower
+from vlm_robot_ros.sim.controllers import TWIST_TIMEOUT, JointPath, PathFollower, accelerated
 from vlm_robot_ros.sim.judge import Situation
 from vlm_robot_ros.sim.scene import Scene
 from vlm_robot_ros.sim.things import lay
@@ -40,6 +40,7 @@ class Simulator:
         self._renderers: dict[str, mujoco.Renderer] = {}
         self._finalizer = weakref.finalize(self, _close_all, self._renderers)
         self._target: np.ndarray = np.array(robot.home)
+        self._speed = np.zeros(len(robot.joints))
         self._pose_goal: np.ndarray | None = None
         self._gripper = 1.0
         self._holding = False
@@ -106,7 +107,10 @@ class Simulator:
         self._follower = PathFollower(path, self.time, *here)
 
     def command_twist(self, twist: np.ndarray) -> None:
-        """Move the tool at a velocity for a while. Shape (6,): linear [m/s], angular [rad/s]."""
+        """Move the tool smoothly at a velocity for a while.
+
+        Shape (6,): linear [m/s], angular [rad/s].
+        """
         twist = _finite(twist, "twist")
         self._listen_to(self._target)
         self._twist = twist, self.time + TWIST_TIMEOUT
@@ -128,19 +132,8 @@ class Simulator:
 
     def step(self) -> None:
         """Advance by `CONTROL_PERIOD`."""
-        if self._pose_goal is not None:
-            self._target = self.kinematics.step_towards(
-                self._target, self._pose_goal, CONTROL_PERIOD
-            )
-        elif self._follower is not None:
-            target, _ = self._follower.at(self.time + CONTROL_PERIOD)
-            self._target = np.clip(target, *self._limits())
-        elif self._twist is not None and self.time < self._twist[1]:
-            change = self._twist[0] * CONTROL_PERIOD
-            here = self.kinematics.forward(self._target)
-            turned = Rotation.from_rotvec(change[3:]) * Rotation.from_matrix(here[:3, :3])
-            goal = pose(here[:3, 3] + change[:3], turned)
-            self._target = self.kinematics.step_towards(self._target, goal, CONTROL_PERIOD)
+        before, self._target = self._target, self._next()
+        self._speed = (self._target - before) / CONTROL_PERIOD
         # A joint that is told to jump is driven there at its own top speed.
         now, reach = self.target, self.robot.velocity * CONTROL_PERIOD
         told = np.clip(self._target, now - reach, now + reach)
@@ -153,6 +146,23 @@ class Simulator:
             here = self.joint_positions
             self._data.ctrl[: len(self._arm)] = np.clip(told, here - lag, here + lag)
             mujoco.mj_step(self._model, self._data, nstep=1 if behind else steps)
+
+    def _next(self) -> np.ndarray:
+        """Return where the joints shall be a period later. Shape (J,), [rad]."""
+        here = there = self._target
+        if self._follower is not None:
+            there, _ = self._follower.at(self.time + CONTROL_PERIOD)
+        elif self._pose_goal is not None:
+            there = self.kinematics.step_towards(here, self._pose_goal, CONTROL_PERIOD)
+        elif self._twist is not None:
+            if self.time < self._twist[1]:
+                change, tool = self._twist[0] * CONTROL_PERIOD, self.kinematics.forward(here)
+                turned = Rotation.from_rotvec(change[3:]) * Rotation.from_matrix(tool[:3, :3])
+                goal = pose(tool[:3, 3] + change[:3], turned)
+                there = self.kinematics.step_towards(here, goal, CONTROL_PERIOD)
+            limits = self.robot.acceleration
+            there = accelerated(here, self._speed, there, limits, CONTROL_PERIOD)
+        return np.clip(there, *self._limits())
 
     def render(self, camera: str) -> np.ndarray:
         """Draw what a camera of the contract sees. Shape (H, W, 3), uint8 RGB."""
