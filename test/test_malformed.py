@@ -140,17 +140,34 @@ def test_ten_thousand_messages_on_the_wire_are_survived_and_move_nothing(graph, 
         (relay.out[JOINTS], joints, relay.last[JOINTS]),
         (relay.words, words, None),
     )
+    counts = []
     for number in range(10_000):
         publisher, make, good = out[number % 3]
         publisher.publish(make(rng, good))
-        if number % 20 == 19:  # the node has come so far
+        if number % 3 == 2:  # the node has come so far: no queue is overrun
             word = f"nonsense {number}"
             relay.say(word)
             heard = lambda word=word: echoes and echoes[-1].data == word  # noqa: E731
             assert graph.until(heard), f"not heard after {number} messages"
             assert relay.process.poll() is None
+        if number in (2, 9_998):
+            counts.append(_received(relay))
+    (eyes, joints_heard), refused = counts[1][0] - counts[0][0], counts[1][1] - counts[0][1]
+    assert eyes > 3300, f"only {eyes} of 3332 pictures came"
+    assert joints_heard > 3300, f"only {joints_heard} of 3332 joint states came"
+    assert np.all(refused > 2000), f"only {refused} were refused"
     assert relay.actions[-1].hold
     relay.until_still()
     assert relay.unsafe == [], "unsafe commands"
     relay.begin()
     assert relay.unsafe == [], "unsafe commands"
+
+
+def _received(relay):
+    """Return how many pictures and joint states have come, and how many were refused."""
+    begun = len(relay.health)
+    assert relay.graph.until(lambda: len(relay.health) > begun + 1), "no diagnostics"
+    by_name = {each.name.split(": ")[-1]: each for each in relay.health[-1].status}
+    streams = [by_name["front camera"], by_name["joint states"]]
+    table = [{value.key: int(float(value.value)) for value in s.values} for s in streams]
+    return [np.array([row[key] for row in table]) for key in ("received", "refused")]

@@ -1,6 +1,7 @@
 """The policy node's lifecycle, as a process over real DDS: what it leaves behind when it goes."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +14,12 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
 from rig import bring_up, change_state
 from std_srvs.srv import SetBool
+
+from vlm_robot_ros.paths import shipped_checkpoint
 
 
 @pytest.fixture
@@ -55,6 +60,34 @@ def test_it_can_be_taken_down_and_configured_anew(own_rig):
     rig.until_acting()
     assert change_state(rig, Transition.TRANSITION_ACTIVE_SHUTDOWN)
     assert rig.graph.until(lambda: rig.actions[-1].hold_reason == "shut down")
+
+
+def test_a_corrupt_checkpoint_is_refused_and_a_whole_one_taken_after_it(own_rig, tmp_path):
+    rig = own_rig
+    for number in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
+        assert change_state(rig, number)
+    shutil.copytree(shipped_checkpoint(), tmp_path / "broken")
+    for weights in (tmp_path / "broken").glob("*.safetensors"):
+        weights.write_bytes(weights.read_bytes()[:1000])
+    count = len(rig.actions)
+    _use(rig, tmp_path / "broken")
+    assert not change_state(rig, Transition.TRANSITION_CONFIGURE)
+    said = os.pread(rig.process.errors.fileno(), 10**6, 0).decode()
+    assert f"cannot configure: no usable checkpoint in '{tmp_path / 'broken'}'" in said
+    assert rig.process.poll() is None
+    assert len(rig.actions) == count
+    _use(rig, shipped_checkpoint())
+    assert change_state(rig, Transition.TRANSITION_CONFIGURE)
+    assert change_state(rig, Transition.TRANSITION_ACTIVATE)
+    rig.say(rig.command)
+    rig.until_acting()
+
+
+def _use(rig, checkpoint):
+    value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=str(checkpoint))
+    given = [Parameter(name="checkpoint", value=value)]
+    answer = rig.graph.call(SetParameters, "/policy_node/set_parameters", parameters=given)
+    assert answer.results[0].successful, answer.results[0].reason
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

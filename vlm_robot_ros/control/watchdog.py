@@ -25,9 +25,12 @@ class StreamWatch:
         self._stamp: float | None = None
         self._repeated = 0
         self._fault = ""
+        self.received = self.refusals = 0
+        """How many messages came, and how many of them could not be used."""
 
     def saw(self, stamp: float) -> None:
         """Note a good message with this stamp."""
+        self.received += 1
         self._fault = ""
         self._repeated = self._repeated + 1 if stamp == self._stamp else 0
         if self._stamp is not None and abs(stamp - self._stamp) > _PAUSE:
@@ -38,6 +41,8 @@ class StreamWatch:
 
     def refused(self, fault: str) -> None:
         """Note a message that could not be used, and why."""
+        self.received += 1
+        self.refusals += 1
         self._fault = fault
 
     @property

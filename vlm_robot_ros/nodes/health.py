@@ -89,5 +89,7 @@ class Health:
         facts: dict[str, object] = {
             "rate_hz": f"{rate:.1f}",
             "expected_rate_hz": f"{watch.expected_rate:g}",
+            "received": watch.received,
+            "refused": watch.refusals,
         }
         return diagnostic_status(f"{self._node}: {watch.name}", level, text, facts)

@@ -10,8 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
@@ -144,19 +143,7 @@ class PolicyNode(LifecycleNode):
         wires.before_cut(self._output.close)
         wires.serve(SetBool, "~/enable", self._output.on_enable)
         wires.serve(Trigger, "~/reset", self._output.on_reset)
-        transport = self._value("image_transport")
-        newest = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
-        for name in self._senses.cameras:
-            camera, take = self._robot.camera(name), partial(self._on_image, name)
-            if camera.depth:
-                take_info = partial(self._senses.take_info, name)
-                wires.subscribe(CameraInfo, camera.info_topic, take_info, newest)
-                wires.subscribe(Image, camera.topic, take, newest)
-            elif (camera.transport if transport == "contract" else transport) == "raw":
-                wires.subscribe(Image, camera.topic, take, newest)
-            else:
-                wires.subscribe(CompressedImage, f"{camera.topic}/compressed", take, newest)
-        wires.subscribe(JointState, "joint_states", self._on_joints, qos_profile_sensor_data)
+        self._senses.listen(wires, self._value("image_transport"), self._consider)
         self._next_instruction = wires.subscribe(
             String, "instruction", self._on_instruction, _SAID
         )
@@ -248,18 +235,8 @@ class PolicyNode(LifecycleNode):
         if said.number != before:
             self.get_logger().info(f"instruction {said.number}: '{said.text}'")
 
-    def _on_joints(self, message: JointState) -> None:
-        stamp = self._senses.take_joints(message)
-        if stamp is not None and not self._senses.cameras:  # a policy without eyes
-            self._consider(stamp)
-
-    def _on_image(self, camera: str, message: Image | CompressedImage) -> None:
-        stamp = self._senses.take_picture(camera, message)
-        if stamp is not None:
-            self._consider(stamp)
-
     def _consider(self, stamp: float) -> None:
-        """Let the policy think, if there is something to think about."""
+        """Let the policy think about what was seen then, if there is something to think about."""
         said = self._pilot.said
         if not self._active or said.kind is not Kind.TASK or not self._senses.matched:
             return

@@ -1,9 +1,12 @@
 """What the policy node sees and feels: the newest pictures, and the arm's last states."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from vlm_robot_ros.contract.robot import Camera, Robot
@@ -11,6 +14,9 @@ from vlm_robot_ros.control.watchdog import StreamWatch
 from vlm_robot_ros.data.views import Calibration, calibration, view
 from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, read_joints
 from vlm_robot_ros.nodes.messages import seconds
+from vlm_robot_ros.nodes.wires import Wires
+
+_NEWEST = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
 
 
 class Senses:
@@ -34,15 +40,42 @@ class Senses:
         self.stamps: dict[str, Time] = {}
         """Of the same, as the cameras said it."""
 
+    def listen(self, wires: Wires, transport: str, sensed: Callable[[float], None]) -> None:
+        """Subscribe to cameras and joint states.
+
+        Args:
+            wires: To the graph.
+            transport: "raw", "compressed", or "contract" for that of each camera there.
+            sensed: Called with the time of each good picture; where no camera is looked through,
+                with that of joint states.
+        """
+
+        def taking(take: Callable[[Any], float | None]) -> Callable[[Any], None]:
+            def took(message: Any) -> None:
+                stamp = take(message)
+                if stamp is not None:
+                    sensed(stamp)
+
+            return took
+
+        for name, camera in self._cameras.items():
+            seen = taking(partial(self.take_picture, name))
+            if camera.depth:
+                wires.subscribe(
+                    CameraInfo, camera.info_topic, partial(self.take_info, name), _NEWEST
+                )
+                wires.subscribe(Image, camera.topic, seen, _NEWEST)
+            elif (camera.transport if transport == "contract" else transport) == "raw":
+                wires.subscribe(Image, camera.topic, seen, _NEWEST)
+            else:
+                wires.subscribe(CompressedImage, f"{camera.topic}/compressed", seen, _NEWEST)
+        felt = self.take_joints if self._cameras else taking(self.take_joints)
+        wires.subscribe(JointState, "joint_states", felt, qos_profile_sensor_data)
+
     @property
     def watches(self) -> list[StreamWatch]:
         """What tells whether a stream can be relied on."""
         return [self._arm_watch, *self._eyes.values()]
-
-    @property
-    def cameras(self) -> list[str]:
-        """Names of the cameras that are looked through."""
-        return list(self._eyes)
 
     @property
     def arm(self) -> ArmState | None:
