@@ -87,7 +87,7 @@ def _speeds(
 
     def hear(path: JointPath) -> None:
         nonlocal now
-        now = path.velocities[0]
+        now = path.velocities[1]  # what comes first has been told a tick before
         command_path(path)
 
     def advance() -> None:

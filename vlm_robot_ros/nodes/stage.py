@@ -13,6 +13,7 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.driver import QUIET_AFTER
@@ -66,6 +67,7 @@ class Stage:
         self._instruction = node.create_publisher(String, "instruction", 10)
         self._marks = node.create_publisher(EpisodeMark, "episode_mark", 10)
         self._reset: Client = node.create_client(ResetScene, "/arm_sim_node/reset")
+        self._end_trip: Client = node.create_client(Trigger, "policy_node/reset")
 
     def bring_up(self, timeout: float = 120.0) -> None:
         """Wait until simulator and policy node are there and heard of.
@@ -112,7 +114,7 @@ class Stage:
             raise StageError("the simulator's time stands still")
 
     def new_scene(self, seed: int) -> None:
-        """Take back the words, lay a scene, and wait until the arm rests in it.
+        """Take back the words, lay a scene, and wait until the arm rests in it; a trip is ended.
 
         Raises:
             StageError: the simulator or the policy node does not answer.
@@ -131,6 +133,11 @@ class Stage:
         if not self.wait(lambda: self._state.scene == answer.scene, 20.0):
             raise StageError("the simulator does not come to the new scene")
         self.pass_time(0.3)
+        if self.action and self.action.hold_reason.startswith("tripped"):
+            # Whoever lays the table anew has looked.
+            future = self._end_trip.call_async(Trigger.Request())
+            if not self.wait(future.done, 20.0):
+                raise StageError("the policy node does not answer ~/reset")
         self._seen.clear()
         self.label = None
 
