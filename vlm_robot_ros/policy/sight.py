@@ -11,7 +11,7 @@ _BLANK = 4.0
 """Standard deviation of the brightness below which a picture shows nothing, of 255."""
 _MOVED = 0.015
 """Way of the tool on which some pixel must have changed [m]."""
-_GRID = 64
+_GRID = 85
 """Rows and columns, about, of the pixels whose brightness is looked at."""
 
 
