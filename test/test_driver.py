@@ -8,6 +8,7 @@ from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.control.driver import QUIET_AFTER, Driver
 from vlm_robot_ros.control.instruction import NOTHING_SAID
+from vlm_robot_ros.control.limits import outside
 from vlm_robot_ros.control.pilot import Command
 
 ROBOT = load_robot("panda_sim")
@@ -40,6 +41,12 @@ def arm():
     made = Arm()
     made.tick()
     return made
+
+
+@pytest.fixture
+def by_path_arm(arm):
+    arm.driver = Driver(ROBOT, PERIOD, by_path=True)
+    return arm
 
 
 def _aside(way):
@@ -251,3 +258,20 @@ def test_no_tool_is_told_to_be_too_fast():
         way = kinematics.forward(arm.joints)[:3, 3] - kinematics.forward(before)[:3, 3]
         most = max(most, float(np.linalg.norm(way)) / PERIOD)
     assert 0.8 * ROBOT.workspace.speed < most < 1.05 * ROBOT.workspace.speed
+
+
+def test_no_point_of_a_path_is_outside_the_workspace(by_path_arm):
+    """Nor those that are only foreseen: they count when no other path comes."""
+    kinematics, box = Kinematics(ROBOT), ROBOT.workspace
+    random, worst = np.random.default_rng(4), -1.0
+    for tick in range(300):
+        if tick % 12 == 0:
+            goal = POSE.copy()
+            goal[:3] = random.uniform(box.min, box.max)
+            goal[2] = box.min[2]
+        drive = by_path_arm.tick(goal)
+        assert not by_path_arm.driver.tripped
+        for _, point in drive.points():
+            tool = kinematics.forward(point.position)[:3, 3]
+            worst = max(worst, float(outside(tool, np.array(box.min), np.array(box.max)).max()))
+    assert 0.0 < worst < 0.006

@@ -81,7 +81,7 @@ def test_braking_ends_at_rest_where_rest_says(stream):
     for _ in range(15):
         stream.to_joints(goal)
     assert np.max(np.abs(stream.now.velocity)) > 0.3
-    duration, place = stream.rest()
+    duration, (*_, place) = stream.rest()
     last = [stream.brake() for _ in range(int(duration / PERIOD) + 2)][-1]
     assert np.allclose(last.velocity, 0.0, atol=1e-9)
     assert last.position == pytest.approx(place, abs=1e-6)

@@ -5,7 +5,7 @@ finite or outside a limit. What should never be trips: the arm is brought to a s
 there until somebody has looked and says so. All times in seconds of one clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -148,7 +148,9 @@ class Driver:
             self._stream.go_on_from(before)
             setpoint = self._stream.brake()
         path = self._stream.ahead([] if holds else self._joints_of(targets[1:], poses), poses)
-        if self._leaves(path.stand.position, setpoint.position):
+        if self._leaves(
+            [each.position for each in (*path.setpoints, path.stand)], before.position
+        ):
             path = self._stream.ahead([], poses)
         told = (before, setpoint) if self._by_path else (setpoint,)
         drive = Drive(
@@ -246,7 +248,7 @@ class Driver:
             worst = int(over.argmax())
             if over[worst] > _ROUNDING:
                 return f"the {name} of {robot.joint_names[worst]} would pass its limit"
-        if self._leaves(setpoint.position, joints, _OUTSIDE):
+        if self._leaves([setpoint.position], joints, _OUTSIDE):
             tool = self._stream.tool_at(setpoint.position)[:3, 3]
             return f"the tool would go to {tool.round(3).tolist()}, outside its workspace"
         return ""
@@ -261,5 +263,6 @@ class Driver:
         tool = self._stream.tool_at(setpoint.position)[:3, 3].round(3)
         return f"the tool would go on from {tool.tolist()} and leave its workspace"
 
-    def _leaves(self, there: np.ndarray, here: np.ndarray, most: float = _EDGE) -> bool:
-        return leaves(self._robot, self._stream.kinematics, there, here, most)
+    def _leaves(self, places: Iterable[np.ndarray], here: np.ndarray, most: float = _EDGE) -> bool:
+        kinematics = self._stream.kinematics
+        return any(leaves(self._robot, kinematics, place, here, most) for place in places)

@@ -24,6 +24,8 @@ _BRAKING = 0.9
 """Part of that which is counted on to come to a stand; the jerk's limit takes some."""
 _BRAKES = 10
 """How many ticks of coming to a stand are foreseen."""
+_PLACES = 4
+"""At how many places on the way to a stand it is looked where the tool is."""
 _STILL = 1e-6
 """Slower is standing [rad/s]."""
 _CATCH_UP = 2.0
@@ -129,12 +131,18 @@ class JointStream:
         return setpoint
 
     def rest(self) -> tuple[float, np.ndarray]:
-        """Return in how many seconds it can stand still, and where. Shape (J,), [rad]."""
+        """Return in how many seconds it can stand still, and the way there.
+
+        Returns:
+            Seconds, and places evenly spaced in time, of which the last is the stand. Shape
+            (_PLACES, J), [rad].
+        """
         self._input.target_velocity = [0.0] * len(self._wanted)
         self._input.max_acceleration = self._accelerations.tolist()
         trajectory = ruckig.Trajectory(len(self._wanted))
         self._otg.calculate(self._input, trajectory)
-        return float(trajectory.duration), np.array(trajectory.at_time(trajectory.duration)[0])
+        times = np.linspace(0.0, trajectory.duration, _PLACES + 1)[1:]
+        return float(trajectory.duration), np.array([trajectory.at_time(t)[0] for t in times])
 
     def ahead(self, targets: Sequence[np.ndarray], poses: bool) -> Path:
         """Return what is to come for what is wanted at the next ticks, and then a stand.
@@ -151,7 +159,7 @@ class JointStream:
             setpoint = self.to_pose(target) if poses else self.to_joints(target)
             self._foreseen.append((setpoint, self._wanted))
         setpoints = tuple(setpoint for setpoint, _ in self._foreseen)
-        duration, place = self.rest()
+        duration, (*_, place) = self.rest()
         for _ in range(_BRAKES):
             self._foreseen.append((self.brake(), self._wanted))
         self.go_on_from(here)
