@@ -68,6 +68,19 @@ def test_a_tool_that_moves_is_followed_closely(stream):
     assert max(misses[20:]) < 0.001
 
 
+@pytest.mark.parametrize("axis", range(3))
+def test_a_tool_goes_straight_to_a_pose_and_not_past_it(stream, axis):
+    kinematics = Kinematics(ROBOT)
+    start = to_vector(kinematics.forward(HOME))
+    goal = start - 0.15 * np.eye(7)[axis]
+    setpoints = [stream.to_pose(goal) for _ in range(100)]
+    _assert_within_limits(setpoints)
+    way = np.array([kinematics.forward(each.position)[:3, 3] for each in setpoints]) - start[:3]
+    assert way[-1] == pytest.approx(goal[:3] - start[:3], abs=5e-4)
+    assert np.min(way[:, axis]) > -0.151
+    assert np.max(np.abs(np.delete(way, axis, axis=1))) < 0.005
+
+
 def test_a_pose_out_of_reach_is_approached_within_the_limits(stream):
     pose = to_vector(Kinematics(ROBOT).forward(HOME))
     pose[:3] = (1.5, 0.0, 0.5)

@@ -65,8 +65,7 @@ class Kinematics:
             damping: Larger is slower and steadier near singularities.
         """
         here = self.forward(positions)
-        turn = pinocchio.log3(goal[:3, :3] @ here[:3, :3].T)
-        error = np.concatenate([goal[:3, 3] - here[:3, 3], turn])
+        error = way(here, goal)
         jacobian = self.jacobian(positions)
         posture = 0.5 * dt * (self._home - positions)
         free = np.ones(len(positions))
@@ -92,6 +91,12 @@ class Kinematics:
 def transform(origin: tuple[float, ...]) -> np.ndarray:
     """Return the (4, 4) transform of x, y, z [m], roll, pitch, yaw [rad] (URDF's order)."""
     return pose(np.array(origin[:3]), Rotation.from_euler("xyz", origin[3:]))
+
+
+def way(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Return what takes one transform to another: a way [m] and a turn [rad]. Shape (6,)."""
+    turn = pinocchio.log3(there[:3, :3] @ here[:3, :3].T)
+    return np.concatenate([there[:3, 3] - here[:3, 3], turn])
 
 
 def to_vector(frame: np.ndarray) -> np.ndarray:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import ruckig
 
-from vlm_robot_ros.contract.kinematics import Kinematics, from_vector
+from vlm_robot_ros.contract.differential import Differential
+from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, way
 from vlm_robot_ros.contract.robot import Robot
 
-_ITERATIONS = 3
-"""Of the inverse kinematics a tick."""
+_TURNS = 2.0
+"""A goal that turns faster is not followed so fast [rad/s]."""
 _MARGIN = 0.005
 """What is kept from the joints' limits [rad]."""
 _EASE = 0.75
@@ -26,6 +27,8 @@ _BRAKES = 10
 """How many ticks of coming to a stand are foreseen."""
 _PLACES = 4
 """At how many places on the way to a stand it is looked where the tool is."""
+_NO_WAY = 1e-6
+"""A joint that has less to go is there [rad]."""
 _STILL = 1e-6
 """Slower is standing [rad/s]."""
 _CATCH_UP = 2.0
@@ -77,12 +80,14 @@ class JointStream:
         self._input.target_acceleration = [0.0] * len(robot.joints)
         self._input.max_velocity = robot.velocity.tolist()
         self._input.max_jerk = robot.jerk.tolist()
-        self.start(np.array(robot.home))
+        self._home = np.array(robot.home)
+        self.start(self._home)
 
     def start(self, positions: np.ndarray) -> None:
         """Go on from an arm at rest, which may be outside its limits. Shape (J,), [rad]."""
         self._wanted = positions.astype(float)
-        self._foreseen: list[tuple[Setpoint, np.ndarray]] = []
+        self._goal: np.ndarray | None = None
+        self._foreseen: list[tuple[Setpoint, np.ndarray, np.ndarray | None]] = []
         self._lately: deque[np.ndarray] = deque(maxlen=1 + round(_LAGS / self._period))
         self.go_on_from(Setpoint(self._wanted, np.zeros(len(positions)), np.zeros(len(positions))))
 
@@ -98,27 +103,40 @@ class JointStream:
     def to_pose(self, pose: np.ndarray) -> Setpoint:
         """Return the next setpoint on the way to a tool pose: x, y, z [m], quaternion; shape (7,).
 
-        A pose that cannot be reached is come as close to as the joints allow.
+        A pose that cannot be reached is come as close to as the joints allow. Where joints cannot
+        be as fast as the tool should, or not yet, the others make up for it.
         """
-        goal, wanted = from_vector(pose), self._wanted
-        for _ in range(_ITERATIONS):
-            wanted = self.kinematics.step_towards(wanted, goal, self._period / _ITERATIONS)
-        return self.to_joints(wanted)
+        goal, here = from_vector(pose), self.now
+        before = goal if self._goal is None else self._goal
+        # As fast as the goal moves, and faster where it is missed; not so fast that it would be
+        # passed.
+        wish = way(before, goal) / self._period
+        wish[:3] *= min(1.0, self._tool_speed / max(float(np.linalg.norm(wish[:3])), 1e-9))
+        wish[3:] *= min(1.0, _TURNS / max(float(np.linalg.norm(wish[3:])), 1e-9))
+        miss = way(self.kinematics.forward(here.position), before)
+        differential = Differential(self.kinematics, here.position, self._home)
+        ways, own = differential.ways(miss), differential.speeds(wish)
+        change = _EASE * self._accelerations * self._period
+        soon = np.array([here.velocity - change, here.velocity + change])
+        rate = self._rate(ways, here.velocity - own, soon - own)
+        speed = differential.within(wish + rate * miss, *np.clip(soon, *self._bounds(here)))
+        setpoint = self._step(self._allowed(speed, differential.jacobian), _EASE)
+        self._wanted, self._goal = setpoint.position, goal
+        return setpoint
 
     def to_joints(self, positions: np.ndarray) -> Setpoint:
         """Return the next setpoint on the way to joint positions. Shape (J,), [rad]."""
         before, self._wanted = self._wanted, np.clip(positions, self._low, self._high)
-        here = self.now
+        self._goal, here = None, self.now
         wish = (self._wanted - before) / self._period
         # As fast as what is wanted moves, and faster where it is missed; not so fast that it, or a
         # limit, would be passed.
         miss = before - here.position
         most = self._room(np.abs(miss), np.sign(miss) * (here.velocity - wish))
         speed = wish + np.sign(miss) * np.minimum(_CATCH * np.abs(miss), most)
-        up = self._room(self._high - here.position, here.velocity)
-        down = self._room(here.position - self._low, -here.velocity)
-        speed = np.clip(speed, -np.minimum(down, self._fastest), np.minimum(up, self._fastest))
-        return self._step(self._allowed(speed, here.position), _EASE)
+        speed = np.clip(speed, *self._bounds(here))
+        jacobian = self.kinematics.jacobian(here.position)
+        return self._step(self._allowed(speed, jacobian), _EASE)
 
     def brake(self) -> Setpoint:
         """Return the next setpoint of coming to a stand as fast as the limits allow."""
@@ -127,7 +145,7 @@ class JointStream:
         if np.all(np.abs(setpoint.velocity) < _STILL):
             setpoint = Setpoint(setpoint.position, zeros, zeros)
             self.go_on_from(setpoint)
-        self._wanted = setpoint.position
+        self._wanted, self._goal = setpoint.position, None
         return setpoint
 
     def rest(self) -> tuple[float, np.ndarray]:
@@ -153,17 +171,17 @@ class JointStream:
             targets: One a tick, tool poses or joint positions. Shape (7,) or (J,).
             poses: Which of both.
         """
-        here, wanted = self.now, self._wanted
+        here, wanted, goal = self.now, self._wanted, self._goal
         self._foreseen = []
         for target in targets:
             setpoint = self.to_pose(target) if poses else self.to_joints(target)
-            self._foreseen.append((setpoint, self._wanted))
-        setpoints = tuple(setpoint for setpoint, _ in self._foreseen)
+            self._foreseen.append((setpoint, self._wanted, self._goal))
+        setpoints = tuple(setpoint for setpoint, *_ in self._foreseen)
         duration, (*_, place) = self.rest()
         for _ in range(_BRAKES):
-            self._foreseen.append((self.brake(), self._wanted))
+            self._foreseen.append((self.brake(), self._wanted, None))
         self.go_on_from(here)
-        self._wanted = wanted
+        self._wanted, self._goal = wanted, goal
         still = np.zeros(len(place))
         return Path(setpoints, duration, Setpoint(place, still, still))
 
@@ -171,7 +189,7 @@ class JointStream:
         """Go on as was foreseen for some ticks; returns whether so much was foreseen."""
         if ticks > len(self._foreseen):
             return False
-        setpoint, self._wanted = self._foreseen[ticks - 1]
+        setpoint, self._wanted, self._goal = self._foreseen[ticks - 1]
         self.go_on_from(setpoint)
         return True
 
@@ -194,23 +212,46 @@ class JointStream:
         if np.any(speed):  # an arm that stands is not sent about
             missed = np.clip(measured, np.min(self._lately, 0), np.max(self._lately, 0)) - measured
             speed = np.clip(speed + _CATCH_UP * missed, -self._fastest, self._fastest)
-        return self.kinematics.jacobian(measured) @ self._allowed(speed, measured)
+        jacobian = self.kinematics.jacobian(setpoint.position)
+        return jacobian @ self._allowed(speed, jacobian)
 
-    def _allowed(self, speed: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    def _allowed(self, speed: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
         """Return joint speeds, all of them lower where the tool would be too fast [rad/s]."""
-        fast = float(np.linalg.norm(self.kinematics.jacobian(positions)[:3] @ speed))
+        fast = float(np.linalg.norm(jacobian[:3] @ speed))
         return speed * min(1.0, self._tool_speed / max(fast, 1e-9))
 
-    def _room(self, way: np.ndarray, speed: np.ndarray) -> np.ndarray:
-        """Return how fast one may be a tick later to come to a stand within a way.
+    def _rate(self, ways: np.ndarray, closing: np.ndarray, soon: np.ndarray) -> float:
+        """Return how much of its way the tool goes in a second, straight if that can be [1/s].
 
         Args:
-            way: Shape (J,), [rad].
+            ways: Of the joints. Shape (J,), [rad].
+            closing: How fast they go it now. Shape (J,), [rad/s].
+            soon: The least and the most that they can go it a tick later. Shape (2, J), [rad/s].
+        """
+        moves = np.abs(ways) > _NO_WAY
+        rooms = self._room(np.abs(ways), np.sign(ways) * closing)[moves]
+        ways = ways[moves]
+        rate = np.min(rooms / np.abs(ways), initial=_CATCH)
+        ends = np.sort(soon[:, moves] / ways, axis=0)
+        least, most = np.max(ends[0], initial=0.0), np.min(ends[1], initial=rate)
+        return float(most if least <= most else rate)
+
+    def _bounds(self, here: Setpoint) -> tuple[np.ndarray, np.ndarray]:
+        """Return how fast joints may be towards their limits at most. Shape (J,) each [rad/s]."""
+        up = self._room(self._high - here.position, here.velocity)
+        down = self._room(here.position - self._low, -here.velocity)
+        return -np.minimum(down, self._fastest), np.minimum(up, self._fastest)
+
+    def _room(self, left: np.ndarray, speed: np.ndarray) -> np.ndarray:
+        """Return how fast one may be a tick later to come to a stand within what is left.
+
+        Args:
+            left: Shape (J,), [rad].
             speed: Now, in its direction. Shape (J,), [rad/s].
         """
         tick = self._braking * self._period / 2
-        left = np.maximum(way - speed * self._period / 2, 0.0)
-        return np.maximum(np.sqrt(tick**2 + 2 * self._braking * left) - tick, 0.0)
+        spare = np.maximum(left - speed * self._period / 2, 0.0)
+        return np.maximum(np.sqrt(tick**2 + 2 * self._braking * spare) - tick, 0.0)
 
     def go_on_from(self, setpoint: Setpoint) -> None:
         """Go on from a setpoint that may be another than the last."""
