@@ -81,6 +81,23 @@ def test_a_tool_goes_straight_to_a_pose_and_not_past_it(stream, axis):
     assert np.max(np.abs(np.delete(way, axis, axis=1))) < 0.005
 
 
+@pytest.mark.parametrize(("arm", "most"), [("panda", 0.045), ("ur5e", 0.03), ("sawyer", 0.05)])
+def test_a_posture_that_is_nearly_singular_is_passed_closely(arm, most):
+    """Close to the base joints turn fast, and have to stop: a tool once swung 0.17 m wide."""
+    robot = load_robot(f"{arm}_sim")
+    made, home = JointStream(robot, PERIOD), np.array(robot.home)
+    made.start(home)
+    pose = to_vector(made.kinematics.forward(home))
+    corners = np.array(
+        [pose[:3], [0.34, 0.12, 0.1], [0.33, 0.12, 0.03], [0.36, 0.1, 0.05], [0.6, 0.05, 0.14]]
+    )
+    for start, end in itertools.pairwise(corners):
+        for part in np.linspace(0.0, 1.0, int(np.linalg.norm(end - start) / 0.25 / PERIOD)):
+            pose[:3] = start + (end - start) * (3.0 - 2.0 * part) * part**2
+            tool = made.kinematics.forward(made.to_pose(pose).position)[:3, 3]
+            assert np.linalg.norm(tool - pose[:3]) < most
+
+
 def test_a_pose_out_of_reach_is_approached_within_the_limits(stream):
     pose = to_vector(Kinematics(ROBOT).forward(HOME))
     pose[:3] = (1.5, 0.0, 0.5)
