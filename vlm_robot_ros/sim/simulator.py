@@ -1,7 +1,5 @@
 """The simulated arm in motion: commands in, physics, joint states and pictures out."""
 
-import atexit
-import weakref
 from typing import Any
 
 import mujoco
@@ -11,11 +9,11 @@ from scipy.spatial.transform import Rotation
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, pose, to_vector, yaw_of
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.data.episode import PICTURE
 from vlm_robot_ros.data.views import cut, places
 from vlm_robot_ros.sim.arms import SERVO_LAG
 from vlm_robot_ros.sim.controllers import TWIST_TIMEOUT, JointPath, PathFollower, accelerated
 from vlm_robot_ros.sim.judge import Situation
+from vlm_robot_ros.sim.pictures import Pictures
 from vlm_robot_ros.sim.scene import Scene
 from vlm_robot_ros.sim.things import lay
 from vlm_robot_ros.sim.world import TIMESTEP, build_world, place_front_camera
@@ -37,8 +35,7 @@ class Simulator:
         self.scene: Scene | None = None
         self._model = build_world(robot)
         self._data = mujoco.MjData(self._model)
-        self._renderers: dict[str, mujoco.Renderer] = {}
-        self._finalizer = weakref.finalize(self, _close_all, self._renderers)
+        self._pictures = Pictures(robot, self._model, self._data)
         self._target: np.ndarray = np.array(robot.home)
         self._speed = np.zeros(len(robot.joints))
         self._pose_goal: np.ndarray | None = None
@@ -166,25 +163,11 @@ class Simulator:
 
     def render(self, camera: str) -> np.ndarray:
         """Draw what a camera of the contract sees. Shape (H, W, 3), uint8 RGB."""
-        if camera not in self._renderers:
-            self._renderer(camera, self._size(camera))
-        self._renderers[camera].update_scene(self._data, self._eye(camera))
-        return self._renderers[camera].render()
+        return self._pictures.colours(camera)
 
     def render_depth(self, camera: str) -> np.ndarray:
         """Measure what a depth camera of the contract does. Shape (H, W), float32 [m]."""
-        kind = f"{camera} depth"
-        if kind not in self._renderers:
-            self._renderer(kind, self._size(camera)).enable_depth_rendering()
-        self._renderers[kind].update_scene(self._data, self._eye(camera))
-        return self._renderers[kind].render()
-
-    def view(self, camera: str) -> np.ndarray:
-        """Return what a policy is given of a camera: see `Observation.images`."""
-        of = self.robot.camera(camera)
-        if not of.depth:
-            return cut(self.render(camera), of)
-        return cut(places(self.render_depth(camera), self.matrix(camera), of.pose), of)
+        return self._pictures.depth(camera)
 
     def render_things(self) -> np.ndarray:
         """Tell what each pixel of the front camera shows: for training only.
@@ -193,48 +176,22 @@ class Simulator:
             0, or 1 + the index of a thing of the scene. Shape (256, 256), uint8, whatever the
             camera's own resolution is.
         """
-        if "front segments" not in self._renderers:
-            self._renderer("front segments", (PICTURE, PICTURE)).enable_segmentation_rendering()
-        renderer = self._renderers["front segments"]
-        renderer.update_scene(self._data, "front")
-        segments = renderer.render()
-        number = np.zeros(self._model.ngeom + 1, np.uint8)
-        for index, thing in enumerate(self.scene.things if self.scene else ()):
-            body = self._model.body(f"object{index}" if thing.movable else thing.shape)
-            first = int(body.geomadr[0])
-            number[first : first + int(body.geomnum[0])] = index + 1
-        geoms = np.where(segments[..., 1] == mujoco.mjtObj.mjOBJ_GEOM, segments[..., 0], -1)
-        return number[geoms]
+        return self._pictures.things(self.scene)
 
-    def _size(self, camera: str) -> tuple[int, int]:
-        """Return height and width of a camera's pictures [px]."""
-        return self.robot.camera(camera).height, self.robot.camera(camera).width
-
-    def _renderer(self, kind: str, size: tuple[int, int]) -> mujoco.Renderer:
-        """Make what draws pictures of a kind."""
-        self._renderers[kind] = mujoco.Renderer(self._model, *size)
-        # At exit too, before MuJoCo's own exit hook ends EGL: the last registered runs first.
-        atexit.register(self._finalizer)
-        return self._renderers[kind]
-
-    def _eye(self, camera: str) -> str:
-        """Return the model's camera that a camera of the contract is: that of its frame."""
-        frame = self.robot.camera(camera).frame
-        return next((c.name for c in self.robot.colour_cameras if c.frame == frame), camera)
+    def view(self, camera: str) -> np.ndarray:
+        """Return what a policy is given of a camera: see `Observation.images`."""
+        of = self.robot.camera(camera)
+        if not of.depth:
+            return cut(self.render(camera), of)
+        return cut(places(self.render_depth(camera), self.matrix(camera), of.pose), of)
 
     def matrix(self, camera: str) -> np.ndarray:
         """Return K of a camera's calibration. Shape (3, 3), [px]."""
-        of = self.robot.camera(camera)
-        fovy = np.deg2rad(self._model.camera(self._eye(camera)).fovy[0])
-        focal = of.height / 2 / float(np.tan(fovy / 2))
-        # The middle of the first pixel is 0, as OpenCV has it.
-        return np.array(
-            [[focal, 0, (of.width - 1) / 2], [0, focal, (of.height - 1) / 2], [0, 0, 1]]
-        )
+        return self._pictures.matrix(camera)
 
     def close(self) -> None:
         """Free what the pictures were drawn with."""
-        self._finalizer()
+        self._pictures.close()
 
     @property
     def time(self) -> float:
@@ -311,12 +268,6 @@ class Simulator:
 
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:
         return self.robot.lower, self.robot.upper
-
-
-def _close_all(renderers: dict[str, mujoco.Renderer]) -> None:
-    for renderer in renderers.values():
-        renderer.close()
-    renderers.clear()
 
 
 def _finite(value: Any, what: str) -> np.ndarray:
