@@ -104,6 +104,21 @@ def test_an_arm_that_does_not_follow_trips_until_it_is_reset(arm):
     assert not arm.driver.tripped
 
 
+def test_an_arm_whose_servos_are_late_may_go_fast_for_long(arm):
+    """A tenth of a second behind, 0.12 rad for four seconds: that is how servos follow."""
+    arm.joints = HOME + (-2.7 - HOME[6]) * np.eye(7)[6]
+    arm.driver.reset()
+    told = [arm.joints] * 5
+    for place in np.arange(-2.7, 2.7, 1.2 * PERIOD):
+        goal = HOME.copy()
+        goal[6] = place
+        arm.follows, arm.joints = False, told[-5]
+        drive = arm.tick(goal, ActionMode.JOINT_POSITION)
+        told.append(drive.path.setpoints[0].position)
+    assert np.max(np.abs(told[-1] - arm.joints)) > 0.1
+    assert not arm.driver.tripped
+
+
 def test_an_arm_that_nobody_drives_trips_though_little_is_asked(arm):
     arm.follows = False
     for _ in range(int(4.0 / PERIOD)):

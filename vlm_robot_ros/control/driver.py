@@ -19,7 +19,7 @@ from vlm_robot_ros.control.stream import JointStream, Path, Setpoint
 AHEAD = 5
 """How many ticks a path looks ahead before it comes to a stand."""
 APART = ((0.25, 0.1, 0.5), (0.05, 0.02, 3.0))
-"""How far a joint [rad], the tool [m] may be from where it was told to be; how long farther [s].
+"""How far a joint [rad], the tool [m] may be from where it was told to be lately; how long [s].
 
 Much for a moment: something is in the way. A little for long: nobody follows.
 """
@@ -213,7 +213,8 @@ class Driver:
             )
         if self._last is None or not self._driving:
             return
-        what, unit, way = self._apart(joints, self._last.position)
+        # Servos are a little late, and farther behind the faster they go.
+        what, unit, way = self._apart(joints, self._stream.nearest(joints, self._last.position))
         for number, (joint, tool, seconds) in enumerate(APART):
             most, since = (tool if self._by_tool else joint), self._apart_since[number]
             if way <= most:

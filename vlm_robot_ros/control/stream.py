@@ -210,10 +210,20 @@ class JointStream:
         speed = setpoint.velocity
         self._lately.append(setpoint.position - speed * self._period)
         if np.any(speed):  # an arm that stands is not sent about
-            missed = np.clip(measured, np.min(self._lately, 0), np.max(self._lately, 0)) - measured
+            missed = self.nearest(measured, self._lately[-1]) - measured
             speed = np.clip(speed + _CATCH_UP * missed, -self._fastest, self._fastest)
         jacobian = self.kinematics.jacobian(setpoint.position)
         return jacobian @ self._allowed(speed, jacobian)
+
+    def nearest(self, measured: np.ndarray, told: np.ndarray) -> np.ndarray:
+        """Return where the arm is nearest to, of where it was told to be within the last 0.1 s.
+
+        Args:
+            measured: Where it is. Shape (J,), [rad].
+            told: Where it was told to be last. Shape (J,), [rad].
+        """
+        lately = np.array([*self._lately, told])
+        return np.clip(measured, lately.min(0), lately.max(0))
 
     def _allowed(self, speed: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
         """Return joint speeds, all of them lower where the tool would be too fast [rad/s]."""
