@@ -15,6 +15,7 @@ _PASSES = 3
 _POSTURE = 0.5
 """How fast joints that the tool does not need return to the home posture [1/s]."""
 _EYE = np.eye(6)
+_WEIGHTS = np.array([1.0, 1.0, 1.0, _LENGTH, _LENGTH, _LENGTH])
 
 
 class Differential:
@@ -23,18 +24,17 @@ class Differential:
     Damped least squares, more so near a singularity (Nakamura and Hanafusa, 1986).
     """
 
-    def __init__(self, kinematics: Kinematics, positions: np.ndarray, home: np.ndarray) -> None:
-        """Look at joint positions; `home` is the posture to prefer. Shape (J,) each, [rad]."""
+    def __init__(self, kinematics: Kinematics, positions: np.ndarray) -> None:
+        """Look at an arm's joint positions. Shape (J,), [rad]."""
         self.jacobian = kinematics.jacobian(positions)
         """Shape (6, J): linear [m], angular [rad]."""
-        self._weights = np.array([1.0, 1.0, 1.0, _LENGTH, _LENGTH, _LENGTH])
-        self._weighted = self._weights[:, None] * self.jacobian
+        self._weighted = _WEIGHTS[:, None] * self.jacobian
         square = self._weighted @ self._weighted.T
         nearest = float(np.linalg.eigvalsh(square)[0])
         more = max(0.0, 1.0 - nearest / _SINGULAR**2)
         self._damping = (_DAMPING**2 + _MORE_DAMPING**2 * more) * _EYE
         self._inverse = self._weighted.T @ np.linalg.inv(square + self._damping)
-        self._pull = _POSTURE * (home - positions)
+        self._pull = _POSTURE * (kinematics.home - positions)
         self._rest = self._pull - self._inverse @ (self._weighted @ self._pull)
 
     def ways(self, twist: np.ndarray) -> np.ndarray:
@@ -46,7 +46,7 @@ class Differential:
         Returns:
             Shape (J,), [rad/s].
         """
-        return self._inverse @ (self._weights * twist)
+        return self._inverse @ (_WEIGHTS * twist)
 
     def speeds(self, twist: np.ndarray) -> np.ndarray:
         """Return `ways` of it, with a pull towards the home posture in the null space."""
@@ -71,7 +71,7 @@ class Differential:
                 return speeds
             free &= ~passed
             own = self._weighted * free
-            left = self._weights * twist - self._weighted @ np.where(free, self._pull, speeds)
+            left = _WEIGHTS * twist - self._weighted @ np.where(free, self._pull, speeds)
             more = own.T @ np.linalg.solve(own @ own.T + self._damping, left)
             found = np.where(free, self._pull + more, speeds)
         return np.clip(found, low, high)

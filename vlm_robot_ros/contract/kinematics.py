@@ -18,7 +18,8 @@ class Kinematics:
     def __init__(self, robot: Robot) -> None:
         self._robot = robot
         self._lower, self._upper, self._velocity = robot.lower, robot.upper, robot.velocity
-        self._home = np.array(robot.home)
+        self.home = np.array(robot.home)
+        """The posture to prefer. Shape (J,), [rad]."""
         self._model = pinocchio.Model()
         last = 0
         for joint in robot.joints:
@@ -67,7 +68,7 @@ class Kinematics:
         here = self.forward(positions)
         error = way(here, goal)
         jacobian = self.jacobian(positions)
-        posture = 0.5 * dt * (self._home - positions)
+        posture = 0.5 * dt * (self.home - positions)
         free = np.ones(len(positions))
         for _ in range(2):
             own = jacobian * free

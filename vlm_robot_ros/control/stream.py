@@ -80,8 +80,7 @@ class JointStream:
         self._input.target_acceleration = [0.0] * len(robot.joints)
         self._input.max_velocity = robot.velocity.tolist()
         self._input.max_jerk = robot.jerk.tolist()
-        self._home = np.array(robot.home)
-        self.start(self._home)
+        self.start(self.kinematics.home)
 
     def start(self, positions: np.ndarray) -> None:
         """Go on from an arm at rest, which may be outside its limits. Shape (J,), [rad]."""
@@ -114,7 +113,7 @@ class JointStream:
         wish[:3] *= min(1.0, self._tool_speed / max(float(np.linalg.norm(wish[:3])), 1e-9))
         wish[3:] *= min(1.0, _TURNS / max(float(np.linalg.norm(wish[3:])), 1e-9))
         miss = way(self.kinematics.forward(here.position), before)
-        differential = Differential(self.kinematics, here.position, self._home)
+        differential = Differential(self.kinematics, here.position)
         ways, own = differential.ways(miss), differential.speeds(wish)
         change = _EASE * self._accelerations * self._period
         soon = np.array([here.velocity - change, here.velocity + change])
