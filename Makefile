@@ -21,6 +21,7 @@ lint: setup ## Check style and types
 	. ./env.sh && ruff check . && ruff format --check . && mypy vlm_robot_ros
 
 bench: setup ## Measure rates, conversion, smoothness, latency, transport, memory: half an hour
+	-.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --target .venv/bench -r requirements/bench.txt
 	. ./env.sh && set -eo pipefail && mkdir -p runs && for call in policy_rate.py encoder_rate.py conversion.py \
 	  smoothness.py node_latency.py "transport.py --cameras 2 3 4" "node_memory.py --minutes 5"; do \
 	  printf '\n## %s\n\n' "$$call"; python benchmarks/$$call; done | tee runs/bench.md

@@ -1,15 +1,19 @@
 """How long does it take to make a picture of an image message, here and elsewhere?
 
-    pip install rosbags-image     # and cv_bridge, of a ROS installation: what lacks is left out
     python benchmarks/conversion.py [--width 640 --height 480]
+
+rosbags-image is where `make bench` puts it, cv_bridge where ROS is installed; what lacks is left
+out.
 
 What comes out is compared, too: a fast conversion that is wrong is none.
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +36,7 @@ def ours(message: Any) -> np.ndarray:
 def others() -> dict[str, Convert]:
     """Return the other ways that are installed."""
     found: dict[str, Convert] = {}
+    sys.path.append(str(Path(sys.prefix) / "bench"))  # last: cv_bridge has an OpenCV of its own
     try:
         from rosbags.image import compressed_image_to_cvimage, image_to_cvimage
 

@@ -76,6 +76,13 @@ class Mirror(HoldPolicy):
         return self.seen.images["front"]
 
 
+class Scheduled(HoldPolicy):
+    """A policy that tells how its thread is scheduled while it thinks."""
+
+    def infer(self, observation):
+        return hold_chunk(observation, 0.1, str(os.sched_getscheduler(0)))
+
+
 def exhaust():
     """Take memory until there is no more."""
     before, taken = resource.getrlimit(resource.RLIMIT_AS), []

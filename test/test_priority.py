@@ -1,15 +1,22 @@
-"""The node's threads have real-time priority where the system grants it, its policy never."""
+"""Threads of the node have real-time priority where the system grants it; no policy thinks so."""
 
 import os
+import re
 import threading
+import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 from diagnostic_msgs.msg import DiagnosticArray
+from odd_policies import Scheduled
 
-from vlm_robot_ros.nodes.priority import take_priority
+from vlm_robot_ros.policy.apart import PolicyApart
+from vlm_robot_ros.policy.base import Observation
+from vlm_robot_ros.priority import take_priority
 
 FIFO = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
 
@@ -24,8 +31,9 @@ def in_a_thread(work):
 
 
 def policies(pid):
-    """Return how each thread of a process is scheduled."""
-    return [os.sched_getscheduler(int(task)) for task in os.listdir(f"/proc/{pid}/task")]
+    """Return how each thread of a process is scheduled, and its name."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [(os.sched_getscheduler(int(task.name)), (task / "comm").read_text()) for task in tasks]
 
 
 GRANTED = not in_a_thread(lambda: take_priority(1))
@@ -64,10 +72,28 @@ def test_the_node_takes_it_for_what_must_be_on_time(graph, priority):
     health = graph.listen(DiagnosticArray, "/diagnostics")
     process = graph.start("policy_node", policy="hold", thread_priority=priority)
     assert graph.until(lambda: health, 100.0), "the node did not come up"
-    urgent = [policy for policy in policies(process.pid) if policy == FIFO]
-    assert len(urgent) == (2 if priority and GRANTED else 0)
-    children = f"/proc/{process.pid}/task/{process.pid}/children"
-    with open(children) as file:
-        born = file.read().split()
-    assert born
-    assert all(set(policies(int(pid))) == {os.SCHED_OTHER} for pid in born)
+    urgent = [name for policy, name in policies(process.pid) if policy == FIFO]
+    receivers = [name for name in urgent if re.match(r"dds\.(shm|udp)\.\d", name)]
+    if priority and GRANTED:
+        assert len(receivers) >= 3  # one for each port that others send to
+        assert len(urgent) == len(receivers) + 2
+    else:
+        assert not urgent
+
+
+@pytest.mark.skipif(not GRANTED, reason="no real-time priority is granted here")
+@pytest.mark.parametrize("priority", [7, 0])
+def test_a_policy_waits_with_priority_and_thinks_without(priority):
+    def waiting():
+        return os.sched_getscheduler(policy.pid)
+
+    policy = PolicyApart(Scheduled, priority=priority)
+    expected = os.SCHED_RESET_ON_FORK | (os.SCHED_FIFO if priority else os.SCHED_OTHER)
+    for _ in range(3):
+        limit = time.monotonic() + 10.0
+        while waiting() != expected and time.monotonic() < limit:
+            time.sleep(0)
+        assert waiting() == expected
+        seen = Observation({}, np.zeros(7), 0.5, "", np.zeros(7))
+        assert int(policy.infer(seen).hold) & ~os.SCHED_RESET_ON_FORK == os.SCHED_OTHER
+    policy.close()

@@ -34,7 +34,7 @@ class Curve:
             slope[1:-1] = np.where(turns, 0.0, 2 * both) / np.where(
                 turns, 1.0, rise[:-1] + rise[1:]
             )
-            slope[0], slope[-1] = _at_end(rise[0], rise[1]), _at_end(rise[-1], rise[-2])
+            slope[[0, -1]] = _at_end(rise[[0, -1]], rise[[1, -2]])
         before, after = slope[:-1], slope[1:]
         # Of each step the factors of 1, u, u^2 and u^3, with u from 0 to 1. Shape (N - 1, 4, D).
         self._factors = np.stack(
@@ -51,7 +51,7 @@ class Curve:
 
 
 def _at_end(nearest: np.ndarray, next_one: np.ndarray) -> np.ndarray:
-    """Return the slope at an end, of three points, without overshoot. Shape (D,)."""
+    """Return the slope at ends, each of three points, without overshoot. Shape (2, D)."""
     slope = 1.5 * nearest - 0.5 * next_one
     slope = np.where(slope * nearest <= 0, 0.0, slope)
     steep = (nearest * next_one <= 0) & (np.abs(slope) > 3 * np.abs(nearest))

@@ -1,6 +1,8 @@
 """Plays chunks of actions by the clock, never by count."""
 
+from bisect import bisect_left
 from dataclasses import replace
+from math import expm1
 
 import numpy as np
 
@@ -108,8 +110,8 @@ class Timeline:
         """Return a new chunk that begins as what is played goes on. Shape (H + 1, 7)."""
         assert self._chunk is not None
         joined = values.copy()
-        committed = int(np.searchsorted(times, now)) + 1
-        shared = int(np.searchsorted(times, self._end + 1e-6))
+        committed = bisect_left(times, now) + 1
+        shared = bisect_left(times, self._end + 1e-6)
         weights = _soft_mask(committed, min(shared, committed + self._joined_steps))
         for row, time, weight in zip(joined, times, weights, strict=False):
             played, _ = self._motion(time)
@@ -157,22 +159,26 @@ class Timeline:
         return np.stack([place, speed - place / total * change]) / total
 
 
-def _soft_mask(committed: int, shared: int) -> np.ndarray:
+def _soft_mask(committed: int, shared: int) -> list[float]:
     """Return what the chunk before counts, step by step: equation 5 of real-time chunking.
 
     Args:
         committed: Steps, the first, that cannot be changed any more.
-        shared: Steps that both chunks have; what it counts beyond them is 0. Shape (shared,).
+        shared: Steps that both chunks have; what it counts beyond them is 0.
+
+    Returns:
+        As many weights.
     """
-    left = (shared - np.arange(shared)) / max(shared - committed + 1, 1)
-    left = np.clip(left, 0.0, 1.0)
-    return np.where(np.arange(shared) < committed, 1.0, left * np.expm1(left) / np.expm1(1.0))
+    lefts = [(shared - step) / (shared - committed + 1) for step in range(committed, shared)]
+    return [1.0] * min(committed, shared) + [e * expm1(e) / expm1(1.0) for e in lefts]
 
 
 def _unwound(poses: np.ndarray) -> np.ndarray:
     """Return poses whose quaternions keep to one hemisphere from row to row. Shape (H, 7)."""
-    result = poses.copy()
     turns = (poses[1:, 3:] * poses[:-1, 3:]).sum(1) < 0
+    if not turns.any():
+        return poses
+    result = poses.copy()
     result[1:, 3:] *= np.where(turns, -1, 1).cumprod()[:, None]
     return result
 

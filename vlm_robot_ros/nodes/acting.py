@@ -35,13 +35,13 @@ from vlm_robot_ros.nodes.messages import (
     to_stamp,
 )
 from vlm_robot_ros.nodes.policy_settings import describe_checkpoint
-from vlm_robot_ros.nodes.priority import take_priority
 from vlm_robot_ros.nodes.senses import Senses
 from vlm_robot_ros.nodes.show import Show
 from vlm_robot_ros.nodes.wires import Wires
 from vlm_robot_ros.policy.apart import PolicyApart
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.thinker import Question, Thinker
+from vlm_robot_ros.priority import hasten_receivers, take_priority
 
 _COMES_TO_A_STAND = 1.0
 """How long an arm may take that is told to stop for good [s]."""
@@ -78,9 +78,11 @@ class Acting:
         self._lock = threading.Lock()
         self._thinker: Thinker | None = None
         self._active = False
-        self._priority = int(values["thread_priority"])
-        if refused := take_priority(self._priority):  # this thread is the tick's
+        priority = int(values["thread_priority"])
+        self._behind = max(priority - 1, 0)
+        if refused := take_priority(priority):  # this thread is the tick's
             node.get_logger().info(f"{refused}; how to have it is in the README")
+        hasten_receivers(self._behind)
         self._period = 1.0 / values["control_rate"]
         self._beat = Beat(self._period)
         self._kinematics = Kinematics(robot)
@@ -137,7 +139,7 @@ class Acting:
         """Begin to act; words said before do not count."""
         self._pilot.rest()
         self._first, self._begun = True, self._policy.begun
-        behind = partial(take_priority, max(self._priority - 1, 0))
+        behind = partial(take_priority, self._behind)
         self._thinker = Thinker(self._policy, self._on_plan, behind)
         self._active = True
         self._current.publish(String())

@@ -86,7 +86,8 @@ def start_policy(values: Values, robot: Robot) -> PolicyApart:
     Raises:
         ValueError: it cannot be loaded; says why.
     """
-    return PolicyApart(partial(load_policy, values, robot), values["policy_timeout"])
+    make, priority = partial(load_policy, values, robot), int(values["thread_priority"])
+    return PolicyApart(make, values["policy_timeout"], max(priority - 1, 0))
 
 
 def load_policy(values: Values, robot: Robot) -> Policy:

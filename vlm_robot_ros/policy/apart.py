@@ -22,6 +22,7 @@ import numpy as np
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.policy.base import Observation, Policy
 from vlm_robot_ros.policy.heap import trim_heap
+from vlm_robot_ros.priority import take_priority
 
 _LOOKS = 0.2
 """Who waits for a process looks so often whether it lives [s]."""
@@ -43,17 +44,22 @@ class PolicyApart:
     keep it waiting, and end it with itself. It forgets everything when it is begun anew.
     """
 
-    def __init__(self, make: Callable[[], Policy], patience: float = 30.0) -> None:
+    def __init__(
+        self, make: Callable[[], Policy], patience: float = 30.0, priority: int = 0
+    ) -> None:
         """Start it and wait until it is ready.
 
         Args:
             make: Makes the policy, there: a function of a module, or a `partial` of one.
             patience: How long an answer may take before it is begun anew [s].
+            priority: Of SCHED_FIFO, where it is granted, while it waits for a question and takes
+                it: 1 to 99; 0 is ordinary. What the policy does is ordinary.
 
         Raises:
             ValueError: `make` fails there.
         """
-        self._make, self._patience, self._closed = make, patience, False
+        self._make, self._patience, self._priority = make, patience, priority
+        self._closed = False
         self.begun = 0
         """How often it was begun: where this changes, it has forgotten everything."""
         self._asking, self._living = threading.Lock(), threading.Lock()
@@ -161,9 +167,8 @@ class PolicyApart:
             self._pipe, theirs = context.Pipe()
             with theirs:
                 # Not a daemon: those may have no processes of their own.
-                process = context.Process(
-                    target=_serve, args=(theirs, self._make, self._patience), name="policy"
-                )
+                given = theirs, self._make, self._patience, self._priority
+                process = context.Process(target=_serve, args=given, name="policy")
                 process.start()
             assert process.pid is not None
             try:
@@ -241,7 +246,9 @@ class _Taker:
         return pickle.loads(head, buffers=arrays)
 
 
-def _serve(pipe: "Connection[Any, Any]", make: Callable[[], Policy], patience: float) -> None:
+def _serve(
+    pipe: "Connection[Any, Any]", make: Callable[[], Policy], patience: float, priority: int
+) -> None:
     """Be the other process: answer until nobody asks any more."""
     for ending in (signal.SIGINT, signal.SIGHUP):  # they are for the node, which ends this one
         signal.signal(ending, signal.SIG_IGN)
@@ -265,9 +272,11 @@ def _serve(pipe: "Connection[Any, Any]", make: Callable[[], Policy], patience: f
             # Who asks ends what hangs. Where that one is dead, it ends itself, even if it lets no
             # other thread go on. That takes 0.1 ms, so while nobody waits for an answer.
             faulthandler.dump_traceback_later(3 * patience, exit=True)
+            take_priority(priority)
             if not pipe.poll(patience):
                 continue
             name, given = taker.take(pipe)
+            take_priority(0)  # the rest is anybody's code
             try:
                 answer = pickle.dumps(("", _answer(policy, name, given)))
             except Exception as error:  # anybody's code
