@@ -13,6 +13,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 
 from diagnostic_msgs.msg import DiagnosticArray
 from odd_policies import Scheduled
+from std_srvs.srv import Trigger
 
 from vlm_robot_ros.policy.apart import PolicyApart
 from vlm_robot_ros.policy.base import Observation
@@ -34,6 +35,12 @@ def policies(pid):
     """Return how each thread of a process is scheduled, and its name."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
     return [(os.sched_getscheduler(int(task.name)), (task / "comm").read_text()) for task in tasks]
+
+
+def urgent_threads(pid):
+    """Return the names of a process's threads that have priority, and which of them receive."""
+    urgent = [name for policy, name in policies(pid) if policy == FIFO]
+    return urgent, [name for name in urgent if re.match(r"dds\.(shm|udp)\.\d", name)]
 
 
 GRANTED = not in_a_thread(lambda: take_priority(1))
@@ -72,13 +79,21 @@ def test_the_node_takes_it_for_what_must_be_on_time(graph, priority):
     health = graph.listen(DiagnosticArray, "/diagnostics")
     process = graph.start("policy_node", policy="hold", thread_priority=priority)
     assert graph.until(lambda: health, 100.0), "the node did not come up"
-    urgent = [name for policy, name in policies(process.pid) if policy == FIFO]
-    receivers = [name for name in urgent if re.match(r"dds\.(shm|udp)\.\d", name)]
+    urgent, receivers = urgent_threads(process.pid)
     if priority and GRANTED:
         assert len(receivers) >= 3  # one for each port that others send to
         assert len(urgent) == len(receivers) + 2
     else:
         assert not urgent
+
+
+@pytest.mark.skipif(not GRANTED, reason="no real-time priority is granted here")
+def test_the_simulated_controllers_hear_at_once(graph):
+    process = graph.start("arm_sim_node")
+    assert graph.call(Trigger, "/arm_sim_node/step") is not None
+    urgent, receivers = urgent_threads(process.pid)
+    assert urgent == receivers
+    assert len(receivers) >= 3
 
 
 @pytest.mark.skipif(not GRANTED, reason="no real-time priority is granted here")

@@ -31,6 +31,7 @@ from vlm_robot_ros.nodes.images import from_depth, from_rgb
 from vlm_robot_ros.nodes.messages import seconds, to_stamp
 from vlm_robot_ros.nodes.parameters import Spec, declare
 from vlm_robot_ros.nodes.run import run
+from vlm_robot_ros.priority import hasten_receivers
 from vlm_robot_ros.sim.programme import scene_of
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 from vlm_robot_ros.sim.sinks import CONTROLLERS, GRIPPER
@@ -49,6 +50,8 @@ PARAMETERS = (
     Spec("follow_action", True, "Follow the topic action; false: only those of controllers"),
 )
 _SENT = 10
+_HEARS = 39
+"""Real-time priority of what receives, where the system grants it: controllers hear at once."""
 
 
 class ArmSimNode(Node):
@@ -93,6 +96,7 @@ class ArmSimNode(Node):
             self.create_subscription(kind, topic, partial(self._take, topic, apply), _SENT)
         self.create_service(ResetScene, "~/reset", self._on_reset)
         self.create_service(Trigger, "~/step", self._on_step)
+        hasten_receivers(_HEARS)
         self._lay(self.get_parameter("seed").value)
         factor = self.get_parameter("real_time_factor").value
         if factor > 0:
