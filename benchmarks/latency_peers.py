@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import rclpy
@@ -36,6 +36,7 @@ from vlm_robot_ros.msg import ActionChunk as ChunkMessage
 from vlm_robot_ros.msg import VlmAction
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.load import load_learned
+from vlm_robot_ros.policy.sight import Watchful
 from vlm_robot_ros.sim.programme import demo_programme
 from vlm_robot_ros.sim.simulator import Simulator
 
@@ -64,22 +65,22 @@ def scene() -> tuple[np.ndarray, str]:
     return np.array(picture.resize((640, 480))), item.instruction
 
 
-class Clocked:
-    """A learned policy that writes down when it began and ended, by the clock of messages."""
+class Clocked(Watchful):
+    """A learned policy that writes down when it began and ended, by the clock of messages.
+
+    Learned policies watch their pictures themselves: this one is watched no more than they are.
+    """
 
     def __init__(self, robot: Robot) -> None:
         """Load what the environment names."""
         checkpoint, device, times = json.loads(os.environ[CLOCKS])
-        self._policy = load_learned(Path(checkpoint), robot, device)
+        super().__init__(load_learned(Path(checkpoint), robot, device))
         self._times = os.open(times, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._policy, name)
 
     def infer(self, observation: Observation) -> ActionChunk:
         """As of the policy."""
         begun = time.time()
-        chunk = self._policy.infer(observation)
+        chunk = self.within.infer(observation)
         ended = time.time()
         os.write(self._times, f"{observation.time} {begun} {ended}\n".encode())  # 0.01 ms
         return chunk

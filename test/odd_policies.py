@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from vlm_robot_ros.policy.base import HoldPolicy, hold_chunk
+from vlm_robot_ros.policy.sight import Watchful
 
 
 class Closing(HoldPolicy):
@@ -54,6 +55,13 @@ class Own(HoldPolicy):
         chunk = hold_chunk(observation, 0.1, "")
         aside = np.linspace(0.01, 0.08, 8)[:, None] * np.array([0, 1, 0, 0, 0, 0, 0])
         return replace(chunk, values=chunk.values + aside, gripper=np.ones(8), confidence=1.0)
+
+
+class Wary(Watchful):
+    """A policy that watches its pictures itself."""
+
+    def __init__(self, robot):
+        super().__init__(Own(robot))
 
 
 class Deep(Own):

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from odd_policies import Own, Wary
 
+from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.control.instruction import NOTHING_SAID, Kind, next_instruction
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.correction import Correction, read_correction
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
-from vlm_robot_ros.policy.sight import PictureWatch
+from vlm_robot_ros.policy.load import load_own
+from vlm_robot_ros.policy.sight import PictureWatch, Watchful
 from vlm_robot_ros.sim.objects import COLOURS
 from vlm_robot_ros.sim.scene import Look, Scene, Thing
 
@@ -138,6 +141,19 @@ def test_blank_and_frozen_pictures_are_not_trusted():
     assert watch.problem(one, here) == ""  # nothing moves, nothing need change
     assert "frozen" in watch.problem(one, there)
     assert watch.problem(other, there) == ""
+    barely = other.copy()
+    barely[-1, -1, -1] ^= 1
+    assert watch.problem(barely, here) == ""
+    assert "frozen" in watch.problem(barely.copy(), there)
+
+
+def test_who_watches_its_pictures_is_not_watched_twice():
+    own, wary = (
+        load_own(f"odd_policies:{name}", load_robot("panda_sim")) for name in ("Own", "Wary")
+    )
+    assert type(own) is Watchful
+    assert type(wary) is Wary
+    assert [type(each.within) for each in (own, wary)] == [Own, Own]
 
 
 def test_what_does_not_say_which_object_is_held(shipped, picture):

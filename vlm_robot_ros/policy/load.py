@@ -61,6 +61,8 @@ def _check_depth(config: ModelConfig, robot: Robot, checkpoint: Path) -> None:
 def load_own(name: str, robot: Robot) -> Policy:
     """Return what `module:Class` makes of a robot, watched for pictures that cannot be trusted.
 
+    One that is `Watchful` itself is not watched twice.
+
     Raises:
         ValueError: there is no such class, it fails, or what it makes is no policy.
     """
@@ -73,7 +75,7 @@ def load_own(name: str, robot: Robot) -> Policy:
     missing = [part for part in parts if not hasattr(made, part)]
     if missing:
         raise ValueError(f"'{name}' has no {', '.join(missing)}; see policy/base.py")
-    return Watchful(made)
+    return made if isinstance(made, Watchful) else Watchful(made)
 
 
 def load_named(name: str, robot: Robot, device: str = "cpu") -> Policy:
