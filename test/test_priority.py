@@ -31,15 +31,14 @@ def in_a_thread(work):
     return got[0]
 
 
-def policies(pid):
-    """Return how each thread of a process is scheduled, and its name."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [(os.sched_getscheduler(int(task.name)), (task / "comm").read_text()) for task in tasks]
-
-
 def urgent_threads(pid):
     """Return the names of a process's threads that have priority, and which of them receive."""
-    urgent = [name for policy, name in policies(pid) if policy == FIFO]
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    urgent = [
+        (task / "comm").read_text()
+        for task in tasks
+        if os.sched_getscheduler(int(task.name)) == FIFO
+    ]
     return urgent, [name for name in urgent if re.match(r"dds\.(shm|udp)\.\d", name)]
 
 
@@ -85,6 +84,9 @@ def test_the_node_takes_it_for_what_must_be_on_time(graph, priority):
         assert len(urgent) == len(receivers) + 2
     else:
         assert not urgent
+    born = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    waiting = [len(urgent_threads(child)[0]) for child in born]
+    assert sum(waiting) == (1 if priority and GRANTED else 0)  # the policy's, for a question
 
 
 @pytest.mark.skipif(not GRANTED, reason="no real-time priority is granted here")

@@ -34,7 +34,7 @@ from vlm_robot_ros.nodes.messages import (
     label_message,
     to_stamp,
 )
-from vlm_robot_ros.nodes.policy_settings import describe_checkpoint
+from vlm_robot_ros.nodes.policy_settings import describe_checkpoint, second_priority
 from vlm_robot_ros.nodes.senses import Senses
 from vlm_robot_ros.nodes.show import Show
 from vlm_robot_ros.nodes.wires import Wires
@@ -78,9 +78,8 @@ class Acting:
         self._lock = threading.Lock()
         self._thinker: Thinker | None = None
         self._active = False
-        priority = int(values["thread_priority"])
-        self._behind = max(priority - 1, 0)
-        if refused := take_priority(priority):  # this thread is the tick's
+        self._behind = second_priority(values)
+        if refused := take_priority(int(values["thread_priority"])):  # this thread is the tick's
             node.get_logger().info(f"{refused}; how to have it is in the README")
         hasten_receivers(self._behind)
         self._period = 1.0 / values["control_rate"]

@@ -86,8 +86,13 @@ def start_policy(values: Values, robot: Robot) -> PolicyApart:
     Raises:
         ValueError: it cannot be loaded; says why.
     """
-    make, priority = partial(load_policy, values, robot), int(values["thread_priority"])
-    return PolicyApart(make, values["policy_timeout"], max(priority - 1, 0))
+    make = partial(load_policy, values, robot)
+    return PolicyApart(make, values["policy_timeout"], second_priority(values))
+
+
+def second_priority(values: Values) -> int:
+    """Return the real-time priority of whom the tick's thread hears and asks; it comes first."""
+    return max(int(values["thread_priority"]) - 1, 0)
 
 
 def load_policy(values: Values, robot: Robot) -> Policy:

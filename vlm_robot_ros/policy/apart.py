@@ -1,7 +1,6 @@
 """A policy in a process of its own: whatever it does, the node keeps its time and its arm."""
 
 import faulthandler
-import mmap
 import multiprocessing
 import os
 import pickle
@@ -13,7 +12,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from multiprocessing.reduction import recv_handle, send_handle
 from multiprocessing.util import Finalize
 from typing import Any
 
@@ -21,6 +19,7 @@ import numpy as np
 
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.policy.base import Observation, Policy
+from vlm_robot_ros.policy.desk import Desk, Taker
 from vlm_robot_ros.policy.heap import trim_heap
 from vlm_robot_ros.priority import take_priority
 
@@ -162,7 +161,7 @@ class PolicyApart:
     def _start(self, limit: float | None) -> None:
         """Start it and wait until it is ready, so long [s]."""
         context = multiprocessing.get_context("spawn")
-        self._desk = _Desk()
+        self._desk = Desk()
         try:
             self._pipe, theirs = context.Pipe()
             with theirs:
@@ -197,62 +196,13 @@ class PolicyApart:
             raise ValueError(error)
 
 
-class _Desk:
-    """Memory in which one process lays arrays down and the other finds them."""
-
-    def __init__(self) -> None:
-        self._memory: mmap.mmap | None = None
-
-    def hand(self, pipe: "Connection[Any, Any]", what: object) -> None:
-        """Hand anything over; its arrays are copied into the memory."""
-        arrays: list[pickle.PickleBuffer] = []
-        head = pickle.dumps(what, protocol=5, buffer_callback=arrays.append)
-        raw = [array.raw() for array in arrays]
-        sizes = [array.nbytes for array in raw]
-        file = None
-        if self._memory is None or sum(sizes) > len(self._memory):
-            file = os.memfd_create("policy")  # unlike /dev/shm it has no limit of its own
-            os.truncate(file, 2 * sum(sizes) + 1)
-            self._memory = mmap.mmap(file, 0)
-        at = 0
-        for array in raw:
-            self._memory[at : at + array.nbytes] = array
-            at += array.nbytes
-        try:
-            pipe.send((head, sizes, file is not None))
-            if file is not None:
-                send_handle(pipe, file, 0)
-        finally:
-            if file is not None:
-                os.close(file)
-
-
-class _Taker:
-    """Takes what is handed over a desk of the other process."""
-
-    _memory: mmap.mmap
-
-    def take(self, pipe: "Connection[Any, Any]") -> Any:
-        """Wait for it; its arrays are copies."""
-        head, sizes, grows = pipe.recv()
-        if grows:
-            file = recv_handle(pipe)
-            self._memory = mmap.mmap(file, 0)
-            os.close(file)
-        arrays, at, memory = [], 0, memoryview(self._memory)
-        for size in sizes:
-            arrays.append(bytearray(memory[at : at + size]))
-            at += size
-        return pickle.loads(head, buffers=arrays)
-
-
 def _serve(
     pipe: "Connection[Any, Any]", make: Callable[[], Policy], patience: float, priority: int
 ) -> None:
     """Be the other process: answer until nobody asks any more."""
     for ending in (signal.SIGINT, signal.SIGHUP):  # they are for the node, which ends this one
         signal.signal(ending, signal.SIG_IGN)
-    taker, made, asker = _Taker(), threading.Event(), os.getppid()
+    taker, made, asker = Taker(), threading.Event(), os.getppid()
 
     def watch() -> None:
         while not made.wait(_LOOKS):
