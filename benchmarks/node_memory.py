@@ -2,28 +2,27 @@
 
     python benchmarks/node_memory.py [--minutes 60]
 
-The simulated arm is told something else every eight seconds.
+The simulated arm is told four things in a scene, eight seconds for each, and then in another.
 """
 
 import argparse
-import itertools
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import rclpy
-from rclpy.node import Node
-from std_msgs.msg import String
 
-from vlm_robot_ros.msg import SimState, VlmAction
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.nodes.stage import Stage
 
 EVERY, LOOK = 8.0, 5.0
 """Between two commands, between two looks at the memory [s]."""
+ORDERS = ("pick up the {}", "go home", "push the {} left", "open the gripper")
 
 
 def main() -> None:
@@ -33,51 +32,52 @@ def main() -> None:
     args = parser.parse_args()
     os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
     rclpy.init()
-    node: Node = rclpy.create_node("watch")
-    states: list[SimState] = []
-    actions: list[VlmAction] = []
-    node.create_subscription(SimState, "/arm_sim_node/state", _keep_last(states), 10)
-    node.create_subscription(VlmAction, "action", _keep_last(actions), 10)
-    words = node.create_publisher(String, "instruction", 10)
+    stage = Stage(rclpy.create_node("watch"), load_robot("panda_sim"), lambda: "")
     arm = subprocess.Popen(_command("arm_sim_node"))
-    _spin(node, lambda: bool(states), 120.0)
+    stage.wait(lambda: stage.state is not None, 120.0)
     begun = time.monotonic()
     policy = subprocess.Popen([*_command("policy_node"), "-p", "use_sim_time:=true"])
     try:
-        _spin(node, lambda: bool(actions), 120.0)
+        stage.wait(lambda: stage.action is not None, 120.0)
         up = time.monotonic() - begun
-        held = _watch(node, policy.pid, words.publish, states, 60.0 * args.minutes)
+        stage.bring_up()
+        held, scenes, acted = _watch(stage, policy.pid, 60.0 * args.minutes)
     finally:
         for process in (policy, arm):
             process.terminate()
             process.wait()
     first = held[len(held) // 10 :]  # what the first commands brought stays
     slope = np.polyfit(np.arange(len(first)) * LOOK / 3600, first, 1)[0]
-    print(f"| minutes | start-up s | own MiB after {LOOK:.0f} s | at the end | MiB an hour |")
-    print("| --- | --- | --- | --- | --- |")
-    used = f"{held[0]:.0f} | {held[-1]:.0f} | {slope:+.1f}"
-    print(f"| {args.minutes:.0f} | {up:.1f} | {used} |")
+    print("| minutes | scenes | acting | start-up s | own MiB at first, each tenth on | an hour |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    tenths = ", ".join(f"{each[-1]:.0f}" for each in np.array_split(held, 10))
+    begin = f"{args.minutes:.0f} | {scenes} | {acted:.0%} | {up:.1f} | {held[0]:.0f}"
+    print(f"| {begin}, {tenths} | {slope:+.1f} |")
     rclpy.shutdown()
 
 
-def _watch(
-    node: Node,
-    pid: int,
-    publish: Callable[[String], None],
-    states: list[SimState],
-    seconds: float,
-) -> list[float]:
-    """Give commands; returns what the node and its policy hold from look to look [MiB]."""
+def _watch(stage: Stage, pid: int, seconds: float) -> tuple[list[float], int, float]:
+    """Give commands; returns memory from look to look [MiB], scenes, and which part it acted."""
     held: list[float] = []
-    end, said = time.monotonic() + seconds, 0.0
-    orders = itertools.cycle(("pick up the {}", "go home", "push the {} left", "open the gripper"))
-    while time.monotonic() < end:
-        if time.monotonic() - said > EVERY:
-            said = time.monotonic()
-            publish(String(data=next(orders).format(states[-1].objects[0])))
-        _spin(node, lambda: False, LOOK)
-        held.append(sum(_own(each) for each in (pid, *_children(pid))))
-    return held
+    acted: list[bool] = []
+    begun, scenes = time.monotonic(), 0
+
+    def look(until: float) -> bool:
+        """Look at the memory where it is time to; is the time over?"""
+        now = time.monotonic()
+        if now - begun > LOOK * (len(held) + 1):
+            held.append(sum(_own(each) for each in (pid, *_children(pid))))
+            acted.append(stage.action is not None and not stage.action.hold)
+        return now > min(until, begun + seconds)
+
+    while time.monotonic() < begun + seconds:
+        stage.new_scene(scenes := scenes + 1)
+        thing = stage.state.objects[0] if stage.state else ""
+        for order in ORDERS:
+            stage.say(order.format(thing))
+            until = time.monotonic() + EVERY
+            stage.wait(partial(look, until), 2 * EVERY)
+    return held, scenes, float(np.mean(acted))
 
 
 def _children(pid: int) -> list[int]:
@@ -92,16 +92,6 @@ def _own(pid: int) -> float:
         sum(int(kib) for kib in re.findall(r"(?:RssAnon|RssShmem|VmSwap):\s+(\d+)", status))
         / 2**10
     )
-
-
-def _keep_last(kept: list) -> Callable[[object], None]:
-    return lambda message: kept.__setitem__(slice(None), [message])
-
-
-def _spin(node: Node, done: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not done() and time.monotonic() < end:
-        rclpy.spin_once(node, timeout_sec=0.05)
 
 
 def _command(name: str) -> list[str]:
