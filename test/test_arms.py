@@ -6,6 +6,7 @@ import pytest
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.kinematics import to_vector, yaw_of
 from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.contract.robot import SIMULATIONS
 from vlm_robot_ros.evaluation.episode import run_episode
 from vlm_robot_ros.policy.load import load_learned
 from vlm_robot_ros.sim.arms import ARMS, TOOL_OFFSET
@@ -81,10 +82,16 @@ def test_the_policy_drives_an_arm_of_no_model_nowhere(tmp_path):
     from vlm_robot_ros.paths import config_dir
 
     content = yaml.safe_load((config_dir() / "arms" / "ur5e_sim.yaml").read_text())
-    with pytest.raises(ValueError, match="simulation 'ur99'; valid: panda, ur5e"):
-        Simulator(parse_robot({**content, "simulation": "ur99"}))
+    with pytest.raises(ValueError, match="got 'ur99'; it must be '' for a real arm, or one"):
+        parse_robot({**content, "simulation": "ur99"})
+    with pytest.raises(ValueError, match="simulation 'isaac'; valid: panda, ur5e"):
+        Simulator(parse_robot({**content, "simulation": "isaac"}))
     with pytest.raises(ValueError, match="has 6 joints; panda has 7"):
         Simulator(parse_robot({**content, "simulation": "panda"}))
+
+
+def test_a_contract_may_name_every_model_and_isaac_sim():
+    assert {*ARMS, "isaac"} == set(SIMULATIONS)
 
 
 def test_a_way_to_tell_the_arm_that_there_is_not_is_refused(capsys, tmp_path):

@@ -69,6 +69,14 @@ def test_a_sink_of_a_kind_that_there_is_not_is_refused_with_those_there_are(cont
         parse_robot(content)
 
 
+def test_joints_that_go_with_the_fingers_are_a_list(content):
+    content["gripper"]["mimics"] = "panda_finger_joint2"
+    with pytest.raises(ContractError, match="mimics: got 'panda_finger_joint2'; it must be a list"):
+        parse_robot(content)
+    content["gripper"]["mimics"] = ["panda_finger_joint2"]
+    assert parse_robot(content).gripper.mimics == ("panda_finger_joint2",)
+
+
 def test_broken_yaml_is_an_error_that_names_the_file(tmp_path):
     path = tmp_path / "arm.yaml"
     path.write_text("joints: [")
@@ -89,6 +97,9 @@ def test_broken_yaml_is_an_error_that_names_the_file(tmp_path):
         ("rate: 10.0}", "rate: 10.0, crop: [0, 0, 999, 9]}", "is not within 256x256"),
         ("rate: 10.0}", "rate: 10.0, depth: true}", "a depth camera needs 'pose'"),
         ("rate: 10.0}", "rate: 10.0, transport: pigeon}", "one of raw, compressed"),
+        ("simulation: panda", "simulation: none", "got 'none'; it must be '' for a real arm, or"),
+        ("simulation: panda", "simulation: false", "got False; it must be '' for a real arm, or"),
+        ("1.7628]", "1.7628], continuous: true", "must be a whole turn at least"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path, right, wrong, reason):

@@ -147,6 +147,16 @@ def test_blank_and_frozen_pictures_are_not_trusted():
     assert "frozen" in watch.problem(barely.copy(), there)
 
 
+def test_frozen_distances_are_not_trusted():
+    watch, rng = PictureWatch(), np.random.default_rng(0)
+    here, there = np.array([0.4, 0.0, 0.3]), np.array([0.4, 0.03, 0.3])
+    for shape in ((64, 64), (64, 64, 3)):
+        one = rng.uniform(0.5, 1.0, shape).astype(np.float32)
+        assert watch.problem(one, here) == ""
+        assert "frozen" in watch.problem(one.copy(), there)
+        assert watch.problem(np.full_like(one, np.nan), there) == ""  # nothing is near
+
+
 def test_who_watches_its_pictures_is_not_watched_twice():
     own, wary = (
         load_own(f"odd_policies:{name}", load_robot("panda_sim")) for name in ("Own", "Wary")

@@ -62,6 +62,7 @@ def test_a_contract_moves_as_the_description_does(description, base):
     assert robot.joint_names == ("shoulder", "elbow", "wrist")
     assert (robot.gripper.joint, robot.gripper.open) == ("slide", 0.04)
     assert robot.velocity == pytest.approx([1.5, 2.0, 3.0])
+    assert [joint.continuous for joint in robot.joints] == [False, False, True]
     assert robot.lower == pytest.approx([-1.2, -2.5, -2 * np.pi], abs=1e-5)
     assert not robot.simulated
     model = pinocchio.buildModelFromXML(description.read_text())

@@ -85,9 +85,23 @@ def test_a_corrupt_checkpoint_is_refused_and_a_whole_one_taken_after_it(own_rig,
 
 def _use(rig, checkpoint):
     value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=str(checkpoint))
-    given = [Parameter(name="checkpoint", value=value)]
-    answer = rig.graph.call(SetParameters, "/policy_node/set_parameters", parameters=given)
+    _set(rig, Parameter(name="checkpoint", value=value))
+
+
+def _set(rig, given):
+    answer = rig.graph.call(SetParameters, "/policy_node/set_parameters", parameters=[given])
     assert answer.results[0].successful, answer.results[0].reason
+
+
+def test_how_sure_it_must_be_can_be_changed_while_it_acts(own_rig):
+    rig = own_rig
+    rig.say(rig.command)
+    rig.until_acting()
+    for least, done in ((1.0, lambda: rig.until_held("at least 1.00 wanted")),
+                        (0.5, rig.until_acting)):  # fmt: skip
+        value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=least)
+        _set(rig, Parameter(name="min_confidence", value=value))
+        done()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

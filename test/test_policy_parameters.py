@@ -43,14 +43,15 @@ def test_parameters_are_described_and_wrong_changes_refused(graph):
     assert "valid: auto, cpu, cuda" in answer.results[0].reason
 
 
-def test_diagnostics_tell_the_policy_that_acts_not_the_one_that_is_set(graph):
+def test_what_is_read_at_configuration_is_not_changed_behind_the_arms_back(graph):
     health = graph.listen(DiagnosticArray, "/diagnostics")
     graph.start("policy_node", policy="hold")
     assert graph.until(lambda: health, 100.0)
     other = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value="fusion")
     given = [Parameter(name="policy", value=other)]
     answer = graph.call(SetParameters, "/policy_node/set_parameters", parameters=given)
-    assert answer.results[0].successful
+    assert not answer.results[0].successful
+    assert "policy cannot be changed now: it was read when" in answer.results[0].reason
     del health[:]
     assert graph.until(lambda: len(health) > 1)
     assert {v.key: v.value for v in health[-1].status[0].values}["policy"] == "hold"
@@ -72,6 +73,7 @@ def test_the_file_of_parameters_has_the_defaults():
         ({"robot": "r2d2"}, "no robot 'r2d2'; shipped: fr3"),
         ({"device": "cuda"}, "valid here: auto, cpu"),
         ({"checkpoint": "/nowhere"}, "no usable checkpoint in '/nowhere'"),
+        ({"robot": "ur5e", "output": "live"}, "'ur5e' is a real arm, and the shipped policy"),
     ],
 )
 def test_a_wrong_parameter_is_refused_with_what_is_valid(graph, parameters, message):

@@ -125,6 +125,14 @@ def test_joint_positions_are_one_finite_number_a_joint(drives):
     assert np.any(np.diff([list(by_name.values()) for by_name in named], axis=0))
 
 
+def test_both_fingers_of_isaac_sims_hand_are_told(drives):
+    robot = load_robot("isaac_franka")
+    message = MESSAGES["joint_state"][1](drives[0], robot)
+    place = dict(zip(message.name, message.position, strict=True))
+    assert place["panda_finger_joint1"] == place["panda_finger_joint2"]
+    assert place["panda_finger_joint1"] == robot.gripper.position(drives[0].gripper)
+
+
 def test_joint_states_name_every_joint_once_in_radians(drives):
     # Isaac Sim's articulation controller takes positions by joint name.
     for message, _ in _messages("joint_state", drives):

@@ -12,8 +12,9 @@ _SINGULAR = 0.1
 """Where a singular value is less, there is one near [m/rad]."""
 _PASSES = 3
 """How often joints that are as fast as they may be are left out of what the others do."""
-_POSTURE = 0.5
-"""How fast joints that the tool does not need return to the home posture [1/s]."""
+_POSTURE, _UNHURRIED = 0.5, 0.5
+"""How fast joints that the tool does not need return to the home posture [1/s], at most [rad/s]:
+the rest of an arm that is far from it shall not sweep about."""
 _EYE = np.eye(6)
 _WEIGHTS = np.array([1.0, 1.0, 1.0, _LENGTH, _LENGTH, _LENGTH])
 
@@ -34,7 +35,8 @@ class Differential:
         more = max(0.0, 1.0 - nearest / _SINGULAR**2)
         self._damping = (_DAMPING**2 + _MORE_DAMPING**2 * more) * _EYE
         self._inverse = self._weighted.T @ np.linalg.inv(square + self._damping)
-        self._pull = _POSTURE * (kinematics.home - positions)
+        pull = _POSTURE * (kinematics.home_near(positions) - positions)
+        self._pull = np.clip(pull, -_UNHURRIED, _UNHURRIED)
         self._rest = self._pull - self._inverse @ (self._weighted @ self._pull)
 
     def ways(self, twist: np.ndarray) -> np.ndarray:

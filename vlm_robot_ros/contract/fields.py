@@ -87,9 +87,10 @@ class Fields:
     def _line(self, key: str) -> str:
         return f" (line {self._lines[key]})" if key in self._lines else ""
 
-    def choice(self, key: str, valid: Collection[str]) -> str:
-        """Return one of some texts."""
-        return self._take(key, lambda v: v in valid, f"one of {', '.join(valid)}")
+    def choice(self, key: str, valid: Collection[str], first: str = "") -> str:
+        """Return one of some texts; errors say `first` before they list those not empty."""
+        listed = f"{first or ''}one of {', '.join(filter(None, valid))}"
+        return self._take(key, lambda v: isinstance(v, str) and v in valid, listed)
 
     def has(self, key: str) -> bool:
         """Tell whether there is a field that may be missing."""
@@ -102,10 +103,14 @@ class Fields:
             return False
         return self._take(key, lambda v: isinstance(v, bool), "true or false")
 
-    def text(self, key: str, empty: bool = False) -> str:
-        """Return a text, which only with `empty` may be empty."""
-        valid = "a text, or ''" if empty else "a text"
-        return self._take(key, lambda v: isinstance(v, str) and (empty or bool(v)), valid)
+    def text(self, key: str) -> str:
+        """Return a text that is not empty."""
+        return self._take(key, _is_text, "a text")
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts that are not empty."""
+        accept = lambda v: isinstance(v, list) and all(map(_is_text, v))  # noqa: E731
+        return tuple(self._take(key, accept, "a list of texts"))
 
     def number(self, key: str, above: float = float("-inf")) -> float:
         """Return a finite number."""
@@ -153,6 +158,10 @@ class Fields:
                 f"valid: {', '.join(dict.fromkeys(self._read))}"
                 f"{self._line(str(next(iter(self._left))))}"
             )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _is_number(value: Any) -> bool:

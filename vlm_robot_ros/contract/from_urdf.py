@@ -95,6 +95,7 @@ def _limits(model: pinocchio.Model, joint: int) -> dict:
         "velocity": round(speed, 6),
         "acceleration": ACCELERATION,
         "jerk": ACCELERATION * _JERKS,
+        **({} if own.nq == 1 else {"continuous": "true"}),
     }
 
 
@@ -159,7 +160,8 @@ width: 640, height: 480, rate: 30.0}}
 # check: the rate of joint_states.
 joint_state_rate: 100.0
 
-# check: who takes commands.
+# check: who takes commands. Without a sink of its own the gripper is told nothing.
 sinks:
   - {{kind: joint_trajectory, topic: joint_trajectory_controller/joint_trajectory}}
+  - {{kind: gripper_action, topic: gripper_controller/gripper_cmd}}
 """

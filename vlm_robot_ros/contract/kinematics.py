@@ -30,6 +30,10 @@ class Kinematics:
         self._tool = self._model.addFrame(frame)
         self._data = self._model.createData()
 
+    def home_near(self, positions: np.ndarray) -> np.ndarray:
+        """Return the home posture, continuous joints in the turn that they are in. Shape (J,)."""
+        return self._robot.in_turn(self.home, positions)
+
     def forward(self, positions: np.ndarray) -> np.ndarray:
         """Return the tool pose of joint `positions`.
 
@@ -68,7 +72,7 @@ class Kinematics:
         here = self.forward(positions)
         error = way(here, goal)
         jacobian = self.jacobian(positions)
-        posture = 0.5 * dt * (self.home - positions)
+        posture = 0.5 * dt * (self.home_near(positions) - positions)
         free = np.ones(len(positions))
         for _ in range(2):
             own = jacobian * free

@@ -5,6 +5,7 @@ from typing import Any
 
 from vlm_robot_ros.contract.fields import ContractError, Fields, read_yaml
 from vlm_robot_ros.contract.robot import (
+    SIMULATIONS,
     SINK_KINDS,
     TRANSPORTS,
     Camera,
@@ -18,6 +19,8 @@ from vlm_robot_ros.paths import config_dir
 
 MOST_JOINTS = 7
 """As many values as an action has."""
+_TURN = 6.283
+"""[rad]"""
 
 
 def contract_file(source: str | Path) -> Path:
@@ -67,7 +70,7 @@ def parse_robot(content: Any, where: str = "contract") -> Robot:
     top = Fields(content, where)
     robot = Robot(
         name=top.text("name"),
-        simulation=top.text("simulation", empty=True),
+        simulation=top.choice("simulation", ("", *SIMULATIONS), "'' for a real arm, or "),
         base_frame=top.text("base_frame"),
         tool_frame=top.text("tool_frame"),
         joints=tuple(_joint(fields) for fields in top.items("joints")),
@@ -123,8 +126,14 @@ def _joint(fields: Fields) -> Joint:
         velocity=fields.number("velocity", above=0.0),
         acceleration=fields.number("acceleration", above=0.0),
         jerk=fields.number("jerk", above=0.0),
+        continuous=fields.flag("continuous"),
     )
     fields.done()
+    low, high = joint.position
+    if joint.continuous and high - low < _TURN:
+        raise fields.error(
+            "position", f"{low} to {high}; of a continuous joint it must be a whole turn at least"
+        )
     return joint
 
 
@@ -140,6 +149,7 @@ def _gripper(fields: Fields) -> Gripper:
         fields.number("open"),
         fields.number("closed"),
         fields.number("max_effort", above=0.0) if fields.has("max_effort") else 0.0,
+        fields.texts("mimics") if fields.has("mimics") else (),
     )
     fields.done()
     if gripper.open == gripper.closed:

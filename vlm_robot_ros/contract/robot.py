@@ -20,6 +20,8 @@ class Joint:
     """Limit of the acceleration [rad/s^2]."""
     jerk: float
     """Limit of the jerk [rad/s^3]."""
+    continuous: bool = False
+    """It turns without end, and who reports it may do so within one turn."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Gripper:
     """Finger position when closed [m]."""
     max_effort: float = 0.0
     """With what a `gripper_action` may press [N]; 0 leaves it to the gripper's controller."""
+    mimics: tuple[str, ...] = ()
+    """Joints that go with it, and that a `joint_state` sink has to tell, too."""
 
     def fraction(self, position: float) -> float:
         """Return the opening as a fraction: 0 closed, 1 open."""
@@ -112,13 +116,17 @@ SINK_KINDS = {
 """Kinds of command sinks, and what each is for."""
 
 
+SIMULATIONS = ("panda", "ur5e", "kinova3", "xarm7", "iiwa", "sawyer", "isaac")
+"""The simulator's models of arms, and Isaac Sim's."""
+
+
 @dataclass(frozen=True)
 class Robot:
     """One robot's contract."""
 
     name: str
     simulation: str
-    """The simulator's model of the arm; empty for a real one, which is not moved by default."""
+    """One of `SIMULATIONS`; empty for a real arm, which is not moved by default."""
     base_frame: str
     tool_frame: str
     joints: tuple[Joint, ...]
@@ -172,6 +180,19 @@ class Robot:
     def jerk(self) -> np.ndarray:
         """Limits of the joint jerks. Shape (J,), [rad/s^3]."""
         return np.array([joint.jerk for joint in self.joints])
+
+    def in_turn(self, positions: np.ndarray, near: np.ndarray) -> np.ndarray:
+        """Return positions with each continuous joint in the turn that is nearest to another's.
+
+        Args:
+            positions: The last axis is of the joints. Shape (..., J), [rad].
+            near: Shape (J,), [rad].
+        """
+        endless = [joint.continuous for joint in self.joints]
+        if not any(endless):
+            return positions
+        turns = np.round((near - positions) / (2 * np.pi))
+        return positions + 2 * np.pi * np.array(endless) * turns
 
     @property
     def colour_cameras(self) -> tuple[Camera, ...]:

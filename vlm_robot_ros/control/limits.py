@@ -23,7 +23,7 @@ def limit(
 
     The tool moves at most at its workspace's speed, whatever the mode. Its pose stays in the
     workspace and turns at most at 1.5 rad/s; joints stay between their limits and below their
-    speeds.
+    speeds, continuous ones in the turn that they are in.
 
     Args:
         robot: The contract.
@@ -35,7 +35,7 @@ def limit(
     """
     if mode == ActionMode.JOINT_POSITION:
         count, reach = len(robot.joints), robot.velocity * dt
-        inside = np.clip(values[:count], robot.lower, robot.upper)
+        inside = np.clip(robot.in_turn(values[:count], last[:count]), robot.lower, robot.upper)
         limited = np.zeros(len(values))  # an arm of fewer joints has no use for the rest
         limited[:count] = np.clip(inside, last[:count] - reach, last[:count] + reach)
         here, there = (kinematics.forward(q[:count])[:3, 3] for q in (last, limited))

@@ -3,6 +3,7 @@
 The node around it moves messages. All times in seconds of one clock.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,7 @@ NO_PLAN = "waiting for a plan"
 """Why an arm holds that has been told what to do, and has no plan yet or no longer."""
 _MOVED_AWAY = 0.04  # from where it is held, by someone else: do not fight it [m or rad]
 _SETTLED = 0.5  # an arm that was told to hold stands still after so long [s]
+_FINGERS_MOVE, _LATELY = 0.02, 0.2  # by so much of their way within so long [s]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Command:
     hold_reason: str
     """Empty when it moves."""
     said: Instruction
+    halts: bool = False
+    """The gripper was in motion when it was told to stop, and shall stop where it was."""
 
 
 class Pilot:
@@ -70,12 +74,13 @@ class Pilot:
         self._robot, self._kinematics = robot, Kinematics(robot)
         self._period = period
         self._watches = watches
-        self._min_confidence, self._instruction_timeout = min_confidence, instruction_timeout
+        self.min_confidence, self.instruction_timeout = min_confidence, instruction_timeout
         self._timeline = Timeline(blend, ensemble, joined_steps)
         self.said = NOTHING_SAID
         self.ignored = ""
         """Why the last words did not count; empty when they did."""
         self._gripper: float | None = None
+        self._openings: deque[tuple[float, float]] = deque()
         self._heard = 0.0
         self.rest()
 
@@ -87,6 +92,7 @@ class Pilot:
         self._mode = ActionMode.END_EFFECTOR_POSE
         self._last: np.ndarray | None = None
         self._held_since: float | None = None
+        self._stopped = self._halts = False
         self._time = 0.0
         self._stamp = self._confidence = 0.0
 
@@ -112,10 +118,10 @@ class Pilot:
         if number != self.said.number or self.said.kind is not Kind.TASK:
             return
         self._refusal = chunk.hold
-        if not chunk.hold and not chunk.confidence >= self._min_confidence:
+        if not chunk.hold and not chunk.confidence >= self.min_confidence:
             self._refusal = (
                 f"not sure enough what '{self.said.text}' asks for: confidence "
-                f"{chunk.confidence:.2f}, at least {self._min_confidence:.2f} wanted"
+                f"{chunk.confidence:.2f}, at least {self.min_confidence:.2f} wanted"
             )
         if not self._refusal:
             try:
@@ -141,8 +147,12 @@ class Pilot:
             joints: Measured joint positions. Shape (J,), [rad].
             pose: Measured tool pose, base frame. Shape (7,): x, y, z [m], quaternion.
             opening: Measured gripper opening: 0 closed, 1 open.
-            hold: A reason of the caller's to hold, if any.
+            hold: A reason of the caller's to hold, if any. As at a spoken stop, fingers in motion
+                stop, too; at any other hold they do what they were told last.
         """
+        self._openings.append((now, opening))
+        while abs(now - self._openings[0][0]) > _LATELY:
+            self._openings.popleft()
         measured = pose if self._is_pose() else np.pad(joints, (0, len(pose) - len(joints)))
         dt, self._time = now - self._time, now
         if dt < 0:
@@ -158,7 +168,8 @@ class Pilot:
         sample = None if reason else self._timeline.sample(now + self._period)
         if sample is None:
             reason = reason or NO_PLAN
-            return self._hold(now, measured, opening, reason, bool(problem))
+            stop = bool(hold) or self.said.kind is Kind.STOP
+            return self._hold(now, measured, opening, reason, bool(problem), stop)
         # After a pause too, no more than what can be followed until the next command.
         dt = min(max(dt, 0.0), 2 * self._period) * self.said.pace
         values = limit(self._robot, self._kinematics, self._mode, sample[0], self._last, dt)
@@ -167,6 +178,7 @@ class Pilot:
             return self._hold(now, measured, opening, reason, False)
         self._last = values
         self._held_since = None
+        self._stopped = self._halts = False
         self._gripper = float(np.clip(sample[1], 0.0, 1.0))
         return Command(
             self._mode, self._last, self._gripper, self._stamp, self._confidence, "", self.said
@@ -189,18 +201,41 @@ class Pilot:
         return values
 
     def _hold(
-        self, now: float, measured: np.ndarray, opening: float, reason: str, blind: bool
+        self,
+        now: float,
+        measured: np.ndarray,
+        opening: float,
+        reason: str,
+        blind: bool,
+        stop: bool = False,
     ) -> Command:
-        """Stay at the last command; `blind` when what is measured cannot be relied on."""
+        """Stay at the last command.
+
+        Args:
+            now: [s]
+            measured: See `tick`.
+            opening: See `tick`.
+            reason: Why.
+            blind: What is measured cannot be relied on.
+            stop: Fingers in motion shall stop, too.
+        """
         assert self._last is not None
         if self._gripper is None:
             self._gripper = opening  # and later as told last: what is gripped stays gripped
+        if stop and not self._stopped:
+            lately = [each for _, each in self._openings]
+            self._halts = max(lately) - min(lately) > _FINGERS_MOVE
+            if self._halts:
+                self._gripper = opening
+        self._stopped, self._halts = stop, self._halts and stop
         if self._held_since is None:
             self._held_since = now
         gone = float(np.max(np.abs(self._last - measured)[: 3 if self._is_pose() else None]))
         if gone > _MOVED_AWAY and now - self._held_since > _SETTLED and not blind:
             self._last = measured.copy()
-        return Command(self._mode, self._last, self._gripper, now, 0.0, reason, self.said)
+        return Command(
+            self._mode, self._last, self._gripper, now, 0.0, reason, self.said, self._halts
+        )
 
     def _leaves(self, values: np.ndarray) -> bool:
         assert self._last is not None
@@ -220,7 +255,7 @@ class Pilot:
             return "no instruction yet"
         if self.said.kind is Kind.EMPTY:
             return "the instruction is empty" if self.said.text else "waiting for an instruction"
-        age, allowed = self._time - self._heard, self._instruction_timeout
+        age, allowed = self._time - self._heard, self.instruction_timeout
         if allowed and age > allowed:
             return f"the instruction is {age:.0f} s old, at most {allowed:.0f} s allowed"
         return self._refusal

@@ -17,6 +17,10 @@ _LONGEST = 1000
 """Steps of a chunk: more take longer to be read than an arm may wait."""
 
 
+_FAR = 1e3
+"""No plan leads so far [m or rad]."""
+
+
 class Timeline:
     """The chunk that is played now, and how it was blended in. Times in seconds of one clock.
 
@@ -195,6 +199,8 @@ def _check(chunk: ActionChunk) -> None:
         raise ValueError(f"a chunk of {len(values)} steps has as many grips, got {gripper.shape}")
     if not (np.all(np.isfinite(values)) and np.all(np.isfinite(gripper))):
         raise ValueError("the plan has numbers that are not finite")
+    if (most := float(max(np.abs(values).max(), np.abs(gripper).max()))) > _FAR:
+        raise ValueError(f"the plan has a number of {most:.3g}; at most {_FAR:g} m or rad is one")
     if not chunk.step_dt > 0:
         raise ValueError(f"step_dt is {chunk.step_dt}; it must be above 0")
     if chunk.mode == ActionMode.END_EFFECTOR_POSE:

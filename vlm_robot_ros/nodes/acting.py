@@ -43,8 +43,8 @@ from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.thinker import Question, Thinker
 from vlm_robot_ros.priority import hasten_receivers, take_priority
 
-_COMES_TO_A_STAND = 1.0
-"""How long an arm may take that is told to stop for good [s]."""
+_SPARE = 1.0
+"""How much longer than by its limits an arm may take to come to a stand [s]."""
 _SAID = 2000
 """Words that may wait; of more at once the oldest are lost, a stop among them."""
 _LISTENS = 2e-3
@@ -134,6 +134,12 @@ class Acting:
         wires.repeat(self._period, self._tick)
         wires.repeat(0.5, self._report, Clock(clock_type=ClockType.STEADY_TIME))
 
+    def adjust(self, min_confidence: float, instruction_timeout: float) -> None:
+        """Take what may be changed at any time; see `Pilot`."""
+        with self._lock:
+            self._pilot.min_confidence = min_confidence
+            self._pilot.instruction_timeout = instruction_timeout
+
     def begin(self) -> None:
         """Begin to act; words said before do not count."""
         self._pilot.rest()
@@ -151,7 +157,8 @@ class Acting:
             self._active = False
             began, due = time.monotonic(), self._beat.next
             moment = max(due, self._beat.at(self._now()))
-            while self._act(moment, reason) and time.monotonic() - began < _COMES_TO_A_STAND:
+            longest = float(np.max(self._robot.velocity / self._robot.acceleration)) + _SPARE
+            while self._act(moment, reason) and time.monotonic() - began < longest:
                 time.sleep(self._period)  # the setpoints that brake are due one a period
                 moment += self._period  # of simulated time nothing is heard meanwhile
         self._report()
@@ -176,6 +183,8 @@ class Acting:
                 following = self._next_instruction() if time.monotonic() < until else None
             if said.kind is not Kind.TASK:
                 self._act(self._now(), between=True)
+            elif said.number != before:
+                self._output.forget()
         self._current.publish(String(data=said.text))
         if ignored := self._pilot.ignored:
             text = f"an instruction does not count: {ignored}"

@@ -13,6 +13,7 @@ from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.driver import AHEAD, Driver
 from vlm_robot_ros.control.output_watch import OutputWatch
 from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.nodes.gripper_action import GripperAction
 from vlm_robot_ros.nodes.messages import to_stamp
 from vlm_robot_ros.nodes.sink_messages import MESSAGES
 
@@ -64,7 +65,8 @@ class ArmOutput:
         fed = () if self.dry_run else robot.sinks
         self._sinks = [(sink.kind, publish(MESSAGES[sink.kind][0], sink.topic)) for sink in fed]
         self.feeds = bool(self._sinks)
-        self._told = [-1.0] * len(self._sinks)
+        self._told: list[float | None] = []
+        self.forget()
         self.stops = 0
         """How often an arm in motion was told nothing more, and was stopped."""
         self._by_speed = [publisher for kind, publisher in self._sinks if kind == "twist"]
@@ -74,6 +76,10 @@ class ArmOutput:
         # Simulated time may be as slow as it likes.
         if self._by_speed and not robot.simulated:
             self._watch = OutputWatch(self._stop, max(_PATIENCE, AHEAD * period))
+
+    def forget(self) -> None:
+        """Do not rely on the gripper being as it was told: others may have moved it."""
+        self._told = [None] * len(self._sinks)
 
     def close(self) -> None:
         """Watch no more."""
@@ -103,6 +109,10 @@ class ArmOutput:
         """Tell the arm; returns whether it still has to come to a stand. See `Driver.drive`."""
         if not self.feeds:
             return False
+        if command.halts:
+            for _, publisher in self._sinks:
+                if isinstance(publisher, GripperAction):
+                    publisher.halt()
         try:
             drive = self._driver.drive(now, command, ahead, joints)
         except Exception as error:  # whatever it is: the last path ends at a stand
@@ -112,7 +122,11 @@ class ArmOutput:
         if drive is None:
             return False
         for number, (kind, publisher) in enumerate(self._sinks):
-            news = abs(drive.gripper - self._told[number]) > _GRIPPER_MOVED
+            told = self._told[number]
+            # What it was told before that was forgotten is not said again, lest it is not meant.
+            news = not command.hold_reason
+            if told is not None:
+                news = abs(drive.gripper - told) > _GRIPPER_MOVED
             if kind not in _ONCE or news:
                 taken = publisher.publish(MESSAGES[kind][1](drive, self._robot))
                 if taken is not False:
@@ -128,6 +142,8 @@ class ArmOutput:
     def on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Allow or forbid motion; what was asked for before is off."""
         self._permit.enabled, response.success = request.data, True
+        if request.data:
+            self.forget()
         self._changed()
         response.message = self.blocked or ("a dry run: no arm is told" if self.dry_run else "")
         return response
@@ -138,5 +154,6 @@ class ArmOutput:
         response.success = bool(self._driver.tripped)
         self._driver.reset()
         self._permit.tripped = ""
+        self.forget()
         self._changed()
         return response

@@ -1,5 +1,6 @@
 """A gripper that is told by an action, as most real ones are."""
 
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.action import ActionClient
@@ -7,6 +8,36 @@ from rclpy.node import Node
 
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.driver import Drive
+
+
+class _Goal:
+    """One goal, from when it is sent until it is over."""
+
+    def __init__(self, sent: Any, refused: Callable[[], None]) -> None:
+        """Follow what was `sent`; `refused` is called when the server does not take it."""
+        self.over, self._cancelled, self._refused = False, False, refused
+        self._handle: Any = None
+        sent.add_done_callback(self._on_answer)
+
+    def cancel(self) -> None:
+        """Take it back, as soon as the server has taken it."""
+        self._cancelled = True
+        if self._handle is not None and not self.over:
+            self._handle.cancel_goal_async()
+
+    def _on_answer(self, sent: Any) -> None:
+        handle = sent.result()
+        if not handle.accepted:
+            self.over = True
+            self._refused()
+            return
+        self._handle = handle
+        handle.get_result_async().add_done_callback(self._on_result)
+        if self._cancelled:
+            self.cancel()
+
+    def _on_result(self, _: Any) -> None:
+        self.over = True
 
 
 class GripperAction:
@@ -27,6 +58,8 @@ class GripperAction:
             ) from error
         self._kind = GripperCommand
         self._client: Any = ActionClient(node, GripperCommand, name)
+        self._log, self._name = node.get_logger(), name
+        self._goals: list[_Goal] = []
 
     def publish(self, told: tuple[float, float]) -> bool:
         """Send the gripper's joint to a position, with an effort; returns whether it is taken."""
@@ -34,8 +67,18 @@ class GripperAction:
             return False
         goal: Any = self._kind.Goal()
         goal.command.position, goal.command.max_effort = told
-        self._client.send_goal_async(goal)
+        self._goals = [each for each in self._goals if not each.over]
+        self._goals.append(_Goal(self._client.send_goal_async(goal), self._refused))
         return True
+
+    def halt(self) -> None:
+        """Take back what it has not done yet: the fingers stop."""
+        for goal in self._goals:
+            goal.cancel()
+        self._goals = []
+
+    def _refused(self) -> None:
+        self._log.warning(f"the gripper's action '{self._name}' did not take a goal")
 
     def destroy(self) -> None:
         """Free the client."""

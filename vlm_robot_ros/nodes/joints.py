@@ -8,6 +8,8 @@ import numpy as np
 from sensor_msgs.msg import JointState
 
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.control.limits import outside
+from vlm_robot_ros.nodes.messages import seconds
 
 
 @dataclass(frozen=True)
@@ -22,25 +24,57 @@ class ArmState:
     """0 closed, 1 open."""
 
 
-def read_joints(message: JointState, robot: Robot) -> tuple[np.ndarray, float]:
-    """Return the arm's joint positions (shape (J,), [rad]) and its gripper's opening.
+class JointReader:
+    """Puts an arm and its gripper together from messages that may each have some of the joints.
 
-    Raises:
-        ValueError: a joint of the contract is missing, or a position is not finite.
+    Who drives the arm and who drives its gripper often publish on one topic each its own; joints
+    of others may be among them.
     """
-    if len(message.name) != len(message.position):
-        raise ValueError(f"{len(message.name)} names for {len(message.position)} positions")
-    given = dict(zip(message.name, message.position, strict=True))
-    wanted = [*robot.joint_names, robot.gripper.joint]
-    missing = [name for name in wanted if name not in given]
-    if missing:
-        raise ValueError(
-            f"no position of {', '.join(missing)}; given: {', '.join(given) or 'nothing'}"
-        )
-    values = np.array([given[name] for name in wanted])
-    if not np.all(np.isfinite(values)):
-        raise ValueError(f"positions that are not finite: {values.tolist()}")
-    return values[:-1], robot.gripper.fraction(values[-1])
+
+    def __init__(self, robot: Robot, timeout: float) -> None:
+        """Expect the joints of a contract, none of them older than `timeout` [s]."""
+        self._robot, self._timeout = robot, timeout
+        self._wanted = [*robot.joint_names, robot.gripper.joint]
+        self._known: dict[str, tuple[float, float]] = {}
+        """When a joint was where."""
+        self._last: np.ndarray | None = None
+
+    def read(self, message: JointState) -> ArmState | None:
+        """Return the arm's state; None where a message has nothing new to say of the arm itself.
+
+        The state is of the time of the arm's joint that was heard of longest ago.
+
+        Raises:
+            ValueError: a joint of the contract is missing, a position is not finite, or the stamp
+                is no time.
+        """
+        if len(message.name) != len(message.position):
+            raise ValueError(f"{len(message.name)} names for {len(message.position)} positions")
+        now = seconds(message.header.stamp)
+        given = dict(zip(message.name, message.position, strict=True))
+        values = [given[name] for name in self._wanted if name in given]
+        if not np.all(np.isfinite(values)):
+            raise ValueError(f"positions that are not finite: {values}")
+        self._known.update((name, (now, given[name])) for name in self._wanted if name in given)
+        missing = [name for name in self._wanted if not self._is_fresh(name, now)]
+        if missing:
+            raise ValueError(
+                f"no position of {', '.join(missing)}; given: {', '.join(given) or 'nothing'}"
+            )
+        names = self._robot.joint_names
+        if given.keys().isdisjoint(names):
+            return None
+        times, joints = np.transpose([self._known[name] for name in names])
+        self._last = self._robot.in_turn(joints, joints if self._last is None else self._last)
+        if np.any(outside(self._last, self._robot.lower, self._robot.upper) > 0):
+            # Turned by hand out of the turns that a contract allows: those are all alike.
+            self._last = self._robot.in_turn(joints, (self._robot.lower + self._robot.upper) / 2)
+        finger = self._known[self._robot.gripper.joint][1]
+        return ArmState(float(times.min()), self._last, self._robot.gripper.fraction(finger))
+
+    def _is_fresh(self, name: str, now: float) -> bool:
+        time, _ = self._known.get(name, (-np.inf, 0.0))
+        return abs(now - time) <= self._timeout
 
 
 class ArmHistory:

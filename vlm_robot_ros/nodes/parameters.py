@@ -1,5 +1,6 @@
 """Parameters with a description and valid values each; others are refused."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +25,19 @@ class Spec:
     low: float | None = None
     high: float | None = None
     valid: tuple[str, ...] = ()
+    live: bool = False
+    """Whether it may be changed at any time."""
 
 
-def declare(node: Node, specs: tuple[Spec, ...]) -> None:
+def declare(
+    node: Node, specs: tuple[Spec, ...], fixed: Callable[[], str] = lambda: ""
+) -> None:
     """Declare parameters; wrong values are refused now and whenever they are set.
+
+    Args:
+        node: Whose they are.
+        specs: What they are.
+        fixed: Why those not `live` cannot be changed now; empty when they can.
 
     Raises:
         ValueError: a value given at the start is not valid; says which are.
@@ -37,8 +47,13 @@ def declare(node: Node, specs: tuple[Spec, ...]) -> None:
         for spec in specs:
             for parameter in parameters:
                 wrong = spec.valid and parameter.value not in spec.valid
-                if parameter.name == spec.name and wrong:
+                if parameter.name != spec.name:
+                    continue
+                if wrong:
                     return SetParametersResult(reason=_refusal(spec, parameter.value))
+                why = "" if spec.live else fixed()
+                if why and parameter.value != node.get_parameter(spec.name).value:
+                    return SetParametersResult(reason=f"{spec.name} cannot be changed now: {why}")
         return SetParametersResult(successful=True)
 
     node.add_on_set_parameters_callback(check)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.nodes.acting import Acting
@@ -24,10 +25,11 @@ class PolicyNode(LifecycleNode):
             ValueError: a parameter is not valid, or with `autostart` the node cannot come up.
         """
         super().__init__("policy_node")
-        declare(self, PARAMETERS)
+        self._acting: Acting | None = None
+        declare(self, PARAMETERS, self._why_fixed)
+        self.add_post_set_parameters_callback(self._on_parameters_set)
         self._permit, self._wires = Permit(), Wires(self)
         self._policy: PolicyApart | None = None
-        self._acting: Acting | None = None
         self._failure = ""
         if self._value("autostart"):
             up = (self.trigger_configure, self.trigger_activate)
@@ -81,6 +83,19 @@ class PolicyNode(LifecycleNode):
         """Hold before the process ends."""
         self._finish("the policy node ends")
         self._let_go()
+
+    def _why_fixed(self) -> str:
+        """Return why what is read at configuration cannot be changed; empty when it can."""
+        if self._acting is None:
+            return ""
+        return (
+            "it was read when the node was configured; `ros2 lifecycle set` "
+            f"{self.get_fully_qualified_name()} deactivate and cleanup first"
+        )
+
+    def _on_parameters_set(self, parameters: list[Parameter]) -> None:
+        if self._acting is not None:
+            self._acting.adjust(self._value("min_confidence"), self._value("instruction_timeout"))
 
     def _finish(self, reason: str) -> None:
         if self._acting is not None:

@@ -14,10 +14,17 @@ from vlm_robot_ros.policy.base import HoldPolicy, Policy
 from vlm_robot_ros.provenance import checkpoint_hash
 from vlm_robot_ros.sim.tasks import all_labels
 
+SHIPPED = "shipped"
+"""What the shipped checkpoint is called."""
 PARAMETERS = (
     Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
     Spec("policy", "fusion", "Which policy acts: fusion, hold, or module:Class of your own"),
-    Spec("checkpoint", "", "Checkpoint folder of a learned policy; empty: the shipped one"),
+    Spec(
+        "checkpoint",
+        "",
+        "Checkpoint folder of a learned policy, or shipped; empty: the shipped one, "
+        "but not for a real arm",
+    ),
     Spec(
         "encoder", "", "For labels of what is seen, where a policy has none: open_clip:..., hf:..."
     ),
@@ -63,13 +70,21 @@ PARAMETERS = (
         0.0,
         10.0,
     ),
-    Spec("instruction_timeout", 600.0, "Hold when the words are older [s]; 0: never", 0.0, 1e6),
+    Spec(
+        "instruction_timeout",
+        600.0,
+        "Hold when the words are older [s]; 0: never; can be changed at any time",
+        0.0,
+        1e6,
+        live=True,
+    ),
     Spec(
         "min_confidence",
         MIN_CONFIDENCE,
-        "Hold when the policy is less sure what is asked",
+        "Hold when the policy is less sure what is asked; can be changed at any time",
         0.0,
         1.0,
+        live=True,
     ),
     Spec("thread_priority", 40, "Of SCHED_FIFO, where the system grants it; 0: none", 0, 99),
     Spec("autostart", True, "Configure and activate at the start"),
@@ -86,6 +101,13 @@ def start_policy(values: Values, robot: Robot) -> PolicyApart:
     Raises:
         ValueError: it cannot be loaded; says why.
     """
+    live = values["output"] == "live" and not robot.simulated
+    if live and values["policy"] == "fusion" and not values["checkpoint"]:
+        raise ValueError(
+            f"output is 'live' and no checkpoint is given, but '{robot.name}' is a real arm, and "
+            "the shipped policy knows the simulated table only; valid: checkpoint:=FOLDER of your "
+            "own, or checkpoint:=shipped if that is what you want"
+        )
     make = partial(load_policy, values, robot)
     return PolicyApart(make, values["policy_timeout"], second_priority(values))
 
@@ -146,7 +168,8 @@ def describe_checkpoint(values: Values) -> str:
 
 
 def _checkpoint(values: Values) -> Path:
-    return Path(values["checkpoint"] or shipped_checkpoint())
+    given = values["checkpoint"]
+    return shipped_checkpoint() if given in ("", SHIPPED) else Path(given)
 
 
 def _device(asked: str, there: bool) -> str:

@@ -12,7 +12,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from vlm_robot_ros.contract.robot import Camera, Robot
 from vlm_robot_ros.control.watchdog import StreamWatch
 from vlm_robot_ros.data.views import Calibration, calibration, view
-from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, read_joints
+from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, JointReader
 from vlm_robot_ros.nodes.messages import seconds
 from vlm_robot_ros.nodes.wires import Wires
 
@@ -35,6 +35,7 @@ class Senses:
             c.name: StreamWatch(f"{c.name} camera", image_timeout, c.rate) for c in cameras
         }
         self._history = ArmHistory()
+        self._joints = JointReader(robot, arm_timeout)
         self.pictures: dict[str, np.ndarray] = {}
         """The newest of each camera, by its name: see `Observation.images`."""
         self.stamps: dict[str, Time] = {}
@@ -87,16 +88,18 @@ class Senses:
         return self._arm_watch.problem(now)
 
     def take_joints(self, message: JointState) -> float | None:
-        """Take joint states; returns their time, None if they cannot be used."""
+        """Take joint states; returns the arm's time, None if they say nothing of it."""
         try:
-            stamp = seconds(message.header.stamp)
-            joints, opening = read_joints(message, self._robot)
+            state = self._joints.read(message)
         except ValueError as error:
             self._arm_watch.refused(str(error))
             return None
-        self._arm_watch.saw(stamp)
-        self._history.add(ArmState(stamp, joints, opening))
-        return stamp
+        if state is None:
+            self._arm_watch.received += 1
+            return None
+        self._arm_watch.saw(state.time)
+        self._history.add(state)
+        return state.time
 
     def take_info(self, camera: str, message: CameraInfo) -> None:
         """Take a depth camera's calibration."""

@@ -73,7 +73,7 @@ class FusionPolicy:
         """Forget everything."""
         self._memory: Memory | None = None
         self._before: Memory | None = None
-        self._watch = PictureWatch()
+        self._watches = {name: PictureWatch() for name in self.cameras}
         self._gaze.reset()
         self._crop: Tensor | None = None
         self._way: np.ndarray | None = None
@@ -90,9 +90,8 @@ class FusionPolicy:
     def infer(self, observation: Observation) -> ActionChunk:
         """Return what to do next; a hold that says why where nothing is to be done."""
         config = self.model.config
-        picture = observation.images[config.camera]
         memory = self._memory = self._memory or self._understand(observation.instruction)
-        problem = memory.problem or self._watch.problem(picture, observation.pose[:3])
+        problem = memory.problem or self._unseen(observation)
         (self._crop, beside), self._way = self._gaze.look(observation), None
         if problem:
             return hold_chunk(observation, config.step_dt, problem)
@@ -110,6 +109,13 @@ class FusionPolicy:
             # The hand may be before it.
             return self._rise(observation, memory.slots)
         return hold_chunk(observation, config.step_dt, problem)
+
+    def _unseen(self, observation: Observation) -> str:
+        """Return why what is seen cannot be trusted; empty when it can."""
+        for name, watch in self._watches.items():
+            if problem := watch.problem(observation.images[name], observation.pose[:3]):
+                return problem if name == self.model.config.camera else f"{name} camera: {problem}"
+        return ""
 
     def draw(self) -> np.ndarray | None:
         """Return what was looked at last: red the target, blue what it is related to."""

@@ -11,6 +11,8 @@ _BLANK = 4.0
 """Standard deviation of the brightness below which a picture shows nothing, of 255."""
 _MOVED = 0.015
 """Way of the tool on which some pixel must have changed [m]."""
+_ROWS = 8
+"""Of distances, which are large, only each eighth row is compared."""
 _GRID = 85
 """Rows and columns, about, of the pixels whose brightness is looked at."""
 
@@ -26,22 +28,26 @@ class PictureWatch:
         """Return what is wrong with a picture, or nothing.
 
         Args:
-            picture: Shape (H, W, 3), uint8.
+            picture: Shape (H, W, 3), uint8; distances may be of any shape and type, and blank.
             tool: Where the tool was when it was taken. Shape (3,), [m].
         """
-        step = max(1, min(picture.shape[:2]) // _GRID)
-        picture = np.ascontiguousarray(picture)
-        # Red, green and blue by turns: six times as fast as all of each pixel.
-        if float(picture.reshape(len(picture), -1)[::step, :: 3 * step + 1].std()) < _BLANK:
+        picture = np.ascontiguousarray(picture if picture.dtype == np.uint8 else picture[::_ROWS])
+        if picture.dtype == np.uint8 and self._blank(picture):
             self._last.clear()
             return "the picture is blank"
-        if self._last != picture.data:  # twice as fast as numpy compares
-            self._last, self._tool = bytearray(picture.data), np.array(tool)
+        seen = picture.data.cast("B")
+        if self._last != seen:  # twice as fast as numpy compares
+            self._last, self._tool = bytearray(seen), np.array(tool)
             return ""
         moved = float(np.linalg.norm(tool - self._tool))
         if moved < _MOVED:
             return ""
         return f"the picture is frozen: no pixel changed while the tool moved {moved:.2f} m"
+
+    def _blank(self, picture: np.ndarray) -> bool:
+        step = max(1, min(picture.shape[:2]) // _GRID)
+        # Red, green and blue by turns: six times as fast as all of each pixel.
+        return float(picture.reshape(len(picture), -1)[::step, :: 3 * step + 1].std()) < _BLANK
 
 
 _HELD = 0.1
@@ -67,8 +73,7 @@ class Watchful:
     def infer(self, observation: Observation) -> ActionChunk:
         """Return the plan of the policy within, or a hold that says what is wrong."""
         for name, picture in observation.images.items():
-            if picture.dtype == np.uint8:
-                watch = self._watches.setdefault(name, PictureWatch())
-                if problem := watch.problem(picture, observation.pose[:3]):
-                    return hold_chunk(observation, _HELD, f"{name} camera: {problem}")
+            watch = self._watches.setdefault(name, PictureWatch())
+            if problem := watch.problem(picture, observation.pose[:3]):
+                return hold_chunk(observation, _HELD, f"{name} camera: {problem}")
         return self.within.infer(observation)

@@ -1,0 +1,148 @@
+"""An arm and its gripper are put together from the joint states that there are."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+
+from sensor_msgs.msg import JointState
+
+from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.contract.differential import Differential
+from vlm_robot_ros.contract.kinematics import Kinematics
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.driver import Driver
+from vlm_robot_ros.control.instruction import NOTHING_SAID
+from vlm_robot_ros.control.limits import limit
+from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.nodes.joints import JointReader
+from vlm_robot_ros.nodes.messages import to_stamp
+
+PANDA, GEN3 = load_robot("panda_sim"), load_robot("gen3")
+TURNS = 2  # its third joint is a continuous one
+PERIOD = 0.02
+
+
+def states(time, names, positions):
+    message = JointState(name=list(names), position=[float(each) for each in positions])
+    message.header.stamp = to_stamp(time)
+    return message
+
+
+def arm_states(robot, time, joints=None):
+    return states(time, robot.joint_names, robot.home if joints is None else joints)
+
+
+def all_states(robot, time, joints):
+    return states(time, [*robot.joint_names, robot.gripper.joint], [*joints, 0.0])
+
+
+def finger_states(robot, time, position=0.0):
+    return states(time, [robot.gripper.joint], [position])
+
+
+def test_arm_and_gripper_may_come_in_messages_of_their_own():
+    reader = JointReader(PANDA, 0.3)
+    with pytest.raises(ValueError, match="no position of panda_finger_joint1; given: "):
+        reader.read(arm_states(PANDA, 1.0))
+    assert reader.read(finger_states(PANDA, 1.01, 0.02)) is None
+    state = reader.read(arm_states(PANDA, 1.02))
+    assert (state.time, state.opening) == (1.02, pytest.approx(0.5))
+    assert state.joints.tolist() == list(PANDA.home)
+
+
+def test_joints_of_others_between_them_are_nothing_to_worry_about():
+    reader, others = JointReader(PANDA, 0.3), states(1.1, ["lift"], [0.4])
+    with pytest.raises(ValueError, match="given: lift"):
+        reader.read(others)
+    with pytest.raises(ValueError, match="no position of panda_joint1"):
+        reader.read(finger_states(PANDA, 1.1))
+    assert reader.read(arm_states(PANDA, 1.1)).time == 1.1
+    assert reader.read(others) is None
+    assert reader.read(arm_states(PANDA, 1.12)).time == 1.12
+
+
+@pytest.mark.parametrize("gone", [0, 3, "finger"])
+def test_a_joint_that_is_heard_of_no_longer_is_missed(gone):
+    reader = JointReader(PANDA, 0.3)
+    names = [*PANDA.joint_names, PANDA.gripper.joint]
+    positions = [*PANDA.home, 0.0]
+    reader.read(states(1.0, names, positions))
+    number = len(names) - 1 if gone == "finger" else gone
+    name = names.pop(number)
+    positions.pop(number)
+    state = reader.read(states(1.2, names, positions))
+    assert state.time == (1.2 if gone == "finger" else 1.0)  # as old as what is oldest of the arm
+    with pytest.raises(ValueError, match=f"no position of {name}; given: "):
+        reader.read(states(1.4, names, positions))
+    with pytest.raises(ValueError, match=f"no position of {name}; given: "):
+        reader.read(states(0.5, names, positions))  # a clock that was set back
+
+
+def _within_a_turn(joints):
+    return (np.asarray(joints) + np.pi) % (2 * np.pi) - np.pi
+
+
+def test_a_continuous_joint_may_be_reported_within_one_turn():
+    reader = JointReader(GEN3, 0.3)
+    joints, before = np.array(GEN3.home), None
+    for tick in range(100):
+        joints[TURNS] = 2.9 + 0.01 * tick  # over pi
+        state = reader.read(all_states(GEN3, 1.0 + tick * PERIOD, _within_a_turn(joints)))
+        assert np.cos(state.joints) == pytest.approx(np.cos(joints))
+        if before is not None:
+            assert np.abs(state.joints - before).max() < 0.011
+        before = state.joints
+    for turn in range(80):  # turned by hand, more often than a contract allows
+        joints[TURNS] = 3.9 + 0.2 * turn
+        state = reader.read(all_states(GEN3, 10.0 + turn * PERIOD, _within_a_turn(joints)))
+        assert np.all(state.joints <= GEN3.upper)
+        assert np.cos(state.joints) == pytest.approx(np.cos(joints))
+
+
+def test_an_arm_at_home_is_not_pulled_a_turn_round():
+    kinematics, home = Kinematics(GEN3), np.array(GEN3.home)
+    reported = _within_a_turn(home)
+    assert abs(home - reported)[TURNS] > 6
+    assert Differential(kinematics, reported).speeds(np.zeros(6)) == pytest.approx(0, abs=1e-9)
+    kept = kinematics.step_towards(reported, kinematics.forward(reported), PERIOD)
+    assert kept == pytest.approx(reported, abs=1e-9)
+
+
+def test_an_arm_far_from_home_goes_there_unhurried():
+    robot = load_robot("xarm7")
+    away = np.array(robot.home)
+    away[TURNS] = 6.0
+    assert np.abs(Differential(Kinematics(robot), away).speeds(np.zeros(6))).max() < 0.6
+
+
+def test_a_plan_of_joints_is_meant_in_the_turn_that_they_are_in():
+    last = np.array([*_within_a_turn(GEN3.home)])
+    kinematics = Kinematics(GEN3)
+    values = limit(GEN3, kinematics, ActionMode.JOINT_POSITION, np.array(GEN3.home), last, 0.02)
+    assert values == pytest.approx(last, abs=1e-6)
+
+
+def test_an_arm_that_turns_over_pi_is_driven_on():
+    driver, reader, now = Driver(GEN3, PERIOD, by_path=True), JointReader(GEN3, 0.3), 100.0
+    there = np.array(GEN3.home)
+    there[TURNS] = wanted = 3.0
+    told, last = [], None
+    for _ in range(300):
+        state = reader.read(all_states(GEN3, now, _within_a_turn(there)))
+        wanted = min(wanted + 0.2 * PERIOD, 3.4)
+        goals = []
+        for step in range(4):
+            goals.append(np.array(GEN3.home))
+            goals[-1][TURNS] = _within_a_turn(wanted + step * 0.2 * PERIOD)
+        last = state.joints if last is None else last
+        goals = [last := GEN3.in_turn(goal, last) for goal in goals]
+        last = goals[0]
+        command = Command(ActionMode.JOINT_POSITION, goals[0], 0.0, now, 1.0, "", NOTHING_SAID)
+        drive = driver.drive(now, command, goals[1:], state.joints)
+        assert not driver.tripped
+        there = drive.path.setpoints[0].position
+        told.append(there[TURNS])
+        now += PERIOD
+    assert np.abs(np.diff(told)).max() < 0.02
+    assert told[-1] == pytest.approx(3.4, abs=0.02)
