@@ -1,4 +1,4 @@
-"""A gripper that is told by an action gets goals in its own unit, and only when there is news."""
+"""A gripper that is told by an action gets goals in its own unit, and stops when told to stop."""
 
 import itertools
 
@@ -10,39 +10,104 @@ pytest.importorskip(
 )
 
 from control_msgs.action import GripperCommand
-from rclpy.action import ActionServer
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.task import Future
+from std_msgs.msg import Float64MultiArray, String
+from std_srvs.srv import SetBool
 from test_arm_output import SINKS, contract
 
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.msg import SimState
 
 ROBOT = load_robot("panda_sim")
+SLOW = 0.0004
+"""How far a finger goes in a tick of the slow gripper [m]."""
+
+
+class Gripper:
+    """The server of the action, which moves the simulated arm's fingers as slowly as real ones."""
+
+    def __init__(self, graph, folder, slow):
+        self.graph, self.node = graph, graph.node
+        self.goals, self.efforts, self.cancelled = [], [], 0
+        self._slow, self._place, self._going = slow, ROBOT.gripper.open, None
+        self._fingers = self.node.create_publisher(Float64MultiArray, "gripper_positions", 10)
+        self._server = ActionServer(
+            self.node, GripperCommand, "gripper/gripper_cmd", self._execute,
+            cancel_callback=self._on_cancel,
+        )  # fmt: skip
+        self.node.create_timer(0.02, self._tick)
+        sinks = [SINKS[0], {"kind": "gripper_action", "topic": "gripper/gripper_cmd"}]
+        self.states = graph.listen(SimState, "arm_sim_node/state")
+        self._words = self.node.create_publisher(String, "instruction", 10)
+        graph.start("arm_sim_node", seed=3, follow_action=False)
+        told = {"joint": ROBOT.gripper.joint, "open": 0.04, "closed": 0.0, "max_effort": 15.0}
+        path = contract(folder, sinks=sinks, gripper=told)
+        graph.start("policy_node", robot=path, use_sim_time=True)
+        up = lambda: self.states and self._words.get_subscription_count()  # noqa: E731
+        assert graph.until(up, 90.0)
+
+    def say(self, text):
+        self._words.publish(String(data=text))
+
+    async def _execute(self, handle):
+        self.goals.append(handle.request.command.position)
+        self.efforts.append(handle.request.command.max_effort)
+        if self._slow:
+            self._going = (handle, Future())
+            await self._going[1]
+        if handle.is_cancel_requested:
+            self.cancelled += 1
+            handle.canceled()
+        else:
+            handle.succeed()
+        return GripperCommand.Result(position=self.goals[-1], reached_goal=True)
+
+    def _on_cancel(self, handle):
+        return CancelResponse.ACCEPT
+
+    def _tick(self):
+        if self._going:
+            handle, done = self._going
+            left = handle.request.command.position - self._place
+            if handle.is_cancel_requested or abs(left) < SLOW:
+                self._going = None
+                done.set_result(None)
+            else:
+                self._place += SLOW if left > 0 else -SLOW
+            self._fingers.publish(Float64MultiArray(data=[self._place]))
 
 
 def test_a_gripper_is_told_by_goals(graph, tmp_path):
-    from std_msgs.msg import String
-
-    goals, efforts = [], []
-
-    def execute(handle):
-        goals.append(handle.request.command.position)
-        efforts.append(handle.request.command.max_effort)
-        handle.succeed()
-        return GripperCommand.Result(position=goals[-1], reached_goal=True)
-
-    server = ActionServer(graph.node, GripperCommand, "gripper/gripper_cmd", execute)
-    sinks = [SINKS[0], {"kind": "gripper_action", "topic": "gripper/gripper_cmd"}]
-    states = graph.listen(SimState, "arm_sim_node/state")
-    words = graph.node.create_publisher(String, "instruction", 10)
-    graph.start("arm_sim_node", seed=3, follow_action=False)
-    gripper = {"joint": ROBOT.gripper.joint, "open": 0.04, "closed": 0.0, "max_effort": 15.0}
-    path = contract(tmp_path, sinks=sinks, gripper=gripper)
-    graph.start("policy_node", robot=path, use_sim_time=True)
-    assert graph.until(lambda: states and words.get_subscription_count(), 90.0)
-    words.publish(String(data="close the gripper"))
+    gripper = Gripper(graph, tmp_path, slow=False)
+    goals = gripper.goals
+    gripper.say("close the gripper")
     assert graph.until(lambda: goals and goals[-1] < 0.01), goals
-    words.publish(String(data="open the gripper"))
+    gripper.say("open the gripper")
     assert graph.until(lambda: goals[-1] > 0.9 * ROBOT.gripper.open), goals
     assert all(abs(one - other) > 1e-4 for one, other in itertools.pairwise(goals)), "no news"
-    assert set(efforts) == {15.0}
-    server.destroy()
+    assert set(gripper.efforts) == {15.0}
+    # Somebody may have moved the fingers meanwhile: other words, and it is told anew.
+    count = len(goals)
+    gripper.say("close the gripper")
+    assert graph.until(lambda: goals[-1] < 0.01), goals
+    gripper.say("shut the gripper")
+    assert graph.until(lambda: len(goals) > count + 1), goals
+
+
+@pytest.mark.parametrize("by", ["stop", "disable"])
+def test_fingers_in_motion_stop_when_they_are_told_to(graph, tmp_path, by):
+    gripper = Gripper(graph, tmp_path, slow=True)
+    opening = lambda: gripper.states[-1].opening  # noqa: E731
+    gripper.say("close the gripper")
+    assert graph.until(lambda: gripper.goals and opening() < 0.8), opening()
+    if by == "stop":
+        gripper.say("stop")
+    else:
+        assert graph.call(SetBool, "/policy_node/enable", data=False).success
+    assert graph.until(lambda: gripper.cancelled), gripper.goals
+    place, count = opening(), len(gripper.states)
+    assert graph.until(lambda: len(gripper.states) > count + 100)
+    assert opening() > 0.2
+    assert opening() == pytest.approx(place, abs=0.1)
+    assert all(goal == pytest.approx(0.04 * place, abs=0.006) for goal in gripper.goals[1:])

@@ -29,9 +29,7 @@ class Spec:
     """Whether it may be changed at any time."""
 
 
-def declare(
-    node: Node, specs: tuple[Spec, ...], fixed: Callable[[], str] = lambda: ""
-) -> None:
+def declare(node: Node, specs: tuple[Spec, ...], fixed: Callable[[], str] = lambda: "") -> None:
     """Declare parameters; wrong values are refused now and whenever they are set.
 
     Args:
