@@ -49,6 +49,18 @@ def by_path_arm(arm):
     return arm
 
 
+def test_an_arm_that_is_told_nothing_need_not_follow_but_trips_at_limits():
+    arm = Arm()
+    arm.driver, arm.follows = Driver(ROBOT, PERIOD, heard=False), False
+    for _ in range(100):
+        arm.tick(_aside(0.1))
+    assert arm.driver.tripped == ""
+    arm.joints = arm.joints.copy()
+    arm.joints[1] = ROBOT.upper[1] + 0.1
+    arm.tick(_aside(0.1))
+    assert "outside its limits" in arm.driver.tripped
+
+
 def _aside(way):
     pose = POSE.copy()
     pose[1] += way

@@ -73,6 +73,18 @@ def test_each_arm_has_a_launch_file_that_waits_for_it(graph, arm):
     assert process.returncode == 0
 
 
+def test_the_camera_may_be_on_another_topic(graph):
+    process = graph.python(
+        "-c", _RUN, str(LAUNCH / "ur5e.launch.py"), "camera:=/camera/color/image_raw"
+    )
+    there = lambda: graph.node.count_subscribers("/camera/color/image_raw")  # noqa: E731
+    assert graph.until(there, 100.0)
+    assert not graph.node.count_subscribers("/camera/front/image_raw")
+    process.send_signal(signal.SIGINT)
+    graph.ended(process)
+    assert process.returncode == 0
+
+
 def test_a_wrong_argument_is_told(graph, capfd):
     process = graph.python("-c", _RUN, str(LAUNCH / "policy.launch.py"), "robot:=r2d2")
     graph.ended(process)

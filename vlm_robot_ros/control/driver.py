@@ -70,7 +70,12 @@ class Driver:
     """Knows where the arm has been told to be, and whether it may be told anything at all."""
 
     def __init__(
-        self, robot: Robot, period: float, by_tool: bool = False, by_path: bool = False
+        self,
+        robot: Robot,
+        period: float,
+        by_tool: bool = False,
+        by_path: bool = False,
+        heard: bool = True,
     ) -> None:
         """Make a driver that is called every `period` seconds.
 
@@ -81,8 +86,10 @@ class Driver:
             by_path: The arm is told whole paths, and goes on along the last when no other comes.
                 One tick of it always stands: a path that comes late by less than that leaves
                 nothing to catch up with.
+            heard: Somebody is told; else an arm that stays behind is none that does not follow.
         """
         self._robot, self._period, self._by_tool, self._by_path = robot, period, by_tool, by_path
+        self._heard = heard
         self._stream = JointStream(robot, period)
         self._last: Setpoint | None = None
         self._stand: Setpoint | None = None
@@ -211,7 +218,7 @@ class Driver:
                 f"{robot.joint_names[worst]} is at {joints[worst]:.2f} rad, outside its limits "
                 f"{robot.lower[worst]:.2f} to {robot.upper[worst]:.2f}"
             )
-        if self._last is None or not self._driving:
+        if self._last is None or not self._driving or not self._heard:
             return
         # Servos are a little late, and farther behind the faster they go.
         what, unit, way = self._apart(joints, self._stream.nearest(joints, self._last.position))

@@ -252,7 +252,7 @@ class Acting:
         reason = reason or self._thinker.problem
         command = self._pilot.tick(now, arm.joints, pose, arm.opening, reason)
         moving = False
-        if self._output.feeds and not between:
+        if self._output.drives and not between:
             ahead = self._pilot.ahead(now, AHEAD)
             moving = self._output.send(now, command, ahead, arm.joints)
         self._reason = command.hold_reason

@@ -58,13 +58,14 @@ class ArmOutput:
         self._robot, self._changed, self._permit = robot, changed, permit
         joints = any(sink.kind.startswith("joint") for sink in robot.sinks)
         by_path = any(sink.kind == "joint_trajectory" for sink in robot.sinks)
-        self._driver = Driver(robot, period, not joints, by_path)
-        self._driver.tripped = permit.tripped
         self.dry_run = output == "dry" or (output == "auto" and not robot.simulated)
+        self._driver = Driver(robot, period, not joints, by_path, heard=not self.dry_run)
+        self._driver.tripped = permit.tripped
         # A dry run needs no types of messages that only real arms do.
         fed = () if self.dry_run else robot.sinks
         self._sinks = [(sink.kind, publish(MESSAGES[sink.kind][0], sink.topic)) for sink in fed]
-        self.feeds = bool(self._sinks)
+        self.drives = bool(robot.sinks)
+        """Whether what is commanded becomes setpoints; in a dry run, too: it trips as it would."""
         self._told: list[float | None] = []
         self.forget()
         self.stops = 0
@@ -98,7 +99,7 @@ class ArmOutput:
 
     @property
     def blocked(self) -> str:
-        """Why the arm may not move; empty when it may. A dry run blocks nothing but the sinks."""
+        """Why the arm may not move; empty when it may."""
         if self._driver.tripped:
             return f"tripped: {self._driver.tripped}; call ~/reset when it is mended"
         return "" if self._permit.enabled else "disabled; call ~/enable"
@@ -107,7 +108,7 @@ class ArmOutput:
         self, now: float, command: Command, ahead: Sequence[np.ndarray], joints: np.ndarray
     ) -> bool:
         """Tell the arm; returns whether it still has to come to a stand. See `Driver.drive`."""
-        if not self.feeds:
+        if not self.drives:
             return False
         if command.halts:
             for _, publisher in self._sinks:

@@ -5,12 +5,14 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironment
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
+from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.paths import config_dir, dds_profile_variable
 
 _ARGUMENTS = {
     "params": (str(config_dir() / "policy_node.yaml"), "file of parameters"),
     "robot": ("", "contract of the arm: a shipped name or the path of a .yaml"),
-    "checkpoint": ("", "checkpoint folder; the shipped one if not given"),
+    "camera": ("", "topic of the first camera's pictures; as in the contract if not given"),
+    "checkpoint": ("", "checkpoint folder; the shipped one if not given, but not for a real arm"),
     "policy": ("", "which policy acts: fusion, hold, or module:Class of your own"),
     "output": ("", "whether the contract's sinks are fed: auto (in simulation), live or dry"),
     "namespace": ("", "of the node and its topics; another for each of several arms"),
@@ -38,7 +40,9 @@ def policy_launch(**defaults: str) -> LaunchDescription:
 
 def _node(context: LaunchContext) -> list:
     given = {name: LaunchConfiguration(name).perform(context) for name in _ARGUMENTS}
-    file, namespace, voice = (given.pop(name) for name in ("params", "namespace", "voice"))
+    file, namespace, voice, camera = (
+        given.pop(name) for name in ("params", "namespace", "voice", "camera")
+    )
     own: dict[str, object] = {name: value for name, value in given.items() if value}
     if "use_sim_time" in own:
         own["use_sim_time"] = own["use_sim_time"] in ("true", "True", "1")
@@ -50,6 +54,7 @@ def _node(context: LaunchContext) -> list:
             namespace=namespace,
             output="screen",
             parameters=[file, own],
+            remappings=_to_camera(given["robot"], camera) if camera else [],
         )
     ]
     if voice:
@@ -64,3 +69,9 @@ def _node(context: LaunchContext) -> list:
             )
         )
     return nodes
+
+
+def _to_camera(robot: str, topic: str) -> list[tuple[str, str]]:
+    """Return the remappings that bring a contract's first camera its pictures from a topic."""
+    own = load_robot(robot or "panda_sim").colour_cameras[0].topic
+    return [(own, topic), (f"{own}/compressed", f"{topic}/compressed")]
