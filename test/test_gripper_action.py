@@ -9,7 +9,7 @@ pytest.importorskip(
     "control_msgs.action", reason="needs control_msgs, which the wheels lack: see CONTRIBUTING.md"
 )
 
-from control_msgs.action import GripperCommand
+from control_msgs.action import GripperCommand, ParallelGripperCommand
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.task import Future
 from std_msgs.msg import Float64MultiArray, String
@@ -27,17 +27,19 @@ SLOW = 0.0004
 class Gripper:
     """The server of the action, which moves the simulated arm's fingers as slowly as real ones."""
 
-    def __init__(self, graph, folder, slow):
+    def __init__(self, graph, folder, slow, parallel=False):
         self.graph, self.node = graph, graph.node
         self.goals, self.efforts, self.cancelled = [], [], 0
         self._slow, self._place, self._going = slow, ROBOT.gripper.open, None
         self._fingers = self.node.create_publisher(Float64MultiArray, "gripper_positions", 10)
+        self._kind = ParallelGripperCommand if parallel else GripperCommand
         self._server = ActionServer(
-            self.node, GripperCommand, "gripper/gripper_cmd", self._execute,
+            self.node, self._kind, "gripper/gripper_cmd", self._execute,
             cancel_callback=self._on_cancel,
         )  # fmt: skip
         self.node.create_timer(0.02, self._tick)
-        sinks = [SINKS[0], {"kind": "gripper_action", "topic": "gripper/gripper_cmd"}]
+        kind = "parallel_gripper_action" if parallel else "gripper_action"
+        sinks = [SINKS[0], {"kind": kind, "topic": "gripper/gripper_cmd"}]
         self.states = graph.listen(SimState, "arm_sim_node/state")
         self._words = self.node.create_publisher(String, "instruction", 10)
         graph.start("arm_sim_node", seed=3, follow_action=False)
@@ -51,8 +53,9 @@ class Gripper:
         self._words.publish(String(data=text))
 
     async def _execute(self, handle):
-        self.goals.append(handle.request.command.position)
-        self.efforts.append(handle.request.command.max_effort)
+        position, effort = self._read(handle.request.command)
+        self.goals.append(position)
+        self.efforts.append(effort)
         if self._slow:
             self._going = (handle, Future())
             await self._going[1]
@@ -61,7 +64,15 @@ class Gripper:
             handle.canceled()
         else:
             handle.succeed()
-        return GripperCommand.Result(position=self.goals[-1], reached_goal=True)
+        return self._kind.Result(reached_goal=True)
+
+    def _read(self, command):
+        """Return position and effort, as whoever takes the action does."""
+        if self._kind is GripperCommand:
+            return command.position, command.max_effort
+        assert len(command.position) == 1, "parallel_gripper_controller refuses it"
+        assert list(command.name) == [ROBOT.gripper.joint]
+        return command.position[0], command.effort[0]
 
     def _on_cancel(self, handle):
         return CancelResponse.ACCEPT
@@ -69,7 +80,7 @@ class Gripper:
     def _tick(self):
         if self._going:
             handle, done = self._going
-            left = handle.request.command.position - self._place
+            left = self._read(handle.request.command)[0] - self._place
             if handle.is_cancel_requested or abs(left) < SLOW:
                 self._going = None
                 done.set_result(None)
@@ -78,8 +89,9 @@ class Gripper:
             self._fingers.publish(Float64MultiArray(data=[self._place]))
 
 
-def test_a_gripper_is_told_by_goals(graph, tmp_path):
-    gripper = Gripper(graph, tmp_path, slow=False)
+@pytest.mark.parametrize("parallel", [False, True])
+def test_a_gripper_is_told_by_goals(graph, tmp_path, parallel):
+    gripper = Gripper(graph, tmp_path, slow=False, parallel=parallel)
     goals = gripper.goals
     gripper.say("close the gripper")
     assert graph.until(lambda: goals and goals[-1] < 0.01), goals

@@ -144,13 +144,56 @@ def test_joint_states_name_every_joint_once_in_radians(drives):
         assert ROBOT.gripper.closed <= message.position[-1] <= ROBOT.gripper.open
 
 
+def _refusal_of_servo(message, now, frame, timeout=0.1):
+    """The checks of MoveIt Servo's processTwistCommand, processPoseCommand and isValidCommand."""
+    if now - seconds(message.header.stamp) >= timeout:
+        return "stale"
+    if message.header.frame_id != frame:
+        return "frame"
+    if hasattr(message, "twist"):
+        linear, angular = message.twist.linear, message.twist.angular
+        values = [linear.x, linear.y, linear.z, angular.x, angular.y, angular.z]
+        return "" if np.all(np.isfinite(values)) else "invalid"
+    place, turn = message.pose.position, message.pose.orientation
+    w, (x, y, z) = turn.w, (turn.x, turn.y, turn.z)
+    # Eigen makes a matrix of it as it is: one that is not of norm 1 is no rotation.
+    rotation = np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+    if not np.all(np.isfinite([place.x, place.y, place.z, *rotation.ravel()])):
+        return "invalid"
+    return "" if np.linalg.norm(rotation.T @ rotation - np.eye(3)) < 1e-9 else "invalid"
+
+
 @pytest.mark.parametrize("kind", ["twist", "pose"])
-def test_commands_for_servo_are_stamped_in_its_frame(kind, drives):
-    # MoveIt Servo refuses what is older than incoming_command_timeout, or in another frame;
+def test_commands_pass_the_checks_of_servo(kind, drives):
     # `test_every_sink_is_fed_fresh_and_hears_a_stand_last` has the age of what is on the wire.
     for message, time in _messages(kind, drives):
         assert seconds(message.header.stamp) == pytest.approx(time, abs=1e-6)
-        assert message.header.frame_id == ROBOT.base_frame
+        assert _refusal_of_servo(message, time + 0.05, ROBOT.base_frame) == ""
+
+
+@pytest.mark.parametrize("kind", ["twist", "pose"])
+def test_the_checks_refuse_what_servo_refuses(kind, drives):
+    message, time = _messages(kind, drives)[10]
+    assert _refusal_of_servo(message, time + 0.1, ROBOT.base_frame) == "stale"
+    assert _refusal_of_servo(message, time, "world") == "frame"
+    if kind == "twist":
+        message.twist.angular.y = np.nan
+    else:
+        message.pose.orientation.w += 0.01
+    assert _refusal_of_servo(message, time, ROBOT.base_frame) == "invalid"
+
+
+def test_twists_are_not_so_fast_that_servo_would_slow_them(drives):
+    # Its `scale.linear` is where `speed_units` are cut off; 0.4 m/s in its example.
+    for message, _ in _messages("twist", drives):
+        linear = message.twist.linear
+        assert np.linalg.norm([linear.x, linear.y, linear.z]) <= ROBOT.workspace.speed + 1e-9
 
 
 def test_twists_are_the_speed_of_the_tool_in_metres_and_radians(drives):
@@ -197,4 +240,4 @@ def test_a_gripper_is_told_in_its_own_unit(drives):
         assert list(message.data) == [pytest.approx(0.3 * ROBOT.gripper.open)]
     franka = load_robot("fr3")
     told = MESSAGES["gripper_action"][1](drives[0], franka)
-    assert told == (pytest.approx(0.3 * franka.gripper.open), 20.0)
+    assert told == ("fr3_finger_joint1", pytest.approx(0.3 * franka.gripper.open), 20.0)

@@ -17,7 +17,7 @@ _ANSWERS = (
     "~/describe_parameters", "~/get_parameter_types", "~/get_parameters", "~/list_parameters",
     "~/set_parameters", "~/set_parameters_atomically", "~/get_type_description",
 )  # fmt: skip
-_ACTIONS = ("gripper_action",)
+_ACTIONS = ("gripper_action", "parallel_gripper_action")
 """Sinks that are actions; the others are topics."""
 
 

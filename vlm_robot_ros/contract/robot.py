@@ -34,7 +34,7 @@ class Gripper:
     closed: float
     """Finger position when closed [m]."""
     max_effort: float = 0.0
-    """With what a `gripper_action` may press [N]; 0 leaves it to the gripper's controller."""
+    """With what an action may have it press [N]; 0 leaves it to the gripper's controller."""
     mimics: tuple[str, ...] = ()
     """Joints that go with it, and that a `joint_state` sink has to tell, too."""
 
@@ -112,6 +112,7 @@ SINK_KINDS = {
     "gripper_trajectory": "trajectory_msgs/JointTrajectory of the gripper's joint",
     "gripper_positions": "std_msgs/Float64MultiArray of the gripper's joint",
     "gripper_action": "control_msgs/GripperCommand, an action, of the gripper's joint",
+    "parallel_gripper_action": "control_msgs/ParallelGripperCommand, likewise",
 }
 """Kinds of command sinks, and what each is for."""
 

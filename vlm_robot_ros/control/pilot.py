@@ -31,7 +31,7 @@ NO_PLAN = "waiting for a plan"
 """Why an arm holds that has been told what to do, and has no plan yet or no longer."""
 _MOVED_AWAY = 0.04  # from where it is held, by someone else: do not fight it [m or rad]
 _SETTLED = 0.5  # an arm that was told to hold stands still after so long [s]
-_FINGERS_MOVE, _LATELY = 0.02, 0.2  # by so much of their way within so long [s]
+_FINGERS_MOVE, _LATELY = 0.02, 0.3  # by so much of their way within so long [s]
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Command:
     hold_reason: str
     """Empty when it moves."""
     said: Instruction
-    halts: bool = False
-    """The gripper was in motion when it was told to stop, and shall stop where it was."""
+    stops: bool = False
+    """It is a hold at which the gripper shall not finish what it was told either."""
 
 
 class Pilot:
@@ -92,7 +92,7 @@ class Pilot:
         self._mode = ActionMode.END_EFFECTOR_POSE
         self._last: np.ndarray | None = None
         self._held_since: float | None = None
-        self._stopped = self._halts = False
+        self._stopped = False
         self._time = 0.0
         self._stamp = self._confidence = 0.0
 
@@ -178,7 +178,7 @@ class Pilot:
             return self._hold(now, measured, opening, reason, False)
         self._last = values
         self._held_since = None
-        self._stopped = self._halts = False
+        self._stopped = False
         self._gripper = float(np.clip(sample[1], 0.0, 1.0))
         return Command(
             self._mode, self._last, self._gripper, self._stamp, self._confidence, "", self.said
@@ -224,18 +224,15 @@ class Pilot:
             self._gripper = opening  # and later as told last: what is gripped stays gripped
         if stop and not self._stopped:
             lately = [each for _, each in self._openings]
-            self._halts = max(lately) - min(lately) > _FINGERS_MOVE
-            if self._halts:
+            if max(lately) - min(lately) > _FINGERS_MOVE:
                 self._gripper = opening
-        self._stopped, self._halts = stop, self._halts and stop
+        self._stopped = stop
         if self._held_since is None:
             self._held_since = now
         gone = float(np.max(np.abs(self._last - measured)[: 3 if self._is_pose() else None]))
         if gone > _MOVED_AWAY and now - self._held_since > _SETTLED and not blind:
             self._last = measured.copy()
-        return Command(
-            self._mode, self._last, self._gripper, now, 0.0, reason, self.said, self._halts
-        )
+        return Command(self._mode, self._last, self._gripper, now, 0.0, reason, self.said, stop)
 
     def _leaves(self, values: np.ndarray) -> bool:
         assert self._last is not None

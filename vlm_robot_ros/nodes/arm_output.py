@@ -20,7 +20,7 @@ from vlm_robot_ros.nodes.sink_messages import MESSAGES
 _GRIPPER_MOVED = 0.02
 _PATIENCE = 0.2
 """A real arm is told a speed for so long [s], or as many periods as are looked ahead."""
-_ONCE = ("gripper_trajectory", "gripper_action")
+_ONCE = ("gripper_trajectory", "gripper_action", "parallel_gripper_action")
 """Sent anew they would start anew, so they are sent only when there is news."""
 
 
@@ -110,7 +110,7 @@ class ArmOutput:
         """Tell the arm; returns whether it still has to come to a stand. See `Driver.drive`."""
         if not self.drives:
             return False
-        if command.halts:
+        if command.stops:
             for _, publisher in self._sinks:
                 if isinstance(publisher, GripperAction):
                     publisher.halt()

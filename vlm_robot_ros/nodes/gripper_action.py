@@ -1,7 +1,8 @@
 """A gripper that is told by an action, as most real ones are."""
 
 from collections.abc import Callable
-from typing import Any
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from rclpy.action import ActionClient
 from rclpy.node import Node
@@ -40,33 +41,43 @@ class _Goal:
         self.over = True
 
 
+class GripperGoal(NamedTuple):
+    """Where a gripper's joint shall be."""
+
+    joint: str
+    position: float
+    effort: float
+    """With what it may press [N]; 0 leaves it to the gripper's controller."""
+
+
 class GripperAction:
     """Sends goals of `control_msgs/action/GripperCommand`; a new one replaces the last."""
+
+    kind = "GripperCommand"
 
     def __init__(self, node: Node, name: str) -> None:
         """Make a client of the action `name`.
 
         Raises:
-            ModuleNotFoundError: control_msgs is not installed.
+            ModuleNotFoundError: control_msgs is not installed, or has no such action.
         """
         try:
-            from control_msgs.action import GripperCommand
-        except ModuleNotFoundError as error:
+            self._kind: Any = getattr(import_module("control_msgs.action"), self.kind)
+        except (ModuleNotFoundError, AttributeError) as error:
             raise ModuleNotFoundError(
-                f"a gripper_action sink ('{name}') needs control_msgs: "
+                f"the sink of action '{name}' needs control_msgs/action/{self.kind}: "
                 "sudo apt-get install ros-$ROS_DISTRO-control-msgs"
             ) from error
-        self._kind = GripperCommand
-        self._client: Any = ActionClient(node, GripperCommand, name)
+        self._client: Any = ActionClient(node, self._kind, name)
         self._log, self._name = node.get_logger(), name
         self._goals: list[_Goal] = []
 
-    def publish(self, told: tuple[float, float]) -> bool:
-        """Send the gripper's joint to a position, with an effort; returns whether it is taken."""
+    def publish(self, told: GripperGoal) -> bool:
+        """Send a goal; returns whether there is somebody to take it."""
         if not self._client.server_is_ready():
             return False
         goal: Any = self._kind.Goal()
-        goal.command.position, goal.command.max_effort = told
+        self._fill(goal.command, told)
         self._goals = [each for each in self._goals if not each.over]
         self._goals.append(_Goal(self._client.send_goal_async(goal), self._refused))
         return True
@@ -77,14 +88,28 @@ class GripperAction:
             goal.cancel()
         self._goals = []
 
-    def _refused(self) -> None:
-        self._log.warning(f"the gripper's action '{self._name}' did not take a goal")
-
     def destroy(self) -> None:
         """Free the client."""
         self._client.destroy()
 
+    def _fill(self, command: Any, told: GripperGoal) -> None:
+        command.position, command.max_effort = told.position, told.effort
 
-def gripper_action(drive: Drive, robot: Robot) -> tuple[float, float]:
-    """Return where the gripper's joint shall be, and with what it may press [N]."""
-    return robot.gripper.position(drive.gripper), robot.gripper.max_effort
+    def _refused(self) -> None:
+        self._log.warning(f"the gripper's action '{self._name}' did not take a goal")
+
+
+class ParallelGripperAction(GripperAction):
+    """As `GripperAction`, by `control_msgs/action/ParallelGripperCommand`."""
+
+    kind = "ParallelGripperCommand"
+
+    def _fill(self, command: Any, told: GripperGoal) -> None:
+        command.name, command.position = [told.joint], [told.position]
+        command.effort = [told.effort] if told.effort else []
+
+
+def gripper_goal(drive: Drive, robot: Robot) -> GripperGoal:
+    """Return where the gripper's joint shall be, and with what it may press."""
+    gripper = robot.gripper
+    return GripperGoal(gripper.joint, gripper.position(drive.gripper), gripper.max_effort)

@@ -14,7 +14,11 @@ from vlm_robot_ros.contract.kinematics import to_vector
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.driver import Drive
 from vlm_robot_ros.control.stream import Setpoint
-from vlm_robot_ros.nodes.gripper_action import GripperAction, gripper_action
+from vlm_robot_ros.nodes.gripper_action import (
+    GripperAction,
+    ParallelGripperAction,
+    gripper_goal,
+)
 from vlm_robot_ros.nodes.messages import to_stamp
 
 _GRIPPING = 0.3
@@ -101,6 +105,7 @@ MESSAGES: dict[str, tuple[type, Callable[[Drive, Robot], Any]]] = {
     "pose": (PoseStamped, pose),
     "gripper_trajectory": (JointTrajectory, gripper_trajectory),
     "gripper_positions": (Float64MultiArray, gripper_positions),
-    "gripper_action": (GripperAction, gripper_action),
+    "gripper_action": (GripperAction, gripper_goal),
+    "parallel_gripper_action": (ParallelGripperAction, gripper_goal),
 }
 """By kind of sink: the type on its topic, or what sends it, and how that comes from a drive."""

@@ -41,9 +41,9 @@ class Wires:
 
     def sink(self, kind: type, topic: str) -> Any:
         """Return what sends to a command sink; only the newest command counts."""
-        if kind is not GripperAction:
+        if not issubclass(kind, GripperAction):
             return self.publish(kind, topic, 1)
-        client = GripperAction(self._node, topic)
+        client = kind(self._node, topic)
         self._undo.callback(client.destroy)
         return client
 
