@@ -272,6 +272,14 @@ def test_limits_keep_the_tool_slow_that_joints_move():
         last = now
 
 
+@pytest.mark.parametrize("field", ["values", "gripper"])
+def test_plans_of_absurd_numbers_are_refused(field):
+    wrong = {"values": np.full((8, 7), 1e300), "gripper": np.full(8, -1e300)}[field]
+    chunk = plan([0.6, 0, 0.3], mode=ActionMode.JOINT_POSITION, **{field: wrong})
+    with pytest.raises(ValueError, match=r"has a number of 1e\+300; at most 1000"):
+        Timeline(0.1).put(chunk, 1.0, 1.0)
+
+
 def test_a_watch_tells_missing_stale_frozen_and_future_apart():
     watch = StreamWatch("front camera", 0.5, 30.0)
     assert "nothing received" in watch.problem(1.0)

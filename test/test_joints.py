@@ -59,6 +59,7 @@ def test_joints_of_others_between_them_are_nothing_to_worry_about():
         reader.read(finger_states(PANDA, 1.1))
     assert reader.read(arm_states(PANDA, 1.1)).time == 1.1
     assert reader.read(others) is None
+    assert reader.read(states(0.0, ["lift"], [])) is None  # whatever is wrong with theirs
     assert reader.read(arm_states(PANDA, 1.12)).time == 1.12
 
 
@@ -96,7 +97,7 @@ def test_a_continuous_joint_may_be_reported_within_one_turn():
     for turn in range(80):  # turned by hand, more often than a contract allows
         joints[TURNS] = 3.9 + 0.2 * turn
         state = reader.read(all_states(GEN3, 10.0 + turn * PERIOD, _within_a_turn(joints)))
-        assert np.all(state.joints <= GEN3.upper)
+        assert np.all(state.joints <= GEN3.upper + 0.04)
         assert np.cos(state.joints) == pytest.approx(np.cos(joints))
 
 

@@ -89,6 +89,47 @@ def test_fingers_in_motion_stop_at_a_stop_and_go_on_at_other_holds(pilot, watch,
         now += 0.02
 
 
+def test_fingers_that_begin_to_move_after_a_stop_stop_too(pilot, watch):
+    watch.saw(1.0)
+    said = pilot.hear("close the gripper", 1.0)
+    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)
+    assert tick(pilot, 1.0, opening=1.0).gripper == 0.0
+    pilot.hear("stop", 1.02)
+    assert tick(pilot, 1.02, opening=1.0).gripper == 0.0  # they have not heard it yet
+    assert tick(pilot, 1.2, opening=0.9).gripper == 0.9
+    for _ in range(3):  # a clock that stands
+        pilot.hear("stop", 1.2)
+    pilot.hear("", 1.2)
+    assert tick(pilot, 1.22, opening=0.88).stops
+
+
+def test_a_plan_of_joints_goes_on_over_the_turn_of_a_continuous_joint():
+    robot, watch = load_robot("gen3"), StreamWatch("front camera", 5.0, 30.0)
+    pilot, joints, number = Pilot(robot, [watch], period=0.02), np.array(robot.home), 2
+    pose, told, stamp = HOME, [], 1.0
+    joints[number] = 2.8
+    watch.saw(stamp)
+    said = pilot.hear("turn the cube left", stamp)
+    pilot.tick(stamp, joints, pose, 1.0)
+    for tick_ in range(150):
+        now = stamp + 0.02 * tick_
+        watch.saw(now)
+        if tick_ % 10 == 0:
+            values = np.tile(np.pad(joints, (0, 0)), (8, 1))
+            values[:, number] = 2.8 + 0.3 * (now - stamp + 0.1 * np.arange(1, 9))
+            values = (values + np.pi) % (2 * np.pi) - np.pi
+            chunk = plan([0, 0, 0], mode=ActionMode.JOINT_POSITION, values=values)
+            pilot.take(chunk, said.number, now, now)
+        command = pilot.tick(now, joints, pose, 1.0)
+        assert command.hold_reason == ""
+        joints = command.values.copy()
+        told.append(joints[number])
+    speeds = np.diff(told[20:]) / 0.02
+    assert told[-1] > 3.5
+    assert speeds.min() > 0.2, "it came to a stand or went back at the turn"
+    assert speeds.max() < 0.4
+
+
 def test_what_is_gripped_is_not_let_go_by_a_stop(pilot, watch):
     watch.saw(1.0)
     said = pilot.hear("pick up the cube", 1.0)

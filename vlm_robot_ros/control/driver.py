@@ -172,6 +172,13 @@ class Driver:
         self._rest_after(now, holds and not np.any(setpoint.velocity))
         return drive
 
+    def standing(self, now: float, joints: np.ndarray, gripper: float) -> Drive:
+        """Return a drive of an arm that stays where it is. See `drive`."""
+        here, still = self._where(joints), np.zeros(len(joints))
+        stand = Setpoint(here, still, still)
+        path = Path((stand,), self._period, stand)
+        return Drive(now, self._period, path, self._stream.tool_at(here), np.zeros(6), gripper)
+
     def _catch_up(self, now: float) -> None:
         """Take into account that ticks may have been missed, or the clock been set back."""
         late, self._time = now - self._time, now
@@ -185,10 +192,14 @@ class Driver:
             self.lose()
 
     def _begin(self, joints: np.ndarray) -> None:
-        """Go on from where the arm was told to be, if it is there; else from where it is."""
-        there = self._last and np.max(np.abs(self._last.position - joints)) < _NEAR
-        self._stream.start(self._last.position if there and self._last else joints)
+        """Go on from where the arm stands."""
+        self._stream.start(self._where(joints))
         self._driving = True
+
+    def _where(self, joints: np.ndarray) -> np.ndarray:
+        """Return where the arm was told to be, if it is there; else where it is."""
+        there = self._last and np.max(np.abs(self._last.position - joints)) < _NEAR
+        return self._last.position if there and self._last else joints
 
     def _rest_after(self, now: float, still: bool) -> None:
         if not still:

@@ -4,7 +4,7 @@ The node around it moves messages. All times in seconds of one clock.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from vlm_robot_ros.control.limits import leaves, limit
 from vlm_robot_ros.control.timeline import Timeline
 from vlm_robot_ros.control.watchdog import StreamWatch
 
+_OPENINGS = 300
 BLEND = 0.15
 """Time to pass from one plan to the next [s]: shorter jerks, longer lags."""
 JOINED_STEPS = 1
@@ -31,6 +32,7 @@ NO_PLAN = "waiting for a plan"
 """Why an arm holds that has been told what to do, and has no plan yet or no longer."""
 _MOVED_AWAY = 0.04  # from where it is held, by someone else: do not fight it [m or rad]
 _SETTLED = 0.5  # an arm that was told to hold stands still after so long [s]
+_REACT = 0.5  # what fingers were told lately they may only begin to do [s]
 _FINGERS_MOVE, _LATELY = 0.02, 0.3  # by so much of their way within so long [s]
 
 
@@ -74,13 +76,14 @@ class Pilot:
         self._robot, self._kinematics = robot, Kinematics(robot)
         self._period = period
         self._watches = watches
-        self.min_confidence, self.instruction_timeout = min_confidence, instruction_timeout
+        self.min_confidence, self._instruction_timeout = min_confidence, instruction_timeout
         self._timeline = Timeline(blend, ensemble, joined_steps)
         self.said = NOTHING_SAID
         self.ignored = ""
         """Why the last words did not count; empty when they did."""
         self._gripper: float | None = None
-        self._openings: deque[tuple[float, float]] = deque()
+        self._openings: deque[tuple[float, float]] = deque(maxlen=_OPENINGS)
+        self._joints: np.ndarray | None = None
         self._heard = 0.0
         self.rest()
 
@@ -92,7 +95,7 @@ class Pilot:
         self._mode = ActionMode.END_EFFECTOR_POSE
         self._last: np.ndarray | None = None
         self._held_since: float | None = None
-        self._stopped = False
+        self._stopped_since: float | None = None
         self._time = 0.0
         self._stamp = self._confidence = 0.0
 
@@ -117,6 +120,7 @@ class Pilot:
         """Take a plan that answers instruction `number` from a camera frame of time `stamp`."""
         if number != self.said.number or self.said.kind is not Kind.TASK:
             return
+        chunk = self._in_turn(chunk)
         self._refusal = chunk.hold
         if not chunk.hold and not chunk.confidence >= self.min_confidence:
             self._refusal = (
@@ -137,6 +141,19 @@ class Pilot:
         if chunk.mode != self._mode:
             self._mode, self._last = chunk.mode, None
 
+    def _in_turn(self, chunk: ActionChunk) -> ActionChunk:
+        """Return a plan of joints with continuous ones in the turn that they are in."""
+        values, count = np.array(chunk.values, float), len(self._robot.joints)
+        if chunk.mode != ActionMode.JOINT_POSITION or values.ndim != 2 or self._joints is None:
+            return chunk  # whether it is a plan at all is told by who plays it
+        joined = chunk.mode == self._mode and self._last is not None
+        near = self._last[:count] if joined and self._last is not None else self._joints
+        if values.shape[1] < count or not np.all(np.isfinite(values)):
+            return chunk
+        for row in values:
+            row[:count] = near = self._robot.in_turn(row[:count], near)
+        return replace(chunk, values=values)
+
     def tick(
         self, now: float, joints: np.ndarray, pose: np.ndarray, opening: float, hold: str = ""
     ) -> Command:
@@ -147,9 +164,10 @@ class Pilot:
             joints: Measured joint positions. Shape (J,), [rad].
             pose: Measured tool pose, base frame. Shape (7,): x, y, z [m], quaternion.
             opening: Measured gripper opening: 0 closed, 1 open.
-            hold: A reason of the caller's to hold, if any. As at a spoken stop, fingers in motion
-                stop, too; at any other hold they do what they were told last.
+            hold: A reason of the caller's to hold, if any. As where no task is asked for any
+                more, fingers in motion stop, too; at other holds they do what they were told last.
         """
+        self._joints = joints
         self._openings.append((now, opening))
         while abs(now - self._openings[0][0]) > _LATELY:
             self._openings.popleft()
@@ -168,7 +186,7 @@ class Pilot:
         sample = None if reason else self._timeline.sample(now + self._period)
         if sample is None:
             reason = reason or NO_PLAN
-            stop = bool(hold) or self.said.kind is Kind.STOP
+            stop = bool(hold) or self.said.kind is not Kind.TASK
             return self._hold(now, measured, opening, reason, bool(problem), stop)
         # After a pause too, no more than what can be followed until the next command.
         dt = min(max(dt, 0.0), 2 * self._period) * self.said.pace
@@ -178,7 +196,7 @@ class Pilot:
             return self._hold(now, measured, opening, reason, False)
         self._last = values
         self._held_since = None
-        self._stopped = False
+        self._stopped_since = None
         self._gripper = float(np.clip(sample[1], 0.0, 1.0))
         return Command(
             self._mode, self._last, self._gripper, self._stamp, self._confidence, "", self.said
@@ -222,11 +240,11 @@ class Pilot:
         assert self._last is not None
         if self._gripper is None:
             self._gripper = opening  # and later as told last: what is gripped stays gripped
-        if stop and not self._stopped:
+        self._stopped_since = (self._stopped_since or now) if stop else None
+        if self._stopped_since is not None and now - self._stopped_since < _REACT:
             lately = [each for _, each in self._openings]
             if max(lately) - min(lately) > _FINGERS_MOVE:
                 self._gripper = opening
-        self._stopped = stop
         if self._held_since is None:
             self._held_since = now
         gone = float(np.max(np.abs(self._last - measured)[: 3 if self._is_pose() else None]))
@@ -252,7 +270,7 @@ class Pilot:
             return "no instruction yet"
         if self.said.kind is Kind.EMPTY:
             return "the instruction is empty" if self.said.text else "waiting for an instruction"
-        age, allowed = self._time - self._heard, self.instruction_timeout
+        age, allowed = self._time - self._heard, self._instruction_timeout
         if allowed and age > allowed:
             return f"the instruction is {age:.0f} s old, at most {allowed:.0f} s allowed"
         return self._refusal

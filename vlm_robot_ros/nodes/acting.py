@@ -116,14 +116,8 @@ class Acting:
         self._current = wires.publish(String, "current_instruction", _LATCHED)
         self._latencies = wires.publish(Latency, "latency")
         self._health = wires.publish_always(DiagnosticArray, "/diagnostics")
-        self._output = ArmOutput(
-            self._robot,
-            self._period,
-            wires.sink,
-            values["output"],
-            self._on_output_changed,
-            permit,
-        )
+        sink, output, changed = wires.sink, values["output"], self._on_output_changed
+        self._output = ArmOutput(self._robot, self._period, sink, output, changed, permit)
         wires.before_cut(self._output.close)
         wires.serve(SetBool, "~/enable", self._output.on_enable)
         wires.serve(Trigger, "~/reset", self._output.on_reset)
@@ -134,11 +128,9 @@ class Acting:
         wires.repeat(self._period, self._tick)
         wires.repeat(0.5, self._report, Clock(clock_type=ClockType.STEADY_TIME))
 
-    def adjust(self, min_confidence: float, instruction_timeout: float) -> None:
+    def adjust(self, min_confidence: float) -> None:
         """Take what may be changed at any time; see `Pilot`."""
-        with self._lock:
-            self._pilot.min_confidence = min_confidence
-            self._pilot.instruction_timeout = instruction_timeout
+        self._pilot.min_confidence = min_confidence
 
     def begin(self) -> None:
         """Begin to act; words said before do not count."""

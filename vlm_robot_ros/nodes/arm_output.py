@@ -1,7 +1,7 @@
 """The arm's end of a node: feeds the contract's command sinks, when that is allowed."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from geometry_msgs.msg import TwistStamped
 from std_srvs.srv import SetBool, Trigger
 
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.driver import AHEAD, Driver
+from vlm_robot_ros.control.driver import AHEAD, Drive, Driver
 from vlm_robot_ros.control.output_watch import OutputWatch
 from vlm_robot_ros.control.pilot import Command
 from vlm_robot_ros.nodes.gripper_action import GripperAction
@@ -66,8 +66,9 @@ class ArmOutput:
         self._sinks = [(sink.kind, publish(MESSAGES[sink.kind][0], sink.topic)) for sink in fed]
         self.drives = bool(robot.sinks)
         """Whether what is commanded becomes setpoints; in a dry run, too: it trips as it would."""
-        self._told: list[float | None] = []
-        self.forget()
+        self._told = [-1.0] * len(self._sinks)
+        self._again = [True] * len(self._sinks)
+        self._stopped = False
         self.stops = 0
         """How often an arm in motion was told nothing more, and was stopped."""
         self._by_speed = [publisher for kind, publisher in self._sinks if kind == "twist"]
@@ -79,8 +80,8 @@ class ArmOutput:
             self._watch = OutputWatch(self._stop, max(_PATIENCE, AHEAD * period))
 
     def forget(self) -> None:
-        """Do not rely on the gripper being as it was told: others may have moved it."""
-        self._told = [None] * len(self._sinks)
+        """Tell the gripper anew when the arm acts again: others may have moved it."""
+        self._again = [True] * len(self._sinks)
 
     def close(self) -> None:
         """Watch no more."""
@@ -111,9 +112,13 @@ class ArmOutput:
         if not self.drives:
             return False
         if command.stops:
+            self._stopped = True
             for _, publisher in self._sinks:
                 if isinstance(publisher, GripperAction):
                     publisher.halt()
+        elif self._stopped and not command.hold_reason:
+            self._stopped = False
+            self.forget()  # what was stopped was not done
         try:
             drive = self._driver.drive(now, command, ahead, joints)
         except Exception as error:  # whatever it is: the last path ends at a stand
@@ -121,22 +126,35 @@ class ArmOutput:
             drive = None
         self._permit.tripped = self._driver.tripped
         if drive is None:
+            if command.stops and self._has_news(
+                command
+            ):  # fingers in motion, of an arm that stands
+                still = self._driver.standing(now, joints, command.gripper)
+                self._tell(still, command, [*_ONCE, "gripper_positions", "joint_state"])
             return False
-        for number, (kind, publisher) in enumerate(self._sinks):
-            told = self._told[number]
-            # What it was told before that was forgotten is not said again, lest it is not meant.
-            news = not command.hold_reason
-            if told is not None:
-                news = abs(drive.gripper - told) > _GRIPPER_MOVED
-            if kind not in _ONCE or news:
-                taken = publisher.publish(MESSAGES[kind][1](drive, self._robot))
-                if taken is not False:
-                    self._told[number] = drive.gripper
+        self._tell(drive, command, MESSAGES)
         moving = bool(np.any(drive.path.setpoints[0].velocity))
         if self._watch:
             self._last = now, time.monotonic()
             self._watch.told(moving)
         return moving
+
+    def _has_news(self, command: Command) -> bool:
+        return any(abs(command.gripper - told) > _GRIPPER_MOVED for told in self._told)
+
+    def _tell(self, drive: Drive, command: Command, kinds: Collection[str]) -> None:
+        """Send a drive to the sinks of these kinds."""
+        for number, (kind, publisher) in enumerate(self._sinks):
+            if kind not in kinds:
+                continue
+            news = abs(drive.gripper - self._told[number]) > _GRIPPER_MOVED
+            if not command.hold_reason:  # what was meant long ago is not said again on a hold
+                news = news or self._again[number] or getattr(publisher, "was_refused", False)
+            if kind in _ONCE and not news:
+                continue
+            if publisher.publish(MESSAGES[kind][1](drive, self._robot)) is not False:
+                self._told[number] = drive.gripper
+                self._again[number] = self._again[number] and bool(command.hold_reason)
 
     # -- Services --------------------------------------------------------------------------------
 

@@ -1,14 +1,19 @@
 """A gripper that is told by an action, as most real ones are."""
 
+import time
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple
 
+import numpy as np
 from rclpy.action import ActionClient
 from rclpy.node import Node
 
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.driver import Drive
+
+_AGAIN = 1.0
+"""A goal that was refused is sent anew after so long [s]."""
 
 
 class _Goal:
@@ -71,11 +76,18 @@ class GripperAction:
         self._client: Any = ActionClient(node, self._kind, name)
         self._log, self._name = node.get_logger(), name
         self._goals: list[_Goal] = []
+        self._refused_at = np.inf
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether the last goal was not taken, a second ago or longer."""
+        return time.monotonic() - self._refused_at > _AGAIN
 
     def publish(self, told: GripperGoal) -> bool:
         """Send a goal; returns whether there is somebody to take it."""
         if not self._client.server_is_ready():
             return False
+        self._refused_at = np.inf
         goal: Any = self._kind.Goal()
         self._fill(goal.command, told)
         self._goals = [each for each in self._goals if not each.over]
@@ -96,6 +108,7 @@ class GripperAction:
         command.position, command.max_effort = told.position, told.effort
 
     def _refused(self) -> None:
+        self._refused_at = time.monotonic()
         self._log.warning(f"the gripper's action '{self._name}' did not take a goal")
 
 

@@ -1,5 +1,6 @@
 """What joint-state messages say about the arm, and what it was like at a given time."""
 
+import time
 from bisect import bisect
 from collections import deque
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ class ArmState:
     """0 closed, 1 open."""
 
 
+_BY_HAND = 0.04
+"""Nobody but a hand brings a continuous joint so far beyond its turns [rad]."""
+
+
 class JointReader:
     """Puts an arm and its gripper together from messages that may each have some of the joints.
 
@@ -38,6 +43,8 @@ class JointReader:
         self._known: dict[str, tuple[float, float]] = {}
         """When a joint was where."""
         self._last: np.ndarray | None = None
+        self._heard = -np.inf
+        """When all was known last, by a clock that only goes on [s]."""
 
     def read(self, message: JointState) -> ArmState | None:
         """Return the arm's state; None where a message has nothing new to say of the arm itself.
@@ -48,9 +55,12 @@ class JointReader:
             ValueError: a joint of the contract is missing, a position is not finite, or the stamp
                 is no time.
         """
+        arrived = time.monotonic()
+        if set(self._wanted).isdisjoint(message.name) and arrived - self._heard <= self._timeout:
+            return None  # of others, whose clock may be any
+        now = seconds(message.header.stamp)
         if len(message.name) != len(message.position):
             raise ValueError(f"{len(message.name)} names for {len(message.position)} positions")
-        now = seconds(message.header.stamp)
         given = dict(zip(message.name, message.position, strict=True))
         values = [given[name] for name in self._wanted if name in given]
         if not np.all(np.isfinite(values)):
@@ -61,20 +71,21 @@ class JointReader:
             raise ValueError(
                 f"no position of {', '.join(missing)}; given: {', '.join(given) or 'nothing'}"
             )
+        self._heard = arrived
         names = self._robot.joint_names
         if given.keys().isdisjoint(names):
             return None
         times, joints = np.transpose([self._known[name] for name in names])
         self._last = self._robot.in_turn(joints, joints if self._last is None else self._last)
-        if np.any(outside(self._last, self._robot.lower, self._robot.upper) > 0):
+        if np.any(outside(self._last, self._robot.lower, self._robot.upper) > _BY_HAND):
             # Turned by hand out of the turns that a contract allows: those are all alike.
             self._last = self._robot.in_turn(joints, (self._robot.lower + self._robot.upper) / 2)
         finger = self._known[self._robot.gripper.joint][1]
         return ArmState(float(times.min()), self._last, self._robot.gripper.fraction(finger))
 
     def _is_fresh(self, name: str, now: float) -> bool:
-        time, _ = self._known.get(name, (-np.inf, 0.0))
-        return abs(now - time) <= self._timeout
+        then, _ = self._known.get(name, (-np.inf, 0.0))
+        return abs(now - then) <= self._timeout
 
 
 class ArmHistory:

@@ -11,7 +11,10 @@ from vlm_robot_ros.paths import config_dir, dds_profile_variable
 _ARGUMENTS = {
     "params": (str(config_dir() / "policy_node.yaml"), "file of parameters"),
     "robot": ("", "contract of the arm: a shipped name or the path of a .yaml"),
-    "camera": ("", "topic of the first camera's pictures; as in the contract if not given"),
+    "camera": (
+        "",
+        "topic of the first camera's pictures; as in the contract of robot:= if not given",
+    ),
     "checkpoint": ("", "checkpoint folder; the shipped one if not given, but not for a real arm"),
     "policy": ("", "which policy acts: fusion, hold, or module:Class of your own"),
     "output": ("", "whether the contract's sinks are fed: auto (in simulation), live or dry"),

@@ -95,7 +95,7 @@ class PolicyNode(LifecycleNode):
 
     def _on_parameters_set(self, parameters: list[Parameter]) -> None:
         if self._acting is not None:
-            self._acting.adjust(self._value("min_confidence"), self._value("instruction_timeout"))
+            self._acting.adjust(self._value("min_confidence"))
 
     def _finish(self, reason: str) -> None:
         if self._acting is not None:

@@ -73,10 +73,9 @@ PARAMETERS = (
     Spec(
         "instruction_timeout",
         600.0,
-        "Hold when the words are older [s]; 0: never; can be changed at any time",
+        "Hold when the words are older [s]; 0: never",
         0.0,
         1e6,
-        live=True,
     ),
     Spec(
         "min_confidence",

@@ -35,6 +35,9 @@ class PictureWatch:
         if picture.dtype == np.uint8 and self._blank(picture):
             self._last.clear()
             return "the picture is blank"
+        if picture.dtype != np.uint8 and not np.isfinite(picture).any():
+            self._last.clear()
+            return ""
         seen = picture.data.cast("B")
         if self._last != seen:  # twice as fast as numpy compares
             self._last, self._tool = bytearray(seen), np.array(tool)

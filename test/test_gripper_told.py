@@ -1,0 +1,91 @@
+"""When a gripper is told something, and when it is not: through the sinks of topics."""
+
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+
+from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.load import parse_robot
+from vlm_robot_ros.control.instruction import NOTHING_SAID
+from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.nodes.arm_output import ArmOutput, Permit
+from vlm_robot_ros.paths import config_dir
+
+PERIOD = 0.02
+KINDS = ("joint_trajectory", "gripper_trajectory", "gripper_positions", "joint_state")
+
+
+class Kept(list):
+    """What was published."""
+
+    publish = list.append
+
+
+class Bench:
+    """An output, an arm that stands, and what its sinks are told."""
+
+    def __init__(self):
+        content = yaml.safe_load((config_dir() / "arms" / "panda_sim.yaml").read_text())
+        content["sinks"] = [{"kind": kind, "topic": kind} for kind in KINDS]
+        self.robot = parse_robot(content)
+        self.told = {kind: Kept() for kind in KINDS}
+        self.output = ArmOutput(
+            self.robot, PERIOD, lambda _, topic: self.told[topic], "live", lambda: None, Permit()
+        )
+        self.joints, self.now = np.array(self.robot.home), 100.0
+        self._pose = to_vector(Kinematics(self.robot).forward(self.joints))
+
+    def send(self, gripper, hold="", stops=False, ticks=1):
+        for _ in range(ticks):
+            command = Command(ActionMode.END_EFFECTOR_POSE, self._pose, gripper, self.now, 1.0,
+                              hold, NOTHING_SAID, stops)  # fmt: skip
+            self.output.send(self.now, command, [], self.joints)
+            self.now += PERIOD
+
+    def gripper_paths(self):
+        """Where the fingers were sent, by paths [m]."""
+        return [message.points[-1].positions[0] for message in self.told["gripper_trajectory"]]
+
+
+@pytest.fixture
+def bench():
+    return Bench()
+
+
+def test_fingers_of_an_arm_that_stands_long_are_stopped(bench):
+    bench.send(0.0, ticks=5)
+    bench.send(0.0, "front camera: 0.6 s old", ticks=30)  # fingers go on, the arm is told no more
+    counts = {kind: len(kept) for kind, kept in bench.told.items()}
+    assert bench.gripper_paths() == [0.0]
+    bench.send(0.6, "stopped by 'stop'", stops=True, ticks=3)
+    assert bench.gripper_paths() == [0.0, pytest.approx(0.024)]
+    assert bench.told["gripper_positions"][-1].data[0] == pytest.approx(0.024)
+    assert bench.told["joint_state"][-1].position[-1] == pytest.approx(0.024)
+    assert list(bench.told["joint_state"][-1].position[:-1]) == pytest.approx(
+        bench.joints.tolist()
+    )
+    assert len(bench.told["joint_trajectory"]) == counts["joint_trajectory"]  # the arm rests
+
+
+def test_what_was_stopped_is_told_anew_when_the_arm_acts_again(bench):
+    bench.send(0.0, ticks=5)
+    bench.send(0.0, "the policy does not answer", stops=True, ticks=5)
+    assert bench.gripper_paths() == [0.0]
+    bench.send(0.0, ticks=5)
+    assert bench.gripper_paths() == [0.0, 0.0]
+
+
+def test_other_words_tell_the_gripper_anew_but_not_before_there_is_a_plan(bench):
+    bench.send(0.0, ticks=5)
+    bench.output.forget()  # somebody has opened it by hand, and asks for something else
+    bench.send(0.0, "waiting for a plan", ticks=5)
+    bench.send(0.0, "stopped by 'stop'", stops=True, ticks=5)
+    assert bench.gripper_paths() == [0.0]
+    bench.send(1.0, ticks=5)
+    assert bench.gripper_paths() == [0.0, pytest.approx(0.04)]
+    bench.output.forget()
+    bench.send(1.0, ticks=5)
+    assert len(bench.gripper_paths()) == 3
