@@ -60,7 +60,8 @@ def test_fingers_of_an_arm_that_stands_long_are_stopped(bench):
     bench.send(0.0, "front camera: 0.6 s old", ticks=30)  # fingers go on, the arm is told no more
     counts = {kind: len(kept) for kind, kept in bench.told.items()}
     assert bench.gripper_paths() == [0.0]
-    bench.send(0.6, "stopped by 'stop'", stops=True, ticks=3)
+    bench.send(0.6, "stopped by 'stop'", stops=True, ticks=9)
+    assert len(bench.told["gripper_positions"]) == counts["gripper_positions"] + 1
     assert bench.gripper_paths() == [0.0, pytest.approx(0.024)]
     assert bench.told["gripper_positions"][-1].data[0] == pytest.approx(0.024)
     assert bench.told["joint_state"][-1].position[-1] == pytest.approx(0.024)
@@ -68,6 +69,12 @@ def test_fingers_of_an_arm_that_stands_long_are_stopped(bench):
         bench.joints.tolist()
     )
     assert len(bench.told["joint_trajectory"]) == counts["joint_trajectory"]  # the arm rests
+
+
+def test_an_arm_that_was_told_nothing_yet_is_told_nothing_by_a_stop(bench):
+    for reason in ("waiting for an instruction", "stopped by 'stop'", "disabled; call ~/enable"):
+        bench.send(0.7, reason, stops=True, ticks=20)
+    assert not any(bench.told.values())
 
 
 def test_what_was_stopped_is_told_anew_when_the_arm_acts_again(bench):

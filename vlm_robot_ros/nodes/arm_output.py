@@ -1,7 +1,7 @@
 """The arm's end of a node: feeds the contract's command sinks, when that is allowed."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ _PATIENCE = 0.2
 """A real arm is told a speed for so long [s], or as many periods as are looked ahead."""
 _ONCE = ("gripper_trajectory", "gripper_action", "parallel_gripper_action")
 """Sent anew they would start anew, so they are sent only when there is news."""
+_ALWAYS = ("gripper_positions", "joint_state")
+"""The other kinds of sinks that tell a gripper."""
 
 
 @dataclass
@@ -66,7 +68,7 @@ class ArmOutput:
         self._sinks = [(sink.kind, publish(MESSAGES[sink.kind][0], sink.topic)) for sink in fed]
         self.drives = bool(robot.sinks)
         """Whether what is commanded becomes setpoints; in a dry run, too: it trips as it would."""
-        self._told = [-1.0] * len(self._sinks)
+        self._told: list[float | None] = [None] * len(self._sinks)
         self._again = [True] * len(self._sinks)
         self._stopped = False
         self.stops = 0
@@ -126,31 +128,34 @@ class ArmOutput:
             drive = None
         self._permit.tripped = self._driver.tripped
         if drive is None:
-            if command.stops and self._has_news(
-                command
-            ):  # fingers in motion, of an arm that stands
-                still = self._driver.standing(now, joints, command.gripper)
-                self._tell(still, command, [*_ONCE, "gripper_positions", "joint_state"])
+            # The arm stands and is told nothing, but its fingers may be in motion.
+            if command.stops and any(self._has_news(command.gripper)):
+                self._tell(self._driver.standing(now, joints, command.gripper), command, True)
             return False
-        self._tell(drive, command, MESSAGES)
+        self._tell(drive, command)
         moving = bool(np.any(drive.path.setpoints[0].velocity))
         if self._watch:
             self._last = now, time.monotonic()
             self._watch.told(moving)
         return moving
 
-    def _has_news(self, command: Command) -> bool:
-        return any(abs(command.gripper - told) > _GRIPPER_MOVED for told in self._told)
+    def _has_news(self, gripper: float) -> list[bool]:
+        """Tell for each sink whether the gripper shall go elsewhere than it was told by it."""
+        return [
+            kind in (*_ONCE, *_ALWAYS)
+            and told is not None
+            and abs(gripper - told) > _GRIPPER_MOVED
+            for (kind, _), told in zip(self._sinks, self._told, strict=True)
+        ]
 
-    def _tell(self, drive: Drive, command: Command, kinds: Collection[str]) -> None:
-        """Send a drive to the sinks of these kinds."""
+    def _tell(self, drive: Drive, command: Command, fingers: bool = False) -> None:
+        """Send a drive to the sinks, or only to those that tell `fingers` what is new."""
+        news = self._has_news(drive.gripper)
         for number, (kind, publisher) in enumerate(self._sinks):
-            if kind not in kinds:
-                continue
-            news = abs(drive.gripper - self._told[number]) > _GRIPPER_MOVED
             if not command.hold_reason:  # what was meant long ago is not said again on a hold
-                news = news or self._again[number] or getattr(publisher, "was_refused", False)
-            if kind in _ONCE and not news:
+                refused = isinstance(publisher, GripperAction) and publisher.was_refused
+                news[number] = news[number] or self._again[number] or refused
+            if (kind in _ONCE or fingers) and not news[number]:
                 continue
             if publisher.publish(MESSAGES[kind][1](drive, self._robot)) is not False:
                 self._told[number] = drive.gripper
