@@ -155,7 +155,8 @@ def test_ten_thousand_messages_on_the_wire_are_survived_and_move_nothing(graph, 
     (eyes, joints_heard), refused = counts[1][0] - counts[0][0], counts[1][1] - counts[0][1]
     assert eyes > 3300, f"only {eyes} of 3332 pictures came"
     assert joints_heard > 3300, f"only {joints_heard} of 3332 joint states came"
-    assert np.all(refused > 2000), f"only {refused} were refused"
+    # Joint states that lack some joints are as good as from one of several publishers.
+    assert np.all(refused > (2000, 1500)), f"only {refused} were refused"
     assert relay.actions[-1].hold
     relay.until_still()
     assert relay.unsafe == [], "unsafe commands"
