@@ -1,10 +1,20 @@
-"""Free memory goes back to the system."""
+"""Free memory goes back to the system, and what is done all the time keeps none."""
 
+import ctypes
+import gc
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from plans import plan
 
+from vlm_robot_ros.contract.action import ActionMode
+from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.driver import Driver
+from vlm_robot_ros.control.pilot import Pilot
+from vlm_robot_ros.control.watchdog import StreamWatch
 from vlm_robot_ros.policy import heap
 
 CODE = """
@@ -36,3 +46,50 @@ assert not trim_heap()
 def test_what_is_free_between_blocks_in_use_goes_back():
     result = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+
+
+class _Mallinfo2(ctypes.Structure):
+    _fields_ = [(f"field_{number}", ctypes.c_size_t) for number in range(10)]
+
+
+def _used():
+    """What the C library has given and not got back, of whoever asked for it [bytes]."""
+    gc.collect()
+    _mallinfo2.restype = _Mallinfo2
+    return _mallinfo2().field_7  # uordblks
+
+
+_mallinfo2 = getattr(ctypes.CDLL(None), "mallinfo2", None)
+
+
+@pytest.mark.skipif(_mallinfo2 is None, reason="the C library is not glibc 2.33 or newer")
+@pytest.mark.parametrize("mode", list(ActionMode)[::3])
+def test_what_is_done_at_every_tick_keeps_no_memory(mode):
+    robot, period = load_robot("panda_sim"), 0.02
+    joints, watch = np.array(robot.home), StreamWatch("front camera", 1e6, 30.0)
+    pilot, driver = Pilot(robot, [watch], period), Driver(robot, period, by_path=True)
+    pose = to_vector(Kinematics(robot).forward(joints))
+    watch.saw(1.0)
+    said, now = pilot.hear("pick up the cube", 1.0), 1.0
+
+    def tick():
+        nonlocal now, joints, pose
+        if round(now / period) % 5 == 0:
+            start = pose if mode == ActionMode.END_EFFECTOR_POSE else joints
+            values = np.tile(start, (8, 1))
+            values[:, 1] += 0.05 * np.sin(now)
+            pilot.take(plan([0, 0, 0], mode=mode, values=values), said.number, now, now)
+        command = pilot.tick(now, joints, pose, 1.0)
+        drive = driver.drive(now, command, pilot.ahead(now, 5), joints)
+        assert not driver.tripped
+        if drive is not None:
+            joints = drive.path.setpoints[0].position
+            pose = to_vector(Kinematics(robot).forward(joints))
+        now += period
+
+    for _ in range(300):
+        tick()
+    before = _used()
+    for _ in range(1500):
+        tick()
+    assert _used() - before < 1500 * 10, (_used() - before) / 1500
