@@ -3,20 +3,15 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
-
-from sensor_msgs.msg import JointState
-
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.differential import Differential
 from vlm_robot_ros.contract.kinematics import Kinematics
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.control.driver import Driver
 from vlm_robot_ros.control.instruction import NOTHING_SAID
+from vlm_robot_ros.control.joints import JointReader
 from vlm_robot_ros.control.limits import limit
 from vlm_robot_ros.control.pilot import Command
-from vlm_robot_ros.nodes.joints import JointReader
-from vlm_robot_ros.nodes.messages import to_stamp
 
 PANDA, GEN3 = load_robot("panda_sim"), load_robot("gen3")
 TURNS = 2  # its third joint is a continuous one
@@ -24,9 +19,7 @@ PERIOD = 0.02
 
 
 def states(time, names, positions):
-    message = JointState(name=list(names), position=[float(each) for each in positions])
-    message.header.stamp = to_stamp(time)
-    return message
+    return list(names), [float(each) for each in positions], time
 
 
 def arm_states(robot, time, joints=None):
@@ -44,9 +37,9 @@ def finger_states(robot, time, position=0.0):
 def test_arm_and_gripper_may_come_in_messages_of_their_own():
     reader = JointReader(PANDA, 0.3)
     with pytest.raises(ValueError, match="no position of panda_finger_joint1; given: "):
-        reader.read(arm_states(PANDA, 1.0))
-    assert reader.read(finger_states(PANDA, 1.01, 0.02)) is None
-    state = reader.read(arm_states(PANDA, 1.02))
+        reader.read(*arm_states(PANDA, 1.0))
+    assert reader.read(*finger_states(PANDA, 1.01, 0.02)) is None
+    state = reader.read(*arm_states(PANDA, 1.02))
     assert (state.time, state.opening) == (1.02, pytest.approx(0.5))
     assert state.joints.tolist() == list(PANDA.home)
 
@@ -54,13 +47,13 @@ def test_arm_and_gripper_may_come_in_messages_of_their_own():
 def test_joints_of_others_between_them_are_nothing_to_worry_about():
     reader, others = JointReader(PANDA, 0.3), states(1.1, ["lift"], [0.4])
     with pytest.raises(ValueError, match="given: lift"):
-        reader.read(others)
+        reader.read(*others)
     with pytest.raises(ValueError, match="no position of panda_joint1"):
-        reader.read(finger_states(PANDA, 1.1))
-    assert reader.read(arm_states(PANDA, 1.1)).time == 1.1
-    assert reader.read(others) is None
-    assert reader.read(states(0.0, ["lift"], [])) is None  # whatever is wrong with theirs
-    assert reader.read(arm_states(PANDA, 1.12)).time == 1.12
+        reader.read(*finger_states(PANDA, 1.1))
+    assert reader.read(*arm_states(PANDA, 1.1)).time == 1.1
+    assert reader.read(*others) is None
+    assert reader.read(*states(0.0, ["lift"], [])) is None  # whatever is wrong with theirs
+    assert reader.read(*arm_states(PANDA, 1.12)).time == 1.12
 
 
 @pytest.mark.parametrize("gone", [0, 3, "finger"])
@@ -68,16 +61,16 @@ def test_a_joint_that_is_heard_of_no_longer_is_missed(gone):
     reader = JointReader(PANDA, 0.3)
     names = [*PANDA.joint_names, PANDA.gripper.joint]
     positions = [*PANDA.home, 0.0]
-    reader.read(states(1.0, names, positions))
+    reader.read(*states(1.0, names, positions))
     number = len(names) - 1 if gone == "finger" else gone
     name = names.pop(number)
     positions.pop(number)
-    state = reader.read(states(1.2, names, positions))
+    state = reader.read(*states(1.2, names, positions))
     assert state.time == (1.2 if gone == "finger" else 1.0)  # as old as what is oldest of the arm
     with pytest.raises(ValueError, match=f"no position of {name}; given: "):
-        reader.read(states(1.4, names, positions))
+        reader.read(*states(1.4, names, positions))
     with pytest.raises(ValueError, match=f"no position of {name}; given: "):
-        reader.read(states(0.5, names, positions))  # a clock that was set back
+        reader.read(*states(0.5, names, positions))  # a clock that was set back
 
 
 def _within_a_turn(joints):
@@ -89,14 +82,14 @@ def test_a_continuous_joint_may_be_reported_within_one_turn():
     joints, before = np.array(GEN3.home), None
     for tick in range(100):
         joints[TURNS] = 2.9 + 0.01 * tick  # over pi
-        state = reader.read(all_states(GEN3, 1.0 + tick * PERIOD, _within_a_turn(joints)))
+        state = reader.read(*all_states(GEN3, 1.0 + tick * PERIOD, _within_a_turn(joints)))
         assert np.cos(state.joints) == pytest.approx(np.cos(joints))
         if before is not None:
             assert np.abs(state.joints - before).max() < 0.011
         before = state.joints
     for turn in range(80):  # turned by hand, more often than a contract allows
         joints[TURNS] = 3.9 + 0.2 * turn
-        state = reader.read(all_states(GEN3, 10.0 + turn * PERIOD, _within_a_turn(joints)))
+        state = reader.read(*all_states(GEN3, 10.0 + turn * PERIOD, _within_a_turn(joints)))
         assert np.all(state.joints <= GEN3.upper + 0.04)
         assert np.cos(state.joints) == pytest.approx(np.cos(joints))
 
@@ -130,7 +123,7 @@ def test_an_arm_that_turns_over_pi_is_driven_on():
     there[TURNS] = wanted = 3.0
     told, last = [], None
     for _ in range(300):
-        state = reader.read(all_states(GEN3, now, _within_a_turn(there)))
+        state = reader.read(*all_states(GEN3, now, _within_a_turn(there)))
         wanted = min(wanted + 0.2 * PERIOD, 3.4)
         goals = []
         for step in range(4):

@@ -13,6 +13,7 @@ from vlm_robot_ros.bags.bag import Bag, BagError
 from vlm_robot_ros.contract.load import load_robot, read_robot
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.instruction import NOTHING_SAID, Kind, next_instruction
+from vlm_robot_ros.control.joints import JointReader
 
 BEGIN, END, SUCCESS, FAILURE = range(4)
 """Events of EpisodeMark."""
@@ -155,6 +156,7 @@ def read_recording(path: Path, robot: str = "", namespace: str = "") -> Recordin
     """
     bag = Bag(path)
     found = Recording(bag, _robot(bag, robot))
+    reader = JointReader(found.robot, found.robot.joint_state_timeout)
     prefix = prefix_of(namespace)
     current = prefix + "current_instruction"
     heard = current if bag.counts.get(current) else prefix + "instruction"
@@ -163,7 +165,7 @@ def read_recording(path: Path, robot: str = "", namespace: str = "") -> Recordin
         prefix + "task_label": lambda time, m: found.labels.append(
             Label(time, m.label, float(m.score))
         ),
-        prefix + "joint_states": lambda time, m: _take_joints(found, m),
+        prefix + "joint_states": lambda time, m: _take_joints(found, reader, m),
         heard: lambda time, m: found.said.append((time, m.data)),
     }
     if not any(bag.counts.get(topic) for topic in takes):
@@ -260,17 +262,17 @@ def _take_picture(stamps: list[float], time: float, stamp_: float) -> None:
     stamps.append(stamp_)
 
 
-def _take_joints(found: Recording, message: Any) -> None:
-    given = dict(zip(message.name, message.position, strict=False))
+def _take_joints(found: Recording, reader: JointReader, message: Any) -> None:
+    try:
+        state = reader.read(message.name, message.position, stamp(message))
+    except ValueError:  # the node holds then
+        return
+    if state is None:
+        return
+    found.joint_times.append(state.time)
+    found.joints.append(state.joints)
+    found.openings.append(state.opening)
     speeds = dict(zip(message.name, message.velocity, strict=False))
-    wanted = [*found.robot.joint_names, found.robot.gripper.joint]
-    if all(name in given for name in wanted):
-        values = np.array([given[name] for name in wanted], float)
-        if not np.isfinite(values).all():
-            return
-        found.joint_times.append(stamp(message))
-        found.joints.append(values[:-1])
-        found.openings.append(found.robot.gripper.fraction(values[-1]))
-        told = np.array([speeds.get(name, np.nan) for name in found.robot.joint_names])
-        if np.isfinite(told).all():
-            found.speeds.append(told)
+    told = np.array([speeds.get(name, np.nan) for name in found.robot.joint_names])
+    if np.isfinite(told).all():
+        found.speeds.append(told)

@@ -10,9 +10,9 @@ from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from vlm_robot_ros.contract.robot import Camera, Robot
+from vlm_robot_ros.control.joints import ArmHistory, ArmState, JointReader
 from vlm_robot_ros.control.watchdog import StreamWatch
 from vlm_robot_ros.data.views import Calibration, calibration, view
-from vlm_robot_ros.nodes.joints import ArmHistory, ArmState, JointReader
 from vlm_robot_ros.nodes.messages import seconds
 from vlm_robot_ros.nodes.wires import Wires
 
@@ -90,7 +90,8 @@ class Senses:
     def take_joints(self, message: JointState) -> float | None:
         """Take joint states; returns the arm's time, None if they say nothing of it."""
         try:
-            state = self._joints.read(message)
+            stamp = seconds(message.header.stamp)
+            state = self._joints.read(message.name, message.position, stamp)
         except ValueError as error:
             self._arm_watch.refused(str(error))
             return None

@@ -3,14 +3,13 @@
 import time
 from bisect import bisect
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sensor_msgs.msg import JointState
 
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.limits import outside
-from vlm_robot_ros.nodes.messages import seconds
 
 
 @dataclass(frozen=True)
@@ -46,27 +45,32 @@ class JointReader:
         self._heard = -np.inf
         """When all was known last, by a clock that only goes on [s]."""
 
-    def read(self, message: JointState) -> ArmState | None:
+    def read(
+        self, named: Sequence[str], positions: Sequence[float], stamp: float
+    ) -> ArmState | None:
         """Return the arm's state; None where a message has nothing new to say of the arm itself.
 
         The state is of the time of the arm's joint that was heard of longest ago.
 
+        Args:
+            named: The joints of a message.
+            positions: Of each [rad], of a gripper's in its own unit.
+            stamp: Of the message [s].
+
         Raises:
-            ValueError: a joint of the contract is missing, a position is not finite, or the stamp
-                is no time.
+            ValueError: a joint of the contract is missing, or a position is not finite.
         """
         arrived = time.monotonic()
-        if set(self._wanted).isdisjoint(message.name) and arrived - self._heard <= self._timeout:
+        if set(self._wanted).isdisjoint(named) and arrived - self._heard <= self._timeout:
             return None  # of others, whose clock may be any
-        now = seconds(message.header.stamp)
-        if len(message.name) != len(message.position):
-            raise ValueError(f"{len(message.name)} names for {len(message.position)} positions")
-        given = dict(zip(message.name, message.position, strict=True))
+        if len(named) != len(positions):
+            raise ValueError(f"{len(named)} names for {len(positions)} positions")
+        given = dict(zip(named, positions, strict=True))
         values = [given[name] for name in self._wanted if name in given]
         if not np.all(np.isfinite(values)):
             raise ValueError(f"positions that are not finite: {values}")
-        self._known.update((name, (now, given[name])) for name in self._wanted if name in given)
-        missing = [name for name in self._wanted if not self._is_fresh(name, now)]
+        self._known.update((name, (stamp, given[name])) for name in self._wanted if name in given)
+        missing = [name for name in self._wanted if not self._is_fresh(name, stamp)]
         if missing:
             raise ValueError(
                 f"no position of {', '.join(missing)}; given: {', '.join(given) or 'nothing'}"
