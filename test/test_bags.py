@@ -17,7 +17,6 @@ from vlm_robot_ros.bags.measures import summarise
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.bags.replay import RECORDED, compare, replay
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
@@ -73,29 +72,6 @@ def test_lost_frames_holds_and_limits_are_counted(tmp_path):
     }  # fmt: skip
     # 0.1 sin(t) is fastest at the beginning: 0.1 rad/s of 2.175.
     assert found["joints"][0]["velocity"] == pytest.approx(0.1 / 2.175, rel=0.05)
-
-
-def test_joint_states_of_two_publishers_within_one_turn_are_read_as_the_node_does(tmp_path):
-    bag, robot = BagWriter(tmp_path / "bag", contract="gen3"), load_robot("gen3")
-    place = np.array(robot.home)
-    bag.say(0.0, "go home")
-    for tick in range(150):
-        now = tick / 50
-        place[2] = 2.9 + 0.2 * now  # over pi
-        reported = (place + np.pi) % (2 * np.pi) - np.pi
-        told = (robot.joint_names, reported) if tick % 3 else ([robot.gripper.joint], [0.4])
-        bag.add(
-            "/joint_states", "sensor_msgs/msg/JointState", now, header=bag.header(now),
-            name=list(told[0]), position=np.array(told[1]), velocity=np.zeros(0),
-            effort=np.zeros(0),
-        )  # fmt: skip
-    bag.close()
-    recording = read_recording(tmp_path / "bag")
-    assert len(recording.joints) == 100
-    assert recording.joints[-1][2] == pytest.approx(place[2])
-    assert set(recording.openings) == {0.5}
-    joint = summarise(recording)["joints"][2]
-    assert joint["velocity"] == pytest.approx(0.2 / robot.velocity[2], rel=0.05)
 
 
 def test_several_bags_stand_side_by_side_and_hostile_words_are_only_words(tmp_path):

@@ -1,19 +1,22 @@
-"""When a gripper is told something, and when it is not: through the sinks of topics."""
+"""When a gripper is told something and when not: by the pilot, through the sinks of topics."""
 
 import numpy as np
 import pytest
 import yaml
+from plans import HOME, plan
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
-from vlm_robot_ros.contract.load import parse_robot
+from vlm_robot_ros.contract.load import load_robot, parse_robot
 from vlm_robot_ros.control.instruction import NOTHING_SAID
-from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.control.pilot import Command, Pilot
+from vlm_robot_ros.control.watchdog import StreamWatch
 from vlm_robot_ros.nodes.arm_output import ArmOutput, Permit
 from vlm_robot_ros.paths import config_dir
 
+ROBOT = load_robot("panda_sim")
 PERIOD = 0.02
 KINDS = ("joint_trajectory", "gripper_trajectory", "gripper_positions", "joint_state")
 
@@ -96,3 +99,62 @@ def test_other_words_tell_the_gripper_anew_but_not_before_there_is_a_plan(bench)
     bench.output.forget()
     bench.send(1.0, ticks=5)
     assert len(bench.gripper_paths()) == 3
+
+
+@pytest.fixture
+def watch():
+    return StreamWatch("front camera", 0.5, 30.0)
+
+
+@pytest.fixture
+def pilot(watch):
+    return Pilot(ROBOT, [watch], period=PERIOD, blend=0.1)
+
+
+def tick(pilot, now, opening):
+    return pilot.tick(now, np.array(ROBOT.home), HOME, opening)
+
+
+@pytest.mark.parametrize("why", ["stop", "disabled", "stale"])
+def test_fingers_in_motion_stop_at_a_stop_and_go_on_at_other_holds(pilot, watch, why):
+    watch.saw(1.0)
+    said = pilot.hear("pick up the cube", 1.0)
+    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)  # which closes them
+    for number in range(15):
+        command = tick(pilot, 1.0 + 0.02 * number, opening=1.0 - 0.02 * number)
+        assert (command.gripper, command.stops) == (0.0, False)
+    if why == "stop":
+        pilot.hear("stop", 1.3)
+    now = 9.0 if why == "stale" else 1.3
+    hold = "disabled" if why == "disabled" else ""
+    for _ in range(3):
+        held = pilot.tick(now, np.array(ROBOT.home), HOME, 0.7, hold)
+        assert held.hold_reason
+        stops = why != "stale"
+        assert (held.gripper, held.stops) == ((0.7, True) if stops else (0.0, False))
+        now += 0.02
+
+
+def test_fingers_that_begin_to_move_after_a_stop_stop_too(pilot, watch):
+    watch.saw(1.0)
+    said = pilot.hear("close the gripper", 1.0)
+    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)
+    assert tick(pilot, 1.0, opening=1.0).gripper == 0.0
+    pilot.hear("stop", 1.02)
+    assert tick(pilot, 1.02, opening=1.0).gripper == 0.0  # they have not heard it yet
+    assert tick(pilot, 1.2, opening=0.9).gripper == 0.9
+    for _ in range(3):  # a clock that stands
+        pilot.hear("stop", 1.2)
+    pilot.hear("", 1.2)
+    assert tick(pilot, 1.22, opening=0.88).stops
+
+
+def test_what_is_gripped_is_not_let_go_by_a_stop(pilot, watch):
+    watch.saw(1.0)
+    said = pilot.hear("pick up the cube", 1.0)
+    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)
+    for number in range(16):
+        tick(pilot, 1.0 + 0.02 * number, opening=0.4)  # around something
+    pilot.hear("stop", 1.3)
+    held = tick(pilot, 1.3, opening=0.39)
+    assert (held.gripper, held.stops) == (0.0, True)

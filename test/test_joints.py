@@ -2,7 +2,11 @@
 
 import numpy as np
 import pytest
+from bags import BagWriter
+from plans import HOME, plan
 
+from vlm_robot_ros.bags.measures import summarise
+from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.differential import Differential
 from vlm_robot_ros.contract.kinematics import Kinematics
@@ -11,7 +15,8 @@ from vlm_robot_ros.control.driver import Driver
 from vlm_robot_ros.control.instruction import NOTHING_SAID
 from vlm_robot_ros.control.joints import JointReader
 from vlm_robot_ros.control.limits import limit
-from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.control.pilot import Command, Pilot
+from vlm_robot_ros.control.watchdog import StreamWatch
 
 PANDA, GEN3 = load_robot("panda_sim"), load_robot("gen3")
 TURNS = 2  # its third joint is a continuous one
@@ -140,3 +145,53 @@ def test_an_arm_that_turns_over_pi_is_driven_on():
         now += PERIOD
     assert np.abs(np.diff(told)).max() < 0.02
     assert told[-1] == pytest.approx(3.4, abs=0.02)
+
+
+def test_a_plan_of_joints_goes_on_over_the_turn_of_a_continuous_joint():
+    robot, watch = load_robot("gen3"), StreamWatch("front camera", 5.0, 30.0)
+    pilot, joints, number = Pilot(robot, [watch], period=0.02), np.array(robot.home), 2
+    pose, told, stamp = HOME, [], 1.0
+    joints[number] = 2.8
+    watch.saw(stamp)
+    said = pilot.hear("turn the cube left", stamp)
+    pilot.tick(stamp, joints, pose, 1.0)
+    for tick_ in range(150):
+        now = stamp + 0.02 * tick_
+        watch.saw(now)
+        if tick_ % 10 == 0:
+            values = np.tile(np.pad(joints, (0, 0)), (8, 1))
+            values[:, number] = 2.8 + 0.3 * (now - stamp + 0.1 * np.arange(1, 9))
+            values = (values + np.pi) % (2 * np.pi) - np.pi
+            chunk = plan([0, 0, 0], mode=ActionMode.JOINT_POSITION, values=values)
+            pilot.take(chunk, said.number, now, now)
+        command = pilot.tick(now, joints, pose, 1.0)
+        assert command.hold_reason == ""
+        joints = command.values.copy()
+        told.append(joints[number])
+    speeds = np.diff(told[20:]) / 0.02
+    assert told[-1] > 3.5
+    assert speeds.min() > 0.2, "it came to a stand or went back at the turn"
+    assert speeds.max() < 0.4
+
+
+def test_joint_states_of_two_publishers_within_one_turn_are_read_as_the_node_does(tmp_path):
+    bag, robot = BagWriter(tmp_path / "bag", contract="gen3"), load_robot("gen3")
+    place = np.array(robot.home)
+    bag.say(0.0, "go home")
+    for tick in range(150):
+        now = tick / 50
+        place[2] = 2.9 + 0.2 * now  # over pi
+        reported = (place + np.pi) % (2 * np.pi) - np.pi
+        told = (robot.joint_names, reported) if tick % 3 else ([robot.gripper.joint], [0.4])
+        bag.add(
+            "/joint_states", "sensor_msgs/msg/JointState", now, header=bag.header(now),
+            name=list(told[0]), position=np.array(told[1]), velocity=np.zeros(0),
+            effort=np.zeros(0),
+        )  # fmt: skip
+    bag.close()
+    recording = read_recording(tmp_path / "bag")
+    assert len(recording.joints) == 100
+    assert recording.joints[-1][2] == pytest.approx(place[2])
+    assert set(recording.openings) == {0.5}
+    joint = summarise(recording)["joints"][2]
+    assert joint["velocity"] == pytest.approx(0.2 / robot.velocity[2], rel=0.05)
