@@ -89,7 +89,7 @@ class Fields:
 
     def choice(self, key: str, valid: Collection[str], first: str = "") -> str:
         """Return one of some texts; errors say `first` before they list those not empty."""
-        listed = f"{first or ''}one of {', '.join(filter(None, valid))}"
+        listed = f"{first}one of {', '.join(filter(None, valid))}"
         return self._take(key, lambda v: isinstance(v, str) and v in valid, listed)
 
     def has(self, key: str) -> bool:

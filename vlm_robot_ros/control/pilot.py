@@ -22,7 +22,6 @@ from vlm_robot_ros.control.limits import leaves, limit
 from vlm_robot_ros.control.timeline import Timeline
 from vlm_robot_ros.control.watchdog import StreamWatch
 
-_OPENINGS = 300
 BLEND = 0.15
 """Time to pass from one plan to the next [s]: shorter jerks, longer lags."""
 JOINED_STEPS = 1
@@ -34,6 +33,7 @@ _MOVED_AWAY = 0.04  # from where it is held, by someone else: do not fight it [m
 _SETTLED = 0.5  # an arm that was told to hold stands still after so long [s]
 _REACT = 0.5  # what fingers were told lately they may only begin to do [s]
 _FINGERS_MOVE, _LATELY = 0.02, 0.3  # by so much of their way within so long [s]
+_OPENINGS = 300  # are kept of so long at most: a clock may stand
 
 
 @dataclass(frozen=True)
@@ -143,13 +143,14 @@ class Pilot:
 
     def _in_turn(self, chunk: ActionChunk) -> ActionChunk:
         """Return a plan of joints with continuous ones in the turn that they are in."""
-        values, count = np.array(chunk.values, float), len(self._robot.joints)
-        if chunk.mode != ActionMode.JOINT_POSITION or values.ndim != 2 or self._joints is None:
-            return chunk  # whether it is a plan at all is told by who plays it
-        joined = chunk.mode == self._mode and self._last is not None
-        near = self._last[:count] if joined and self._last is not None else self._joints
-        if values.shape[1] < count or not np.all(np.isfinite(values)):
+        if chunk.mode != ActionMode.JOINT_POSITION or self._joints is None:
             return chunk
+        values, count = np.array(chunk.values, float), len(self._robot.joints)
+        if values.ndim != 2 or values.shape[1] < count or not np.all(np.isfinite(values)):
+            return chunk  # it is no plan, as is told by who plays it
+        near = self._joints
+        if self._last is not None and chunk.mode == self._mode:
+            near = self._last[:count]
         for row in values:
             row[:count] = near = self._robot.in_turn(row[:count], near)
         return replace(chunk, values=values)

@@ -70,13 +70,7 @@ PARAMETERS = (
         0.0,
         10.0,
     ),
-    Spec(
-        "instruction_timeout",
-        600.0,
-        "Hold when the words are older [s]; 0: never",
-        0.0,
-        1e6,
-    ),
+    Spec("instruction_timeout", 600.0, "Hold when the words are older [s]; 0: never", 0.0, 1e6),
     Spec(
         "min_confidence",
         MIN_CONFIDENCE,
