@@ -12,7 +12,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
-from std_msgs.msg import String
+from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -31,11 +31,13 @@ SINKS = [
 ]
 
 
+CONTENT = yaml.safe_load((config_dir() / "arms" / "panda_sim.yaml").read_text())
+
+
 def contract(folder, **changes):
     """Write a contract that differs from the simulated arm's; returns its path."""
-    content = yaml.safe_load((config_dir() / "arms" / "panda_sim.yaml").read_text())
     path = folder / "arm.yaml"
-    path.write_text(yaml.safe_dump({**content, **changes}))
+    path.write_text(yaml.safe_dump({**CONTENT, **changes}))
     return path
 
 
@@ -158,6 +160,21 @@ def test_a_signal_in_motion_leaves_a_stand_as_the_last_word(graph, path):
     assert last.points[0].positions == last.points[-1].positions
 
 
+def test_an_arm_that_brakes_for_longer_than_a_second_is_brought_to_a_stand(graph, tmp_path):
+    slow = [{**joint, "acceleration": 0.25} for joint in CONTENT["joints"]]
+    sinks = [{"kind": "joint_positions", "topic": "joint_command"}, SINKS[1]]
+    bench = Bench(graph, contract(tmp_path, joints=slow, sinks=sinks))
+    told = graph.listen(Float64MultiArray, "joint_command", 100)
+    bench.say("push the {} left".format(bench.states[-1].objects[0]))
+    speed = lambda: np.max(np.abs(np.subtract(told[-1].data, told[-2].data))) / 0.02  # noqa: E731
+    assert graph.until(lambda: len(told) > 1 and speed() > 0.35, 100.0), "it did not get going"
+    before = len(told)
+    bench.policy.send_signal(signal.SIGTERM)
+    graph.ended(bench.policy)
+    assert graph.until(lambda: speed() < 0.01), f"the last word is a motion: {speed()} rad/s"
+    assert len(told) - before > 50
+
+
 def test_a_killed_node_leaves_an_arm_that_comes_to_a_stand(graph, path):
     bench = Bench(graph, path)
     bench.say(f"pick up the {bench.states[-1].objects[0]}")
@@ -210,6 +227,15 @@ def test_a_real_arm_is_told_nothing_by_default(graph, tmp_path):
         for v in s.values
     )  # fmt: skip
     assert graph.until(dry)
+    assert not bench.trajectories
+
+
+def test_a_dry_run_trips_as_a_live_one_would(graph, tmp_path):
+    joints, home = [{**joint} for joint in CONTENT["joints"]], [*CONTENT["home"]]
+    joints[3]["position"], home[3] = [-2.2, -0.07], -2.1  # it waits at -2.35
+    path = contract(tmp_path, joints=joints, home=home, sinks=SINKS, simulation="")
+    bench = Bench(graph, path)
+    bench.until_held("tripped: panda_joint4 is at -2.35 rad, outside its limits -2.20 to -0.07")
     assert not bench.trajectories
 
 

@@ -10,7 +10,7 @@ pytest.importorskip(
 )
 
 from control_msgs.action import GripperCommand, ParallelGripperCommand
-from rclpy.action import ActionServer, CancelResponse
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.task import Future
 from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import SetBool
@@ -27,15 +27,15 @@ SLOW = 0.0004
 class Gripper:
     """The server of the action, which moves the simulated arm's fingers as slowly as real ones."""
 
-    def __init__(self, graph, folder, slow, parallel=False):
-        self.graph, self.node = graph, graph.node
+    def __init__(self, graph, folder, slow, parallel=False, refuses=0):
+        self.graph, self.node, self.asked, self._refuses = graph, graph.node, 0, refuses
         self.goals, self.efforts, self.cancelled = [], [], 0
         self._slow, self._place, self._going = slow, ROBOT.gripper.open, None
         self._fingers = self.node.create_publisher(Float64MultiArray, "gripper_positions", 10)
         self._kind = ParallelGripperCommand if parallel else GripperCommand
         self._server = ActionServer(
             self.node, self._kind, "gripper/gripper_cmd", self._execute,
-            cancel_callback=self._on_cancel,
+            goal_callback=self._on_goal, cancel_callback=self._on_cancel,
         )  # fmt: skip
         self.node.create_timer(0.02, self._tick)
         kind = "parallel_gripper_action" if parallel else "gripper_action"
@@ -74,6 +74,10 @@ class Gripper:
         assert list(command.name) == [ROBOT.gripper.joint]
         return command.position[0], command.effort[0]
 
+    def _on_goal(self, goal):
+        self.asked += 1
+        return GoalResponse.REJECT if self.asked <= self._refuses else GoalResponse.ACCEPT
+
     def _on_cancel(self, handle):
         return CancelResponse.ACCEPT
 
@@ -105,6 +109,13 @@ def test_a_gripper_is_told_by_goals(graph, tmp_path, parallel):
     assert graph.until(lambda: goals[-1] < 0.01), goals
     gripper.say("shut the gripper")
     assert graph.until(lambda: len(goals) > count + 1), goals
+
+
+def test_a_goal_that_was_refused_is_sent_again(graph, tmp_path):
+    gripper = Gripper(graph, tmp_path, slow=False, refuses=2)
+    gripper.say("close the gripper")
+    assert graph.until(lambda: gripper.goals), f"asked {gripper.asked} times"
+    assert gripper.asked == 3
 
 
 @pytest.mark.parametrize("by", ["stop", "disable"])
