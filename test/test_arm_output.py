@@ -165,7 +165,7 @@ def test_an_arm_that_brakes_for_longer_than_a_second_is_brought_to_a_stand(graph
     sinks = [{"kind": "joint_positions", "topic": "joint_command"}, SINKS[1]]
     bench = Bench(graph, contract(tmp_path, joints=slow, sinks=sinks))
     told = graph.listen(Float64MultiArray, "joint_command", 100)
-    bench.say("push the {} left".format(bench.states[-1].objects[0]))
+    bench.say(f"push the {bench.states[-1].objects[0]} left")
     speed = lambda: np.max(np.abs(np.subtract(told[-1].data, told[-2].data))) / 0.02  # noqa: E731
     assert graph.until(lambda: len(told) > 1 and speed() > 0.35, 100.0), "it did not get going"
     before = len(told)
