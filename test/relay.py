@@ -51,6 +51,12 @@ def _inside(place):
     return bool(np.all(outside(tool, np.array(box.min), np.array(box.max)) <= _EDGE))
 
 
+def _is_slow(place, speeds):
+    """Tell whether the tool is no faster than it may be."""
+    fast = np.linalg.norm(KINEMATICS.jacobian(place)[:3] @ speeds)
+    return bool(fast <= 1.02 * ROBOT.workspace.speed)
+
+
 class Relay:
     """Passes everything on, through what a fault makes of it."""
 
@@ -122,6 +128,7 @@ class Relay:
             "accelerations": _steps_within(times[1:], velocities),
             "jerks": _is_smooth(times[1:], velocities),
             "tool": all(_inside(place) for place in positions),
+            "tool's speed": all(map(_is_slow, positions, velocities)),
             "a stand at the end": not np.any(velocities[-1]),
         }
         if self._paths:

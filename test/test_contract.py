@@ -69,6 +69,60 @@ def test_a_sink_of_a_kind_that_there_is_not_is_refused_with_those_there_are(cont
         parse_robot(content)
 
 
+_PATH = {"kind": "joint_trajectory", "topic": "arm/joint_trajectory"}
+_TWIST = {"kind": "twist", "topic": "servo/delta_twist_cmds"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"sinks": [_PATH, _TWIST]}, "the arm would be told by joint_trajectory and twist"),
+        ({"sinks": [_PATH, {**_PATH, "topic": "b"}]}, "the arm would be told by"),
+        ({"sinks": [{"kind": kind, "topic": kind} for kind in
+                    ("gripper_action", "gripper_positions")]}, "the gripper would be told by"),
+        ({"sinks": [{"kind": "joint_state", "topic": "/joint_states"}]}, "the node itself uses"),
+        ({"sinks": [{"kind": "pose", "topic": "camera/front/image_raw"}]}, "the node itself uses"),
+        ({"sinks": [_PATH, {**_TWIST, "topic": "/arm/joint_trajectory"}]}, "topics must differ"),
+        ({"sinks": [{**_TWIST, "topic": "a b"}]}, "topic 'a b'; valid: letters"),
+        ({"gripper": {"joint": "panda_joint7", "open": 1, "closed": 0}}, "names must differ"),
+        ({"image_timeout": 1e9}, "10 at most"),
+        ({"image_timeout": 0.05}, "has a picture every 0.1 s"),
+        ({"joint_state_rate": 2}, "makes* the arm hold"),
+        ({"workspace": {"min": [280, -400, 8], "max": [780, 400, 450], "speed": 1}}, "metres"),
+        ({"workspace": {"min": [0, 0, 0], "max": [1, 1, 1], "speed": 250}}, "5 at most"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_of_a_real_arm_is_refused(content, changes, reason):
+    parse_robot({**content, "simulation": ""})
+    with pytest.raises(ContractError, match=reason):
+        parse_robot({**content, "simulation": "", **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"position": [-166, 166]}, "valid: radians"),
+        ({"position": [-0.004, 0.004]}, "0.05 apart at least"),
+        ({"velocity": 150}, "30 at most"),
+        ({"velocity": 10**400}, "it must be a number"),
+        ({"jerk": 0.1}, "valid: 15 at least"),
+    ],
+)
+def test_limits_in_other_units_are_refused(content, changes, reason):
+    content["joints"][0].update(changes)
+    with pytest.raises(ContractError, match=reason):
+        parse_robot(content)
+
+
+def test_two_cameras_on_one_topic_are_refused(content):
+    content["cameras"].append({**content["cameras"][0], "name": "again"})
+    with pytest.raises(ContractError, match="topics must differ; more than once: camera/front"):
+        parse_robot(content)
+    content["cameras"][-1].update(topic="elsewhere", width=0.5)
+    with pytest.raises(ContractError, match=r"width: got 0\.5; it must be a whole number from 1"):
+        parse_robot(content)
+
+
 def test_joints_that_go_with_the_fingers_are_a_list(content):
     content["gripper"]["mimics"] = "panda_finger_joint2"
     with pytest.raises(ContractError, match="got 'panda_finger_joint2'; it must be a list of"):

@@ -1,6 +1,8 @@
 """Reads YAML field by field, so that errors name file, field, line and what is valid."""
 
+import math
 import re
+import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -112,10 +114,16 @@ class Fields:
         accept = lambda v: isinstance(v, list) and all(map(_is_text, v))  # noqa: E731
         return tuple(self._take(key, accept, "a list of texts"))
 
-    def number(self, key: str, above: float = float("-inf")) -> float:
+    def number(self, key: str, above: float = -math.inf, most: float = math.inf) -> float:
         """Return a finite number."""
-        valid = "a number" if above == float("-inf") else f"a number above {above}"
-        return float(self._take(key, lambda v: _is_number(v) and v > above, valid))
+        valid = "a number" if above == -math.inf else f"a number above {above}"
+        valid += f", {most:g} at most" if most < math.inf else ""
+        return float(self._take(key, lambda v: _is_number(v) and above < v <= most, valid))
+
+    def whole(self, key: str) -> int:
+        """Return a whole number from 1."""
+        accept = lambda v: _is_number(v) and v >= 1 and v % 1 == 0  # noqa: E731
+        return int(self._take(key, accept, "a whole number from 1"))
 
     def numbers(self, key: str, length: int | None = None) -> tuple[float, ...]:
         """Return a list of finite numbers."""
@@ -165,9 +173,5 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and value == value
-        and abs(value) != float("inf")
-    )
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and abs(value) <= sys.float_info.max  # which neither nan nor 10**400 is

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from vlm_robot_ros.contract.contradictions import contradictions
 from vlm_robot_ros.contract.fields import ContractError, Fields, read_yaml
 from vlm_robot_ros.contract.robot import (
     SIMULATIONS,
@@ -17,10 +18,16 @@ from vlm_robot_ros.contract.robot import (
 )
 from vlm_robot_ros.paths import config_dir
 
-MOST_JOINTS = 7
-"""As many values as an action has."""
 _TURN = 6.283
 """[rad]"""
+_NARROW, _WIDE = 0.05, 100.0
+"""Between the limits of a joint at least; from 0 at most, which degrees are soon beyond [rad]."""
+_QUICKEST = 30.0
+"""Of a joint; degrees again [rad/s]."""
+_OLDEST = 10.0
+"""That what is seen or felt may be [s]."""
+_FAR, _FASTEST = 10.0, 5.0
+"""A tool that is told to go farther [m], faster [m/s] is one in other units."""
 
 
 def contract_file(source: str | Path) -> Path:
@@ -82,39 +89,14 @@ def parse_robot(content: Any, where: str = "contract") -> Robot:
         joint_state_rate=top.number("joint_state_rate", above=0.0),
         sinks=tuple(_sink(fields) for fields in top.items("sinks", some=False)),
         **{
-            timeout: top.number(timeout, above=0.0)
+            timeout: top.number(timeout, above=0.0, most=_OLDEST)
             for timeout in ("image_timeout", "joint_state_timeout")
             if top.has(timeout)
         },
     )
     top.done()
-    for key, names in (
-        ("joints", robot.joint_names),
-        ("cameras", tuple(camera.name for camera in robot.cameras)),
-        ("sinks", tuple(sink.topic for sink in robot.sinks)),
-    ):
-        if len(set(names)) != len(names):
-            what = "topics" if key == "sinks" else "names"
-            raise top.error(key, f"{what} must differ, got {', '.join(names)}")
-    if not robot.colour_cameras:
-        raise top.error("cameras", "all are depth cameras; one of colour is needed")
-    infos = [camera.info_topic for camera in robot.cameras]
-    for camera in robot.cameras:
-        if camera.depth and infos.count(camera.info_topic) > 1:
-            raise top.error(
-                "cameras",
-                f"the calibration of '{camera.name}' would be on '{camera.info_topic}', "
-                "as another camera's: put its images into another folder",
-            )
-    if len(robot.joints) > MOST_JOINTS:
-        raise top.error("joints", f"{len(robot.joints)} of them; valid: {MOST_JOINTS} at most")
-    if len(robot.home) != len(robot.joints):
-        raise top.error("home", f"{len(robot.home)} positions for {len(robot.joints)} joints")
-    for joint, home in zip(robot.joints, robot.home, strict=True):
-        if not joint.position[0] <= home <= joint.position[1]:
-            raise top.error(
-                "home", f"{joint.name} at {home} is outside its limits {joint.position}"
-            )
+    for key, message in contradictions(robot):
+        raise top.error(key, message)
     return robot
 
 
@@ -123,13 +105,22 @@ def _joint(fields: Fields) -> Joint:
         name=fields.text("name"),
         origin=fields.numbers("origin", 6),
         position=fields.span("position"),
-        velocity=fields.number("velocity", above=0.0),
+        velocity=fields.number("velocity", above=0.0, most=_QUICKEST),
         acceleration=fields.number("acceleration", above=0.0),
         jerk=fields.number("jerk", above=0.0),
         continuous=fields.flag("continuous"),
     )
     fields.done()
+    if joint.jerk < joint.acceleration:
+        raise fields.error(
+            "jerk", f"{joint.jerk:g}; valid: {joint.acceleration:g} at least, of a second's onset"
+        )
     low, high = joint.position
+    if high - low < _NARROW or max(-low, high) > _WIDE:
+        raise fields.error(
+            "position",
+            f"{low} to {high}; valid: radians, {_NARROW} apart at least, {_WIDE:g} from 0 at most",
+        )
     if joint.continuous and high - low < _TURN:
         raise fields.error(
             "position", f"{low} to {high}; of a continuous joint it must be a whole turn at least"
@@ -159,8 +150,10 @@ def _gripper(fields: Fields) -> Gripper:
 
 def _workspace(fields: Fields) -> Workspace:
     low, high = fields.numbers("min", 3), fields.numbers("max", 3)
-    speed = fields.number("speed", above=0.0)
+    speed = fields.number("speed", above=0.0, most=_FASTEST)
     fields.done()
+    if max(map(abs, (*low, *high))) > _FAR:
+        raise fields.error("max", f"{list(low)} to {list(high)}; valid: metres, {_FAR:g} at most")
     if any(a >= b for a, b in zip(low, high, strict=True)):
         raise fields.error("min", f"min {low} must be below max {high} on every axis")
     return Workspace((low[0], low[1], low[2]), (high[0], high[1], high[2]), speed)
@@ -171,8 +164,8 @@ def _camera(fields: Fields) -> Camera:
         name=fields.text("name"),
         topic=fields.text("topic"),
         frame=fields.text("frame"),
-        width=int(fields.number("width", above=0)),
-        height=int(fields.number("height", above=0)),
+        width=fields.whole("width"),
+        height=fields.whole("height"),
         rate=fields.number("rate", above=0.0),
         depth=fields.flag("depth"),
         pose=fields.numbers("pose", 6) if fields.has("pose") else (),

@@ -102,6 +102,11 @@ class Sink:
     kind: str
     topic: str
 
+    @property
+    def moves_arm(self) -> bool:
+        """Whether more than a gripper is told by it."""
+        return not self.kind.startswith(("gripper", "parallel_gripper"))
+
 
 SINK_KINDS = {
     "joint_trajectory": "trajectory_msgs/JointTrajectory, for joint_trajectory_controller",
@@ -181,6 +186,12 @@ class Robot:
     def jerk(self) -> np.ndarray:
         """Limits of the joint jerks. Shape (J,), [rad/s^3]."""
         return np.array([joint.jerk for joint in self.joints])
+
+    @property
+    def stopping(self) -> float:
+        """How long it may take to come to a stand, whatever its joints do [s]."""
+        slow, late = self.velocity / self.acceleration, self.acceleration / self.jerk
+        return float(np.max(slow + 2 * late))
 
     def in_turn(self, positions: np.ndarray, near: np.ndarray) -> np.ndarray:
         """Return positions with each continuous joint in the turn that is nearest to another's.

@@ -12,21 +12,24 @@ import numpy as np
 
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.control.following import Following
 from vlm_robot_ros.control.limits import leaves, outside
+from vlm_robot_ros.control.motion import Setpoint
 from vlm_robot_ros.control.pilot import Command
-from vlm_robot_ros.control.stream import JointStream, Path, Setpoint
+from vlm_robot_ros.control.stream import JointStream, Path
 
 AHEAD = 5
 """How many ticks a path looks ahead before it comes to a stand."""
-APART = ((0.25, 0.1, 0.5), (0.05, 0.02, 3.0))
-"""How far a joint [rad], the tool [m] may be from where it was told to be lately; how long [s].
-
-Much for a moment: something is in the way. A little for long: nobody follows.
-"""
 QUIET_AFTER = 0.2
 """An arm that stands still is told so for so long, and then nothing [s]."""
 _NEAR = 0.05
-"""An arm this close to where it was told to be has not been moved by others [rad]."""
+"""An arm this close to where it was told to be stands there, and droops a little [rad]."""
+_MOVED, _SETTLED = 0.01, 0.5
+"""By so much others have moved an arm that stands [rad]; it has come to it after so long [s]."""
+_LOST = 0.1
+"""An arm that was told nothing for so long stands, or nobody knows where it is [s]."""
+_TOO_FAST = 1.1
+"""Part of its speed that a tool shall never have."""
 _STRAYED, _OUTSIDE = 0.05, 0.02
 """How far a measured joint may be outside its limits [rad], a told tool outside the box [m]."""
 _EDGE = 0.005
@@ -88,13 +91,14 @@ class Driver:
                 nothing to catch up with.
             heard: Somebody is told; else an arm that stays behind is none that does not follow.
         """
-        self._robot, self._period, self._by_tool, self._by_path = robot, period, by_tool, by_path
-        self._heard = heard
+        self._robot, self._period, self._by_path, self._heard = robot, period, by_path, heard
         self._stream = JointStream(robot, period)
+        self._following = Following(robot, self._stream.kinematics, by_tool)
         self._last: Setpoint | None = None
         self._stand: Setpoint | None = None
-        self._apart_since: list[float | None] = []
         self._still_since: float | None = None
+        self._settles: float | None = None
+        self._found: np.ndarray | None = None
         self._time = 0.0
         self._edge = (-np.inf, -np.inf)
         self.tripped = ""
@@ -104,7 +108,9 @@ class Driver:
     def lose(self) -> None:
         """Expect that others move the arm: it goes on from where it is found."""
         self._driving = False
-        self._apart_since, self._still_since = [None] * len(APART), None
+        self._following.forget()
+        self._still_since = None
+        self._settles = self._found = None
 
     def reset(self) -> None:
         """Let it move again after a trip: from where the arm is, or where it is braking."""
@@ -135,6 +141,7 @@ class Driver:
         holds = bool(command.hold_reason or self.tripped)
         poses = command.mode == ActionMode.END_EFFECTOR_POSE
         if not self._driving:
+            self._notice(now, joints)
             if holds:  # it stands already, where we or others have left it
                 return None
             self._begin(joints)
@@ -184,12 +191,22 @@ class Driver:
         late, self._time = now - self._time, now
         missed = round(late / self._period) - 1
         if late < 0:  # nobody knows how long anything has lasted
-            self._apart_since, self._still_since = [None] * len(APART), None
-        elif missed >= AHEAD and not self._by_path:
+            self._following.forget()
+            self._still_since = None
+        elif missed * self._period >= _LOST - _ROUNDING and not self._by_path:
             self.lose()
         elif self._by_path and self._driving and missed > 0 and not self._stream.skip(missed):
             self._last = self._stand  # the path has come to its end meanwhile
             self.lose()
+
+    def _notice(self, now: float, joints: np.ndarray) -> None:
+        """Notice when others move an arm that stands: it is no longer where it was told to be."""
+        if self._settles is None or now < self._settles:
+            self._settles = now
+        if self._found is None or now - self._settles < _SETTLED:
+            self._found = joints
+        elif np.max(np.abs(joints - self._found)) > _MOVED:
+            self._last = None
 
     def _begin(self, joints: np.ndarray) -> None:
         """Go on from where the arm stands."""
@@ -232,27 +249,9 @@ class Driver:
         if self._last is None or not self._driving or not self._heard:
             return
         # Servos are a little late, and farther behind the faster they go.
-        what, unit, way = self._apart(joints, self._stream.nearest(joints, self._last.position))
-        for number, (joint, tool, seconds) in enumerate(APART):
-            most, since = (tool if self._by_tool else joint), self._apart_since[number]
-            if way <= most:
-                self._apart_since[number] = None
-            elif since is None:
-                self._apart_since[number] = now
-            elif now - since > seconds:
-                self.trip(
-                    f"the arm does not follow: for {seconds} s {what} was more than {most} {unit} "
-                    "from where it was told to be; is its controller active?"
-                )
-
-    def _apart(self, joints: np.ndarray, told: np.ndarray) -> tuple[str, str, float]:
-        """Return what is farthest from where it was told to be, in which unit, and how far."""
-        if self._by_tool:
-            places = [self._stream.tool_at(q)[:3, 3] for q in (joints, told)]
-            return "the tool", "m", float(np.linalg.norm(places[0] - places[1]))
-        ways = np.abs(joints - told)
-        worst = int(ways.argmax())
-        return self._robot.joint_names[worst], "rad", float(ways[worst])
+        told = self._stream.nearest(joints, self._last.position)
+        if problem := self._following.problem(now, joints, told):
+            self.trip(problem)
 
     def _problem(self, setpoint: Setpoint, joints: np.ndarray) -> str:
         """Return what is wrong with a setpoint; empty when nothing is."""
@@ -267,6 +266,8 @@ class Driver:
             worst = int(over.argmax())
             if over[worst] > _ROUNDING:
                 return f"the {name} of {robot.joint_names[worst]} would pass its limit"
+        if self._stream.tool_speed(setpoint) > _TOO_FAST * robot.workspace.speed:
+            return f"the tool would be faster than {robot.workspace.speed} m/s"
         if self._leaves([setpoint.position], joints, _OUTSIDE):
             tool = self._stream.tool_at(setpoint.position)[:3, 3]
             return f"the tool would go to {tool.round(3).tolist()}, outside its workspace"

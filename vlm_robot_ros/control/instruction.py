@@ -84,6 +84,10 @@ class Ear:
         self._said: dict[str, float] = {}
         """When each of the latest words was said last."""
 
+    def rest(self) -> None:
+        """Take it as stopped: who goes on repeating what was said before is not heard."""
+        self._stopped = True
+
     def why_not(self, before: Instruction, said: Instruction, now: float) -> str:
         """Return why words of now do not count; empty when they do.
 

@@ -78,7 +78,7 @@ class Pilot:
         self._watches = watches
         self.min_confidence, self._instruction_timeout = min_confidence, instruction_timeout
         self._timeline = Timeline(blend, ensemble, joined_steps)
-        self.said = NOTHING_SAID
+        self.said, self._ear = NOTHING_SAID, Ear()
         self.ignored = ""
         """Why the last words did not count; empty when they did."""
         self._gripper: float | None = None
@@ -91,7 +91,8 @@ class Pilot:
         """Forget plan, words and commands; the count of instructions goes on."""
         self.said = Instruction("", self.said.number, Kind.EMPTY)
         self._timeline.clear()
-        self._refusal, self._ear = "", Ear()
+        self._refusal = ""
+        self._ear.rest()
         self._mode = ActionMode.END_EFFECTOR_POSE
         self._last: np.ndarray | None = None
         self._held_since: float | None = None

@@ -1,54 +1,30 @@
-"""Joint setpoints that keep to the limits of position, velocity, acceleration and jerk.
-
-Whatever is wanted from one tick to the next, what comes out can be followed. Ruckig (Berscheid and
-Kroeger, RSS 2021) computes each step.
-"""
+"""Joint setpoints on the way to tool poses or joint positions that move, and what comes then."""
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import ruckig
 
 from vlm_robot_ros.contract.differential import Differential
 from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, way
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.control.motion import EASE, MARGIN, Motion, Setpoint
 
 _TURNS = 2.0
 """A goal that turns faster is not followed so fast [rad/s]."""
-_MARGIN = 0.005
-"""What is kept from the joints' limits [rad]."""
-_EASE = 0.75
-"""Part of the acceleration that is used but to brake: who is told late has to catch up."""
 _BRAKING = 0.9
-"""Part of that which is counted on to come to a stand; the jerk's limit takes some."""
+"""Part of `EASE` which is counted on to come to a stand; the jerk's limit may take some."""
 _BRAKES = 10
 """How many ticks of coming to a stand are foreseen."""
-_PLACES = 4
-"""At how many places on the way to a stand it is looked where the tool is."""
 _NO_WAY = 1e-6
 """A joint that has less to go is there [rad]."""
-_STILL = 1e-6
-"""Slower is standing [rad/s]."""
 _CATCH_UP = 2.0
 """As `_CATCH`, of an arm that is told speeds [1/s]."""
 _LAGS = 0.1
 """An arm that is where it should have been so lately is not hurried: it would go too far [s]."""
 _CATCH = 15.0
 """How much of what is missed is made up for in a second [1/s]."""
-
-
-@dataclass(frozen=True)
-class Setpoint:
-    """Where the joints shall be at one time. Each of shape (J,)."""
-
-    position: np.ndarray
-    """[rad]"""
-    velocity: np.ndarray
-    """[rad/s]"""
-    acceleration: np.ndarray
-    """[rad/s^2]"""
 
 
 @dataclass(frozen=True)
@@ -68,18 +44,11 @@ class JointStream:
         """Make a stream of a setpoint every `period` seconds; `start` it before use."""
         self.kinematics = Kinematics(robot)
         self._period = period
-        self._low, self._high = robot.lower + _MARGIN, robot.upper - _MARGIN
+        self._low, self._high = robot.lower + MARGIN, robot.upper - MARGIN
         self._tool_speed = robot.workspace.speed
         self._fastest, self._accelerations = robot.velocity, robot.acceleration
-        self._braking = _BRAKING * _EASE * robot.acceleration
-        self._otg = ruckig.Ruckig(len(robot.joints), period)
-        self._input = ruckig.InputParameter(len(robot.joints))
-        self._output = ruckig.OutputParameter(len(robot.joints))
-        self._input.control_interface = ruckig.ControlInterface.Velocity
-        self._input.synchronization = ruckig.Synchronization.No
-        self._input.target_acceleration = [0.0] * len(robot.joints)
-        self._input.max_velocity = robot.velocity.tolist()
-        self._input.max_jerk = robot.jerk.tolist()
+        self._braking = _BRAKING * EASE * robot.acceleration
+        self._motion = Motion(robot, self.kinematics, period)
         self.start(self.kinematics.home)
 
     def start(self, positions: np.ndarray) -> None:
@@ -93,11 +62,11 @@ class JointStream:
     @property
     def now(self) -> Setpoint:
         """The last setpoint."""
-        return Setpoint(
-            np.array(self._input.current_position),
-            np.array(self._input.current_velocity),
-            np.array(self._input.current_acceleration),
-        )
+        return self._motion.now
+
+    def go_on_from(self, setpoint: Setpoint) -> None:
+        """Go on from a setpoint that may be another than the last."""
+        self._motion.now = setpoint
 
     def to_pose(self, pose: np.ndarray) -> Setpoint:
         """Return the next setpoint on the way to a tool pose: x, y, z [m], quaternion; shape (7,).
@@ -115,11 +84,11 @@ class JointStream:
         miss = way(self.kinematics.forward(here.position), before)
         differential = Differential(self.kinematics, here.position)
         ways, own = differential.ways(miss), differential.speeds(wish)
-        change = _EASE * self._accelerations * self._period
+        change = EASE * self._accelerations * self._period
         soon = np.array([here.velocity - change, here.velocity + change])
         rate = self._rate(ways, here.velocity - own, soon - own)
         speed = differential.within(wish + rate * miss, *np.clip(soon, *self._bounds(here)))
-        setpoint = self._step(self._allowed(speed, differential.jacobian), _EASE)
+        setpoint = self._motion.step(self._motion.allowed(speed, here.position))
         self._wanted, self._goal = setpoint.position, goal
         return setpoint
 
@@ -134,32 +103,17 @@ class JointStream:
         most = self._room(np.abs(miss), np.sign(miss) * (here.velocity - wish))
         speed = wish + np.sign(miss) * np.minimum(_CATCH * np.abs(miss), most)
         speed = np.clip(speed, *self._bounds(here))
-        jacobian = self.kinematics.jacobian(here.position)
-        return self._step(self._allowed(speed, jacobian), _EASE)
+        return self._motion.step(self._motion.allowed(speed, here.position))
 
     def brake(self) -> Setpoint:
-        """Return the next setpoint of coming to a stand as fast as the limits allow."""
-        zeros = np.zeros(len(self._wanted))
-        setpoint = self._step(zeros, 1.0)
-        if np.all(np.abs(setpoint.velocity) < _STILL):
-            setpoint = Setpoint(setpoint.position, zeros, zeros)
-            self.go_on_from(setpoint)
+        """Return the next setpoint of coming to a stand; see `Motion.brake`."""
+        setpoint = self._motion.brake()
         self._wanted, self._goal = setpoint.position, None
         return setpoint
 
     def rest(self) -> tuple[float, np.ndarray]:
-        """Return in how many seconds it can stand still, and the way there.
-
-        Returns:
-            Seconds, and places evenly spaced in time, of which the last is the stand. Shape
-            (_PLACES, J), [rad].
-        """
-        self._input.target_velocity = [0.0] * len(self._wanted)
-        self._input.max_acceleration = self._accelerations.tolist()
-        trajectory = ruckig.Trajectory(len(self._wanted))
-        self._otg.calculate(self._input, trajectory)
-        times = np.linspace(0.0, trajectory.duration, _PLACES + 1)[1:]
-        return float(trajectory.duration), np.array([trajectory.at_time(t)[0] for t in times])
+        """Return in how many seconds it can stand still, and the way there; see `Motion.rest`."""
+        return self._motion.rest()
 
     def ahead(self, targets: Sequence[np.ndarray], poses: bool) -> Path:
         """Return what is to come for what is wanted at the next ticks, and then a stand.
@@ -177,8 +131,6 @@ class JointStream:
             self._foreseen.append((setpoint, self._wanted, self._goal))
         setpoints = tuple(setpoint for setpoint, *_ in self._foreseen)
         duration, (*_, place) = self.rest()
-        for _ in range(_BRAKES):
-            self._foreseen.append((self.brake(), self._wanted, None))
         self.go_on_from(here)
         self._wanted, self._goal = wanted, goal
         still = np.zeros(len(place))
@@ -186,15 +138,23 @@ class JointStream:
 
     def skip(self, ticks: int) -> bool:
         """Go on as was foreseen for some ticks; returns whether so much was foreseen."""
-        if ticks > len(self._foreseen):
+        known = min(ticks, len(self._foreseen))
+        if ticks - known > _BRAKES:
             return False
-        setpoint, self._wanted, self._goal = self._foreseen[ticks - 1]
-        self.go_on_from(setpoint)
+        if known:
+            setpoint, self._wanted, self._goal = self._foreseen[known - 1]
+            self.go_on_from(setpoint)
+        for _ in range(ticks - known):
+            self.brake()
         return True
 
     def tool_at(self, positions: np.ndarray) -> np.ndarray:
         """Return the tool's pose, a transform in the base frame. Shape (4, 4), [m]."""
         return self.kinematics.forward(positions)
+
+    def tool_speed(self, setpoint: Setpoint) -> float:
+        """Return how fast the tool is at a setpoint [m/s]."""
+        return self._motion.tool_moves(setpoint.position, setpoint.velocity)
 
     def twist_to(self, setpoint: Setpoint, measured: np.ndarray) -> np.ndarray:
         """Return the tool's velocity that keeps an arm at its setpoints, in the base frame.
@@ -212,7 +172,7 @@ class JointStream:
             missed = self.nearest(measured, self._lately[-1]) - measured
             speed = np.clip(speed + _CATCH_UP * missed, -self._fastest, self._fastest)
         jacobian = self.kinematics.jacobian(setpoint.position)
-        return jacobian @ self._allowed(speed, jacobian)
+        return jacobian @ self._motion.allowed(speed, setpoint.position)
 
     def nearest(self, measured: np.ndarray, told: np.ndarray) -> np.ndarray:
         """Return where the arm is nearest to, of where it was told to be within the last 0.1 s.
@@ -223,11 +183,6 @@ class JointStream:
         """
         lately = np.array([*self._lately, told])
         return np.clip(measured, lately.min(0), lately.max(0))
-
-    def _allowed(self, speed: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
-        """Return joint speeds, all of them lower where the tool would be too fast [rad/s]."""
-        fast = float(np.linalg.norm(jacobian[:3] @ speed))
-        return speed * min(1.0, self._tool_speed / max(fast, 1e-9))
 
     def _rate(self, ways: np.ndarray, closing: np.ndarray, soon: np.ndarray) -> float:
         """Return how much of its way the tool goes in a second, straight if that can be [1/s].
@@ -261,19 +216,3 @@ class JointStream:
         tick = self._braking * self._period / 2
         spare = np.maximum(left - speed * self._period / 2, 0.0)
         return np.maximum(np.sqrt(tick**2 + 2 * self._braking * spare) - tick, 0.0)
-
-    def go_on_from(self, setpoint: Setpoint) -> None:
-        """Go on from a setpoint that may be another than the last."""
-        self._input.current_position = setpoint.position.tolist()
-        self._input.current_velocity = setpoint.velocity.tolist()
-        self._input.current_acceleration = setpoint.acceleration.tolist()
-
-    def _step(self, speed: np.ndarray, part: float) -> Setpoint:
-        """Go on towards joint speeds with a part of the accelerations. Shape (J,), [rad/s]."""
-        self._input.target_velocity = speed.tolist()
-        self._input.max_acceleration = (part * self._accelerations).tolist()
-        result = self._otg.update(self._input, self._output)
-        if result < 0:
-            raise ArithmeticError(f"no way from {self.now} to speeds {speed.tolist()}: {result}")
-        self._output.pass_to_input(self._input)
-        return self.now

@@ -149,12 +149,13 @@ class Acting:
             self._active = False
             began, due = time.monotonic(), self._beat.next
             moment = max(due, self._beat.at(self._now()))
-            longest = float(np.max(self._robot.velocity / self._robot.acceleration)) + _SPARE
+            longest = self._robot.stopping + _SPARE
             while self._act(moment, reason) and time.monotonic() - began < longest:
                 time.sleep(self._period)  # the setpoints that brake are due one a period
                 moment += self._period  # of simulated time nothing is heard meanwhile
         self._report()
         self._actions.wait_for_all_acked(Duration(seconds=0.5))
+        self._output.wait(0.5)
         assert self._thinker is not None
         self._thinker.stop()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import TwistStamped
+from rclpy.duration import Duration
 from std_srvs.srv import SetBool, Trigger
 
 from vlm_robot_ros.contract.robot import Robot
@@ -61,7 +62,8 @@ class ArmOutput:
         joints = any(sink.kind.startswith("joint") for sink in robot.sinks)
         by_path = any(sink.kind == "joint_trajectory" for sink in robot.sinks)
         self.dry_run = output == "dry" or (output == "auto" and not robot.simulated)
-        self._driver = Driver(robot, period, not joints, by_path, heard=not self.dry_run)
+        moves = any(sink.moves_arm for sink in robot.sinks)
+        self._driver = Driver(robot, period, not joints, by_path, not self.dry_run and moves)
         self._driver.tripped = permit.tripped
         # A dry run needs no types of messages that only real arms do.
         fed = () if self.dry_run else robot.sinks
@@ -84,6 +86,13 @@ class ArmOutput:
     def forget(self) -> None:
         """Tell the gripper anew when the arm acts again: others may have moved it."""
         self._again = [True] * len(self._sinks)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until what was told last has been heard, `seconds` at most."""
+        until = time.monotonic() + seconds
+        for _, publisher in self._sinks:
+            if not isinstance(publisher, GripperAction):
+                publisher.wait_for_all_acked(Duration(seconds=max(0.0, until - time.monotonic())))
 
     def close(self) -> None:
         """Watch no more."""

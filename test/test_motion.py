@@ -1,0 +1,82 @@
+"""Whatever is wanted of it, no arm passes a limit of its joints or its tool, nor has to."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.stream import JointStream
+
+PERIOD = 0.02
+ARMS = ["panda_sim", "fr3", "ur5e", "gen3", "xarm7", "iiwa7", "so101"]
+
+
+def _robot(arm, onset):
+    """Return an arm whose joints take so long to come to their accelerations [s]."""
+    robot = load_robot(arm)
+    if not onset:
+        return robot
+    late = tuple(replace(joint, jerk=joint.acceleration / onset) for joint in robot.joints)
+    return replace(robot, joints=late)
+
+
+def _goals(robot, kinematics, poses, random, count):
+    """Yield what is wanted at each tick; twice a second it is something else."""
+    home, box = np.array(robot.home), robot.workspace
+    goal = to_vector(kinematics.forward(home))
+    for tick in range(count):
+        if tick % 25 == 0:
+            joints = np.clip(home + random.uniform(-1, 1, len(home)), robot.lower, robot.upper)
+            goal[:3] = random.uniform(box.min, box.max)
+        yield goal if poses else joints
+
+
+@pytest.mark.parametrize("onset", [0.0, 0.05, 0.5])
+@pytest.mark.parametrize("poses", [False, True])
+@pytest.mark.parametrize("arm", ARMS)
+def test_no_limit_is_passed_whatever_is_wanted(arm, poses, onset):
+    robot = _robot(arm, onset)
+    kinematics, stream = Kinematics(robot), JointStream(robot, PERIOD)
+    random, told, brakes = np.random.default_rng(1), [stream.now], 0
+    for goal in _goals(robot, kinematics, poses, random, 1000):
+        brakes = random.integers(1, 20) if random.random() < 0.01 else brakes - 1
+        wanted = stream.to_pose if poses else stream.to_joints
+        told.append(stream.brake() if brakes > 0 else wanted(goal))
+    _assert_within_limits(robot, kinematics, told)
+    if not onset:
+        assert max(map(lambda each: np.abs(each.velocity).max(), told)) > 0.2
+
+
+def _assert_within_limits(robot, kinematics, told):
+    places, speeds, accelerations = (
+        np.array([getattr(each, name) for each in told])
+        for name in ("position", "velocity", "acceleration")
+    )
+    assert np.all((places >= robot.lower) & (places <= robot.upper))
+    assert np.all(np.abs(speeds) <= robot.velocity + 1e-6)
+    assert np.all(np.abs(accelerations) <= robot.acceleration + 1e-6)
+    assert np.all(np.abs(np.diff(speeds, axis=0)) <= robot.acceleration * PERIOD + 1e-6)
+    assert np.all(np.abs(np.diff(accelerations, axis=0)) <= robot.jerk * PERIOD + 1e-6)
+    tool = np.array([kinematics.forward(place)[:3, 3] for place in places])
+    fast = np.linalg.norm(np.diff(tool, axis=0), axis=1).max() / PERIOD
+    assert fast <= 1.1 * robot.workspace.speed
+
+
+@pytest.mark.parametrize("arm", ["panda_sim", "gen3"])
+def test_at_any_time_it_can_come_to_a_stand_within_the_limits(arm):
+    robot = _robot(arm, 0.1)
+    kinematics, stream = Kinematics(robot), JointStream(robot, PERIOD)
+    for number, goal in enumerate(_goals(robot, kinematics, False, np.random.default_rng(2), 300)):
+        stream.to_joints(goal)
+        if number % 5:
+            continue
+        now, told = stream.now, [stream.now]
+        lasts, (*_, place) = stream.rest()
+        while np.any(told[-1].velocity):
+            told.append(stream.brake())
+        assert len(told) <= lasts / PERIOD + 2
+        assert told[-1].position == pytest.approx(place, abs=1e-5)
+        _assert_within_limits(robot, kinematics, told)
+        stream.go_on_from(now)

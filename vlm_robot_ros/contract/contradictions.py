@@ -1,0 +1,102 @@
+"""What the parts of a contract must not be, seen together."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from vlm_robot_ros.contract.robot import Robot
+
+MOST_JOINTS = 7
+"""As many values as an action has."""
+_OWN_TOPICS = ("action", "action_chunk", "current_instruction", "diagnostics", "instruction",
+               "joint_states", "latency", "markers", "overlay", "policy_input",
+               "task_label")  # fmt: skip
+"""Which the node itself talks on or listens to."""
+_TOPIC = re.compile(r"~?/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
+
+
+def contradictions(robot: Robot) -> Iterator[tuple[str, str]]:
+    """Say what cannot be meant: under which key of the contract, and why."""
+    for each in (_joints, _names, _topics, _cameras, _sinks):
+        yield from each(robot)
+
+
+def _joints(robot: Robot) -> Iterator[tuple[str, str]]:
+    if len(robot.joints) > MOST_JOINTS:
+        yield "joints", f"{len(robot.joints)} of them; valid: {MOST_JOINTS} at most"
+    if len(robot.home) != len(robot.joints):
+        yield "home", f"{len(robot.home)} positions for {len(robot.joints)} joints"
+    for joint, home in zip(robot.joints, robot.home, strict=False):
+        if not joint.position[0] <= home <= joint.position[1]:
+            yield "home", f"{joint.name} at {home} is outside its limits {joint.position}"
+
+
+def _names(robot: Robot) -> Iterator[tuple[str, str]]:
+    fingers = (robot.gripper.joint, *robot.gripper.mimics)
+    for key, names in (
+        ("joints", robot.joint_names),
+        ("cameras", [camera.name for camera in robot.cameras]),
+        ("gripper", [*robot.joint_names, *fingers]),
+    ):
+        if same := _twice(names):
+            yield key, f"names must differ; more than once: {same}"
+
+
+def _topics(robot: Robot) -> Iterator[tuple[str, str]]:
+    cameras = [camera.topic for camera in robot.cameras]
+    sinks = [sink.topic for sink in robot.sinks]
+    for key, topics in (("cameras", cameras), ("sinks", sinks)):
+        for topic in topics:
+            if not _TOPIC.fullmatch(topic):
+                yield key, f"topic '{topic}'; valid: letters, digits, _ and /, as camera/image_raw"
+        if same := _twice(map(_plain, topics)):
+            yield key, f"topics must differ; more than once: {same}"
+    taken = {*_OWN_TOPICS, *map(_plain, cameras)}
+    for topic in sinks:
+        if _plain(topic) in taken:
+            yield "sinks", f"topic '{topic}' is one that the node itself uses; give it another"
+
+
+def _cameras(robot: Robot) -> Iterator[tuple[str, str]]:
+    if not robot.colour_cameras:
+        yield "cameras", "all are depth cameras; one of colour is needed"
+    infos = [camera.info_topic for camera in robot.cameras]
+    for camera in robot.cameras:
+        if camera.depth and infos.count(camera.info_topic) > 1:
+            yield (
+                "cameras",
+                f"the calibration of '{camera.name}' would be on '{camera.info_topic}', "
+                "as another camera's: put its images into another folder",
+            )
+        if camera.rate * robot.image_timeout <= 1:
+            yield (
+                "cameras",
+                f"'{camera.name}' has a picture every {1 / camera.rate:g} s, and one older than "
+                f"image_timeout, {robot.image_timeout:g} s, makes the arm hold; valid: less often",
+            )
+    if robot.joint_state_rate * robot.joint_state_timeout <= 1:
+        yield (
+            "joint_state_rate",
+            f"{robot.joint_state_rate:g} Hz, and joint states older than joint_state_timeout, "
+            f"{robot.joint_state_timeout:g} s, make the arm hold; valid: a higher rate",
+        )
+
+
+def _sinks(robot: Robot) -> Iterator[tuple[str, str]]:
+    """A simulated arm may have all sinks at once, of which its controllers hear some."""
+    if robot.simulated:
+        return
+    for what, kinds in (
+        ("the arm", [sink.kind for sink in robot.sinks if sink.moves_arm]),
+        ("the gripper", [sink.kind for sink in robot.sinks if not sink.moves_arm]),
+    ):
+        if len(kinds) > 1:
+            yield "sinks", f"{what} would be told by {' and '.join(kinds)}; valid: by one"
+
+
+def _plain(topic: str) -> str:
+    return topic.lstrip("/")
+
+
+def _twice(names: Iterable[str]) -> str:
+    return ", ".join(name for name, count in Counter(names).items() if count > 1)
