@@ -9,6 +9,7 @@ import yaml
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import TwistStamped
 from rclpy.qos import qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
@@ -173,6 +174,42 @@ def test_an_arm_that_brakes_for_longer_than_a_second_is_brought_to_a_stand(graph
     graph.ended(bench.policy)
     assert graph.until(lambda: speed() < 0.01), f"the last word is a motion: {speed()} rad/s"
     assert len(told) - before > 50
+
+
+_BROKEN = """
+import sys
+from vlm_robot_ros.control.pilot import Pilot
+from vlm_robot_ros.nodes.policy_node import main
+tick, moved = Pilot.tick, [0]
+def breaks(self, *arguments):
+    command = tick(self, *arguments)
+    moved[0] += not command.hold_reason
+    return command if moved[0] < 50 else moved[0] / 0
+Pilot.tick = breaks
+sys.exit(main())
+"""
+
+
+def test_a_mistake_of_ours_in_motion_leaves_a_stand_as_the_last_word(graph, tmp_path):
+    sinks = [{"kind": "twist", "topic": "twist_command"}, SINKS[1]]
+    path = contract(tmp_path, sinks=sinks)
+    twists = graph.listen(TwistStamped, "twist_command", 100)
+    words = graph.node.create_publisher(String, "instruction", 10)
+    graph.start("arm_sim_node", seed=3, follow_action=False)
+    policy = graph.python(
+        "-c", _BROKEN, "--ros-args", "-p", f"robot:={path}", "-p", "use_sim_time:=true"
+    )
+    assert graph.until(words.get_subscription_count, 90.0)
+    states = graph.listen(SimState, "arm_sim_node/state")
+    assert graph.until(lambda: states)
+    actions = graph.listen(VlmAction, "action")
+    assert graph.until(lambda: actions)
+    words.publish(String(data=f"pick up the {states[-1].objects[0]}"))
+    assert graph.until(lambda: policy.poll() is not None, 100.0)
+    assert policy.returncode == 1
+    speeds = lambda: np.linalg.norm([_place(each.twist.linear) for each in twists], axis=1)  # noqa: E731
+    assert graph.until(lambda: speeds()[-1] == 0.0), "the last word is a motion"
+    assert speeds().max() > 0.02
 
 
 def test_a_killed_node_leaves_an_arm_that_comes_to_a_stand(graph, path):

@@ -147,17 +147,25 @@ class Acting:
             return
         with self._lock:
             self._active = False
-            began, due = time.monotonic(), self._beat.next
-            moment = max(due, self._beat.at(self._now()))
-            longest = self._robot.stopping + _SPARE
-            while self._act(moment, reason) and time.monotonic() - began < longest:
-                time.sleep(self._period)  # the setpoints that brake are due one a period
-                moment += self._period  # of simulated time nothing is heard meanwhile
+            try:
+                self._come_to_a_stand(reason)
+            except Exception as error:  # as probably before: there is no setpoint to brake to
+                self._node.get_logger().error(f"no last hold could be found: {error!r}")
+                self._output.stop()
         self._report()
         self._actions.wait_for_all_acked(Duration(seconds=0.5))
         self._output.wait(0.5)
         assert self._thinker is not None
         self._thinker.stop()
+
+    def _come_to_a_stand(self, reason: str) -> None:
+        """Brake, setpoint by setpoint, until the arm stands."""
+        began, due = time.monotonic(), self._beat.next
+        moment = max(due, self._beat.at(self._now()))
+        longest = self._robot.stopping + _SPARE
+        while self._act(moment, reason) and time.monotonic() - began < longest:
+            time.sleep(self._period)  # the setpoints that brake are due one a period
+            moment += self._period  # of simulated time nothing is heard meanwhile
 
     # -- In --------------------------------------------------------------------------------------
 

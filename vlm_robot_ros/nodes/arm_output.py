@@ -81,7 +81,7 @@ class ArmOutput:
         self._watch: OutputWatch | None = None
         # Simulated time may be as slow as it likes.
         if self._by_speed and not robot.simulated:
-            self._watch = OutputWatch(self._stop, max(_PATIENCE, AHEAD * period))
+            self._watch = OutputWatch(self._on_silence, max(_PATIENCE, AHEAD * period))
 
     def forget(self) -> None:
         """Tell the gripper anew when the arm acts again: others may have moved it."""
@@ -99,9 +99,13 @@ class ArmOutput:
         if self._watch:
             self._watch.close()
 
-    def _stop(self) -> None:
-        """Say that the speed is none: whoever says more of it is held up."""
+    def _on_silence(self) -> None:
+        """Stop an arm in motion that is told nothing more: whoever tells it is held up."""
         self.stops += 1
+        self.stop()
+
+    def stop(self) -> None:
+        """Say that the speed is none; what is told places or paths stands at their end."""
         still = TwistStamped()
         told, then = self._last
         still.header.stamp = to_stamp(told + time.monotonic() - then)
