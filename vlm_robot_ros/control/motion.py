@@ -142,8 +142,8 @@ class Motion:
 
     def _towards(self, before: Setpoint, speed: np.ndarray, parts: np.ndarray) -> Setpoint:
         """Return where it is a tick later on the way to joint speeds."""
-        way = self._way(before, speed, parts)
-        return Setpoint(*map(np.array, way.at_time(self._period)))
+        position, velocity, acceleration = self._way(before, speed, parts).at_time(self._period)
+        return Setpoint(np.array(position), np.array(velocity), np.array(acceleration))
 
     def _is_safe(self, after: Setpoint, before: Setpoint) -> bool:
         """Whether an escape keeps to the limits, or is no worse than the one that there is.
