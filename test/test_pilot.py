@@ -100,6 +100,18 @@ def test_who_repeats_words_does_not_end_a_stop_with_them(pilot):
     assert pilot.hear("pick up the cube", 32.0).text == "pick up the cube"
 
 
+def test_after_a_rest_repeated_words_do_not_count_and_others_do_at_once(pilot):
+    pilot.hear("pick up the cube", 1.0)
+    pilot.rest()
+    assert pilot.hear("pick up the cube", 1.2).kind is Kind.TASK  # said once, and once more
+    for now in (2.0, 3.0):
+        pilot.hear("pick up the cube", now)
+    pilot.rest()
+    for now in (4.0, 5.0):
+        assert pilot.hear("pick up the cube", now).kind is Kind.EMPTY
+    assert pilot.hear("go home", 5.7).text == "go home"
+
+
 def test_words_that_are_repeated_are_gone_on_with(pilot, watch):
     watch.saw(1.0)
     number = pilot.hear("pick up the cube", 1.0).number

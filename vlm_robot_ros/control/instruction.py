@@ -80,13 +80,15 @@ class Ear:
     def __init__(self) -> None:
         self._stopped = False
         """Whether no other words have counted since a stop."""
+        self._repeated = False
+        """Whether the last words were those of a moment before."""
         self._last = -math.inf
         self._said: dict[str, float] = {}
         """When each of the latest words was said last."""
 
     def rest(self) -> None:
-        """Take it as stopped: who goes on repeating what was said before is not heard."""
-        self._stopped = True
+        """Take it as stopped, if somebody repeats words: he is not heard when he goes on."""
+        self._stopped = self._stopped or self._repeated
 
     def why_not(self, before: Instruction, said: Instruction, now: float) -> str:
         """Return why words of now do not count; empty when they do.
@@ -100,6 +102,7 @@ class Ear:
             return ""
         pause, again = now - self._last, now - self._said.pop(said.text, -math.inf)
         self._last = self._said[said.text] = now
+        self._repeated = 0 <= again < AGAIN
         if len(self._said) > _REMEMBERED:
             del self._said[next(iter(self._said))]
         if said.kind is Kind.STOP:
@@ -111,7 +114,7 @@ class Ear:
                 f"{pause:.2f} s after a stop or other words; after a stop words count when "
                 f"nothing was said for {AFTER_STOP} s"
             )
-        if (self._stopped or said.text == before.text) and 0 <= again < AGAIN:
+        if (self._stopped or said.text == before.text) and self._repeated:
             return f"repeated after {again:.2f} s; what was said before stands"
         self._stopped = False
         return ""
