@@ -166,11 +166,14 @@ class Relay:
         del self._paths[:], self.unsafe[:]
         seen = len(self.states)
         asked = words.format(self.states[-1].objects[0])
+        heard = lambda: self.actions[-1].instruction == asked  # noqa: E731
         self.say(asked)
+        if not self.graph.until(heard, 3.0):  # they were said on the heels of a stop
+            self.say(asked)
         moves = lambda: any(state.joint_speed > 0.1 for state in self.states[seen:])  # noqa: E731
         assert self.graph.until(moves), f"no motion: {self.actions[-1]}"
         # Another topic: the last action may still be of the words before.
-        assert self.graph.until(lambda: self.actions[-1].instruction == asked)
+        assert self.graph.until(heard)
 
     def until_lifted(self):
         """Wait until what `begin` asks for is up; one pick in fifty needs another try."""
