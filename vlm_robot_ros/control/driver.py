@@ -28,7 +28,7 @@ _MOVED, _SETTLED = 0.01, 0.5
 """By so much others have moved an arm that stands [rad]; it has come to it after so long [s]."""
 _LOST = 0.1
 """An arm that was told nothing for so long stands, or nobody knows where it is [s]."""
-_TOO_FAST = 1.1
+_TOO_FAST = 1.2
 """Part of its speed that a tool shall never have."""
 _STRAYED, _OUTSIDE = 0.05, 0.02
 """How far a measured joint may be outside its limits [rad], a told tool outside the box [m]."""

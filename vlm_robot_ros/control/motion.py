@@ -19,8 +19,13 @@ EASE = 0.75
 """Part of the acceleration that is used but to brake: who is told late has to catch up."""
 _LOOKS, _FEW, _MANY = 0.03, 4, 30
 """How often on an escape it is looked where the tool is, and how fast [s]; least and most."""
-_STILL = 1e-6
-"""Slower is standing [rad/s]; as much may be rounded of a tool's speed [m/s]."""
+_TRIES = 4
+"""So many times it is tried whether it need not brake, where the tool would be too fast."""
+_AIM, _BRIEFLY = 0.98, 1.02
+"""Parts of a tool's speed that are aimed at, so that it need not brake for every bend, and that it
+may have on the mean of a tick."""
+_ROUNDING = 1e-6
+"""Of a tool's speed [m/s]."""
 _LEAST = 0.01
 """Part of its acceleration that a joint has that needs less to be there with the others."""
 
@@ -89,14 +94,14 @@ class Motion:
             speed = np.where(passes, 0.0, speed)
             after = self._towards(before, speed, np.where(passes, 1.0, parts))
         after = self._with_escape(after)
-        if not self._is_safe(after, before):
-            speed = self.allowed(speed, after.position)
+        for _ in range(_TRIES):
+            if self._is_safe(after, before):
+                self.now = after
+                return after
+            speed = speed * min(1.0, _AIM * self._tool_speed / self._escape(after).fastest)
             after = self._towards(before, speed, EASE * self._together(before, speed))
             after = self._with_escape(after)
-            if not self._is_safe(after, before):
-                return self.brake()
-        self.now = after
-        return after
+        return self.brake()
 
     def brake(self) -> Setpoint:
         """Return the next setpoint of coming to a stand as fast as the limits allow.
@@ -106,7 +111,7 @@ class Motion:
         escape = self._escape(self.now)
         time = escape.begun + self._period
         position, velocity, acceleration = map(np.array, escape.way.at_time(time))
-        if np.all(np.abs(velocity) < _STILL):
+        if time >= escape.way.duration:
             self.now = Setpoint(position, self._zeros, self._zeros)
         else:
             self.now = Setpoint(position, velocity, acceleration, replace(escape, begun=time))
@@ -129,7 +134,7 @@ class Motion:
             positions: Of the joints. Shape (J,), [rad].
         """
         fast = self.tool_moves(positions, speed)
-        return speed * min(1.0, self._tool_speed / max(fast, 1e-9))
+        return speed * min(1.0, _AIM * self._tool_speed / max(fast, 1e-9))
 
     def tool_moves(self, positions: np.ndarray, speed: np.ndarray) -> float:
         """Return how fast the tool is [m/s].
@@ -151,9 +156,10 @@ class Motion:
         Besides the tool must not be too fast on the way there.
         """
         escape = self._escape(after)
-        most = max(self._tool_speed, self._escape(before).fastest) + _STILL
+        most = max(self._tool_speed, self._escape(before).fastest) + _ROUNDING
         went = self.tool_moves(before.position, (after.position - before.position) / self._period)
-        return max(escape.fastest, went) <= most and not self._passes(escape.way, before).any()
+        slow = max(escape.fastest, went / _BRIEFLY) <= most
+        return slow and not self._passes(escape.way, before).any()
 
     def _escape(self, setpoint: Setpoint) -> Escape:
         found = setpoint.escape or self._with_escape(setpoint).escape
