@@ -178,26 +178,36 @@ def test_an_arm_that_brakes_for_longer_than_a_second_is_brought_to_a_stand(graph
 
 _BROKEN = """
 import sys
+from vlm_robot_ros.control.driver import Driver
 from vlm_robot_ros.control.pilot import Pilot
 from vlm_robot_ros.nodes.policy_node import main
-tick, moved = Pilot.tick, [0]
-def breaks(self, *arguments):
+tick, drive, moved = Pilot.tick, Driver.drive, [0]
+def counted(self, *arguments):
     command = tick(self, *arguments)
     moved[0] += not command.hold_reason
-    return command if moved[0] < 50 else moved[0] / 0
-Pilot.tick = breaks
+    return command if moved[0] < 50 or WHAT != "tick" else moved[0] / 0
+def driven(self, *arguments):
+    return drive(self, *arguments) if moved[0] < 50 or WHAT != "drive" else moved[0] / 0
+Pilot.tick, Driver.drive = counted, driven
 sys.exit(main())
 """
 
 
-def test_a_mistake_of_ours_in_motion_leaves_a_stand_as_the_last_word(graph, tmp_path):
+@pytest.mark.parametrize("what", ["tick", "drive"])
+def test_a_mistake_of_ours_in_motion_leaves_a_stand_as_the_last_word(graph, tmp_path, what):
     sinks = [{"kind": "twist", "topic": "twist_command"}, SINKS[1]]
     path = contract(tmp_path, sinks=sinks)
     twists = graph.listen(TwistStamped, "twist_command", 100)
     words = graph.node.create_publisher(String, "instruction", 10)
     graph.start("arm_sim_node", seed=3, follow_action=False)
     policy = graph.python(
-        "-c", _BROKEN, "--ros-args", "-p", f"robot:={path}", "-p", "use_sim_time:=true"
+        "-c",
+        f"WHAT = '{what}'\n{_BROKEN}",
+        "--ros-args",
+        "-p",
+        f"robot:={path}",
+        "-p",
+        "use_sim_time:=true",
     )
     assert graph.until(words.get_subscription_count, 90.0)
     states = graph.listen(SimState, "arm_sim_node/state")
@@ -205,8 +215,12 @@ def test_a_mistake_of_ours_in_motion_leaves_a_stand_as_the_last_word(graph, tmp_
     actions = graph.listen(VlmAction, "action")
     assert graph.until(lambda: actions)
     words.publish(String(data=f"pick up the {states[-1].objects[0]}"))
+    if what == "drive":  # it trips, and nothing more is told until the end
+        held = lambda: "no setpoint could be found" in actions[-1].hold_reason  # noqa: E731
+        assert graph.until(held, 100.0), actions[-1]
+        policy.send_signal(signal.SIGINT)
     assert graph.until(lambda: policy.poll() is not None, 100.0)
-    assert policy.returncode == 1
+    assert policy.returncode == (1 if what == "tick" else 0)
     speeds = lambda: np.linalg.norm([_place(each.twist.linear) for each in twists], axis=1)  # noqa: E731
     assert graph.until(lambda: speeds()[-1] == 0.0), "the last word is a motion"
     assert speeds().max() > 0.02

@@ -80,14 +80,14 @@ _TWIST = {"kind": "twist", "topic": "servo/delta_twist_cmds"}
         ({"sinks": [_PATH, {**_PATH, "topic": "b"}]}, "the arm would be told by"),
         ({"sinks": [{"kind": kind, "topic": kind} for kind in
                     ("gripper_action", "gripper_positions")]}, "the gripper would be told by"),
+        ({"sinks": [{"kind": kind, "topic": kind} for kind in
+                    ("joint_state", "gripper_action")]}, "the gripper would be told by"),
         ({"sinks": [{"kind": "joint_state", "topic": "/joint_states"}]}, "the node itself uses"),
         ({"sinks": [{"kind": "pose", "topic": "camera/front/image_raw"}]}, "the node itself uses"),
         ({"sinks": [_PATH, {**_TWIST, "topic": "/arm/joint_trajectory"}]}, "topics must differ"),
         ({"sinks": [{**_TWIST, "topic": "a b"}]}, "topic 'a b'; valid: letters"),
         ({"gripper": {"joint": "panda_joint7", "open": 1, "closed": 0}}, "names must differ"),
         ({"image_timeout": 1e9}, "10 at most"),
-        ({"image_timeout": 0.05}, "has a picture every 0.1 s"),
-        ({"joint_state_rate": 2}, "makes* the arm hold"),
         ({"workspace": {"min": [280, -400, 8], "max": [780, 400, 450], "speed": 1}}, "metres"),
         ({"workspace": {"min": [0, 0, 0], "max": [1, 1, 1], "speed": 250}}, "5 at most"),
     ],

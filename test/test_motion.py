@@ -64,6 +64,25 @@ def _assert_within_limits(robot, kinematics, told):
     assert fast <= 1.1 * robot.workspace.speed
 
 
+@pytest.mark.parametrize("onset", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize("arm", ["panda_sim", "ur5e", "gen3", "so101"])
+def test_no_stand_takes_much_longer_than_it_has_to(arm, onset):
+    robot = _robot(arm, onset)
+    kinematics, stream = Kinematics(robot), JointStream(robot, PERIOD)
+    for goal in _goals(robot, kinematics, False, np.random.default_rng(5), 600):
+        now = stream.to_joints(goal)
+        # To end the acceleration that there is, brake, and end that: each joint by itself.
+        ends = np.abs(now.acceleration) / robot.jerk
+        speed = np.abs(now.velocity + now.acceleration * np.abs(now.acceleration) / 2 / robot.jerk)
+        least = ends + np.where(
+            speed * robot.jerk > robot.acceleration**2,
+            speed / robot.acceleration + robot.acceleration / robot.jerk,
+            2 * np.sqrt(speed / robot.jerk),
+        )
+        assert stream.rest()[0] <= 1.3 * least.max() + 0.02
+        assert stream.rest()[0] <= robot.stopping
+
+
 @pytest.mark.parametrize("arm", ["panda_sim", "gen3"])
 def test_at_any_time_it_can_come_to_a_stand_within_the_limits(arm):
     robot = _robot(arm, 0.1)

@@ -68,18 +68,6 @@ def _cameras(robot: Robot) -> Iterator[tuple[str, str]]:
                 f"the calibration of '{camera.name}' would be on '{camera.info_topic}', "
                 "as another camera's: put its images into another folder",
             )
-        if camera.rate * robot.image_timeout <= 1:
-            yield (
-                "cameras",
-                f"'{camera.name}' has a picture every {1 / camera.rate:g} s, and one older than "
-                f"image_timeout, {robot.image_timeout:g} s, makes the arm hold; valid: less often",
-            )
-    if robot.joint_state_rate * robot.joint_state_timeout <= 1:
-        yield (
-            "joint_state_rate",
-            f"{robot.joint_state_rate:g} Hz, and joint states older than joint_state_timeout, "
-            f"{robot.joint_state_timeout:g} s, make the arm hold; valid: a higher rate",
-        )
 
 
 def _sinks(robot: Robot) -> Iterator[tuple[str, str]]:
@@ -88,7 +76,7 @@ def _sinks(robot: Robot) -> Iterator[tuple[str, str]]:
         return
     for what, kinds in (
         ("the arm", [sink.kind for sink in robot.sinks if sink.moves_arm]),
-        ("the gripper", [sink.kind for sink in robot.sinks if not sink.moves_arm]),
+        ("the gripper", [sink.kind for sink in robot.sinks if sink.moves_gripper]),
     ):
         if len(kinds) > 1:
             yield "sinks", f"{what} would be told by {' and '.join(kinds)}; valid: by one"

@@ -105,7 +105,12 @@ class Sink:
     @property
     def moves_arm(self) -> bool:
         """Whether more than a gripper is told by it."""
-        return not self.kind.startswith(("gripper", "parallel_gripper"))
+        return "gripper" not in self.kind
+
+    @property
+    def moves_gripper(self) -> bool:
+        """Whether a gripper is told by it, too or only."""
+        return not self.moves_arm or self.kind == "joint_state"
 
 
 SINK_KINDS = {

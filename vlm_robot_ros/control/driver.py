@@ -193,7 +193,7 @@ class Driver:
         if late < 0:  # nobody knows how long anything has lasted
             self._following.forget()
             self._still_since = None
-        elif missed * self._period >= _LOST - _ROUNDING and not self._by_path:
+        elif missed > 1 and missed * self._period >= _LOST - _ROUNDING and not self._by_path:
             self.lose()
         elif self._by_path and self._driving and missed > 0 and not self._stream.skip(missed):
             self._last = self._stand  # the path has come to its end meanwhile

@@ -80,15 +80,17 @@ class Ear:
     def __init__(self) -> None:
         self._stopped = False
         """Whether no other words have counted since a stop."""
-        self._repeated = False
-        """Whether the last words were those of a moment before."""
-        self._last = -math.inf
+        self._rested = False
+        """Whether no others have counted since a rest at which somebody repeated words."""
+        self._last = self._repeated = -math.inf
+        """When words were said last, and when such as a moment before."""
         self._said: dict[str, float] = {}
         """When each of the latest words was said last."""
 
     def rest(self) -> None:
-        """Take it as stopped, if somebody repeats words: he is not heard when he goes on."""
-        self._stopped = self._stopped or self._repeated
+        """Begin anew; who repeats words, or goes on to after a stop, is not heard all the same."""
+        self._rested = self._stopped or self._last - self._repeated < AGAIN
+        self._stopped = False
 
     def why_not(self, before: Instruction, said: Instruction, now: float) -> str:
         """Return why words of now do not count; empty when they do.
@@ -102,7 +104,9 @@ class Ear:
             return ""
         pause, again = now - self._last, now - self._said.pop(said.text, -math.inf)
         self._last = self._said[said.text] = now
-        self._repeated = 0 <= again < AGAIN
+        repeated = 0 <= again < AGAIN
+        if repeated:
+            self._repeated = now
         if len(self._said) > _REMEMBERED:
             del self._said[next(iter(self._said))]
         if said.kind is Kind.STOP:
@@ -114,7 +118,7 @@ class Ear:
                 f"{pause:.2f} s after a stop or other words; after a stop words count when "
                 f"nothing was said for {AFTER_STOP} s"
             )
-        if (self._stopped or said.text == before.text) and self._repeated:
+        if (self._stopped or self._rested or said.text == before.text) and repeated:
             return f"repeated after {again:.2f} s; what was said before stands"
-        self._stopped = False
+        self._stopped = self._rested = False
         return ""

@@ -98,7 +98,8 @@ class Motion:
             if self._is_safe(after, before):
                 self.now = after
                 return after
-            speed = speed * min(1.0, _AIM * self._tool_speed / self._escape(after).fastest)
+            fastest = max(self._escape(after).fastest, 1e-9)
+            speed = speed * min(1.0, _AIM * self._tool_speed / fastest)
             after = self._towards(before, speed, EASE * self._together(before, speed))
             after = self._with_escape(after)
         return self.brake()
@@ -184,7 +185,10 @@ class Motion:
     def _together(self, before: Setpoint, speed: np.ndarray) -> np.ndarray:
         """Return with which parts of their accelerations joints take the same time to speeds."""
         lasts = np.abs(speed - before.velocity) / self._accelerations
-        return np.maximum(lasts / max(float(lasts.max()), 1e-9), _LEAST)
+        parts = lasts / max(float(lasts.max()), 1e-9)
+        # What a joint has already it may go on having: to shed it takes time, too.
+        has = np.abs(before.acceleration) / self._accelerations
+        return np.clip(np.maximum(parts, has), _LEAST, 1.0)
 
     def _passes(self, way: ruckig.Trajectory, before: Setpoint) -> np.ndarray:
         """Tell which joints pass their limits on the way to a stand, farther than they have."""

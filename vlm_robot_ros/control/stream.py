@@ -15,8 +15,8 @@ _TURNS = 2.0
 """A goal that turns faster is not followed so fast [rad/s]."""
 _BRAKING = 0.9
 """Part of `EASE` which is counted on to come to a stand; the jerk's limit may take some."""
-_BRAKES = 10
-"""How many ticks of coming to a stand are foreseen."""
+_FORESEEN = 0.2
+"""So much of coming to a stand is foreseen [s]."""
 _NO_WAY = 1e-6
 """A joint that has less to go is there [rad]."""
 _CATCH_UP = 2.0
@@ -139,7 +139,7 @@ class JointStream:
     def skip(self, ticks: int) -> bool:
         """Go on as was foreseen for some ticks; returns whether so much was foreseen."""
         known = min(ticks, len(self._foreseen))
-        if ticks - known > _BRAKES:
+        if (ticks - known) * self._period > _FORESEEN + 1e-9:
             return False
         if known:
             setpoint, self._wanted, self._goal = self._foreseen[known - 1]

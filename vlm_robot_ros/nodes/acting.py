@@ -151,6 +151,7 @@ class Acting:
                 self._come_to_a_stand(reason)
             except Exception as error:  # as probably before: there is no setpoint to brake to
                 self._node.get_logger().error(f"no last hold could be found: {error!r}")
+            if self._output.moving:
                 self._output.stop()
         self._report()
         self._actions.wait_for_all_acked(Duration(seconds=0.5))

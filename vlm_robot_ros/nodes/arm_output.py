@@ -76,6 +76,8 @@ class ArmOutput:
         self.stops = 0
         """How often an arm in motion was told nothing more, and was stopped."""
         self._by_speed = [publisher for kind, publisher in self._sinks if kind == "twist"]
+        self.moving = False
+        """Whether what was told last moves the arm."""
         self._last = (0.0, 0.0)
         """When something was told last, by the node's clock and by one that only goes on [s]."""
         self._watch: OutputWatch | None = None
@@ -141,16 +143,18 @@ class ArmOutput:
             drive = None
         self._permit.tripped = self._driver.tripped
         if drive is None:
+            self.moving = self.moving and bool(self._driver.tripped)  # there may have been no way
             # The arm stands and is told nothing, but its fingers may be in motion.
             if command.stops and any(self._has_news(command.gripper)):
                 self._tell(self._driver.standing(now, joints, command.gripper), command, True)
             return False
         self._tell(drive, command)
-        moving = bool(np.any(drive.path.setpoints[0].velocity))
+        self.moving, self._last = bool(np.any(drive.path.setpoints[0].velocity)), (
+            now, time.monotonic()
+        )  # fmt: skip
         if self._watch:
-            self._last = now, time.monotonic()
-            self._watch.told(moving)
-        return moving
+            self._watch.told(self.moving)
+        return self.moving
 
     def _has_news(self, gripper: float) -> list[bool]:
         """Tell for each sink whether the gripper shall go elsewhere than it was told by it."""
