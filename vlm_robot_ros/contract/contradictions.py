@@ -4,14 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from vlm_robot_ros.contract.permissions import HEARS, TELLS
 from vlm_robot_ros.contract.robot import Robot
 
 MOST_JOINTS = 7
 """As many values as an action has."""
-_OWN_TOPICS = ("action", "action_chunk", "current_instruction", "diagnostics", "instruction",
-               "joint_states", "latency", "markers", "overlay", "policy_input",
-               "task_label")  # fmt: skip
-"""Which the node itself talks on or listens to."""
 _TOPIC = re.compile(r"~?/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 
 
@@ -51,7 +48,7 @@ def _topics(robot: Robot) -> Iterator[tuple[str, str]]:
                 yield key, f"topic '{topic}'; valid: letters, digits, _ and /, as camera/image_raw"
         if same := _twice(map(_plain, topics)):
             yield key, f"topics must differ; more than once: {same}"
-    taken = {*_OWN_TOPICS, *map(_plain, cameras)}
+    taken = set(map(_plain, (*HEARS, *TELLS, *cameras)))
     for topic in sinks:
         if _plain(topic) in taken:
             yield "sinks", f"topic '{topic}' is one that the node itself uses; give it another"

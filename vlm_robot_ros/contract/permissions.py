@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 from vlm_robot_ros.contract.robot import Robot
 
 _VERSION = "0.2.0"
-_HEARS = ("instruction", "joint_states", "/clock")
-_TELLS = (
+HEARS = ("instruction", "joint_states", "/clock")
+TELLS = (
     "action", "action_chunk", "task_label", "current_instruction", "policy_input", "latency",
     "overlay", "markers", "/diagnostics", "/rosout", "/parameter_events", "~/transition_event",
 )  # fmt: skip
@@ -47,8 +47,8 @@ def permissions(robot: Robot, enclave: str, namespace: str = "/") -> str:
     node = ElementTree.SubElement(node, "profiles")
     node = ElementTree.SubElement(node, "profile", ns=namespace, node="policy_node")
     for kind, how, names in (
-        ("topic", "subscribe", [*_HEARS, *pictures]),
-        ("topic", "publish", [*_TELLS, *told]),
+        ("topic", "subscribe", [*HEARS, *pictures]),
+        ("topic", "publish", [*TELLS, *told]),
         ("service", "reply", [*_ANSWERS]),
         ("action", "call", called),
     ):

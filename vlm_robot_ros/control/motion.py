@@ -93,7 +93,7 @@ class Motion:
         if passes.any():
             speed = np.where(passes, 0.0, speed)
             after = self._towards(before, speed, np.where(passes, 1.0, parts))
-        after = self._with_escape(after)
+        after = replace(after, escape=self._find_escape(after))
         for _ in range(_TRIES):
             if self._is_safe(after, before):
                 self.now = after
@@ -101,7 +101,7 @@ class Motion:
             fastest = max(self._escape(after).fastest, 1e-9)
             speed = speed * min(1.0, _AIM * self._tool_speed / fastest)
             after = self._towards(before, speed, EASE * self._together(before, speed))
-            after = self._with_escape(after)
+            after = replace(after, escape=self._find_escape(after))
         return self.brake()
 
     def brake(self) -> Setpoint:
@@ -163,12 +163,10 @@ class Motion:
         return slow and not self._passes(escape.way, before).any()
 
     def _escape(self, setpoint: Setpoint) -> Escape:
-        found = setpoint.escape or self._with_escape(setpoint).escape
-        assert found is not None
-        return found
+        return setpoint.escape or self._find_escape(setpoint)
 
-    def _with_escape(self, setpoint: Setpoint) -> Setpoint:
-        """Return a setpoint with the best way to a stand that there is."""
+    def _find_escape(self, setpoint: Setpoint) -> Escape:
+        """Return the best way to a stand that there is."""
         parts = self._together(setpoint, self._zeros)
         way = self._way(setpoint, self._zeros, parts)
         passes = self._passes(way, setpoint)
@@ -178,9 +176,7 @@ class Motion:
         times = np.linspace(0.0, way.duration, count + 1)
         states = [way.at_time(time) for time in times]
         fastest = max(self.tool_moves(np.array(q), np.array(speed)) for q, speed, _ in states)
-        return replace(
-            setpoint, escape=Escape(way, 0.0, np.array([q for q, *_ in states[1:]]), fastest)
-        )
+        return Escape(way, 0.0, np.array([q for q, *_ in states[1:]]), fastest)
 
     def _together(self, before: Setpoint, speed: np.ndarray) -> np.ndarray:
         """Return with which parts of their accelerations joints take the same time to speeds."""

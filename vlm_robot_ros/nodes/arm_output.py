@@ -149,9 +149,8 @@ class ArmOutput:
                 self._tell(self._driver.standing(now, joints, command.gripper), command, True)
             return False
         self._tell(drive, command)
-        self.moving, self._last = bool(np.any(drive.path.setpoints[0].velocity)), (
-            now, time.monotonic()
-        )  # fmt: skip
+        self.moving = bool(np.any(drive.path.setpoints[0].velocity))
+        self._last = now, time.monotonic()
         if self._watch:
             self._watch.told(self.moving)
         return self.moving
