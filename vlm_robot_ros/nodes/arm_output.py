@@ -11,7 +11,8 @@ from rclpy.duration import Duration
 from std_srvs.srv import SetBool, Trigger
 
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.driver import AHEAD, Drive, Driver
+from vlm_robot_ros.control.drive import Drive
+from vlm_robot_ros.control.driver import AHEAD, Driver
 from vlm_robot_ros.control.output_watch import OutputWatch
 from vlm_robot_ros.control.pilot import Command
 from vlm_robot_ros.nodes.gripper_action import GripperAction
