@@ -96,6 +96,15 @@ class Driver:
         self._still_since = None
         self._settles = self._found = None
 
+    def release(self) -> None:
+        """Send nothing more: a trajectory controller ends the last trajectory by itself.
+
+        For when what is sent would be executed at another time, or at another speed.
+        """
+        if self._driving:
+            self._last = None
+            self.lose()
+
     def reset(self) -> None:
         """Let it move again after a trip: from where the arm is, or where it is braking."""
         self.tripped = ""

@@ -79,7 +79,10 @@ class Player:
             if chunk is not None and sim.time - stamp >= LATENCY - 1e-6:
                 pilot.take(chunk, said.number, stamp, sim.time)
                 chunk = None
-            command = pilot.tick(sim.time, sim.joint_positions, self._pose(), sim.opening)
+            wait = "" if self._through == "action" else self._driver.waiting
+            command = pilot.tick(
+                sim.time, sim.joint_positions, self._pose(), sim.opening, wait=wait
+            )
             if command.hold_reason:
                 self.hold = command.hold_reason
             if self._through != "action":
