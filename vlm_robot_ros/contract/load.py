@@ -156,19 +156,23 @@ def _gripper(fields: Fields) -> Gripper:
         fields.number("closed"),
         fields.number("max_effort", above=0.0) if fields.has("max_effort") else 0.0,
         fields.texts("mimics") if fields.has("mimics") else (),
-        fields.number("feedback_timeout", most=_RAREST)
-        if fields.has("feedback_timeout")
-        else None,
+        _feedback_timeout(fields),
     )
     fields.done()
-    if (gripper.feedback_timeout or 0.0) < 0.0:
-        raise fields.error(
-            "feedback_timeout",
-            f"{gripper.feedback_timeout:g}; valid: seconds, or 0 for a gripper without feedback",
-        )
     if gripper.open == gripper.closed:
         raise fields.error("closed", f"open and closed are both {gripper.open}")
     return gripper
+
+
+def _feedback_timeout(fields: Fields) -> float | None:
+    if not fields.has("feedback_timeout"):
+        return None
+    seconds = fields.number("feedback_timeout", most=_RAREST)
+    if seconds < 0.0:
+        raise fields.error(
+            "feedback_timeout", f"{seconds:g}; valid: seconds, 0 for a gripper without feedback"
+        )
+    return seconds
 
 
 def _workspace(fields: Fields) -> Workspace:

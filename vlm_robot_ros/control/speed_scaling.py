@@ -5,7 +5,7 @@ import math
 from vlm_robot_ros.control.watchdog import StreamWatch
 
 _FULL = 99.0
-"""A controller that is slower falls behind the stamps of a trajectory, and jumps at the next [%]."""
+"""A slower controller falls behind the stamps of a trajectory, and jumps at the next one [%]."""
 _TIMEOUT, _RATE = 1.0, 10.0
 """How old the newest value may be [s], and how often it ought to come [Hz]."""
 
@@ -24,6 +24,6 @@ class SpeedScaling(StreamWatch):
             self.saw(now)
         else:
             self.refused(
-                f"{percent:g} % on '{self._topic}', and trajectories are executed by their stamps: "
+                f"{percent:g} % on '{self._topic}', and the controller falls behind trajectories: "
                 "raise the speed slider to 100 %; to move slower say 'slower'"
             )

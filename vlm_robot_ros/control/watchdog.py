@@ -7,7 +7,7 @@ _COUNTED = 20
 _PAUSE = 3.0
 """Of a stream that was away longer, it is told anew [s]."""
 AHEAD = 0.03
-"""So much a stamp may be ahead of the clock of who receives it: more is a clock that differs [s]."""
+"""A stamp may be so much ahead of the receiver's clock; more, and the clocks differ [s]."""
 _BEHIND, _ARRIVALS = 0.05, 10
 """Where each of so many messages arrives longer after its stamp [s], the clocks differ, too, or
 what comes is always late."""
