@@ -117,7 +117,12 @@ class Driver:
         self.tripped = self.tripped or reason
 
     def drive(
-        self, now: float, command: Command, ahead: Sequence[np.ndarray], joints: np.ndarray
+        self,
+        now: float,
+        command: Command,
+        ahead: Sequence[np.ndarray],
+        joints: np.ndarray,
+        measured_at: float | None = None,
     ) -> Drive | None:
         """Return what the arm is to be told; None when it stands still and knows it.
 
@@ -129,12 +134,13 @@ class Driver:
             command: What it is told by the pilot; on a hold it comes to a stand.
             ahead: What it will be told at the next ticks, in the command's mode. Shape (7,) each.
             joints: Measured positions. Shape (J,), [rad].
+            measured_at: When they were measured [s]; None: now.
         """
         self._undo, undo = None, self._snapshot()
         self._catch_up(now)
         if not np.all(np.isfinite([*command.values, *np.ravel(ahead)])):
             self.trip("a command is not finite")
-        self._watch(now, joints)
+        self._watch(now, joints, now if measured_at is None else measured_at)
         holds = bool(command.hold_reason or self.tripped)
         poses = command.mode == ActionMode.END_EFFECTOR_POSE
         if not self._driving:
@@ -276,7 +282,7 @@ class Driver:
         """Return poses as they are, and of joint actions what is not the gripper's."""
         return [value if poses else value[: len(self._robot.joints)] for value in values]
 
-    def _watch(self, now: float, joints: np.ndarray) -> None:
+    def _watch(self, now: float, joints: np.ndarray, measured_at: float) -> None:
         """Trip when the arm is not where it was told to be, or where it cannot be."""
         robot = self._robot
         strayed = outside(joints, robot.lower, robot.upper)
@@ -293,15 +299,15 @@ class Driver:
         if problem := self._following.problem(now, joints, told):
             self.trip(problem)
         if self._sent is not None and self._by_path:
-            self._watch_stall(now, joints, self._sent.at(now).position)
+            command = self._sent.at(now).position
+            self._stop_stall(now, self._stall.problem(now, command, joints, measured_at))
 
-    def _watch_stall(self, now: float, joints: np.ndarray, command: np.ndarray) -> None:
+    def _stop_stall(self, now: float, problem: str) -> None:
         """Send nothing more to an arm that stands while it is commanded to move.
 
         Its controller was switched off, or something holds the arm. A controller that is switched
         on again would jump to the next trajectory: motion begins again from where the arm stands.
         """
-        problem = self._stall.problem(now, joints, command)
         if not problem:
             return
         if 0 <= now - self._stalled < _STALLS_AGAIN:

@@ -1,5 +1,6 @@
 """Notices that an arm does not go where it is told to. All times in seconds of one clock."""
 
+from bisect import bisect_right
 from collections import deque
 
 import numpy as np
@@ -77,26 +78,35 @@ class StallDetector:
     def reset(self) -> None:
         """Forget the motion, but not how much the arm lags."""
         self._commands: deque[tuple[float, np.ndarray]] = deque()
+        self._measured: tuple[float, np.ndarray] | None = None
+        self._offset = np.zeros(0)
         self._stood: tuple[np.ndarray, np.ndarray] | None = None
-        self._offset = self._before = np.zeros(0)
 
-    def problem(self, now: float, measured: np.ndarray, command: np.ndarray) -> str:
+    def problem(
+        self, now: float, command: np.ndarray, measured: np.ndarray, measured_at: float
+    ) -> str:
         """Return what is wrong; empty when nothing is. To be called at every tick in motion.
 
         Args:
             now: [s]
-            measured: Joint positions. Shape (J,), [rad].
             command: Where the joints are commanded to be now. Shape (J,), [rad].
+            measured: Joint positions. Shape (J,), [rad].
+            measured_at: When they were there [s].
         """
-        if not self._commands:
-            self._offset, self._before = command - measured, measured
-        else:
-            self._estimate_lag(now, measured, command)
         self._commands.append((now, command))
-        while len(self._commands) > 1 and now - self._commands[1][0] >= 1.5 * self._lag + 0.02:
+        before, self._measured = self._measured, (measured_at, measured)
+        if before is None:
+            self._offset = command - measured
+            self._stood = measured, command
+            return ""
+        if measured_at <= before[0]:  # nothing new is known of the arm
+            return ""
+        self._estimate_lag(before)
+        delayed = self._command_at(measured_at - 1.5 * self._lag - 0.02)
+        while self._commands[0][0] < measured_at - 1.5 * _MOST_LAG - 0.1:
             self._commands.popleft()
-        delayed = self._commands[0][1]
-        if self._stood is None or np.max(np.abs(measured - self._stood[0])) > _STANDS_STILL:
+        assert self._stood is not None
+        if np.max(np.abs(measured - self._stood[0])) > _STANDS_STILL:
             self._stood = measured, delayed
         ways = np.abs(delayed - self._stood[1])
         worst = int(ways.argmax())
@@ -107,12 +117,19 @@ class StallDetector:
             "is its controller active?"
         )
 
-    def _estimate_lag(self, now: float, measured: np.ndarray, command: np.ndarray) -> None:
+    def _command_at(self, time: float) -> np.ndarray:
+        """Return the newest command of a time or earlier; the oldest there is of one before."""
+        index = bisect_right(self._commands, time + 1e-6, key=lambda each: each[0])
+        return self._commands[max(index - 1, 0)][1]
+
+    def _estimate_lag(self, before: tuple[float, np.ndarray]) -> None:
         """Filter the delay by which the measured joints follow the commands (least squares)."""
-        then, last = self._commands[-1]
-        moved, self._before = np.max(np.abs(measured - self._before)), measured
-        period = max(now - then, 1e-6)
-        speed, error = (command - last) / period, command - measured - self._offset
+        assert self._measured is not None
+        time, measured = self._measured
+        period, command = time - before[0], self._command_at(time)
+        speed = (command - self._command_at(before[0])) / period
+        moved = np.max(np.abs(measured - before[1]))
         if moved > _MOVES and speed @ speed > 0.01:
+            error = command - measured - self._offset
             lag = float(np.clip(speed @ error / (speed @ speed), 0.0, _MOST_LAG))
             self._lag += min(1.0, period / _LAG_FILTER) * (lag - self._lag)

@@ -269,7 +269,7 @@ class Acting:
         moving = False
         if self._output.drives and not between:
             ahead = self._pilot.ahead(now, AHEAD)
-            moving = self._output.send(now, command, ahead, arm.joints)
+            moving = self._output.send(now, command, ahead, arm)
         self._reason = command.hold_reason
         self._actions.publish(action_message(command, self._robot))
         if not self._reason:

@@ -13,6 +13,7 @@ from std_srvs.srv import SetBool, Trigger
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.drive import Drive
 from vlm_robot_ros.control.driver import AHEAD, Driver
+from vlm_robot_ros.control.joints import ArmState
 from vlm_robot_ros.control.output_watch import OutputWatch
 from vlm_robot_ros.control.pilot import Command
 from vlm_robot_ros.nodes.gripper_action import GripperAction
@@ -144,7 +145,7 @@ class ArmOutput:
             self._driver.release()
 
     def send(
-        self, now: float, command: Command, ahead: Sequence[np.ndarray], joints: np.ndarray
+        self, now: float, command: Command, ahead: Sequence[np.ndarray], arm: ArmState
     ) -> bool:
         """Tell the arm; returns whether it still has to come to a stand. See `Driver.drive`."""
         if not self.drives:
@@ -158,7 +159,7 @@ class ArmOutput:
             self._stopped = False
             self.forget()  # what was stopped was not done
         try:
-            drive = self._driver.drive(now, command, ahead, joints)
+            drive = self._driver.drive(now, command, ahead, arm.joints, arm.time)
         except Exception as error:  # whatever it is: the last path ends at a stand
             self._driver.trip(f"no setpoint could be found: {error!r}")
             drive = None
@@ -167,7 +168,7 @@ class ArmOutput:
             self.moving = self.moving and bool(self._driver.tripped)  # there may have been no way
             # The arm stands and is told nothing, but its fingers may be in motion.
             if command.stops and any(self._has_news(command.gripper)):
-                self._tell(self._driver.standing(now, joints, command.gripper), command, True)
+                self._tell(self._driver.standing(now, arm.joints, command.gripper), command, True)
             return False
         if self.by_trajectory and self._clock() - drive.time > _LATE * self._period:
             # The node was held up. A controller would jump to where the arm should be by now.

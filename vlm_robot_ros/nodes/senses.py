@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from rclpy.clock import ROSClock
+from rclpy.clock import Clock, ROSClock
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import Float64
@@ -32,11 +32,12 @@ class Senses:
         cameras: Sequence[Camera],
         image_timeout: float,
         arm_timeout: float,
-        clock: ROSClock,
+        clock: Clock,
     ) -> None:
         """Expect pictures of `cameras`, none older than the timeouts [s] by the node's clock."""
         self._robot, self._arm_timeout, self._clock = robot, arm_timeout, clock
-        ahead = None if clock.ros_time_is_active else AHEAD
+        simulated = isinstance(clock, ROSClock) and clock.ros_time_is_active
+        ahead = None if simulated else AHEAD
         self._arm_watch = StreamWatch("joint states", arm_timeout, robot.joint_state_rate, ahead)
         self._jumps = JumpDetector(robot)
         self._scaling = SpeedScaling(robot.speed_scaling) if robot.speed_scaling else None
