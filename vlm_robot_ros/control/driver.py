@@ -38,6 +38,9 @@ _STRAYED = 0.05
 _ROUNDING = 1e-6
 _PAST = 0.04
 """How much of what was commanded each trajectory repeats [s]; two setpoints at least."""
+_COMMITTED = 0.015
+"""How much of the trajectory before each new one keeps [s], a period at least: one that arrives
+late by less is joined without a jump."""
 _STALLS_AGAIN = 10.0
 """An arm that stalls again within so long trips [s]."""
 
@@ -60,11 +63,15 @@ class Driver:
             period: [s]
             by_tool: The arm is told where its tool shall be, and chooses its joints itself.
             by_path: The arm is told whole paths, and goes on along the last when no other comes.
-                One tick of it always stands: a path that comes late by less than that leaves
-                nothing to catch up with.
+                The first setpoints of each are those of the one before: see `committed`.
             heard: Somebody is told; else an arm that stays behind is none that does not follow.
         """
         self._robot, self._period, self._by_path, self._heard = robot, period, by_path, heard
+        self._kept = math.ceil(_COMMITTED / period - _ROUNDING) if by_path else 0
+        self.committed = self._kept * period
+        """How late a trajectory may arrive [s]."""
+        self.ahead = AHEAD + max(self._kept - 1, 0)
+        """How many ticks `drive` looks ahead."""
         self._stream = JointStream(robot, period)
         self._following = Following(robot, self._stream.kinematics, by_tool)
         self._stall = StallDetector(robot.joint_names)
@@ -153,8 +160,7 @@ class Driver:
                 return self._send_to_start(now, joints, command.gripper)
             self._begin(now, self._where(joints) if start is None else start)
         before, targets = self._stream.now, [command.values, *ahead]
-        if self._by_path and ahead:  # what is due next has been told already
-            targets = targets[1:]
+        targets = targets[min(self._kept, len(ahead)) :]  # what is due before has been sent
         setpoint, problem = self._stream.brake() if holds else self._towards(targets[0], poses), ""
         if not holds and self._check.leaves(self._stream.rest()[1], before.position):
             # From where it was it can still come to a stand in time; so it does.
@@ -173,7 +179,7 @@ class Driver:
             [each.position for each in (*path.setpoints, path.stand)], before.position
         ):
             path = self._stream.ahead([], poses)
-        told = (before, setpoint) if self._by_path else (setpoint,)
+        told = (*self._committed_setpoints(now), setpoint)
         drive = Drive(
             now,
             self._period,
@@ -223,8 +229,8 @@ class Driver:
             self.lose()
         elif self._by_path and self._driving and missed > 0:
             assert self._sent is not None
-            if now + self._period < self._sent.end - STANDS:
-                self._stream.skip(missed, self._sent.at(now + self._period))
+            if now + self.committed < self._sent.end - STANDS:
+                self._stream.skip(missed, self._sent.at(now + self.committed))
             else:
                 self._last = self._stand  # the path has come to its end meanwhile
                 self.lose()
@@ -250,6 +256,13 @@ class Driver:
         still = np.zeros(len(position))
         self._sent = SentTrajectory([now], [Setpoint(position, still, still)])
         self._driving = True
+
+    def _committed_setpoints(self, now: float) -> tuple[Setpoint, ...]:
+        """Return the next setpoints, which have been sent already."""
+        if self._sent is None:
+            return ()
+        ticks = range(1, self._kept + 1)
+        return tuple(self._sent.at(now + tick * self._period) for tick in ticks)
 
     def _past(self, now: float) -> tuple[Setpoint, ...]:
         """Return the commands of the last periods, as a trajectory controller executes them."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.contract.kinematics import to_vector
-from vlm_robot_ros.control.driver import AHEAD, Driver
+from vlm_robot_ros.control.driver import Driver
 from vlm_robot_ros.control.pilot import BLEND, JOINED_STEPS, Command, Pilot
 from vlm_robot_ros.policy.base import Observation, Policy
 from vlm_robot_ros.policy.heap import trim_heap
@@ -113,7 +113,7 @@ class Player:
 
     def _drive(self, command: Command) -> None:
         sim = self.sim
-        ahead = self._pilot.ahead(sim.time, AHEAD)
+        ahead = self._pilot.ahead(sim.time, self._driver.ahead)
         drive = self._driver.drive(sim.time, command, ahead, sim.joint_positions)
         self.hold = self._driver.tripped or self.hold
         if drive is None:

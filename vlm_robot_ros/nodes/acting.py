@@ -21,7 +21,6 @@ from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.beat import Beat
-from vlm_robot_ros.control.driver import AHEAD
 from vlm_robot_ros.control.instruction import Kind
 from vlm_robot_ros.control.pilot import Pilot
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
@@ -268,7 +267,7 @@ class Acting:
         self._senses.expect_opening(command.gripper)
         moving = False
         if self._output.drives and not between:
-            ahead = self._pilot.ahead(now, AHEAD)
+            ahead = self._pilot.ahead(now, self._output.ahead)
             moving = self._output.send(now, command, ahead, arm)
         self._reason = command.hold_reason
         self._actions.publish(action_message(command, self._robot))

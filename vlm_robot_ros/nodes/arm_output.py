@@ -23,8 +23,9 @@ from vlm_robot_ros.nodes.sink_messages import MESSAGES
 _GRIPPER_MOVED = 0.02
 _PATIENCE = 0.2
 """A real arm is told a speed for so long [s], or as many periods as are looked ahead."""
-_LATE = 1.5
-"""A trajectory is not sent so many periods after its tick."""
+_LATE, _LATE_TICKS = 0.9, 5
+"""A trajectory is not sent after this part of the time that it may be late. After so many in a row
+the node says so."""
 _ONCE = ("gripper_trajectory", "gripper_action", "parallel_gripper_action")
 """Sent anew they would start anew, so they are sent only when there is news."""
 _ALWAYS = ("gripper_positions", "joint_state")
@@ -68,7 +69,7 @@ class ArmOutput:
         joints = any(sink.kind.startswith("joint") for sink in robot.sinks)
         self.by_trajectory = any(sink.kind == "joint_trajectory" for sink in robot.sinks)
         """Whether a controller executes trajectories by their stamps."""
-        self._clock, self._period = clock, period
+        self._clock = clock
         self.dry_run = output == "dry" or (output == "auto" and not robot.simulated)
         moves = any(sink.moves_arm for sink in robot.sinks)
         self._driver = Driver(
@@ -85,6 +86,7 @@ class ArmOutput:
         self._stopped = False
         self.late = 0
         """How many trajectories were not sent, because they were late."""
+        self._late_in_row = 0
         self.stops = 0
         """How often an arm in motion was told nothing more, and was stopped."""
         self._by_speed = [publisher for kind, publisher in self._sinks if kind == "twist"]
@@ -137,7 +139,14 @@ class ArmOutput:
     @property
     def waiting(self) -> str:
         """Why motion cannot begin yet; empty when it can."""
+        if self._late_in_row >= _LATE_TICKS:
+            return f"the last {self._late_in_row} trajectories were too late: is the node held up?"
         return self._driver.waiting if self.drives else ""
+
+    @property
+    def ahead(self) -> int:
+        """How many ticks `send` looks ahead."""
+        return self._driver.ahead
 
     def release(self) -> None:
         """Send nothing more to a controller that executes trajectories; see `Driver.release`."""
@@ -165,16 +174,18 @@ class ArmOutput:
             drive = None
         self._permit.tripped = self._driver.tripped
         if drive is None:
+            self._late_in_row = 0
             self.moving = self.moving and bool(self._driver.tripped)  # there may have been no way
             # The arm stands and is told nothing, but its fingers may be in motion.
             if command.stops and any(self._has_news(command.gripper)):
                 self._tell(self._driver.standing(now, arm.joints, command.gripper), command, True)
             return False
-        if self.by_trajectory and self._clock() - drive.time > _LATE * self._period:
+        if self.by_trajectory and self._clock() - drive.time > _LATE * self._driver.committed:
             # The node was held up. A controller would jump to where the arm should be by now.
-            self.late += 1
+            self.late, self._late_in_row = self.late + 1, self._late_in_row + 1
             self._driver.not_sent()
             return self.moving
+        self._late_in_row = 0
         self._tell(drive, command)
         self.moving = bool(np.any(drive.path.setpoints[0].velocity))
         self._last = now, time.monotonic()
