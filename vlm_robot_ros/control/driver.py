@@ -41,8 +41,8 @@ _PAST = 0.04
 _COMMITTED = 0.015
 """How much of the trajectory before each new one keeps [s], a period at least: one that arrives
 late by less is joined without a jump."""
-_STALLS_AGAIN = 10.0
-"""An arm that stalls again within so long trips [s]."""
+_STALLED_AT = 0.02
+"""An arm that stalls again trips if no joint has moved farther since [rad]."""
 
 
 class Driver:
@@ -75,7 +75,7 @@ class Driver:
         self._stream = JointStream(robot, period)
         self._following = Following(robot, self._stream.kinematics, by_tool)
         self._stall = StallDetector(robot.joint_names)
-        self._stalled = -math.inf
+        self._stalled_at: np.ndarray | None = None
         self._motion_start = MotionStart(robot, period)
         self._check = SetpointCheck(robot, self._stream)
         self._sent: SentTrajectory | None = None
@@ -114,7 +114,7 @@ class Driver:
 
     def reset(self) -> None:
         """Let it move again after a trip: from where the arm is, or where it is braking."""
-        self.tripped = ""
+        self.tripped, self._stalled_at = "", None
         if not self._driving:
             self._last = None
             self.lose()
@@ -313,17 +313,21 @@ class Driver:
             self.trip(problem)
         if self._sent is not None and self._by_path:
             command = self._sent.at(now).position
-            self._stop_stall(now, self._stall.problem(now, command, joints, measured_at))
+            if problem := self._stall.problem(now, command, joints, measured_at):
+                self._stop_stall(problem, joints)
+            elif self._stalled_at is not None and self._moved_from(self._stalled_at, joints):
+                self._stalled_at = None
 
-    def _stop_stall(self, now: float, problem: str) -> None:
+    def _moved_from(self, position: np.ndarray, joints: np.ndarray) -> bool:
+        return bool(np.max(np.abs(joints - position)) > _STALLED_AT)
+
+    def _stop_stall(self, problem: str, joints: np.ndarray) -> None:
         """Send nothing more to an arm that stands while it is commanded to move.
 
         Its controller was switched off, or something holds the arm. A controller that is switched
         on again would jump to the next trajectory: motion begins again from where the arm stands.
         """
-        if not problem:
-            return
-        if 0 <= now - self._stalled < _STALLS_AGAIN:
+        if self._stalled_at is not None:
             self.trip(problem)
-        self._stalled, self._last = now, None
+        self._stalled_at, self._last = joints, None
         self.lose()

@@ -2,11 +2,10 @@
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from enum import Enum
 
-STOP_WORDS = frozenset({"stop", "halt", "freeze", "abort", "whoa", "cancel", "estop"})
-"""A sentence with one of these anywhere in it stops the arm: better once too often."""
 MAX_LENGTH = 300
 """Longer texts are cut here [characters]."""
 AFTER_STOP = 0.5
@@ -22,7 +21,23 @@ _PACES = {"slower": 0.5, "slow down": 0.5, "slower please": 0.5, "more slowly": 
           "speed up": 2.0, "faster please": 2.0}  # fmt: skip
 _SLOWEST = 0.25
 _WORD = re.compile(r"[^\W_]+")
-_STOP = re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(STOP_WORDS))})(?![^\W_])", re.IGNORECASE)
+_STOP_FORMS = (
+    r"e?sto+p+(?:s|ed|ing|it)?", r"s[\W_]+t[\W_]+o[\W_]+p", r"halt+(?:s|ed|ing)?",
+    r"fre+z(?:e+s?|ed|ing)|froze(?:n)?", r"abort(?:s|ed|ing)?", r"wh?oa+h?",
+    r"cancel+(?:s|ed|ing)?",
+)  # fmt: skip
+"""A sentence with one of these anywhere in it stops the arm: better once too often."""
+_STOP = re.compile(rf"(?<![^\W\d_])(?:{'|'.join(_STOP_FORMS)})(?![^\W\d_])", re.IGNORECASE)
+_COURTESY = (
+    r"please|now|ok|okay|hey|hi|robot|arm|panda|so|oh|no|uh|um|just|there|thanks|thank you|"
+    r"for me|everybody|can you|could you|will you|would you|can we|let us|lets"
+)
+_WHILE = r"(?:for )?(?:a|one|two) (?:little )?(?:bit|moment|seconds?|sec|minutes?|min|while)"
+_PAUSE = re.compile(
+    rf"(?:(?:{_COURTESY}) )*(?:wait|hold on|hold it|hold still|hang on|pause|(?:{_WHILE}))"
+    rf"(?: (?:{_COURTESY}|up|wait|hold on|hang on|pause|(?:{_WHILE})))*"
+)
+"""What holds the arm when nothing else is said, of lower-case words."""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
 
 
@@ -50,19 +65,43 @@ NOTHING_SAID = Instruction("", 0, Kind.EMPTY)
 
 
 def is_stop(text: str) -> bool:
-    """Return whether there is a word of stop anywhere in a text."""
-    return _STOP.search(text) is not None
+    """Return whether there is a stop word, in any of its forms, anywhere in a text.
+
+    Full-width letters, accents and invisible characters do not hide it.
+    """
+    if text.isascii():
+        return _STOP.search(text) is not None
+    plain = unicodedata.normalize("NFKD", text)
+    shown = (each for each in plain if unicodedata.category(each) not in ("Cf", "Mn"))
+    return _STOP.search("".join(shown)) is not None
+
+
+def is_pause(text: str) -> bool:
+    """Return whether a text asks to wait, and for nothing else: "hold on, please"."""
+    words = " ".join(_WORD.findall(text.lower().replace("'", "").replace("\u2019", "")))
+    return _PAUSE.fullmatch(words) is not None
+
+
+def _readable(text: str) -> str:
+    """Return a text in composed characters (NFKC), without invisible and control characters."""
+    if not text.isascii():
+        plain = unicodedata.normalize("NFKC", text)
+        text = "".join(each for each in plain if unicodedata.category(each) != "Cf")
+    return _UNPRINTABLE.sub(" ", text).strip()
 
 
 def next_instruction(last: Instruction, text: str) -> Instruction:
-    """Return what `text` makes of the instruction; control characters become spaces."""
-    clean = _UNPRINTABLE.sub(" ", text[: 4 * MAX_LENGTH]).strip()[:MAX_LENGTH]
+    """Return what `text` makes of the instruction.
+
+    Control characters become spaces. "Wait", "hold on" and "pause", said alone, stop the arm, too.
+    """
+    clean = _readable(text[: 4 * MAX_LENGTH])[:MAX_LENGTH]
     if len(text) > _READ:
         clean = f"{clean[:_SHOWN]}..., {len(text):,} characters; at most {_READ:,} are read"
     words = [word.lower() for word in _WORD.findall(clean)]
     kind = Kind.TASK if words else Kind.EMPTY
     # The whole text is looked through for a stop, also what is cut from it.
-    if len(text) > _READ or is_stop(text):
+    if len(text) > _READ or is_stop(text) or is_pause(clean):
         kind = Kind.STOP
     elif " ".join(words) in _PACES:
         # What is done goes on, at another speed.

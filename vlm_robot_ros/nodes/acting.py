@@ -124,6 +124,7 @@ class Acting:
         wires.before_cut(self._output.close)
         wires.serve(SetBool, "~/enable", self._output.on_enable)
         wires.serve(Trigger, "~/reset", self._output.on_reset)
+        wires.serve(Trigger, "~/stop", self._output.on_stop)
         self._senses.listen(wires, values["image_transport"], self._consider)
         self._next_instruction = wires.subscribe(
             String, "instruction", self._on_instruction, _SAID
@@ -279,9 +280,11 @@ class Acting:
         return moving
 
     def _on_output_changed(self) -> None:
-        """Wait for new words after the arm was enabled, disabled or reset."""
+        """Wait for a new instruction after the arm was enabled, disabled, stopped or reset."""
         with self._lock:
             self._pilot.rest()
+            if self._active and self._output.blocked:
+                self._act(self._now(), between=True)  # the hold does not wait for the next tick
         if self._active:
             self._current.publish(String())
 

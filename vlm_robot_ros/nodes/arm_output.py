@@ -39,6 +39,8 @@ class Permit:
     enabled: bool = True
     tripped: str = ""
     """Why not, until somebody resets it; empty when it may."""
+    stopped: bool = False
+    """Whether `~/stop` was called since the last `~/reset`."""
 
 
 class ArmOutput:
@@ -134,6 +136,8 @@ class ArmOutput:
         """Why the arm may not move; empty when it may."""
         if self._driver.tripped:
             return f"tripped: {self._driver.tripped}; call ~/reset when it is mended"
+        if self._permit.stopped:
+            return "stopped by ~/stop; call ~/reset to let it move again"
         return "" if self._permit.enabled else "disabled; call ~/enable"
 
     @property
@@ -226,12 +230,20 @@ class ArmOutput:
         response.message = self.blocked or ("a dry run: no arm is told" if self.dry_run else "")
         return response
 
+    def on_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Stop the arm; whatever is published, it stays stopped until `~/reset`."""
+        self._permit.stopped, response.success = True, True
+        self._changed()
+        response.message = self.blocked
+        return response
+
     def on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        """End a trip."""
-        response.message = self._driver.tripped or "it had not tripped"
-        response.success = bool(self._driver.tripped)
+        """End a trip, and a stop of `on_stop`."""
+        stopped = "it was stopped by ~/stop" if self._permit.stopped else ""
+        response.message = self._driver.tripped or stopped or "it had not tripped"
+        response.success = bool(self._driver.tripped or stopped)
         self._driver.reset()
-        self._permit.tripped = ""
+        self._permit.tripped, self._permit.stopped = "", False
         self.forget()
         self._changed()
         return response
