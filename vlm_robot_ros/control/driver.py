@@ -41,8 +41,6 @@ _PAST = 0.04
 _COMMITTED = 0.015
 """How much of the trajectory before each new one keeps [s], a period at least: one that arrives
 late by less is joined without a jump."""
-_STALLED_AT = 0.02
-"""An arm that stalls again trips if no joint has moved farther since [rad]."""
 
 
 class Driver:
@@ -68,6 +66,7 @@ class Driver:
         """
         self._robot, self._period, self._by_path, self._heard = robot, period, by_path, heard
         self._kept = math.ceil(_COMMITTED / period - _ROUNDING) if by_path else 0
+        self._past = max(2, math.ceil(_PAST / period - _ROUNDING)) if by_path else 0
         self.committed = self._kept * period
         """How late a trajectory may arrive [s]."""
         self.ahead = AHEAD + max(self._kept - 1, 0)
@@ -75,7 +74,6 @@ class Driver:
         self._stream = JointStream(robot, period)
         self._following = Following(robot, self._stream.kinematics, by_tool)
         self._stall = StallDetector(robot.joint_names)
-        self._stalled_at: np.ndarray | None = None
         self._motion_start = MotionStart(robot, period)
         self._check = SetpointCheck(robot, self._stream)
         self._sent: SentTrajectory | None = None
@@ -114,7 +112,8 @@ class Driver:
 
     def reset(self) -> None:
         """Let it move again after a trip: from where the arm is, or where it is braking."""
-        self.tripped, self._stalled_at = "", None
+        self.tripped = ""
+        self._stall.clear()
         if not self._driving:
             self._last = None
             self.lose()
@@ -179,7 +178,9 @@ class Driver:
             [each.position for each in (*path.setpoints, path.stand)], before.position
         ):
             path = self._stream.ahead([], poses)
-        told = (*self._committed_setpoints(now), setpoint)
+        assert self._sent is not None
+        kept = self._sent.sampled(now, self._period, range(1, self._kept + 1))
+        told = (*kept, setpoint)
         drive = Drive(
             now,
             self._period,
@@ -187,7 +188,7 @@ class Driver:
             self._stream.tool_at(told[0].position),
             self._stream.twist_to(told[0], joints),
             command.gripper,
-            self._past(now),
+            self._sent.sampled(now, self._period, range(1 - self._past, 1)),
         )
         if self._by_path:
             self._undo, self._sent = undo, drive.sent()
@@ -257,21 +258,6 @@ class Driver:
         self._sent = SentTrajectory([now], [Setpoint(position, still, still)])
         self._driving = True
 
-    def _committed_setpoints(self, now: float) -> tuple[Setpoint, ...]:
-        """Return the next setpoints, which have been sent already."""
-        if self._sent is None:
-            return ()
-        ticks = range(1, self._kept + 1)
-        return tuple(self._sent.at(now + tick * self._period) for tick in ticks)
-
-    def _past(self, now: float) -> tuple[Setpoint, ...]:
-        """Return the commands of the last periods, as a trajectory controller executes them."""
-        if not self._by_path or self._sent is None:
-            return ()
-        count = max(2, math.ceil(_PAST / self._period - _ROUNDING))
-        times = [now - number * self._period for number in reversed(range(count))]
-        return tuple(self._sent.at(time) for time in times)
-
     def _where(self, joints: np.ndarray) -> np.ndarray:
         """Return where the arm was told to be, if it is there; else where it is."""
         there = self._last and np.max(np.abs(self._last.position - joints)) < _NEAR
@@ -314,20 +300,9 @@ class Driver:
         if self._sent is not None and self._by_path:
             command = self._sent.at(now).position
             if problem := self._stall.problem(now, command, joints, measured_at):
-                self._stop_stall(problem, joints)
-            elif self._stalled_at is not None and self._moved_from(self._stalled_at, joints):
-                self._stalled_at = None
-
-    def _moved_from(self, position: np.ndarray, joints: np.ndarray) -> bool:
-        return bool(np.max(np.abs(joints - position)) > _STALLED_AT)
-
-    def _stop_stall(self, problem: str, joints: np.ndarray) -> None:
-        """Send nothing more to an arm that stands while it is commanded to move.
-
-        Its controller was switched off, or something holds the arm. A controller that is switched
-        on again would jump to the next trajectory: motion begins again from where the arm stands.
-        """
-        if self._stalled_at is not None:
-            self.trip(problem)
-        self._stalled_at, self._last = joints, None
-        self.lose()
+                # A controller that was switched off would jump to the next trajectory when it is
+                # switched on: nothing more is sent, and motion begins again where the arm stands.
+                if self._stall.repeated:
+                    self.trip(problem)
+                self._last = None
+                self.lose()

@@ -73,10 +73,20 @@ class StallDetector:
     def __init__(self, names: tuple[str, ...]) -> None:
         """Watch joints of these names."""
         self._names, self._lag = names, _LAG
+        self.clear()
         self.reset()
 
+    @property
+    def repeated(self) -> bool:
+        """Whether no joint has moved between the last two stalls."""
+        return self._stalls > 1
+
+    def clear(self) -> None:
+        """Forget earlier stalls."""
+        self._stalls, self._stalled_at = 0, np.zeros(0)
+
     def reset(self) -> None:
-        """Forget the motion, but not how much the arm lags."""
+        """Forget the motion, but neither earlier stalls nor how much the arm lags."""
         self._commands: deque[tuple[float, np.ndarray]] = deque()
         self._measured: tuple[float, np.ndarray] | None = None
         self._offset = np.zeros(0)
@@ -108,10 +118,13 @@ class StallDetector:
         assert self._stood is not None
         if np.max(np.abs(measured - self._stood[0])) > _STANDS_STILL:
             self._stood = measured, delayed
+        if self._stalls and np.max(np.abs(measured - self._stalled_at)) > _COMMANDED:
+            self.clear()
         ways = np.abs(delayed - self._stood[1])
         worst = int(ways.argmax())
         if ways[worst] <= _COMMANDED:
             return ""
+        self._stalls, self._stalled_at = self._stalls + 1, measured
         return (
             f"the arm does not follow: it stands while {self._names[worst]} is commanded to move; "
             "is its controller active?"

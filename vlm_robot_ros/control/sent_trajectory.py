@@ -6,7 +6,7 @@ lies between two of its points.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -35,6 +35,10 @@ class SentTrajectory:
             return start
         end, duration = self._setpoints[index], self._times[index] - self._times[index - 1]
         return _hermite(start, end, duration, since)
+
+    def sampled(self, now: float, period: float, ticks: Iterable[int]) -> tuple[Setpoint, ...]:
+        """Return the commands of some ticks, counted from `now` in periods [s]."""
+        return tuple(self.at(now + tick * period) for tick in ticks)
 
 
 def _hermite(start: Setpoint, end: Setpoint, duration: float, since: float) -> Setpoint:
