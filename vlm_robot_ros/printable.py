@@ -59,7 +59,7 @@ class PrintableStream:
 def printable_output() -> Iterator[None]:
     """Escape all that Python code writes to stdout and stderr."""
     saved = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (PrintableStream(each) for each in saved)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = (PrintableStream(each) for each in saved)
     try:
         yield
     finally:

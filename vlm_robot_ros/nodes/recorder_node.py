@@ -141,7 +141,9 @@ class RecorderNode(Node):
             try:
                 self._record(topic, kinds[0], [publisher.qos_profile for publisher in publishers])
             except (ImportError, AttributeError, LookupError, OSError) as error:
-                self.get_logger().warning(f"{topic} is not recorded: no type {kinds[0]}: {printable(error)}")
+                self.get_logger().warning(
+                    f"{topic} is not recorded: no type {kinds[0]}: {printable(error)}"
+                )
 
     def _record(self, topic: str, kind: str, offered: list[QoSProfile]) -> None:
         package, _, name = kind.split("/")
