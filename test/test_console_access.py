@@ -8,6 +8,7 @@ import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -35,10 +36,8 @@ class Client:
         self.socket = socket.create_connection(("127.0.0.1", console.port), timeout=30)
 
     def send(self, data):
-        try:
+        with suppress(OSError):  # it hung up
             self.socket.sendall(data)
-        except OSError:  # it hung up
-            pass
         return self
 
     def answer(self):
@@ -68,6 +67,8 @@ class Client:
 
 
 class Console:
+    """A console that runs, and how to ask it."""
+
     def __init__(self, graph, *options):
         self.page = start_console(graph, *options)
         self.process = graph._processes[-1]
@@ -84,11 +85,6 @@ class Console:
 
     def status(self, *args, **options):
         return int(self.ask(*args, **options).split()[1])
-
-    def memory(self):
-        """Return what the process takes up [bytes]."""
-        with open(f"/proc/{self.process.pid}/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def talk(self, *lines):
         """Return the answers to messages over a websocket, and how it was closed."""
@@ -169,7 +165,9 @@ def test_pages_of_other_origins_are_refused_even_with_the_cookie(console, origin
     async def hijack():
         cookie = f"vlm_robot_token_{console.port}={console.token}"
         headers = {"Origin": origin, "Cookie": cookie}
-        await websocket_connect(HTTPRequest(f"ws://127.0.0.1:{console.port}/wire", headers=headers))
+        await websocket_connect(
+            HTTPRequest(f"ws://127.0.0.1:{console.port}/wire", headers=headers)
+        )
 
     with pytest.raises(HTTPClientError, match="403"):
         asyncio.run(hijack())
