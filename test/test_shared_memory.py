@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from multiprocessing import Pipe
 from pathlib import Path
 
@@ -149,10 +150,14 @@ def test_the_policys_memory_is_for_the_user_only(monkeypatch):
 
 
 def of(process):
-    """Return Fast DDS's files that a process has mapped or open."""
-    maps = Path(f"/proc/{process.pid}/maps").read_text().split()
-    found = {Path(each) for each in maps if each.startswith(f"{SHARED}/fast")}
-    return found | {SHARED / f"{each.name}_el" for each in found}
+    """Return the segments and ports that a process owns, and their locks, which it has open."""
+    found = set()
+    for file in Path(f"/proc/{process.pid}/fd").iterdir():
+        with suppress(OSError):
+            lock = Path(os.readlink(file))
+            if lock.parent == SHARED and lock.name.endswith(("_el", "_sl")):
+                found |= {lock, lock.with_name(lock.name[:-3])}
+    return found
 
 
 @pytest.mark.skipif(
@@ -163,27 +168,23 @@ def test_a_nodes_memory_is_private_and_goes_at_the_next_start_after_a_kill(graph
     def start(name):
         process = graph.start("recorder_node", bag=tmp_path / name)
         assert graph.until(lambda: list((tmp_path / name).glob("*.mcap")))
-        port = lambda: [file for file in of(process) if "port" not in file.name]  # noqa: E731
-        assert graph.until(lambda: port() and all(
-            mode(file) == 0o600 for file in of(process) if file.exists()
-        ))  # fmt: skip
+        private = lambda: of(process) and all(mode(file) == 0o600 for file in of(process))  # noqa: E731
+        assert graph.until(private)
         return process
 
     first = start("one")
     assert mode(tmp_path / "one") == 0o700
     assert [mode(file) for file in (tmp_path / "one").glob("*.mcap")] == [0o600]
-    live = of(start("two"))
-    left = {file for file in of(first) if file.exists()} - live
-    assert left
-    time.sleep(max(0.0, shared_memory._YOUNG - 1.0))
+    other = start("two")
+    left = of(first)
+    assert any("port" not in file.name for file in left)
+    time.sleep(shared_memory._YOUNG)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    assert any(file.exists() for file in left)
-    # The test's own node had the dead one's memory mapped, and may remove it first.
+    # Live nodes have it mapped, too: Fast DDS removes some of it there, the next start the rest.
     start("three")
-    gone = lambda: not any(file.exists() for file in left if "port" not in file.name)  # noqa: E731
-    assert graph.until(gone, 20.0)
-    assert all(file.exists() for file in live)
+    assert [file for file in left - of(other) if file.exists()] == []
+    assert all(file.exists() for file in of(other))
 
 
 def test_the_group_may_share_a_nodes_memory_if_asked(graph, tmp_path, monkeypatch):

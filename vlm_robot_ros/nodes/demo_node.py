@@ -19,6 +19,7 @@ from vlm_robot_ros.nodes.parameters import Spec, declare
 from vlm_robot_ros.nodes.run import on_ending
 from vlm_robot_ros.nodes.stage import INTERRUPTED, Frame, Stage, StageError
 from vlm_robot_ros.nodes.start import start_ros
+from vlm_robot_ros.printable import printable
 from vlm_robot_ros.shared_memory import restrict_segments
 from vlm_robot_ros.sim.programme import demo_programme, task_programme
 
@@ -128,7 +129,7 @@ def main() -> int:
         with conducting() as node:
             print(table(perform(node, lambda: "")), flush=True)
     except (StageError, ValueError) as error:
-        print(f"demo: {error}", file=sys.stderr)
+        print(f"demo: {printable(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
