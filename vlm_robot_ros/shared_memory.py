@@ -79,7 +79,10 @@ def _remove_segment(folder: Path, name: str) -> bool:
 
 
 def _remove_port(folder: Path, name: str) -> bool:
-    """Remove a port if no reader and no writer of it lives."""
+    """Remove a port if its reader is dead.
+
+    Writers may still have it mapped: nobody reads it, and Fast DDS makes it anew for a new reader.
+    """
     files = (folder / name, folder / f"{name}_el", folder / f"{name}_sl")
     mutex = folder / f"sem.{name}_mutex"
     with _lock(files[1]) as exclusive, _lock(files[2]) as shared:
@@ -87,12 +90,17 @@ def _remove_port(folder: Path, name: str) -> bool:
             return False
     # Locks are tried again under the mutex: who opens the port meanwhile holds that.
     with _mutex(folder, mutex) as entered:
-        if not entered or _is_mapped(files[0]) or _is_mapped(mutex, but=os.getpid()):
+        if not entered:
             return False
         with _lock(files[1]) as exclusive, _lock(files[2]) as shared:
             if exclusive is False or shared is False:
                 return False
-            removed = [_remove(file) for file in (*files, mutex)]
+            # A port without locks was made by a writer, for a reader to come.
+            if exclusive is None and shared is None and _is_mapped(files[0]):
+                return False
+            removed = [_remove(file) for file in files]
+            if not _is_mapped(mutex, but=os.getpid()):
+                removed.append(_remove(mutex))
             return any(removed)
 
 
