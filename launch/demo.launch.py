@@ -19,12 +19,12 @@ from launch.event_handlers import OnProcessExit
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from vlm_robot_ros.paths import config_dir, dds_profile_variable
+from vlm_robot_ros.discovery import discovery_environment
+from vlm_robot_ros.privacy import keep_private
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return what to start; when the conductor is done, everything ends."""
-    profile = str(config_dir() / "fastdds.xml")
     return LaunchDescription(
         [
             DeclareLaunchArgument("seed", default_value="1", description="scenes and commands"),
@@ -35,10 +35,27 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "commands", default_value="0", description="only so many; 0 all"
             ),
-            SetEnvironmentVariable(dds_profile_variable(), profile),
+            DeclareLaunchArgument(
+                "network", default_value="false", choices=["false", "true"],
+                description="whether other machines may reach the nodes",
+            ),
+            DeclareLaunchArgument(
+                "group_readable", default_value="false", choices=["false", "true"],
+                description="whether the group may read the bag and share memory",
+            ),
+            OpaqueFunction(function=_access),
             OpaqueFunction(function=_nodes),
         ]
-    )
+    )  # fmt: skip
+
+
+def _access(context: LaunchContext) -> list:
+    def is_true(name: str) -> bool:
+        return LaunchConfiguration(name).perform(context) == "true"
+
+    keep_private(is_true("group_readable"))
+    variables = discovery_environment(is_true("network"))
+    return [SetEnvironmentVariable(name, value) for name, value in variables.items()]
 
 
 def _nodes(context: LaunchContext) -> list:

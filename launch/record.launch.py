@@ -19,6 +19,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from vlm_robot_ros.paths import config_dir, dds_profile_variable
+from vlm_robot_ros.privacy import keep_private
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -33,6 +34,10 @@ def generate_launch_description() -> LaunchDescription:
                 "recorder", default_value="node", choices=["node", "ros2"],
                 description="recorder_node, or ros2 bag record",
             ),
+            DeclareLaunchArgument(
+                "group_readable", default_value="false", choices=["false", "true"],
+                description="whether the group may read the bag",
+            ),
             SetEnvironmentVariable(dds_profile_variable(), str(config_dir() / "fastdds.xml")),
             OpaqueFunction(function=_recorder),
         ]
@@ -43,6 +48,7 @@ def _recorder(context: LaunchContext) -> list:
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
+    keep_private(value("group_readable") == "true")
     bag = value("bag") or f"bags/{time.strftime('%Y%m%d-%H%M%S')}"
     sim_time = value("use_sim_time") == "true"
     if value("recorder") == "ros2":

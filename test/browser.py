@@ -53,7 +53,8 @@ class Browser:
 
     def go(self, address):
         self.call("Page.navigate", url=address)
-        self.until(f"document.readyState === 'complete' && location.href === '{address}'")
+        there = f"location.href.startsWith('{address.partition('?')[0]}')"
+        self.until(f"document.readyState === 'complete' && {there}")
 
     def ask(self, code):
         """Return the value of a JavaScript expression."""

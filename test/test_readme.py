@@ -19,7 +19,13 @@ def test_every_parameter_of_a_node_is_in_the_readme(node):
 
 
 def test_every_file_that_the_documents_link_to_exists():
-    for document in ("README.md", "CONTRIBUTING.md", "checkpoints/panda_sim/README.md"):
+    for document in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "MIGRATION.md",
+        "checkpoints/panda_sim/README.md",
+    ):
         path = ROOT / document
         for link in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
             assert (path.parent / link).exists(), f"{document} links to {link}"

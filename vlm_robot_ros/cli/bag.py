@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 
 from vlm_robot_ros.cli.numbers import at_least
+from vlm_robot_ros.cli.processes import add_access_options
+from vlm_robot_ros.privacy import keep_private
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -43,9 +45,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--robot", default="", help="contract; the one in the bag if not given")
     parser.add_argument("--namespace", default="", help="of the policy node, if it had one")
+    add_access_options(parser)
 
 
 def _report(args: argparse.Namespace) -> int:
+    keep_private(args.group_readable)
     from tqdm import tqdm
 
     from vlm_robot_ros.bags.recording import read_recording
@@ -63,6 +67,7 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _replay(args: argparse.Namespace) -> int:
+    keep_private(args.group_readable)
     import json
     from itertools import combinations
 
@@ -88,6 +93,7 @@ def _replay(args: argparse.Namespace) -> int:
 
 
 def _convert(args: argparse.Namespace) -> int:
+    keep_private(args.group_readable)
     from tqdm import tqdm
 
     from vlm_robot_ros.bags.convert import convert

@@ -8,14 +8,23 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from vlm_robot_ros.cli.numbers import at_least
+from vlm_robot_ros.cli.processes import add_access_options
+from vlm_robot_ros.privacy import keep_private
+
+_SHORTEST_TOKEN = 16
+"""Of a token that the user chooses [characters]."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
     parser = commands.add_parser("console", help=(__doc__ or "").split(": ", 1)[1])
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: for others, with a token")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: for other machines, too")
     parser.add_argument("--port", type=int, default=8080, help="0: any that is free")
-    parser.add_argument("--token", default="", help="made up where one is needed")
+    parser.add_argument("--token", default="", help="a new one at each start if not given")
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME",
+        help="answer requests to this host name, too, as that of a proxy; may be given again",
+    )  # fmt: skip
     parser.add_argument("--robot", default="panda_sim", help="contract, for its first camera")
     parser.add_argument("--namespace", default="", help="of the policy node, if it has one")
     parser.add_argument("--demo", action="store_true", help="with the simulated arm, recorded")
@@ -28,6 +37,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--reports", type=Path, default=Path("runs"), help="folder to list them of"
     )
     parser.add_argument("--out", type=Path, help="folder of the demo's bag; runs/<time>")
+    add_access_options(parser, network=True)
     parser.set_defaults(run=run)
 
 
@@ -35,25 +45,34 @@ def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     try:
         from vlm_robot_ros.nodes.console import run_console
-        from vlm_robot_ros.nodes.console_server import is_loopback
+        from vlm_robot_ros.nodes.console_access import Address
     except ModuleNotFoundError as error:
         raise ValueError(
             f"the console needs ROS 2 and tornado ({error}): `make setup`, then `. ./env.sh`"
         ) from error
     if not 0 <= args.port < 65536:
         raise ValueError(f"--port is {args.port}; valid: 0 to 65535")
-    token = args.token or ("" if is_loopback(args.host) else secrets.token_urlsafe(16))
+    if args.token and len(args.token) < _SHORTEST_TOKEN:
+        raise ValueError(
+            f"--token has {len(args.token)} characters; valid: {_SHORTEST_TOKEN} at least"
+        )
+    if args.network and not args.demo:
+        raise ValueError("--network is for --demo; other nodes are reached as their environment "
+                         "says (ROS_AUTOMATIC_DISCOVERY_RANGE)")  # fmt: skip
+    token = args.token or secrets.token_urlsafe(24)
     if args.voice and not args.demo:
         raise ValueError("--voice is for --demo; beside an arm: policy.launch.py voice:=…")
     if args.seed >= 2**31:
         raise ValueError(f"--seed is {args.seed}; it must be 0 to 2147483647")
+    keep_private(args.group_readable)
+    address = Address(args.host, args.port, token, tuple(args.allow_host))
     with ExitStack() as stack:
-        dead = _demo(stack, args.seed, args.out, args.voice) if args.demo else lambda: ""
-        run_console(args.host, args.port, token, args.robot, args.reports, args.namespace, dead)
+        dead = _demo(stack, args) if args.demo else lambda: ""
+        run_console(address, args.robot, args.reports, args.namespace, dead)
     return 0
 
 
-def _demo(stack: ExitStack, seed: int, out: Path | None, voice: str) -> Callable[[], str]:
+def _demo(stack: ExitStack, args: argparse.Namespace) -> Callable[[], str]:
     """Start simulated arm, policy and recorder, which end with a stack; returns who has died."""
     from vlm_robot_ros.cli.processes import (
         end_nodes,
@@ -63,19 +82,19 @@ def _demo(stack: ExitStack, seed: int, out: Path | None, voice: str) -> Callable
         start_node,
     )
 
-    prepare_domain()
-    folder = (out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
+    prepare_domain(args.network)
+    folder = (args.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     if (folder / "bag").exists():
         raise ValueError(f"--out: '{folder}' has a bag already; name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     sim_time: dict[str, object] = {"use_sim_time": True}
     settings: dict[str, dict[str, object]] = {
-        "arm_sim": {"seed": seed},
+        "arm_sim": {"seed": args.seed},
         "policy": sim_time,
         "recorder": {**sim_time, "bag": folder / "bag", "robot": "panda_sim"},
     }
-    if voice:
-        settings = {"voice": {"source": voice}, **settings}  # the recorder stays the last
+    if args.voice:
+        settings = {"voice": {"source": args.voice}, **settings}  # the recorder stays the last
     log = stack.enter_context((folder / "nodes.log").open("w"))
     processes = {name: start_node(name, given, log) for name, given in settings.items()}
     stack.callback(lambda: print(f"bag      {folder / 'bag'}\nreport   {folder / 'report.html'}"))

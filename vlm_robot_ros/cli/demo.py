@@ -7,6 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vlm_robot_ros.cli.processes import add_access_options
+from vlm_robot_ros.privacy import keep_private
+
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
@@ -28,6 +31,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "contract: joint_trajectory, joint_positions, twist, pose",
     )  # fmt: skip
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
+    add_access_options(parser, network=True)
     parser.set_defaults(run=run)
 
 
@@ -70,8 +74,9 @@ def run(args: argparse.Namespace) -> int:
     out = (args.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     if (out / "bag").exists():
         raise ValueError(f"--out: '{out}' has a bag already; name another folder")
+    keep_private(args.group_readable)
     out.mkdir(parents=True, exist_ok=True)
-    prepare_domain()
+    prepare_domain(args.network)
     robot, follow = args.robot, args.through == "action"
     if not follow:
         robot = out / f"{args.through}.yaml"

@@ -5,6 +5,8 @@ import importlib
 import os
 import sys
 
+from vlm_robot_ros.printable import printable_output
+
 _SHOW = "VLM_ROBOT_TRACEBACK"
 _COMMANDS = (
     "demo",
@@ -36,7 +38,16 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name in _COMMANDS:
         importlib.import_module(f"vlm_robot_ros.cli.{name}").add_parser(commands)
-    args = parser.parse_args(argv)
+    mask = os.umask(0o077)
+    os.umask(mask)
+    try:
+        with printable_output():
+            return _run(parser.parse_args(argv))
+    finally:
+        os.umask(mask)  # commands narrow it; who calls this function may be no command
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         return int(args.run(args))
     except (ValueError, OSError) as error:

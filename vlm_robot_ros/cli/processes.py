@@ -1,5 +1,6 @@
 """Nodes as processes beside a command, in a graph of its own."""
 
+import argparse
 import json
 import os
 import signal
@@ -8,13 +9,29 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from vlm_robot_ros.paths import config_dir, dds_profile_variable
+from vlm_robot_ros.discovery import discovery_environment
 
 
-def prepare_domain() -> None:
-    """Choose a domain of this run's own, unless one was chosen: nobody else's nodes are in it."""
+def add_access_options(parser: argparse.ArgumentParser, network: bool = False) -> None:
+    """Add the options that say who has access: `--group-readable`, and `--network` if asked."""
+    if network:
+        parser.add_argument(
+            "--network", action="store_true", help="other machines may reach the nodes"
+        )
+    parser.add_argument(
+        "--group-readable", action="store_true",
+        help="the group may read what is written, and share memory with the nodes",
+    )  # fmt: skip
+
+
+def prepare_domain(network: bool = False) -> None:
+    """Choose a domain of this run's own, unless one was chosen: nobody else's nodes are in it.
+
+    Args:
+        network: Other machines may reach the nodes.
+    """
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
-    os.environ.setdefault(dds_profile_variable(), str(config_dir() / "fastdds.xml"))
+    os.environ.update(discovery_environment(network))
 
 
 def start_node(name: str, parameters: dict, log: TextIO) -> subprocess.Popen:

@@ -4,6 +4,9 @@ import argparse
 import time
 from pathlib import Path
 
+from vlm_robot_ros.cli.processes import add_access_options
+from vlm_robot_ros.privacy import keep_private
+
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
@@ -13,6 +16,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--topics", nargs="+", default=[], help="all if none is named")
     parser.add_argument("--about", default="", help="anything to be kept in the bag, as a seed")
     parser.add_argument("--use-sim-time", action="store_true", help="beside a simulator")
+    add_access_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -27,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
         ) from error
     from vlm_robot_ros.cli.processes import assign
 
+    keep_private(args.group_readable)
     out = (args.out or Path("bags") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     given = {"bag": out, "robot": args.robot, "about": args.about,
              "topics": " ".join(args.topics), "use_sim_time": args.use_sim_time}  # fmt: skip

@@ -4,6 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from vlm_robot_ros.cli.processes import add_access_options
+from vlm_robot_ros.privacy import keep_private
+
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
@@ -13,6 +16,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--robot", default="panda_sim", help="contract, for its cameras; live only"
     )
+    add_access_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -24,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             f"viewing needs Rerun ({error}): `.venv/bin/pip install rerun-sdk`"
         ) from error
+    keep_private(args.group_readable)
     stream = rerun.RecordingStream("vlm_robot_ros")
     if args.out:
         stream.save(args.out)

@@ -41,6 +41,7 @@ from vlm_robot_ros.nodes.wires import Wires
 from vlm_robot_ros.policy.apart import PolicyApart
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.thinker import Question, Thinker
+from vlm_robot_ros.printable import printable
 from vlm_robot_ros.priority import hasten_receivers, take_priority
 
 _SPARE = 1.0
@@ -196,10 +197,10 @@ class Acting:
                 self._output.forget()
         self._current.publish(String(data=said.text))
         if ignored := self._pilot.ignored:
-            text = f"an instruction does not count: {ignored}"
+            text = f"an instruction does not count: {printable(ignored)}"
             self._node.get_logger().warning(text, throttle_duration_sec=1.0)
         if said.number != before:
-            self._node.get_logger().info(f"instruction {said.number}: '{said.text}'")
+            self._node.get_logger().info(f"instruction {said.number}: '{printable(said.text)}'")
 
     def _consider(self, stamp: float) -> None:
         """Let the policy think about what was seen then, if there is something to think about."""
@@ -276,7 +277,8 @@ class Acting:
             self._state.acted(command.stamp, self._now())
         if self._reason != self._reported:
             self._reported = self._reason
-            self._node.get_logger().info(f"holding: {self._reason}" if self._reason else "acting")
+            text = f"holding: {printable(self._reason)}" if self._reason else "acting"
+            self._node.get_logger().info(text)
         return moving
 
     def _on_output_changed(self) -> None:

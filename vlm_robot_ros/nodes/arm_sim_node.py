@@ -31,6 +31,7 @@ from vlm_robot_ros.nodes.images import from_depth, from_rgb
 from vlm_robot_ros.nodes.messages import seconds, to_stamp
 from vlm_robot_ros.nodes.parameters import Spec, declare
 from vlm_robot_ros.nodes.run import run
+from vlm_robot_ros.printable import printable
 from vlm_robot_ros.priority import hasten_receivers
 from vlm_robot_ros.sim.programme import scene_of
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
@@ -117,7 +118,7 @@ class ArmSimNode(Node):
         try:
             apply(message)
         except ValueError as error:
-            self.get_logger().error(f"{topic}: {error}", throttle_duration_sec=2.0)
+            self.get_logger().error(f"{topic}: {printable(error)}", throttle_duration_sec=2.0)
 
     def _on_action(self, message: VlmAction) -> None:
         if seconds(message.header.stamp) < self._began:

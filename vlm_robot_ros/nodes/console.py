@@ -7,17 +7,17 @@ from types import FrameType
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.signals import SignalHandlerOptions
 
+from vlm_robot_ros.nodes.console_access import Address
 from vlm_robot_ros.nodes.console_node import ConsoleNode
 from vlm_robot_ros.nodes.console_server import serve
 from vlm_robot_ros.nodes.run import on_ending
+from vlm_robot_ros.nodes.start import start_ros
+from vlm_robot_ros.shared_memory import restrict_segments
 
 
 def run_console(
-    host: str,
-    port: int,
-    token: str,
+    address: Address,
     robot: str,
     reports: Path,
     namespace: str = "",
@@ -26,17 +26,14 @@ def run_console(
     """Serve until SIGINT, SIGTERM or SIGHUP.
 
     Args:
-        host: Address to listen on.
-        port: 0 for any that is free.
-        token: Asked for; empty: none, and only this machine is answered.
+        address: Where to listen, and for whom.
         robot: Contract.
         reports: Folder of runs.
         namespace: Of the policy node.
         dead: Returns which nodes beside it have ended, if any has.
 
     Raises:
-        ValueError: others can reach the address, and there is no token; or no such contract; or
-            a node beside it has ended.
+        ValueError: there is no token, or no such contract, or a node beside it has ended.
         OSError: the address or the port cannot be had.
     """
     done = threading.Event()
@@ -45,17 +42,15 @@ def run_console(
         done.set()
 
     on_ending(stop)
-    rclpy.init(
-        args=["--ros-args", "-p", f"robot:={robot}", "-r", f"__ns:=/{namespace.strip('/')}"],
-        signal_handler_options=SignalHandlerOptions.NO,
-    )
+    start_ros(["--ros-args", "-p", f"robot:={robot}", "-r", f"__ns:=/{namespace.strip('/')}"])
     try:
         node = ConsoleNode()
+        restrict_segments()
         thread = threading.Thread(target=_spin, args=(node, done), name="ros", daemon=True)
         thread.start()
         serve(
-            node, host, port, token,
-            lambda address: print(f"console  {address}\nCtrl-C ends it", flush=True),
+            node, address,
+            lambda page: print(f"console  {page}\nCtrl-C ends it", flush=True),
             lambda: thread.is_alive() and not done.is_set() and not dead(), reports,
         )  # fmt: skip
         if not done.is_set() and (names := dead()):

@@ -1,10 +1,8 @@
 """The browser's console as a node: what is seen, said and done, and a place to say more."""
 
 import io
-import math
 import threading
 import time
-from collections import deque
 from functools import partial
 from typing import Any
 
@@ -16,10 +14,11 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.instruction import NOTHING_SAID, Kind, next_instruction
 from vlm_robot_ros.data.pictures import ImageError, to_rgb
 from vlm_robot_ros.msg import EpisodeMark, Latency, TaskLabel, VlmAction
+from vlm_robot_ros.nodes.console_state import ConsoleState
 from vlm_robot_ros.nodes.parameters import Spec, declare
+from vlm_robot_ros.printable import printable
 
 PARAMETERS = (
     Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
@@ -28,9 +27,8 @@ MOST = 4000
 """Longer sentences are refused [characters]."""
 _OLD = 1.0
 """An overlay older than this is not waited for: the camera's own picture is shown [s]."""
-_SILENT = 1.0
-"""The policy node says something more often than this [s]."""
-_EPISODES = 30
+_LARGEST = 16_000_000
+"""Larger images are not shown [pixels]."""
 _HELD = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -47,13 +45,9 @@ class ConsoleNode(Node):
         declare(self, PARAMETERS)
         robot = load_robot(self.get_parameter("robot").value)
         self._lock = threading.Lock()
-        self._state: dict[str, Any] = {
-            "instruction": "", "label": "", "score": 0.0, "hold": "", "acting": False,
-            "latency_ms": None, "faults": [],
-        }  # fmt: skip
-        self._episodes: deque[dict[str, Any]] = deque(maxlen=_EPISODES)
+        self._state = ConsoleState(f"{self.get_namespace()}/policy_node".lstrip("/"))
         self._picture: tuple[int, Image] | None = None
-        self._overlay_time = self._heard = 0.0
+        self._overlay_time = 0.0
         self._encoded: tuple[int, bytes] = (0, b"")
         self._words = self.create_publisher(String, "instruction", 10)
         self._marks = self.create_publisher(EpisodeMark, "episode_mark", 10)
@@ -78,7 +72,15 @@ class ConsoleNode(Node):
             raise ValueError(f"{len(text)} characters; valid: up to {MOST}")
         if not self._words.get_subscription_count():
             raise ValueError("nobody listens to instructions: is the policy node running?")
-        self._words.publish(String(data=text))
+        self._words.publish(String(data=text.encode("utf-8", "replace").decode()))
+
+    def stop(self) -> None:
+        """Stop the arm.
+
+        Raises:
+            ValueError: nobody listens.
+        """
+        self.say("stop")
 
     def judge(self, success: bool) -> None:
         """Publish whether what was to be done last went well."""
@@ -87,17 +89,12 @@ class ConsoleNode(Node):
         mark.header.stamp = self.get_clock().now().to_msg()
         self._marks.publish(mark)
         with self._lock:
-            tasks = [episode for episode in self._episodes if episode["task"]]
-            if tasks:
-                tasks[-1]["success"] = success
+            self._state.judge(success)
 
     def state(self) -> dict[str, Any]:
         """Return what is known now, of plain types."""
         with self._lock:
-            episodes = [dict(episode) for episode in reversed(self._episodes)]
-            heard = time.monotonic() - self._heard < _SILENT
-            known = self._state if heard else {**self._state, "acting": False, "hold": ""}
-            return {**known, "silent": not heard, "episodes": episodes}
+            return self._state.as_dict()
 
     def picture(self) -> tuple[int, bytes]:
         """Return number and JPEG of the newest picture; number 0 where there is none."""
@@ -105,10 +102,16 @@ class ConsoleNode(Node):
         if newest is not None and newest[0] != self._encoded[0]:
             buffer = io.BytesIO()
             try:
+                if newest[1].width * newest[1].height > _LARGEST:
+                    raise ImageError(
+                        f"{newest[1].width}x{newest[1].height} pixels; valid: up to {_LARGEST}"
+                    )
                 Picture.fromarray(to_rgb(newest[1])).save(buffer, "JPEG", quality=85)
                 self._encoded = newest[0], buffer.getvalue()
             except ImageError as error:
-                self.get_logger().warning(f"a picture cannot be shown: {error}", once=True)
+                self._encoded = newest[0], self._encoded[1]  # it is not tried again
+                text = f"an image cannot be shown: {printable(error, MOST)}"
+                self.get_logger().warning(text, once=True)
         return self._encoded
 
     def _on_picture(self, drawn: bool, message: Image) -> None:
@@ -121,44 +124,25 @@ class ConsoleNode(Node):
 
     def _on_action(self, message: VlmAction) -> None:
         with self._lock:
-            self._heard = time.monotonic()
-            self._state["acting"], self._state["hold"] = not message.hold, message.hold_reason
-            if self._episodes and message.instruction == self._episodes[-1]["instruction"]:
-                self._episodes[-1]["moved"] |= not message.hold
-                self._episodes[-1]["hold"] = message.hold_reason
+            self._state.on_action(message.instruction, message.hold, message.hold_reason)
 
     def _on_label(self, message: TaskLabel) -> None:
         with self._lock:
-            score = float(message.score)
-            self._state["label"] = message.label
-            self._state["score"] = score if math.isfinite(score) else 0.0
-            if self._episodes and message.instruction == self._episodes[-1]["instruction"]:
-                self._episodes[-1]["label"] = message.label or self._episodes[-1]["label"]
+            self._state.on_label(message.instruction, message.label, float(message.score))
 
     def _on_instruction(self, message: String) -> None:
         with self._lock:
-            self._state["instruction"] = message.data
-            self._state["label"], self._state["score"] = "", 0.0
-            kind = next_instruction(NOTHING_SAID, message.data).kind
-            if kind is not Kind.EMPTY:
-                self._episodes.append(
-                    {"instruction": message.data, "label": "", "moved": False, "hold": "",
-                     "task": kind is Kind.TASK,
-                     "success": None, "at": time.strftime("%H:%M:%S")}
-                )  # fmt: skip
+            self._state.on_instruction(message.data)
 
     def _on_latency(self, message: Latency) -> None:
         with self._lock:
-            found = {name: 1e3 * getattr(message, name) for name in ("p50", "p95", "p99")}
-            finite = all(math.isfinite(value) for value in found.values())
-            rounded = {name: round(value, 1) for name, value in found.items()} if finite else None
-            self._state["latency_ms"] = rounded
+            names = ("p50", "p95", "p99")
+            self._state.on_latency({name: getattr(message, name) for name in names})
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        statuses = (
+            (each.name, int.from_bytes(each.level, "little"), each.message)
+            for each in message.status
+        )
         with self._lock:
-            for status in message.status:
-                level = int.from_bytes(status.level, "little")
-                faults = [f for f in self._state["faults"] if f["name"] != status.name]
-                if level:
-                    faults.append({"name": status.name, "level": level, "text": status.message})
-                self._state["faults"] = faults
+            self._state.on_diagnostics(statuses)

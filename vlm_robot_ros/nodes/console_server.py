@@ -1,99 +1,160 @@
-"""Serves the console's page on one address, to who may have it."""
+"""Serves the console's page on one address, to who has its token."""
 
 import asyncio
-import hmac
-import ipaddress
 import json
+import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tornado.httpserver import HTTPServer
 from tornado.ioloop import PeriodicCallback
 from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from vlm_robot_ros.nodes.console_access import (
+    COOKIE,
+    Address,
+    MessageRate,
+    is_same_origin,
+    is_token,
+    names_this_machine,
+)
+from vlm_robot_ros.nodes.console_limits import BODY, LimitedServer, limited_server
 from vlm_robot_ros.nodes.console_node import ConsoleNode
+from vlm_robot_ros.nodes.console_reports import list_reports, read_report, style_hashes
+from vlm_robot_ros.printable import printable
 
-_PAGE = Path(__file__).with_name("console.html")
+_FILES = {"": "text/html", "console.js": "text/javascript", "console.css": "text/css"}
+"""Content type of each file of the page, by its path."""
 _PUSH = 0.1
 """Between two looks at what is new [s]."""
 _BEAT = 1.0
 """The page is told at least so often: who hears nothing knows that the wire is cut [s]."""
-_COOKIE = "vlm_robot_token"
-_LISTED = 20
-"""Reports, at most."""
-_LARGEST = 64 * 1024
-"""Of what a browser may send in one message [bytes]."""
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+_RATE, _BURST = 10.0, 40
+"""Messages a second from one websocket, and at once; beyond that it is closed."""
+_CHUNK = 64 * 1024
+"""Of a report [bytes]."""
+_PATIENCE = 30.0
+"""For a client to take a part of a report [s]."""
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_LOG = logging.getLogger(__name__)
 
 
 class _Guarded(RequestHandler):
-    """Lets in who has the token; without one, who asks from this machine by its own name."""
+    """Lets in who has the token, from the console's own page or from no page."""
 
-    def initialize(self, node: ConsoleNode, token: str, reports: Path) -> None:
-        self._node, self._token, self._folder = node, token, reports
+    def initialize(
+        self, node: ConsoleNode, address: Address, reports: Path, server: list[LimitedServer]
+    ) -> None:
+        self._node, self._address, self._folder, self._server = node, address, reports, server
+
+    def set_default_headers(self) -> None:
+        self.clear_header("Server")
+        for name, value in _HEADERS.items():
+            self.set_header(name, value)
 
     def prepare(self) -> None:
-        if self._token:
-            given = self.get_argument("token", "") or self.get_cookie(_COOKIE) or ""
-            if not hmac.compare_digest(given.encode(), self._token.encode()):
-                raise HTTPError(403, reason="the token is missing or wrong")
-            self.set_cookie(_COOKIE, self._token, httponly=True, samesite="Strict")
-            return
-        # A page of elsewhere could let its own name lead here.
-        name = self.request.host.rsplit(":", 1)[0].strip("[]")
-        if not is_loopback(name):
-            raise HTTPError(403, reason="ask for localhost")
+        # A page of elsewhere may let its own name lead here, and may send what it likes.
+        if not names_this_machine(self.request.host, self._address.names):
+            raise HTTPError(403, reason="unknown host name: see --allow-host")
+        if not is_same_origin(self.request.headers.get("Origin", ""), self.request.host):
+            raise HTTPError(403, reason="asked by a page of another origin")
+        given = [self.get_query_argument("token", "")]
+        given += [part.value for name, part in self.cookies.items() if name.startswith(COOKIE)]
+        if not any([is_token(each, self._address.token) for each in given]):
+            raise HTTPError(403, reason="the token is missing or wrong")
+        connection: Any = self.request.connection
+        self._server[0].trust(connection.stream)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        self.set_header("Content-Type", "text/plain")
+        self.finish(f"{status_code}: {self._reason}\n")
+
+    def log_exception(self, *args: Any) -> None:
+        # Only what is a fault of ours, for strangers shall not fill the log; and without the
+        # query, where the token may be.
+        if not isinstance(args[1], HTTPError | OSError):
+            path = printable(self.request.path, 100)
+            _LOG.error("%s %s failed", self.request.method, path, exc_info=args)
+
+
+class _Missing(_Guarded):
+    def prepare(self) -> None:
+        super().prepare()
+        raise HTTPError(404, reason="no such page")
 
 
 class _Page(_Guarded):
-    def get(self) -> None:
-        policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-        self.set_header("Content-Security-Policy", policy + "img-src blob:; connect-src 'self'")
-        self.set_header("X-Frame-Options", "DENY")
-        self.set_header("Cache-Control", "no-store")
-        self.write(_PAGE.read_text())
+    def get(self, name: str = "") -> None:
+        if not name and self.get_query_argument("token", ""):
+            port = self._address.port
+            self.set_cookie(
+                f"{COOKIE}_{port}", self._address.token, httponly=True, samesite="Strict"
+            )
+        self.set_header("Content-Type", f"{_FILES[name]}; charset=utf-8")
+        self.write(Path(__file__).with_name(name or "console.html").read_text())
+
+
+class _Stop(_Guarded):
+    def post(self) -> None:
+        try:
+            self._node.stop()
+        except ValueError as error:
+            raise HTTPError(503, reason=printable(error)) from error
+        self.set_status(204)
 
 
 class _Report(_Guarded):
     """Names the newest runs with a report, or hands one out."""
 
-    def get(self, name: str = "") -> None:
-        found = {path.parent.name: path for path in self._folder.glob("*/report.html")}
+    async def get(self, name: str = "") -> None:
         if not name:
-            newest = sorted(found, key=lambda each: found[each].stat().st_mtime, reverse=True)
-            self.write({"reports": newest[:_LISTED]})
+            self.write({"reports": list_reports(self._folder)})
             return
-        if name not in found:
+        data = read_report(self._folder, name)
+        if data is None:
             raise HTTPError(404, reason="no such report")
-        self.set_header("Content-Security-Policy", "default-src 'none'; "
-                        "style-src 'unsafe-inline'; img-src data:")  # fmt: skip
-        self.write(found[name].read_text())
+        styles = " ".join(style_hashes(data)) or "'none'"
+        self.set_header(
+            "Content-Security-Policy",
+            f"default-src 'none'; style-src {styles}; img-src data:; base-uri 'none'; "
+            "form-action 'none'; frame-ancestors 'none'; sandbox",
+        )
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        for start in range(0, len(data), _CHUNK):
+            self.write(data[start : start + _CHUNK])
+            await asyncio.wait_for(self.flush(), _PATIENCE)
 
 
 class _Wire(_Guarded, WebSocketHandler):
     def open(self, *args: str, **kwargs: str) -> None:
         self._shown, self._told, self._when = 0, "", 0.0
+        self._rate = MessageRate(_RATE, _BURST, time.monotonic())
         self._push = PeriodicCallback(self._look, 1e3 * _PUSH)
         self._push.start()
 
     def on_close(self) -> None:
         self._push.stop()
 
+    def check_origin(self, origin: str) -> bool:
+        return is_same_origin(origin, self.request.host)
+
     async def _look(self) -> None:
-        """Send what is new."""
+        """Send what is new; the next look comes when the client has taken it."""
         told = json.dumps({"state": self._node.state()})
         number, data = self._node.picture()
         try:
@@ -101,32 +162,42 @@ class _Wire(_Guarded, WebSocketHandler):
             if told != self._told or now - self._when > _BEAT:
                 self._told, self._when = told, now
                 await self.write_message(told)
-            if number != self._shown:
+            if number != self._shown and data:
                 self._shown = number
                 await self.write_message(data, binary=True)
         except WebSocketClosedError:
             self._push.stop()
 
     def on_message(self, message: str | bytes) -> None:
+        allowed = self._rate.take(time.monotonic())
         try:
             given = json.loads(message)
             if not isinstance(given, dict):
                 raise ValueError("not an object")
-            if isinstance(given.get("say"), str):
+            # A flood of other messages must not keep a stop out.
+            if given.get("stop") is True:
+                self._node.stop()
+            elif not allowed:
+                self.close(1008, "too many messages")
+            elif isinstance(given.get("say"), str):
                 self._node.say(given["say"])
             elif isinstance(given.get("success"), bool):
                 self._node.judge(given["success"])
             else:
-                raise ValueError('valid: {"say": text} and {"success": true or false}')
+                raise ValueError(
+                    'valid: {"say": text}, {"stop": true} and {"success": true or false}'
+                )
         except (ValueError, RecursionError) as error:
-            self.write_message(json.dumps({"problem": str(error)}))
+            if not allowed:
+                self.close(1008, "too many messages")
+                return
+            with suppress(WebSocketClosedError):
+                self.write_message(json.dumps({"problem": printable(error)}))
 
 
 def serve(
     node: ConsoleNode,
-    host: str,
-    port: int,
-    token: str,
+    address: Address,
     ready: Callable[[str], Any],
     alive: Callable[[], bool],
     reports: Path,
@@ -135,41 +206,56 @@ def serve(
 
     Args:
         node: Somebody else spins it.
-        host: Address to listen on.
-        port: 0 for any that is free.
-        token: Asked for; empty: none, and only this machine is answered.
-        ready: Called with the page's address.
+        address: Where to listen, and for whom.
+        ready: Called with the page's address, the token in it.
         alive: Asked ten times a second.
         reports: Folder of runs, each a folder that may have a `report.html`.
 
     Raises:
-        ValueError: others can reach the address, and there is no token.
+        ValueError: there is no token.
         OSError: the address or the port cannot be had.
     """
-    if not token and not is_loopback(host):
-        raise ValueError(f"'{host}' can be reached from elsewhere: it needs a token")
+    if not address.token:
+        raise ValueError("the console's token is empty; valid: any text that nobody guesses")
 
     async def run() -> None:
-        given: dict[str, Any] = {"node": node, "token": token, "reports": reports}
+        sockets = bind_sockets(address.port, address.host)
+        number = sockets[0].getsockname()[1]
+        server: list[LimitedServer] = []
+        own = Address(address.host, number, address.token, address.names)
+        given: dict[str, Any] = {
+            "node": node, "address": own, "reports": reports, "server": server,
+        }  # fmt: skip
         application = Application(
             [
-                ("/", _Page, given),
+                (r"/()", _Page, given),
+                (r"/(console\.js|console\.css)", _Page, given),
                 ("/wire", _Wire, given),
+                ("/stop", _Stop, given),
                 (r"/reports/([^/]+)", _Report, given),
                 ("/reports", _Report, given),
             ],
-            websocket_max_message_size=_LARGEST,
-            websocket_ping_interval=2,
+            default_handler_class=_Missing,
+            default_handler_args=given,
+            log_function=_log_request,
+            websocket_max_message_size=BODY,
+            websocket_ping_interval=5,
+            websocket_ping_timeout=5,
         )
-        sockets = bind_sockets(port, host)
-        number = sockets[0].getsockname()[1]
-        server = HTTPServer(application)
-        server.add_sockets(sockets)
-        name = f"[{host}]" if ":" in host else host
-        ready(f"http://{name}:{number}/" + (f"?token={token}" if token else ""))
+        server.append(limited_server(application))
+        server[0].add_sockets(sockets)
+        name = f"[{address.host}]" if ":" in address.host else address.host
+        ready(f"http://{name}:{number}/?token={address.token}")
         while alive():
             await asyncio.sleep(_PUSH)
-        server.stop()
-        await server.close_all_connections()
+        server[0].stop()
+        await server[0].close_all_connections()
 
     asyncio.run(run())
+
+
+def _log_request(handler: RequestHandler) -> None:
+    """Log a request without its query, where the token may be."""
+    request = handler.request
+    path = printable(request.path, 100)
+    _LOG.debug("%s %s %s", handler.get_status(), request.method, path)

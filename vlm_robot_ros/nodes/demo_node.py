@@ -9,7 +9,6 @@ from typing import Any
 
 import rclpy
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 
 from vlm_robot_ros.contract.load import load_robot
@@ -19,6 +18,9 @@ from vlm_robot_ros.nodes.conductor import Conductor
 from vlm_robot_ros.nodes.parameters import Spec, declare
 from vlm_robot_ros.nodes.run import on_ending
 from vlm_robot_ros.nodes.stage import INTERRUPTED, Frame, Stage, StageError
+from vlm_robot_ros.nodes.start import start_ros
+from vlm_robot_ros.printable import printable
+from vlm_robot_ros.shared_memory import restrict_segments
 from vlm_robot_ros.sim.programme import demo_programme, task_programme
 
 PARAMETERS = (
@@ -43,9 +45,9 @@ def conducting(arguments: list[str] | None = None) -> Iterator[Node]:
         ValueError: a parameter is not valid.
     """
     on_ending(_interrupt)
-    # rclpy's own handlers would end ROS under our feet.
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    start_ros(arguments)
     node = rclpy.create_node("demo_node")
+    restrict_segments()
     try:
         declare(node, PARAMETERS)
         yield node
@@ -127,7 +129,7 @@ def main() -> int:
         with conducting() as node:
             print(table(perform(node, lambda: "")), flush=True)
     except (StageError, ValueError) as error:
-        print(f"demo: {error}", file=sys.stderr)
+        print(f"demo: {printable(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -13,6 +13,7 @@ from vlm_robot_ros.nodes.policy_settings import PARAMETERS, start_policy
 from vlm_robot_ros.nodes.run import run
 from vlm_robot_ros.nodes.wires import Wires
 from vlm_robot_ros.policy.apart import PolicyApart
+from vlm_robot_ros.printable import printable
 
 
 class PolicyNode(LifecycleNode):
@@ -45,7 +46,7 @@ class PolicyNode(LifecycleNode):
             self._acting = Acting(self, self._wires, robot, self._policy, values, self._permit)
         except Exception as error:  # whatever it is, the node stays up and says it
             self._failure = str(error.args[0] if isinstance(error, KeyError) else error)
-            self.get_logger().error(f"cannot configure: {self._failure}")
+            self.get_logger().error(f"cannot configure: {printable(self._failure)}")
             self._let_go()
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS

@@ -35,6 +35,8 @@ from vlm_robot_ros.contract.load import contract_file, load_robot
 from vlm_robot_ros.msg import EpisodeMark
 from vlm_robot_ros.nodes.parameters import Spec, declare
 from vlm_robot_ros.nodes.run import run
+from vlm_robot_ros.printable import printable
+from vlm_robot_ros.privacy import folder_mode
 from vlm_robot_ros.provenance import git_hash
 
 PARAMETERS = (
@@ -84,6 +86,7 @@ class RecorderNode(Node):
         for name, value in about.items():
             self._writer.set_custom_data(name, value)
         self._writer.open()
+        folder.chmod(folder_mode())
         # Also as a message: what is said of the bag at its end may never be written.
         self._own(ABOUT, String(data=json.dumps(about)))
         self._marks = self._connect(MARKS, "vlm_robot_ros/msg/EpisodeMark", True, True)
@@ -138,7 +141,9 @@ class RecorderNode(Node):
             try:
                 self._record(topic, kinds[0], [publisher.qos_profile for publisher in publishers])
             except (ImportError, AttributeError, LookupError, OSError) as error:
-                self.get_logger().warning(f"{topic} is not recorded: no type {kinds[0]}: {error}")
+                self.get_logger().warning(
+                    f"{topic} is not recorded: no type {kinds[0]}: {printable(error)}"
+                )
 
     def _record(self, topic: str, kind: str, offered: list[QoSProfile]) -> None:
         package, _, name = kind.split("/")

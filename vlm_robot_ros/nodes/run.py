@@ -14,8 +14,11 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from rclpy.time_source import TimeSource
+
+from vlm_robot_ros.nodes.start import start_ros
+from vlm_robot_ros.printable import printable
+from vlm_robot_ros.shared_memory import restrict_segments
 
 RCLError = rclpy_implementation.RCLError
 
@@ -83,7 +86,11 @@ def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> i
     on_ending(stop)
     signal.signal(signal.SIGALRM, give_up)
     sys.setswitchinterval(_TURN)
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        start_ros(arguments)
+    except ValueError as error:
+        print(f"cannot start: {error}", file=sys.stderr)
+        return 1
     try:
         if alone:
             return _live(partial(make, 0), lambda: told)
@@ -127,9 +134,10 @@ def _live(make: Make, ended: Callable[[], bool]) -> int:
     try:
         node = make()
     except (ValueError, OSError, ModuleNotFoundError) as error:
-        print(f"cannot start: {error}", file=sys.stderr)
+        print(f"cannot start: {printable(error)}", file=sys.stderr)
         return 1
     assert isinstance(node, Node)
+    restrict_segments()
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     status = 0

@@ -17,6 +17,7 @@ from std_msgs.msg import Bool, Int16MultiArray, String
 from vlm_robot_ros.msg import Heard
 from vlm_robot_ros.nodes.parameters import Spec, declare
 from vlm_robot_ros.nodes.run import run
+from vlm_robot_ros.printable import printable
 from vlm_robot_ros.speech.apart import RecogniserApart
 from vlm_robot_ros.speech.listener import Listener, Report
 from vlm_robot_ros.speech.sources import Microphone, WavSource
@@ -127,7 +128,7 @@ class VoiceNode(Node):
         if report.send:
             self._words.publish(String(data=report.heard.text))
         self._heard.publish(message)
-        told = f"'{report.heard.text}' ({report.heard.sureness:.2f})"
+        told = f"'{printable(report.heard.text)}' ({report.heard.sureness:.2f})"
         self.get_logger().info(told if report.send else f"not sent: {told}: {report.reason}")
 
 

@@ -23,6 +23,7 @@ class Desk:
         file = None
         if self._memory is None or sum(sizes) > len(self._memory):
             file = os.memfd_create("policy")  # unlike /dev/shm it has no limit of its own
+            os.fchmod(file, 0o600)  # 0777 otherwise, for who may look into /proc/<pid>/fd
             os.truncate(file, 2 * sum(sizes) + 1)
             self._memory = mmap.mmap(file, 0)
         at = 0
