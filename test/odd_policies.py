@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 from vlm_robot_ros.policy.base import HoldPolicy, hold_chunk
 from vlm_robot_ros.policy.sight import Watchful
 
@@ -157,3 +158,20 @@ class NeverReady(HoldPolicy):
 
     def __init__(self, robot):
         threading.Event().wait()
+
+
+class Nudging(HoldPolicy):
+    """A policy that turns the first joint by 0.3 rad from home, whatever it sees."""
+
+    cameras = ("front",)
+
+    def __init__(self, robot):
+        self.home = np.array(robot.home)
+
+    def infer(self, observation):
+        goal = np.pad(self.home, (0, 7 - len(self.home)))
+        goal[0] += 0.3
+        values = np.repeat(goal[None], 5, axis=0)
+        return ActionChunk(
+            ActionMode.JOINT_POSITION, values, np.ones(5), 0.1, "nudge", {"nudge": 1.0}, 1.0, ""
+        )

@@ -11,6 +11,7 @@ from std_srvs.srv import SetBool, Trigger
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.load import parse_robot
 from vlm_robot_ros.control.instruction import NOTHING_SAID
+from vlm_robot_ros.control.joints import ArmState
 from vlm_robot_ros.control.pilot import Command
 from vlm_robot_ros.nodes.arm_output import ArmOutput, Permit
 from vlm_robot_ros.paths import config_dir
@@ -47,6 +48,7 @@ def output(robot, lines):
         "live",
         lambda: None,
         Permit(),
+        lambda: 0.0,
     )
 
 
@@ -58,22 +60,27 @@ def joint_command(values, gripper=1.0):
 
 def test_what_cannot_be_made_a_setpoint_trips_and_is_told(output, lines, robot):
     home = np.array(robot.home)
-    assert output.send(1.0, joint_command(home + 0.1), [], home)
+    assert output.send(1.0, joint_command(home + 0.1), [], ArmState(1.0, home, 1.0))
     assert len(lines["positions"]) == 1
     # Joint states of an arm of another shape: no setpoint can be computed from them.
-    assert not output.send(1.02, joint_command(home + 0.1), [], home[:3])
+    assert not output.send(1.02, joint_command(home + 0.1), [], ArmState(1.02, home[:3], 1.0))
     assert output.blocked.startswith("tripped: no setpoint could be found")
     assert len(lines["positions"]) == 1
     answer = output.on_reset(Trigger.Request(), Trigger.Response())
     assert answer.success
     assert output.blocked == ""
-    assert output.send(1.04, joint_command(home + 0.1), [], home)
+    assert output.send(1.04, joint_command(home + 0.1), [], ArmState(1.04, home, 1.0))
 
 
 def test_values_that_are_not_finite_reach_no_sink(output, lines, robot):
     home = np.array(robot.home)
     for number in range(5):
-        output.send(1.0 + 0.02 * number, joint_command(np.full(7, np.inf)), [], home)
+        output.send(
+            1.0 + 0.02 * number,
+            joint_command(np.full(7, np.inf)),
+            [],
+            ArmState(1.0, home, 1.0),
+        )
     assert "not finite" in output.blocked
     for message in lines["positions"]:
         assert list(message.data) == pytest.approx(robot.home)
@@ -82,7 +89,12 @@ def test_values_that_are_not_finite_reach_no_sink(output, lines, robot):
 def test_a_gripper_trajectory_is_sent_when_there_is_news(output, lines, robot):
     home = np.array(robot.home)
     for number, opening in enumerate((1.0, 1.0, 1.0, 0.2, 0.2, 0.2)):
-        output.send(1.0 + 0.02 * number, joint_command(home + 0.1, opening), [], home)
+        output.send(
+            1.0 + 0.02 * number,
+            joint_command(home + 0.1, opening),
+            [],
+            ArmState(1.0, home, 1.0),
+        )
     assert len(lines["positions"]) == 6
     ends = [message.points[-1].positions[0] for message in lines["gripper"]]
     assert ends == pytest.approx([0.04, 0.008])
@@ -92,4 +104,13 @@ def test_a_disabled_output_says_so_until_it_is_enabled(output):
     output.on_enable(SetBool.Request(data=False), SetBool.Response())
     assert output.blocked == "disabled; call ~/enable"
     output.on_enable(SetBool.Request(data=True), SetBool.Response())
+    assert output.blocked == ""
+
+
+def test_a_stopped_output_stays_stopped_until_it_is_reset(output):
+    output.on_stop(Trigger.Request(), Trigger.Response())
+    output.on_enable(SetBool.Request(data=True), SetBool.Response())
+    assert output.blocked == "stopped by ~/stop; call ~/reset to let it move again"
+    answer = output.on_reset(Trigger.Request(), Trigger.Response())
+    assert (answer.success, answer.message) == (True, "it was stopped by ~/stop")
     assert output.blocked == ""

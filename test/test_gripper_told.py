@@ -11,6 +11,7 @@ from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.contract.load import load_robot, parse_robot
 from vlm_robot_ros.control.instruction import NOTHING_SAID
+from vlm_robot_ros.control.joints import ArmState
 from vlm_robot_ros.control.pilot import Command, Pilot
 from vlm_robot_ros.control.watchdog import StreamWatch
 from vlm_robot_ros.nodes.arm_output import ArmOutput, Permit
@@ -36,8 +37,9 @@ class Bench:
         self.robot = parse_robot(content)
         self.told = {kind: Kept() for kind in KINDS}
         self.output = ArmOutput(
-            self.robot, PERIOD, lambda _, topic: self.told[topic], "live", lambda: None, Permit()
-        )
+            self.robot, PERIOD, lambda _, topic: self.told[topic], "live", lambda: None, Permit(),
+            lambda: self.now,
+        )  # fmt: skip
         self.joints, self.now = np.array(self.robot.home), 100.0
         self._pose = to_vector(Kinematics(self.robot).forward(self.joints))
 
@@ -45,7 +47,7 @@ class Bench:
         for _ in range(ticks):
             command = Command(ActionMode.END_EFFECTOR_POSE, self._pose, gripper, self.now, 1.0,
                               hold, NOTHING_SAID, stops)  # fmt: skip
-            self.output.send(self.now, command, [], self.joints)
+            self.output.send(self.now, command, [], ArmState(self.now, self.joints, 1.0))
             self.now += PERIOD
 
     def gripper_paths(self):

@@ -11,6 +11,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 from builtin_interfaces.msg import Time
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rclpy.clock import Clock
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from relay import CAMERA, JOINTS, ROBOT, Relay
 from sensor_msgs.msg import CompressedImage, Image, JointState
@@ -52,7 +53,7 @@ STATES = st.builds(
 
 
 def senses():
-    return Senses(ROBOT, ROBOT.cameras[:1], 0.5, 0.3)
+    return Senses(ROBOT, ROBOT.cameras[:1], 0.5, 0.3, Clock())
 
 
 @MANY

@@ -11,6 +11,7 @@ from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
 from vlm_robot_ros.contract.load import load_robot, parse_robot
 from vlm_robot_ros.control.instruction import NOTHING_SAID
+from vlm_robot_ros.control.joints import ArmState
 from vlm_robot_ros.control.pilot import Command
 from vlm_robot_ros.nodes.arm_output import ArmOutput, Permit
 from vlm_robot_ros.nodes.messages import seconds
@@ -27,7 +28,7 @@ def output(graph):
     content = yaml.safe_load(contract_through("panda_sim", "twist"))
     robot = parse_robot({**content, "simulation": ""})
     publish = lambda kind, topic: graph.node.create_publisher(kind, topic, 1)  # noqa: E731
-    made = ArmOutput(robot, PERIOD, publish, "live", lambda: None, Permit())
+    made = ArmOutput(robot, PERIOD, publish, "live", lambda: None, Permit(), lambda: 0.0)
     yield made
     made.close()
 
@@ -47,7 +48,7 @@ def test_an_arm_in_motion_that_is_told_nothing_more_is_told_to_stand(graph, outp
         now += PERIOD
         values = place + np.array([0.1 * (now - begun), 0, 0, 0, 0, 0, 0])
         said = Command(ActionMode.END_EFFECTOR_POSE, values, 1.0, now, 1.0, "", NOTHING_SAID)
-        return output.send(now, said, [], joints)
+        return output.send(now, said, [], ArmState(1.0, joints, 1.0))
 
     for _ in range(5):
         assert move()
@@ -69,7 +70,7 @@ def test_an_arm_that_stands_needs_no_more_words(graph, output):
     heard = graph.listen(TwistStamped, "twist_command")
     rest = Command(ActionMode.END_EFFECTOR_POSE, place, 1.0, 1.0, 0.0, "held", NOTHING_SAID)
     for number in range(5):
-        assert not output.send(1.0 + PERIOD * number, rest, [], joints)
+        assert not output.send(1.0 + PERIOD * number, rest, [], ArmState(1.0, joints, 1.0))
     graph.until(lambda: False, 0.6)
     assert output.stops == 0
     assert not heard
