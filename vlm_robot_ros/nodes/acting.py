@@ -90,6 +90,7 @@ class Acting:
             [robot.camera(name) for name in policy.cameras],
             values["image_timeout"] or robot.image_timeout,
             values["joint_state_timeout"] or robot.joint_state_timeout,
+            node.get_logger().warning,
         )
         self._pilot = Pilot(
             robot,

@@ -23,10 +23,19 @@ class Senses:
     """Takes messages of cameras and joints. All times in seconds of the node's clock."""
 
     def __init__(
-        self, robot: Robot, cameras: Sequence[Camera], image_timeout: float, arm_timeout: float
+        self,
+        robot: Robot,
+        cameras: Sequence[Camera],
+        image_timeout: float,
+        arm_timeout: float,
+        warn: Callable[[str], object] = lambda text: None,
     ) -> None:
-        """Expect pictures of `cameras`, none older than the timeouts [s]."""
+        """Expect pictures of `cameras`, none older than the timeouts [s].
+
+        `warn` is called once for each thing that is unusual about a camera's images.
+        """
         self._robot, self._arm_timeout = robot, arm_timeout
+        self._warn, self._warned = warn, set[str]()
         self._arm_watch = StreamWatch("joint states", arm_timeout, robot.joint_state_rate)
         self._cameras = {c.name: c for c in cameras}
         self._times: dict[str, float] = {}
@@ -115,14 +124,24 @@ class Senses:
         watch = self._eyes[camera]
         try:
             stamp = seconds(message.header.stamp)
-            picture = view(message, self._cameras[camera], self._calibrations.get(camera))
+            notes: list[str] = []
+            known = self._calibrations.get(camera)
+            picture = view(message, self._cameras[camera], known, notes.append)
         except ValueError as error:
             watch.refused(str(error))
             return None
         watch.saw(stamp)
+        self._note(watch, "".join(notes))
         self.pictures[camera], self.stamps[camera] = picture, message.header.stamp
         self._times[camera] = stamp
         return stamp
+
+    def _note(self, watch: StreamWatch, note: str) -> None:
+        """Say in diagnostics what is unusual about a stream; the log has it once."""
+        watch.note = note
+        if note and (text := f"{watch.name}: {note}") not in self._warned:
+            self._warned.add(text)
+            self._warn(text)
 
     @property
     def matched(self) -> bool:
