@@ -17,7 +17,7 @@ from vlm_robot_ros.evaluation.playing import FRAME_PERIOD, LATENCY, Player
 from vlm_robot_ros.paths import shipped_checkpoint
 from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.policy.load import load_learned
-from vlm_robot_ros.sim.controllers import JointPath
+from vlm_robot_ros.sim.joint_trajectory_controller import Trajectory
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 
 SEED, SECONDS = 620_000, 6.0
@@ -83,23 +83,24 @@ def _speeds(
     sim.reset(case.scene, np.array(sim.robot.home) + case.jitter[: len(sim.robot.joints)])
     player = Player(sim, policy, "joint_trajectory", *way)
     told: list[np.ndarray] = []
-    command_path, step, now = sim.command_path, sim.step, np.zeros(len(sim.robot.joints))
+    send, step, now = sim.command_trajectory, sim.step, np.zeros(len(sim.robot.joints))
 
-    def hear(path: JointPath) -> None:
+    def hear(trajectory: Trajectory) -> None:
         nonlocal now
-        now = path.velocities[1]  # what comes first has been told a tick before
-        command_path(path)
+        # First come two points of the past, and one that was sent before. A start has but three.
+        now = trajectory.velocities[3] if len(trajectory.times) > 3 else np.zeros(now.shape)
+        send(trajectory)
 
     def advance() -> None:
         told.append(now)
         step()
 
-    sim.command_path, sim.step = hear, advance  # type: ignore[method-assign]
+    sim.command_trajectory, sim.step = hear, advance  # type: ignore[method-assign]
     try:
         player.say(case.orders[0].text)
         player.play(SECONDS)
     finally:
-        sim.command_path, sim.step = command_path, step  # type: ignore[method-assign]
+        sim.command_trajectory, sim.step = send, step  # type: ignore[method-assign]
     return np.array(told)
 
 

@@ -1,17 +1,21 @@
 """`vlm-robot evaluate`: measure how well a policy obeys, in unseen scenes."""
 
 import argparse
+import dataclasses
 import functools
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from vlm_robot_ros.cli.numbers import at_least
 
 if TYPE_CHECKING:
     from vlm_robot_ros.contract.robot import Robot
     from vlm_robot_ros.policy.base import Policy
+    from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
 
 _POLICIES = ("fusion", "blind", "hold")
 
@@ -25,6 +29,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--families", help="episodes of some families only, with commas between")
     parser.add_argument("--through", default="action", help="how the arm is told: action, or as "
                         "by a sink: joint_trajectory, pose, twist")  # fmt: skip
+    parser.add_argument("--controller", default="", help="settings of the trajectory controller, "
+                        "as rate=250,interpolate_from_desired_state=true")  # fmt: skip
     parser.add_argument("--policy", choices=_POLICIES, default="fusion")
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.add_argument("--episodes", type=at_least(1), default=100, help="a cell")
@@ -57,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
         unknown = [name for name in given if name not in valid]
         if unknown:
             raise ValueError(f"{what} {unknown[0]!r}; valid: {', '.join(valid)}")
+    controller = controller_settings(args.controller)
     checkpoint = args.checkpoint or shipped_checkpoint()
     robot = load_robot(args.robot)
     make = functools.partial(make_policy, args.policy, checkpoint, robot)
@@ -77,13 +84,18 @@ def run(args: argparse.Namespace) -> int:
     outcomes = run_suite(
         robot,
         make,
-        SuiteConfig(cells, args.episodes, args.seed, args.through, families),
+        SuiteConfig(cells, args.episodes, args.seed, args.through, families, controller),
         out,
         about,
         args.workers,
     )
     table = summarise(outcomes)
     text = f"{cells_table(table)}\n\n{confusion_table(outcomes)}\n"
+    for cell, figures in table.items():
+        if figures["executed"]:
+            parts = zip(("velocity", "acceleration", "jerk"), figures["executed"], strict=True)
+            text += f"\n{cell}: the controller executed at most "
+            text += ", ".join(f"{part:.2f} of the {name} limit" for name, part in parts) + "\n"
     print(text)
     (out / "report.md").write_text(text)
     content = {"seed": args.seed, "through": args.through, **about, "cells": table}
@@ -92,6 +104,31 @@ def run(args: argparse.Namespace) -> int:
     contact_sheet(outcomes, out / "failures", out / "failures.png")
     print(f"report in {out}")
     return 0
+
+
+def controller_settings(text: str) -> "ControllerSettings":
+    """Return settings written as `name=value`, separated by commas.
+
+    Raises:
+        ValueError: an unknown name, or a value that is not of its type.
+    """
+    from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
+
+    known = dataclasses.asdict(ControllerSettings())
+    values: dict[str, Any] = {}
+    for item in filter(None, text.split(",")):
+        name, _, value = item.partition("=")
+        if name not in known:
+            raise ValueError(f"--controller {name!r}; valid: {', '.join(known)}")
+        content = yaml.safe_load(value)
+        kind = type(known[name])
+        if isinstance(content, bool) is not (kind is bool) or not isinstance(content, int | float):
+            raise ValueError(f"--controller {item!r}; valid: {name}={known[name]}")
+        values[name] = kind(content)
+    settings = ControllerSettings(**values)
+    if not 50.0 <= settings.rate <= 1000.0:
+        raise ValueError(f"--controller rate={settings.rate:g}; valid: 50 to 1000 Hz")
+    return settings
 
 
 def make_policy(kind: str, checkpoint: Path, robot: "Robot") -> "Policy":

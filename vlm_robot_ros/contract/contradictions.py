@@ -47,7 +47,11 @@ def _topics(robot: Robot) -> Iterator[tuple[str, str]]:
                 yield key, f"topic '{topic}'; valid: letters, digits, _ and /, as camera/image_raw"
         if same := _twice(map(_plain, topics)):
             yield key, f"topics must differ; more than once: {same}"
-    taken = set(map(_plain, (*HEARS, *TELLS, *cameras)))
+    scaling = [robot.speed_scaling] if robot.speed_scaling else []
+    for topic in scaling:
+        if not _TOPIC.fullmatch(topic):
+            yield "speed_scaling", f"topic '{topic}'; valid: letters, digits, _ and /"
+    taken = set(map(_plain, (*HEARS, *TELLS, *cameras, *scaling)))
     for topic in sinks:
         if _plain(topic) in taken:
             yield "sinks", f"topic '{topic}' is one that the node itself uses; give it another"

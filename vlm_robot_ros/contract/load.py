@@ -6,6 +6,7 @@ from typing import Any
 from vlm_robot_ros.contract.contradictions import contradictions
 from vlm_robot_ros.contract.fields import ContractError, Fields, read_yaml
 from vlm_robot_ros.contract.robot import (
+    INTERPOLATED_KINDS,
     NO_GRIPPER,
     SIMULATIONS,
     SINK_KINDS,
@@ -27,6 +28,8 @@ FASTEST_JOINT = 30.0
 """Of a joint; degrees again [rad/s]."""
 _OLDEST = 10.0
 """That what is seen or felt may be [s]."""
+_RAREST = 3600.0
+"""That a gripper's joint state may be old [s]."""
 _FAR, _FASTEST = 10.0, 5.0
 """A tool that is told to go farther [m], faster [m/s] is one in other units."""
 
@@ -54,14 +57,24 @@ def load_robot(source: str | Path) -> Robot:
     """Load a contract by file path, or by the name of one shipped under `config/arms`.
 
     Raises:
-        ContractError: the file is missing or a field is missing, unknown or out of range.
+        ContractError: the file is missing, a field is missing, unknown or out of range, or a sink
+            sends steps to hardware that is not said to interpolate.
     """
     path = contract_file(source)
     try:
         text = path.read_text()
     except UnicodeDecodeError as error:
         raise ContractError(f"{path}: not valid YAML: {error}") from error
-    return read_robot(text, str(path))
+    robot = read_robot(text, str(path))
+    # Not of the contracts within bags: those recorded before the field was there still open.
+    for sink in robot.sinks:
+        if sink.kind in INTERPOLATED_KINDS and not sink.hardware_interpolates:
+            raise ContractError(
+                f"{path}: sinks: {sink.kind} needs 'hardware_interpolates: true': its controller "
+                "forwards each setpoint, and the hardware receives steps at the control rate; "
+                "where the hardware does not interpolate between them, use joint_trajectory"
+            )
+    return robot
 
 
 def read_robot(text: str, where: str) -> Robot:
@@ -89,6 +102,7 @@ def parse_robot(content: Any, where: str = "contract") -> Robot:
         cameras=tuple(_camera(fields) for fields in top.items("cameras")),
         joint_state_rate=top.number("joint_state_rate", above=0.0),
         sinks=tuple(_sink(fields) for fields in top.items("sinks", some=False)),
+        speed_scaling=top.text("speed_scaling") if top.has("speed_scaling") else "",
         **{
             timeout: top.number(timeout, above=0.0, most=_OLDEST)
             for timeout in ("image_timeout", "joint_state_timeout")
@@ -130,7 +144,8 @@ def _joint(fields: Fields) -> Joint:
 
 
 def _sink(fields: Fields) -> Sink:
-    sink = Sink(fields.choice("kind", SINK_KINDS), fields.text("topic"))
+    kind, topic = fields.choice("kind", SINK_KINDS), fields.text("topic")
+    sink = Sink(kind, topic, fields.flag("hardware_interpolates"))
     fields.done()
     return sink
 
@@ -145,11 +160,23 @@ def _gripper(top: Fields) -> Gripper:
         fields.number("closed"),
         fields.number("max_effort", above=0.0) if fields.has("max_effort") else 0.0,
         fields.texts("mimics") if fields.has("mimics") else (),
+        _feedback_timeout(fields),
     )
     fields.done()
     if gripper.open == gripper.closed:
         raise fields.error("closed", f"open and closed are both {gripper.open}")
     return gripper
+
+
+def _feedback_timeout(fields: Fields) -> float | None:
+    if not fields.has("feedback_timeout"):
+        return None
+    seconds = fields.number("feedback_timeout", most=_RAREST)
+    if seconds < 0.0:
+        raise fields.error(
+            "feedback_timeout", f"{seconds:g}; valid: seconds, 0 for a gripper without feedback"
+        )
+    return seconds
 
 
 def _workspace(fields: Fields) -> Workspace:

@@ -11,7 +11,7 @@ TELLS = (
     "overlay", "markers", "/diagnostics", "/rosout", "/parameter_events", "~/transition_event",
 )  # fmt: skip
 _ANSWERS = (
-    "~/enable", "~/reset",
+    "~/enable", "~/reset", "~/stop",
     "~/change_state", "~/get_state", "~/get_available_states", "~/get_available_transitions",
     "~/get_transition_graph",
     "~/describe_parameters", "~/get_parameter_types", "~/get_parameters", "~/list_parameters",
@@ -39,6 +39,7 @@ def permissions(robot: Robot, enclave: str, namespace: str = "/") -> str:
             raise ValueError(f"{name} is '{given}'; valid: names that begin with /")
     pictures = [camera.topic + end for camera in robot.cameras for end in ("", "/compressed")]
     pictures += [camera.info_topic for camera in robot.cameras if camera.depth]
+    scaling = [robot.speed_scaling] if robot.speed_scaling else []
     told = [sink.topic for sink in robot.sinks if sink.kind not in _ACTIONS]
     called = [sink.topic for sink in robot.sinks if sink.kind in _ACTIONS]
     root = ElementTree.Element("policy", version=_VERSION)
@@ -47,7 +48,7 @@ def permissions(robot: Robot, enclave: str, namespace: str = "/") -> str:
     node = ElementTree.SubElement(node, "profiles")
     node = ElementTree.SubElement(node, "profile", ns=namespace, node="policy_node")
     for kind, how, names in (
-        ("topic", "subscribe", [*HEARS, *pictures]),
+        ("topic", "subscribe", [*HEARS, *pictures, *scaling]),
         ("topic", "publish", [*TELLS, *told]),
         ("service", "reply", [*_ANSWERS]),
         ("action", "call", called),

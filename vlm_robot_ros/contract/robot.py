@@ -38,6 +38,9 @@ class Gripper:
     """With what an action may have it press [N]; 0 leaves it to the gripper's controller."""
     mimics: tuple[str, ...] = ()
     """Joints that go with it, and that a `joint_state` sink has to tell, too."""
+    feedback_timeout: float | None = None
+    """An arm holds when the gripper's joint state is older [s]; 0: none is expected, and None: as
+    the arm's joint states."""
 
     def fraction(self, position: float) -> float:
         """Return the opening as a fraction: 0 closed, 1 open."""
@@ -48,7 +51,7 @@ class Gripper:
         return self.closed + float(np.clip(fraction, 0.0, 1.0)) * (self.open - self.closed)
 
 
-NO_GRIPPER = Gripper("", open=1.0, closed=0.0)
+NO_GRIPPER = Gripper("", open=1.0, closed=0.0, feedback_timeout=0.0)
 """Of an arm without a gripper that this node could drive: its opening is 1."""
 
 
@@ -106,6 +109,8 @@ class Sink:
 
     kind: str
     topic: str
+    hardware_interpolates: bool = False
+    """Whether the hardware interpolates between setpoints; see `INTERPOLATED_KINDS`."""
 
     @property
     def moves_arm(self) -> bool:
@@ -130,6 +135,11 @@ SINK_KINDS = {
     "parallel_gripper_action": "control_msgs/ParallelGripperCommand, likewise",
 }
 """Kinds of command sinks, and what each is for."""
+
+
+INTERPOLATED_KINDS = ("joint_positions",)
+"""Kinds of sinks whose controller forwards each setpoint as it comes: at the control rate the
+hardware receives steps, and must interpolate between them itself."""
 
 
 SIMULATIONS = ("panda", "ur5e", "kinova3", "xarm7", "iiwa", "sawyer", "isaac")
@@ -161,6 +171,9 @@ class Robot:
     """An arm holds when the newest picture is older [s]."""
     joint_state_timeout: float = 0.3
     """And when the newest joint states are [s]."""
+    speed_scaling: str = ""
+    """Topic (std_msgs/Float64, percent) on which the driver publishes at what part of its speed
+    the controller executes trajectories; empty where there is no such scaling."""
 
     @property
     def simulated(self) -> bool:

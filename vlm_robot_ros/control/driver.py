@@ -5,17 +5,22 @@ finite or outside a limit. What should never be trips: the arm is brought to a s
 there until somebody has looked and says so. All times in seconds of one clock.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.following import Following
-from vlm_robot_ros.control.limits import leaves, outside
+from vlm_robot_ros.control.drive import STANDS, Drive
+from vlm_robot_ros.control.following import Following, StallDetector
+from vlm_robot_ros.control.limits import outside
 from vlm_robot_ros.control.motion import Setpoint
+from vlm_robot_ros.control.motion_start import MotionStart
 from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.control.sent_trajectory import SentTrajectory
+from vlm_robot_ros.control.setpoint_check import SetpointCheck
 from vlm_robot_ros.control.stream import JointStream, Path
 
 AHEAD = 5
@@ -28,45 +33,13 @@ _MOVED, _SETTLED = 0.01, 0.5
 """By so much others have moved an arm that stands [rad]; it has come to it after so long [s]."""
 _LOST = 0.1
 """An arm that was told nothing for so long stands, or nobody knows where it is [s]."""
-_TOO_FAST = 1.2
-"""Part of its speed that a tool shall never have."""
-_STRAYED, _OUTSIDE = 0.05, 0.02
-"""How far a measured joint may be outside its limits [rad], a told tool outside the box [m]."""
-_EDGE = 0.005
-"""How far outside the box a tool may come to a stand that has to brake [m]."""
-_AGAIN, _INSISTS = 0.3, 1.0
-"""A tool that has to brake for the edge so soon again [s] for so long [s] is sent there."""
-_STANDS = 0.5
-"""How long a path goes on after the arm has come to a stand [s]."""
+_STRAYED = 0.05
+"""How far a measured joint may be outside its limits [rad]."""
 _ROUNDING = 1e-6
-
-
-@dataclass(frozen=True)
-class Drive:
-    """What an arm is told at one tick."""
-
-    time: float
-    """Now; the first setpoint of the path is due one period later [s]."""
-    period: float
-    """Between setpoints [s]."""
-    path: Path
-    pose: np.ndarray
-    """Of the tool at the first setpoint: a transform in the base frame. Shape (4, 4), [m]."""
-    twist: np.ndarray
-    """That takes the tool there, in the base frame. Shape (6,): linear [m/s], angular [rad/s]."""
-    gripper: float
-    """0 closed, 1 open."""
-
-    def points(self) -> list[tuple[float, Setpoint]]:
-        """Return the path and the stand at its end: seconds after `time`, and where then.
-
-        The stand lasts a while: a trajectory that is over when it comes is refused.
-        """
-        path, count = self.path, len(self.path.setpoints)
-        times = [(number + 1) * self.period for number in range(count)]
-        stand = times[-1] + max(path.stopping, self.period)
-        ends = [(stand, path.stand), (stand + _STANDS, path.stand)]
-        return [*zip(times, path.setpoints, strict=True), *ends]
+_PAST = 0.04
+"""How much of what was commanded each trajectory repeats [s]; two setpoints at least."""
+_STALLS_AGAIN = 10.0
+"""An arm that stalls again within so long trips [s]."""
 
 
 class Driver:
@@ -94,23 +67,43 @@ class Driver:
         self._robot, self._period, self._by_path, self._heard = robot, period, by_path, heard
         self._stream = JointStream(robot, period)
         self._following = Following(robot, self._stream.kinematics, by_tool)
+        self._stall = StallDetector(robot.joint_names)
+        self._stalled = -math.inf
+        self._motion_start = MotionStart(robot, period)
+        self._check = SetpointCheck(robot, self._stream)
+        self._sent: SentTrajectory | None = None
+        self._undo: Callable[[], None] | None = None
         self._last: Setpoint | None = None
         self._stand: Setpoint | None = None
         self._still_since: float | None = None
         self._settles: float | None = None
         self._found: np.ndarray | None = None
         self._time = 0.0
-        self._edge = (-np.inf, -np.inf)
         self.tripped = ""
         """Why nothing may move until `reset`; empty when it may."""
+        self.waiting = ""
+        """Why motion cannot begin yet; empty when it can."""
+        self._driving = False
         self.lose()
 
     def lose(self) -> None:
         """Expect that others move the arm: it goes on from where it is found."""
+        # An arm that stood when it was commanded last still does.
+        self._motion_start.reset(moving=self._driving and self._still_since is None)
         self._driving = False
         self._following.forget()
+        self._stall.reset()
         self._still_since = None
         self._settles = self._found = None
+
+    def release(self) -> None:
+        """Send nothing more: a trajectory controller ends the last trajectory by itself.
+
+        For when what is sent would be executed at another time, or at another speed.
+        """
+        if self._driving:
+            self._last = None
+            self.lose()
 
     def reset(self) -> None:
         """Let it move again after a trip: from where the arm is, or where it is braking."""
@@ -124,45 +117,59 @@ class Driver:
         self.tripped = self.tripped or reason
 
     def drive(
-        self, now: float, command: Command, ahead: Sequence[np.ndarray], joints: np.ndarray
+        self,
+        now: float,
+        command: Command,
+        ahead: Sequence[np.ndarray],
+        joints: np.ndarray,
+        measured_at: float | None = None,
     ) -> Drive | None:
         """Return what the arm is to be told; None when it stands still and knows it.
+
+        When motion begins, `waiting` says why it cannot yet: the arm must stand still, and a
+        trajectory controller is first sent to where the motion begins.
 
         Args:
             now: When this tick is due: periods after the one before, as of `Beat` [s].
             command: What it is told by the pilot; on a hold it comes to a stand.
             ahead: What it will be told at the next ticks, in the command's mode. Shape (7,) each.
             joints: Measured positions. Shape (J,), [rad].
+            measured_at: When they were measured [s]; None: now.
         """
+        self._undo, undo = None, self._snapshot()
         self._catch_up(now)
         if not np.all(np.isfinite([*command.values, *np.ravel(ahead)])):
             self.trip("a command is not finite")
-        self._watch(now, joints)
+        self._watch(now, joints, now if measured_at is None else measured_at)
         holds = bool(command.hold_reason or self.tripped)
         poses = command.mode == ActionMode.END_EFFECTOR_POSE
         if not self._driving:
             self._notice(now, joints)
-            if holds:  # it stands already, where we or others have left it
+            self.waiting = self._motion_start.problem(now, joints)
+            if holds or self.waiting:  # it stands already, where we or others have left it
                 return None
-            self._begin(joints)
+            start = self._motion_start.take_position()
+            if self._by_path and start is None:
+                return self._send_to_start(now, joints, command.gripper)
+            self._begin(now, self._where(joints) if start is None else start)
         before, targets = self._stream.now, [command.values, *ahead]
         if self._by_path and ahead:  # what is due next has been told already
             targets = targets[1:]
         setpoint, problem = self._stream.brake() if holds else self._towards(targets[0], poses), ""
-        if not holds and self._leaves(self._stream.rest()[1], before.position):
+        if not holds and self._check.leaves(self._stream.rest()[1], before.position):
             # From where it was it can still come to a stand in time; so it does.
-            problem = self._at_the_edge(now, setpoint)
+            problem = self._check.edge_problem(now, setpoint)
             self._stream.go_on_from(before)
             setpoint = self._stream.brake()
         elif not holds:
-            problem = self._problem(setpoint, joints)
+            problem = self._check.problem(setpoint, joints)
         if problem:
             self.trip(problem)
             holds = True
             self._stream.go_on_from(before)
             setpoint = self._stream.brake()
         path = self._stream.ahead([] if holds else self._joints_of(targets[1:], poses), poses)
-        if self._leaves(
+        if self._check.leaves(
             [each.position for each in (*path.setpoints, path.stand)], before.position
         ):
             path = self._stream.ahead([], poses)
@@ -174,10 +181,27 @@ class Driver:
             self._stream.tool_at(told[0].position),
             self._stream.twist_to(told[0], joints),
             command.gripper,
+            self._past(now),
         )
+        if self._by_path:
+            self._undo, self._sent = undo, drive.sent()
         self._last, self._stand = told[0], path.stand
         self._rest_after(now, holds and not np.any(setpoint.velocity))
         return drive
+
+    def not_sent(self) -> None:
+        """Take back the last drive, which was not sent: the controller executes the one before."""
+        (self._undo or self.lose)()
+
+    def _snapshot(self) -> Callable[[], None]:
+        """Return what brings the driver back to where it is now."""
+        before, stream = (self._time, self._last, self._stand, self._sent), self._stream.state()
+
+        def undo() -> None:
+            self._time, self._last, self._stand, self._sent = before
+            self._stream.restore(stream)
+
+        return undo
 
     def standing(self, now: float, joints: np.ndarray, gripper: float) -> Drive:
         """Return a drive of an arm that stays where it is. See `drive`."""
@@ -193,11 +217,17 @@ class Driver:
         if late < 0:  # nobody knows how long anything has lasted
             self._following.forget()
             self._still_since = None
+            if self._by_path:
+                self.lose()
         elif missed > 1 and missed * self._period >= _LOST - _ROUNDING and not self._by_path:
             self.lose()
-        elif self._by_path and self._driving and missed > 0 and not self._stream.skip(missed):
-            self._last = self._stand  # the path has come to its end meanwhile
-            self.lose()
+        elif self._by_path and self._driving and missed > 0:
+            assert self._sent is not None
+            if now + self._period < self._sent.end - STANDS:
+                self._stream.skip(missed, self._sent.at(now + self._period))
+            else:
+                self._last = self._stand  # the path has come to its end meanwhile
+                self.lose()
 
     def _notice(self, now: float, joints: np.ndarray) -> None:
         """Notice when others move an arm that stands: it is no longer where it was told to be."""
@@ -208,10 +238,26 @@ class Driver:
         elif np.max(np.abs(joints - self._found)) > _MOVED:
             self._last = None
 
-    def _begin(self, joints: np.ndarray) -> None:
-        """Go on from where the arm stands."""
-        self._stream.start(self._where(joints))
+    def _send_to_start(self, now: float, joints: np.ndarray, gripper: float) -> Drive:
+        """Return the drive that brings a controller to where the motion begins."""
+        there = self._where(joints)
+        seconds, self.waiting = self._motion_start.prepare(now, there, joints)
+        return replace(self.standing(now, joints, gripper), first=seconds)
+
+    def _begin(self, now: float, position: np.ndarray) -> None:
+        """Begin to move an arm that stands at a position. Shape (J,), [rad]."""
+        self._stream.start(position)
+        still = np.zeros(len(position))
+        self._sent = SentTrajectory([now], [Setpoint(position, still, still)])
         self._driving = True
+
+    def _past(self, now: float) -> tuple[Setpoint, ...]:
+        """Return the commands of the last periods, as a trajectory controller executes them."""
+        if not self._by_path or self._sent is None:
+            return ()
+        count = max(2, math.ceil(_PAST / self._period - _ROUNDING))
+        times = [now - number * self._period for number in reversed(range(count))]
+        return tuple(self._sent.at(time) for time in times)
 
     def _where(self, joints: np.ndarray) -> np.ndarray:
         """Return where the arm was told to be, if it is there; else where it is."""
@@ -236,7 +282,7 @@ class Driver:
         """Return poses as they are, and of joint actions what is not the gripper's."""
         return [value if poses else value[: len(self._robot.joints)] for value in values]
 
-    def _watch(self, now: float, joints: np.ndarray) -> None:
+    def _watch(self, now: float, joints: np.ndarray, measured_at: float) -> None:
         """Trip when the arm is not where it was told to be, or where it cannot be."""
         robot = self._robot
         strayed = outside(joints, robot.lower, robot.upper)
@@ -252,37 +298,19 @@ class Driver:
         told = self._stream.nearest(joints, self._last.position)
         if problem := self._following.problem(now, joints, told):
             self.trip(problem)
+        if self._sent is not None and self._by_path:
+            command = self._sent.at(now).position
+            self._stop_stall(now, self._stall.problem(now, command, joints, measured_at))
 
-    def _problem(self, setpoint: Setpoint, joints: np.ndarray) -> str:
-        """Return what is wrong with a setpoint; empty when nothing is."""
-        robot = self._robot
-        # What was outside before may come back.
-        was = np.maximum(outside(joints, robot.lower, robot.upper), 0.0)
-        for name, over in (
-            ("position", outside(setpoint.position, robot.lower, robot.upper) - was),
-            ("velocity", np.abs(setpoint.velocity) - robot.velocity),
-            ("acceleration", np.abs(setpoint.acceleration) - robot.acceleration),
-        ):
-            worst = int(over.argmax())
-            if over[worst] > _ROUNDING:
-                return f"the {name} of {robot.joint_names[worst]} would pass its limit"
-        if self._stream.tool_speed(setpoint) > _TOO_FAST * robot.workspace.speed:
-            return f"the tool would be faster than {robot.workspace.speed} m/s"
-        if self._leaves([setpoint.position], joints, _OUTSIDE):
-            tool = self._stream.tool_at(setpoint.position)[:3, 3]
-            return f"the tool would go to {tool.round(3).tolist()}, outside its workspace"
-        return ""
+    def _stop_stall(self, now: float, problem: str) -> None:
+        """Send nothing more to an arm that stands while it is commanded to move.
 
-    def _at_the_edge(self, now: float, setpoint: Setpoint) -> str:
-        """Return what is wrong when the tool has to be kept from leaving again and again."""
-        if now - self._edge[1] > _AGAIN:
-            self._edge = (now, now)
-        self._edge = (self._edge[0], now)
-        if now - self._edge[0] < _INSISTS:
-            return ""
-        tool = self._stream.tool_at(setpoint.position)[:3, 3].round(3)
-        return f"the tool would go on from {tool.tolist()} and leave its workspace"
-
-    def _leaves(self, places: Iterable[np.ndarray], here: np.ndarray, most: float = _EDGE) -> bool:
-        kinematics = self._stream.kinematics
-        return any(leaves(self._robot, kinematics, place, here, most) for place in places)
+        Its controller was switched off, or something holds the arm. A controller that is switched
+        on again would jump to the next trajectory: motion begins again from where the arm stands.
+        """
+        if not problem:
+            return
+        if 0 <= now - self._stalled < _STALLS_AGAIN:
+            self.trip(problem)
+        self._stalled, self._last = now, None
+        self.lose()

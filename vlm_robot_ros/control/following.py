@@ -1,5 +1,8 @@
 """Notices that an arm does not go where it is told to. All times in seconds of one clock."""
 
+from bisect import bisect_right
+from collections import deque
+
 import numpy as np
 
 from vlm_robot_ros.contract.kinematics import Kinematics
@@ -10,6 +13,14 @@ _APART = ((0.25, 0.1, 0.5), (0.05, 0.02, 3.0))
 
 Much for a moment: something is in the way. A little for long: nobody follows.
 """
+
+_STANDS_STILL, _COMMANDED = 0.004, 0.02
+"""An arm stalls when no joint moves farther while one is commanded to move so far [rad]."""
+_MOVES = 5e-4
+"""A measured position that changes by more from tick to tick is not noise [rad]."""
+_LAG, _MOST_LAG, _LAG_FILTER = 0.1, 0.2, 0.2
+"""Expected lag of an arm before one was seen, the largest that is accepted, and the time constant
+with which it is estimated [s]."""
 
 
 class Following:
@@ -54,3 +65,71 @@ class Following:
         ways = np.abs(joints - told)
         worst = int(ways.argmax())
         return self._robot.joint_names[worst], "rad", float(ways[worst])
+
+
+class StallDetector:
+    """Notices an arm that stands still while it is commanded to move. Times in seconds."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        """Watch joints of these names."""
+        self._names, self._lag = names, _LAG
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the motion, but not how much the arm lags."""
+        self._commands: deque[tuple[float, np.ndarray]] = deque()
+        self._measured: tuple[float, np.ndarray] | None = None
+        self._offset = np.zeros(0)
+        self._stood: tuple[np.ndarray, np.ndarray] | None = None
+
+    def problem(
+        self, now: float, command: np.ndarray, measured: np.ndarray, measured_at: float
+    ) -> str:
+        """Return what is wrong; empty when nothing is. To be called at every tick in motion.
+
+        Args:
+            now: [s]
+            command: Where the joints are commanded to be now. Shape (J,), [rad].
+            measured: Joint positions. Shape (J,), [rad].
+            measured_at: When they were there [s].
+        """
+        self._commands.append((now, command))
+        before, self._measured = self._measured, (measured_at, measured)
+        if before is None:
+            self._offset = command - measured
+            self._stood = measured, command
+            return ""
+        if measured_at <= before[0]:  # nothing new is known of the arm
+            return ""
+        self._estimate_lag(before)
+        delayed = self._command_at(measured_at - 1.5 * self._lag - 0.02)
+        while self._commands[0][0] < measured_at - 1.5 * _MOST_LAG - 0.1:
+            self._commands.popleft()
+        assert self._stood is not None
+        if np.max(np.abs(measured - self._stood[0])) > _STANDS_STILL:
+            self._stood = measured, delayed
+        ways = np.abs(delayed - self._stood[1])
+        worst = int(ways.argmax())
+        if ways[worst] <= _COMMANDED:
+            return ""
+        return (
+            f"the arm does not follow: it stands while {self._names[worst]} is commanded to move; "
+            "is its controller active?"
+        )
+
+    def _command_at(self, time: float) -> np.ndarray:
+        """Return the newest command of a time or earlier; the oldest there is of one before."""
+        index = bisect_right(self._commands, time + 1e-6, key=lambda each: each[0])
+        return self._commands[max(index - 1, 0)][1]
+
+    def _estimate_lag(self, before: tuple[float, np.ndarray]) -> None:
+        """Filter the delay by which the measured joints follow the commands (least squares)."""
+        assert self._measured is not None
+        time, measured = self._measured
+        period, command = time - before[0], self._command_at(time)
+        speed = (command - self._command_at(before[0])) / period
+        moved = np.max(np.abs(measured - before[1]))
+        if moved > _MOVES and speed @ speed > 0.01:
+            error = command - measured - self._offset
+            lag = float(np.clip(speed @ error / (speed @ speed), 0.0, _MOST_LAG))
+            self._lag += min(1.0, period / _LAG_FILTER) * (lag - self._lag)

@@ -38,7 +38,13 @@ class JointReader:
     def __init__(self, robot: Robot, timeout: float) -> None:
         """Expect the joints of a contract, none of them older than `timeout` [s]."""
         self._robot, self._timeout = robot, timeout
-        self._wanted = [*robot.joint_names, robot.gripper.joint]
+        feedback = robot.gripper.feedback_timeout
+        self._gripper_timeout = timeout if feedback is None else feedback
+        """How old the gripper's state may be; 0: none is expected [s]."""
+        fingers = [robot.gripper.joint] if self._gripper_timeout else []
+        self._wanted = [*robot.joint_names, *fingers]
+        self.commanded_opening = 1.0
+        """What is taken for the opening of a gripper without feedback: 0 closed, 1 open."""
         self._known: dict[str, tuple[float, float]] = {}
         """When a joint was where."""
         self._last: np.ndarray | None = None
@@ -58,14 +64,21 @@ class JointReader:
             stamp: Of the message [s].
 
         Raises:
-            ValueError: a joint of the contract is missing, or a position is not finite.
+            ValueError: a joint of the contract is missing or there twice, or a position is not
+                finite.
         """
         arrived = time.monotonic()
         if set(self._wanted).isdisjoint(named) and arrived - self._heard <= self._timeout:
             return None  # of others, whose clock may be any
+        if not len(positions) and len(named):
+            return None  # velocities or efforts alone
         if len(named) != len(positions):
             raise ValueError(f"{len(named)} names for {len(positions)} positions")
         given = dict(zip(named, positions, strict=True))
+        if len(given) < len(named):
+            twice = [name for name in self._wanted if list(named).count(name) > 1]
+            if twice:
+                raise ValueError(f"more than one position of {', '.join(twice)} in one message")
         values = [given[name] for name in self._wanted if name in given]
         if not np.all(np.isfinite(values)):
             raise ValueError(f"positions that are not finite: {values}")
@@ -74,6 +87,12 @@ class JointReader:
         if missing:
             raise ValueError(
                 f"no position of {', '.join(missing)}; given: {', '.join(given) or 'nothing'}"
+                + (
+                    "; of a gripper that reports rarely or never the contract says so by "
+                    "gripper.feedback_timeout"
+                    if missing == [self._robot.gripper.joint]
+                    else ""
+                )
             )
         self._heard = arrived
         names = self._robot.joint_names
@@ -84,12 +103,17 @@ class JointReader:
         if np.any(outside(self._last, self._robot.lower, self._robot.upper) > _BY_HAND):
             # Turned by hand out of the turns that a contract allows: those are all alike.
             self._last = self._robot.in_turn(joints, (self._robot.lower + self._robot.upper) / 2)
-        finger = self._known[self._robot.gripper.joint][1]
-        return ArmState(float(times.min()), self._last, self._robot.gripper.fraction(finger))
+        return ArmState(float(times.min()), self._last, self._opening())
+
+    def _opening(self) -> float:
+        if not self._gripper_timeout:
+            return self.commanded_opening
+        return self._robot.gripper.fraction(self._known[self._robot.gripper.joint][1])
 
     def _is_fresh(self, name: str, now: float) -> bool:
         then, _ = self._known.get(name, (-np.inf, 0.0))
-        return abs(now - then) <= self._timeout
+        finger = name == self._robot.gripper.joint
+        return abs(now - then) <= (self._gripper_timeout if finger else self._timeout)
 
 
 class ArmHistory:

@@ -157,7 +157,13 @@ class Pilot:
         return replace(chunk, values=values)
 
     def tick(
-        self, now: float, joints: np.ndarray, pose: np.ndarray, opening: float, hold: str = ""
+        self,
+        now: float,
+        joints: np.ndarray,
+        pose: np.ndarray,
+        opening: float,
+        hold: str = "",
+        wait: str = "",
     ) -> Command:
         """Return what to tell the arm now.
 
@@ -168,6 +174,7 @@ class Pilot:
             opening: Measured gripper opening: 0 closed, 1 open.
             hold: A reason of the caller's to hold, if any. As where no task is asked for any
                 more, fingers in motion stop, too; at other holds they do what they were told last.
+            wait: A reason of the arm's to hold for a moment, if any: see `Driver.waiting`.
         """
         self._joints = joints
         self._openings.append((now, opening))
@@ -183,7 +190,7 @@ class Pilot:
         problem = next(filter(None, (watch.problem(now) for watch in self._watches)), "")
         if problem:
             self._timeline.clear()
-        reason = hold or self._why_hold(problem)
+        reason = hold or self._why_hold(problem) or wait
         # What is commanded now is to be reached when the next command comes.
         sample = None if reason else self._timeline.sample(now + self._period)
         if sample is None:

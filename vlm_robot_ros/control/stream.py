@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,8 +15,6 @@ _TURNS = 2.0
 """A goal that turns faster is not followed so fast [rad/s]."""
 _BRAKING = 0.9
 """Part of `EASE` which is counted on to come to a stand; the jerk's limit may take some."""
-_FORESEEN = 0.2
-"""So much of coming to a stand is foreseen [s]."""
 _NO_WAY = 1e-6
 """A joint that has less to go is there [rad]."""
 _CATCH_UP = 2.0
@@ -35,6 +33,16 @@ class Path:
     stopping: float
     """From the last of them to the stand [s]."""
     stand: Setpoint
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """Where a stream is."""
+
+    now: Setpoint
+    wanted: np.ndarray
+    goal: np.ndarray | None
+    foreseen: list[tuple[Setpoint, np.ndarray, np.ndarray | None]]
 
 
 class JointStream:
@@ -136,17 +144,29 @@ class JointStream:
         still = np.zeros(len(place))
         return Path(setpoints, duration, Setpoint(place, still, still))
 
-    def skip(self, ticks: int) -> bool:
-        """Go on as was foreseen for some ticks; returns whether so much was foreseen."""
-        known = min(ticks, len(self._foreseen))
-        if (ticks - known) * self._period > _FORESEEN + 1e-9:
-            return False
-        if known:
-            setpoint, self._wanted, self._goal = self._foreseen[known - 1]
+    def skip(self, ticks: int, command: Setpoint) -> None:
+        """Go on from where the arm is after some ticks at which nothing was sent.
+
+        Args:
+            ticks: At least 1.
+            command: What the controller will execute by then, as it interpolates.
+        """
+        if ticks <= len(self._foreseen):
+            setpoint, self._wanted, self._goal = self._foreseen[ticks - 1]
             self.go_on_from(setpoint)
-        for _ in range(ticks - known):
-            self.brake()
-        return True
+            return
+        most = self._accelerations
+        self.go_on_from(replace(command, acceleration=np.clip(command.acceleration, -most, most)))
+        self._wanted, self._goal = command.position, None
+
+    def state(self) -> StreamState:
+        """Return what `restore` takes."""
+        return StreamState(self.now, self._wanted, self._goal, self._foreseen)
+
+    def restore(self, state: StreamState) -> None:
+        """Go back to an earlier state: what was made since was not sent."""
+        self.go_on_from(state.now)
+        self._wanted, self._goal, self._foreseen = state.wanted, state.goal, state.foreseen
 
     def tool_at(self, positions: np.ndarray) -> np.ndarray:
         """Return the tool's pose, a transform in the base frame. Shape (4, 4), [m]."""

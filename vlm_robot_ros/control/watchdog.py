@@ -6,21 +6,30 @@ _COUNTED = 20
 """Messages by which it is told how often they come."""
 _PAUSE = 3.0
 """Of a stream that was away longer, it is told anew [s]."""
+AHEAD = 0.03
+"""A stamp may be so much ahead of the receiver's clock; more, and the clocks differ [s]."""
+_BEHIND, _ARRIVALS = 0.05, 10
+"""Where each of so many messages arrives longer after its stamp [s], the clocks differ, too, or
+what comes is always late."""
 
 
 class StreamWatch:
     """Watches one stream of stamped messages. All times in seconds of one clock."""
 
-    def __init__(self, name: str, timeout: float, rate: float) -> None:
+    def __init__(self, name: str, timeout: float, rate: float, ahead: float | None = None) -> None:
         """Watch a stream.
 
         Args:
             name: What it is called.
             timeout: How old its newest stamp may be [s].
             rate: How often it ought to come [Hz].
+            ahead: How far its stamps may be ahead of the clock [s]; None: as old as they may be,
+                for simulated time, which arrives as late as everything else.
         """
         self.name, self.expected_rate = name, rate
         self._timeout = timeout
+        self._ahead = timeout if ahead is None else ahead
+        self._delays: deque[float] = deque(maxlen=_ARRIVALS)
         self._stamps: deque[float] = deque(maxlen=_COUNTED)
         self._stamp: float | None = None
         self._repeated = 0
@@ -30,9 +39,11 @@ class StreamWatch:
         self.received = self.refusals = 0
         """How many messages came, and how many of them could not be used."""
 
-    def saw(self, stamp: float) -> None:
-        """Note a good message with this stamp."""
+    def saw(self, stamp: float, now: float | None = None) -> None:
+        """Note a good message with this stamp, which arrived at `now` [s], if that is known."""
         self.received += 1
+        if now is not None:
+            self._delays.append(now - stamp)
         self._fault = ""
         self._repeated = self._repeated + 1 if stamp == self._stamp else 0
         if self._stamp is not None and abs(stamp - self._stamp) > _PAUSE:
@@ -62,11 +73,8 @@ class StreamWatch:
         if self._stamp is None:
             return f"{self.name}: nothing received yet"
         age = now - self._stamp
-        if age < -self._timeout:
-            return (
-                f"{self.name}: stamped {-age:.1f} s ahead of this node's clock; "
-                "is use_sim_time the same on both sides?"
-            )
+        if ahead := self._stamped_ahead(now):
+            return ahead
         if age > self._timeout:
             if self._repeated:
                 return (
@@ -75,3 +83,30 @@ class StreamWatch:
                 )
             return f"{self.name}: {age:.2f} s old, at most {self._timeout:.2f} s allowed"
         return ""
+
+    def clock_problem(self, now: float) -> str:
+        """Return why its stamps cannot be of the clock that `now` is of; empty when they can.
+
+        Stricter than `problem`: for a controller that executes what it is sent by the stamps.
+        """
+        if ahead := self._stamped_ahead(now):
+            return ahead
+        late = min(self._delays, default=0.0)
+        if len(self._delays) < _ARRIVALS or late <= _BEHIND or self.problem(now):
+            return ""
+        return (
+            f"{self.name}: they arrive {late:.2f} s and more after their stamps, at most "
+            f"{_BEHIND} s allowed; do the clocks of both machines differ?"
+        )
+
+    def _stamped_ahead(self, now: float) -> str:
+        if self._stamp is None:
+            return ""
+        ahead = max(self._stamp - now, -self._delays[-1] if self._delays else 0.0)
+        if ahead <= self._ahead:
+            return ""
+        return (
+            f"{self.name}: stamped {ahead:.2f} s ahead of this node's clock, at most "
+            f"{self._ahead:g} s allowed; do the clocks of both machines differ, and is "
+            "use_sim_time the same on both sides?"
+        )

@@ -50,6 +50,9 @@ class Outcome:
     """Largest measured joint speed, as a part of its limit."""
     outside: float = 0.0
     """How far a measured joint was outside its limits [rad]."""
+    executed: tuple[float, ...] = ()
+    """Largest velocity, acceleration and jerk that a trajectory controller executed, as parts of
+    their limits; empty where there is none."""
 
 
 def run_episode(
@@ -220,6 +223,7 @@ def _result(player: Player, task: Task | None, did: str, seconds: float, moved: 
         "moved": round(moved, 4),
         "speed": round(player.speed, 4),
         "outside": round(player.outside, 4),
+        "executed": player.executed,
         "success": asked == did,
     }
 

@@ -10,7 +10,7 @@ from vlm_robot_ros.control.driver import AHEAD, Driver
 from vlm_robot_ros.control.pilot import BLEND, JOINED_STEPS, Command, Pilot
 from vlm_robot_ros.policy.base import Observation, Policy
 from vlm_robot_ros.policy.heap import trim_heap
-from vlm_robot_ros.sim.controllers import joint_path
+from vlm_robot_ros.sim.joint_trajectory_controller import parse_trajectory
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 
 LATENCY = 0.06
@@ -55,6 +55,16 @@ class Player:
         )
         policy.reset()
 
+    @property
+    def executed(self) -> tuple[float, ...]:
+        """Largest velocity, acceleration and jerk that a trajectory controller executed.
+
+        As parts of their limits; empty where none was commanded.
+        """
+        if self._through != "joint_trajectory":
+            return ()
+        return tuple(round(each, 4) for each in self.sim.execution.extremes.largest)
+
     def say(self, text: str) -> None:
         """Give an instruction."""
         self._pilot.hear(text, self.sim.time)
@@ -79,7 +89,10 @@ class Player:
             if chunk is not None and sim.time - stamp >= LATENCY - 1e-6:
                 pilot.take(chunk, said.number, stamp, sim.time)
                 chunk = None
-            command = pilot.tick(sim.time, sim.joint_positions, self._pose(), sim.opening)
+            wait = "" if self._through == "action" else self._driver.waiting
+            command = pilot.tick(
+                sim.time, sim.joint_positions, self._pose(), sim.opening, wait=wait
+            )
             if command.hold_reason:
                 self.hold = command.hold_reason
             if self._through != "action":
@@ -108,7 +121,7 @@ class Player:
         if self._through == "joint_trajectory":
             points = [(time, p.position, p.velocity) for time, p in drive.points()]
             names = sim.robot.joint_names
-            sim.command_path(joint_path(names, drive.time, points, names, sim.time))
+            sim.command_trajectory(parse_trajectory(names, drive.time, points, names, sim.time))
         elif self._through == "pose":
             sim.command_pose(drive.pose)
         else:

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from tqdm import tqdm
@@ -17,6 +18,7 @@ from vlm_robot_ros.evaluation.episode import Outcome, crashed, run_episode
 from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.paths import write_whole
 from vlm_robot_ros.policy.base import Policy
+from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
 from vlm_robot_ros.sim.simulator import Simulator
 from vlm_robot_ros.workers import in_processes
 
@@ -35,6 +37,8 @@ class SuiteConfig:
     """How the arm is told: one of `playing.THROUGH`."""
     families: tuple[str, ...] = ()
     """Only episodes of these; all if empty."""
+    controller: ControllerSettings = field(default_factory=ControllerSettings)
+    """Of the trajectory controller."""
 
 
 def run_suite(
@@ -64,6 +68,8 @@ def run_suite(
         raise ValueError(f"no cell {unknown[0]!r}; valid: {', '.join(CELLS)}")
     (out / "failures").mkdir(parents=True, exist_ok=True)
     head = {"seed": config.seed, "through": config.through, **about}
+    if config.through == "joint_trajectory":
+        head["controller"] = asdict(config.controller)
     known = out / "about.json"
     if known.exists() and json.loads(known.read_text()) != head:
         raise ValueError(
@@ -77,7 +83,7 @@ def run_suite(
     (out / "episodes.part").replace(log)
     wanted = [(cell, index) for cell in config.cells for index in _numbers(cell, config)]
     missing = [item for item in wanted if item not in done]
-    given = (robot, make_policy, config.seed, config.through, out / "failures")
+    given = (robot, make_policy, config, out / "failures")
     outcomes = in_processes(_run, missing, workers, _begin, given)
     bar = tqdm(desc="episodes", total=len(wanted), initial=len(wanted) - len(missing))
     with closing(outcomes), bar, log.open("a") as file:
@@ -119,26 +125,31 @@ def _read(log: Path) -> list[Outcome]:
         except json.JSONDecodeError:
             continue  # the run ended in the midst of this line
         try:
-            rows.append(Outcome(**{**fields, "said": tuple(fields["said"])}))
+            rows.append(
+                Outcome(
+                    **{**fields, **{k: tuple(fields.get(k, ())) for k in ("said", "executed")}}
+                )
+            )
         except (TypeError, KeyError) as error:
             raise ValueError(f"'{log}' has no episode in {line[:80]!r}: {error!r}") from error
     return rows
 
 
-_worker: tuple[Simulator, Policy, int, str, Path] | None = None
+_worker: tuple[Simulator, Policy, SuiteConfig, Path] | None = None
 
 
 def _begin(
-    robot: Robot, make_policy: Callable[[], Policy], seed: int, through: str, failures: Path
+    robot: Robot, make_policy: Callable[[], Policy], config: SuiteConfig, failures: Path
 ) -> None:
     global _worker
     torch.set_num_threads(1)
-    _worker = (Simulator(robot), make_policy(), seed, through, failures)
+    _worker = (Simulator(robot, config.controller), make_policy(), config, failures)
 
 
 def _run(cell: str, index: int) -> Outcome:
     assert _worker is not None
-    sim, policy, seed, through, failures = _worker
+    sim, policy, config, failures = _worker
+    seed, through = config.seed, config.through
     try:
         outcome, picture = run_episode(sim, policy, cell, seed, index, through)
     except Exception as error:  # a policy is anybody's code
@@ -153,7 +164,8 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
     """Return, of each cell and each family in it, episodes, successes and the Wilson interval.
 
     Of a cell also in how many episodes another thing was moved by more than 3 cm, the largest
-    joint speed as a part of its limit, and how far a joint was outside its limits [rad].
+    joint speed as a part of its limit, how far a joint was outside its limits [rad], and the
+    largest velocity, acceleration and jerk that a trajectory controller executed.
     """
     table: dict[str, dict[str, Any]] = {}
     for cell in dict.fromkeys(outcome.cell for outcome in outcomes):
@@ -164,6 +176,9 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
             "others_moved": sum(outcome.disturbed > _DISTURBED for outcome in of_cell),
             "joint_speed": max(outcome.speed for outcome in of_cell),
             "joint_outside": max(outcome.outside for outcome in of_cell),
+            "executed": np.max([outcome.executed for outcome in of_cell], axis=0).tolist()
+            if all(outcome.executed for outcome in of_cell)
+            else [],
             "families": {
                 family: _rate([o.success for o in of_cell if o.family == family])
                 for family in families

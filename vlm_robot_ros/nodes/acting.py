@@ -1,5 +1,6 @@
 """What the policy node does while it is configured: hear and see, ask, drive, report."""
 
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -90,6 +91,7 @@ class Acting:
             [robot.camera(name) for name in policy.cameras],
             values["image_timeout"] or robot.image_timeout,
             values["joint_state_timeout"] or robot.joint_state_timeout,
+            node.get_clock(),
             node.get_logger().warning,
         )
         self._pilot = Pilot(
@@ -118,7 +120,9 @@ class Acting:
         self._latencies = wires.publish(Latency, "latency")
         self._health = wires.publish_always(DiagnosticArray, "/diagnostics")
         sink, output, changed = wires.sink, values["output"], self._on_output_changed
-        self._output = ArmOutput(self._robot, self._period, sink, output, changed, permit)
+        self._output = ArmOutput(
+            self._robot, self._period, sink, output, changed, permit, self._now
+        )
         wires.before_cut(self._output.close)
         wires.serve(SetBool, "~/enable", self._output.on_enable)
         wires.serve(Trigger, "~/reset", self._output.on_reset)
@@ -163,11 +167,14 @@ class Acting:
     def _come_to_a_stand(self, reason: str) -> None:
         """Brake, setpoint by setpoint, until the arm stands."""
         began, due = time.monotonic(), self._beat.next
-        moment = max(due, self._beat.at(self._now()))
+        first = moment = max(due, self._beat.at(self._now()))
         longest = self._robot.stopping + _SPARE
-        while self._act(moment, reason) and time.monotonic() - began < longest:
-            time.sleep(self._period)  # the setpoints that brake are due one a period
-            moment += self._period  # of simulated time nothing is heard meanwhile
+        # The setpoints that brake are due one a period. Of simulated time nothing is heard
+        # meanwhile.
+        while self._act(moment, reason) and moment - first < longest:
+            ticks = math.floor((time.monotonic() - began) / self._period) + 1
+            moment = first + ticks * self._period
+            time.sleep(max(0.0, began + moment - first - time.monotonic()))
 
     # -- In --------------------------------------------------------------------------------------
 
@@ -253,11 +260,17 @@ class Acting:
         assert self._thinker is not None
         pose, reason = self._pose(arm.joints), reason or self._output.blocked
         reason = reason or self._thinker.problem
-        command = self._pilot.tick(now, arm.joints, pose, arm.opening, reason)
+        timing = self._senses.timing_problem(now) if self._output.by_trajectory else ""
+        if timing:
+            self._output.release()
+        command = self._pilot.tick(
+            now, arm.joints, pose, arm.opening, reason, timing or self._output.waiting
+        )
+        self._senses.expect_opening(command.gripper)
         moving = False
         if self._output.drives and not between:
             ahead = self._pilot.ahead(now, AHEAD)
-            moving = self._output.send(now, command, ahead, arm.joints)
+            moving = self._output.send(now, command, ahead, arm)
         self._reason = command.hold_reason
         self._actions.publish(action_message(command, self._robot))
         if not self._reason:
@@ -282,7 +295,8 @@ class Acting:
         facts = {"instruction": said.text, "instruction_id": said.number,
                  **self._facts, "robot": self._robot.name, "version": __version__,
                  "output": "dry" if self._output.dry_run else "live",
-                 "output_stops": self._output.stops}  # fmt: skip
+                 "output_stops": self._output.stops,
+                 "late_trajectories": self._output.late}  # fmt: skip
         state = "acting" if self._active else "inactive"
         now, watches = self._now(), self._senses.watches
         message = self._state.status(self._reason, state, facts, watches, now)

@@ -9,7 +9,7 @@ from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import from_vector
 from vlm_robot_ros.msg import VlmAction
 from vlm_robot_ros.nodes.messages import seconds, value_names
-from vlm_robot_ros.sim.controllers import joint_path
+from vlm_robot_ros.sim.joint_trajectory_controller import parse_trajectory
 from vlm_robot_ros.sim.simulator import Simulator
 
 
@@ -101,8 +101,8 @@ def apply_trajectory(sim: Simulator, began: float, message: JointTrajectory) -> 
         for p in message.points
     ]
     start = stamp - began if stamp else 0.0
-    sim.command_path(
-        joint_path(message.joint_names, start, points, sim.robot.joint_names, sim.time)
+    sim.command_trajectory(
+        parse_trajectory(message.joint_names, start, points, sim.robot.joint_names, sim.time)
     )
 
 

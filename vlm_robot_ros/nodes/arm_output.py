@@ -11,7 +11,9 @@ from rclpy.duration import Duration
 from std_srvs.srv import SetBool, Trigger
 
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.driver import AHEAD, Drive, Driver
+from vlm_robot_ros.control.drive import Drive
+from vlm_robot_ros.control.driver import AHEAD, Driver
+from vlm_robot_ros.control.joints import ArmState
 from vlm_robot_ros.control.output_watch import OutputWatch
 from vlm_robot_ros.control.pilot import Command
 from vlm_robot_ros.nodes.gripper_action import GripperAction
@@ -21,6 +23,8 @@ from vlm_robot_ros.nodes.sink_messages import MESSAGES
 _GRIPPER_MOVED = 0.02
 _PATIENCE = 0.2
 """A real arm is told a speed for so long [s], or as many periods as are looked ahead."""
+_LATE = 1.5
+"""A trajectory is not sent so many periods after its tick."""
 _ONCE = ("gripper_trajectory", "gripper_action", "parallel_gripper_action")
 """Sent anew they would start anew, so they are sent only when there is news."""
 _ALWAYS = ("gripper_positions", "joint_state")
@@ -47,6 +51,7 @@ class ArmOutput:
         output: str,
         changed: Callable[[], None],
         permit: Permit,
+        clock: Callable[[], float],
     ) -> None:
         """Make the publishers, unless it is a dry run.
 
@@ -57,13 +62,18 @@ class ArmOutput:
             output: "live", "dry" or "auto": only a simulated arm is told anything.
             changed: Called when it is enabled, disabled or reset: what was asked for is off.
             permit: What stood before; is kept up to date.
+            clock: Returns the node's time [s].
         """
         self._robot, self._changed, self._permit = robot, changed, permit
         joints = any(sink.kind.startswith("joint") for sink in robot.sinks)
-        by_path = any(sink.kind == "joint_trajectory" for sink in robot.sinks)
+        self.by_trajectory = any(sink.kind == "joint_trajectory" for sink in robot.sinks)
+        """Whether a controller executes trajectories by their stamps."""
+        self._clock, self._period = clock, period
         self.dry_run = output == "dry" or (output == "auto" and not robot.simulated)
         moves = any(sink.moves_arm for sink in robot.sinks)
-        self._driver = Driver(robot, period, not joints, by_path, not self.dry_run and moves)
+        self._driver = Driver(
+            robot, period, not joints, self.by_trajectory, not self.dry_run and moves
+        )
         self._driver.tripped = permit.tripped
         # A dry run needs no types of messages that only real arms do.
         fed = () if self.dry_run else robot.sinks
@@ -73,6 +83,8 @@ class ArmOutput:
         self._told: list[float | None] = [None] * len(self._sinks)
         self._again = [True] * len(self._sinks)
         self._stopped = False
+        self.late = 0
+        """How many trajectories were not sent, because they were late."""
         self.stops = 0
         """How often an arm in motion was told nothing more, and was stopped."""
         self._by_speed = [publisher for kind, publisher in self._sinks if kind == "twist"]
@@ -122,8 +134,18 @@ class ArmOutput:
             return f"tripped: {self._driver.tripped}; call ~/reset when it is mended"
         return "" if self._permit.enabled else "disabled; call ~/enable"
 
+    @property
+    def waiting(self) -> str:
+        """Why motion cannot begin yet; empty when it can."""
+        return self._driver.waiting if self.drives else ""
+
+    def release(self) -> None:
+        """Send nothing more to a controller that executes trajectories; see `Driver.release`."""
+        if self.by_trajectory:
+            self._driver.release()
+
     def send(
-        self, now: float, command: Command, ahead: Sequence[np.ndarray], joints: np.ndarray
+        self, now: float, command: Command, ahead: Sequence[np.ndarray], arm: ArmState
     ) -> bool:
         """Tell the arm; returns whether it still has to come to a stand. See `Driver.drive`."""
         if not self.drives:
@@ -137,7 +159,7 @@ class ArmOutput:
             self._stopped = False
             self.forget()  # what was stopped was not done
         try:
-            drive = self._driver.drive(now, command, ahead, joints)
+            drive = self._driver.drive(now, command, ahead, arm.joints, arm.time)
         except Exception as error:  # whatever it is: the last path ends at a stand
             self._driver.trip(f"no setpoint could be found: {error!r}")
             drive = None
@@ -146,8 +168,13 @@ class ArmOutput:
             self.moving = self.moving and bool(self._driver.tripped)  # there may have been no way
             # The arm stands and is told nothing, but its fingers may be in motion.
             if command.stops and any(self._has_news(command.gripper)):
-                self._tell(self._driver.standing(now, joints, command.gripper), command, True)
+                self._tell(self._driver.standing(now, arm.joints, command.gripper), command, True)
             return False
+        if self.by_trajectory and self._clock() - drive.time > _LATE * self._period:
+            # The node was held up. A controller would jump to where the arm should be by now.
+            self.late += 1
+            self._driver.not_sent()
+            return self.moving
         self._tell(drive, command)
         self.moving = bool(np.any(drive.path.setpoints[0].velocity))
         self._last = now, time.monotonic()

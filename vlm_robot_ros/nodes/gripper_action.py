@@ -10,7 +10,7 @@ from rclpy.action import ActionClient
 from rclpy.node import Node
 
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.driver import Drive
+from vlm_robot_ros.control.drive import Drive
 
 _AGAIN = 1.0
 """A goal that was refused is sent anew after so long [s]."""

@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from rclpy.clock import Clock, ROSClock
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+from std_msgs.msg import Float64
 
 from vlm_robot_ros.contract.robot import Camera, Robot
+from vlm_robot_ros.control.joint_jumps import JumpDetector
 from vlm_robot_ros.control.joints import ArmHistory, ArmState, JointReader
-from vlm_robot_ros.control.watchdog import StreamWatch
+from vlm_robot_ros.control.speed_scaling import SpeedScaling
+from vlm_robot_ros.control.watchdog import AHEAD, StreamWatch
 from vlm_robot_ros.data.views import Calibration, calibration, view
 from vlm_robot_ros.nodes.messages import seconds
 from vlm_robot_ros.nodes.wires import Wires
@@ -28,20 +32,25 @@ class Senses:
         cameras: Sequence[Camera],
         image_timeout: float,
         arm_timeout: float,
+        clock: Clock,
         warn: Callable[[str], object] = lambda text: None,
     ) -> None:
-        """Expect pictures of `cameras`, none older than the timeouts [s].
+        """Expect pictures of `cameras`, none older than the timeouts [s] by the node's clock.
 
         `warn` is called once for each thing that is unusual about a camera's images.
         """
-        self._robot, self._arm_timeout = robot, arm_timeout
+        self._robot, self._arm_timeout, self._clock = robot, arm_timeout, clock
+        simulated = isinstance(clock, ROSClock) and clock.ros_time_is_active
         self._warn, self._warned = warn, set[str]()
-        self._arm_watch = StreamWatch("joint states", arm_timeout, robot.joint_state_rate)
+        ahead = None if simulated else AHEAD
+        self._arm_watch = StreamWatch("joint states", arm_timeout, robot.joint_state_rate, ahead)
+        self._jumps = JumpDetector(robot)
+        self._scaling = SpeedScaling(robot.speed_scaling) if robot.speed_scaling else None
         self._cameras = {c.name: c for c in cameras}
         self._times: dict[str, float] = {}
         self._calibrations: dict[str, Calibration] = {}
         self._eyes = {
-            c.name: StreamWatch(f"{c.name} camera", image_timeout, c.rate) for c in cameras
+            c.name: StreamWatch(f"{c.name} camera", image_timeout, c.rate, ahead) for c in cameras
         }
         self._history = ArmHistory()
         self._joints = JointReader(robot, arm_timeout)
@@ -81,11 +90,19 @@ class Senses:
                 wires.subscribe(CompressedImage, f"{camera.topic}/compressed", seen, _NEWEST)
         felt = self.take_joints if self._cameras else taking(self.take_joints)
         wires.subscribe(JointState, "joint_states", felt, qos_profile_sensor_data)
+        if self._scaling:
+            wires.subscribe(
+                Float64,
+                self._robot.speed_scaling,
+                self.take_speed_scaling,
+                qos_profile_sensor_data,
+            )
 
     @property
     def watches(self) -> list[StreamWatch]:
         """What tells whether a stream can be relied on."""
-        return [self._arm_watch, *self._eyes.values()]
+        scaling = [self._scaling] if self._scaling else []
+        return [self._arm_watch, *scaling, *self._eyes.values()]
 
     @property
     def arm(self) -> ArmState | None:
@@ -95,6 +112,23 @@ class Senses:
     def arm_problem(self, now: float) -> str:
         """Return why the joint states cannot be relied on; empty when they can."""
         return self._arm_watch.problem(now)
+
+    def timing_problem(self, now: float) -> str:
+        """Return why a controller would execute a trajectory at another time, or another speed.
+
+        Empty when it executes it as it is sent.
+        """
+        scaling = self._scaling.problem(now) if self._scaling else ""
+        return scaling or self._arm_watch.clock_problem(now)
+
+    def expect_opening(self, opening: float) -> None:
+        """Take what a gripper without feedback was commanded for where it is: see `ArmState`."""
+        self._joints.commanded_opening = opening
+
+    def take_speed_scaling(self, message: Float64) -> None:
+        """Take at what part of its speed the controller executes trajectories [%]."""
+        assert self._scaling is not None
+        self._scaling.take(message.data, self._now())
 
     def take_joints(self, message: JointState) -> float | None:
         """Take joint states; returns the arm's time, None if they say nothing of it."""
@@ -107,7 +141,10 @@ class Senses:
         if state is None:
             self._arm_watch.received += 1
             return None
-        self._arm_watch.saw(state.time)
+        if contradiction := self._jumps.problem(state):
+            self._arm_watch.refused(contradiction)
+            return None
+        self._arm_watch.saw(state.time, self._now())
         self._history.add(state)
         return state.time
 
@@ -130,7 +167,7 @@ class Senses:
         except ValueError as error:
             watch.refused(str(error))
             return None
-        watch.saw(stamp)
+        watch.saw(stamp, self._now())
         self._note(watch, "".join(notes))
         self.pictures[camera], self.stamps[camera] = picture, message.header.stamp
         self._times[camera] = stamp
@@ -142,6 +179,9 @@ class Senses:
         if note and (text := f"{watch.name}: {note}") not in self._warned:
             self._warned.add(text)
             self._warn(text)
+
+    def _now(self) -> float:
+        return self._clock.now().nanoseconds * 1e-9
 
     @property
     def matched(self) -> bool:

@@ -12,7 +12,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vlm_robot_ros.contract.kinematics import to_vector
 from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.driver import Drive
+from vlm_robot_ros.control.drive import Drive
 from vlm_robot_ros.control.motion import Setpoint
 from vlm_robot_ros.nodes.gripper_action import (
     GripperAction,

@@ -11,11 +11,13 @@ from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, pose, to_
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.data.views import cut, places
 from vlm_robot_ros.sim.arms import SERVO_LAG
-from vlm_robot_ros.sim.controllers import TWIST_TIMEOUT, JointPath, PathFollower, accelerated
+from vlm_robot_ros.sim.controllers import TWIST_TIMEOUT, accelerated
+from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings, Trajectory
 from vlm_robot_ros.sim.judge import Situation
 from vlm_robot_ros.sim.pictures import Pictures
 from vlm_robot_ros.sim.scene import Scene
 from vlm_robot_ros.sim.things import lay
+from vlm_robot_ros.sim.trajectory_execution import TrajectoryExecution
 from vlm_robot_ros.sim.world import TIMESTEP, build_world, place_front_camera
 
 CONTROL_PERIOD = 0.02
@@ -29,8 +31,12 @@ class Simulator:
     holds still.
     """
 
-    def __init__(self, robot: Robot) -> None:
+    def __init__(self, robot: Robot, controller: ControllerSettings | None = None) -> None:
+        """Make an arm whose trajectory controller is set up as `controller` says."""
         self.robot = robot
+        self._controller_settings = controller or ControllerSettings()
+        self.execution = TrajectoryExecution(robot, self._controller_settings)
+        """Of trajectories, since the reset."""
         self.kinematics = Kinematics(robot)
         self.scene: Scene | None = None
         self._model = build_world(robot)
@@ -41,7 +47,6 @@ class Simulator:
         self._pose_goal: np.ndarray | None = None
         self._gripper = 1.0
         self._holding = False
-        self._follower: PathFollower | None = None
         self._twist: tuple[np.ndarray, float] | None = None
         joints = [self._model.actuator(joint.name).trnid[0] for joint in robot.joints]
         self._arm = [self._model.jnt_qposadr[joint] for joint in joints]
@@ -61,6 +66,7 @@ class Simulator:
         for joint, sign in zip(self._fingers, (1, -1), strict=True):
             data.qpos[model.jnt_qposadr[joint]] = sign * self.robot.gripper.open
         self._gripper = 1.0
+        self.execution = TrajectoryExecution(self.robot, self._controller_settings)
         self._listen_to(start)
         for _ in range(10):
             self.step()
@@ -95,13 +101,12 @@ class Simulator:
         self._listen_to(self._target)
         self._pose_goal = goal
 
-    def command_path(self, path: JointPath) -> None:
-        """Follow a trajectory of the joints; its times are simulated ones."""
-        follower = self._follower
-        here = (self._target, np.zeros(len(self._target)))
-        here = follower.at(self.time) if follower is not None else here
-        self._listen_to(self._target)
-        self._follower = PathFollower(path, self.time, *here)
+    def command_trajectory(self, trajectory: Trajectory) -> None:
+        """Send the trajectory controller a trajectory of simulated times."""
+        if not self.execution.active:
+            self._listen_to(self._target)
+            self.execution.activate(self._target)
+        self.execution.send(trajectory, self.time)
 
     def command_twist(self, twist: np.ndarray) -> None:
         """Move the tool smoothly at a velocity for a while.
@@ -115,7 +120,8 @@ class Simulator:
     def _listen_to(self, target: np.ndarray) -> None:
         """Forget who commanded before; go to joint positions if nothing else is said."""
         self._target, self._holding = target, False
-        self._pose_goal = self._follower = self._twist = None
+        self._pose_goal = self._twist = None
+        self.execution.deactivate()
 
     def command_gripper(self, opening: float) -> None:
         """Set the gripper's opening: 0 closed, 1 open."""
@@ -129,13 +135,16 @@ class Simulator:
 
     def step(self) -> None:
         """Advance by `CONTROL_PERIOD`."""
+        width = self.robot.gripper.position(self._gripper)
+        self._data.ctrl[self._finger_servos] = (width, -width)
+        if self.execution.active:
+            self._execute_trajectory()
+            return
         before, self._target = self._target, self._next()
         self._speed = (self._target - before) / CONTROL_PERIOD
         # A joint that is told to jump is driven there at its own top speed.
         now, reach = self.target, self.robot.velocity * CONTROL_PERIOD
         told = np.clip(self._target, now - reach, now + reach)
-        width = self.robot.gripper.position(self._gripper)
-        self._data.ctrl[self._finger_servos] = (width, -width)
         # What was kept from following catches up at that speed, too, less what it may overshoot.
         lag, steps = 0.99 * self.robot.velocity * SERVO_LAG, round(CONTROL_PERIOD / TIMESTEP)
         behind = bool(np.any(np.abs(told - self.joint_positions) > lag))
@@ -144,12 +153,26 @@ class Simulator:
             self._data.ctrl[: len(self._arm)] = np.clip(told, here - lag, here + lag)
             mujoco.mj_step(self._model, self._data, nstep=1 if behind else steps)
 
+    def _execute_trajectory(self) -> None:
+        """Advance by `CONTROL_PERIOD` with the trajectory controller at its own rate."""
+        begun, rate, done = self.time, self._controller_settings.rate, 0
+        reach, lag = self.robot.velocity * TIMESTEP, 0.99 * self.robot.velocity * SERVO_LAG
+        for number in range(round(CONTROL_PERIOD / TIMESTEP)):
+            while done < (number + 1) * rate * TIMESTEP - 1e-9:
+                command = self.execution.update(
+                    begun + done / rate, self.joint_positions, self.joint_velocities
+                )
+                self._target, done = np.clip(command, *self._limits()), done + 1
+            here, last = self.joint_positions, self.target
+            # A joint that is commanded to jump is driven there at its own top speed.
+            command = np.clip(self._target, last - reach, last + reach)
+            self._data.ctrl[: len(self._arm)] = np.clip(command, here - lag, here + lag)
+            mujoco.mj_step(self._model, self._data)
+
     def _next(self) -> np.ndarray:
         """Return where the joints shall be a period later. Shape (J,), [rad]."""
         here = there = self._target
-        if self._follower is not None:
-            there, _ = self._follower.at(self.time + CONTROL_PERIOD)
-        elif self._pose_goal is not None:
+        if self._pose_goal is not None:
             there = self.kinematics.step_towards(here, self._pose_goal, CONTROL_PERIOD)
         elif self._twist is not None:
             if self.time < self._twist[1]:

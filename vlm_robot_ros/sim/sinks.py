@@ -3,6 +3,7 @@
 import yaml
 
 from vlm_robot_ros.contract.load import contract_file
+from vlm_robot_ros.contract.robot import INTERPOLATED_KINDS
 
 CONTROLLERS = {
     "joint_trajectory": "joint_trajectory",
@@ -23,5 +24,10 @@ def contract_through(robot: str, kind: str) -> str:
     """
     content = yaml.safe_load(contract_file(robot).read_text())
     topics = {kind: CONTROLLERS[kind], GRIPPER: GRIPPER}
-    content["sinks"] = [{"kind": each, "topic": topic} for each, topic in topics.items()]
+    content["sinks"] = [
+        {"kind": each, "topic": topic}
+        # The simulated servos interpolate.
+        | ({"hardware_interpolates": True} if each in INTERPOLATED_KINDS else {})
+        for each, topic in topics.items()
+    ]
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)

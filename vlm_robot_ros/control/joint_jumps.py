@@ -1,0 +1,49 @@
+"""Notices joint states that contradict each other, as where two publishers share one topic."""
+
+import numpy as np
+
+from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.control.joints import ArmState
+
+QUARANTINE = 0.5
+"""After a contradiction states count when there was none for so long [s]."""
+_NOISE = 0.05
+"""Change of a position from state to state that is always possible [rad]."""
+_SPEED = 1.5
+"""Part of its speed limit that a joint may seem to have."""
+_NEW_CLOCK = 1.0
+"""A stamp that is earlier by more is one of a clock that was set back [s]."""
+
+
+class JumpDetector:
+    """Compares each state of an arm with the one before. Times in seconds of one clock."""
+
+    def __init__(self, robot: Robot) -> None:
+        """Watch the joints of a contract."""
+        self._robot = robot
+        self._last: ArmState | None = None
+        self._until = -np.inf
+        self._problem = ""
+
+    def problem(self, state: ArmState) -> str:
+        """Return why a state cannot be relied on; empty when it can.
+
+        After a jump nobody knows which of the two states is true: none counts until they have
+        agreed for `QUARANTINE`. Nor does the first one, which is compared with nothing.
+        """
+        last, self._last = self._last, state
+        if last is None or state.time < last.time - _NEW_CLOCK:
+            self._until, self._problem = -np.inf, ""
+            return "only one joint state so far"
+        reach = _NOISE + _SPEED * self._robot.velocity * abs(state.time - last.time)
+        over = np.abs(state.joints - last.joints) - reach
+        worst = int(over.argmax())
+        if over[worst] > 0.0:
+            self._until = max(state.time, last.time) + QUARANTINE
+            self._problem = (
+                f"they contradict each other: {self._robot.joint_names[worst]} was at "
+                f"{last.joints[worst]:.3f} rad and {abs(state.time - last.time):.3f} s later at "
+                f"{state.joints[worst]:.3f}, which it cannot have reached; is there more than one "
+                "publisher?"
+            )
+        return self._problem if state.time < self._until else ""
