@@ -27,7 +27,17 @@ def _name(value: str) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, float):
+        return _number(value)
     return _name(value) if isinstance(value, str) else str(value)
+
+
+def _number(value: float) -> str:
+    """Return a number that YAML 1.1 takes for one: 4e-06 would be a text."""
+    text = repr(value)
+    return text if "." in text else text.replace("e", ".0e")
 
 
 def _row(content: dict[str, Any]) -> str:
@@ -77,10 +87,10 @@ tool_frame: {_name(tool)}
 joints:
 {rows}
 
-tool: {tool_origin}
+tool: {_value(tool_origin)}
 
 # check: where the arm waits, which is also the posture that it keeps near to.
-home: {home}
+home: {_value(home)}
 
 {fingers}
 
