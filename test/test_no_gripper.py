@@ -59,39 +59,16 @@ def test_joint_states_need_no_finger(content):
     np.testing.assert_allclose(state.joints, robot.home)
 
 
-def test_its_sinks_are_told_of_the_arm_alone(content):
+def test_a_joint_state_sink_is_sent_the_arm_alone(content):
     pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
-    from vlm_robot_ros.contract.action import ActionMode
-    from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
-    from vlm_robot_ros.control.instruction import NOTHING_SAID
-    from vlm_robot_ros.control.pilot import Command
-    from vlm_robot_ros.nodes.arm_output import ArmOutput, Permit
+    from vlm_robot_ros.control.driver import Driver
+    from vlm_robot_ros.nodes.sink_messages import MESSAGES
 
-    class Kept(list):
-        publish = list.append
-
-    robot, told, now = parse_robot(content), {}, [100.0]
-    output = ArmOutput(robot, 0.02, lambda _, topic: told.setdefault(topic, Kept()), "live",
-                       lambda: None, Permit(), lambda: now[0])  # fmt: skip
-    joints = np.array(robot.home)
-    pose = to_vector(Kinematics(robot).forward(joints))
-
-    def send(tick, opening, hold):
-        command = Command(ActionMode.END_EFFECTOR_POSE, pose, opening, 100 + tick * 0.02, 1.0, hold,
-                          NOTHING_SAID, bool(hold))  # fmt: skip
-        now[0] = 100 + tick * 0.02
-        output.send(now[0], command, [], joints)
-
-    for tick in range(5):
-        send(tick, 0.2 * tick, "")
-    for tick in range(5, 40):
-        send(tick, 0.0, "stopped")
-    count = len(told["sink/joint_state"])
-    send(40, 1.0, "stopped")  # news for fingers, of which there are none
-    assert count == len(told["sink/joint_state"]) > 0
-    for message in told["sink/joint_state"]:
-        assert tuple(message.name) == robot.joint_names
-        assert len(message.position) == len(robot.joints)
+    robot = parse_robot(content)
+    drive = Driver(robot, 0.02).standing(100.0, np.array(robot.home), 0.3)
+    message = MESSAGES["joint_state"][1](drive, robot)
+    assert tuple(message.name) == robot.joint_names
+    assert len(message.position) == len(robot.joints)
 
 
 def test_its_node_moves_it(content, graph, tmp_path, monkeypatch):
@@ -107,6 +84,7 @@ def test_its_node_moves_it(content, graph, tmp_path, monkeypatch):
     content["sinks"] = content["sinks"][:1]
     path.write_text(json.dumps(content))
     robot = load_robot(path)
+    rng = np.random.default_rng(0)
     camera, node = robot.cameras[0], graph.node
     images = node.create_publisher(rclpy_msgs.Image, camera.topic, qos_profile_sensor_data)
     states = node.create_publisher(rclpy_msgs.JointState, "joint_states", 10)
@@ -117,7 +95,7 @@ def test_its_node_moves_it(content, graph, tmp_path, monkeypatch):
         now = node.get_clock().now().to_msg()
         image = rclpy_msgs.Image(height=camera.height, width=camera.width, encoding="bgr8",
                                  step=3 * camera.width)  # fmt: skip
-        image.data = bytes(image.step * image.height)
+        image.data = rng.bytes(image.step * image.height)
         state = rclpy_msgs.JointState(name=list(robot.joint_names), position=list(robot.home))
         image.header.stamp = state.header.stamp = now
         images.publish(image)
