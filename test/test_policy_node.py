@@ -148,15 +148,37 @@ def test_what_means_nothing_is_held_and_why_is_said(rig):
         ({"height": 0}, "size 256x0"),
         ({"step": 5}, "step 5 for 256 pixels"),
         ({"header": Header(stamp=Time(sec=-1))}, "stamp of -1 s"),
+        ({"height": 128}, "256x128, but the contract has 256x256"),
+        ({"encoding": "mono8", "width": 768}, "768x256, but the contract has 256x256"),
     ],
 )
 def test_a_picture_that_cannot_be_one_is_held_for_until_a_good_one_comes(rig, changes, reason):
     rig.say(rig.command)
     rig.until_acting()
+    if "height" in changes:
+        changes = {**changes, "data": bytes(768 * changes["height"])}
     rig.send_image = lambda: rig.camera.publish(rig.image(**changes))
     rig.until_held(reason)
     rig.send_image = lambda: rig.camera.publish(rig.image())
     rig.until_acting()
+
+
+def test_an_image_of_half_the_size_is_scaled_and_warned_of(rig):
+    rig.say(rig.command)
+    rig.until_acting()
+    half = np.ascontiguousarray(rig.picture[::2, ::2])
+    small = {"height": 128, "width": 128, "step": 384, "data": half.tobytes()}
+    rig.send_image = lambda: rig.camera.publish(rig.image(**small))
+    told = lambda: [  # noqa: E731
+        status
+        for status in rig.health[-1].status
+        if status.name.endswith("front camera") and status.level == b"\x01"
+        and "size 128x128, but the contract has 256x256: scaled" in status.message
+    ]  # fmt: skip
+    assert rig.graph.until(lambda: bool(rig.health) and bool(told()))
+    rig.until_acting()
+    rig.send_image = lambda: rig.camera.publish(rig.image())
+    assert rig.graph.until(lambda: not told())
 
 
 def test_a_frozen_stamp_is_held_for(rig):

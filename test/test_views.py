@@ -13,7 +13,7 @@ from vlm_robot_ros.contract.load import load_robot, parse_robot
 from vlm_robot_ros.contract.permissions import permissions
 from vlm_robot_ros.contract.robot import info_topic
 from vlm_robot_ros.data.pictures import ImageError, to_depth
-from vlm_robot_ros.data.views import Calibration, calibration, places, view
+from vlm_robot_ros.data.views import Calibration, calibration, cut, places, view
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.sim.programme import scene_of
 from vlm_robot_ros.sim.scene import Look
@@ -52,7 +52,7 @@ def test_rows_may_be_longer_than_their_pixels():
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"encoding": "rgb8"}, "encoding 'rgb8'; valid for depth: 32FC1, 16UC1"),
+        ({"encoding": "rgb8"}, "encoding 'rgb8'; valid for depth: 32FC1, 16UC1, mono16"),
         ({"data": b"12"}, "2 bytes of data"),
         ({"step": 3}, "step 3 for 3 pixels of 2 bytes"),
         ({"height": 0}, "size 3x0"),
@@ -86,10 +86,66 @@ def test_distances_need_a_calibration():
 
 def test_a_crop_is_the_part_that_the_contract_names():
     picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
-    camera = replace(ROBOT.camera("wrist"), crop=(1, 2, 3, 4))
+    camera = replace(ROBOT.camera("wrist"), width=6, height=4, crop=(1, 2, 3, 4))
     np.testing.assert_array_equal(view(image(picture, "rgb8"), camera), picture[1:, 2:])
     with pytest.raises(ImageError, match=r"size 5x4; .*crop \[1, 2, 3, 4\]: from 6x4"):
-        view(image(picture[:, :5].copy(), "rgb8"), camera)
+        cut(picture[:, :5], camera)
+
+
+COLOUR = replace(ROBOT.camera("wrist"), width=64, height=48)
+
+
+@pytest.mark.parametrize("factor", [0.5, 2, 2.5])
+def test_an_image_of_the_same_aspect_ratio_is_scaled_with_a_warning(factor):
+    height, width = int(48 * factor), int(64 * factor)
+    scene = np.empty((height, width, 3), np.uint8)
+    scene[:, : width // 2], scene[:, width // 2 :] = (200, 30, 30), (30, 30, 200)
+    warnings = []
+    seen = view(image(scene, "rgb8"), COLOUR, warn=warnings.append)
+    assert seen.shape == (48, 64, 3)
+    assert (seen[:, :30] == (200, 30, 30)).all()
+    assert (seen[:, 34:] == (30, 30, 200)).all()
+    assert warnings == [
+        f"size {width}x{height}, but the contract has 64x48: scaled, which is right only if both "
+        "show the same field of view"
+    ]
+
+
+def test_a_crop_of_a_scaled_image_is_of_the_same_part():
+    scene = np.repeat(np.repeat(np.arange(48 * 64 * 3).reshape(48, 64, 3) % 251, 2, 0), 2, 1)
+    camera = replace(COLOUR, crop=(10, 20, 30, 40))
+    seen = view(image(scene.astype(np.uint8), "rgb8"), camera)
+    np.testing.assert_array_equal(seen, scene[20:80:2, 40:120:2])
+
+
+def test_an_image_of_the_size_in_the_contract_is_not_warned_of():
+    warnings = []
+    scene = np.zeros((48, 64, 3), np.uint8)
+    assert view(image(scene, "rgb8"), COLOUR, warn=warnings.append).shape == scene.shape
+    assert not warnings
+
+
+@pytest.mark.parametrize("size", [(48, 128), (72, 128), (64, 48), (45, 64)])
+def test_an_image_of_another_aspect_ratio_is_refused_with_both_sizes(size):
+    message = image(np.zeros((*size, 3), np.uint8), "rgb8")
+    with pytest.raises(
+        ImageError, match=f"size {size[1]}x{size[0]}, but the contract has 64x48; valid: that size"
+    ):
+        view(message, COLOUR)
+
+
+def test_distances_of_another_size_are_not_interpolated():
+    camera = replace(DEPTH, width=4, height=2, pose=(0.0,) * 6, crop=())
+    depth = np.ones((4, 8), np.float32)
+    depth[:, 4:] = 3.0
+    warnings = []
+    known = Calibration(K, (4, 8))
+    seen = view(image(depth, "32FC1"), camera, known, warnings.append)
+    assert seen.shape == (2, 4, 3)
+    assert set(np.unique(seen[..., 2])) == {1.0, 3.0}
+    assert "size 8x4, but the contract has 4x2: scaled" in warnings[0]
+    with pytest.raises(ImageError, match="size 8x4, but the contract has 4x4"):
+        view(image(depth, "32FC1"), replace(camera, height=4), known)
 
 
 def test_the_places_of_a_depth_camera_are_those_of_the_table_and_of_what_stands_on_it():

@@ -14,7 +14,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     urdf = actions.add_parser("from-urdf", help="joints, limits and frames of a description")
     urdf.add_argument("urdf", type=Path, help="the robot description, xacro already expanded")
     urdf.add_argument("--tool", required=True, help="link between the fingertips")
-    urdf.add_argument("--gripper", required=True, help="joint that the gripper is known by")
+    urdf.add_argument(
+        "--gripper", default="", help="joint that the gripper is known by; leave out if none moves"
+    )
     urdf.add_argument("--base", default="", help="link in which poses are; the root if not given")
     urdf.add_argument("--out", type=Path, default=Path("my_arm.yaml"), help="file to write")
     urdf.set_defaults(run=run_from_urdf)
@@ -42,6 +44,8 @@ def run_check(args: argparse.Namespace) -> int:
         cells = (*joint.position, joint.velocity, joint.acceleration, joint.jerk, home)
         print(f"| {joint.name} | " + " | ".join(f"{cell:.3f}" for cell in cells) + " |")
     print(f"\ntool at home: {place.round(3).tolist()} m")
+    if not robot.has_gripper:
+        print("no gripper")
     box = robot.workspace
     if np.any(place < box.min) or np.any(place > box.max):
         print(f"  which is outside the workspace {list(box.min)} to {list(box.max)}: "
@@ -63,12 +67,16 @@ def run_check(args: argparse.Namespace) -> int:
 
 def run_from_urdf(args: argparse.Namespace) -> int:
     """Write a contract to complete."""
-    from vlm_robot_ros.contract.from_urdf import contract_from_urdf
+    from vlm_robot_ros.contract.from_urdf import contract_from_urdf, free_joints
 
     if args.out.exists():
         raise FileExistsError(f"'{args.out}' is there already; give another --out")
     text = contract_from_urdf(args.urdf, args.tool, args.gripper, args.base)
-    args.out.write_text(text)
+    args.out.write_text(text, encoding="utf-8")
+    if "\ngripper: null\n" in text:
+        free = ", ".join(free_joints(args.urdf, args.tool, args.base))
+        hint = f"; moving joints besides the arm's: {free}" if free else ""
+        print(f"{args.out}: without gripper{hint}")
     print(f"{args.out}: complete what is marked with \"check\"; then vlm-robot contract check "
           f"{args.out}")  # fmt: skip
     return 0

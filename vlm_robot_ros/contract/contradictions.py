@@ -14,7 +14,7 @@ _TOPIC = re.compile(r"~?/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 
 def contradictions(robot: Robot) -> Iterator[tuple[str, str]]:
     """Say what cannot be meant: under which key of the contract, and why."""
-    for each in (_joints, _names, _topics, _cameras, _sinks):
+    for each in (_joints, _names, _topics, _cameras, _gripper, _sinks):
         yield from each(robot)
 
 
@@ -29,11 +29,10 @@ def _joints(robot: Robot) -> Iterator[tuple[str, str]]:
 
 
 def _names(robot: Robot) -> Iterator[tuple[str, str]]:
-    fingers = (robot.gripper.joint, *robot.gripper.mimics)
     for key, names in (
         ("joints", robot.joint_names),
         ("cameras", [camera.name for camera in robot.cameras]),
-        ("gripper", [*robot.joint_names, *fingers]),
+        ("gripper", [*robot.joint_names, *robot.finger_names]),
     ):
         if same := _twice(names):
             yield key, f"names must differ; more than once: {same}"
@@ -69,6 +68,16 @@ def _cameras(robot: Robot) -> Iterator[tuple[str, str]]:
                 f"the calibration of '{camera.name}' would be on '{camera.info_topic}', "
                 "as another camera's: put its images into another folder",
             )
+
+
+def _gripper(robot: Robot) -> Iterator[tuple[str, str]]:
+    if robot.has_gripper:
+        return
+    if robot.simulated and robot.simulation != "isaac":
+        yield "gripper", f"null, but the simulated '{robot.simulation}' has one; name its joint"
+    for sink in robot.sinks:
+        if not sink.moves_arm:
+            yield "sinks", f"{sink.kind} commands a gripper, but the contract's gripper is null"
 
 
 def _sinks(robot: Robot) -> Iterator[tuple[str, str]]:

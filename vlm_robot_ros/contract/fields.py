@@ -99,6 +99,13 @@ class Fields:
         self._read.append(key)
         return key in self._left
 
+    def is_null(self, key: str) -> bool:
+        """Tell whether a field is there and says null; it has been read then."""
+        if not self.has(key) or self._left[key] is not None:
+            return False
+        del self._left[key]
+        return True
+
     def flag(self, key: str) -> bool:
         """Return true or false; false where it is missing."""
         if not self.has(key):

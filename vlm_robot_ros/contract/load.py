@@ -7,6 +7,7 @@ from vlm_robot_ros.contract.contradictions import contradictions
 from vlm_robot_ros.contract.fields import ContractError, Fields, read_yaml
 from vlm_robot_ros.contract.robot import (
     INTERPOLATED_KINDS,
+    NO_GRIPPER,
     SIMULATIONS,
     SINK_KINDS,
     TRANSPORTS,
@@ -23,7 +24,7 @@ _TURN = 6.283
 """[rad]"""
 _NARROW, _WIDE = 0.05, 100.0
 """Between the limits of a joint at least; from 0 at most, which degrees are soon beyond [rad]."""
-_QUICKEST = 30.0
+FASTEST_JOINT = 30.0
 """Of a joint; degrees again [rad/s]."""
 _OLDEST = 10.0
 """That what is seen or felt may be [s]."""
@@ -96,7 +97,7 @@ def parse_robot(content: Any, where: str = "contract") -> Robot:
         joints=tuple(_joint(fields) for fields in top.items("joints")),
         tool=top.numbers("tool", 6),
         home=top.numbers("home"),
-        gripper=_gripper(top.child("gripper")),
+        gripper=_gripper(top),
         workspace=_workspace(top.child("workspace")),
         cameras=tuple(_camera(fields) for fields in top.items("cameras")),
         joint_state_rate=top.number("joint_state_rate", above=0.0),
@@ -119,7 +120,7 @@ def _joint(fields: Fields) -> Joint:
         name=fields.text("name"),
         origin=fields.numbers("origin", 6),
         position=fields.span("position"),
-        velocity=fields.number("velocity", above=0.0, most=_QUICKEST),
+        velocity=fields.number("velocity", above=0.0, most=FASTEST_JOINT),
         acceleration=fields.number("acceleration", above=0.0),
         jerk=fields.number("jerk", above=0.0),
         continuous=fields.flag("continuous"),
@@ -149,7 +150,10 @@ def _sink(fields: Fields) -> Sink:
     return sink
 
 
-def _gripper(fields: Fields) -> Gripper:
+def _gripper(top: Fields) -> Gripper:
+    if top.is_null("gripper"):
+        return NO_GRIPPER
+    fields = top.child("gripper")
     gripper = Gripper(
         fields.text("joint"),
         fields.number("open"),

@@ -26,9 +26,10 @@ class Joint:
 
 @dataclass(frozen=True)
 class Gripper:
-    """A parallel gripper, known by the position of one finger joint."""
+    """A parallel gripper, known by the position of one finger joint; see `NO_GRIPPER`."""
 
     joint: str
+    """Empty where the arm has no gripper."""
     open: float
     """Finger position when open [m]."""
     closed: float
@@ -48,6 +49,10 @@ class Gripper:
     def position(self, fraction: float) -> float:
         """Return the finger position [m] of an opening fraction."""
         return self.closed + float(np.clip(fraction, 0.0, 1.0)) * (self.open - self.closed)
+
+
+NO_GRIPPER = Gripper("", open=1.0, closed=0.0, feedback_timeout=0.0)
+"""Of an arm without a gripper that this node could drive: its opening is 1."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +179,16 @@ class Robot:
     def simulated(self) -> bool:
         """Whether nothing can be harmed."""
         return bool(self.simulation)
+
+    @property
+    def has_gripper(self) -> bool:
+        """Whether there is a gripper to command and to measure."""
+        return bool(self.gripper.joint)
+
+    @property
+    def finger_names(self) -> tuple[str, ...]:
+        """Names of the gripper's joint and of those that go with it; empty without a gripper."""
+        return (self.gripper.joint, *self.gripper.mimics) if self.has_gripper else ()
 
     @property
     def joint_names(self) -> tuple[str, ...]:

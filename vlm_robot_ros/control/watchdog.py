@@ -34,6 +34,8 @@ class StreamWatch:
         self._stamp: float | None = None
         self._repeated = 0
         self._fault = ""
+        self.note = ""
+        """What is unusual about the messages, though they can be used; empty if nothing is."""
         self.received = self.refusals = 0
         """How many messages came, and how many of them could not be used."""
 

@@ -1,8 +1,10 @@
 """What a policy is given of a camera: its part of the picture, or of the places that it shows."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
 from vlm_robot_ros.contract.kinematics import transform
@@ -19,13 +21,22 @@ class Calibration(NamedTuple):
     """Height and width of the pictures that it is of [px]."""
 
 
-def view(message: Any, camera: Camera, known: Calibration | None = None) -> np.ndarray:
+def view(
+    message: Any,
+    camera: Camera,
+    known: Calibration | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> np.ndarray:
     """Return what a policy is given of a camera's message.
+
+    An image of another size than the contract's is scaled to it if its aspect ratio is the same,
+    and refused otherwise.
 
     Args:
         message: sensor_msgs Image or CompressedImage.
         camera: As the contract has it.
         known: Calibration of a depth camera.
+        warn: Called with a sentence when the image had to be scaled.
 
     Returns:
         Shape (H, W, 3) of the camera's crop: RGB, uint8; of a depth camera `places`.
@@ -34,7 +45,7 @@ def view(message: Any, camera: Camera, known: Calibration | None = None) -> np.n
         ImageError: it cannot be used.
     """
     if not camera.depth:
-        return cut(to_rgb(message), camera)
+        return cut(_fit(to_rgb(message), camera, warn), camera)
     if known is None:
         raise ImageError(f"distances without a calibration on '{camera.info_topic}' are no places")
     depth = to_depth(message)
@@ -43,7 +54,33 @@ def view(message: Any, camera: Camera, known: Calibration | None = None) -> np.n
             f"size {depth.shape[1]}x{depth.shape[0]}, but the calibration on "
             f"'{camera.info_topic}' is of {known.size[1]}x{known.size[0]}"
         )
-    return cut(places(depth, known.matrix, camera.pose), camera)
+    return cut(_fit(places(depth, known.matrix, camera.pose), camera, warn), camera)
+
+
+def _fit(image: np.ndarray, camera: Camera, warn: Callable[[str], None] | None) -> np.ndarray:
+    """Return an image, shape (H, W, 3), in the contract's size.
+
+    Raises:
+        ImageError: its aspect ratio is another.
+    """
+    height, width = image.shape[:2]
+    if (height, width) == (camera.height, camera.width):
+        return image
+    sizes = f"size {width}x{height}, but the contract has {camera.width}x{camera.height}"
+    scale = camera.width / width, camera.height / height
+    # As far as whole pixels allow.
+    if abs(scale[1] * width - camera.width) >= 1 or abs(scale[0] * height - camera.height) >= 1:
+        raise ImageError(
+            f"{sizes}; valid: that size, or one of the same aspect ratio; set the camera's width "
+            "and height in the contract to what it publishes"
+        )
+    if warn:
+        warn(f"{sizes}: scaled, which is right only if both show the same field of view")
+    if camera.depth:
+        how = cv2.INTER_NEAREST  # between two places there may be nothing
+    else:
+        how = cv2.INTER_AREA if scale[0] < 1 else cv2.INTER_LINEAR
+    return cv2.resize(image, (camera.width, camera.height), interpolation=how)
 
 
 def cut(picture: np.ndarray, camera: Camera) -> np.ndarray:

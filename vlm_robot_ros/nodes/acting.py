@@ -92,6 +92,7 @@ class Acting:
             values["image_timeout"] or robot.image_timeout,
             values["joint_state_timeout"] or robot.joint_state_timeout,
             node.get_clock(),
+            node.get_logger().warning,
         )
         self._pilot = Pilot(
             robot,

@@ -200,7 +200,8 @@ class ArmOutput:
     def _has_news(self, gripper: float) -> list[bool]:
         """Tell for each sink whether the gripper shall go elsewhere than it was told by it."""
         return [
-            kind in (*_ONCE, *_ALWAYS)
+            self._robot.has_gripper
+            and kind in (*_ONCE, *_ALWAYS)
             and told is not None
             and abs(gripper - told) > _GRIPPER_MOVED
             for (kind, _), told in zip(self._sinks, self._told, strict=True)

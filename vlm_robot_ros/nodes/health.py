@@ -84,7 +84,11 @@ class Health:
         text = problem or (f"{watch.rate:.1f} Hz" if watch.rate else "one message so far")
         if seldom and not problem:
             text += f", {watch.expected_rate:g} by the contract"
-        level = DiagnosticStatus.WARN if problem or seldom else DiagnosticStatus.OK
+        if watch.note and not problem:
+            text += f"; {watch.note}"
+        level = DiagnosticStatus.OK
+        if problem or seldom or watch.note:
+            level = DiagnosticStatus.WARN
         rate = 0.0 if problem else watch.rate
         facts: dict[str, object] = {
             "rate_hz": f"{rate:.1f}",

@@ -33,10 +33,15 @@ class Senses:
         image_timeout: float,
         arm_timeout: float,
         clock: Clock,
+        warn: Callable[[str], object] = lambda text: None,
     ) -> None:
-        """Expect pictures of `cameras`, none older than the timeouts [s] by the node's clock."""
+        """Expect pictures of `cameras`, none older than the timeouts [s] by the node's clock.
+
+        `warn` is called once for each thing that is unusual about a camera's images.
+        """
         self._robot, self._arm_timeout, self._clock = robot, arm_timeout, clock
         simulated = isinstance(clock, ROSClock) and clock.ros_time_is_active
+        self._warn, self._warned = warn, set[str]()
         ahead = None if simulated else AHEAD
         self._arm_watch = StreamWatch("joint states", arm_timeout, robot.joint_state_rate, ahead)
         self._jumps = JumpDetector(robot)
@@ -156,14 +161,24 @@ class Senses:
         watch = self._eyes[camera]
         try:
             stamp = seconds(message.header.stamp)
-            picture = view(message, self._cameras[camera], self._calibrations.get(camera))
+            notes: list[str] = []
+            known = self._calibrations.get(camera)
+            picture = view(message, self._cameras[camera], known, notes.append)
         except ValueError as error:
             watch.refused(str(error))
             return None
         watch.saw(stamp, self._now())
+        self._note(watch, "".join(notes))
         self.pictures[camera], self.stamps[camera] = picture, message.header.stamp
         self._times[camera] = stamp
         return stamp
+
+    def _note(self, watch: StreamWatch, note: str) -> None:
+        """Say in diagnostics what is unusual about a stream; the log has it once."""
+        watch.note = note
+        if note and (text := f"{watch.name}: {note}") not in self._warned:
+            self._warned.add(text)
+            self._warn(text)
 
     def _now(self) -> float:
         return self._clock.now().nanoseconds * 1e-9

@@ -57,7 +57,7 @@ def joint_positions(drive: Drive, robot: Robot) -> Float64MultiArray:
 
 def joint_state(drive: Drive, robot: Robot) -> JointState:
     """Return the next positions of the arm's joints [rad] and of the gripper's, by name."""
-    fingers = [robot.gripper.joint, *robot.gripper.mimics]
+    fingers = robot.finger_names
     message = JointState(name=[*robot.joint_names, *fingers])
     message.header.stamp, message.header.frame_id = to_stamp(drive.time), robot.base_frame
     finger = robot.gripper.position(drive.gripper)
