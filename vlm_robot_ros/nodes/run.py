@@ -17,6 +17,9 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.time_source import TimeSource
 
+from vlm_robot_ros.nodes.arguments import corrected_arguments
+from vlm_robot_ros.safe_import import leave_out_working_directory
+
 RCLError = rclpy_implementation.RCLError
 
 
@@ -80,10 +83,16 @@ def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> i
         made[number] = True
         return node
 
+    leave_out_working_directory()
     on_ending(stop)
     signal.signal(signal.SIGALRM, give_up)
     sys.setswitchinterval(_TURN)
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        given = corrected_arguments(arguments)
+        rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
+    except RCLError as error:
+        print(f"cannot start: {error}", file=sys.stderr)
+        return 1
     try:
         if alone:
             return _live(partial(make, 0), lambda: told)
@@ -126,7 +135,7 @@ def _live(make: Make, ended: Callable[[], bool]) -> int:
     """Make a node and spin it until its end; returns the exit status."""
     try:
         node = make()
-    except (ValueError, OSError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ModuleNotFoundError, RCLError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 1
     assert isinstance(node, Node)
