@@ -47,10 +47,8 @@ def _nodes(context: LaunchContext) -> list:
         return LaunchConfiguration(name).perform(context)
 
     out = user_path(value("out") or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
-    sim_time, robot = (
-        {"use_sim_time": True},
-        {"robot": ParameterValue(value("robot"), value_type=str)},
-    )
+    sim_time = {"use_sim_time": True}
+    robot = {"robot": ParameterValue(value("robot"), value_type=str)}
     conductor = _node("demo_node", robot, {
         "seed": int(value("seed")), "out": str(out), "commands": int(value("commands")),
     })  # fmt: skip

@@ -18,6 +18,13 @@ from rclpy.parameter import Parameter
 
 _TYPES = {bool: "a boolean", int: "an integer", float: "a floating-point number", str: "a text"}
 
+_COERCED = {
+    bool: "on, off, yes, no, true and false without quotes for booleans",
+    int: "digits without quotes for a number",
+    float: "digits without quotes for a number",
+}
+"""What YAML makes of a text."""
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -168,21 +175,22 @@ def _wrong_type(spec: Spec, value: Any) -> str:
     """Return what to say of a value of another type, and what to write."""
     kind = _TYPES.get(type(value), f"a {type(value).__name__}")
     shown = str(value).lower() if isinstance(value, bool) else str(value)
-    said = f"{spec.name} is {shown} ({kind}), but it must be {_TYPES[type(spec.default)]}; "
-    said += _validity(spec)
+    said = f"{spec.name} is {shown} ({kind}), but it must be {_TYPES[type(spec.default)]}"
     if isinstance(spec.default, str):
-        example = spec.valid[0] if spec.valid else "007" if type(value) is int else "off"
-        because = {
-            bool: "YAML takes on, off, yes, no, true and false without quotes for booleans",
-            int: "YAML takes digits without quotes for a number",
-            float: "YAML takes digits without quotes for a number",
-        }.get(type(value), "YAML takes [...] for a list")
-        return f"{said}. {because}: write -p {spec.name}:='\"{example}\"' to give a text"
-    if isinstance(spec.default, bool):
-        return f"{said}: write -p {spec.name}:=true or false"
+        because = _COERCED.get(type(value), "[...] for a list")
+        example = shown if type(value) in (int, float) else "off" if shown == "false" else "on"
+        example = spec.valid[0] if spec.valid else example
+        valid = f"; {_validity(spec)}" if spec.valid else ""
+        return (
+            f"{said}{valid}. YAML takes {because}: write -p {spec.name}:='\"{example}\"', with both "
+            "kinds of quotes, to give a text"
+        )
+    example = str(spec.default).lower()
     if isinstance(spec.default, int) and isinstance(value, float) and value.is_integer():
-        return f"{said}: write -p {spec.name}:={int(value)}"
-    return f"{said}: write -p {spec.name}:={spec.default}, without quotes"
+        example = str(int(value))
+    return (
+        f"{said}; {_validity(spec)}: write for example -p {spec.name}:={example}, without quotes"
+    )
 
 
 def _describe(spec: Spec, read_only: bool) -> ParameterDescriptor:
