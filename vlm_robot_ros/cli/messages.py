@@ -21,16 +21,6 @@ def print_error(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def print_line(text: str) -> None:
-    """Print to stdout; progress bars that are open make room and go on below."""
-    if "tqdm" not in sys.modules:
-        print(text, flush=True)
-        return
-    from tqdm import tqdm
-
-    tqdm.write(text, file=sys.stdout)
-
-
 def show_warnings_above_progress_bars() -> None:
     """Have Python's warnings printed above the progress bars that are open."""
     before = warnings.showwarning

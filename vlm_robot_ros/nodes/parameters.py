@@ -182,8 +182,8 @@ def _wrong_type(spec: Spec, value: Any) -> str:
         example = spec.valid[0] if spec.valid else example
         valid = f"; {_validity(spec)}" if spec.valid else ""
         return (
-            f"{said}{valid}. YAML takes {because}: write -p {spec.name}:='\"{example}\"', with both "
-            "kinds of quotes, to give a text"
+            f"{said}{valid}. YAML takes {because}: for a text write both kinds of quotes, "
+            f"-p {spec.name}:='\"{example}\"'"
         )
     example = str(spec.default).lower()
     if isinstance(spec.default, int) and isinstance(value, float) and value.is_integer():
