@@ -1,4 +1,4 @@
-"""Small files that unpack to far more than their size, and a process that may use little memory."""
+"""Small files that unpack to far more than their size, and processes of little memory."""
 
 import io
 import os
