@@ -18,8 +18,10 @@ from launch.actions import (
 from launch.event_handlers import OnProcessExit
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 from vlm_robot_ros.discovery import discovery_environment
+from vlm_robot_ros.paths import user_path
 from vlm_robot_ros.privacy import keep_private
 
 
@@ -62,8 +64,9 @@ def _nodes(context: LaunchContext) -> list:
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
-    out = Path(value("out") or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
-    sim_time, robot = {"use_sim_time": True}, {"robot": value("robot")}
+    out = user_path(value("out") or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
+    sim_time = {"use_sim_time": True}
+    robot = {"robot": ParameterValue(value("robot"), value_type=str)}
     conductor = _node("demo_node", robot, {
         "seed": int(value("seed")), "out": str(out), "commands": int(value("commands")),
     })  # fmt: skip

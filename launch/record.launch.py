@@ -17,8 +17,9 @@ from launch.actions import (
 )
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
-from vlm_robot_ros.paths import config_dir, dds_profile_variable
+from vlm_robot_ros.paths import config_dir, dds_profile_variable, user_path
 from vlm_robot_ros.privacy import keep_private
 
 
@@ -49,24 +50,21 @@ def _recorder(context: LaunchContext) -> list:
         return LaunchConfiguration(name).perform(context)
 
     keep_private(value("group_readable") == "true")
-    bag = value("bag") or f"bags/{time.strftime('%Y%m%d-%H%M%S')}"
+    bag = str(user_path(value("bag") or f"bags/{time.strftime('%Y%m%d-%H%M%S')}"))
     sim_time = value("use_sim_time") == "true"
     if value("recorder") == "ros2":
         command = ["ros2", "bag", "record", "--storage", "mcap", "--all-topics", "--output", bag]
         command += ["--use-sim-time"] * sim_time
         return [ExecuteProcess(cmd=command, output="screen")]
-    given = {
-        "bag": bag,
-        "robot": value("robot"),
-        "about": value("about"),
-        "use_sim_time": sim_time,
-    }
+    # As texts: launch would read them as YAML, `007` as 7.
+    texts = {"bag": bag, "robot": value("robot"), "about": value("about")}
+    given = {name: ParameterValue(text, value_type=str) for name, text in texts.items()}
     return [
         Node(
             package="vlm_robot_ros",
             executable="recorder_node",
             name="recorder_node",
             output="screen",
-            parameters=[given],
+            parameters=[given, {"use_sim_time": sim_time}],
         )
     ]

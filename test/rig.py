@@ -75,9 +75,9 @@ class Rig:
         assert found()[-1].confidence == 0.0
 
 
-def bring_up(graph, scene):
+def bring_up(graph, scene, **parameters):
     made = Rig(graph, scene[0])
-    made.process = graph.start("policy_node")
+    made.process = graph.start("policy_node", **parameters)
     assert graph.until(lambda: made.actions, 100.0), "the node did not come up"
     made.until_held("no instruction yet")
     made.command = f"pick up the {scene[1]}"

@@ -127,7 +127,8 @@ HELD = {
         lambda arm: (arm.state(), arm.zeros() if arm.random.random() < 0.1 else None),
         ("contradict each other",)),
     "degrees": (lambda arm: arm.state(positions=[*np.degrees(HOME), 0.0]), ("contradict",)),
-    "stamps ahead of the clock": (lambda arm: arm.state(ahead=0.1), ("ahead of this node's clock",)),
+    "stamps ahead of the clock": (
+        lambda arm: arm.state(ahead=0.1), ("ahead of this node's clock",)),
     "stamps far ahead": (lambda arm: arm.state(ahead=37.0), ("ahead of this node's clock",)),
     "late states": (lambda arm: arm.state(ahead=-0.12), ("after their stamps",)),
     "states half a second old": (lambda arm: arm.state(ahead=-0.5), ("joint states: 0.5",)),

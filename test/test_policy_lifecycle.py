@@ -62,8 +62,8 @@ def test_it_can_be_taken_down_and_configured_anew(own_rig):
     assert rig.graph.until(lambda: rig.actions[-1].hold_reason == "shut down")
 
 
-def test_a_corrupt_checkpoint_is_refused_and_a_whole_one_taken_after_it(own_rig, tmp_path):
-    rig = own_rig
+def test_a_corrupt_checkpoint_is_refused_and_a_whole_one_taken_after_it(graph, scene, tmp_path):
+    rig = bring_up(graph, scene, allow_remote_reconfiguration=True)
     for number in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
         assert change_state(rig, number)
     shutil.copytree(shipped_checkpoint(), tmp_path / "broken")
@@ -77,6 +77,28 @@ def test_a_corrupt_checkpoint_is_refused_and_a_whole_one_taken_after_it(own_rig,
     assert rig.process.poll() is None
     assert len(rig.actions) == count
     _use(rig, shipped_checkpoint())
+    assert change_state(rig, Transition.TRANSITION_CONFIGURE)
+    assert change_state(rig, Transition.TRANSITION_ACTIVATE)
+    rig.say(rig.command)
+    rig.until_acting()
+
+
+def test_a_node_that_is_not_configured_takes_no_checkpoint_from_the_network(own_rig, tmp_path):
+    rig = own_rig
+    for number in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
+        assert change_state(rig, number)
+    for name in ("robot", "policy", "checkpoint", "encoder", "calibration", "output"):
+        value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value="dry")
+        given = [Parameter(name=name, value=value)]
+        answer = rig.graph.call(SetParameters, "/policy_node/set_parameters", parameters=given)
+        assert not answer.results[0].successful
+        assert f"{name} is read-only after the start; restart the node" in answer.results[0].reason
+    yes = ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=True)
+    given = [Parameter(name="allow_remote_reconfiguration", value=yes)]
+    answer = rig.graph.call(SetParameters, "/policy_node/set_parameters", parameters=given)
+    assert not answer.results[0].successful
+    rate = ParameterValue(type=ParameterType.PARAMETER_INTEGER, integer_value=25)
+    _set(rig, Parameter(name="control_rate", value=rate))  # an integer for a number
     assert change_state(rig, Transition.TRANSITION_CONFIGURE)
     assert change_state(rig, Transition.TRANSITION_ACTIVATE)
     rig.say(rig.command)

@@ -6,6 +6,23 @@ from pathlib import Path
 _PACKAGE = Path(__file__).parent
 
 
+def user_path(given: str | Path) -> Path:
+    """Return a path that a user gave, with `~` or `~name` in front replaced by the home folder.
+
+    The shell does so only where `~` begins a word, which in `-p checkpoint:=~/mine` it does not.
+
+    Raises:
+        ValueError: there is no such user.
+    """
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise ValueError(
+            f"'{given}' has no home folder: {error}; valid: ~/..., ~user/... of a user of this "
+            "machine, or ./~... for a name that begins so"
+        ) from error
+
+
 def share_dir() -> Path:
     """Return the folder that holds `config/`, `launch/` and `checkpoints/`.
 

@@ -9,7 +9,7 @@ def checkpoint_hash(folder: Path) -> str:
     """Return the first 16 hexadecimal digits of the SHA-256 of a checkpoint's files."""
     digest = hashlib.sha256()
     for name in ("config.json", "model.safetensors"):
-        if (folder / name).exists():
+        if (folder / name).is_file():
             digest.update((folder / name).read_bytes())
     return digest.hexdigest()[:16]
 

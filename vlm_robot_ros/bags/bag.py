@@ -14,6 +14,9 @@ from mcap.stream_reader import StreamReader
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from vlm_robot_ros.bags.bag_files import check_bag_folder, check_mcap, check_message
+from vlm_robot_ros.file_limits import FileLimitError, size_limit
+
 ABOUT = "/recording"
 """Topic on which a recorder says once, as JSON, what made the recording."""
 
@@ -53,6 +56,7 @@ class Bag:
         self.problem = ""
         """What is wrong with it, though it can be read; or nothing."""
         self._store = get_typestore(Stores.EMPTY)
+        self._check(path)
         self._files = self._find(path)
         counts: Counter[str] = Counter()
         kinds: dict[str, str] = {}
@@ -130,6 +134,16 @@ class Bag:
         except Exception as error:  # whatever it is, it is not what a recorder of ours says
             raise BagError(f"bag '{self.path}': {ABOUT} is not JSON: {error!r}") from error
 
+    def _check(self, path: Path) -> None:
+        """Refuse files that are outside of the bag's folder or unpack to too much."""
+        try:
+            if path.is_dir():
+                check_bag_folder(path)
+            elif path.exists():
+                check_mcap(path)
+        except (FileLimitError, OSError) as error:
+            raise BagError(f"bag '{path}' is not read: {error}") from error
+
     def _find(self, path: Path) -> list[Path]:
         """Return the MCAP files to salvage from; sets whether there is no need to."""
         self._whole = False
@@ -151,6 +165,7 @@ class Bag:
         with Reader(self.path) as reader:
             chosen = [c for c in reader.connections if wanted is None or c.topic in wanted]
             found = reader.messages(chosen, first, last + 1) if chosen else iter(())
+            self._check_messages(reader)
             while True:
                 try:
                     connection, time, data = next(found)
@@ -161,6 +176,17 @@ class Bag:
                 definition = connection.msgdef.data
                 yield _Raw(connection.topic, connection.msgtype, definition, time, bytes(data))
 
+    def _check_messages(self, reader: Reader) -> None:
+        """Refuse messages, each compressed by itself, that unpack to too much."""
+        if reader.compression_mode != "message":
+            return
+        try:
+            for storage in getattr(reader.storage, "storages", []):
+                for _, _, data in storage.messages(storage.connections):
+                    check_message(data, f"a message of bag '{self.path}'")
+        except FileLimitError as error:
+            raise BagError(str(error)) from error
+
     def _salvage(self, wanted: set[str] | None) -> Iterator[_Raw]:
         """Read from the beginning as far as it goes; the index at the end may be missing."""
         for file in self._files:
@@ -168,7 +194,7 @@ class Bag:
             channels: dict[int, Channel] = {}
             try:
                 with file.open("rb") as stream:
-                    for record in StreamReader(stream, record_size_limit=None).records:
+                    for record in StreamReader(stream, record_size_limit=_largest()).records:
                         if isinstance(record, Schema):
                             schemas[record.id] = record
                         elif isinstance(record, Channel):
@@ -184,6 +210,11 @@ class Bag:
                                 )  # fmt: skip
             except Exception as error:  # what the bytes make it raise
                 self.problem = f"'{file.name}' ends in the midst of something ({error!r})"
+
+
+def _largest() -> int | None:
+    """Return the largest record that is read [bytes]; None for any."""
+    return None if math.isinf(limit := size_limit()) else int(limit)
 
 
 def _place(file: Path) -> tuple[str, int]:

@@ -18,6 +18,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Print a table of cells by policies."""
     from vlm_robot_ros.evaluation.suite_report import side_by_side
+    from vlm_robot_ros.file_limits import read_json
+    from vlm_robot_ros.paths import user_path
 
     tables = {}
     for item in args.reports:
@@ -27,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         if name in tables:
             raise ValueError(f"two reports are called '{name}'; give each a name of its own")
         try:
-            tables[name] = json.loads(Path(path).read_text())["cells"]
+            tables[name] = read_json(user_path(path))["cells"]
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(f"'{path}' is no report of `vlm-robot evaluate`: {error}") from error
     text = side_by_side(tables)

@@ -14,7 +14,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--encoder", default="open_clip:ViT-B-16/laion2b_s34b_b88k", help="see `vlm-robot score`"
     )
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, or auto")
     parser.add_argument("--out", type=Path, default=Path("look.png"), help="picture to write")
     parser.set_defaults(run=run)
 

@@ -4,8 +4,17 @@ import argparse
 import importlib
 import os
 import sys
+from pathlib import Path
+from typing import Any
 
+from vlm_robot_ros.cli.messages import (
+    close_progress_bars,
+    print_error,
+    show_warnings_above_progress_bars,
+)
+from vlm_robot_ros.paths import user_path
 from vlm_robot_ros.printable import printable_output
+from vlm_robot_ros.safe_import import leave_out_working_directory
 
 _SHOW = "VLM_ROBOT_TRACEBACK"
 _COMMANDS = (
@@ -32,6 +41,8 @@ _COMMANDS = (
 
 def main(argv: list[str] | None = None) -> int:
     """Parse the command line and run one subcommand; returns the exit status."""
+    leave_out_working_directory()
+    show_warnings_above_progress_bars()
     parser = argparse.ArgumentParser(
         prog="vlm-robot", description="An arm that does what a person says."
     )
@@ -49,18 +60,28 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     try:
+        for name, value in vars(args).items():
+            setattr(args, name, _expanded(value))
         return int(args.run(args))
     except (ValueError, OSError) as error:
-        print(f"vlm-robot: {error}", file=sys.stderr)
+        print_error(f"vlm-robot: {error}")
         return 2
     except KeyboardInterrupt:
-        print("vlm-robot: interrupted", file=sys.stderr)
+        print_error("vlm-robot: interrupted")
         return 130
     except Exception as error:  # nobody foresaw it; who is no programmer needs no traceback
         if os.environ.get(_SHOW):
+            close_progress_bars()
             raise
-        print(f"vlm-robot: unexpected {error!r}; {_SHOW}=1 shows where", file=sys.stderr)
+        print_error(f"vlm-robot: unexpected {error!r}; {_SHOW}=1 shows where")
         return 3
+
+
+def _expanded(value: Any) -> Any:
+    """Return an option's value with `~` expanded, where it is a path or a list of paths."""
+    if isinstance(value, list):
+        return [_expanded(each) for each in value]
+    return user_path(value) if isinstance(value, Path) else value
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--fit", action="store_true",
         help="fit --calibration to IMAGE, a table with columns image and phrase (empty: none)",
     )  # fmt: skip
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, or auto")
     parser.add_argument("--json", type=Path, help="file to write the probabilities to")
     parser.set_defaults(run=run)
 

@@ -1,7 +1,6 @@
 """`vlm-robot teach`: new words for a policy, from bags in which you had to say it differently."""
 
 import argparse
-import json
 from pathlib import Path
 
 
@@ -22,6 +21,7 @@ def run(args: argparse.Namespace) -> int:
     from vlm_robot_ros.bags.find import find_all_bags
     from vlm_robot_ros.bags.lessons import find_lessons
     from vlm_robot_ros.bags.recording import read_recording
+    from vlm_robot_ros.file_limits import read_json
     from vlm_robot_ros.models.checkpoint import (
         load_checkpoint,
         refuse_to_replace,
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if not words:
         print("\nnothing was learned")
         return 1
-    about = json.loads((checkpoint / "config.json").read_text()).get("training", {})
+    about = read_json(checkpoint / "config.json").get("training", {})
     about["taught"] = {**about.get("taught", {}), **words}
     save_checkpoint(model, args.out, about)
     print(f"\ncheckpoint in {args.out}")

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from vlm_robot_ros.file_limits import FileLimitError, check_yaml
+
 
 class ContractError(ValueError):
     """A contract that cannot be used: says file, field, line, what was given, what is valid."""
@@ -17,11 +19,14 @@ def read_yaml(text: str, where: str) -> Any:
     """Return what YAML holds; `where` names it in errors.
 
     Raises:
-        ContractError: it is not valid, or says a key twice.
+        ContractError: it is not valid, says a key twice, or exceeds a limit of `file_limits`.
     """
     try:
+        check_yaml(text, where)
         return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
+    except FileLimitError as error:
+        raise ContractError(str(error)) from error
+    except (yaml.YAMLError, RecursionError) as error:
         raise ContractError(f"{where}: not valid YAML: {error}") from error
 
 

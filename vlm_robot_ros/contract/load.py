@@ -18,7 +18,8 @@ from vlm_robot_ros.contract.robot import (
     Sink,
     Workspace,
 )
-from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.file_limits import FileLimitError, read_yaml_text
+from vlm_robot_ros.paths import config_dir, user_path
 
 _TURN = 6.283
 """[rad]"""
@@ -40,7 +41,7 @@ def contract_file(source: str | Path) -> Path:
     Raises:
         ContractError: there is none.
     """
-    path = Path(source)
+    path = user_path(source)
     if not path.suffix:
         shipped = sorted(file.stem for file in (config_dir() / "arms").glob("*.yaml"))
         if str(source) not in shipped:
@@ -62,7 +63,9 @@ def load_robot(source: str | Path) -> Robot:
     """
     path = contract_file(source)
     try:
-        text = path.read_text()
+        text = read_yaml_text(path)
+    except FileLimitError as error:
+        raise ContractError(str(error)) from error
     except UnicodeDecodeError as error:
         raise ContractError(f"{path}: not valid YAML: {error}") from error
     robot = read_robot(text, str(path))

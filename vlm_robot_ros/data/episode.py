@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from vlm_robot_ros.file_limits import check_archive
+
 CROP = (36, 16, 176, 240)
 """The part of the front camera's picture that is kept: top, left, height, width [px]."""
 TOKEN = 4
@@ -108,6 +110,7 @@ def load_episode(path: Path) -> Episode:
         EpisodeError: the file is missing, corrupt or lacks an array.
     """
     try:
+        check_archive(path)
         with np.load(path, allow_pickle=False) as arrays:
             needed = [field.name for field in fields(Episode) if field.default is not None]
             return Episode(**{name: arrays[name] for name in {*needed, *arrays.files}})

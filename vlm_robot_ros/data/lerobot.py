@@ -1,7 +1,6 @@
 """LeRobotDataset, versions 2.1 and 3.0: parquet tables, and pictures in them or in videos."""
 
 import io
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +17,19 @@ from vlm_robot_ros.data.robot_data import (
     numbered,
     stacked,
 )
+from vlm_robot_ros.dataset_paths import file_below, files_below, fill_template
+from vlm_robot_ros.file_limits import (
+    UnpackedSize,
+    check_image,
+    read_bytes,
+    read_json,
+    read_json_lines,
+)
 
 try:
     import av
-    import pyarrow.parquet as parquet
+
+    from vlm_robot_ros.data.parquet_rows import column_names, read_rows
 except ImportError as error:
     raise DataError(
         f"LeRobotDataset needs pyarrow and av ({error}): pip install 'vlm_robot_ros[data]'"
@@ -41,7 +49,7 @@ class LeRobotData:
             DataError: it is corrupt or of another version.
         """
         self._path = path
-        self._meta = _read_json(path / "meta" / "info.json")
+        self._meta = _read_json(path, "meta/info.json")
         version = self._meta.get("codebase_version")
         if version not in _VERSIONS:
             raise DataError(f"'{path}' is of version {version}; valid: {', '.join(_VERSIONS)}")
@@ -75,13 +83,13 @@ class LeRobotData:
     @cached_property
     def _episodes(self) -> list[dict[str, Any]]:
         if not self._packed:
-            return _read_lines(self._path / "meta" / "episodes.jsonl")
+            return _read_lines(self._path, "meta/episodes.jsonl")
         rows: list[dict[str, Any]] = []
-        files = sorted((self._path / "meta" / "episodes").glob("*/*.parquet"))
+        files = _files(self._path, "meta/episodes/*/*.parquet")
         if not files:
             raise DataError(f"no episodes in '{self._path / 'meta' / 'episodes'}'")
         for file in files:
-            columns = [n for n in parquet.read_schema(file).names if not n.startswith("stats/")]
+            columns = [n for n in column_names(file) if not n.startswith("stats/")]
             rows += _read_table(file, columns)
         return sorted(rows, key=lambda row: row["episode_index"])
 
@@ -101,12 +109,13 @@ class LeRobotData:
         """Read one."""
         wanted = {n: v for n, v in self._cameras.items() if cameras is None or n in cameras}
         rows, file = self._rows(number, [name for name, video in wanted.items() if not video])
+        size = UnpackedSize(f"'{self._path}': episode {number}")
         try:
             times = [float(row["timestamp"]) for row in rows]
             images = {
-                name: self._video(name, self._episodes[number], times)
+                name: self._video(name, self._episodes[number], times, size)
                 if video
-                else np.stack([self._picture(row[name]) for row in rows])
+                else np.stack([self._picture(row[name], size) for row in rows])
                 for name, video in wanted.items()
             }
         except (KeyError, TypeError, ValueError) as error:
@@ -126,13 +135,14 @@ class LeRobotData:
                 place = {key: about[f"data/{key}"] for key in keys}
             else:
                 place = self._old_place(index)
-            file = self._path / self._meta["data_path"].format(**place)
-        except (KeyError, TypeError) as error:
+            name = fill_template(self._meta["data_path"], place)
+            file = self._path / name
+        except (KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"'{self._path / 'meta'}' does not say where it is: {error}"
             ) from error
         wanted = [_STATE, _ACTION, "timestamp", *pictures]
-        rows = _read_table(file, wanted, [("episode_index", "==", index)])
+        rows = _read_table(_file(self._path, name), wanted, ("episode_index", index))
         if not rows:
             raise DataError(f"'{file}' has no frame of episode {index}")
         return rows, file
@@ -141,14 +151,19 @@ class LeRobotData:
         chunk = index // int(self._meta["chunks_size"])
         return {"episode_chunk": chunk, "episode_index": index}
 
-    def _picture(self, cell: dict[str, Any]) -> np.ndarray:
+    def _picture(self, cell: dict[str, Any], size: UnpackedSize) -> np.ndarray:
         try:
-            content = cell["bytes"] or (self._path / cell["path"]).read_bytes()
-            return np.array(Image.open(io.BytesIO(content)).convert("RGB"))
-        except (OSError, KeyError, TypeError) as error:
+            content = cell["bytes"] or read_bytes(file_below(self._path, cell["path"]))
+            with Image.open(io.BytesIO(content)) as image:
+                check_image(*image.size, f"'{self._path}': an image")
+                size.add(3 * image.width * image.height)
+                return np.array(image.convert("RGB"))
+        except (OSError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{self._path}: a picture cannot be read: {error}") from error
 
-    def _video(self, camera: str, about: dict[str, Any], times: list[float]) -> np.ndarray:
+    def _video(
+        self, camera: str, about: dict[str, Any], times: list[float], size: UnpackedSize
+    ) -> np.ndarray:
         """Return the frames at some times of an episode [s]. Shape (T, H, W, 3)."""
         if self._packed:
             part = f"videos/{camera}"
@@ -156,8 +171,9 @@ class LeRobotData:
             begin = float(about[f"{part}/from_timestamp"])
         else:
             place, begin = self._old_place(about["episode_index"]), 0.0
-        path = self._path / self._meta["video_path"].format(video_key=camera, **place)
-        return _frames_at(path, [begin + time for time in times], 0.5 / float(self._meta["fps"]))
+        name = fill_template(self._meta["video_path"], {"video_key": camera, **place})
+        slack = 0.5 / float(self._meta["fps"])
+        return _frames_at(_file(self._path, name), [begin + time for time in times], slack, size)
 
 
 def _vectors(rows: list[dict[str, Any]], file: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -168,20 +184,26 @@ def _vectors(rows: list[dict[str, Any]], file: Path) -> tuple[np.ndarray, np.nda
     return state, action
 
 
-def _frames_at(path: Path, times: list[float], slack: float) -> np.ndarray:
+def _frames_at(path: Path, times: list[float], slack: float, size: UnpackedSize) -> np.ndarray:
     """Return a video's frames nearest to ascending times [s], none further off than the slack."""
     found: list[np.ndarray] = []
     try:
-        with av.open(str(path)) as file:
+        # Another format, such as a playlist, could name files elsewhere.
+        with av.open(str(path), format="mp4") as file:
             stream = file.streams.video[0]
             if stream.time_base is None:
                 raise DataError(f"'{path}': its video has no time")
+            check_image(stream.width, stream.height, f"'{path}'")
             file.seek(int(times[0] / stream.time_base), stream=stream)
             for frame in file.decode(stream):
                 while len(found) < len(times) and abs(frame.time - times[len(found)]) <= slack:
+                    check_image(frame.width, frame.height, f"'{path}'")
+                    size.add(3 * frame.width * frame.height)
                     found.append(frame.to_ndarray(format="rgb24"))
                 if len(found) == len(times):
                     return np.stack(found)
+                if frame.time > times[-1] + slack:
+                    break  # the rest of the video, however long, has none of them
     except (OSError, IndexError, av.error.FFmpegError) as error:
         raise DataError(f"'{path}' cannot be read: {error}") from error
     raise DataError(f"'{path}' has {len(found)} of {len(times)} frames that the table speaks of")
@@ -201,25 +223,37 @@ def _names(features: dict[str, Any], key: str) -> tuple[str, ...]:
 
 
 def _read_table(
-    file: Path, columns: list[str] | None = None, filters: list[tuple[str, str, int]] | None = None
+    file: Path, columns: list[str] | None = None, equal: tuple[str, int] | None = None
 ) -> list[dict[str, Any]]:
     try:
-        there = set(parquet.read_schema(file).names)
-        chosen = None if columns is None else [name for name in columns if name in there]
-        return parquet.read_table(file, columns=chosen, filters=filters).to_pylist()
+        return read_rows(file, columns, equal)
     except Exception as error:  # of pyarrow there are many
         raise DataError(f"'{file}' cannot be read: {error}") from error
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def _file(folder: Path, name: str) -> Path:
     try:
-        return dict(json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"'{file}' cannot be read: {error}") from error
-
-
-def _read_lines(file: Path) -> list[dict[str, Any]]:
-    try:
-        return [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+        return file_below(folder, name)
     except (OSError, ValueError) as error:
-        raise DataError(f"'{file}' cannot be read: {error}") from error
+        raise DataError(f"'{folder / name}' cannot be read: {error}") from error
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    try:
+        return files_below(folder, pattern)
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{folder}' cannot be read: {error}") from error
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        return dict(read_json(file_below(folder, name)))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"'{folder / name}' cannot be read: {error}") from error
+
+
+def _read_lines(folder: Path, name: str) -> list[dict[str, Any]]:
+    try:
+        return read_json_lines(file_below(folder, name))
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{folder / name}' cannot be read: {error}") from error

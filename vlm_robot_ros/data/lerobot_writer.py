@@ -168,7 +168,7 @@ def _write_table(
         "index": rows[0]["dataset_from_index"] + np.arange(sum(lengths)),
         "task_index": np.repeat([tasks.index(row["tasks"][0]) for row in rows], lengths),
     }
-    with np.load(source) as arrays:
+    with np.load(source, allow_pickle=False) as arrays:
         columns: dict[str, pa.Array] = {}
         for name in (_STATE, _ACTION):
             flat = pa.array(arrays[name].astype(np.float32).ravel())

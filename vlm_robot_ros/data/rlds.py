@@ -1,7 +1,7 @@
 """RLDS sets as tensorflow_datasets writes them: Open X-Embodiment, Bridge, RT-1's fractal."""
 
 import io
-import json
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,8 @@ from vlm_robot_ros.data.robot_data import (
     stacked,
 )
 from vlm_robot_ros.data.tfrecord import offsets, read_example
+from vlm_robot_ros.dataset_paths import file_below
+from vlm_robot_ros.file_limits import FileLimitError, UnpackedSize, check_image, read_json
 
 _STATE_LIMIT = 32
 """Longer vectors of an observation are taken for embeddings."""
@@ -32,7 +34,7 @@ class _Leaf(NamedTuple):
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape, dtype=int))
+        return math.prod(self.shape)
 
 
 class RldsData:
@@ -46,14 +48,14 @@ class RldsData:
         """
         self._path = path
         try:
-            about = json.loads((path / "dataset_info.json").read_text())
-            features = json.loads((path / "features.json").read_text())
+            about = read_json(file_below(path, "dataset_info.json"))
+            features = read_json(file_below(path, "features.json"))
             splits = {each["name"]: each for each in about.get("splits", [])}
             if about.get("fileFormat", "tfrecord") != "tfrecord":
                 raise DataError(f"'{path}' holds {about['fileFormat']} files; valid: tfrecord")
             if split not in splits:
                 raise DataError(f"'{path}' has no split {split!r}; valid: {', '.join(splits)}")
-            self._files = _files(path, about["name"], splits[split])
+            self._files = _files(about["name"], splits[split])
             top = features["featuresDict"]["features"]
             if "steps" not in top or "sequence" not in top["steps"]:
                 raise DataError(f"'{path}' has no steps: it is no RLDS set")
@@ -98,7 +100,14 @@ class RldsData:
 
     @cached_property
     def _places(self) -> list[tuple[Path, int, int]]:
-        return [(file, *place) for file in self._files for place in offsets(file)]
+        found: list[tuple[Path, int, int]] = []
+        for name in self._files:
+            try:
+                file = file_below(self._path, name)
+            except (OSError, FileLimitError) as error:
+                raise DataError(f"'{self._path}' cannot be read: {error}") from error
+            found += [(file, *place) for place in offsets(file)]
+        return found
 
     def __len__(self) -> int:
         return len(self._places)
@@ -148,9 +157,17 @@ class RldsData:
         files = steps.get(key, [])
         if len(files) != count or not count:
             raise DataError(f"'{self._path}': {key} has {len(files)} pictures for {count} steps")
+        size = UnpackedSize(f"'{self._path}': {key} of one episode")
+        rows = []
         try:
-            rows = [np.array(Image.open(io.BytesIO(file)).convert("RGB")) for file in files]
+            for file in files:
+                with Image.open(io.BytesIO(file)) as image:
+                    check_image(*image.size, f"'{self._path}': an image of {key}")
+                    size.add(3 * image.width * image.height)
+                    rows.append(np.array(image.convert("RGB")))
             return np.stack(rows)
+        except FileLimitError as error:
+            raise DataError(str(error)) from error
         except (OSError, ValueError) as error:
             raise DataError(f"'{self._path}': a picture of {key} is corrupt: {error}") from error
 
@@ -186,7 +203,7 @@ def _leaves(feature: dict[str, Any], name: str) -> dict[str, _Leaf]:
     return {name: _Leaf(kind, tuple(int(side) for side in shape), dtype)}
 
 
-def _files(path: Path, name: str, split: dict[str, Any]) -> list[Path]:
+def _files(name: str, split: dict[str, Any]) -> list[str]:
     shards = len(split["shardLengths"])
     template = split.get("filepathTemplate") or "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
     places = {"{DATASET}": name, "{SPLIT}": split["name"], "{FILEFORMAT}": "tfrecord"}
@@ -199,5 +216,5 @@ def _files(path: Path, name: str, split: dict[str, Any]) -> list[Path]:
         file = template
         for key, value in numbers.items():
             file = file.replace(key, value)
-        files.append(path / file)
+        files.append(file)
     return files

@@ -7,7 +7,10 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
 from vlm_robot_ros.data.robot_data import DataError
+from vlm_robot_ros.file_limits import FileLimitError, check_count, check_size
 
+_GROWTH = 8
+"""Bytes of memory for one of a record at most: an integer takes one there."""
 _HEAD, _FOOT = 12, 4
 """Bytes before a record (its length and a checksum of that) and behind it (a checksum)."""
 
@@ -40,8 +43,13 @@ def read_example(path: Path, place: int, length: int) -> dict[str, list[Any]]:
     """Return the lists of a record, by name: of bytes, floats or integers.
 
     Raises:
-        DataError: it is no tf.train.Example.
+        DataError: it is no tf.train.Example, or unpacks to more than the size limit.
     """
+    what = f"'{path}': the record at byte {place}"
+    try:
+        check_size(length * _GROWTH, what)
+    except FileLimitError as error:
+        raise DataError(str(error)) from error
     with path.open("rb") as file:
         file.seek(place)
         content = file.read(length)
@@ -51,6 +59,11 @@ def read_example(path: Path, place: int, length: int) -> dict[str, list[Any]]:
     except message.DecodeError as error:
         raise DataError(f"'{path}': the record at byte {place} is corrupt: {error}") from error
     features = example.features.feature
+    try:
+        lists = [(kind, each) for each in features.values() if (kind := each.WhichOneof("kind"))]
+        check_count(sum(len(getattr(each, kind).value) for kind, each in lists), what)
+    except FileLimitError as error:
+        raise DataError(str(error)) from error
     return {
         name: list(getattr(features[name], kind).value)
         for name in features

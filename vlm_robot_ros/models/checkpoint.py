@@ -12,12 +12,16 @@ from typing import Any, TypeVar
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from vlm_robot_ros.file_limits import check_image, read_json, regular_file
 from vlm_robot_ros.models.direct_model import DirectConfig, DirectModel
 from vlm_robot_ros.models.robot_model import ModelConfig, VisionLanguageRobotModel
 
 ADAPTERS = "adapters"
 Saved = VisionLanguageRobotModel | DirectModel
 _Model = TypeVar("_Model", VisionLanguageRobotModel, DirectModel)
+_DIMENSIONS = ("width", "text_width", "hidden", "horizon", "readers", "history")
+_WEIGHT_SIZE = 2
+"""Bytes of a weight at least."""
 _KINDS = {"grounded": VisionLanguageRobotModel, "direct": DirectModel}
 
 
@@ -87,7 +91,7 @@ def kind_of(folder: Path) -> str:
         CheckpointError: its config.json is missing or corrupt.
     """
     try:
-        return str(json.loads((folder / "config.json").read_text()).get("kind", "grounded"))
+        return str(read_json(folder / "config.json").get("kind", "grounded"))
     except (OSError, ValueError, AttributeError) as error:
         raise CheckpointError(f"no usable checkpoint in '{folder}': {error}") from error
 
@@ -99,9 +103,10 @@ def load_any(folder: Path) -> Saved:
         CheckpointError: a file is missing, corrupt, or they do not belong together.
     """
     try:
-        content = json.loads((folder / "config.json").read_text())
+        content = read_json(folder / "config.json")
         kind = content.get("kind", "grounded")
         fields = {k: tuple(v) if isinstance(v, list) else v for k, v in content["model"].items()}
+        _check_dimensions(fields, regular_file(folder / "model.safetensors").stat().st_size)
         model = _make(kind, fields)
         _fill(model, folder)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
@@ -109,6 +114,40 @@ def load_any(folder: Path) -> Saved:
             f"no usable checkpoint in '{folder}' (config.json and model.safetensors): {error}"
         ) from error
     return model.eval()
+
+
+def _check_dimensions(fields: dict[str, Any], size: int) -> None:
+    """Refuse a configuration of a model that the weights' file is too small for.
+
+    A model is built before its weights are read, so that config.json alone could exhaust memory.
+
+    Args:
+        fields: Of the configuration.
+        size: Of the file of weights [bytes].
+
+    Raises:
+        ValueError: a dimension is no whole number, or too large.
+    """
+    given = {name: fields.get(name, 0) for name in _DIMENSIONS}
+    if not all(isinstance(value, int) and value >= 0 for value in given.values()):
+        raise ValueError(f"dimensions are {given}; valid: whole numbers from 0")
+    width, text, hidden = (given[name] for name in ("width", "text_width", "hidden"))
+    words = len(fields.get("vocabulary", ()))
+    largest = max(
+        width * width * (1 + given["history"]),
+        given["readers"] * text * max(text, words),
+        hidden * max(hidden, given["horizon"]),
+        given["readers"],
+        given["horizon"],
+    )
+    if largest * _WEIGHT_SIZE > size:
+        raise ValueError(
+            f"config.json describes a model of at least {largest} weights ({given}), but "
+            f"model.safetensors has only {size} bytes; copy both files of one checkpoint"
+        )
+    for name in ("picture", "crop"):
+        if len(side := fields.get(name, ())) >= 2:
+            check_image(int(side[-1]), int(side[-2]), f"'{name}' of config.json")
 
 
 def _make(kind: str, fields: dict[str, Any]) -> Saved:

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vlm_robot_ros.file_limits import read_json
 from vlm_robot_ros.models.encoders.base import Encoder
 
 BACKGROUND = ("a photo", "a picture of something else", "an empty scene")
@@ -41,7 +42,7 @@ class Calibration:
             ValueError: the file holds none.
         """
         try:
-            made = Calibration(**{k: float(v) for k, v in json.loads(path.read_text()).items()})
+            made = Calibration(**{k: float(v) for k, v in read_json(path).items()})
         except (json.JSONDecodeError, AttributeError, TypeError, ValueError) as error:
             raise ValueError(
                 f"'{path}' is no calibration: {error}; valid: "

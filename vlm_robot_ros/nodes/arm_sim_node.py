@@ -29,7 +29,7 @@ from vlm_robot_ros.nodes.arm_commands import (
 )
 from vlm_robot_ros.nodes.images import from_depth, from_rgb
 from vlm_robot_ros.nodes.messages import seconds, to_stamp
-from vlm_robot_ros.nodes.parameters import Spec, declare
+from vlm_robot_ros.nodes.parameters import ReadOnlyReasons, Spec, declare
 from vlm_robot_ros.nodes.run import run
 from vlm_robot_ros.printable import printable
 from vlm_robot_ros.priority import hasten_receivers
@@ -55,7 +55,7 @@ _HEARS = 39
 """Real-time priority of what receives, where the system grants it: controllers hear at once."""
 
 
-class ArmSimNode(Node):
+class ArmSimNode(ReadOnlyReasons, Node):
     """Steps the physics by the wall clock, or by service, and talks to the graph."""
 
     def __init__(self) -> None:

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -14,12 +13,15 @@ from tqdm import tqdm
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.evaluation.film import Caption, Film
 from vlm_robot_ros.evaluation.report import Result, save, summarise, table
+from vlm_robot_ros.nodes.arguments import corrected_arguments
 from vlm_robot_ros.nodes.conductor import Conductor
 from vlm_robot_ros.nodes.parameters import Spec, declare
 from vlm_robot_ros.nodes.run import on_ending
 from vlm_robot_ros.nodes.stage import INTERRUPTED, Frame, Stage, StageError
 from vlm_robot_ros.nodes.start import start_ros
+from vlm_robot_ros.paths import user_path
 from vlm_robot_ros.printable import printable
+from vlm_robot_ros.safe_import import leave_out_working_directory
 from vlm_robot_ros.shared_memory import restrict_segments
 from vlm_robot_ros.sim.programme import demo_programme, task_programme
 
@@ -44,8 +46,9 @@ def conducting(arguments: list[str] | None = None) -> Iterator[Node]:
     Raises:
         ValueError: a parameter is not valid.
     """
+    leave_out_working_directory()
     on_ending(_interrupt)
-    start_ros(arguments)
+    start_ros(corrected_arguments(arguments))
     node = rclpy.create_node("demo_node")
     restrict_segments()
     try:
@@ -83,7 +86,7 @@ def perform(node: Node, alive: Callable[[], str]) -> dict[str, Any]:
         programme = task_programme(seed, families.split(","), count or _TASKS)
     else:
         programme = demo_programme(seed)[: count or None]
-    out = Path(node.get_parameter("out").value)
+    out = user_path(node.get_parameter("out").value)
     out.mkdir(parents=True, exist_ok=True)
     stage = Stage(node, robot, alive)
     stage.bring_up()
@@ -95,14 +98,16 @@ def perform(node: Node, alive: Callable[[], str]) -> dict[str, Any]:
 
     conductor = Conductor(stage, record)
     results: list[Result] = []
+    bar = tqdm(programme, "commands", file=sys.stdout, ascii=" #")
     try:
-        for item in (bar := tqdm(programme, "commands", file=sys.stdout, ascii=" #")):
+        for item in bar:
             bar.set_postfix_str(f"'{item.instruction}'")
             result = conductor.perform(item)
             results.append(result)
             tqdm.write(f"  {'ok  ' if result.success else 'FAIL'}  '{result.instruction}'")
             save(summarise(seed, results, stage.latencies), out / "summary.json")
     finally:
+        bar.close()  # errors begin a line of their own
         film.close()
     return summarise(seed, results, stage.latencies)
 

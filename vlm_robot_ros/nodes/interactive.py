@@ -11,6 +11,7 @@ from rclpy.node import Node
 
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.nodes.stage import Stage
+from vlm_robot_ros.paths import user_path
 
 _HELP = """Type what the arm should do, as in "pick up the {first}" or "push the {second} left".
   stop   stops it at once        new    a new scene
@@ -24,7 +25,7 @@ def converse(node: Node, alive: Callable[[], str], seed: int) -> None:
         StageError: something that should be running is not heard of.
     """
     stage = Stage(node, load_robot(node.get_parameter("robot").value), alive)
-    view = Path(node.get_parameter("out").value) / "view.png"
+    view = user_path(node.get_parameter("out").value) / "view.png"
     stage.bring_up()
     lines: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read, args=(lines,), daemon=True).start()

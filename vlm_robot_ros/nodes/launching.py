@@ -4,9 +4,10 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.paths import config_dir, dds_profile_variable
+from vlm_robot_ros.paths import config_dir, dds_profile_variable, user_path
 
 _ARGUMENTS = {
     "params": (str(config_dir() / "policy_node.yaml"), "file of parameters"),
@@ -46,9 +47,13 @@ def _node(context: LaunchContext) -> list:
     file, namespace, voice, camera = (
         given.pop(name) for name in ("params", "namespace", "voice", "camera")
     )
-    own: dict[str, object] = {name: value for name, value in given.items() if value}
-    if "use_sim_time" in own:
-        own["use_sim_time"] = own["use_sim_time"] in ("true", "True", "1")
+    # As texts: launch would read them as YAML, `off` as false and `007` as 7.
+    own: dict[str, object] = {
+        name: ParameterValue(value, value_type=str) for name, value in given.items() if value
+    }
+    if given["use_sim_time"]:
+        own["use_sim_time"] = given["use_sim_time"] in ("true", "True", "1")
+    file, namespace = str(user_path(file)), namespace.rstrip("/")
     nodes: list[Node] = [
         LifecycleNode(
             package="vlm_robot_ros",
@@ -68,7 +73,7 @@ def _node(context: LaunchContext) -> list:
                 name="voice_node",
                 namespace=namespace,
                 output="screen",
-                parameters=[{"source": voice}],
+                parameters=[{"source": ParameterValue(voice, value_type=str)}],
             )
         )
     return nodes

@@ -8,15 +8,15 @@ from rclpy.parameter import Parameter
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.nodes.acting import Acting
 from vlm_robot_ros.nodes.arm_output import Permit
-from vlm_robot_ros.nodes.parameters import declare
-from vlm_robot_ros.nodes.policy_settings import PARAMETERS, start_policy
+from vlm_robot_ros.nodes.parameters import ReadOnlyReasons, declare
+from vlm_robot_ros.nodes.policy_settings import CHOOSING, PARAMETERS, RECONFIGURATION, start_policy
 from vlm_robot_ros.nodes.run import run
 from vlm_robot_ros.nodes.wires import Wires
 from vlm_robot_ros.policy.apart import PolicyApart
 from vlm_robot_ros.printable import printable
 
 
-class PolicyNode(LifecycleNode):
+class PolicyNode(ReadOnlyReasons, LifecycleNode):
     """A policy and its parameters through the states of a lifecycle; `Acting` does the rest."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class PolicyNode(LifecycleNode):
         """
         super().__init__("policy_node")
         self._acting: Acting | None = None
-        declare(self, PARAMETERS, self._why_fixed)
+        declare(self, PARAMETERS, self._why_fixed, (RECONFIGURATION, CHOOSING))
         self.add_post_set_parameters_callback(self._on_parameters_set)
         self._permit, self._wires = Permit(), Wires(self)
         self._policy: PolicyApart | None = None

@@ -8,12 +8,13 @@ from typing import Any
 from vlm_robot_ros.contract.robot import TRANSPORTS, Robot
 from vlm_robot_ros.control.pilot import BLEND, JOINED_STEPS, MIN_CONFIDENCE
 from vlm_robot_ros.nodes.parameters import Spec
-from vlm_robot_ros.paths import shipped_checkpoint
+from vlm_robot_ros.paths import shipped_checkpoint, user_path
 from vlm_robot_ros.policy.apart import PolicyApart
 from vlm_robot_ros.policy.base import HoldPolicy, Policy
 from vlm_robot_ros.provenance import checkpoint_hash
 from vlm_robot_ros.sim.tasks import all_labels
 
+RECONFIGURATION = "allow_remote_reconfiguration"
 SHIPPED = "shipped"
 """What the shipped checkpoint is called."""
 PARAMETERS = (
@@ -30,7 +31,15 @@ PARAMETERS = (
     ),
     Spec("phrases", "", "What it may be, separated by |; empty: config/tasks.yaml"),
     Spec("calibration", "", "File of `vlm-robot score --fit`, for the encoder"),
-    Spec("device", "auto", "Where the policy computes", valid=("auto", "cpu", "cuda")),
+    Spec(
+        "device",
+        "auto",
+        "Where the policy computes: auto, cpu, cuda, cuda:1 or 1 for the second GPU",
+        valid=("auto", "cpu", "cuda"),
+        digits=True,
+        form=r"(cuda:)?\d+",
+        form_name="cuda:N, N (number of a GPU)",
+    ),
     Spec("threads", 1, "CPU threads of the policy", 1, 64),
     Spec("faster", "", "Of a fine-tuned policy: auto, or bfloat16,channels_last,compile,pinned"),
     Spec("policy_timeout", 30.0, "Begin the policy anew after no answer for [s]", 1.0, 3600.0),
@@ -81,7 +90,15 @@ PARAMETERS = (
     ),
     Spec("thread_priority", 40, "Of SCHED_FIFO, where the system grants it; 0: none", 0, 99),
     Spec("autostart", True, "Configure and activate at the start"),
+    Spec(
+        RECONFIGURATION,
+        False,
+        "Whether the parameters that choose code, files and hardware may be changed after the "
+        "start, while the node is not configured: by any peer on the network",
+    ),
 )
+CHOOSING = ("robot", "policy", "checkpoint", "encoder", "calibration", "output")
+"""Parameters that choose code, files or hardware."""
 
 
 Values = Mapping[str, Any]
@@ -121,19 +138,22 @@ def load_policy(values: Values, robot: Robot) -> Policy:
     """
     import torch  # only where the policy thinks: the node can do without
 
+    from vlm_robot_ros.device import chosen_device
     from vlm_robot_ros.policy.load import load_learned, load_own
+    from vlm_robot_ros.policy.registry import registered_policies
 
     torch.set_num_threads(values["threads"])
-    device, name = _device(values["device"], torch.cuda.is_available()), values["policy"]
+    device, name = chosen_device(values["device"]), values["policy"]
     if values["faster"] and name != "fusion":
         raise ValueError(
             f"faster is '{values['faster']}', but policy is '{name}'; valid: none, or "
             "policy:=fusion with a fine-tuned checkpoint"
         )
-    if ":" in name:
-        return load_own(name, robot)
     if name not in ("fusion", "hold"):
-        raise ValueError(f"policy is '{name}'; valid: fusion, hold, module:Class")
+        if ":" in name or name in registered_policies():
+            return load_own(name, robot)
+        named = ", ".join(("fusion", "hold", *registered_policies()))
+        raise ValueError(f"policy is '{name}'; valid: {named}, module:Class")
     if name == "fusion":
         if values["encoder"]:
             raise ValueError(
@@ -148,7 +168,7 @@ def load_policy(values: Values, robot: Robot) -> Policy:
     given = values["phrases"]
     phrases = [phrase.strip() for phrase in given.split("|")] if given else all_labels()
     camera, path = robot.colour_cameras[0].name, values["calibration"]
-    calibration = Path(path) if path else None
+    calibration = user_path(path) if path else None
     return label_with(HoldPolicy(), camera, values["encoder"], phrases, calibration, device)
 
 
@@ -162,10 +182,4 @@ def describe_checkpoint(values: Values) -> str:
 
 def _checkpoint(values: Values) -> Path:
     given = values["checkpoint"]
-    return shipped_checkpoint() if given in ("", SHIPPED) else Path(given)
-
-
-def _device(asked: str, there: bool) -> str:
-    if asked == "cuda" and not there:
-        raise ValueError("device is 'cuda', and there is none; valid here: auto, cpu")
-    return ("cuda" if there else "cpu") if asked == "auto" else asked
+    return shipped_checkpoint() if given in ("", SHIPPED) else user_path(given)

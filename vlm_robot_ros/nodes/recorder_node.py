@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +32,10 @@ from std_srvs.srv import SetBool, Trigger
 from vlm_robot_ros import __version__
 from vlm_robot_ros.contract.load import contract_file, load_robot
 from vlm_robot_ros.msg import EpisodeMark
-from vlm_robot_ros.nodes.parameters import Spec, declare
+from vlm_robot_ros.nodes.message_types import message_class
+from vlm_robot_ros.nodes.parameters import ReadOnlyReasons, Spec, declare
 from vlm_robot_ros.nodes.run import run
+from vlm_robot_ros.paths import user_path
 from vlm_robot_ros.printable import printable
 from vlm_robot_ros.privacy import folder_mode
 from vlm_robot_ros.provenance import git_hash
@@ -43,7 +44,7 @@ PARAMETERS = (
     Spec("bag", "", "Folder to write the bag to; it must not exist yet"),
     Spec("topics", "", "Topics to record, separated by spaces; empty: all there are"),
     Spec("robot", "", "Contract of the arm, to be kept in the bag; empty: none"),
-    Spec("about", "", "Anything else to be kept in the bag, such as a seed"),
+    Spec("about", "", "Anything else to be kept in the bag, such as a seed", digits=True),
 )
 ABOUT, MARKS = "/recording", "/episode_mark"
 _FLUSH = 0.5
@@ -53,7 +54,7 @@ _LAST_CALL = 0.2
 _NEVER = QosTime(0x7FFFFFFF, 0xFFFFFFFF)
 
 
-class RecorderNode(Node):
+class RecorderNode(ReadOnlyReasons, Node):
     """Subscribes to what there is, as it appears, and writes the bytes as they come.
 
     Episodes are marked with `~/begin`, `~/end` and `~/success`, or by whoever publishes marks.
@@ -70,7 +71,7 @@ class RecorderNode(Node):
         given = self.get_parameter("bag").value
         if not given:
             raise ValueError("parameter bag is empty; valid: a folder that does not exist yet")
-        folder = Path(given)
+        folder = user_path(given)
         if folder.exists():
             raise ValueError(f"parameter bag: '{folder}' exists; valid: a folder that does not")
         about = self._about()
@@ -140,14 +141,13 @@ class RecorderNode(Node):
             self._recorded.add(topic)
             try:
                 self._record(topic, kinds[0], [publisher.qos_profile for publisher in publishers])
-            except (ImportError, AttributeError, LookupError, OSError) as error:
+            except (ImportError, AttributeError, LookupError, OSError, ValueError) as error:
                 self.get_logger().warning(
                     f"{topic} is not recorded: no type {kinds[0]}: {printable(error)}"
                 )
 
     def _record(self, topic: str, kind: str, offered: list[QoSProfile]) -> None:
-        package, _, name = kind.split("/")
-        cls = getattr(import_module(f"{package}.msg"), name)
+        cls = message_class(kind)
         held = all(qos.durability == DurabilityPolicy.TRANSIENT_LOCAL for qos in offered)
         sure = all(qos.reliability == ReliabilityPolicy.RELIABLE for qos in offered)
         qos = QoSProfile(

@@ -16,8 +16,10 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.time_source import TimeSource
 
+from vlm_robot_ros.nodes.arguments import corrected_arguments
 from vlm_robot_ros.nodes.start import start_ros
 from vlm_robot_ros.printable import printable
+from vlm_robot_ros.safe_import import leave_out_working_directory
 from vlm_robot_ros.shared_memory import restrict_segments
 
 RCLError = rclpy_implementation.RCLError
@@ -83,12 +85,13 @@ def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> i
         made[number] = True
         return node
 
+    leave_out_working_directory()
     on_ending(stop)
     signal.signal(signal.SIGALRM, give_up)
     sys.setswitchinterval(_TURN)
     try:
-        start_ros(arguments)
-    except ValueError as error:
+        start_ros(corrected_arguments(arguments))
+    except (ValueError, RCLError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 1
     try:
@@ -133,7 +136,7 @@ def _live(make: Make, ended: Callable[[], bool]) -> int:
     """Make a node and spin it until its end; returns the exit status."""
     try:
         node = make()
-    except (ValueError, OSError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ModuleNotFoundError, RCLError) as error:
         print(f"cannot start: {printable(error)}", file=sys.stderr)
         return 1
     assert isinstance(node, Node)

@@ -5,7 +5,6 @@ What is not understood, or not surely, is not sent; "stop" is, at once.
 
 import math
 import time
-from pathlib import Path
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -15,8 +14,9 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool, Int16MultiArray, String
 
 from vlm_robot_ros.msg import Heard
-from vlm_robot_ros.nodes.parameters import Spec, declare
+from vlm_robot_ros.nodes.parameters import ReadOnlyReasons, Spec, declare
 from vlm_robot_ros.nodes.run import run
+from vlm_robot_ros.paths import user_path
 from vlm_robot_ros.printable import printable
 from vlm_robot_ros.speech.apart import RecogniserApart
 from vlm_robot_ros.speech.listener import Listener, Report
@@ -24,7 +24,12 @@ from vlm_robot_ros.speech.sources import Microphone, WavSource
 
 PARAMETERS = (
     Spec("source", "microphone", "Of the sound: microphone, topic, or a path of a .wav"),
-    Spec("device", "", "Of the microphone: part of its name, or its number; empty: the default"),
+    Spec(
+        "device",
+        "",
+        "Of the microphone: part of its name, or its number; empty: the default",
+        digits=True,
+    ),
     Spec("recogniser", "pocketsphinx", "pocketsphinx, whisper:FOLDER or whisper:HUB/NAME"),
     Spec("wake_word", "", "What must be said before all but stop, as 'hey robot'; empty: nothing"),
     Spec("push_to_talk", False, "Whether only what is said while `talk` is true counts"),
@@ -38,7 +43,7 @@ _SILENT = 2.0
 """Even a quiet room sounds; a microphone that gives nothing for so long is broken [s]."""
 
 
-class VoiceNode(Node):
+class VoiceNode(ReadOnlyReasons, Node):
     """Publishes `instruction`, and on `heard` all that was said."""
 
     def __init__(self) -> None:
@@ -68,7 +73,7 @@ class VoiceNode(Node):
         elif source == "topic":
             self.create_subscription(Int16MultiArray, "audio", self._on_audio, _SOUND)
         elif source.endswith(".wav"):
-            self._source = WavSource(Path(source), self._take)
+            self._source = WavSource(user_path(source), self._take)
         else:
             self.close()
             raise ValueError(

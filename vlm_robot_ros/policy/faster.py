@@ -37,7 +37,7 @@ def chosen_ways(asked: str, device: str) -> frozenset[str]:
         raise ValueError(
             f"no way {unknown[0]!r} to be faster; valid: auto alone, or some of {', '.join(WAYS)}"
         )
-    if "pinned" in ways and device != "cuda":
+    if "pinned" in ways and not device.startswith("cuda"):
         raise ValueError(f"'pinned' is for device cuda, this is {device!r}")
     return ways
 

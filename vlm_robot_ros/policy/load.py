@@ -2,11 +2,13 @@
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.models.checkpoint import CheckpointError, kind_of
 from vlm_robot_ros.models.robot_model import ModelConfig
-from vlm_robot_ros.paths import shipped_checkpoint
+from vlm_robot_ros.paths import shipped_checkpoint, user_path
+from vlm_robot_ros.policy import registry
 from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.policy.fusion_policy import FusionPolicy
 from vlm_robot_ros.policy.sight import Watchful
@@ -59,18 +61,26 @@ def _check_depth(config: ModelConfig, robot: Robot, checkpoint: Path) -> None:
 
 
 def load_own(name: str, robot: Robot) -> Policy:
-    """Return what `module:Class` makes of a robot, watched for pictures that cannot be trusted.
+    """Return the policy that a user's class makes of a robot, watched for unusable images.
 
     One that is `Watchful` itself is not watched twice.
+
+    Args:
+        name: `module:Class`, or the name of an entry point of an installed package.
+        robot: That is to act.
 
     Raises:
         ValueError: there is no such class, it fails, or what it makes is no policy.
     """
-    module, _, attribute = name.partition(":")
     try:
-        made: Policy = getattr(importlib.import_module(module), attribute)(robot)
+        made: Policy = _own_class(name)(robot)
     except Exception as error:  # anybody's code
-        raise ValueError(f"no policy of '{name}': {error!r}; valid: module:Class") from error
+        raise ValueError(
+            f"no policy of '{name}': {error!r}; valid: module:Class of an installed package or of "
+            "a folder on PYTHONPATH, or the name of an entry point of group "
+            f"{registry.GROUP}. The working directory is not searched: set PYTHONPATH=. for a "
+            "module in it"
+        ) from error
     parts = [part for part in vars(Policy) if not part.startswith("_")]
     missing = [part for part in parts if not hasattr(made, part)]
     if missing:
@@ -78,13 +88,22 @@ def load_own(name: str, robot: Robot) -> Policy:
     return made if isinstance(made, Watchful) else Watchful(made)
 
 
+def _own_class(name: str) -> Any:
+    found = registry.registered_policies().get(name)
+    if found is not None:
+        return found.load()
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
 def load_named(name: str, robot: Robot, device: str = "cpu") -> Policy:
-    """Return the policy of a name: `shipped`, a checkpoint's folder, or `module:Class`.
+    """Return the policy of a name: `shipped`, a checkpoint's folder, or one of `load_own`.
 
     Raises:
         ValueError: there is none.
     """
-    folder = shipped_checkpoint() if name == "shipped" else Path(name)
-    if ":" in name and not folder.exists():
+    folder = shipped_checkpoint() if name == "shipped" else user_path(name)
+    own = ":" in name or name in registry.registered_policies()
+    if own and not folder.exists():
         return load_own(name, robot)
     return load_learned(folder, robot, device)

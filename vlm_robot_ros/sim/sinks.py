@@ -4,6 +4,7 @@ import yaml
 
 from vlm_robot_ros.contract.load import contract_file
 from vlm_robot_ros.contract.robot import INTERPOLATED_KINDS
+from vlm_robot_ros.file_limits import read_yaml_text
 
 CONTROLLERS = {
     "joint_trajectory": "joint_trajectory",
@@ -22,7 +23,7 @@ def contract_through(robot: str, kind: str) -> str:
         robot: Name or file of its contract; only the sinks are changed.
         kind: One of `CONTROLLERS`; the gripper is told beside it.
     """
-    content = yaml.safe_load(contract_file(robot).read_text())
+    content = yaml.safe_load(read_yaml_text(contract_file(robot)))
     topics = {kind: CONTROLLERS[kind], GRIPPER: GRIPPER}
     content["sinks"] = [
         {"kind": each, "topic": topic}

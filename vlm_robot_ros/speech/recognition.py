@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from vlm_robot_ros.control.instruction import is_stop
+from vlm_robot_ros.paths import user_path
 from vlm_robot_ros.speech.grammar import make_rules, to_jsgf, to_pattern
 from vlm_robot_ros.speech.voice_activity import RATE, Utterance
 
@@ -173,9 +174,9 @@ class WhisperRecogniser:
         from transformers import AutoModelForSpeechSeq2Seq, AutoProcessor
 
         try:
-            self._processor = AutoProcessor.from_pretrained(name)
+            self._processor = AutoProcessor.from_pretrained(name, trust_remote_code=False)
             self._model = AutoModelForSpeechSeq2Seq.from_pretrained(
-                name, use_safetensors=True
+                name, use_safetensors=True, trust_remote_code=False
             ).eval()
         except (OSError, ValueError, KeyError) as error:
             raise ValueError(
@@ -223,7 +224,8 @@ def make_recogniser(name: str, wake_word: str = "") -> Recogniser:
             f"no recogniser '{name}'; valid: pocketsphinx, whisper:FOLDER, "
             "whisper:openai/whisper-tiny.en"
         )
-    return WhisperRecogniser(where, wake_word)
+    folder = str(user_path(where)) if where.startswith("~") else where
+    return WhisperRecogniser(folder, wake_word)
 
 
 def denoise(utterance: Utterance, part: float) -> np.ndarray:

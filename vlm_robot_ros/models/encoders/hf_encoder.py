@@ -113,7 +113,7 @@ def load_hf(name: str, dtype: torch.dtype) -> Encoder:
         EncoderError: it is of another kind, or its files cannot be had.
     """
     try:
-        config = transformers.AutoConfig.from_pretrained(name)
+        config = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
     except Exception as error:  # whatever a broken file makes of transformers
         raise EncoderError(_missing(name, error)) from error
     kind = config.model_type
@@ -122,10 +122,10 @@ def load_hf(name: str, dtype: torch.dtype) -> Encoder:
     model_class, encoder_class = _FAMILIES[kind]
     try:
         model = getattr(transformers, model_class).from_pretrained(
-            name, use_safetensors=True, dtype=dtype
+            name, use_safetensors=True, dtype=dtype, trust_remote_code=False
         )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
-        processor = transformers.AutoImageProcessor.from_pretrained(name)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        processor = transformers.AutoImageProcessor.from_pretrained(name, trust_remote_code=False)
     except Exception as error:
         raise EncoderError(_missing(name, error)) from error
     return encoder_class(model, tokenizer, _preprocess(name, processor.to_dict()))

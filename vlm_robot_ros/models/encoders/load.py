@@ -2,7 +2,9 @@
 
 import torch
 
+from vlm_robot_ros.device import chosen_device
 from vlm_robot_ros.models.encoders.base import Encoder, EncoderError
+from vlm_robot_ros.paths import user_path
 
 
 def load_encoder(name: str, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Encoder:
@@ -11,14 +13,16 @@ def load_encoder(name: str, device: str = "cpu", dtype: torch.dtype = torch.floa
     Args:
         name: `open_clip:ARCH/TAG`, `open_clip:ARCH//path/to/weights`, `open_clip:/folder`,
             `open_clip:hf-hub:ORG/NAME`, `hf:ORG/NAME` or `hf:/folder`.
-        device: Where it shall compute.
+        device: Where it shall compute: see `device.chosen_device`.
         dtype: Of its weights.
 
     Raises:
         EncoderError: there is no such encoder, or its files cannot be had.
     """
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise EncoderError(f"device is {device!r}, and there is none; valid here: cpu")
+    try:
+        device = chosen_device(device)
+    except ValueError as error:
+        raise EncoderError(str(error)) from error
     library, _, rest = name.partition(":")
     if library == "open_clip" and rest:
         from vlm_robot_ros.models.encoders.open_clip_encoder import load_open_clip
@@ -27,7 +31,8 @@ def load_encoder(name: str, device: str = "cpu", dtype: torch.dtype = torch.floa
     elif library == "hf" and rest:
         from vlm_robot_ros.models.encoders.hf_encoder import load_hf
 
-        encoder = load_hf(rest, dtype)
+        given = str(user_path(rest)) if rest.startswith("~") else rest
+        encoder = load_hf(given, dtype)
     else:
         raise EncoderError(
             f"{name!r} names no encoder; valid: open_clip:ARCH/TAG, as in "

@@ -20,6 +20,8 @@ from vlm_robot_ros.models.encoders.base import (
     unit,
 )
 from vlm_robot_ros.models.encoders.preprocess import Preprocess, ResizeMode
+from vlm_robot_ros.models.encoders.remote_code import refuse_remote_code, tokenizer_options
+from vlm_robot_ros.paths import user_path
 
 RANDOM = "random"
 """In place of a tag: weights of nothing, to measure how fast a model is."""
@@ -106,11 +108,13 @@ def load_open_clip(name: str, dtype: torch.dtype) -> OpenClipEncoder:
     Raises:
         EncoderError: there is no such name, or its files cannot be had.
     """
-    if Path(name).is_dir():
-        return _create(f"local-dir:{name}", None, dtype, name)
+    folder = user_path(name)
+    if folder.is_dir():
+        return _create(f"local-dir:{folder}", None, dtype, name)
     if name.startswith("hf-hub:"):
         return _create(name, None, dtype, name)
     arch, _, weights = name.partition("/")
+    weights = str(user_path(weights)) if weights.startswith("~") else weights
     _check(arch, weights)
     if weights == RANDOM:
         return _create(arch, None, dtype, name, require_pretrained=False)
@@ -167,10 +171,16 @@ def _create(
     **options: Any,
 ) -> OpenClipEncoder:
     try:
+        refuse_remote_code(arch)
         model = open_clip.create_model(
-            arch, weights, pretrained_text=False, require_pretrained=require_pretrained, **options
+            arch,
+            weights,
+            pretrained_text=False,
+            require_pretrained=require_pretrained,
+            weights_only=True,
+            **options,
         )
-        tokenizer = open_clip.get_tokenizer(arch)
+        tokenizer = open_clip.get_tokenizer(arch, **tokenizer_options(arch))
     except Exception as error:  # whatever the library and its downloads raise
         raise EncoderError(
             f"open_clip:{name} cannot be loaded: {error}. {_where(arch, weights)}"

@@ -6,9 +6,12 @@ import peft
 from torch import nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
+from vlm_robot_ros.file_limits import read_json, regular_file
 from vlm_robot_ros.models.encoders.base import Encoder, EncoderError
 
 TUNINGS = ("frozen", "lora", "full")
+_WEIGHT_SIZE = 2
+"""Bytes of a weight at least."""
 _IMAGE = ("visual.", "vision_model.", "vision_tower.")
 """How the names of what sees begin, in open_clip and in transformers."""
 
@@ -68,10 +71,23 @@ def load_adapters(encoder: Encoder, folder: Path) -> None:
         EncoderError: they cannot be read, or are of another model.
     """
     try:
+        _check_adapters(folder)
         encoder.model = peft.PeftModel.from_pretrained(encoder.model, str(folder))
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise EncoderError(f"'{folder}' holds no adapters of this encoder: {error}") from error
     encoder.adapted = True
+
+
+def _check_adapters(folder: Path) -> None:
+    """Raise ValueError or OSError where peft would read a pickle, or allocate without end."""
+    weights = regular_file(folder / "adapter_model.safetensors")
+    config = read_json(folder / "adapter_config.json")
+    ranks = [config.get("r", 0), *(config.get("rank_pattern") or {}).values()]
+    if config.get("peft_type") != "LORA":
+        raise ValueError(f"peft_type is {config.get('peft_type')!r}; valid: LORA")
+    largest = weights.stat().st_size // _WEIGHT_SIZE
+    if not all(isinstance(rank, int) and 0 <= rank <= largest for rank in ranks):
+        raise ValueError(f"r is {ranks[0]}, but '{weights.name}' has {largest} weights at most")
 
 
 def merge_adapters(encoder: Encoder) -> None:
