@@ -4,6 +4,9 @@ The arm here is a UR5e that stands at home; the test publishes its joint states,
 and its camera, and listens to the trajectories that it is sent.
 """
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
@@ -50,7 +53,9 @@ class Driver:
         node.create_timer(0.05, lambda: self.publish_scaling())
         self.count = 0
         path = folder / "ur5e.yaml"
-        path.write_text(yaml.safe_dump(CONTENT))
+        # The gripper's action needs control_msgs, which the wheels lack.
+        sinks = [CONTENT["sinks"][0], {"kind": "gripper_positions", "topic": "gripper"}]
+        path.write_text(yaml.safe_dump({**CONTENT, "sinks": sinks}))
         graph.start("policy_node", robot=path, policy="odd_policies:Nudging", output="live")
         assert graph.until(lambda: self.actions, 100.0), "the node did not come up"
 
@@ -105,7 +110,10 @@ class Driver:
 
 @pytest.fixture(scope="module")
 def driver(lasting_graph, tmp_path_factory):
-    return Driver(lasting_graph, tmp_path_factory.mktemp("arm"))
+    with pytest.MonkeyPatch.context() as patch:  # the node looks for the policy there
+        path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+        patch.setenv("PYTHONPATH", path)
+        yield Driver(lasting_graph, tmp_path_factory.mktemp("arm"))
 
 
 @pytest.fixture
