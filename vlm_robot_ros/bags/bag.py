@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rosbags.typesys.store import Typestore
+
 from vlm_robot_ros.bags.message_types import MessageTypes, UnknownTypeError, VersionError
 from vlm_robot_ros.bags.parts import find_parts
 from vlm_robot_ros.bags.storage import Channel, Raw, decompressed, open_storage, with_metadata
@@ -107,23 +109,30 @@ class Bag:
                 the topics cannot be told.
         """
         wanted = set(self.kinds) if topics is None else set(topics) & set(self.kinds)
-        if topics is not None:
-            for topic in sorted(wanted & set(self._refused)):
-                raise BagError(f"bag '{self.path}': {topic} is {self._refused[topic]}")
+        refused = wanted & set(self._refused) if topics is not None else set()
+        for topic in sorted(refused):
+            raise BagError(f"bag '{self.path}': {topic} is {self._refused[topic]}")
         wanted -= set(self.unreadable)
         first, last = int(start * 1e9), int(min(stop, 9e9) * 1e9)
         read: Counter[str] = Counter()
         for raw in self._raw(wanted, first, last):
-            read[raw.channel.topic] += 1
+            topic = raw.channel.topic
+            read[topic] += 1
+            store = self._store(raw.channel)
+            if store is None:
+                continue
             try:
-                stamp_only = raw.channel.topic in stamps_of
-                value = _stamp(raw.data) if stamp_only else self._decode(raw)
+                stamp_only = topic in stamps_of
+                value = (
+                    _stamp(raw.data)
+                    if stamp_only
+                    else store.deserialize_cdr(raw.data, raw.channel.kind)
+                )
             except Exception as error:  # rosbags raises what the bytes make it raise
                 raise BagError(
-                    f"bag '{self.path}': a message on {raw.channel.topic} is no "
-                    f"{raw.channel.kind}: {error!r}"
+                    f"bag '{self.path}': a message on {topic} is no {raw.channel.kind}: {error!r}"
                 ) from error
-            yield Message(raw.channel.topic, raw.time * 1e-9, value)
+            yield Message(topic, raw.time * 1e-9, value)
         if start <= self.start and stop >= self.end:
             for topic in sorted(wanted):
                 if read[topic] != self.counts[topic]:
@@ -165,24 +174,23 @@ class Bag:
                 if channel.definition and channel.encoding == "cdr":
                     continue  # parsed when it is needed: that takes its time
                 if self.counts[channel.topic]:
-                    self._check_type(channel)
+                    self._store(channel)
 
-    def _check_type(self, channel: Channel) -> None:
+    def _store(self, channel: Channel) -> Typestore | None:
+        """Return the definitions of a channel's type; notes where there are none."""
         topic = channel.topic
 
         def samples() -> Iterator[bytes]:
             return (raw.data for raw in islice(self._raw({topic}, 0, _ALWAYS), _SAMPLES))
 
         try:
-            self._types.store(channel, samples)
+            return self._types.store(channel, samples)
         except (UnknownTypeError, VersionError) as error:
             if isinstance(error, VersionError):
                 self._refused[topic] = error
             self.unreadable[topic] = str(error)
             self._note(f"{topic} is left out: {error}")
-
-    def _decode(self, raw: Raw) -> Any:
-        return self._types.store(raw.channel, tuple).deserialize_cdr(raw.data, raw.channel.kind)
+            return None
 
     def _raw(self, topics: set[str], first: int, last: int) -> Iterator[Raw]:
         """Return serialised messages, of channels that lack nothing `metadata.yaml` has."""

@@ -32,24 +32,17 @@ class MessageTypes:
         self._distro = distro
         self._stores: dict[Channel, Typestore] = {}
 
-    def decode(
-        self, channel: Channel, data: bytes, samples: Callable[[], Iterable[bytes]]
-    ) -> Any:
-        """Return a deserialised message.
+    def store(self, channel: Channel, samples: Callable[[], Iterable[bytes]]) -> Typestore:
+        """Return the definitions of a channel's type, and of the types that it is made of.
 
         Args:
-            channel: Its channel.
-            data: The message, serialised.
-            samples: Returns some messages of the channel, to tell versions of a type apart.
+            channel: The channel.
+            samples: Returns some of its messages, serialised, to tell versions of a type apart.
 
         Raises:
             UnknownTypeError: the type is unknown.
             VersionError: the version of the type cannot be told.
         """
-        return self.store(channel, samples).deserialize_cdr(data, channel.kind)
-
-    def store(self, channel: Channel, samples: Callable[[], Iterable[bytes]]) -> Typestore:
-        """Return the definitions for a channel; raises as `decode`."""
         if channel not in self._stores:
             self._stores[channel] = self._find(channel, samples)
         return self._stores[channel]
@@ -217,9 +210,7 @@ def _standard(kind: str) -> dict[str, Typestore]:
     return found
 
 
-def _that_fits(
-    kind: str, known: dict[str, Typestore], samples: Iterable[bytes]
-) -> Typestore:
+def _that_fits(kind: str, known: dict[str, Typestore], samples: Iterable[bytes]) -> Typestore:
     """Return the one version of a type that all samples can be of."""
     left = dict(known)
     for data in samples:

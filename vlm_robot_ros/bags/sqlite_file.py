@@ -140,7 +140,9 @@ def _is_cut_off(path: Path) -> bool:
         header = file.read(100)
     if len(header) < 100:
         return True
-    page, change, pages = (int.from_bytes(header[a:b], "big") for a, b in ((16, 18), (24, 28), (28, 32)))
+    page, change, pages = (
+        int.from_bytes(header[a:b], "big") for a, b in ((16, 18), (24, 28), (28, 32))
+    )
     # The number of pages counts only if it was written with the last change.
     known = pages and change == int.from_bytes(header[92:96], "big")
     return bool(known and path.stat().st_size < pages * (65536 if page == 1 else page))

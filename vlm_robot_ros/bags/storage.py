@@ -102,9 +102,7 @@ def decompressed(raw: Raw) -> Raw:
 
 def with_metadata(channel: Channel, kind: str, type_hash: str) -> Channel:
     """Return a channel that takes what it lacks from `metadata.yaml`."""
-    return replace(
-        channel, kind=channel.kind or kind, type_hash=channel.type_hash or type_hash
-    )
+    return replace(channel, kind=channel.kind or kind, type_hash=channel.type_hash or type_hash)
 
 
 def _magic(path: Path) -> bytes:

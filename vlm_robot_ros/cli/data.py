@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         states, actions = zip(*tables, strict=True)
         notes = notes_of(data.info, *read_actions(data.info, args.arm, actions, states))
     except DataError as error:
-        notes = [f"cannot be fine-tuned on: {error}"]
+        notes = [f"cannot be fine-tuned on: {error}", *(f"- {note}" for note in data.info.notes)]
     print(describe(data, tables, said, drawn[0].images, notes))
     if not data.info.cameras:
         print("\nno cameras, no picture")
