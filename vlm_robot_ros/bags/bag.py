@@ -105,8 +105,8 @@ class Bag:
                 wanted: the value is that [s]. Images are large.
 
         Raises:
-            BagError: a message does not fit its definition, or the version of the type of one of
-                the topics cannot be told.
+            BagError: a message of an undamaged bag does not fit its definition, or the version
+                of the type of one of the topics cannot be told.
         """
         wanted = set(self.kinds) if topics is None else set(topics) & set(self.kinds)
         refused = wanted & set(self._refused) if topics is not None else set()
@@ -115,6 +115,7 @@ class Bag:
         wanted -= set(self.unreadable)
         first, last = int(start * 1e9), int(min(stop, 9e9) * 1e9)
         read: Counter[str] = Counter()
+        damaged = any(file.problem for file in self._files)
         for raw in self._raw(wanted, first, last):
             topic = raw.channel.topic
             read[topic] += 1
@@ -129,6 +130,9 @@ class Bag:
                     else store.deserialize_cdr(raw.data, raw.channel.kind)
                 )
             except Exception as error:  # rosbags raises what the bytes make it raise
+                if damaged:
+                    self._note(f"a message on {topic} is no {raw.channel.kind}")
+                    continue
                 raise BagError(
                     f"bag '{self.path}': a message on {topic} is no {raw.channel.kind}: {error!r}"
                 ) from error

@@ -139,7 +139,7 @@ def _of_bag(channel: Channel) -> Typestore | None:
     """Return the definitions in a bag; None if they cannot be used."""
     try:
         if channel.definition_format == "ros2idl":
-            found = _renamed(dict(get_types_from_idl(channel.definition)))
+            found = _renamed(_of_idl(channel.definition))
         else:
             found = _renamed(dict(get_types_from_msg(channel.definition, channel.kind)))
         store = get_typestore(Stores.EMPTY)
@@ -152,6 +152,19 @@ def _of_bag(channel: Channel) -> Typestore | None:
     except Exception:  # whatever the text makes the parsers raise
         return None
     return store
+
+
+def _of_idl(text: str) -> dict[str, Any]:
+    """Return the types of a definition in IDL: one after the other, some of them as messages."""
+    found: dict[str, Any] = {}
+    for part in text.split("=" * 80 + "\n"):
+        head, _, body = part.partition("\n")
+        form, _, name = head.partition(": ")
+        if form == "MSG":
+            found |= get_types_from_msg(body, name)
+        elif part.strip():
+            found |= get_types_from_idl(body if form == "IDL" else part)
+    return found
 
 
 def _lacking(store: Typestore, kind: str) -> Iterator[str]:

@@ -29,7 +29,8 @@ class SqliteFile:
         self._ordered = True
         self._lost = 0
         self._take_in_journal()
-        if _is_cut_off(self._content):
+        self._cut_off = _is_cut_off(self._content)
+        if self._cut_off:
             self.problem = f"'{path.name}' is cut off"
         try:
             with closing(self._connect()) as database:
@@ -83,6 +84,9 @@ class SqliteFile:
     def _connect(self) -> sqlite3.Connection:
         address = f"file:{quote(str(self._content.resolve()))}?mode=ro&immutable=1"
         database = sqlite3.connect(address, uri=True)
+        if self._cut_off:
+            # Else SQLite refuses a file that is shorter than its header says.
+            database.execute("PRAGMA writable_schema=ON")
         database.text_factory = lambda text: text.decode(errors="replace")
         return database
 
