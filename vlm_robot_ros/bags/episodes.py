@@ -216,7 +216,7 @@ class BagData:
         joints = first.recording.robot.joint_names
         self.info = DataInfo(
             where, FORMAT, first.recording.robot.name, self._fps, tuple(first.pictures),
-            (*joints, "gripper"), first.names, (*notes, *self.problems),
+            (*joints, "gripper"), first.names, (*notes, *self.problems), "rad",
         )  # fmt: skip
 
     @property

@@ -1,5 +1,6 @@
 """Datasets and bags, whichever a path is."""
 
+import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,18 @@ from vlm_robot_ros.data.robot_data import DataError, RobotData, open_data
 
 if TYPE_CHECKING:
     from vlm_robot_ros.bags.bag import Bag
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say of a dataset what it does not say itself."""
+    parser.add_argument(
+        "--arm", choices=("left", "right"), default="",
+        help="of two, which one to use alone; without it data of two arms is refused",
+    )  # fmt: skip
+    parser.add_argument(
+        "--units", choices=("rad", "deg"), default="",
+        help="of joint positions, where the data does not say",
+    )  # fmt: skip
 
 
 def warn(line: str) -> None:

@@ -1,7 +1,6 @@
-"""LeRobotDataset, versions 2.1 and 3.0: parquet tables, and pictures in them or in videos."""
+"""LeRobotDataset, versions 2.0, 2.1 and 3.0: parquet tables, and pictures in them or in videos."""
 
 import io
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +9,21 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from vlm_robot_ros.data.lerobot_info import (
+    action_key,
+    fps_of,
+    joint_unit_of,
+    names_of,
+    read_json,
+    read_lines,
+    state_key,
+    version_of,
+)
 from vlm_robot_ros.data.robot_data import (
     DataError,
     DataInfo,
     RobotEpisode,
     check_number,
-    numbered,
     stacked,
 )
 
@@ -27,8 +35,10 @@ except ImportError as error:
         f"LeRobotDataset needs pyarrow and av ({error}): pip install 'vlm_robot_ros[data]'"
     ) from error
 
-_VERSIONS = ("v2.1", "v3.0")
-_STATE, _ACTION = "observation.state", "action"
+_COLOUR_MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr")
+"""Pillow's, of images that become RGB without loss of range."""
+_ABSOLUTE = 1e5
+"""Timestamps above this are times of day rather than times in an episode [s]."""
 
 
 class LeRobotData:
@@ -41,11 +51,11 @@ class LeRobotData:
             DataError: it is corrupt or of another version.
         """
         self._path = path
-        self._meta = _read_json(path / "meta" / "info.json")
-        version = self._meta.get("codebase_version")
-        if version not in _VERSIONS:
-            raise DataError(f"'{path}' is of version {version}; valid: {', '.join(_VERSIONS)}")
+        self._meta = read_json(path / "meta" / "info.json")
+        version = version_of(self._meta, path)
         self._packed = version == "v3.0"
+        self._said: dict[int, str] = {}
+        self._fps = fps_of(self._meta, path)
         try:
             features = self._meta["features"]
             self._cameras = {
@@ -53,29 +63,36 @@ class LeRobotData:
                 for name, feature in features.items()
                 if feature["dtype"] in ("image", "video")
             }
+            self._state, self._action = state_key(features), action_key(features, path)
+            used = (self._state, self._action, *self._cameras)
             left_out = [
                 name
                 for name in features
-                if name.startswith(("observation", "action"))
-                and name not in (_STATE, _ACTION, *self._cameras)
+                if name.startswith(("observation", "action", "state")) and name not in used
             ]
+            states, state_problem = names_of(features, self._state)
+            actions, action_problem = names_of(features, self._action)
+            problems = [each for each in (action_problem, state_problem) if each]
             self.info = DataInfo(
                 path,
                 f"LeRobotDataset {version}",
                 self._meta.get("robot_type") or "",
-                float(self._meta["fps"]),
+                self._fps,
                 tuple(self._cameras),
-                _names(features, _STATE),
-                _names(features, _ACTION),
-                tuple(f"{name} is left out" for name in left_out),
+                states,
+                actions,
+                (*(f"{name} is left out" for name in left_out), *problems),
+                joint_unit_of(self._meta),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
             raise DataError(f"'{path / 'meta' / 'info.json'}' is incomplete: {error}") from error
 
     @cached_property
     def _episodes(self) -> list[dict[str, Any]]:
         if not self._packed:
-            return _read_lines(self._path / "meta" / "episodes.jsonl")
+            return read_lines(self._path / "meta" / "episodes.jsonl")
         rows: list[dict[str, Any]] = []
         files = sorted((self._path / "meta" / "episodes").glob("*/*.parquet"))
         if not files:
@@ -88,14 +105,36 @@ class LeRobotData:
     def __len__(self) -> int:
         return len(self._episodes)
 
+    @cached_property
+    def _tasks(self) -> dict[int, str]:
+        """The instructions, by the index that frames have for them."""
+        folder = self._path / "meta"
+        if (folder / "tasks.jsonl").is_file():
+            return _by_index(read_lines(folder / "tasks.jsonl"))
+        if (folder / "tasks.parquet").is_file():
+            return _by_index(_read_table(folder / "tasks.parquet"))
+        return {}
+
     def instruction(self, number: int) -> str:
-        """Return what is said in an episode; the first where there are several."""
+        """Return what is said in an episode; what is said first where it changes.
+
+        Where `meta` does not say it for the episode, the frames' task index does.
+        """
         check_number(number, len(self), self._path)
-        return str(next(iter(self._episodes[number].get("tasks") or []), ""))
+        tasks = self._episodes[number].get("tasks") or []
+        tasks = [tasks] if isinstance(tasks, str) else tasks
+        if len(tasks) == 1:
+            return str(tasks[0])
+        if number not in self._said:
+            rows, _ = self._rows(number, [])
+            index = rows[0].get("task_index")
+            said = self._tasks.get(int(index)) if index is not None else None
+            self._said[number] = str(next(iter(tasks), "")) if said is None else said
+        return self._said[number]
 
     def table(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return states and actions of one."""
-        return _vectors(*self._rows(number, []))
+        return self._vectors(*self._rows(number, []))
 
     def episode(self, number: int, cameras: Sequence[str] | None = None) -> RobotEpisode:
         """Read one."""
@@ -103,17 +142,19 @@ class LeRobotData:
         rows, file = self._rows(number, [name for name, video in wanted.items() if not video])
         try:
             times = [float(row["timestamp"]) for row in rows]
+            if times and times[0] > _ABSOLUTE:
+                times = [time - times[0] for time in times]
             images = {
                 name: self._video(name, self._episodes[number], times)
                 if video
-                else np.stack([self._picture(row[name]) for row in rows])
+                else np.stack([self._picture(row[name], name) for row in rows])
                 for name, video in wanted.items()
             }
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"'{file}': episode {number} is incomplete: {error}") from error
-        return RobotEpisode(self.instruction(number), images, *_vectors(rows, file))
+        return RobotEpisode(self.instruction(number), images, *self._vectors(rows, file))
 
     def _rows(self, number: int, pictures: list[str]) -> tuple[list[dict[str, Any]], Path]:
         """Return the frames of an episode, and the file that they are in."""
@@ -126,27 +167,59 @@ class LeRobotData:
                 place = {key: about[f"data/{key}"] for key in keys}
             else:
                 place = self._old_place(index)
-            file = self._path / self._meta["data_path"].format(**place)
+            file = self._path / self._filled("data_path", place)
         except (KeyError, TypeError) as error:
             raise DataError(
-                f"'{self._path / 'meta'}' does not say where it is: {error}"
+                f"'{self._path / 'meta'}' does not say where episode {number} is: {error}"
             ) from error
-        wanted = [_STATE, _ACTION, "timestamp", *pictures]
+        wanted = [self._state, self._action, "timestamp", "task_index", *pictures]
         rows = _read_table(file, wanted, [("episode_index", "==", index)])
         if not rows:
-            raise DataError(f"'{file}' has no frame of episode {index}")
-        return rows, file
+            there = {row["episode_index"] for row in _read_table(file, ["episode_index"])}
+            raise DataError(
+                f"'{file}' has no frame of episode {index}, but of "
+                f"{', '.join(map(str, sorted(there)[:5])) or 'none'}; valid: the episode_index "
+                "that meta says. Convert the dataset anew"
+            )
+        return _of_first_task(rows), file
 
-    def _old_place(self, index: int) -> dict[str, int]:
-        chunk = index // int(self._meta["chunks_size"])
-        return {"episode_chunk": chunk, "episode_index": index}
+    def _filled(self, key: str, place: dict[str, Any]) -> str:
+        """Return a path of `meta/info.json` with its places filled in."""
+        template = self._meta[key]
+        try:
+            return str(template.format(**place))
+        except (AttributeError, KeyError, IndexError, ValueError) as error:
+            raise DataError(
+                f"'{self._path / 'meta' / 'info.json'}': {key} is {template!r} ({error!r}); valid "
+                f"in braces: {', '.join(place)}"
+            ) from error
 
-    def _picture(self, cell: dict[str, Any]) -> np.ndarray:
+    def _old_place(self, index: int) -> dict[str, Any]:
+        chunk = index // int(self._meta.get("chunks_size") or 1000)
+        return {"episode_chunk": chunk, "chunk_index": chunk, "episode_index": index}
+
+    def _picture(self, cell: Any, camera: str) -> np.ndarray:
         try:
             content = cell["bytes"] or (self._path / cell["path"]).read_bytes()
-            return np.array(Image.open(io.BytesIO(content)).convert("RGB"))
-        except (OSError, KeyError, TypeError) as error:
-            raise DataError(f"{self._path}: a picture cannot be read: {error}") from error
+            image = Image.open(io.BytesIO(content))
+            if image.mode not in _COLOUR_MODES:
+                raise DataError(
+                    f"'{self._path}': an image of {camera} is of mode {image.mode}; valid: 8 bits "
+                    "a channel, in colour or grey. Leave the camera out with --cameras"
+                )
+            return np.array(image.convert("RGB"))
+        except (OSError, KeyError, TypeError, SyntaxError) as error:
+            raise DataError(
+                f"'{self._path}': an image of {camera} cannot be read: {error}"
+            ) from error
+
+    def _vectors(self, rows: list[dict[str, Any]], file: Path) -> tuple[np.ndarray, np.ndarray]:
+        """Return states, shape (T, S), and actions, (T, A), of an episode's rows."""
+        state, action = (
+            stacked([row.get(name, []) for row in rows], name, file)
+            for name in (self._state, self._action)
+        )
+        return state, action
 
     def _video(self, camera: str, about: dict[str, Any], times: list[float]) -> np.ndarray:
         """Return the frames at some times of an episode [s]. Shape (T, H, W, 3)."""
@@ -156,16 +229,25 @@ class LeRobotData:
             begin = float(about[f"{part}/from_timestamp"])
         else:
             place, begin = self._old_place(about["episode_index"]), 0.0
-        path = self._path / self._meta["video_path"].format(video_key=camera, **place)
-        return _frames_at(path, [begin + time for time in times], 0.5 / float(self._meta["fps"]))
+        path = self._path / self._filled("video_path", {**place, "video_key": camera})
+        return _frames_at(path, [begin + time for time in times], 0.5 / self._fps)
 
 
-def _vectors(rows: list[dict[str, Any]], file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return states, shape (T, S), and actions, (T, A), of an episode's rows."""
-    state, action = (
-        stacked([row.get(name, []) for row in rows], name, file) for name in (_STATE, _ACTION)
-    )
-    return state, action
+def _of_first_task(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the frames before an episode's instruction changes: others are of another task."""
+    first = rows[0].get("task_index")
+    changed = [n for n, row in enumerate(rows) if row.get("task_index") != first]
+    return rows[: changed[0]] if changed else rows
+
+
+def _by_index(rows: list[dict[str, Any]]) -> dict[int, str]:
+    """Return tasks by their index; pandas keeps them as the index of its table."""
+    names = ("task", "__index_level_0__")
+    return {
+        int(row["task_index"]): str(next((row[name] for name in names if name in row), ""))
+        for row in rows
+        if row.get("task_index") is not None
+    }
 
 
 def _frames_at(path: Path, times: list[float], slack: float) -> np.ndarray:
@@ -187,19 +269,6 @@ def _frames_at(path: Path, times: list[float], slack: float) -> np.ndarray:
     raise DataError(f"'{path}' has {len(found)} of {len(times)} frames that the table speaks of")
 
 
-def _names(features: dict[str, Any], key: str) -> tuple[str, ...]:
-    """Return the names of a vector's values; they may be a list, or lie in a dict, or be none."""
-    if key not in features:
-        return ()
-    names, count = features[key].get("names"), int(np.prod(features[key]["shape"]))
-    if isinstance(names, dict):
-        lists = [part for part in names.values() if isinstance(part, list)]
-        names = [name for part in lists for name in part] if lists else list(names)
-    if not isinstance(names, list) or len(names) != count:
-        names = numbered(key, count)
-    return tuple(str(name) for name in names)
-
-
 def _read_table(
     file: Path, columns: list[str] | None = None, filters: list[tuple[str, str, int]] | None = None
 ) -> list[dict[str, Any]]:
@@ -208,18 +277,4 @@ def _read_table(
         chosen = None if columns is None else [name for name in columns if name in there]
         return parquet.read_table(file, columns=chosen, filters=filters).to_pylist()
     except Exception as error:  # of pyarrow there are many
-        raise DataError(f"'{file}' cannot be read: {error}") from error
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"'{file}' cannot be read: {error}") from error
-
-
-def _read_lines(file: Path) -> list[dict[str, Any]]:
-    try:
-        return [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
         raise DataError(f"'{file}' cannot be read: {error}") from error

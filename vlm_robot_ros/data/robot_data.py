@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-FORMATS = ("LeRobotDataset v2.1 or v3.0", "RLDS as tensorflow_datasets writes it")
+FORMATS = ("LeRobotDataset v2.0, v2.1 or v3.0", "RLDS as tensorflow_datasets writes it")
 
 
 class DataError(ValueError):
@@ -42,6 +42,8 @@ class DataInfo:
     action_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
     """What was left out."""
+    joint_unit: str = ""
+    """Of joint positions: rad, deg, or empty where the format does not say."""
 
 
 class RobotData(Protocol):
@@ -116,5 +118,10 @@ def stacked(rows: Sequence[object], what: str, path: Path) -> np.ndarray:
         raise DataError(f"{path}: {what} is not a table of numbers: {error}") from error
     array = array.reshape(len(array), -1)
     if not np.isfinite(array).all():
-        raise DataError(f"{path}: {what} has values that are not finite")
+        row, column = np.argwhere(~np.isfinite(array))[0]
+        raise DataError(
+            f"'{path}': {what} has values that are not finite, the first is value {column} of "
+            f"frame {row}: {array[row, column]}; valid are numbers. Leave out the episode, or "
+            "repair it"
+        )
     return array
