@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ class LeRobotData:
         version = version_of(self._meta, path)
         self._packed = version == "v3.0"
         self._said: dict[int, str] = {}
+        self._shortened: set[int] = set()
         self._fps = fps_of(self._meta, path)
         try:
             features = self._meta["features"]
@@ -73,7 +75,7 @@ class LeRobotData:
             states, state_problem = names_of(features, self._state)
             actions, action_problem = names_of(features, self._action)
             problems = [each for each in (action_problem, state_problem) if each]
-            self.info = DataInfo(
+            self._info = DataInfo(
                 path,
                 f"LeRobotDataset {version}",
                 self._meta.get("robot_type") or "",
@@ -88,6 +90,17 @@ class LeRobotData:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"'{path / 'meta' / 'info.json'}' is incomplete: {error}") from error
+
+    @property
+    def info(self) -> DataInfo:
+        """What is the same for all episodes, and what was left out of those that were read."""
+        if not self._shortened:
+            return self._info
+        note = (
+            f"{len(self._shortened)} of the episodes that were read change their instruction; "
+            "the frames after the change are left out"
+        )
+        return replace(self._info, notes=(*self._info.notes, note))
 
     @cached_property
     def _episodes(self) -> list[dict[str, Any]]:
@@ -181,7 +194,10 @@ class LeRobotData:
                 f"{', '.join(map(str, sorted(there)[:5])) or 'none'}; valid: the episode_index "
                 "that meta says. Convert the dataset anew"
             )
-        return _of_first_task(rows), file
+        kept = _of_first_task(rows)
+        if len(kept) < len(rows):
+            self._shortened.add(number)
+        return kept, file
 
     def _filled(self, key: str, place: dict[str, Any]) -> str:
         """Return a path of `meta/info.json` with its places filled in."""
@@ -216,8 +232,11 @@ class LeRobotData:
     def _vectors(self, rows: list[dict[str, Any]], file: Path) -> tuple[np.ndarray, np.ndarray]:
         """Return states, shape (T, S), and actions, (T, A), of an episode's rows."""
         state, action = (
-            stacked([row.get(name, []) for row in rows], name, file)
-            for name in (self._state, self._action)
+            stacked([row.get(name, []) for row in rows], name, file, names)
+            for name, names in (
+                (self._state, self.info.state_names),
+                (self._action, self.info.action_names),
+            )
         )
         return state, action
 

@@ -106,8 +106,16 @@ def numbered(name: str, count: int) -> list[str]:
     return [name] if count == 1 else [f"{name}.{i}" for i in range(count)]
 
 
-def stacked(rows: Sequence[object], what: str, path: Path) -> np.ndarray:
+def stacked(
+    rows: Sequence[object], what: str, path: Path, names: Sequence[str] = ()
+) -> np.ndarray:
     """Return rows of numbers as one array, shape (T, N), float32.
+
+    Args:
+        rows: One a frame.
+        what: Name of the column, for errors.
+        path: Of the file that they are in, for errors.
+        names: Of the values in a row, for errors.
 
     Raises:
         DataError: they are of different lengths, or not finite.
@@ -119,9 +127,9 @@ def stacked(rows: Sequence[object], what: str, path: Path) -> np.ndarray:
     array = array.reshape(len(array), -1)
     if not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
+        name = names[column] if column < len(names) else f"value {column}"
         raise DataError(
-            f"'{path}': {what} has values that are not finite, the first is value {column} of "
-            f"frame {row}: {array[row, column]}; valid are numbers. Leave out the episode, or "
-            "repair it"
+            f"'{path}': {what} has values that are not finite: {name} is {array[row, column]} in "
+            f"frame {row}; valid are numbers. Repair the episode, or leave it out"
         )
     return array
