@@ -138,7 +138,7 @@ def test_values_that_would_send_an_arm_elsewhere_are_refused():
         read_actions(info("dx", "dy", "dz"), "left", [np.ones((20, 3))], empty)
     with pytest.raises(DataError, match=r"joint positions of 90 rad; valid are at most 6"):
         read_actions(info("shoulder_pan.pos"), "left", [np.full((20, 1), 90.0)], empty, "rad")
-    with pytest.raises(DataError, match=r"x, y, z are 519.6* are they millimetres\?"):
+    with pytest.raises(DataError, match=r"x, y, z are 519.6 .* are they millimetres\?"):
         read_actions(info("x", "y", "z"), "left", [np.full((20, 3), 300.0)], empty)
     names = ("x", "y", "z", "roll", "pitch", "yaw")
     turned = np.tile([0.4, 0, 0.3, 0, 0, 90.0], (20, 1))
