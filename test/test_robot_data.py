@@ -136,8 +136,14 @@ def test_values_that_would_send_an_arm_elsewhere_are_refused():
     empty = [np.zeros((20, 0))]
     with pytest.raises(DataError, match=r"move the tool by .* are they normalised\?"):
         read_actions(info("dx", "dy", "dz"), "left", [np.ones((20, 3))], empty)
-    with pytest.raises(DataError, match=r"joint positions of 90; valid are radians"):
-        read_actions(info("shoulder_pan.pos"), "left", [np.full((20, 1), 90.0)], empty)
+    with pytest.raises(DataError, match=r"joint positions of 90 rad; valid are at most 6"):
+        read_actions(info("shoulder_pan.pos"), "left", [np.full((20, 1), 90.0)], empty, "rad")
+    with pytest.raises(DataError, match=r"x, y, z are 519.6 .* are they millimetres\?"):
+        read_actions(info("x", "y", "z"), "left", [np.full((20, 3), 300.0)], empty)
+    names = ("x", "y", "z", "roll", "pitch", "yaw")
+    turned = np.tile([0.4, 0, 0.3, 0, 0, 90.0], (20, 1))
+    with pytest.raises(DataError, match=r"turn the tool by 90; .* are they degrees\?"):
+        read_actions(info(*names), "left", [turned], empty)
 
 
 def test_names_that_say_nothing_are_no_joints():
@@ -181,7 +187,7 @@ def test_inspect_prints_what_is_there_and_draws_it(tmp_path, capsys):
     ("spoil", "said"),
     [
         (lambda d: (d / "meta" / "info.json").write_text("{"), "info.json' cannot be read"),
-        (lambda d: (d / "meta" / "info.json").write_text("{}"), "is of version None; valid: v2.1"),
+        (lambda d: (d / "meta" / "info.json").write_text("{}"), "is of version None; valid: v2.0"),
         (lambda d: next(d.glob("data/*/*0.parquet")).write_bytes(b"x"), "cannot be read"),
         (lambda d: next(d.glob("videos/*/*/*.mp4")).write_bytes(b"x" * 99), "cannot be read"),
         (lambda d: next(d.glob("videos/*/*/*.mp4")).unlink(), "cannot be read"),
@@ -217,7 +223,7 @@ def test_spoilt_rlds_data_is_told(tmp_path, capsys):
 
 def test_what_is_no_dataset_is_told_with_what_is_near(tmp_path, capsys):
     assert main(["data", "inspect", str(tmp_path)]) == 2
-    assert "valid: LeRobotDataset v2.1 or v3.0, RLDS" in capsys.readouterr().err
+    assert "valid: LeRobotDataset v2.0, v2.1 or v3.0, RLDS" in capsys.readouterr().err
     assert main(["data", "inspect", str(DATA / "rlds")]) == 2
     assert f"nearest: {BRIDGE}" in capsys.readouterr().err
     with pytest.raises(IndexError, match="has episodes 0 to 9, not 10"):

@@ -142,7 +142,7 @@ def read_bytes(path: Path, growth: int = 1) -> bytes:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds.
+    """Return what a JSON file holds, which may begin with a byte order mark.
 
     Raises:
         FileNotFoundError: there is none.
@@ -150,12 +150,12 @@ def read_json(path: Path) -> Any:
         ValueError: it is not valid JSON.
         OSError: it cannot be read.
     """
-    return parse_json(read_bytes(path, _JSON_GROWTH).decode(), f"'{path}'")
+    return parse_json(read_bytes(path, _JSON_GROWTH).decode("utf-8-sig"), f"'{path}'")
 
 
 def read_json_lines(path: Path) -> list[Any]:
     """Return what each line of a JSONL file holds; errors as of `read_json`."""
-    text = read_bytes(path, _JSON_GROWTH).decode()
+    text = read_bytes(path, _JSON_GROWTH).decode("utf-8-sig")
     return [parse_json(line, f"'{path}'") for line in text.splitlines() if line.strip()]
 
 

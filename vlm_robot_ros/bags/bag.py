@@ -1,24 +1,28 @@
-"""A rosbag2, read without ROS: also one whose recorder was killed."""
+"""A rosbag2, read without ROS: of any distribution, and as far as it goes where it is damaged."""
 
 import json
 import math
 import struct
 from collections import Counter
 from collections.abc import Collection, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mcap.records import Channel, Schema
-from mcap.records import Message as McapMessage
-from mcap.stream_reader import StreamReader
-from rosbags.rosbag2 import Reader
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
 
-from vlm_robot_ros.bags.bag_files import check_bag_folder, check_mcap, check_message
-from vlm_robot_ros.file_limits import FileLimitError, size_limit
+from vlm_robot_ros.bags.bag_files import check_bag_folder, check_mcap
+from vlm_robot_ros.bags.message_types import MessageTypes, UnknownTypeError, VersionError
+from vlm_robot_ros.bags.parts import find_parts
+from vlm_robot_ros.bags.storage import Channel, Raw, decompressed, open_storage, with_metadata
+from vlm_robot_ros.file_limits import FileLimitError
 
 ABOUT = "/recording"
 """Topic on which a recorder says once, as JSON, what made the recording."""
+_SAMPLES = 200
+"""Messages of a topic that tell the version of its type, where nothing else does."""
+_ALWAYS = 2**63 - 1
+"""The last time that a bag can hold [ns]."""
 
 
 class BagError(ValueError):
@@ -35,16 +39,8 @@ class Message(NamedTuple):
     """Decoded, its fields as in the message's definition."""
 
 
-class _Raw(NamedTuple):
-    topic: str
-    kind: str
-    definition: str
-    time: int
-    data: bytes
-
-
 class Bag:
-    """One bag: a folder of rosbag2, MCAP or SQLite, or a single MCAP file."""
+    """One bag: a folder of rosbag2, MCAP or SQLite, or a single file of it."""
 
     def __init__(self, path: Path) -> None:
         """Look into a bag.
@@ -53,35 +49,48 @@ class Bag:
             BagError: there is none, nothing in it can be read, or no message is in it.
         """
         self.path = path
-        self.problem = ""
-        """What is wrong with it, though it can be read; or nothing."""
-        self._store = get_typestore(Stores.EMPTY)
-        self._check(path)
-        self._files = self._find(path)
+        self._problems: dict[str, None] = {}
+        try:
+            if path.is_dir():
+                check_bag_folder(path)
+            elif path.suffix == ".mcap":
+                check_mcap(path)
+            parts = find_parts(path)
+            self._files = [open_storage(file) for file in parts.files]
+        except (OSError, ValueError) as error:
+            raise BagError(str(error)) from error
+        self._metadata = parts.metadata
+        self._note(*parts.problems, *(file.problem for file in self._files))
+        self.kinds: dict[str, str] = {}
+        """Message type of each topic; empty where it is unknown."""
         counts: Counter[str] = Counter()
-        kinds: dict[str, str] = {}
-        times: list[int] = []
-        if self._whole:
-            with Reader(path) as reader:
-                for connection in reader.connections:
-                    kinds[connection.topic] = connection.msgtype
-                    counts[connection.topic] += connection.msgcount
-                times = [reader.start_time, reader.end_time]
-        else:
-            for raw in self._salvage(None):
-                kinds[raw.topic] = raw.kind
-                counts[raw.topic] += 1
-                times = [min([raw.time, *times]), max([raw.time, *times])]
-        if not sum(counts.values()):
+        for file in self._files:
+            for channel in map(self._completed, file.channels):
+                self.kinds[channel.topic] = channel.kind
+            counts += file.counts
+        if not counts:
             raise BagError(
                 f"bag '{path}' has no message" + (f": {self.problem}" * bool(self.problem))
             )
-        self.kinds = kinds
-        """Message type of each topic."""
-        self.counts = dict(counts)
+        self.counts = {topic: counts[topic] for topic in self.kinds}
         """Messages on each topic."""
-        self.start, self.end = (time * 1e-9 for time in times)
-        """Of the recording [s]."""
+        filled = [file for file in self._files if file.counts]
+        self.start = min(file.start for file in filled) * 1e-9
+        """Time of the first message [s]."""
+        self.end = max(file.end for file in filled) * 1e-9
+        """Time of the last message [s]."""
+        self._compare_counts()
+        distros = [self._metadata.distro, *(file.distro for file in self._files)]
+        self._types = MessageTypes(next(filter(None, distros), ""))
+        self.unreadable: dict[str, str] = {}
+        """Topics whose messages cannot be decoded, and why."""
+        self._refused: dict[str, VersionError] = {}
+        self._check_types()
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the bag, although it can be read in part; empty if nothing is."""
+        return "; ".join(self._problems)
 
     def messages(
         self,
@@ -92,35 +101,52 @@ class Bag:
     ) -> Iterator[Message]:
         """Return the messages of some topics or of all, in the order of recording.
 
+        Messages of unknown types are left out; `unreadable` and `problem` name them.
+
         Args:
             topics: All if not given.
             start: When the first of them was recorded at the earliest [s].
             stop: When the last was, at the latest [s].
             stamps_of: Topics of messages that begin with a header, of which only the stamp is
-                wanted: the value is that [s]. Pictures are large.
+                wanted: the value is that [s]. Images are large.
 
         Raises:
-            BagError: a message does not fit its definition.
+            BagError: a message of an undamaged bag does not fit its definition, or the version
+                of the type of one of the topics cannot be told.
         """
-        wanted = None if topics is None else set(topics)
+        wanted = set(self.kinds) if topics is None else set(topics) & set(self.kinds)
+        refused = wanted & set(self._refused) if topics is not None else set()
+        for topic in sorted(refused):
+            raise BagError(f"bag '{self.path}': {topic} is {self._refused[topic]}")
+        wanted -= set(self.unreadable)
         first, last = int(start * 1e9), int(min(stop, 9e9) * 1e9)
-        for raw in self._raw(wanted, first, last) if self._whole else self._salvage(wanted):
-            if not first <= raw.time <= last:
+        read: Counter[str] = Counter()
+        damaged = any(file.problem for file in self._files)
+        for raw in self._raw(wanted, first, last):
+            topic = raw.channel.topic
+            read[topic] += 1
+            store = self._store(raw.channel)
+            if store is None:
                 continue
             try:
-                value = _stamp(raw.data) if raw.topic in stamps_of else self._decode(raw)
+                stamp_only = topic in stamps_of
+                value = (
+                    _stamp(raw.data)
+                    if stamp_only
+                    else store.deserialize_cdr(raw.data, raw.channel.kind)
+                )
             except Exception as error:  # rosbags raises what the bytes make it raise
+                if damaged:
+                    self._note(f"a message on {topic} is no {raw.channel.kind}")
+                    continue
                 raise BagError(
-                    f"bag '{self.path}': a message on {raw.topic} is no {raw.kind}: {error!r}"
+                    f"bag '{self.path}': a message on {topic} is no {raw.channel.kind}: {error!r}"
                 ) from error
-            yield Message(raw.topic, raw.time * 1e-9, value)
-
-    def _decode(self, raw: _Raw) -> Any:
-        known = self._store.fielddefs
-        if raw.kind not in known:
-            found = get_types_from_msg(raw.definition, raw.kind)
-            self._store.register({k: v for k, v in found.items() if k not in known})
-        return self._store.deserialize_cdr(raw.data, raw.kind)
+            yield Message(topic, raw.time * 1e-9, value)
+        if start <= self.start and stop >= self.end:
+            for topic in sorted(wanted):
+                if read[topic] != self.counts[topic]:
+                    self._note(f"{read[topic]} of {self.counts[topic]} messages on {topic} read")
 
     def about(self) -> dict[str, str]:
         """Return what the recorder has said of the recording; empty where it did not."""
@@ -134,93 +160,66 @@ class Bag:
         except Exception as error:  # whatever it is, it is not what a recorder of ours says
             raise BagError(f"bag '{self.path}': {ABOUT} is not JSON: {error!r}") from error
 
-    def _check(self, path: Path) -> None:
-        """Refuse files that are outside of the bag's folder or unpack to too much."""
-        try:
-            if path.is_dir():
-                check_bag_folder(path)
-            elif path.exists():
-                check_mcap(path)
-        except (FileLimitError, OSError) as error:
-            raise BagError(f"bag '{path}' is not read: {error}") from error
+    def _note(self, *problems: str) -> None:
+        self._problems.update(dict.fromkeys(filter(None, problems)))
 
-    def _find(self, path: Path) -> list[Path]:
-        """Return the MCAP files to salvage from; sets whether there is no need to."""
-        self._whole = False
-        if path.is_file():
-            return [path]
-        if not path.is_dir():
-            raise BagError(f"no bag at '{path}'; valid: a rosbag2 folder, or an MCAP file")
-        try:
-            with Reader(path):
-                self._whole = True
-        except Exception as error:  # what the bytes make it raise
-            self.problem = f"not finished ({error})"
-        files = sorted(path.glob("*.mcap"), key=_place)
-        if not self._whole and not files:
-            raise BagError(f"no bag in '{path}': {self.problem}, and no MCAP file")
-        return files
+    def _completed(self, channel: Channel) -> Channel:
+        topic = channel.topic
+        kinds, type_hashes = self._metadata.kinds, self._metadata.type_hashes
+        return with_metadata(channel, kinds.get(topic, ""), type_hashes.get(topic, ""))
 
-    def _raw(self, wanted: set[str] | None, first: int, last: int) -> Iterator[_Raw]:
-        with Reader(self.path) as reader:
-            chosen = [c for c in reader.connections if wanted is None or c.topic in wanted]
-            found = reader.messages(chosen, first, last + 1) if chosen else iter(())
-            self._check_messages(reader)
+    def _compare_counts(self) -> None:
+        """Note where the files hold fewer messages, or more, than the recorder counted."""
+        for topic, count in self._metadata.counts.items():
+            found = self.counts.get(topic, 0)
+            if found != count:
+                self._note(
+                    f"the files hold {found} messages on {topic}, metadata.yaml counts {count}"
+                )
+
+    def _check_types(self) -> None:
+        """Find the types of all topics whose messages the bag does not define itself."""
+        for file in self._files:
+            for channel in map(self._completed, file.channels):
+                if channel.definition and channel.encoding == "cdr":
+                    continue  # parsed when it is needed: that takes its time
+                if self.counts[channel.topic]:
+                    self._store(channel)
+
+    def _store(self, channel: Channel) -> Typestore | None:
+        """Return the definitions of a channel's type; notes where there are none."""
+        topic = channel.topic
+
+        def samples() -> Iterator[bytes]:
+            return (raw.data for raw in islice(self._raw({topic}, 0, _ALWAYS), _SAMPLES))
+
+        try:
+            return self._types.store(channel, samples)
+        except (UnknownTypeError, VersionError) as error:
+            if isinstance(error, VersionError):
+                self._refused[topic] = error
+            self.unreadable[topic] = str(error)
+            self._note(f"{topic} is left out: {error}")
+            return None
+
+    def _raw(self, topics: set[str], first: int, last: int) -> Iterator[Raw]:
+        """Return serialised messages, of channels that lack nothing `metadata.yaml` has."""
+        if not topics:
+            return
+        for file in self._files:
+            known = {channel: self._completed(channel) for channel in file.channels}
+            found = file.raw(topics, first, last)
             while True:
                 try:
-                    connection, time, data = next(found)
+                    raw = decompressed(next(found))
                 except StopIteration:
-                    return
+                    break
+                except FileLimitError as error:
+                    raise BagError(f"bag '{self.path}' is not read: {error}") from error
                 except Exception as error:  # what the bytes make it raise
                     raise BagError(f"bag '{self.path}' is corrupt: {error!r}") from error
-                definition = connection.msgdef.data
-                yield _Raw(connection.topic, connection.msgtype, definition, time, bytes(data))
-
-    def _check_messages(self, reader: Reader) -> None:
-        """Refuse messages, each compressed by itself, that unpack to too much."""
-        if reader.compression_mode != "message":
-            return
-        try:
-            for storage in getattr(reader.storage, "storages", []):
-                for _, _, data in storage.messages(storage.connections):
-                    check_message(data, f"a message of bag '{self.path}'")
-        except FileLimitError as error:
-            raise BagError(str(error)) from error
-
-    def _salvage(self, wanted: set[str] | None) -> Iterator[_Raw]:
-        """Read from the beginning as far as it goes; the index at the end may be missing."""
-        for file in self._files:
-            schemas: dict[int, Schema] = {}
-            channels: dict[int, Channel] = {}
-            try:
-                with file.open("rb") as stream:
-                    for record in StreamReader(stream, record_size_limit=_largest()).records:
-                        if isinstance(record, Schema):
-                            schemas[record.id] = record
-                        elif isinstance(record, Channel):
-                            channels[record.id] = record
-                        elif isinstance(record, McapMessage):
-                            channel = channels[record.channel_id]
-                            if wanted is None or channel.topic in wanted:
-                                schema = schemas[channel.schema_id]
-                                definition = schema.data.decode()
-                                yield _Raw(
-                                    channel.topic, schema.name, definition,
-                                    record.log_time, record.data,
-                                )  # fmt: skip
-            except Exception as error:  # what the bytes make it raise
-                self.problem = f"'{file.name}' ends in the midst of something ({error!r})"
-
-
-def _largest() -> int | None:
-    """Return the largest record that is read [bytes]; None for any."""
-    return None if math.isinf(limit := size_limit()) else int(limit)
-
-
-def _place(file: Path) -> tuple[str, int]:
-    """Return what files are sorted by: split bags are numbered."""
-    name, _, number = file.stem.rpartition("_")
-    return (name, int(number)) if number.isdigit() else (file.stem, 0)
+                yield raw._replace(channel=known.get(raw.channel, raw.channel))
+            self._note(file.problem)
 
 
 def _stamp(data: bytes) -> float:

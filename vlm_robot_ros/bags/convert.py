@@ -12,8 +12,8 @@ from vlm_robot_ros.bags.episodes import BagData
 from vlm_robot_ros.workers import in_processes
 
 ENGINES = ("processes", "ray")
-_Made = Generator[tuple[Path, str], None, None]
-"""Bags, and why each is left out, if it is."""
+_Made = Generator[tuple[Path, str, str], None, None]
+"""Bags, why each is left out, and what is wrong with those that are not; empty if nothing is."""
 
 
 def convert(
@@ -25,6 +25,7 @@ def convert(
     workers: int = 1,
     engine: str = "processes",
     progress: Callable[..., Iterable[Any]] = lambda each, total: each,
+    warn: Callable[[str], None] = lambda line: None,
 ) -> tuple[int, int, dict[Path, str]]:
     """Write a dataset; a conversion that was interrupted goes on with the bags that are left.
 
@@ -37,6 +38,7 @@ def convert(
         workers: Processes.
         engine: One of `ENGINES`.
         progress: Wraps what is gone through, to show how far it is.
+        warn: Is called with each problem of a bag that can be read only in part.
 
     Returns:
         How many episodes and frames there are, and of each bag that is left out, why.
@@ -61,7 +63,12 @@ def convert(
     ]
     run = _on_ray if engine == "ray" else _in_processes
     with closing(run(jobs, workers)) as done:
-        problems = {bag: why for bag, why in progress(done, total=len(jobs)) if why}
+        problems = {}
+        for bag, why, problem in progress(done, total=len(jobs)):
+            if why:
+                problems[bag] = why
+            if problem:
+                warn(problem)
     made = [part for part in parts.values() if part.exists()]
     if not made:
         raise BagError("; ".join(problems.values()))
@@ -72,17 +79,18 @@ def convert(
 
 def _convert_one(
     bag: Path, part: Path, robot: str, namespace: str, failed: bool
-) -> tuple[Path, str]:
-    """Make one part; returns the bag, and why it is left out, if it is."""
+) -> tuple[Path, str, str]:
+    """Make one part; returns the bag, why it is left out, and what is wrong with it if not."""
     from vlm_robot_ros.data.lerobot_writer import write_part
 
     try:
-        write_part(BagData([bag], robot, namespace, failed), part)
+        data = BagData([bag], robot, namespace, failed)
+        write_part(data, part)
     except ValueError as error:
-        return bag, str(error)
+        return bag, str(error), ""
     except Exception as error:  # one bag must not end the conversion of thousands
-        return bag, f"bag '{bag}': {error!r}"
-    return bag, ""
+        return bag, f"bag '{bag}': {error!r}", ""
+    return bag, "", "; ".join(data.problems)
 
 
 def _in_processes(jobs: Sequence[tuple], workers: int) -> _Made:

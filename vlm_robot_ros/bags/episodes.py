@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vlm_robot_ros.bags.bag import BagError
+from vlm_robot_ros.bags.bag import Bag, BagError
 from vlm_robot_ros.bags.find import find_bags
 from vlm_robot_ros.bags.recording import (
     APART,
@@ -175,9 +175,11 @@ class BagData:
         self._episodes: list[Aligned] = []
         self.corrections: set[int] = set()
         """Which of them were a success within two minutes after a failure."""
+        self._bags: list[Bag] = []
         left_out = cut = 0
         for bag in bags:
             recording = read_recording(bag, robot, namespace)
+            self._bags.append(recording.bag)
             cameras = recording.robot.colour_cameras
             self._fps = cameras[0].rate if cameras else 0.0
             if not self._fps:
@@ -196,7 +198,7 @@ class BagData:
         if not self._episodes:
             raise BagError(
                 f"nothing to learn from in {', '.join(map(str, bags))}: {left_out} episodes are "
-                "failures, without motion, or have gaps"
+                + "; ".join(["failures, without motion, or have gaps", *self.problems])
             )
         first = self._episodes[0]
         for other in self._episodes:
@@ -214,8 +216,13 @@ class BagData:
         joints = first.recording.robot.joint_names
         self.info = DataInfo(
             where, FORMAT, first.recording.robot.name, self._fps, tuple(first.pictures),
-            (*joints, "gripper"), first.names, notes,
+            (*joints, "gripper"), first.names, (*notes, *self.problems), "rad",
         )  # fmt: skip
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with bags that can be read only in part."""
+        return [f"bag '{bag.path}': {bag.problem}" for bag in self._bags if bag.problem]
 
     def __len__(self) -> int:
         return len(self._episodes)

@@ -168,7 +168,10 @@ def read_recording(path: Path, robot: str = "", namespace: str = "") -> Recordin
         prefix + "joint_states": lambda time, m: _take_joints(found, reader, m),
         heard: lambda time, m: found.said.append((time, m.data)),
     }
-    if not any(bag.counts.get(topic) for topic in takes):
+    there = [topic for topic in takes if bag.counts.get(topic)]
+    if there and all(topic in bag.unreadable for topic in there):
+        raise BagError(f"bag '{path}' has no topic of the node that can be read: {bag.problem}")
+    if not there:
         raise BagError(
             f"bag '{path}' has none of {', '.join(takes)}; it has {', '.join(sorted(bag.kinds))}"
             "; is there a namespace?"

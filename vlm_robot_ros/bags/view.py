@@ -1,7 +1,6 @@
 """Messages into Rerun (https://rerun.io), out of a bag or as they come."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from vlm_robot_ros.bags.bag import Bag
@@ -93,25 +92,25 @@ class Viewer:
         self._text(topic, f"'{message.text}' ({message.sureness:.2f}) {message.reason}")
 
 
-def view_bag(path: Path, stream: Any) -> int:
+def view_bag(bag: Bag, stream: Any) -> int:
     """Show a bag; returns how many messages were shown.
 
     Args:
-        path: Of the bag.
+        bag: The bag.
         stream: A `rerun.RecordingStream`.
 
     Raises:
-        BagError: there is no such bag, it is corrupt, or it has nothing to be shown.
+        BagError: the bag is corrupt, or has nothing to be shown.
     """
     from tqdm import tqdm
 
     from vlm_robot_ros.bags.bag import BagError
 
-    bag, viewer, shown = Bag(path), Viewer(stream), 0
+    viewer, shown = Viewer(stream), 0
     topics = [topic for topic, kind in bag.kinds.items() if kind in viewer.kinds]
     if not topics:
         raise BagError(
-            f"bag '{path}' has nothing to show; shown: {', '.join(sorted(viewer.kinds))}"
+            f"bag '{bag.path}' has nothing to show; shown: {', '.join(sorted(viewer.kinds))}"
         )
     total = sum(bag.counts[topic] for topic in topics)
     for topic, time, message in tqdm(bag.messages(topics), "showing", total=total):

@@ -13,12 +13,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser("bag", help=(__doc__ or "").split(": ", 1)[1])
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     report = actions.add_parser("report", help="write a page about one bag or several")
-    report.add_argument("bags", type=Path, nargs="+", help="folders of rosbag2, or MCAP files")
+    report.add_argument(
+        "bags", type=Path, nargs="+", help="folders of rosbag2, MCAP or .db3 files"
+    )
     report.add_argument("--out", type=Path, default=Path("report.html"), help="the page")
     _add_common(report)
     report.set_defaults(run=_report)
     again = actions.add_parser("replay", help="ask policies what the node was asked, and compare")
-    again.add_argument("bag", type=Path, help="folder of a rosbag2, or MCAP file")
+    again.add_argument("bag", type=Path, help="folder of a rosbag2, MCAP or .db3 file")
     again.add_argument(
         "--policy", action="append", metavar="POLICY",
         help="checkpoint folder, module:Class or shipped; may be given several times",
@@ -54,6 +56,7 @@ def _report(args: argparse.Namespace) -> int:
 
     from vlm_robot_ros.bags.recording import read_recording
     from vlm_robot_ros.bags.report import write_report
+    from vlm_robot_ros.cli.opening import warn_of_bags
 
     if args.out.suffix == ".json":
         raise ValueError(f"--out is '{args.out}', where the figures go; give the page, as .html")
@@ -62,6 +65,7 @@ def _report(args: argparse.Namespace) -> int:
         done, times = summary["success"], summary["camera_to_action_ms"]
         print(f"{summary['bag']}: {done['successes']} of {done['judged']} judged episodes", end="")
         print(f" succeeded; camera to action p50 {times['p50']} ms, p99 {times['p99']} ms")
+    warn_of_bags(*(recording.bag for recording in read))
     print(f"page     {args.out}\nfigures  {args.out.with_suffix('.json')}")
     return 0
 
@@ -76,6 +80,7 @@ def _replay(args: argparse.Namespace) -> int:
 
     from vlm_robot_ros.bags.recording import read_recording
     from vlm_robot_ros.bags.replay import RECORDED, compare, replay, table
+    from vlm_robot_ros.cli.opening import warn_of_bags
     from vlm_robot_ros.policy.load import load_named
 
     torch.set_num_threads(args.threads)
@@ -83,6 +88,7 @@ def _replay(args: argparse.Namespace) -> int:
     named = args.policy or ["shipped"]
     policies = {name: load_named(name, recording.robot) for name in named}
     found = replay(recording, policies, args.namespace, lambda each: tqdm(each, "answers"))
+    warn_of_bags(recording.bag)
     rows = [compare(found, *pair) for pair in combinations([RECORDED, *policies], 2)]
     print(table(rows))
     if found.missed:
@@ -98,11 +104,12 @@ def _convert(args: argparse.Namespace) -> int:
 
     from vlm_robot_ros.bags.convert import convert
     from vlm_robot_ros.bags.find import find_all_bags
+    from vlm_robot_ros.cli.opening import warn
 
     bags = find_all_bags(args.bags)
     episodes, frames, problems = convert(
         bags, args.out, args.robot, args.namespace, args.failed, args.workers, args.engine,
-        lambda each, total: tqdm(each, "bags", total),
+        lambda each, total: tqdm(each, "bags", total), warn,
     )  # fmt: skip
     for why in problems.values():
         print(f"left out: {why}")

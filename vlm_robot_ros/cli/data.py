@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from vlm_robot_ros.cli.numbers import at_least
+from vlm_robot_ros.cli.opening import add_reading_options
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -15,7 +16,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "path", type=Path, help="folder of a LeRobotDataset, an RLDS set, or bags"
     )
     inspect.add_argument("--split", default="train", help="of an RLDS set")
-    inspect.add_argument("--arm", choices=("left", "right"), default="left", help="of two")
+    add_reading_options(inspect)
     inspect.add_argument("--episodes", type=at_least(1), default=20, help="to read, evenly spread")
     inspect.add_argument("--out", type=Path, default=Path("episodes.png"), help="contact sheet")
     inspect.set_defaults(run=run)
@@ -27,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from vlm_robot_ros.cli.opening import open_any
-    from vlm_robot_ros.data.action_space import notes_of, read_actions
+    from vlm_robot_ros.data.action_space import guess, notes_of, read_actions, state_space
+    from vlm_robot_ros.data.joint_units import UnknownUnitError
     from vlm_robot_ros.data.robot_data import DataError
     from vlm_robot_ros.evaluation.data_report import contact_sheet, describe
 
@@ -42,9 +44,13 @@ def run(args: argparse.Namespace) -> int:
     drawn = [data.episode(int(number)) for number in numbers[:6]]
     try:
         states, actions = zip(*tables, strict=True)
-        notes = notes_of(data.info, *read_actions(data.info, args.arm, actions, states))
+        read = read_actions(data.info, args.arm, actions, states, args.units)
+        notes = notes_of(data.info, *read)
+    except UnknownUnitError as error:
+        read = guess(data.info, args.arm), state_space(data.info, args.arm)
+        notes = [*notes_of(data.info, *read), f"cannot be fine-tuned on yet: {error}"]
     except DataError as error:
-        notes = [f"cannot be fine-tuned on: {error}"]
+        notes = [f"cannot be fine-tuned on: {error}", *(f"- {note}" for note in data.info.notes)]
     print(describe(data, tables, said, drawn[0].images, notes))
     if not data.info.cameras:
         print("\nno cameras, no picture")

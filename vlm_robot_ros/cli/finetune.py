@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from vlm_robot_ros.cli.numbers import at_least
+from vlm_robot_ros.cli.opening import add_reading_options
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -23,7 +24,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--horizon", type=at_least(1), default=8, help="actions in a chunk")
     parser.add_argument("--cameras", nargs="+", default=[], help="all if none is named")
     parser.add_argument("--split", default="train", help="of an RLDS set")
-    parser.add_argument("--arm", choices=("left", "right"), default="left", help="of two")
+    add_reading_options(parser)
     parser.add_argument("--fps", type=float, default=0.0, help="where the data does not say")
     parser.add_argument("--held-out", type=float, default=0.1, help="part of the episodes")
     parser.add_argument(
@@ -50,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
         horizon=args.horizon,
         fps=args.fps,
         arm=args.arm,
+        units=args.units,
         cameras=tuple(args.cameras),
         held_out=args.held_out,
         correction_weight=args.correction_weight,

@@ -1,8 +1,41 @@
 """Datasets and bags, whichever a path is."""
 
+import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vlm_robot_ros.data.robot_data import DataError, RobotData, open_data
+
+if TYPE_CHECKING:
+    from vlm_robot_ros.bags.bag import Bag
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say of a dataset what it does not say itself."""
+    parser.add_argument(
+        "--arm", choices=("left", "right"), default="",
+        help="of two, which one to use alone; without it data of two arms is refused",
+    )  # fmt: skip
+    parser.add_argument(
+        "--units", choices=("rad", "deg"), default="",
+        help="of joint positions, where the data does not say",
+    )  # fmt: skip
+
+
+def warn(line: str) -> None:
+    """Print a warning."""
+    from tqdm import tqdm
+
+    # Through tqdm, so that it does not end up in the middle of a progress bar.
+    tqdm.write(f"vlm-robot: warning: {line}", file=sys.stderr)
+
+
+def warn_of_bags(*bags: "Bag") -> None:
+    """Print what is wrong with bags that can be read only in part."""
+    for bag in bags:
+        if bag.problem:
+            warn(f"bag '{bag.path}': {bag.problem}")
 
 
 def open_any(path: Path, split: str) -> RobotData:

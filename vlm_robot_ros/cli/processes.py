@@ -81,9 +81,12 @@ def report_on(folder: Path) -> None:
     """Write a report about the bag in a folder beside it, if there is one to report on."""
     from vlm_robot_ros.bags.recording import read_recording
     from vlm_robot_ros.bags.report import write_report
+    from vlm_robot_ros.cli.opening import warn_of_bags
 
     try:
-        (found,) = write_report([read_recording(folder / "bag")], folder / "report.html")
+        recording = read_recording(folder / "bag")
+        (found,) = write_report([recording], folder / "report.html")
+        warn_of_bags(recording.bag)
         if any(joint["fastest"] is not None for joint in found["joints"]):
             quickest = max(found["joints"], key=lambda joint: joint["fastest"])
             nearest = min(found["joints"], key=lambda joint: joint["margin_rad"])

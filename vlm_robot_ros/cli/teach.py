@@ -21,6 +21,7 @@ def run(args: argparse.Namespace) -> int:
     from vlm_robot_ros.bags.find import find_all_bags
     from vlm_robot_ros.bags.lessons import find_lessons
     from vlm_robot_ros.bags.recording import read_recording
+    from vlm_robot_ros.cli.opening import warn_of_bags
     from vlm_robot_ros.file_limits import read_json
     from vlm_robot_ros.models.checkpoint import (
         load_checkpoint,
@@ -33,7 +34,9 @@ def run(args: argparse.Namespace) -> int:
     checkpoint = args.checkpoint or shipped_checkpoint()
     refuse_to_replace(args.out)
     bags = find_all_bags(args.bags)
-    lessons = find_lessons([read_recording(bag, args.robot, args.namespace) for bag in bags])
+    recordings = [read_recording(bag, args.robot, args.namespace) for bag in bags]
+    warn_of_bags(*(recording.bag for recording in recordings))
+    lessons = find_lessons(recordings)
     model, learned = learn(load_checkpoint(checkpoint), lessons, args.lessons)
     print(f"{len(lessons)} lessons: an instruction that failed, and the next one that did not\n")
     print("| word | is like | sure | lessons | |\n| --- | --- | --- | --- | --- |")

@@ -35,9 +35,13 @@ def run(args: argparse.Namespace) -> int:
     else:
         stream.spawn()
     if args.bag:
+        from vlm_robot_ros.bags.bag import Bag
         from vlm_robot_ros.bags.view import view_bag
+        from vlm_robot_ros.cli.opening import warn_of_bags
 
-        print(f"{view_bag(args.bag, stream)} messages shown")
+        bag = Bag(args.bag)
+        print(f"{view_bag(bag, stream)} messages shown")
+        warn_of_bags(bag)
         stream.flush()
     else:
         status = _live(stream, args.robot)

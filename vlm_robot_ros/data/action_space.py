@@ -1,104 +1,44 @@
-"""From the actions that a dataset has to those of the contract: seven values and a gripper."""
+"""How a dataset's actions and states are read: by their names, and by some of their values."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.vectors import POSES, to_vectors
+from vlm_robot_ros.contract.vectors import POSES
+from vlm_robot_ros.data.action_columns import ActionSpace, guess
+from vlm_robot_ros.data.joint_units import in_radians
 from vlm_robot_ros.data.robot_data import DataError, DataInfo
 
-Turn = Literal["none", "euler", "rotation_vector", "quaternion"]
-JOINTS = 7
-_JOINT = re.compile(r"joint|shoulder|elbow|wrist|waist|forearm|arm_\d|pan|lift|flex|roll|j\d")
 _LARGEST_MOVE = 0.2
 """What a tool moves from frame to frame at most, half of the time [m]."""
-_LARGEST_JOINT = 2 * np.pi + 0.1
-"""[rad]"""
-_KEPT = 0.1
-"""A relative gripper value below this keeps the gripper as it is."""
-
-
-@dataclass(frozen=True)
-class ActionSpace:
-    """Which values of a dataset's actions are which of the contract's."""
-
-    mode: ActionMode
-    columns: tuple[int, ...]
-    """Joints from the base outwards (at most 7), or x, y, z and then the turn."""
-    turn: Turn
-    """How a pose turns: not; about fixed x, y, z axes [rad]; by a vector; by qx, qy, qz, qw."""
-    gripper: int = -1
-    """Column of the gripper; -1 if there is none, and it stays open."""
-    gripper_range: tuple[float, float] = (0.0, 1.0)
-    """Its value when closed, and when open."""
-    gripper_relative: bool = False
-    """Whether its value says to close or to open, and 0 to leave it."""
-    notes: tuple[str, ...] = ()
-    """What was taken for granted, dropped or padded."""
-
-    def vectors(self, action: np.ndarray) -> np.ndarray:
-        """Return what a model learns of an episode's actions, shape (T, A): see `to_vectors`."""
-        return to_vectors(self.mode, *self.values(action))
-
-    def values(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the contract's values, shape (T, 7), and gripper openings, shape (T,).
-
-        Joints that an arm has not are 0.
-
-        Args:
-            action: Of a whole episode, in order. Shape (T, A).
-        """
-        if self.mode in POSES:
-            turns = self._turns(action).as_quat()
-            values = np.concatenate([action[:, self.columns[:3]], turns], 1)
-        else:
-            values = np.zeros((len(action), JOINTS))
-            values[:, : len(self.columns)] = action[:, self.columns]
-        return values, self._openings(action)
-
-    def _turns(self, action: np.ndarray) -> Rotation:
-        given = action[:, self.columns[3:]].astype(float)
-        if self.turn == "none":
-            return Rotation.identity(len(action))
-        if self.turn == "rotation_vector":
-            return Rotation.from_rotvec(given)
-        if self.turn == "euler":
-            return Rotation.from_euler("xyz", given)
-        if (np.linalg.norm(given, axis=1) < 1e-6).any():
-            raise DataError("the actions have quaternions of length 0; choose another turn")
-        return Rotation.from_quat(given)
-
-    def _openings(self, action: np.ndarray) -> np.ndarray:
-        if self.gripper < 0:
-            return np.ones(len(action))
-        closed, opened = self.gripper_range
-        opening = np.clip((action[:, self.gripper] - closed) / (opened - closed), 0, 1)
-        if not self.gripper_relative:
-            return opening
-        said = np.abs(action[:, self.gripper]) > _KEPT
-        last = np.maximum.accumulate(np.where(said, np.arange(len(action)), -1))
-        # Before the first word the gripper is as that word does not leave it.
-        first = 1.0 - round(float(opening[said][0])) if said.any() else 1.0
-        return np.where(last >= 0, opening[last].round(), first)
+_LARGEST_POSITION = 5.0
+"""What a tool is from the base at most, half of the time [m]."""
+_INSIDE_BASE = 0.1
+"""No tool is always so near to the middle of the base [m]."""
+_LARGEST_ANGLE = 2 * np.pi + 0.1
+"""Of Euler angles and of rotation vectors [rad]."""
 
 
 def read_actions(
-    info: DataInfo, arm: str, actions: Sequence[np.ndarray], states: Sequence[np.ndarray]
+    info: DataInfo,
+    arm: str,
+    actions: Sequence[np.ndarray],
+    states: Sequence[np.ndarray],
+    units: str = "",
 ) -> tuple[ActionSpace, ActionSpace | None]:
     """Return how actions and states are read, by their names and by some episodes' values.
 
     Args:
         info: Of the data.
-        arm: Which one of two: "left" or "right".
+        arm: Which one of two: "left" or "right"; empty: data of two arms is refused.
         actions: Of some episodes. Shape (T, A) each.
         states: Of the same. Shape (T, S) each.
+        units: Of joint positions, where the data does not say: see `joint_units.UNITS`.
 
     Raises:
+        UnknownUnitError: the unit of joint positions is not stated.
         DataError: the names say nothing, or the values cannot be what they say.
     """
     space, felt = guess(info, arm), state_space(info, arm)
@@ -109,9 +49,14 @@ def read_actions(
         if apart > far:
             note = "they are nearer to 0 than to where the tool is: taken for moves"
             space = replace(space, mode=ActionMode.END_EFFECTOR_DELTA, notes=(*space.notes, note))
-    _check(space, done, "actions")
+    if _is_inside_base(space, done):
+        note = "as positions they would be inside the base: taken for moves"
+        space = replace(space, mode=ActionMode.END_EFFECTOR_DELTA, notes=(*space.notes, note))
+    if felt and _is_inside_base(felt, seen):
+        felt = None
+    space = _checked(space, info, info.action_names, done, "actions", units)
     if felt:
-        _check(felt, seen, "states")
+        felt = _checked(felt, info, info.state_names, seen, "states", units)
         felt = with_gripper_range(felt, seen)
     return with_gripper_range(space, done), felt
 
@@ -126,22 +71,46 @@ def notes_of(info: DataInfo, space: ActionSpace, felt: ActionSpace | None) -> li
     return [*lines, *(f"- {note}" for note in info.notes)]
 
 
-def _check(space: ActionSpace, values: np.ndarray, what: str) -> None:
-    """Refuse what would send an arm somewhere else."""
-    if space.mode is ActionMode.END_EFFECTOR_DELTA:
-        moved = float(np.median(np.linalg.norm(values[:, space.columns[:3]], axis=1)))
-        if moved > _LARGEST_MOVE:
-            raise DataError(
-                f"the {what} move the tool by {moved:.2g} from frame to frame; valid are metres, "
-                f"at most {_LARGEST_MOVE}: are they normalised? Bring them to metres first"
-            )
+def _is_inside_base(space: ActionSpace, values: np.ndarray) -> bool:
+    """Tell whether positions of the tool are so near to the base that they must be moves."""
+    if space.mode is not ActionMode.END_EFFECTOR_POSE or not len(values):
+        return False
+    far = np.linalg.norm(values[:, space.columns[:3]], axis=1)
+    return float(np.percentile(far, 95)) < _INSIDE_BASE
+
+
+def _checked(
+    space: ActionSpace,
+    info: DataInfo,
+    names: Sequence[str],
+    values: np.ndarray,
+    what: str,
+    units: str,
+) -> ActionSpace:
+    """Refuse what would send an arm somewhere else; bring joint positions to radians."""
     if space.mode is ActionMode.JOINT_POSITION:
-        largest = float(np.abs(values[:, space.columns]).max(initial=0.0))
-        if largest > _LARGEST_JOINT:
-            raise DataError(
-                f"the {what} have joint positions of {largest:.4g}; valid are radians: are they "
-                "degrees or ticks? Bring them to radians first"
-            )
+        return in_radians(space, info, names, values, what, units)
+    where = f"'{info.path}': the {what} {', '.join(names[n] for n in space.columns[:3])}"
+    moves = space.mode is ActionMode.END_EFFECTOR_DELTA
+    far = float(np.median(np.linalg.norm(values[:, space.columns[:3]], axis=1)))
+    if moves and far > _LARGEST_MOVE:
+        raise DataError(
+            f"{where} move the tool by {far:.2g} from frame to frame; valid are metres, "
+            f"at most {_LARGEST_MOVE}: are they normalised? Bring them to metres first"
+        )
+    if not moves and far > _LARGEST_POSITION:
+        raise DataError(
+            f"{where} are {far:.4g} from the base; valid are metres, at most "
+            f"{_LARGEST_POSITION:g}: are they millimetres? Bring them to metres first"
+        )
+    turned = float(np.abs(values[:, space.columns[3:]]).max(initial=0.0))
+    if space.turn in ("euler", "rotation_vector") and turned > _LARGEST_ANGLE:
+        raise DataError(
+            f"'{info.path}': the {what} {', '.join(names[n] for n in space.columns[3:])} turn the "
+            f"tool by {turned:.4g}; valid are radians: are they degrees? Bring them to radians "
+            "first"
+        )
+    return space
 
 
 def state_space(info: DataInfo, arm: str) -> ActionSpace | None:
@@ -153,110 +122,6 @@ def state_space(info: DataInfo, arm: str) -> ActionSpace | None:
     if space.mode is ActionMode.END_EFFECTOR_DELTA:
         return None
     return space
-
-
-def guess(info: DataInfo, arm: str) -> ActionSpace:
-    """Read an action space off the names of its values; `notes` says what was assumed.
-
-    Args:
-        info: Of the data.
-        arm: Which one of two: "left" or "right".
-
-    Raises:
-        DataError: the names say nothing.
-    """
-    names = [name.lower() for name in info.action_names]
-    if any(name.startswith("world_vector") for name in names):
-        return _of_rt1(names)
-    if info.format == "RLDS" and names == [f"action.{n}" for n in range(7)]:
-        return ActionSpace(
-            ActionMode.END_EFFECTOR_DELTA, tuple(range(6)), "euler", 6,
-            notes=("seven values without names: x, y, z, roll, pitch, yaw, gripper (1 is open)",),
-        )  # fmt: skip
-    numbers = list(range(len(names)))
-    sides = [n for n in numbers if arm in names[n]]
-    notes = []
-    if sides and len(sides) < len(names):
-        notes.append(f"of two arms the {arm} one is taken")
-        numbers = sides
-    grips = [n for n in numbers if "grip" in names[n]]
-    rest = [n for n in numbers if n not in grips]
-    grip = grips[0] if grips else -1
-    closes = grip >= 0 and "clos" in names[grip]
-    if not grips:
-        notes.append("no gripper among the names: it stays open")
-    pose = _pose_columns(rest, names)
-    if pose:
-        columns, turn = pose
-        delta = any(re.search(r"delta|(^|[._])d[xyz]$", names[n]) for n in columns[:3])
-        mode = ActionMode.END_EFFECTOR_DELTA if delta else ActionMode.END_EFFECTOR_POSE
-        if turn == "none":
-            notes.append("no turn among the names: the tool keeps its own")
-    else:
-        joints = [n for n in rest if _JOINT.search(names[n])]
-        if not joints:
-            raise DataError(
-                f"the values are called {', '.join(info.action_names) or 'nothing'}; valid are "
-                "names of joints, or x, y, z"
-            )
-        mode, columns, turn = ActionMode.JOINT_POSITION, tuple(joints[:JOINTS]), "none"
-        if len(columns) < JOINTS:
-            notes.append(f"{len(columns)} joints; what is missing of {JOINTS} is padded with 0")
-    dropped = [info.action_names[n] for n in range(len(names)) if n not in (*columns, grip)]
-    if dropped:
-        notes.append(f"dropped: {', '.join(dropped)}")
-    ends = (1.0, 0.0) if closes else (0.0, 1.0)
-    return ActionSpace(mode, columns, turn, grip, ends, notes=tuple(notes))
-
-
-def _of_rt1(names: Sequence[str]) -> ActionSpace:
-    """Return the action space of RT-1's fractal: of its gripper, 1 closes and 0 leaves it."""
-    place = [f"world_vector.{i}" for i in range(3)]
-    turn = [f"rotation_delta.{i}" for i in range(3)]
-    grips = [name for name in ("gripper_closedness_action", "open_gripper") if name in names]
-    missing = [name for name in (*place, *turn) if name not in names]
-    if missing or not grips:
-        raise DataError(
-            f"the action has a world_vector, but not {', '.join(missing) or 'a gripper'}; its "
-            f"values are {', '.join(names)}"
-        )
-    columns = tuple(names.index(name) for name in (*place, *turn))
-    grip = names.index(grips[0])
-    closes = grips[0] == "gripper_closedness_action"
-    dropped = [name for n, name in enumerate(names) if n not in (*columns, grip)]
-    said = "1 closes, -1 opens, 0 leaves it" if closes else "1 is open"
-    ends = (1.0, -1.0) if closes else (0.0, 1.0)
-    notes = [f"dropped: {', '.join(dropped)}"] if dropped else []
-    return ActionSpace(
-        ActionMode.END_EFFECTOR_DELTA, columns, "euler", grip, ends, closes,
-        (*notes, f"{grips[0]}: {said}"),
-    )  # fmt: skip
-
-
-def _pose_columns(
-    numbers: Sequence[int], names: Sequence[str]
-) -> tuple[tuple[int, ...], Turn] | None:
-    """Return the columns of x, y, z and of the turn, where the names say so."""
-
-    def find(*endings: str) -> list[int]:
-        chosen = [
-            next((n for n in numbers if re.search(rf"(^|[._]|delta_?|d){end}$", names[n])), -1)
-            for end in endings
-        ]
-        return chosen if -1 not in chosen else []
-
-    place = find("x", "y", "z")
-    if not place:
-        return None
-    turns: dict[Turn, list[int]] = {
-        "quaternion": find("qx", "qy", "qz", "qw"),
-        "euler": find("roll", "pitch", "yaw"),
-        "rotation_vector": find("rx", "ry", "rz"),
-    }
-    for turn, columns in turns.items():
-        if columns:
-            return (*place, *columns), turn
-    return tuple(place), "none"
 
 
 def with_gripper_range(space: ActionSpace, values: np.ndarray) -> ActionSpace:

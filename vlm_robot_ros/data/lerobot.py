@@ -1,7 +1,8 @@
-"""LeRobotDataset, versions 2.1 and 3.0: parquet tables, and pictures in them or in videos."""
+"""LeRobotDataset, versions 2.0, 2.1 and 3.0: parquet tables, and pictures in them or in videos."""
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,34 +10,38 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from vlm_robot_ros.data.lerobot_info import (
+    action_key,
+    fps_of,
+    joint_unit_of,
+    names_of,
+    read_lines,
+    read_object,
+    state_key,
+    version_of,
+)
 from vlm_robot_ros.data.robot_data import (
     DataError,
     DataInfo,
     RobotEpisode,
     check_number,
-    numbered,
     stacked,
 )
 from vlm_robot_ros.dataset_paths import file_below, files_below, fill_template
-from vlm_robot_ros.file_limits import (
-    UnpackedSize,
-    check_image,
-    read_bytes,
-    read_json,
-    read_json_lines,
-)
+from vlm_robot_ros.file_limits import FileLimitError, UnpackedSize, check_image, read_bytes
 
 try:
-    import av
-
     from vlm_robot_ros.data.parquet_rows import column_names, read_rows
+    from vlm_robot_ros.data.video_frames import frames_at
 except ImportError as error:
     raise DataError(
         f"LeRobotDataset needs pyarrow and av ({error}): pip install 'vlm_robot_ros[data]'"
     ) from error
 
-_VERSIONS = ("v2.1", "v3.0")
-_STATE, _ACTION = "observation.state", "action"
+_COLOUR_MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr")
+"""Pillow's, of images that become RGB without loss of range."""
+_ABSOLUTE = 1e5
+"""Timestamps above this are times of day rather than times in an episode [s]."""
 
 
 class LeRobotData:
@@ -49,11 +54,12 @@ class LeRobotData:
             DataError: it is corrupt or of another version.
         """
         self._path = path
-        self._meta = _read_json(path, "meta/info.json")
-        version = self._meta.get("codebase_version")
-        if version not in _VERSIONS:
-            raise DataError(f"'{path}' is of version {version}; valid: {', '.join(_VERSIONS)}")
+        self._meta = read_object(path, "meta/info.json")
+        version = version_of(self._meta, path)
         self._packed = version == "v3.0"
+        self._said: dict[int, str] = {}
+        self._shortened: set[int] = set()
+        self._fps = fps_of(self._meta, path)
         try:
             features = self._meta["features"]
             self._cameras = {
@@ -61,29 +67,47 @@ class LeRobotData:
                 for name, feature in features.items()
                 if feature["dtype"] in ("image", "video")
             }
+            self._state, self._action = state_key(features), action_key(features, path)
+            used = (self._state, self._action, *self._cameras)
             left_out = [
                 name
                 for name in features
-                if name.startswith(("observation", "action"))
-                and name not in (_STATE, _ACTION, *self._cameras)
+                if name.startswith(("observation", "action", "state")) and name not in used
             ]
-            self.info = DataInfo(
+            states, state_problem = names_of(features, self._state)
+            actions, action_problem = names_of(features, self._action)
+            problems = [each for each in (action_problem, state_problem) if each]
+            self._info = DataInfo(
                 path,
                 f"LeRobotDataset {version}",
                 self._meta.get("robot_type") or "",
-                float(self._meta["fps"]),
+                self._fps,
                 tuple(self._cameras),
-                _names(features, _STATE),
-                _names(features, _ACTION),
-                tuple(f"{name} is left out" for name in left_out),
+                states,
+                actions,
+                (*(f"{name} is left out" for name in left_out), *problems),
+                joint_unit_of(self._meta),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
             raise DataError(f"'{path / 'meta' / 'info.json'}' is incomplete: {error}") from error
+
+    @property
+    def info(self) -> DataInfo:
+        """What is the same for all episodes, and what was left out of those that were read."""
+        if not self._shortened:
+            return self._info
+        note = (
+            f"{len(self._shortened)} of the episodes that were read change their instruction; "
+            "the frames after the change are left out"
+        )
+        return replace(self._info, notes=(*self._info.notes, note))
 
     @cached_property
     def _episodes(self) -> list[dict[str, Any]]:
         if not self._packed:
-            return _read_lines(self._path, "meta/episodes.jsonl")
+            return read_lines(self._path, "meta/episodes.jsonl")
         rows: list[dict[str, Any]] = []
         files = _files(self._path, "meta/episodes/*/*.parquet")
         if not files:
@@ -96,14 +120,35 @@ class LeRobotData:
     def __len__(self) -> int:
         return len(self._episodes)
 
+    @cached_property
+    def _tasks(self) -> dict[int, str]:
+        """The instructions, by the index that frames have for them."""
+        if (self._path / "meta" / "tasks.jsonl").is_file():
+            return _by_index(read_lines(self._path, "meta/tasks.jsonl"))
+        if (self._path / "meta" / "tasks.parquet").is_file():
+            return _by_index(_read_table(_file(self._path, "meta/tasks.parquet")))
+        return {}
+
     def instruction(self, number: int) -> str:
-        """Return what is said in an episode; the first where there are several."""
+        """Return what is said in an episode; what is said first where it changes.
+
+        Where `meta` does not say it for the episode, the frames' task index does.
+        """
         check_number(number, len(self), self._path)
-        return str(next(iter(self._episodes[number].get("tasks") or []), ""))
+        tasks = self._episodes[number].get("tasks") or []
+        tasks = [tasks] if isinstance(tasks, str) else tasks
+        if len(tasks) == 1:
+            return str(tasks[0])
+        if number not in self._said:
+            rows, _ = self._rows(number, [])
+            index = rows[0].get("task_index")
+            said = self._tasks.get(int(index)) if index is not None else None
+            self._said[number] = str(next(iter(tasks), "")) if said is None else said
+        return self._said[number]
 
     def table(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return states and actions of one."""
-        return _vectors(*self._rows(number, []))
+        return self._vectors(*self._rows(number, []))
 
     def episode(self, number: int, cameras: Sequence[str] | None = None) -> RobotEpisode:
         """Read one."""
@@ -112,17 +157,19 @@ class LeRobotData:
         size = UnpackedSize(f"'{self._path}': episode {number}")
         try:
             times = [float(row["timestamp"]) for row in rows]
+            if times and times[0] > _ABSOLUTE:
+                times = [time - times[0] for time in times]
             images = {
                 name: self._video(name, self._episodes[number], times, size)
                 if video
-                else np.stack([self._picture(row[name], size) for row in rows])
+                else np.stack([self._picture(row[name], name, size) for row in rows])
                 for name, video in wanted.items()
             }
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"'{file}': episode {number} is incomplete: {error}") from error
-        return RobotEpisode(self.instruction(number), images, *_vectors(rows, file))
+        return RobotEpisode(self.instruction(number), images, *self._vectors(rows, file))
 
     def _rows(self, number: int, pictures: list[str]) -> tuple[list[dict[str, Any]], Path]:
         """Return the frames of an episode, and the file that they are in."""
@@ -135,31 +182,68 @@ class LeRobotData:
                 place = {key: about[f"data/{key}"] for key in keys}
             else:
                 place = self._old_place(index)
-            name = fill_template(self._meta["data_path"], place)
+            name = self._filled("data_path", place)
             file = self._path / name
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError) as error:
             raise DataError(
-                f"'{self._path / 'meta'}' does not say where it is: {error}"
+                f"'{self._path / 'meta'}' does not say where episode {number} is: {error}"
             ) from error
-        wanted = [_STATE, _ACTION, "timestamp", *pictures]
+        wanted = [self._state, self._action, "timestamp", "task_index", *pictures]
         rows = _read_table(_file(self._path, name), wanted, ("episode_index", index))
         if not rows:
-            raise DataError(f"'{file}' has no frame of episode {index}")
-        return rows, file
+            there = {row["episode_index"] for row in _read_table(file, ["episode_index"])}
+            raise DataError(
+                f"'{file}' has no frame of episode {index}, but of "
+                f"{', '.join(map(str, sorted(there)[:5])) or 'none'}; valid: the episode_index "
+                "that meta says. Convert the dataset anew"
+            )
+        kept = _of_first_task(rows)
+        if len(kept) < len(rows):
+            self._shortened.add(number)
+        return kept, file
 
-    def _old_place(self, index: int) -> dict[str, int]:
-        chunk = index // int(self._meta["chunks_size"])
-        return {"episode_chunk": chunk, "episode_index": index}
+    def _filled(self, key: str, place: dict[str, Any]) -> str:
+        """Return a path of `meta/info.json` with its places filled in."""
+        template = self._meta[key]
+        try:
+            return fill_template(template, place)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"'{self._path / 'meta' / 'info.json'}': {key} is {template!r} ({error!r}); valid "
+                f"in braces: {', '.join(place)}"
+            ) from error
 
-    def _picture(self, cell: dict[str, Any], size: UnpackedSize) -> np.ndarray:
+    def _old_place(self, index: int) -> dict[str, Any]:
+        chunk = index // int(self._meta.get("chunks_size") or 1000)
+        return {"episode_chunk": chunk, "chunk_index": chunk, "episode_index": index}
+
+    def _picture(self, cell: Any, camera: str, size: UnpackedSize) -> np.ndarray:
         try:
             content = cell["bytes"] or read_bytes(file_below(self._path, cell["path"]))
             with Image.open(io.BytesIO(content)) as image:
-                check_image(*image.size, f"'{self._path}': an image")
+                check_image(*image.size, f"'{self._path}': an image of {camera}")
                 size.add(3 * image.width * image.height)
+                if image.mode not in _COLOUR_MODES:
+                    raise DataError(
+                        f"'{self._path}': an image of {camera} is of mode {image.mode}; valid: 8 "
+                        "bits a channel, in colour or grey. Leave the camera out with --cameras"
+                    )
                 return np.array(image.convert("RGB"))
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{self._path}: a picture cannot be read: {error}") from error
+        except (OSError, KeyError, TypeError, SyntaxError, FileLimitError) as error:
+            raise DataError(
+                f"'{self._path}': an image of {camera} cannot be read: {error}"
+            ) from error
+
+    def _vectors(self, rows: list[dict[str, Any]], file: Path) -> tuple[np.ndarray, np.ndarray]:
+        """Return states, shape (T, S), and actions, (T, A), of an episode's rows."""
+        state, action = (
+            stacked([row.get(name, []) for row in rows], name, file, names)
+            for name, names in (
+                (self._state, self.info.state_names),
+                (self._action, self.info.action_names),
+            )
+        )
+        return state, action
 
     def _video(
         self, camera: str, about: dict[str, Any], times: list[float], size: UnpackedSize
@@ -171,55 +255,26 @@ class LeRobotData:
             begin = float(about[f"{part}/from_timestamp"])
         else:
             place, begin = self._old_place(about["episode_index"]), 0.0
-        name = fill_template(self._meta["video_path"], {"video_key": camera, **place})
-        slack = 0.5 / float(self._meta["fps"])
-        return _frames_at(_file(self._path, name), [begin + time for time in times], slack, size)
+        name = self._filled("video_path", {**place, "video_key": camera})
+        moments, slack = [begin + time for time in times], 0.5 / self._fps
+        return frames_at(_file(self._path, name), moments, slack, size)
 
 
-def _vectors(rows: list[dict[str, Any]], file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return states, shape (T, S), and actions, (T, A), of an episode's rows."""
-    state, action = (
-        stacked([row.get(name, []) for row in rows], name, file) for name in (_STATE, _ACTION)
-    )
-    return state, action
+def _of_first_task(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the frames before an episode's instruction changes: others are of another task."""
+    first = rows[0].get("task_index")
+    changed = [n for n, row in enumerate(rows) if row.get("task_index") != first]
+    return rows[: changed[0]] if changed else rows
 
 
-def _frames_at(path: Path, times: list[float], slack: float, size: UnpackedSize) -> np.ndarray:
-    """Return a video's frames nearest to ascending times [s], none further off than the slack."""
-    found: list[np.ndarray] = []
-    try:
-        # Another format, such as a playlist, could name files elsewhere.
-        with av.open(str(path), format="mp4") as file:
-            stream = file.streams.video[0]
-            if stream.time_base is None:
-                raise DataError(f"'{path}': its video has no time")
-            check_image(stream.width, stream.height, f"'{path}'")
-            file.seek(int(times[0] / stream.time_base), stream=stream)
-            for frame in file.decode(stream):
-                while len(found) < len(times) and abs(frame.time - times[len(found)]) <= slack:
-                    check_image(frame.width, frame.height, f"'{path}'")
-                    size.add(3 * frame.width * frame.height)
-                    found.append(frame.to_ndarray(format="rgb24"))
-                if len(found) == len(times):
-                    return np.stack(found)
-                if frame.time > times[-1] + slack:
-                    break  # the rest of the video, however long, has none of them
-    except (OSError, IndexError, av.error.FFmpegError) as error:
-        raise DataError(f"'{path}' cannot be read: {error}") from error
-    raise DataError(f"'{path}' has {len(found)} of {len(times)} frames that the table speaks of")
-
-
-def _names(features: dict[str, Any], key: str) -> tuple[str, ...]:
-    """Return the names of a vector's values; they may be a list, or lie in a dict, or be none."""
-    if key not in features:
-        return ()
-    names, count = features[key].get("names"), int(np.prod(features[key]["shape"]))
-    if isinstance(names, dict):
-        lists = [part for part in names.values() if isinstance(part, list)]
-        names = [name for part in lists for name in part] if lists else list(names)
-    if not isinstance(names, list) or len(names) != count:
-        names = numbered(key, count)
-    return tuple(str(name) for name in names)
+def _by_index(rows: list[dict[str, Any]]) -> dict[int, str]:
+    """Return tasks by their index; pandas keeps them as the index of its table."""
+    names = ("task", "__index_level_0__")
+    return {
+        int(row["task_index"]): str(next((row[name] for name in names if name in row), ""))
+        for row in rows
+        if row.get("task_index") is not None
+    }
 
 
 def _read_table(
@@ -243,17 +298,3 @@ def _files(folder: Path, pattern: str) -> list[Path]:
         return files_below(folder, pattern)
     except (OSError, ValueError) as error:
         raise DataError(f"'{folder}' cannot be read: {error}") from error
-
-
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
-    try:
-        return dict(read_json(file_below(folder, name)))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"'{folder / name}' cannot be read: {error}") from error
-
-
-def _read_lines(folder: Path, name: str) -> list[dict[str, Any]]:
-    try:
-        return read_json_lines(file_below(folder, name))
-    except (OSError, ValueError) as error:
-        raise DataError(f"'{folder / name}' cannot be read: {error}") from error

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vlm_robot_ros.data.lerobot_info import JOINT_UNIT
 from vlm_robot_ros.data.robot_data import DataError, RobotData
 from vlm_robot_ros.data.statistics import joined_statistics, statistics
 from vlm_robot_ros.paths import write_whole
@@ -82,6 +83,7 @@ def write_part(data: RobotData, folder: Path) -> None:
     about = {
         "fps": info.fps,
         "robot": info.robot,
+        "joint_unit": info.joint_unit,
         "names": {_STATE: list(info.state_names), _ACTION: list(info.action_names)},
         "cameras": {camera: list(video.shape) for camera, video in videos.items()},
         "episodes": episodes,
@@ -108,10 +110,12 @@ def join_parts(parts: Sequence[Path], out: Path) -> tuple[int, int]:
     refuse_to_join(out)
     abouts = [json.loads((part / "about.json").read_text()) for part in parts]
     for part, about in zip(parts, abouts, strict=True):
-        for key in ("fps", "names", "cameras"):
-            if about[key] != abouts[0][key]:
+        # Parts of an interrupted conversion by an earlier version have no joint unit.
+        for key in ("fps", "names", "cameras", "joint_unit"):
+            if about.get(key) != abouts[0].get(key):
                 raise DataError(
-                    f"'{part.name}' has {key} {about[key]}, '{parts[0].name}' {abouts[0][key]}"
+                    f"'{part.name}' has {key} {about.get(key)}, '{parts[0].name}' "
+                    f"{abouts[0].get(key)}"
                 )
     first = abouts[0]
     tasks = list(dict.fromkeys(e["task"] for about in abouts for e in about["episodes"]))
@@ -222,6 +226,7 @@ def _write_meta(
         "video_files_size_in_mb": 200,
         "fps": int(about["fps"]) if float(about["fps"]).is_integer() else about["fps"],
         "splits": {"train": f"0:{len(rows)}"},
+        **({JOINT_UNIT: about["joint_unit"]} if about.get("joint_unit") else {}),
         "data_path": _DATA,
         "video_path": _VIDEO,
         "features": {

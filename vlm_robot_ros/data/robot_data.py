@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-FORMATS = ("LeRobotDataset v2.1 or v3.0", "RLDS as tensorflow_datasets writes it")
+FORMATS = ("LeRobotDataset v2.0, v2.1 or v3.0", "RLDS as tensorflow_datasets writes it")
 
 
 class DataError(ValueError):
@@ -42,6 +42,8 @@ class DataInfo:
     action_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
     """What was left out."""
+    joint_unit: str = ""
+    """Of joint positions: rad, deg, or empty where the format does not say."""
 
 
 class RobotData(Protocol):
@@ -104,8 +106,16 @@ def numbered(name: str, count: int) -> list[str]:
     return [name] if count == 1 else [f"{name}.{i}" for i in range(count)]
 
 
-def stacked(rows: Sequence[object], what: str, path: Path) -> np.ndarray:
+def stacked(
+    rows: Sequence[object], what: str, path: Path, names: Sequence[str] = ()
+) -> np.ndarray:
     """Return rows of numbers as one array, shape (T, N), float32.
+
+    Args:
+        rows: One a frame.
+        what: Name of the column, for errors.
+        path: Of the file that they are in, for errors.
+        names: Of the values in a row, for errors.
 
     Raises:
         DataError: they are of different lengths, or not finite.
@@ -116,5 +126,10 @@ def stacked(rows: Sequence[object], what: str, path: Path) -> np.ndarray:
         raise DataError(f"{path}: {what} is not a table of numbers: {error}") from error
     array = array.reshape(len(array), -1)
     if not np.isfinite(array).all():
-        raise DataError(f"{path}: {what} has values that are not finite")
+        row, column = np.argwhere(~np.isfinite(array))[0]
+        name = names[column] if column < len(names) else f"value {column}"
+        raise DataError(
+            f"'{path}': {what} has values that are not finite: {name} is {array[row, column]} in "
+            f"frame {row}; valid are numbers. Repair the episode, or leave it out"
+        )
     return array

@@ -48,8 +48,10 @@ class FinetuneConfig:
     horizon: int = 8
     fps: float = 0.0
     """Of the demonstrations, where they do not say."""
-    arm: str = "left"
-    """Which one of two."""
+    arm: str = ""
+    """Which one of two: left or right; empty: data of two arms is refused."""
+    units: str = ""
+    """Of joint positions, where the demonstrations do not say: rad or deg."""
     cameras: tuple[str, ...] = ()
     """Whose pictures are used; all if none is named."""
     held_out: float = 0.1
@@ -116,7 +118,7 @@ def finetune(data: RobotData, out: Path, config: FinetuneConfig) -> DirectModel:
     train, held = _split(len(data), config)
     tables = [data.table(number) for number in tqdm(train[:_READ_FIRST], "statistics")]
     states, actions = zip(*tables, strict=True)
-    space, felt = read_actions(data.info, config.arm, actions, states)
+    space, felt = read_actions(data.info, config.arm, actions, states, config.units)
     for note in notes_of(data.info, space, felt):
         say(note)
     encoder = load_encoder(config.encoder)
