@@ -57,6 +57,8 @@ class Bag:
                 check_mcap(path)
             parts = find_parts(path)
             self._files = [open_storage(file) for file in parts.files]
+        except FileLimitError as error:
+            raise BagError(f"bag '{path}' is not read: {error}") from error
         except (OSError, ValueError) as error:
             raise BagError(str(error)) from error
         self._metadata = parts.metadata
