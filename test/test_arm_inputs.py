@@ -134,7 +134,6 @@ HELD = {
     "zeros now and then": (
         lambda arm: (arm.state(), arm.zeros() if arm.random.random() < 0.1 else None),
         ("contradict each other",)),
-    "degrees": (lambda arm: arm.state(positions=[*np.degrees(HOME), 0.0]), ("contradict",)),
     "stamps ahead of the clock": (
         lambda arm: arm.state(ahead=0.1), ("ahead of this node's clock",)),
     "stamps far ahead": (lambda arm: arm.state(ahead=37.0), ("ahead of this node's clock",)),
@@ -160,6 +159,16 @@ def test_wrong_joint_states_hold_the_arm_with_a_reason_until_they_are_right(arm,
     arm.publish_states = lambda: publish(arm)
     assert arm.is_held(*reasons)
     arm.reset()
+    assert arm.acts(), arm.actions[-1:]
+
+
+def test_degrees_trip_and_are_named(arm):
+    arm.publish_states = lambda: arm.state(positions=[*np.degrees(HOME), 0.0])
+    assert arm.is_held("tripped", "outside its limits", "in radians")
+    arm.reset()
+    assert arm.graph.call(Trigger, "/policy_node/reset").success
+    assert arm.is_held("waiting for an instruction")
+    arm.say()
     assert arm.acts(), arm.actions[-1:]
 
 

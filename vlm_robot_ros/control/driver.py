@@ -290,6 +290,7 @@ class Driver:
             self.trip(
                 f"{robot.joint_names[worst]} is at {joints[worst]:.2f} rad, outside its limits "
                 f"{robot.lower[worst]:.2f} to {robot.upper[worst]:.2f}"
+                + ("; joint states must be in radians" if strayed[worst] > math.pi else "")
             )
         if self._last is None or not self._driving or not self._heard:
             return
