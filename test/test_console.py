@@ -82,7 +82,7 @@ def test_in_a_browser_a_command_is_typed_a_label_appears_and_stop_stops(graph, t
         browser.until("at('latency').textContent.includes('p99')")
         browser.screenshot(tmp_path / "console.png")
         browser.click("stop")
-        browser.until("at('doing').textContent === \"holding: stopped by 'stop'\"")
+        browser.until("at('doing').textContent.startsWith('holding: stopped by ~/stop')")
         browser.click("bad")
         # It is said of what was to be done, not of the stop.
         browser.until("at('episodes').rows[1].cells[3].textContent === 'not done'")
@@ -97,7 +97,9 @@ def test_in_a_browser_a_command_is_typed_a_label_appears_and_stop_stops(graph, t
         browser.until("at('instruction').textContent.startsWith('<img')")
         assert browser.ask("document.title") == "vlm_robot_ros console"
         browser.press("Escape", 27)
-        browser.until("at('doing').textContent === \"holding: stopped by 'stop'\"")
+        browser.until("at('doing').textContent.startsWith('holding: stopped by ~/stop')")
+        browser.click("reset")
+        browser.until("at('doing').textContent === 'holding: waiting for an instruction'")
     finally:
         browser.close()
 

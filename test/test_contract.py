@@ -8,7 +8,7 @@ import yaml
 
 from vlm_robot_ros.contract.fields import ContractError
 from vlm_robot_ros.contract.kinematics import Kinematics, down, from_vector
-from vlm_robot_ros.contract.load import load_robot, parse_robot
+from vlm_robot_ros.contract.load import load_robot, parse_robot, read_robot
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.sim.world import build_world
 
@@ -208,3 +208,23 @@ def test_every_shipped_contract_waits_with_its_tool_down_inside_its_workspace(pa
     # Where it waits it can go every way: no joint is at its end.
     assert np.all(np.array(robot.home) > robot.lower + 0.05)
     assert np.all(np.array(robot.home) < robot.upper - 0.05)
+
+
+def test_a_sink_of_steps_needs_hardware_that_interpolates(content, tmp_path):
+    path = tmp_path / "arm.yaml"
+    sink = {"kind": "joint_positions", "topic": "commands"}
+    path.write_text(yaml.safe_dump({**content, "sinks": [sink]}))
+    with pytest.raises(ContractError, match=r"hardware_interpolates: true.*use joint_trajectory"):
+        load_robot(path)
+    assert read_robot(path.read_text(), "an old bag").sinks[0].kind == "joint_positions"
+    path.write_text(
+        yaml.safe_dump({**content, "sinks": [{**sink, "hardware_interpolates": True}]})
+    )
+    assert load_robot(path).sinks[0].hardware_interpolates
+
+
+@pytest.mark.parametrize("seconds", [-1, "never", 1e9])
+def test_a_feedback_timeout_is_seconds(content, seconds):
+    gripper = {**content["gripper"], "feedback_timeout": seconds}
+    with pytest.raises(ContractError, match="feedback_timeout"):
+        parse_robot({**content, "gripper": gripper})

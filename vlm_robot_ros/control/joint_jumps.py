@@ -11,6 +11,8 @@ _NOISE = 0.05
 """Change of a position from state to state that is always possible [rad]."""
 _SPEED = 1.5
 """Part of its speed limit that a joint may seem to have."""
+_GAP = 0.1
+"""What a joint can reach counts for so long at most: after a gap nobody knows [s]."""
 _NEW_CLOCK = 1.0
 """A stamp that is earlier by more is one of a clock that was set back [s]."""
 
@@ -35,7 +37,8 @@ class JumpDetector:
         if last is None or state.time < last.time - _NEW_CLOCK:
             self._until, self._problem = -np.inf, ""
             return "only one joint state so far"
-        reach = _NOISE + _SPEED * self._robot.velocity * abs(state.time - last.time)
+        passed = min(abs(state.time - last.time), _GAP)
+        reach = _NOISE + _SPEED * self._robot.velocity * passed
         over = np.abs(state.joints - last.joints) - reach
         worst = int(over.argmax())
         if over[worst] > 0.0:

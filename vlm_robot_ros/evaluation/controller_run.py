@@ -21,7 +21,7 @@ _EPOCH = 1000.0
 """Time of the controller's clock at the begin [s]."""
 _TRANSPORT = 0.002
 """From the node to the controller [s]."""
-_LATE = 0.9
+_LATE = 0.8
 """As the node has it: a trajectory is not sent after this part of `Driver.committed`."""
 
 

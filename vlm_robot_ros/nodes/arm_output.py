@@ -23,7 +23,7 @@ from vlm_robot_ros.nodes.sink_messages import MESSAGES
 _GRIPPER_MOVED = 0.02
 _PATIENCE = 0.2
 """A real arm is told a speed for so long [s], or as many periods as are looked ahead."""
-_LATE, _LATE_TICKS = 0.9, 5
+_LATE, _LATE_TICKS = 0.8, 5
 """A trajectory is not sent after this part of the time that it may be late. After so many in a row
 the node says so."""
 _ONCE = ("gripper_trajectory", "gripper_action", "parallel_gripper_action")

@@ -41,7 +41,8 @@ function show(blob) {
   at("view").src = address;
 }
 function tell(state) {
-  if (stopping && state.instruction === "stop") stopping = false;
+  if (stopping && /stopped by/.test(state.hold)) stopping = false;
+  at("reset").hidden = !/call ~\/reset/.test(state.hold);
   at("instruction").textContent = state.instruction;
   at("label").textContent = state.label ? state.label + " " + Math.round(100 * state.score) + " %" : "";
   at("score").style.width = 100 * (state.label ? state.score : 0) + "%";
@@ -68,6 +69,7 @@ at("say").onsubmit = event => {
   if (words && send({say: words})) at("words").value = "";
 };
 at("stop").onclick = stop;
+at("reset").onclick = () => send({reset: true});
 document.addEventListener("keydown", event => { if (event.key === "Escape") stop(); });
 at("good").onclick = () => send({success: true});
 at("bad").onclick = () => send({success: false});

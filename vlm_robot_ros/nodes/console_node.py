@@ -8,10 +8,12 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from PIL import Image as Picture
+from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.data.pictures import ImageError, to_rgb
@@ -50,6 +52,8 @@ class ConsoleNode(Node):
         self._overlay_time = 0.0
         self._encoded: tuple[int, bytes] = (0, b"")
         self._words = self.create_publisher(String, "instruction", 10)
+        self._stop: Client = self.create_client(Trigger, "policy_node/stop")
+        self._reset: Client = self.create_client(Trigger, "policy_node/reset")
         self._marks = self.create_publisher(EpisodeMark, "episode_mark", 10)
         listen = self.create_subscription
         listen(VlmAction, "action", self._on_action, 10)
@@ -75,12 +79,26 @@ class ConsoleNode(Node):
         self._words.publish(String(data=text.encode("utf-8", "replace").decode()))
 
     def stop(self) -> None:
-        """Stop the arm.
+        """Stop the arm until `reset`, by the policy node's `~/stop` and by an instruction.
 
         Raises:
             ValueError: nobody listens.
         """
-        self.say("stop")
+        latches = self._stop.service_is_ready()
+        if latches:
+            self._stop.call_async(Trigger.Request())
+        if not latches or self._words.get_subscription_count():
+            self.say("stop")
+
+    def reset(self) -> None:
+        """Let the arm move again for a new instruction, after a stop or a trip.
+
+        Raises:
+            ValueError: there is no policy node.
+        """
+        if not self._reset.service_is_ready():
+            raise ValueError("no service policy_node/reset: is the policy node running?")
+        self._reset.call_async(Trigger.Request())
 
     def judge(self, success: bool) -> None:
         """Publish whether what was to be done last went well."""

@@ -179,13 +179,16 @@ class _Wire(_Guarded, WebSocketHandler):
                 self._node.stop()
             elif not allowed:
                 self.close(1008, "too many messages")
+            elif given.get("reset") is True:
+                self._node.reset()
             elif isinstance(given.get("say"), str):
                 self._node.say(given["say"])
             elif isinstance(given.get("success"), bool):
                 self._node.judge(given["success"])
             else:
                 raise ValueError(
-                    'valid: {"say": text}, {"stop": true} and {"success": true or false}'
+                    'valid: {"say": text}, {"stop": true}, {"reset": true} and '
+                    '{"success": true or false}'
                 )
         except (ValueError, RecursionError) as error:
             if not allowed:

@@ -1,0 +1,93 @@
+"""Joint states that contradict each other, by every phase in which they may come."""
+
+import numpy as np
+import pytest
+
+from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.joint_jumps import QUARANTINE, JumpDetector
+from vlm_robot_ros.control.joints import ArmState, JointReader
+from vlm_robot_ros.control.speed_scaling import SpeedScaling
+
+UR5E = load_robot("ur5e")
+HOME = np.array(UR5E.home)
+
+
+def _state(time, joints):
+    return ArmState(time, np.asarray(joints, float), 1.0)
+
+
+@pytest.mark.parametrize("rate", [1.0, 3.0, 10.0, 100.0])
+@pytest.mark.parametrize("phase", [0.0, 0.001, 0.005, 0.0099])
+@pytest.mark.parametrize("stamped", [True, False])
+def test_of_two_publishers_the_wrong_one_is_never_taken(rate, phase, stamped):
+    detector, times = JumpDetector(UR5E), []
+    right = [(1.0 + 0.01 * n, HOME, True) for n in range(300)]
+    wrong = [(1.0 + phase + n / rate, np.zeros(6), False) for n in range(round(3 * rate))]
+    for time, joints, is_right in sorted([*right, *wrong], key=lambda each: each[0]):
+        taken = not detector.problem(_state(time if is_right or stamped else 0.0, joints))
+        assert is_right or not taken, f"zeros were taken at {time}"
+        times += [time] * (taken and is_right)
+    if rate == 1.0 and stamped:
+        assert len(times) > 20, "between two wrong states the arm may be trusted again"
+
+
+def test_a_contradiction_is_named_and_ends():
+    detector = JumpDetector(UR5E)
+    assert detector.problem(_state(1.0, HOME)) == "only one joint state so far"
+    assert detector.problem(_state(1.01, HOME)) == ""
+    text = detector.problem(_state(1.02, np.zeros(6)))
+    assert "wrist_3_joint was at -1.872 rad and 0.010 s later at 0.000" in text
+    for time in np.arange(1.03, 1.02 + QUARANTINE, 0.01):
+        assert "more than one publisher" in detector.problem(_state(time, np.zeros(6)))
+    assert detector.problem(_state(1.03 + QUARANTINE, np.zeros(6))) == ""
+
+
+def test_an_arm_at_full_speed_contradicts_nothing():
+    detector, joints = JumpDetector(UR5E), HOME.copy()
+    detector.problem(_state(1.0, joints))
+    for tick in range(1, 50):
+        joints = joints + UR5E.velocity * 0.033
+        assert detector.problem(_state(1.0 + 0.033 * tick, joints)) == ""
+
+
+def test_a_clock_that_is_set_back_begins_again():
+    detector = JumpDetector(UR5E)
+    detector.problem(_state(100.0, HOME))
+    assert detector.problem(_state(1.0, np.zeros(6))) == "only one joint state so far"
+    assert detector.problem(_state(1.01, np.zeros(6))) == ""
+
+
+def _reader(**gripper):
+    from dataclasses import replace
+
+    return JointReader(replace(UR5E, gripper=replace(UR5E.gripper, **gripper)), 0.3)
+
+
+def test_a_gripper_may_report_rarely_or_never():
+    names, finger = list(UR5E.joint_names), UR5E.gripper.joint
+    seldom = _reader(feedback_timeout=5.0)
+    seldom.read([*names, finger], [*HOME, 0.8], 1.0)
+    assert seldom.read(names, HOME, 5.9).opening == 0.0
+    with pytest.raises(ValueError, match=r"no position of robotiq.*gripper\.feedback_timeout"):
+        seldom.read(names, HOME, 6.1)
+    never = _reader(feedback_timeout=0.0)
+    assert never.read(names, HOME, 1.0).opening == 1.0
+    never.commanded_opening = 0.25
+    assert never.read(names, HOME, 1.1).opening == 0.25
+
+
+def test_velocities_alone_are_ignored_and_twins_are_refused():
+    reader, names = _reader(feedback_timeout=0.0), list(UR5E.joint_names)
+    assert reader.read(names, [], 1.0) is None
+    with pytest.raises(ValueError, match="more than one position of elbow_joint in one message"):
+        reader.read([*names, "elbow_joint"], [*HOME, 0.0], 1.0)
+
+
+@pytest.mark.parametrize(("percent", "moves"), [(100.0, True), (99.5, True), (50.0, False),
+                                                (0.0, False), (float("nan"), False)])  # fmt: skip
+def test_speed_scaling_below_full_is_a_reason_to_hold(percent, moves):
+    scaling = SpeedScaling("speed_scaling")
+    assert scaling.problem(1.0) == "speed scaling: nothing received yet"
+    scaling.take(percent, 1.0)
+    assert (scaling.problem(1.0) == "") is moves
+    assert "s old" in scaling.problem(3.0) or not moves
