@@ -34,9 +34,13 @@ class JumpDetector:
         agreed for `QUARANTINE`. Nor does the first one, which is compared with nothing.
         """
         last, self._last = self._last, state
-        if last is None or state.time < last.time - _NEW_CLOCK:
-            self._until, self._problem = -np.inf, ""
+        if last is None:
             return "only one joint state so far"
+        if state.time < last.time - _NEW_CLOCK:
+            self._until = state.time + QUARANTINE
+            self._problem = "their stamps were set back; they count when they have agreed for "
+            self._problem += f"{QUARANTINE} s"
+            return self._problem
         passed = min(abs(state.time - last.time), _GAP)
         reach = _NOISE + _SPEED * self._robot.velocity * passed
         over = np.abs(state.joints - last.joints) - reach
