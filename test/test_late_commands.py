@@ -34,12 +34,12 @@ def _accelerations(setup, motion=None):
 
 
 @pytest.mark.parametrize("desired", [True, False])
-@pytest.mark.parametrize("late", [0.0, 0.006, 0.011, 0.015])
+@pytest.mark.parametrize("late", [0.0, 0.011, 0.02, 0.031])
 @pytest.mark.parametrize("rate", [50, 250])
 def test_trajectories_that_arrive_late_at_random_are_joined_without_a_jump(desired, late, rate):
     """What the arm shall do changes from tick to tick, and is forbidden in the end."""
     controller, period = ControllerSettings(interpolate_from_desired_state=desired), 1 / rate
-    late = min(late, 0.012) if rate > 50 else late
+    late = min(late, 0.025) if rate > 50 else late
     random = np.random.default_rng(1)
     delays = np.where(random.random(1000) < 0.3, late, 0.0)
     goals = np.array(FR3.home) + random.uniform(-0.1, 0.1, (20, 7))
@@ -53,7 +53,7 @@ def test_trajectories_that_arrive_late_at_random_are_joined_without_a_jump(desir
 
 
 @pytest.mark.parametrize("desired", [True, False])
-@pytest.mark.parametrize("hold_up", [0.03, 0.1, 0.25, 0.6])
+@pytest.mark.parametrize("hold_up", [0.05, 0.1, 0.25, 0.6])
 def test_a_node_that_is_held_up_goes_on_without_a_jump(desired, hold_up):
     """What it computed before is not sent after it; a path that is over begins again gently."""
     controller = ControllerSettings(interpolate_from_desired_state=desired)

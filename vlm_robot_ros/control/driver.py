@@ -38,7 +38,7 @@ _STRAYED = 0.05
 _ROUNDING = 1e-6
 _PAST = 0.04
 """How much of what was commanded each trajectory repeats [s]; two setpoints at least."""
-_COMMITTED = 0.015
+_COMMITTED = 0.03
 """How much of the trajectory before each new one keeps [s], a period at least: one that arrives
 late by less is joined without a jump."""
 
