@@ -31,6 +31,11 @@ _SCENE, _EDGE = 6, 0.006
 KINEMATICS = Kinematics(ROBOT)
 
 
+def _begin_of(message):
+    """When the first point of a trajectory is due [s]: its stamp, or later where motion begins."""
+    return seconds(message.header.stamp) + seconds(message.points[0].time_from_start)
+
+
 def _steps_within(times, velocities):
     """Tell whether velocities change from point to point by what the joints can do."""
     most = ROBOT.acceleration * np.diff(times)[:, None]
@@ -116,24 +121,24 @@ class Relay:
     def _inspect(self, message):
         """Check a trajectory as the most suspicious controller would."""
         points = message.points
-        times = [0.0, *(p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in points)]
+        times = [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in points]
         positions = np.array([point.positions for point in points])
         velocities = np.array([point.velocities for point in points])
         checks = {
             "names": tuple(message.joint_names) == tuple(ROBOT.joint_names),
             "finite": np.all(np.isfinite(positions)) and np.all(np.isfinite(velocities)),
-            "times grow": all(a < b for a, b in pairwise(times)),
+            "times grow": times[0] >= 0.0 and all(a < b for a, b in pairwise(times)),
             "positions": np.all((positions >= ROBOT.lower) & (positions <= ROBOT.upper)),
             "velocities": np.all(np.abs(velocities) <= ROBOT.velocity + 1e-6),
-            "accelerations": _steps_within(times[1:], velocities),
-            "jerks": _is_smooth(times[1:], velocities),
+            "accelerations": _steps_within(times, velocities),
+            "jerks": _is_smooth(times, velocities),
             "tool": all(_inside(place) for place in positions),
             "tool's speed": all(map(_is_slow, positions, velocities)),
             "a stand at the end": not np.any(velocities[-1]),
         }
         if self._paths:
             before = self._paths[-1]
-            passed = seconds(message.header.stamp) - seconds(before.header.stamp)
+            passed = _begin_of(message) - _begin_of(before)
             way = np.abs(positions[0] - np.array(before.points[0].positions))
             allowed = ROBOT.velocity * (passed + 0.02) + 1e-3
             checks["no jump"] = passed < 0 or np.all(way <= allowed)  # time may begin anew

@@ -28,12 +28,14 @@ _GRIPPING = 0.3
 def joint_trajectory(drive: Drive, robot: Robot) -> JointTrajectory:
     """Return the path ahead, which ends with a stand: nobody has to tell the arm to stop.
 
-    For joint_trajectory_controller, best with `interpolate_from_desired_state`. Times count from
-    the stamp, which is that of the tick: a message that is late is still played on time.
+    For joint_trajectory_controller. Times count from the stamp, which is that of the first point,
+    a past one (see `Drive.points`): a message that is late is still executed on time.
     """
     message = JointTrajectory(joint_names=list(robot.joint_names))
-    message.header.stamp, message.header.frame_id = to_stamp(drive.time), robot.base_frame
-    message.points = [_point(time, setpoint) for time, setpoint in drive.points()]
+    points = drive.points()
+    first = min(points[0][0], 0.0)
+    message.header.stamp, message.header.frame_id = to_stamp(drive.time + first), robot.base_frame
+    message.points = [_point(time - first, setpoint) for time, setpoint in points]
     return message
 
 
