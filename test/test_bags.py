@@ -52,7 +52,8 @@ def test_a_report_says_what_the_judge_said_and_when(demo, recorded, tmp_path):
 def test_the_latency_in_a_report_is_the_one_the_node_tells(recorded):
     found = summarise(read_recording(recorded))["camera_to_action_ms"]
     told = [m.value for m in Bag(recorded).messages(["/latency"])][-1]
-    assert found["count"] == pytest.approx(told.count, rel=0.1)
+    # The node keeps the newest 500; a slow machine may have more.
+    assert min(found["count"], 500) == pytest.approx(told.count, rel=0.1)
     # Simulated time goes in steps of 20 ms.
     assert found["p50"] == pytest.approx(1e3 * told.p50, abs=25)
 

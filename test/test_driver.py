@@ -356,3 +356,47 @@ def test_no_point_of_a_path_is_outside_the_workspace(by_path_arm):
             tool = kinematics.forward(point.position)[:3, 3]
             worst = max(worst, float(outside(tool, np.array(box.min), np.array(box.max)).max()))
     assert 0.0 < worst < 0.006
+
+
+@pytest.mark.parametrize("period", [0.2, 0.1, PERIOD, 0.004])
+def test_an_arm_starts_at_every_rate_though_it_is_held_for_a_tick_too_long(period):
+    """As the node does it: what the driver waits for holds the arm at the next tick."""
+    driver, now, wait = Driver(ROBOT, period, by_path=True), 100.0, ""
+    goal = HOME + 0.1 * np.eye(7)[0]
+    for _ in range(max(20, round(1.5 / period))):
+        command = Command(ActionMode.JOINT_POSITION, goal, 1.0, now, 1.0, wait, NOTHING_SAID)
+        wait = driver.waiting
+        drive = driver.drive(now, command, [goal] * driver.ahead, HOME)
+        if drive and np.any(drive.path.stand.position != HOME):
+            return
+        now += period
+    raise AssertionError(f"it does not start: {driver.waiting or driver.tripped}")
+
+
+@pytest.mark.parametrize("motion", [1, 2])
+def test_a_first_trajectory_that_is_not_sent_is_tried_again(motion):
+    arm = Arm()
+    arm.driver = Driver(ROBOT, PERIOD, by_path=True)
+    for _ in range(motion - 1):
+        arm.start(_aside(0.05))
+        while arm.tick() is not None:
+            pass
+    goal = _aside(0.05 * motion)
+    arm.follows = False
+    arm.start(goal)
+    arm.driver.not_sent()
+    arm.follows = True
+    arm.start(goal)
+    assert arm.driver.tripped == ""
+
+
+def test_an_arm_that_is_moved_while_it_is_to_start_does_not_start():
+    arm = Arm()
+    arm.driver = Driver(ROBOT, PERIOD, by_path=True)
+    while arm.tick(_aside(0.05)) is None:
+        pass  # what it is sent now leads the controller to the begin
+    arm.joints = arm.joints + 0.1
+    told = [arm.tick(_aside(0.05)) for _ in range(12)]
+    assert not any(told[:9]), "it must be seen to stand first"
+    for drive in filter(None, told):
+        assert drive.path.stand.position == pytest.approx(arm.joints, abs=1e-6)

@@ -202,10 +202,14 @@ class Driver:
 
     def _snapshot(self) -> Callable[[], None]:
         """Return what brings the driver back to where it is now."""
-        before, stream = (self._time, self._last, self._stand, self._sent), self._stream.state()
+        before = (
+            self._time, self._last, self._stand, self._sent, self._driving, self._still_since
+        )  # fmt: skip
+        stream = self._stream.state()
 
         def undo() -> None:
-            self._time, self._last, self._stand, self._sent = before
+            (self._time, self._last, self._stand, self._sent, self._driving,
+             self._still_since) = before  # fmt: skip
             self._stream.restore(stream)
 
         return undo

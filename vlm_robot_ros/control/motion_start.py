@@ -12,12 +12,12 @@ import numpy as np
 
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.motion import EASE
-from vlm_robot_ros.control.standstill import Standstill
+from vlm_robot_ros.control.standstill import TOLERANCE, Standstill
 
 _TIME, _ERROR = 0.2, 0.03
 """A controller is given so long at least [s] to come to where the motion begins, from so far away
 [rad] within its accelerations."""
-_VALID = 0.1
+_VALID = 1.0
 """Motion begins within so long after that, or the controller is sent there again [s]."""
 _ROUNDING = 1e-6
 _WAITING = "waiting for the controller to come to where the motion begins"
@@ -29,6 +29,8 @@ class _Start:
     """Shape (J,), [rad]."""
     ready: float
     """When motion may begin there [s]."""
+    measured: np.ndarray
+    """Where the arm was when the controller was sent there. Shape (J,), [rad]."""
 
 
 class MotionStart:
@@ -56,13 +58,12 @@ class MotionStart:
             now: [s]
             joints: Measured positions. Shape (J,), [rad].
         """
-        if self._start is not None:
-            since = now - self._start.ready + _ROUNDING
-            if since < 0:
-                return _WAITING
-            if since <= _VALID:
-                return ""
-            self._start = None
+        if (start := self._start) is not None:
+            since = now - start.ready + _ROUNDING
+            allowed = np.abs(start.position - start.measured) + TOLERANCE
+            if since <= _VALID and np.all(np.abs(joints - start.measured) <= allowed):
+                return _WAITING if since < 0 else ""
+            self.reset(moving=True)  # too late, or somebody else moves the arm
         self._standstill.add(now, joints)
         return self._standstill.problem(self._robot.joint_names)
 
@@ -87,5 +88,5 @@ class MotionStart:
         needed = np.sqrt(6 * error / (EASE * self._robot.acceleration)).max()
         periods = math.ceil(max(float(needed), _TIME) / self._period - _ROUNDING)
         # A period more: the first setpoints of the motion are of before its first tick.
-        self._start = _Start(position, now + (periods + 1) * self._period)
+        self._start = _Start(position, now + (periods + 1) * self._period, joints)
         return periods * self._period, _WAITING

@@ -24,6 +24,8 @@ class Standstill:
             moving: The arm may still be in motion: it must be seen to stand for `WINDOW`.
         """
         self._measured.clear()
+        # Once in motion, an arm has to be seen to stand.
+        moving = moving or self._moving_at is not None
         self._moving_at = -np.inf if moving else None
 
     def add(self, now: float, joints: np.ndarray) -> None:
@@ -33,7 +35,7 @@ class Standstill:
         if self._moving_at == -np.inf:
             self._moving_at = now
         self._measured.append((now, joints))
-        while now - self._measured[0][0] > WINDOW:
+        while len(self._measured) > 1 and now - self._measured[1][0] >= WINDOW:
             self._measured.popleft()
 
     def problem(self, names: tuple[str, ...]) -> str:
@@ -55,4 +57,5 @@ class Standstill:
         since = self._moving_at
         if since is not None and 0 <= self._measured[-1][0] - since < WINDOW - 1e-9:
             return f"waiting until the arm has stood still for {WINDOW} s"
+        self._moving_at = None
         return ""

@@ -102,7 +102,8 @@ class StreamWatch:
     def _stamped_ahead(self, now: float) -> str:
         if self._stamp is None:
             return ""
-        ahead = max(self._stamp - now, -self._delays[-1] if self._delays else 0.0)
+        # A tick is due before it is called: what arrived meanwhile is not of the future.
+        ahead = -self._delays[-1] if self._delays else self._stamp - now
         if ahead <= self._ahead:
             return ""
         return (

@@ -175,6 +175,7 @@ class ArmOutput:
             drive = self._driver.drive(now, command, ahead, arm.joints, arm.time)
         except Exception as error:  # whatever it is: the last path ends at a stand
             self._driver.trip(f"no setpoint could be found: {error!r}")
+            self.release()
             drive = None
         self._permit.tripped = self._driver.tripped
         if drive is None:
@@ -188,7 +189,7 @@ class ArmOutput:
             # The node was held up. A controller would jump to where the arm should be by now.
             self.late, self._late_in_row = self.late + 1, self._late_in_row + 1
             self._driver.not_sent()
-            return self.moving
+            return True
         self._late_in_row = 0
         self._tell(drive, command)
         self.moving = bool(np.any(drive.path.setpoints[0].velocity))
