@@ -1,5 +1,8 @@
 """An arm at rest with a camera, for the tests of the policy node."""
 
+import math
+import time
+
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
@@ -9,6 +12,7 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
 from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.control.instruction import AGAIN
 from vlm_robot_ros.msg import ActionChunk, TaskLabel, VlmAction
 
 ROBOT = load_robot("panda_sim")
@@ -20,6 +24,7 @@ class Rig:
 
     def __init__(self, graph, picture):
         self.graph, node = graph, graph.node
+        self._said = {}
         self.clock = node.get_clock()
         self.picture = picture
         self.camera = node.create_publisher(Image, TOPIC, qos_profile_sensor_data)
@@ -54,7 +59,11 @@ class Rig:
         return message
 
     def say(self, text):
+        """Give an instruction, late enough to be none that somebody goes on repeating."""
         assert self.graph.until(lambda: self.words.get_subscription_count() > 0)
+        counts = self._said.get(text, -math.inf) + AGAIN
+        assert self.graph.until(lambda: time.monotonic() > counts)
+        self._said[text] = time.monotonic()
         self.words.publish(String(data=text))
 
     def planned(self, drawn):
@@ -64,7 +73,8 @@ class Rig:
 
     def until_acting(self):
         del self.actions[:]
-        assert self.graph.until(lambda: any(not action.hold for action in self.actions))
+        acts = lambda: any(not action.hold for action in self.actions)  # noqa: E731
+        assert self.graph.until(acts), f"it does not act: {self.actions[-1:]}"
 
     def until_held(self, reason):
         """Wait for a hold that says `reason`, and check what a hold is."""

@@ -260,9 +260,13 @@ def test_compressed_images_do_as_well(graph, scene, tmp_path):
     assert graph.until(lambda: rig.actions, 100.0)
     rig.say(f"pick up the {scene[1]}")
     rig.until_acting()
-    for data in (b"\xff\xd8\xff no picture", b"\x89PNG\r\n\x1a\n\0\0\0\0IHDR", b"GIF89a"):
+    for data, problem in (
+        (b"\xff\xd8\xff no picture", "no JPEG that can be decoded"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\0IHDR", "no PNG that can be decoded"),
+        (b"GIF89a", "GIF, no JPEG or PNG"),
+    ):
         rig.send_image = lambda data=data: send(data)
-        rig.until_held(f"{len(data)} bytes is no JPEG or PNG")
+        rig.until_held(f"{len(data)} bytes is {problem}")
     rig.send_image = send
     rig.until_acting()
 

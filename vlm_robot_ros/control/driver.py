@@ -19,6 +19,7 @@ from vlm_robot_ros.control.limits import outside
 from vlm_robot_ros.control.motion import Setpoint
 from vlm_robot_ros.control.motion_start import MotionStart
 from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.control.rest_position import RestPosition
 from vlm_robot_ros.control.sent_trajectory import SentTrajectory
 from vlm_robot_ros.control.setpoint_check import SetpointCheck
 from vlm_robot_ros.control.stream import JointStream, Path
@@ -27,10 +28,6 @@ AHEAD = 5
 """How many ticks a path looks ahead before it comes to a stand."""
 QUIET_AFTER = 0.2
 """An arm that stands still is told so for so long, and then nothing [s]."""
-_NEAR = 0.05
-"""An arm this close to where it was told to be stands there, and droops a little [rad]."""
-_MOVED, _SETTLED = 0.01, 0.5
-"""By so much others have moved an arm that stands [rad]; it has come to it after so long [s]."""
 _LOST = 0.1
 """An arm that was told nothing for so long stands, or nobody knows where it is [s]."""
 _STRAYED = 0.05
@@ -78,11 +75,9 @@ class Driver:
         self._check = SetpointCheck(robot, self._stream)
         self._sent: SentTrajectory | None = None
         self._undo: Callable[[], None] | None = None
-        self._last: Setpoint | None = None
+        self._rest = RestPosition(robot)
         self._stand: Setpoint | None = None
         self._still_since: float | None = None
-        self._settles: float | None = None
-        self._found: np.ndarray | None = None
         self._time = 0.0
         self.tripped = ""
         """Why nothing may move until `reset`; empty when it may."""
@@ -99,7 +94,7 @@ class Driver:
         self._following.forget()
         self._stall.reset()
         self._still_since = None
-        self._settles = self._found = None
+        self._rest.restart()
 
     def release(self) -> None:
         """Send nothing more: a trajectory controller ends the last trajectory by itself.
@@ -107,7 +102,7 @@ class Driver:
         For when what is sent would be executed at another time, or at another speed.
         """
         if self._driving:
-            self._last = None
+            self._rest.expected = None
             self.lose()
 
     def reset(self) -> None:
@@ -115,7 +110,7 @@ class Driver:
         self.tripped = ""
         self._stall.clear()
         if not self._driving:
-            self._last = None
+            self._rest.expected = None
             self.lose()
 
     def trip(self, reason: str) -> None:
@@ -150,14 +145,14 @@ class Driver:
         holds = bool(command.hold_reason or self.tripped)
         poses = command.mode == ActionMode.END_EFFECTOR_POSE
         if not self._driving:
-            self._notice(now, joints)
+            self._rest.notice(now, joints)
             self.waiting = self._motion_start.problem(now, joints)
             if holds or self.waiting:  # it stands already, where we or others have left it
                 return None
             start = self._motion_start.take_position()
             if self._by_path and start is None:
                 return self._send_to_start(now, joints, command.gripper)
-            self._begin(now, self._where(joints) if start is None else start)
+            self._begin(now, self._rest.of(joints) if start is None else start)
         before, targets = self._stream.now, [command.values, *ahead]
         targets = targets[min(self._kept, len(ahead)) :]  # what is due before has been sent
         setpoint, problem = self._stream.brake() if holds else self._towards(targets[0], poses), ""
@@ -192,7 +187,8 @@ class Driver:
         )
         if self._by_path:
             self._undo, self._sent = undo, drive.sent()
-        self._last, self._stand = told[0], path.stand
+        self._stand = path.stand
+        self._rest.commanded(now, told[0].position, path.stand.position)
         self._rest_after(now, holds and not np.any(setpoint.velocity))
         return drive
 
@@ -202,13 +198,12 @@ class Driver:
 
     def _snapshot(self) -> Callable[[], None]:
         """Return what brings the driver back to where it is now."""
-        before = (
-            self._time, self._last, self._stand, self._sent, self._driving, self._still_since
-        )  # fmt: skip
+        before = (self._time, self._rest.expected, self._stand, self._sent, self._driving,
+                  self._still_since)  # fmt: skip
         stream = self._stream.state()
 
         def undo() -> None:
-            (self._time, self._last, self._stand, self._sent, self._driving,
+            (self._time, self._rest.expected, self._stand, self._sent, self._driving,
              self._still_since) = before  # fmt: skip
             self._stream.restore(stream)
 
@@ -216,7 +211,7 @@ class Driver:
 
     def standing(self, now: float, joints: np.ndarray, gripper: float) -> Drive:
         """Return a drive of an arm that stays where it is. See `drive`."""
-        here, still = self._where(joints), np.zeros(len(joints))
+        here, still = self._rest.of(joints), np.zeros(len(joints))
         stand = Setpoint(here, still, still)
         path = Path((stand,), self._period, stand)
         return Drive(now, self._period, path, self._stream.tool_at(here), np.zeros(6), gripper)
@@ -237,22 +232,13 @@ class Driver:
             if now + self.committed < self._sent.end - STANDS:
                 self._stream.skip(missed, self._sent.at(now + self.committed))
             else:
-                self._last = self._stand  # the path has come to its end meanwhile
-                self.lose()
-
-    def _notice(self, now: float, joints: np.ndarray) -> None:
-        """Notice when others move an arm that stands: it is no longer where it was told to be."""
-        if self._settles is None or now < self._settles:
-            self._settles = now
-        if self._found is None or now - self._settles < _SETTLED:
-            self._found = joints
-        elif np.max(np.abs(joints - self._found)) > _MOVED:
-            self._last = None
+                self._rest_at_end()  # the path has come to it meanwhile
 
     def _send_to_start(self, now: float, joints: np.ndarray, gripper: float) -> Drive:
         """Return the drive that brings a controller to where the motion begins."""
-        there = self._where(joints)
-        seconds, self.waiting = self._motion_start.prepare(now, there, joints)
+        there = self._rest.of(joints)
+        away = self._rest.distance(there, joints)
+        seconds, self.waiting = self._motion_start.prepare(now, there, joints, away)
         return replace(self.standing(now, joints, gripper), first=seconds)
 
     def _begin(self, now: float, position: np.ndarray) -> None:
@@ -262,10 +248,10 @@ class Driver:
         self._sent = SentTrajectory([now], [Setpoint(position, still, still)])
         self._driving = True
 
-    def _where(self, joints: np.ndarray) -> np.ndarray:
-        """Return where the arm was told to be, if it is there; else where it is."""
-        there = self._last and np.max(np.abs(self._last.position - joints)) < _NEAR
-        return self._last.position if there and self._last else joints
+    def _rest_at_end(self) -> None:
+        assert self._stand is not None
+        self._rest.expected = self._stand.position
+        self.lose()
 
     def _rest_after(self, now: float, still: bool) -> None:
         if not still:
@@ -274,8 +260,7 @@ class Driver:
             self._still_since = now
         elif self.tripped or now - self._still_since > QUIET_AFTER:
             # After a trip at once: an arm that did not hear would leap to where it should be.
-            self._last = self._stand
-            self.lose()
+            self._rest_at_end()
 
     def _towards(self, values: np.ndarray, poses: bool) -> Setpoint:
         (target,) = self._joints_of([values], poses)
@@ -296,10 +281,12 @@ class Driver:
                 f"{robot.lower[worst]:.2f} to {robot.upper[worst]:.2f}"
                 + ("; joint states must be in radians" if strayed[worst] > math.pi else "")
             )
-        if self._last is None or not self._driving or not self._heard:
+        if leap := self._rest.leap(joints, measured_at) if self._heard else "":
+            self.trip(leap)
+        if self._rest.expected is None or not self._driving or not self._heard:
             return
         # Servos are a little late, and farther behind the faster they go.
-        told = self._stream.nearest(joints, self._last.position)
+        told = self._stream.nearest(joints, self._rest.expected)
         if problem := self._following.problem(now, joints, told):
             self.trip(problem)
         if self._sent is not None and self._by_path:
@@ -309,5 +296,5 @@ class Driver:
                 # switched on: nothing more is sent, and motion begins again where the arm stands.
                 if self._stall.repeated:
                     self.trip(problem)
-                self._last = None
+                self._rest.expected = None
                 self.lose()

@@ -12,7 +12,7 @@ import numpy as np
 
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.control.motion import EASE
-from vlm_robot_ros.control.standstill import TOLERANCE, Standstill
+from vlm_robot_ros.control.standstill import Standstill
 
 _TIME, _ERROR = 0.2, 0.03
 """A controller is given so long at least [s] to come to where the motion begins, from so far away
@@ -60,7 +60,7 @@ class MotionStart:
         """
         if (start := self._start) is not None:
             since = now - start.ready + _ROUNDING
-            allowed = np.abs(start.position - start.measured) + TOLERANCE
+            allowed = np.abs(start.position - start.measured) + _ERROR
             if since <= _VALID and np.all(np.abs(joints - start.measured) <= allowed):
                 return _WAITING if since < 0 else ""
             self.reset(moving=True)  # too late, or somebody else moves the arm
@@ -72,21 +72,27 @@ class MotionStart:
         start, self._start = self._start, None
         return start.position if start else None
 
-    def prepare(self, now: float, position: np.ndarray, joints: np.ndarray) -> tuple[float, str]:
+    def prepare(
+        self, now: float, position: np.ndarray, joints: np.ndarray, away: np.ndarray
+    ) -> tuple[float, str]:
         """Expect the controller at a position, and wait until it is there.
 
         Args:
             now: [s]
             position: Where the motion begins. Shape (J,), [rad].
             joints: Measured positions. Shape (J,), [rad].
+            away: How far the controller may be from there. Shape (J,), [rad].
 
         Returns:
             In how many seconds the controller has to be there, and the reason to wait.
         """
-        error = np.maximum(np.abs(position - joints), _ERROR)
-        # A cubic from standstill to standstill begins with six times the distance by time squared.
-        needed = np.sqrt(6 * error / (EASE * self._robot.acceleration)).max()
-        periods = math.ceil(max(float(needed), _TIME) / self._period - _ROUNDING)
+        error = np.maximum(away, _ERROR)
+        # A cubic from standstill to standstill begins with six times the distance by time squared,
+        # and is fastest in its middle, with 1.5 times the mean speed.
+        to_accelerate = np.sqrt(6 * error / (EASE * self._robot.acceleration)).max()
+        to_travel = (1.5 * error / (EASE * self._robot.velocity)).max()
+        needed = max(float(to_accelerate), float(to_travel), _TIME)
+        periods = math.ceil(needed / self._period - _ROUNDING)
         # A period more: the first setpoints of the motion are of before its first tick.
         self._start = _Start(position, now + (periods + 1) * self._period, joints)
         return periods * self._period, _WAITING

@@ -4,7 +4,7 @@ import io
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vlm_robot_ros.data.image_encodings import (
     DISTANCES,
@@ -66,6 +66,8 @@ def decompress(message: Any) -> np.ndarray:
             return _to_rgb(image)
     except ImageError:
         raise
+    except UnidentifiedImageError:  # it names an object in memory only
+        raise ImageError(f"{problem} is no {kind} that can be decoded") from None
     except Exception as error:  # Pillow raises many kinds on bytes that are no image
         raise ImageError(f"{problem} is no {kind} that can be decoded: {error}") from error
 
