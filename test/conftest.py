@@ -60,6 +60,14 @@ class Graph:
             self._executor.spin_once(timeout_sec=0.05)
         return found
 
+    def until_up(self, done):
+        """Wait until `done()` for what was just started; what ends instead says why."""
+        running = [process for process in self._processes if process.poll() is None]
+        ended = lambda: [process for process in running if process.poll()]  # noqa: E731
+        self.until(lambda: done() or ended(), 100.0)
+        errors = [self.ended(process) for process in ended()]
+        assert done(), f"it did not come up: {errors}"
+
     def listen(self, kind, topic, qos=100):
         """Return a list that fills with the messages of a topic."""
         got = []

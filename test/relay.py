@@ -104,7 +104,7 @@ class Relay:
         del self.actions[:]
         self.process = self._start()
         up = lambda: self.states and self.actions and self.words.get_subscription_count()  # noqa: E731
-        assert self.graph.until(up, 90.0), "they did not come up"
+        self.graph.until_up(up)
 
     def _passing(self, topic):
         def passes(message):

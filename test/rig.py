@@ -88,7 +88,7 @@ class Rig:
 def bring_up(graph, scene, **parameters):
     made = Rig(graph, scene[0])
     made.process = graph.start("policy_node", **parameters)
-    assert graph.until(lambda: made.actions, 100.0), "the node did not come up"
+    graph.until_up(lambda: made.actions)
     made.until_held("no instruction yet")
     made.command = f"pick up the {scene[1]}"
     return made

@@ -58,7 +58,7 @@ class Driver:
         sinks = [CONTENT["sinks"][0], {"kind": "gripper_positions", "topic": "gripper"}]
         path.write_text(yaml.safe_dump({**CONTENT, "sinks": sinks}))
         graph.start("policy_node", robot=path, policy="odd_policies:Nudging", output="live")
-        assert graph.until(lambda: self.actions, 100.0), "the node did not come up"
+        graph.until_up(lambda: self.actions)
 
     def reset(self):
         """Publish everything as it should be."""

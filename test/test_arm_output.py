@@ -56,7 +56,7 @@ class Bench:
         self.words = node.create_publisher(String, "instruction", 10)
         graph.start("arm_sim_node", seed=3, follow_action=False)
         self.policy = graph.start("policy_node", robot=path, use_sim_time=True, **parameters)
-        assert graph.until(lambda: self.states and self.actions, 90.0), "they did not come up"
+        graph.until_up(lambda: self.states and self.actions)
 
     def say(self, text):
         assert self.graph.until(lambda: self.words.get_subscription_count() > 0)
@@ -103,7 +103,9 @@ def test_an_arm_obeys_through_its_trajectory_controller_within_its_limits(graph,
 
 def test_every_sink_is_fed_fresh_and_hears_a_stand_last(graph, tmp_path):
     kinds = [kind for kind in SINK_KINDS if not kind.endswith("_action")]  # which are no topics
-    bench = Bench(graph, contract(tmp_path, sinks=[{"kind": k, "topic": k} for k in kinds]))
+    sinks = [{"kind": kind, "topic": kind} for kind in kinds]
+    sinks[kinds.index("joint_positions")]["hardware_interpolates"] = True
+    bench = Bench(graph, contract(tmp_path, sinks=sinks))
     clock = graph.listen(Clock, "/clock")
     heard = {kind: graph.listen(MESSAGES[kind][0], kind, 100) for kind in kinds}
     ages = {"twist": [], "pose": []}
@@ -164,8 +166,8 @@ def test_a_signal_in_motion_leaves_a_stand_as_the_last_word(graph, path):
 
 def test_an_arm_that_brakes_for_longer_than_a_second_is_brought_to_a_stand(graph, tmp_path):
     slow = [{**joint, "acceleration": 0.25} for joint in CONTENT["joints"]]
-    sinks = [{"kind": "joint_positions", "topic": "joint_command"}, SINKS[1]]
-    bench = Bench(graph, contract(tmp_path, joints=slow, sinks=sinks))
+    told = {"kind": "joint_positions", "topic": "joint_command", "hardware_interpolates": True}
+    bench = Bench(graph, contract(tmp_path, joints=slow, sinks=[told, SINKS[1]]))
     told = graph.listen(Float64MultiArray, "joint_command", 100)
     bench.say(f"push the {bench.states[-1].objects[0]} left")
     speed = lambda: np.max(np.abs(np.subtract(told[-1].data, told[-2].data))) / 0.02  # noqa: E731

@@ -30,7 +30,7 @@ def test_what_a_checkpoint_plans_is_published_and_done(graph, tmp_path, kind):
     picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     rig = Rig(graph, picture)
     graph.start("policy_node", checkpoint=str(tmp_path / "made"), min_confidence=0.0)
-    assert graph.until(lambda: rig.actions, 100.0), "the node did not come up"
+    graph.until_up(lambda: rig.actions)
     rig.until_held("no instruction yet")
     words = "push the lemon left"
     rig.say(words)

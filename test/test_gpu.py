@@ -83,7 +83,7 @@ def test_the_node_plans_there(graph, tmp_path, faster):
     graph.start(
         "policy_node", checkpoint=str(made), min_confidence=0.0, device="cuda", faster=faster
     )
-    assert graph.until(lambda: rig.actions, 100.0), "the node did not come up"
+    graph.until_up(lambda: rig.actions)
     rig.until_held("no instruction yet")
     rig.say(SAID)
     assert graph.until(lambda: rig.chunks, 100.0), rig.actions[-1].hold_reason

@@ -27,7 +27,7 @@ def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind
     picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     rig = Rig(graph, picture)
     graph.start("policy_node", policy="hold", encoder=name, phrases="|".join(PHRASES))
-    assert graph.until(lambda: rig.actions, 100.0), "the node did not come up"
+    graph.until_up(lambda: rig.actions)
     rig.until_held("no instruction yet")
     overlays = graph.listen(Image, "overlay")
     rig.say("look")

@@ -77,7 +77,7 @@ def test_what_is_refused_is_told():
 def test_the_node_takes_it_for_what_must_be_on_time(graph, priority):
     health = graph.listen(DiagnosticArray, "/diagnostics")
     process = graph.start("policy_node", policy="hold", thread_priority=priority)
-    assert graph.until(lambda: health, 100.0), "the node did not come up"
+    graph.until_up(lambda: health)
     urgent, receivers = urgent_threads(process.pid)
     if priority and GRANTED:
         assert len(receivers) >= 3  # one for each port that others send to
