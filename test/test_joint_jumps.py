@@ -1,5 +1,7 @@
 """Joint states that contradict each other, by every phase in which they may come."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,26 @@ def test_an_arm_at_full_speed_contradicts_nothing():
         assert detector.problem(_state(1.0 + 0.033 * tick, joints)) == ""
 
 
+@pytest.mark.parametrize("rate", [10.0, 20.0, 100.0])
+def test_joints_that_come_in_two_messages_contradict_nothing_at_full_speed(rate):
+    no_feedback = replace(UR5E.gripper, feedback_timeout=0.0)
+    robot = replace(UR5E, joint_state_rate=rate, gripper=no_feedback)
+    detector, reader = JumpDetector(robot), JointReader(robot, 0.3)
+    names, taken = UR5E.joint_names, 0
+    for tick in range(1, 40):
+        joints = HOME + 0.99 * UR5E.velocity * (tick / rate / 2)
+        half = slice(0, 3) if tick % 2 else slice(3, 6)
+        try:
+            state = reader.read(names[half], joints[half], 1.0 + tick / rate / 2)
+        except ValueError:
+            assert tick < 2, "the other half is missing at the begin only"
+            continue
+        problem = detector.problem(state)
+        assert problem == "" or (tick < 4 and "only one" in problem)
+        taken += not problem
+    assert taken > 30
+
+
 def test_a_clock_that_is_set_back_begins_again():
     detector = JumpDetector(UR5E)
     detector.problem(_state(100.0, HOME))
@@ -59,8 +81,6 @@ def test_a_clock_that_is_set_back_begins_again():
 
 
 def _reader(**gripper):
-    from dataclasses import replace
-
     return JointReader(replace(UR5E, gripper=replace(UR5E.gripper, **gripper)), 0.3)
 
 

@@ -11,8 +11,9 @@ _NOISE = 0.05
 """Change of a position from state to state that is always possible [rad]."""
 _SPEED = 1.5
 """Part of its speed limit that a joint may seem to have."""
-_GAP = 0.1
-"""What a joint can reach counts for so long at most: after a gap nobody knows [s]."""
+_GAP, _PERIODS = 0.1, 2.0
+"""What a joint can reach counts for so long at most [s], or for so many periods of the contract's
+joint states: after a gap nobody knows."""
 _NEW_CLOCK = 1.0
 """A stamp that is earlier by more is one of a clock that was set back [s]."""
 
@@ -23,6 +24,8 @@ class JumpDetector:
     def __init__(self, robot: Robot) -> None:
         """Watch the joints of a contract."""
         self._robot = robot
+        rate = robot.joint_state_rate
+        self._gap = max(_GAP, _PERIODS / rate if rate else 0.0)
         self._last: ArmState | None = None
         self._until = -np.inf
         self._problem = ""
@@ -41,16 +44,22 @@ class JumpDetector:
             self._problem = "their stamps were set back; they count when they have agreed for "
             self._problem += f"{QUARANTINE} s"
             return self._problem
-        passed = min(abs(state.time - last.time), _GAP)
-        reach = _NOISE + _SPEED * self._robot.velocity * passed
+        passed = np.abs(_joint_times(state) - _joint_times(last))
+        reach = _NOISE + _SPEED * self._robot.velocity * np.minimum(passed, self._gap)
         over = np.abs(state.joints - last.joints) - reach
         worst = int(over.argmax())
         if over[worst] > 0.0:
             self._until = max(state.time, last.time) + QUARANTINE
             self._problem = (
                 f"they contradict each other: {self._robot.joint_names[worst]} was at "
-                f"{last.joints[worst]:.3f} rad and {abs(state.time - last.time):.3f} s later at "
+                f"{last.joints[worst]:.3f} rad and {passed[worst]:.3f} s later at "
                 f"{state.joints[worst]:.3f}, which it cannot have reached; is there more than one "
                 "publisher?"
             )
         return self._problem if state.time < self._until else ""
+
+
+def _joint_times(state: ArmState) -> np.ndarray:
+    if state.joint_times is None:
+        return np.full(len(state.joints), state.time)
+    return state.joint_times

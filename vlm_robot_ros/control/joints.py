@@ -22,6 +22,8 @@ class ArmState:
     """Shape (J,), [rad]."""
     opening: float
     """0 closed, 1 open."""
+    joint_times: np.ndarray | None = None
+    """When each joint was there; None: all at `time`. Shape (J,), [s]."""
 
 
 _BY_HAND = 0.04
@@ -103,7 +105,7 @@ class JointReader:
         if np.any(outside(self._last, self._robot.lower, self._robot.upper) > _BY_HAND):
             # Turned by hand out of the turns that a contract allows: those are all alike.
             self._last = self._robot.in_turn(joints, (self._robot.lower + self._robot.upper) / 2)
-        return ArmState(float(times.min()), self._last, self._opening())
+        return ArmState(float(times.min()), self._last, self._opening(), times)
 
     def _opening(self) -> float:
         if not self._gripper_timeout:
