@@ -48,7 +48,7 @@ def relay(running):
     yield running
     running.ways.clear()
     assert running.process.poll() is None, "the node has ended"
-    assert running.unsafe == [], "unsafe commands"
+    assert running.unsafe == [], f"unsafe commands: {running.unsafe[:2]}"
 
 
 @dataclass
