@@ -74,6 +74,14 @@ class Arm:
             setattr(message, name, value)
         return message
 
+    def pose(self, place, frame=ROBOT.base_frame):
+        """Return a pose of now of a tool that points down."""
+        message = PoseStamped()
+        message.header.frame_id, message.header.stamp = frame, self.states[-1].header.stamp
+        message.pose.position.x, message.pose.position.y, message.pose.position.z = place
+        message.pose.orientation.x, message.pose.orientation.w = 1.0, 0.0
+        return message
+
     def reads_on(self):
         """Follow one more action: what the same topic brought before has been read by then."""
         goal = self.tool + np.array([0.0, 0.0, 0.02])
@@ -182,12 +190,10 @@ def test_it_follows_what_other_controllers_take(arm):
     arm.send(joints, Float64MultiArray(data=goal.tolist()))
     np.testing.assert_allclose(arm.angles, goal, atol=0.01)
     poses = arm.graph.node.create_publisher(PoseStamped, "pose_command", 10)
-    message = PoseStamped()
-    message.header.frame_id = ROBOT.base_frame
-    message.pose.position.x, message.pose.position.y, message.pose.position.z = 0.45, -0.1, 0.25
-    message.pose.orientation.x, message.pose.orientation.w = 1.0, 0.0
-    arm.send(poses, message)
-    np.testing.assert_allclose(arm.tool, [0.45, -0.1, 0.25], atol=0.005)
+    goal = [0.45, -0.1, 0.25]
+    for _ in range(12):  # Servo follows a pose for 0.1 s by its stamp
+        arm.send(poses, arm.pose(goal), 5)
+    np.testing.assert_allclose(arm.tool, goal, atol=0.005)
     gripper = arm.graph.node.create_publisher(Float64, "gripper_command", 10)
     arm.send(gripper, Float64(data=0.25))
     assert arm.joints[-1].position[7] == pytest.approx(0.01, abs=0.002)
@@ -246,16 +252,14 @@ def test_wrong_lengths_and_frames_leave_it_where_it_is(arm):
     np.testing.assert_allclose(arm.angles, goal, atol=0.01)
     before = arm.angles
     poses = arm.graph.node.create_publisher(PoseStamped, "pose_command", 10)
-    message = PoseStamped()
-    message.header.frame_id = "moon"
-    message.pose.orientation.w = 1.0
-    arm.send(poses, message)
-    np.testing.assert_allclose(arm.angles, before, atol=0.005)
-    message.header.frame_id = ROBOT.base_frame
-    message.pose.position.x, message.pose.position.y, message.pose.position.z = 0.5, 0.1, 0.3
-    message.pose.orientation.x, message.pose.orientation.w = 1.0, 0.0
-    arm.send(poses, message)
-    np.testing.assert_allclose(arm.tool, [0.5, 0.1, 0.3], atol=0.005)
+    goal, late = [0.5, 0.1, 0.3], arm.pose([0.5, 0.1, 0.3])
+    arm.step(6)
+    for wrong in (arm.pose(goal, "moon"), arm.pose(goal, ""), late):
+        arm.send(poses, wrong)
+        np.testing.assert_allclose(arm.angles, before, atol=0.005)
+    for _ in range(12):
+        arm.send(poses, arm.pose(goal), 5)
+    np.testing.assert_allclose(arm.tool, goal, atol=0.005)
 
 
 def test_in_real_time_a_slow_factor_slows_the_clock(graph):

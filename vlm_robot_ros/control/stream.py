@@ -19,7 +19,9 @@ _NO_WAY = 1e-6
 """A joint that has less to go is there [rad]."""
 _CATCH_UP = 2.0
 """As `_CATCH`, of an arm that is told speeds [1/s]."""
-_LAGS = 0.1
+_DROOP = 0.005
+"""An arm that stands so close to where it was told to is not sent about [rad]."""
+_LAGS = 0.2
 """An arm that is where it should have been so lately is not hurried: it would go too far [s]."""
 _CATCH = 15.0
 """How much of what is missed is made up for in a second [1/s]."""
@@ -188,14 +190,14 @@ class JointStream:
         """
         speed = setpoint.velocity
         self._lately.append(setpoint.position - speed * self._period)
-        if np.any(speed):  # an arm that stands is not sent about
-            missed = self.nearest(measured, self._lately[-1]) - measured
+        missed = self.nearest(measured, self._lately[-1]) - measured
+        if np.any(speed) or np.max(np.abs(missed)) > _DROOP:
             speed = np.clip(speed + _CATCH_UP * missed, -self._fastest, self._fastest)
         jacobian = self.kinematics.jacobian(setpoint.position)
         return jacobian @ self._motion.allowed(speed, setpoint.position)
 
     def nearest(self, measured: np.ndarray, told: np.ndarray) -> np.ndarray:
-        """Return where the arm is nearest to, of where it was told to be within the last 0.1 s.
+        """Return where the arm is nearest to, of where it was told to be within the last 0.2 s.
 
         Args:
             measured: Where it is. Shape (J,), [rad].

@@ -122,10 +122,10 @@ class Player:
             points = [(time, p.position, p.velocity) for time, p in drive.points()]
             names = sim.robot.joint_names
             sim.command_trajectory(parse_trajectory(names, drive.time, points, names, sim.time))
-        elif self._through == "pose":
-            sim.command_pose(drive.pose)
         else:
-            sim.command_twist(drive.twist)
+            told = drive.pose if self._through == "pose" else drive.twist
+            sim.servo().switch_command_type(self._through)
+            sim.servo().receive(self._through, sim.time, sim.robot.base_frame, told)
         sim.command_gripper(drive.gripper)
 
     def observe(self, instruction: str) -> Observation:

@@ -2,7 +2,7 @@
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped, TwistStamped
-from std_msgs.msg import Float64MultiArray
+from std_msgs.msg import Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory
 
 from vlm_robot_ros.contract.action import ActionMode
@@ -60,28 +60,27 @@ def apply_gripper(sim: Simulator, message: Float64MultiArray) -> None:
     sim.command_gripper(sim.robot.gripper.fraction(message.data[0]))
 
 
-def apply_pose(sim: Simulator, message: PoseStamped) -> None:
-    """Go to a tool pose in the base frame.
+def apply_pose(sim: Simulator, began: float, message: PoseStamped) -> None:
+    """Go towards a tool pose in the base frame, as MoveIt Servo does.
+
+    Args:
+        sim: The arm.
+        began: When its time began [s].
+        message: What it is told.
 
     Raises:
         ValueError: another frame, or no valid pose.
     """
-    _check_frame(sim, message.header.frame_id)
     place, turn = message.pose.position, message.pose.orientation
-    sim.command_pose(
-        from_vector(np.array([place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w]))
-    )
+    goal = from_vector(np.array([place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w]))
+    _tell_servo(sim, began, "pose", message.header, goal)
 
 
-def apply_twist(sim: Simulator, message: TwistStamped) -> None:
-    """Move the tool at a velocity in the base frame, as MoveIt Servo does.
-
-    Raises:
-        ValueError: another frame, or numbers that are not finite.
-    """
-    _check_frame(sim, message.header.frame_id)
+def apply_twist(sim: Simulator, began: float, message: TwistStamped) -> None:
+    """Move the tool at a velocity in the base frame, as MoveIt Servo does. See `apply_pose`."""
     linear, angular = message.twist.linear, message.twist.angular
-    sim.command_twist(np.array([linear.x, linear.y, linear.z, angular.x, angular.y, angular.z]))
+    twist = np.array([linear.x, linear.y, linear.z, angular.x, angular.y, angular.z])
+    _tell_servo(sim, began, "twist", message.header, twist)
 
 
 def apply_trajectory(sim: Simulator, began: float, message: JointTrajectory) -> None:
@@ -104,6 +103,14 @@ def apply_trajectory(sim: Simulator, began: float, message: JointTrajectory) -> 
     sim.command_trajectory(
         parse_trajectory(message.joint_names, start, points, sim.robot.joint_names, sim.time)
     )
+
+
+def _tell_servo(
+    sim: Simulator, began: float, kind: str, header: Header, values: np.ndarray
+) -> None:
+    servo = sim.servo()
+    servo.switch_command_type(kind)
+    servo.receive(kind, seconds(header.stamp) - began, header.frame_id, values)
 
 
 def _check_frame(sim: Simulator, frame: str) -> None:

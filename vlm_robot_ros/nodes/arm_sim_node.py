@@ -88,9 +88,9 @@ class ArmSimNode(ReadOnlyReasons, Node):
             self.create_subscription(VlmAction, "action", take, _SENT)
         for kind, topic, apply in (
             (JointTrajectory, CONTROLLERS["joint_trajectory"], self._on_trajectory),
-            (TwistStamped, CONTROLLERS["twist"], partial(apply_twist, self._sim)),
+            (TwistStamped, CONTROLLERS["twist"], lambda m: apply_twist(self._sim, self._began, m)),
             (Float64MultiArray, CONTROLLERS["joint_positions"], partial(apply_joints, self._sim)),
-            (PoseStamped, CONTROLLERS["pose"], partial(apply_pose, self._sim)),
+            (PoseStamped, CONTROLLERS["pose"], lambda m: apply_pose(self._sim, self._began, m)),
             (Float64, "gripper_command", lambda m: self._sim.command_gripper(m.data)),
             (Float64MultiArray, GRIPPER, partial(apply_gripper, self._sim)),
         ):

@@ -11,9 +11,9 @@ from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, pose, to_
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.data.views import cut, places
 from vlm_robot_ros.sim.arms import SERVO_LAG
-from vlm_robot_ros.sim.controllers import TWIST_TIMEOUT, accelerated
 from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings, Trajectory
 from vlm_robot_ros.sim.judge import Situation
+from vlm_robot_ros.sim.moveit_servo import MoveItServo, ServoSettings
 from vlm_robot_ros.sim.pictures import Pictures
 from vlm_robot_ros.sim.scene import Scene
 from vlm_robot_ros.sim.things import lay
@@ -31,23 +31,27 @@ class Simulator:
     holds still.
     """
 
-    def __init__(self, robot: Robot, controller: ControllerSettings | None = None) -> None:
-        """Make an arm whose trajectory controller is set up as `controller` says."""
+    def __init__(
+        self,
+        robot: Robot,
+        controller: ControllerSettings | None = None,
+        servo: ServoSettings | None = None,
+    ) -> None:
+        """Make an arm whose trajectory controller and MoveIt Servo are set up as is said."""
         self.robot = robot
         self._controller_settings = controller or ControllerSettings()
-        self.execution = TrajectoryExecution(robot, self._controller_settings)
-        """Of trajectories, since the reset."""
+        self._servo_settings = servo or ServoSettings()
         self.kinematics = Kinematics(robot)
+        self.execution = self._new_execution()
+        """Of trajectories, since the reset."""
         self.scene: Scene | None = None
         self._model = build_world(robot)
         self._data = mujoco.MjData(self._model)
         self._pictures = Pictures(robot, self._model, self._data)
         self._target: np.ndarray = np.array(robot.home)
-        self._speed = np.zeros(len(robot.joints))
         self._pose_goal: np.ndarray | None = None
         self._gripper = 1.0
         self._holding = False
-        self._twist: tuple[np.ndarray, float] | None = None
         joints = [self._model.actuator(joint.name).trnid[0] for joint in robot.joints]
         self._arm = [self._model.jnt_qposadr[joint] for joint in joints]
         self._arm_speeds = [self._model.jnt_dofadr[joint] for joint in joints]
@@ -66,7 +70,7 @@ class Simulator:
         for joint, sign in zip(self._fingers, (1, -1), strict=True):
             data.qpos[model.jnt_qposadr[joint]] = sign * self.robot.gripper.open
         self._gripper = 1.0
-        self.execution = TrajectoryExecution(self.robot, self._controller_settings)
+        self.execution = self._new_execution()
         self._listen_to(start)
         for _ in range(10):
             self.step()
@@ -103,24 +107,21 @@ class Simulator:
 
     def command_trajectory(self, trajectory: Trajectory) -> None:
         """Send the trajectory controller a trajectory of simulated times."""
-        if not self.execution.active:
+        if not self.execution.active or self.execution.servo:
             self._listen_to(self._target)
             self.execution.activate(self._target)
         self.execution.send(trajectory, self.time)
 
-    def command_twist(self, twist: np.ndarray) -> None:
-        """Move the tool smoothly at a velocity for a while.
-
-        Shape (6,): linear [m/s], angular [rad/s].
-        """
-        twist = _finite(twist, "twist")
-        self._listen_to(self._target)
-        self._twist = twist, self.time + TWIST_TIMEOUT
+    def servo(self) -> MoveItServo:
+        """Return MoveIt Servo, which commands the arm from now on."""
+        if self.execution.servo is None:
+            self._listen_to(self._target)
+        return self.execution.activate_servo(self._target)
 
     def _listen_to(self, target: np.ndarray) -> None:
         """Forget who commanded before; go to joint positions if nothing else is said."""
         self._target, self._holding = target, False
-        self._pose_goal = self._twist = None
+        self._pose_goal = None
         self.execution.deactivate()
 
     def command_gripper(self, opening: float) -> None:
@@ -140,8 +141,7 @@ class Simulator:
         if self.execution.active:
             self._execute_trajectory()
             return
-        before, self._target = self._target, self._next()
-        self._speed = (self._target - before) / CONTROL_PERIOD
+        self._target = self._next()
         # A joint that is told to jump is driven there at its own top speed.
         now, reach = self.target, self.robot.velocity * CONTROL_PERIOD
         told = np.clip(self._target, now - reach, now + reach)
@@ -152,6 +152,10 @@ class Simulator:
             here = self.joint_positions
             self._data.ctrl[: len(self._arm)] = np.clip(told, here - lag, here + lag)
             mujoco.mj_step(self._model, self._data, nstep=1 if behind else steps)
+
+    def _new_execution(self) -> TrajectoryExecution:
+        settings = self._controller_settings, self._servo_settings
+        return TrajectoryExecution(self.robot, self.kinematics, *settings)
 
     def _execute_trajectory(self) -> None:
         """Advance by `CONTROL_PERIOD` with the trajectory controller at its own rate."""
@@ -174,14 +178,6 @@ class Simulator:
         here = there = self._target
         if self._pose_goal is not None:
             there = self.kinematics.step_towards(here, self._pose_goal, CONTROL_PERIOD)
-        elif self._twist is not None:
-            if self.time < self._twist[1]:
-                change, tool = self._twist[0] * CONTROL_PERIOD, self.kinematics.forward(here)
-                turned = Rotation.from_rotvec(change[3:]) * Rotation.from_matrix(tool[:3, :3])
-                goal = pose(tool[:3, 3] + change[:3], turned)
-                there = self.kinematics.step_towards(here, goal, CONTROL_PERIOD)
-            limits = self.robot.acceleration
-            there = accelerated(here, self._speed, there, limits, CONTROL_PERIOD)
         return np.clip(there, *self._limits())
 
     def render(self, camera: str) -> np.ndarray:

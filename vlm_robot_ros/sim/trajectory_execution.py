@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vlm_robot_ros.contract.kinematics import Kinematics
 from vlm_robot_ros.contract.robot import Robot
 from vlm_robot_ros.sim.joint_trajectory_controller import (
     ControllerSettings,
     JointTrajectoryController,
     Trajectory,
 )
+from vlm_robot_ros.sim.moveit_servo import MoveItServo, ServoSettings
 
 
 class MotionExtremes:
@@ -41,14 +43,24 @@ class MotionExtremes:
 class TrajectoryExecution:
     """Delivers trajectories to a controller, updates it, and measures its commands."""
 
-    def __init__(self, robot: Robot, settings: ControllerSettings) -> None:
+    def __init__(
+        self,
+        robot: Robot,
+        kinematics: Kinematics,
+        settings: ControllerSettings,
+        servo: ServoSettings,
+    ) -> None:
         """Make one that is not active; see `activate`."""
-        self._settings = settings
+        self._robot, self._kinematics = robot, kinematics
+        self._settings, self._servo_settings = settings, servo
         limits = (robot.velocity, robot.acceleration, robot.jerk)
         self.extremes = MotionExtremes(settings.rate, limits)
         self._random = np.random.default_rng(0)
         self._controller: JointTrajectoryController | None = None
         self._arriving: list[tuple[float, Trajectory]] = []
+        self.servo: MoveItServo | None = None
+        """What sends the controller its trajectories; None: others do."""
+        self._servo_due = -np.inf
 
     @property
     def active(self) -> bool:
@@ -60,9 +72,17 @@ class TrajectoryExecution:
         self._controller = JointTrajectoryController(self._settings, position)
         self._arriving = []
 
+    def activate_servo(self, position: np.ndarray) -> MoveItServo:
+        """Let MoveIt Servo command the controller, if it does not yet; see `activate`."""
+        if self.servo is None:
+            self.activate(position)
+            self.servo = MoveItServo(self._robot, self._kinematics, self._servo_settings)
+            self._servo_due = -np.inf
+        return self.servo
+
     def deactivate(self) -> None:
         """Let others command the arm; what is on its way is lost."""
-        self._controller = None
+        self._controller = self.servo = None
 
     def send(self, trajectory: Trajectory, now: float) -> None:
         """Send a trajectory at `now` [s]."""
@@ -73,6 +93,10 @@ class TrajectoryExecution:
         """Return the controller's next command; see `JointTrajectoryController.update`."""
         controller = self._controller
         assert controller is not None, "activate it first"
+        if self.servo and now > self._servo_due - 1e-9:
+            self._servo_due = now + self._servo_settings.publish_period
+            if trajectory := self.servo.update(now, measured):
+                self.send(trajectory, now)
         for arrival in [each for each in self._arriving if each[0] <= now + 1e-9]:
             self._arriving.remove(arrival)
             controller.receive(arrival[1])
