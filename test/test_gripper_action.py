@@ -22,15 +22,24 @@ from vlm_robot_ros.msg import SimState
 ROBOT = load_robot("panda_sim")
 SLOW = 0.0004
 """How far a finger goes in a tick of the slow gripper [m]."""
+TOLERANCE, STALL_TIMEOUT = 1e-4, 1.0
+"""Of a goal [m]; after so long without motion it is aborted [s]."""
 
 
 class Gripper:
-    """The server of the action, which moves the simulated arm's fingers as slowly as real ones."""
+    """The server of the action, as gripper_controllers and parallel_gripper_controller have it.
+
+    A new goal ends the one before; a cancelled one leaves the fingers where they are; one that
+    does not move the fingers any more is aborted. The fingers are the simulated arm's, and as slow
+    as real ones.
+    """
 
     def __init__(self, graph, folder, slow, parallel=False, refuses=0):
         self.graph, self.node, self.asked, self._refuses = graph, graph.node, 0, refuses
-        self.goals, self.efforts, self.cancelled = [], [], 0
-        self._slow, self._place, self._going = slow, ROBOT.gripper.open, None
+        self.goals, self.efforts, self.cancelled, self.aborted = [], [], 0, 0
+        self._step = SLOW if slow else ROBOT.gripper.open
+        self._place = self._goal = ROBOT.gripper.open
+        self._active, self._stalled = None, 0
         self._fingers = self.node.create_publisher(Float64MultiArray, "gripper_positions", 10)
         self._kind = ParallelGripperCommand if parallel else GripperCommand
         self._server = ActionServer(
@@ -46,51 +55,61 @@ class Gripper:
         told = {"joint": ROBOT.gripper.joint, "open": 0.04, "closed": 0.0, "max_effort": 15.0}
         path = contract(folder, sinks=sinks, gripper=told)
         graph.start("policy_node", robot=path, use_sim_time=True)
-        up = lambda: self.states and self._words.get_subscription_count()  # noqa: E731
-        assert graph.until(up, 90.0)
+        graph.until_up(lambda: self.states and self._words.get_subscription_count())
 
     def say(self, text):
         self._words.publish(String(data=text))
 
     async def _execute(self, handle):
-        position, effort = self._read(handle.request.command)
-        self.goals.append(position)
+        if self._active:
+            self._end("aborted")
+        self._goal, effort = self._read(handle.request.command)
+        self.goals.append(self._goal)
         self.efforts.append(effort)
-        if self._slow:
-            self._going = (handle, Future())
-            await self._going[1]
-        if handle.is_cancel_requested:
-            self.cancelled += 1
+        ends = Future()
+        self._active, self._stalled = (handle, ends), 0
+        ended = await ends
+        if ended == "cancelled":
             handle.canceled()
+        elif ended == "aborted":
+            handle.abort()
         else:
             handle.succeed()
-        return self._kind.Result(reached_goal=True)
+        return self._kind.Result(reached_goal=ended == "reached")
 
     def _read(self, command):
         """Return position and effort, as whoever takes the action does."""
         if self._kind is GripperCommand:
             return command.position, command.max_effort
-        assert len(command.position) == 1, "parallel_gripper_controller refuses it"
         assert list(command.name) == [ROBOT.gripper.joint]
         return command.position[0], command.effort[0]
 
     def _on_goal(self, goal):
         self.asked += 1
-        return GoalResponse.REJECT if self.asked <= self._refuses else GoalResponse.ACCEPT
+        wrong = self._kind is ParallelGripperCommand and len(goal.command.position) != 1
+        return GoalResponse.REJECT if wrong or self.asked <= self._refuses else GoalResponse.ACCEPT
 
     def _on_cancel(self, handle):
         return CancelResponse.ACCEPT
 
+    def _end(self, how):
+        self._active[1].set_result(how)
+        self.cancelled += how == "cancelled"
+        self.aborted += how == "aborted"
+        self._active = None
+
     def _tick(self):
-        if self._going:
-            handle, done = self._going
-            left = self._read(handle.request.command)[0] - self._place
-            if handle.is_cancel_requested or abs(left) < SLOW:
-                self._going = None
-                done.set_result(None)
-            else:
-                self._place += SLOW if left > 0 else -SLOW
-            self._fingers.publish(Float64MultiArray(data=[self._place]))
+        if self._active and self._active[0].is_cancel_requested:
+            self._goal = self._place  # it holds what it has reached
+            self._end("cancelled")
+        before = self._place
+        self._place += min(max(self._goal - self._place, -self._step), self._step)
+        self._stalled = self._stalled + 1 if self._place == before else 0
+        if self._active and abs(self._goal - self._place) < TOLERANCE:
+            self._end("reached")
+        elif self._active and self._stalled * 0.02 > STALL_TIMEOUT:
+            self._end("aborted")
+        self._fingers.publish(Float64MultiArray(data=[self._place]))
 
 
 @pytest.mark.parametrize("parallel", [False, True])
