@@ -23,6 +23,7 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
     from PIL import Image
 
+    from vlm_robot_ros.cli.score import read_picture
     from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
     from vlm_robot_ros.contract.load import load_robot
     from vlm_robot_ros.evaluation.page import sheet
@@ -40,8 +41,8 @@ def run(args: argparse.Namespace) -> int:
                 "picture; valid: a simulated scene, --seed"
             )
         size = config.picture[::-1]
-        picture = np.asarray(Image.open(args.image).convert("RGB").resize(size))
-        images = {config.camera: picture}
+        picture = Image.fromarray(read_picture(args.image).numpy()).resize(size)
+        images = {config.camera: np.asarray(picture)}
     else:
         from vlm_robot_ros.sim.programme import scene_of
         from vlm_robot_ros.sim.simulator import Simulator

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vlm_robot_ros.file_limits import check_image, read_bytes
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -75,16 +77,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_picture(path: Path) -> "Tensor":
-    """Read a picture, shape (H, W, 3), uint8 RGB; raises ValueError where it is none."""
+    """Read a PNG or JPEG file, shape (H, W, 3), uint8 RGB; raises ValueError where it is none."""
+    import io
+
     import numpy as np
     import torch
     from PIL import Image, UnidentifiedImageError
 
+    content = read_bytes(path)
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
+            check_image(*image.size, f"'{path}'")
             return torch.from_numpy(np.array(image.convert("RGB")))
-    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
-        raise ValueError(f"'{path}' is no picture that can be read (PNG, JPEG, ...)") from error
+    except UnidentifiedImageError as error:
+        raise ValueError(f"'{path}' is no picture that can be read; valid: PNG, JPEG") from error
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"'{path}' is no picture that can be read: {error}") from error
 
 
 def _read_table(path: Path, phrases: list[str]) -> list[tuple[Path, int]]:

@@ -12,6 +12,7 @@ from vlm_robot_ros.contract.contract_text import GripperRow, contract_text
 from vlm_robot_ros.contract.fields import ContractError
 from vlm_robot_ros.contract.load import FASTEST_JOINT, parse_robot
 from vlm_robot_ros.contract.soft_limits import SoftLimits, soft_limits
+from vlm_robot_ros.file_limits import read_bytes
 
 ACCELERATION = 5.0
 """For every joint, since a URDF says nothing of it [rad/s^2]."""
@@ -41,7 +42,7 @@ def contract_from_urdf(urdf: Path, tool: str, gripper: str = "", base: str = "")
             of turning joints with limits of their speed, or what no contract may say.
     """
     try:
-        text = urdf.read_text(encoding="utf-8")
+        text = read_bytes(urdf).decode()
         model = pinocchio.buildModelFromXML(text)
         soft = soft_limits(text)
     except (
@@ -88,7 +89,7 @@ def free_joints(urdf: Path, tool: str, base: str = "") -> list[str]:
 
     Arguments as of `contract_from_urdf`, which accepted them.
     """
-    model = pinocchio.buildModelFromXML(urdf.read_text(encoding="utf-8"))
+    model = pinocchio.buildModelFromXML(read_bytes(urdf).decode())
     links = [frame.name for frame in model.frames if frame.type == _LINK]
     return _others(model, _chain(model, base or links[0], tool))
 

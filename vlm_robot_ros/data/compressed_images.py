@@ -8,12 +8,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vlm_robot_ros.data.image_encodings import (
     DISTANCES,
-    LARGEST,
     ImageError,
     canonical,
     is_mosaic,
     to_8_bits,
 )
+from vlm_robot_ros.file_limits import MAX_IMAGE_SIDE
 
 _SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
 """What the data of each format begins with."""
@@ -56,8 +56,10 @@ def decompress(message: Any) -> np.ndarray:
         raise ImageError(f"{problem} is a JPEG without its end; is it cut short?")
     try:
         with Image.open(io.BytesIO(data), formats=(kind,)) as image:
-            if max(image.size) > LARGEST:
-                raise ImageError(f"size {image.size}; valid: up to {LARGEST}x{LARGEST}")
+            if max(image.size) > MAX_IMAGE_SIDE:
+                raise ImageError(
+                    f"size {image.size}; valid: up to {MAX_IMAGE_SIDE}x{MAX_IMAGE_SIDE}"
+                )
             if image.mode == "L" and is_mosaic(origin):
                 raise ImageError(
                     f"{problem} is grey, but was encoding '{origin}': its publisher took colours "

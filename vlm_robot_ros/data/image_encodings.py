@@ -5,12 +5,11 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from vlm_robot_ros.file_limits import MAX_IMAGE_SIDE
+
 # An image is small: a pool of threads costs more than it gives, and its threads would compete
 # with the control loop.
 cv2.setNumThreads(1)
-
-LARGEST = 8192
-"""Largest width and height that is accepted [px]."""
 
 
 class ImageError(ValueError):
@@ -162,8 +161,9 @@ def read_rows(message: Any, dtype: str, channels: int, halves: int = 2) -> np.nd
     """
     height, width, kind = message.height, message.width, np.dtype(dtype)
     size = kind.itemsize * channels
-    if not (0 < height <= LARGEST and 0 < width <= LARGEST):
-        raise ImageError(f"size {width}x{height}; valid: 1x1 to {LARGEST}x{LARGEST}")
+    most = MAX_IMAGE_SIDE
+    if not (0 < height <= most and 0 < width <= most):
+        raise ImageError(f"size {width}x{height}; valid: 1x1 to {most}x{most}")
     if message.step < width * size:
         raise ImageError(
             f"step {message.step} for {width} pixels of {size} bytes; valid: {width * size} bytes "

@@ -220,7 +220,7 @@ class LeRobotData:
     def _picture(self, cell: Any, camera: str, size: UnpackedSize) -> np.ndarray:
         try:
             content = cell["bytes"] or read_bytes(file_below(self._path, cell["path"]))
-            with Image.open(io.BytesIO(content)) as image:
+            with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
                 check_image(*image.size, f"'{self._path}': an image of {camera}")
                 size.add(3 * image.width * image.height)
                 if image.mode not in _COLOUR_MODES:

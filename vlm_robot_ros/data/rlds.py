@@ -161,7 +161,7 @@ class RldsData:
         rows = []
         try:
             for file in files:
-                with Image.open(io.BytesIO(file)) as image:
+                with Image.open(io.BytesIO(file), formats=("PNG", "JPEG")) as image:
                     check_image(*image.size, f"'{self._path}': an image of {key}")
                     size.add(3 * image.width * image.height)
                     rows.append(np.array(image.convert("RGB")))
