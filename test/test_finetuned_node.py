@@ -27,7 +27,7 @@ def test_what_a_checkpoint_plans_is_published_and_done(graph, tmp_path, kind):
     (save_open_clip if library == "open_clip" else save_hf)(tmp_path / name, name)
     command = ["finetune", str(DATA), "--out", str(tmp_path / "made"), "--steps", "2"]
     assert main([*command, "--encoder", f"{library}:{tmp_path / name}", "--batch", "2"]) == 0
-    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    picture = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
     rig = Rig(graph, picture)
     graph.start("policy_node", checkpoint=str(tmp_path / "made"), min_confidence=0.0)
     graph.until_up(lambda: rig.actions)

@@ -78,7 +78,7 @@ def test_the_node_plans_there(graph, tmp_path, faster):
     from rig import Rig
 
     made = fitted(tmp_path, "open_clip")
-    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    picture = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
     rig = Rig(graph, picture)
     graph.start(
         "policy_node", checkpoint=str(made), min_confidence=0.0, device="cuda", faster=faster

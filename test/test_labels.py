@@ -24,7 +24,7 @@ PHRASES = ["robot moving box", "a photo of the red cube"]
 def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind):
     save_hf(tmp_path / kind, kind)
     name = f"hf:{tmp_path / kind}"
-    picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    picture = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
     rig = Rig(graph, picture)
     graph.start("policy_node", policy="hold", encoder=name, phrases="|".join(PHRASES))
     graph.until_up(lambda: rig.actions)
