@@ -133,7 +133,8 @@ def test_every_sink_is_fed_fresh_and_hears_a_stand_last(graph, tmp_path):
         path, twist = heard["joint_trajectory"][-1].points, heard["twist"][-1].twist
         place = Kinematics(ROBOT).forward(np.array(path[-1].positions))[:3, 3]
         told = [
-            (path[0].positions, path[-1].positions),
+            (path[-2].positions, path[-1].positions),
+            (path[-2].velocities, np.zeros(7)),
             (heard["joint_positions"][-1].data, path[-1].positions),
             (heard["joint_state"][-1].position[:7], path[-1].positions),
             (_place(heard["pose"][-1].pose.position), place),

@@ -120,9 +120,11 @@ def test_what_hangs_ends_itself_when_its_node_is_killed():
         "print(policy.pid, flush=True); policy._patience = 99.0;"
         "policy.infer(observation('hang for good'))"
     )
+    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent
-    )
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )  # fmt: skip
     pid = int(process.stdout.readline())
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -181,7 +181,7 @@ class Driver:
             self._period,
             Path((*told, *path.setpoints), path.stopping, path.stand),
             self._stream.tool_at(told[0].position),
-            self._stream.twist_to(told[0], joints),
+            self._stream.twist_to(told[0], joints, holds),
             command.gripper,
             self._sent.sampled(now, self._period, range(1 - self._past, 1)),
         )

@@ -178,12 +178,13 @@ class JointStream:
         """Return how fast the tool is at a setpoint [m/s]."""
         return self._motion.tool_moves(setpoint.position, setpoint.velocity)
 
-    def twist_to(self, setpoint: Setpoint, measured: np.ndarray) -> np.ndarray:
+    def twist_to(self, setpoint: Setpoint, measured: np.ndarray, holds: bool) -> np.ndarray:
         """Return the tool's velocity that keeps an arm at its setpoints, in the base frame.
 
         Args:
             setpoint: Where it shall be next; to be told at every tick.
             measured: Where it is now. Shape (J,), [rad].
+            holds: Once it stands, it shall stay where it is.
 
         Returns:
             Shape (6,): linear [m/s], angular [rad/s].
@@ -191,7 +192,7 @@ class JointStream:
         speed = setpoint.velocity
         self._lately.append(setpoint.position - speed * self._period)
         missed = self.nearest(measured, self._lately[-1]) - measured
-        if np.any(speed) or np.max(np.abs(missed)) > _DROOP:
+        if np.any(speed) or (not holds and np.max(np.abs(missed)) > _DROOP):
             speed = np.clip(speed + _CATCH_UP * missed, -self._fastest, self._fastest)
         jacobian = self.kinematics.jacobian(setpoint.position)
         return jacobian @ self._motion.allowed(speed, setpoint.position)
