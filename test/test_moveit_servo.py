@@ -29,7 +29,7 @@ def run(made, values, seconds, begin=0.0, here=HOME, kind="twist"):
         now = begin + tick * PERIOD
         if values is not None and tick % 2 == 0:
             made.receive(kind, now, ROBOT.base_frame, values)
-        if trajectory := made.update(now, here):
+        if trajectory := made.update(now, here, np.zeros(7)):
             sent.append((now, trajectory))
     return sent
 
@@ -92,6 +92,33 @@ def test_near_a_joint_limit_it_halts_all_joints():
     assert "panda_joint4" in made.status
     assert sent[-1][1].positions[-1] == pytest.approx(sent[-2][1].positions[-1])
     assert sent[-1][1].positions[-1][3] < HOME[3] + 0.01
+
+
+def test_for_a_pose_the_other_joints_go_on():
+    near = list(ROBOT.joints)
+    near[3] = replace(near[3], position=(near[3].position[0], HOME[3] + 0.105))
+    robot = replace(ROBOT, joints=tuple(near))
+    goal = KINEMATICS.forward(HOME + 0.3 * np.eye(7)[3] + 0.3 * np.eye(7)[0])
+    made = servo(robot, "pose")
+    last = run(made, goal, 0.6, kind="pose")[-1][1]
+    assert "panda_joint4" in made.status
+    assert last.positions[-1][3] < HOME[3] + 0.01
+    assert last.positions[-1][0] > HOME[0] + 0.05
+
+
+def test_a_command_of_the_type_before_is_dropped():
+    made = servo(kind="pose")
+    made.receive("pose", 0.0, ROBOT.base_frame, KINEMATICS.forward(HOME))
+    made.switch_command_type("twist")
+    assert made.update(0.01, HOME, np.zeros(7)) is None
+
+
+def test_the_smoothing_does_not_follow_what_hardly_changes():
+    smoothing = SMOOTHING["acceleration_limited"](ROBOT, PERIOD)
+    smoothing.reset(HOME, np.zeros(7))
+    positions, velocities = smoothing.apply(HOME + 2e-5, np.full(7, 2e-5))
+    assert positions is HOME
+    assert not velocities.any()
 
 
 def test_near_a_singularity_it_slows_down_and_halts():

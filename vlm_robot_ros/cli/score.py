@@ -91,7 +91,7 @@ def read_picture(path: Path) -> "Tensor":
             return torch.from_numpy(np.array(image.convert("RGB")))
     except UnidentifiedImageError as error:
         raise ValueError(f"'{path}' is no picture that can be read; valid: PNG, JPEG") from error
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"'{path}' is no picture that can be read: {error}") from error
 
 

@@ -19,7 +19,7 @@ from vlm_robot_ros.control.limits import outside
 from vlm_robot_ros.control.motion import Setpoint
 from vlm_robot_ros.control.motion_start import MotionStart
 from vlm_robot_ros.control.pilot import Command
-from vlm_robot_ros.control.rest_position import RestPosition
+from vlm_robot_ros.control.rest_position import NEAR, RestPosition
 from vlm_robot_ros.control.sent_trajectory import SentTrajectory
 from vlm_robot_ros.control.setpoint_check import SetpointCheck
 from vlm_robot_ros.control.stream import JointStream, Path
@@ -76,7 +76,6 @@ class Driver:
         self._sent: SentTrajectory | None = None
         self._undo: Callable[[], None] | None = None
         self._rest = RestPosition(robot)
-        self._stand: Setpoint | None = None
         self._still_since: float | None = None
         self._time = 0.0
         self.tripped = ""
@@ -102,15 +101,22 @@ class Driver:
         For when what is sent would be executed at another time, or at another speed.
         """
         if self._driving:
-            self._rest.expected = None
+            self._rest.forget_expected()
             self.lose()
+
+    def restart(self) -> None:
+        """Begin again after a time without ticks, in which others may have moved the arm."""
+        self._rest.look_away()
+        self._rest.confirm()
+        self.lose()
 
     def reset(self) -> None:
         """Let it move again after a trip: from where the arm is, or where it is braking."""
         self.tripped = ""
         self._stall.clear()
+        self._rest.confirm()
         if not self._driving:
-            self._rest.expected = None
+            self._rest.forget_expected()
             self.lose()
 
     def trip(self, reason: str) -> None:
@@ -151,7 +157,7 @@ class Driver:
                 return None
             start = self._motion_start.take_position()
             if self._by_path and start is None:
-                return self._send_to_start(now, joints, command.gripper)
+                return self._send_to_start(now, joints, command.gripper, undo)
             self._begin(now, self._rest.of(joints) if start is None else start)
         before, targets = self._stream.now, [command.values, *ahead]
         targets = targets[min(self._kept, len(ahead)) :]  # what is due before has been sent
@@ -187,8 +193,8 @@ class Driver:
         )
         if self._by_path:
             self._undo, self._sent = undo, drive.sent()
-        self._stand = path.stand
-        self._rest.commanded(now, told[0].position, path.stand.position)
+        moves = bool(np.any(told[0].velocity))
+        self._rest.command(now, told[0].position, path.stand.position, moves)
         self._rest_after(now, holds and not np.any(setpoint.velocity))
         return drive
 
@@ -198,13 +204,11 @@ class Driver:
 
     def _snapshot(self) -> Callable[[], None]:
         """Return what brings the driver back to where it is now."""
-        before = (self._time, self._rest.expected, self._stand, self._sent, self._driving,
-                  self._still_since)  # fmt: skip
+        before = self._time, self._rest.sent, self._sent, self._driving, self._still_since
         stream = self._stream.state()
 
         def undo() -> None:
-            (self._time, self._rest.expected, self._stand, self._sent, self._driving,
-             self._still_since) = before  # fmt: skip
+            self._time, self._rest.sent, self._sent, self._driving, self._still_since = before
             self._stream.restore(stream)
 
         return undo
@@ -221,6 +225,7 @@ class Driver:
         late, self._time = now - self._time, now
         missed = round(late / self._period) - 1
         if late < 0:  # nobody knows how long anything has lasted
+            self._rest.look_away()
             self._following.forget()
             self._still_since = None
             if self._by_path:
@@ -232,13 +237,23 @@ class Driver:
             if now + self.committed < self._sent.end - STANDS:
                 self._stream.skip(missed, self._sent.at(now + self.committed))
             else:
-                self._rest_at_end()  # the path has come to it meanwhile
+                self._rest.expect_end()  # the path has come to it meanwhile
+                self.lose()
 
-    def _send_to_start(self, now: float, joints: np.ndarray, gripper: float) -> Drive:
+    def _send_to_start(
+        self, now: float, joints: np.ndarray, gripper: float, undo: Callable[[], None]
+    ) -> Drive:
         """Return the drive that brings a controller to where the motion begins."""
         there = self._rest.of(joints)
-        away = self._rest.distance(there, joints)
+        away = self._rest.distance(now, there, joints)
         seconds, self.waiting = self._motion_start.prepare(now, there, joints, away)
+        self._rest.command_start(there, away, now + seconds)
+
+        def begin_again() -> None:
+            undo()
+            self.lose()
+
+        self._undo = begin_again
         return replace(self.standing(now, joints, gripper), first=seconds)
 
     def _begin(self, now: float, position: np.ndarray) -> None:
@@ -248,11 +263,6 @@ class Driver:
         self._sent = SentTrajectory([now], [Setpoint(position, still, still)])
         self._driving = True
 
-    def _rest_at_end(self) -> None:
-        assert self._stand is not None
-        self._rest.expected = self._stand.position
-        self.lose()
-
     def _rest_after(self, now: float, still: bool) -> None:
         if not still:
             self._still_since = None
@@ -260,7 +270,8 @@ class Driver:
             self._still_since = now
         elif self.tripped or now - self._still_since > QUIET_AFTER:
             # After a trip at once: an arm that did not hear would leap to where it should be.
-            self._rest_at_end()
+            self._rest.expect_end()
+            self.lose()
 
     def _towards(self, values: np.ndarray, poses: bool) -> Setpoint:
         (target,) = self._joints_of([values], poses)
@@ -281,12 +292,17 @@ class Driver:
                 f"{robot.lower[worst]:.2f} to {robot.upper[worst]:.2f}"
                 + ("; joint states must be in radians" if strayed[worst] > math.pi else "")
             )
-        if leap := self._rest.leap(joints, measured_at) if self._heard else "":
-            self.trip(leap)
-        if self._rest.expected is None or not self._driving or not self._heard:
+        if not self._heard:
+            return
+        doubt, expected = self._rest.doubt(joints, measured_at), self._rest.sent.expected
+        if not self._driving and doubt:
+            self.trip(doubt)
+        if expected is None or not self._driving:
             return
         # Servos are a little late, and farther behind the faster they go.
-        told = self._stream.nearest(joints, self._rest.expected)
+        told = self._stream.nearest(joints, expected)
+        if np.max(np.abs(told - joints)) < NEAR:
+            self._rest.confirm()
         if problem := self._following.problem(now, joints, told):
             self.trip(problem)
         if self._sent is not None and self._by_path:
@@ -296,5 +312,5 @@ class Driver:
                 # switched on: nothing more is sent, and motion begins again where the arm stands.
                 if self._stall.repeated:
                     self.trip(problem)
-                self._rest.expected = None
+                self._rest.forget_expected()
                 self.lose()

@@ -18,14 +18,24 @@ _NEW_CLOCK = 1.0
 """A stamp that is earlier by more is one of a clock that was set back [s]."""
 
 
+def reach(robot: Robot, passed: float | np.ndarray) -> np.ndarray:
+    """Return how far joints may seem to move within a time. Shape (J,), [rad].
+
+    Args:
+        robot: The contract.
+        passed: Between two states, or of each joint, shape (J,) [s].
+    """
+    rate = robot.joint_state_rate
+    gap = max(_GAP, _PERIODS / rate if rate else 0.0)
+    return _NOISE + _SPEED * robot.velocity * np.minimum(passed, gap)
+
+
 class JumpDetector:
     """Compares each state of an arm with the one before. Times in seconds of one clock."""
 
     def __init__(self, robot: Robot) -> None:
         """Watch the joints of a contract."""
         self._robot = robot
-        rate = robot.joint_state_rate
-        self._gap = max(_GAP, _PERIODS / rate if rate else 0.0)
         self._last: ArmState | None = None
         self._until = -np.inf
         self._problem = ""
@@ -45,8 +55,7 @@ class JumpDetector:
             self._problem += f"{QUARANTINE} s"
             return self._problem
         passed = np.abs(_joint_times(state) - _joint_times(last))
-        reach = _NOISE + _SPEED * self._robot.velocity * np.minimum(passed, self._gap)
-        over = np.abs(state.joints - last.joints) - reach
+        over = np.abs(state.joints - last.joints) - reach(self._robot, passed)
         worst = int(over.argmax())
         if over[worst] > 0.0:
             self._until = max(state.time, last.time) + QUARANTINE

@@ -1,15 +1,31 @@
 """Where an arm that is not commanded is: where it was sent last, unless others have moved it."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.control.joint_jumps import reach
 
-_NEAR = 0.05
-"""An arm this close to where it was sent stands there, and droops a little [rad]."""
+NEAR = 0.05
+"""An arm this close to where it was sent is there, and droops a little [rad]."""
 _MOVED, _SETTLED = 0.01, 0.5
 """By so much others have moved an arm that stands [rad]; it has come to it after so long [s]."""
-_LEAP = 0.25
-"""A measured position that changes by more from tick to tick is no motion [rad]."""
+
+
+class SentPosition(NamedTuple):
+    """What an arm was commanded last. Positions of shape (J,), [rad]."""
+
+    expected: np.ndarray | None
+    """Where the arm was commanded to be; None: nobody knows."""
+    end: np.ndarray | None
+    """Where its controller brings it by itself; kept when others move the arm."""
+    moved_at: float = -np.inf
+    """When it was commanded to move [s]."""
+    away: np.ndarray | None = None
+    """How far its controller may be from the end until `arrives` at most."""
+    arrives: float = -np.inf
+    """When its controller has come to the end [s]."""
 
 
 class RestPosition:
@@ -18,62 +34,89 @@ class RestPosition:
     def __init__(self, robot: Robot) -> None:
         """Know nothing of the arm yet."""
         self._robot = robot
-        self.expected: np.ndarray | None = None
-        """Where the arm was commanded to be last; None: nobody knows. Shape (J,), [rad]."""
-        self._end: np.ndarray | None = None
-        self._commanded_at = -np.inf
-        self._seen: tuple[float, np.ndarray] | None = None
+        self.sent = SentPosition(None, None)
+        self._doubt = ""
         self.restart()
+        self.look_away()
 
     def restart(self) -> None:
         """Expect that the arm has yet to settle."""
         self._settles: float | None = None
         self._settled: np.ndarray | None = None
 
-    def commanded(self, now: float, position: np.ndarray, end: np.ndarray) -> None:
-        """Take in what the arm was commanded at `now` [s], and where that ends. Shape (J,)."""
-        self._commanded_at, self.expected, self._end = now, position, end
+    def look_away(self) -> None:
+        """Expect that others have moved the arm unseen, or that the clock was set back."""
+        self._seen: tuple[float, np.ndarray] | None = None
+        self.sent = SentPosition(None, self.sent.end)
+
+    def confirm(self) -> None:
+        """Take the measured positions for true: somebody has looked, or the arm follows."""
+        self._doubt = ""
+
+    def command(self, now: float, position: np.ndarray, end: np.ndarray, moves: bool) -> None:
+        """Take in what the arm is commanded at `now` [s], and where that ends: (J,), [rad]."""
+        self.sent = SentPosition(position, end, now if moves else self.sent.moved_at)
+
+    def command_start(self, there: np.ndarray, away: np.ndarray, arrives: float) -> None:
+        """Take in that a controller is sent to where a motion begins; see `SentPosition`."""
+        self.sent = SentPosition(there, there, self.sent.moved_at, away, arrives)
+
+    def forget_expected(self) -> None:
+        """Expect the arm where it is measured."""
+        self.sent = self.sent._replace(expected=None)
+
+    def expect_end(self) -> None:
+        """Expect the arm at the end of what was commanded last."""
+        self.sent = self.sent._replace(expected=self.sent.end)
 
     def of(self, joints: np.ndarray) -> np.ndarray:
         """Return where the arm was commanded to be, if it is there; else where it is measured."""
-        expected = self.expected
-        near = expected is not None and np.max(np.abs(expected - joints)) < _NEAR
+        expected = self.sent.expected
+        near = expected is not None and np.max(np.abs(expected - joints)) < NEAR
         return expected if expected is not None and near else joints
 
-    def distance(self, position: np.ndarray, joints: np.ndarray) -> np.ndarray:
+    def distance(self, now: float, position: np.ndarray, joints: np.ndarray) -> np.ndarray:
         """Return how far its controller may be from a position at most. Shape (J,), [rad].
 
         Args:
+            now: [s]
             position: Shape (J,), [rad].
             joints: Measured positions. Shape (J,), [rad].
         """
-        ends = (joints,) if self._end is None else (joints, self._end)
-        return np.max([np.abs(position - end) for end in ends], axis=0)
+        ends = (joints,) if self.sent.end is None else (joints, self.sent.end)
+        far = np.max([np.abs(position - end) for end in ends], axis=0)
+        underway = self.sent.away is not None and now < self.sent.arrives
+        return far + self.sent.away if underway else far
 
-    def leap(self, joints: np.ndarray, measured_at: float) -> str:
-        """Return why the measured position cannot be true; empty when it can.
+    def doubt(self, joints: np.ndarray, measured_at: float) -> str:
+        """Return why the arm may not be where it is measured; empty when it is there.
 
-        To be called at every tick. A simulated arm may be put elsewhere while it is not commanded.
-        A real one cannot be where it has not moved to: of two publishers one is wrong.
+        To be called at every tick. Positions that jump, and stay away from where the arm was sent,
+        are false, or were false before. A simulated arm may be put elsewhere while it stands.
 
         Args:
             joints: Measured positions. Shape (J,), [rad].
             measured_at: When they were there [s].
         """
         before, self._seen = self._seen, (measured_at, joints)
-        if before is None or self._end is None:
-            return ""
-        if self._robot.simulated and before[0] > self._commanded_at:
-            return ""
-        leaps = np.minimum(np.abs(joints - before[1]), np.abs(joints - self._end))
-        worst = int(leaps.argmax())
-        if leaps[worst] <= _LEAP:
-            return ""
-        return (
-            f"the arm does not follow: {self._robot.joint_names[worst]} is at {joints[worst]:.3f} "
-            f"rad, was at {before[1][worst]:.3f} in the joint state before, and was commanded to "
-            f"{self._end[worst]:.3f}; is there more than one publisher of joint states?"
-        )
+        end = self.sent.end
+        if before is None or end is None:
+            return self._doubt
+        passed = measured_at - before[0]
+        over = np.abs(joints - before[1]) - reach(self._robot, np.abs(passed))
+        worst = int(over.argmax())
+        if over[worst] > 0.0 and self._robot.simulated and before[0] > self.sent.moved_at:
+            self.sent, self._doubt = SentPosition(None, None), ""
+        elif over[worst] > 0.0:
+            self._doubt = (
+                f"the arm does not follow: {self._robot.joint_names[worst]} is at "
+                f"{joints[worst]:.3f} rad, was at {before[1][worst]:.3f} in the joint state "
+                f"{passed:.2f} s before, and was commanded to {end[worst]:.3f}; was it moved "
+                "unseen, or is there more than one publisher of joint states?"
+            )
+        elif np.max(np.abs(joints - end)) < NEAR:
+            self._doubt = ""
+        return self._doubt
 
     def notice(self, now: float, joints: np.ndarray) -> None:
         """Notice when others move an arm that stands: it is no longer where it was sent."""
@@ -82,4 +125,4 @@ class RestPosition:
         if self._settled is None or now - self._settles < _SETTLED:
             self._settled = joints
         elif np.max(np.abs(joints - self._settled)) > _MOVED:
-            self.expected = self._end = None
+            self.forget_expected()

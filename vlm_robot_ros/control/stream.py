@@ -45,6 +45,7 @@ class StreamState:
     wanted: np.ndarray
     goal: np.ndarray | None
     foreseen: list[tuple[Setpoint, np.ndarray, np.ndarray | None]]
+    lately: tuple[np.ndarray, ...]
 
 
 class JointStream:
@@ -163,12 +164,13 @@ class JointStream:
 
     def state(self) -> StreamState:
         """Return what `restore` takes."""
-        return StreamState(self.now, self._wanted, self._goal, self._foreseen)
+        return StreamState(self.now, self._wanted, self._goal, self._foreseen, (*self._lately,))
 
     def restore(self, state: StreamState) -> None:
         """Go back to an earlier state: what was made since was not sent."""
         self.go_on_from(state.now)
         self._wanted, self._goal, self._foreseen = state.wanted, state.goal, state.foreseen
+        self._lately = deque(state.lately, self._lately.maxlen)
 
     def tool_at(self, positions: np.ndarray) -> np.ndarray:
         """Return the tool's pose, a transform in the base frame. Shape (4, 4), [m]."""

@@ -229,7 +229,14 @@ class LeRobotData:
                         "bits a channel, in colour or grey. Leave the camera out with --cameras"
                     )
                 return np.array(image.convert("RGB"))
-        except (OSError, KeyError, TypeError, SyntaxError, FileLimitError) as error:
+        except (
+            OSError,
+            KeyError,
+            TypeError,
+            SyntaxError,
+            FileLimitError,
+            Image.DecompressionBombError,
+        ) as error:
             raise DataError(
                 f"'{self._path}': an image of {camera} cannot be read: {error}"
             ) from error

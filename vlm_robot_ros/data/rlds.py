@@ -168,7 +168,7 @@ class RldsData:
             return np.stack(rows)
         except FileLimitError as error:
             raise DataError(str(error)) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(f"'{self._path}': a picture of {key} is corrupt: {error}") from error
 
     def _vector(self, steps: dict[str, list[Any]], leaves: list[str], count: int) -> np.ndarray:

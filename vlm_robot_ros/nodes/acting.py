@@ -141,6 +141,7 @@ class Acting:
     def begin(self) -> None:
         """Begin to act; words said before do not count."""
         self._pilot.rest()
+        self._output.restart()
         self._first, self._begun = True, self._policy.begun
         behind = partial(take_priority, self._behind)
         self._thinker = Thinker(self._policy, self._on_plan, behind)

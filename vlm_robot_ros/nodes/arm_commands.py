@@ -10,6 +10,7 @@ from vlm_robot_ros.contract.kinematics import from_vector
 from vlm_robot_ros.msg import VlmAction
 from vlm_robot_ros.nodes.messages import seconds, value_names
 from vlm_robot_ros.sim.joint_trajectory_controller import parse_trajectory
+from vlm_robot_ros.sim.moveit_servo import check_command
 from vlm_robot_ros.sim.simulator import Simulator
 
 
@@ -69,7 +70,7 @@ def apply_pose(sim: Simulator, began: float, message: PoseStamped) -> None:
         message: What it is told.
 
     Raises:
-        ValueError: another frame, or no valid pose.
+        ValueError: another frame, no valid pose, or one that is too old.
     """
     place, turn = message.pose.position, message.pose.orientation
     goal = from_vector(np.array([place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w]))
@@ -108,9 +109,13 @@ def apply_trajectory(sim: Simulator, began: float, message: JointTrajectory) -> 
 def _tell_servo(
     sim: Simulator, began: float, kind: str, header: Header, values: np.ndarray
 ) -> None:
+    check_command(sim.robot, kind, header.frame_id, values)
+    stamp, timeout = seconds(header.stamp) - began, sim.servo_settings.incoming_command_timeout
+    if sim.time - stamp >= timeout:
+        raise ValueError(f"a {kind} {sim.time - stamp:.2f} s old by its stamp; valid: {timeout} s")
     servo = sim.servo()
     servo.switch_command_type(kind)
-    servo.receive(kind, seconds(header.stamp) - began, header.frame_id, values)
+    servo.receive(kind, stamp, header.frame_id, values)
 
 
 def _check_frame(sim: Simulator, frame: str) -> None:

@@ -152,6 +152,10 @@ class ArmOutput:
         """How many ticks `send` looks ahead."""
         return self._driver.ahead
 
+    def restart(self) -> None:
+        """Begin again after a time in which nothing was commanded; see `Driver.restart`."""
+        self._driver.restart()
+
     def release(self) -> None:
         """Send nothing more to a controller that executes trajectories; see `Driver.release`."""
         if self.by_trajectory:

@@ -44,7 +44,7 @@ class ServoSettings:
     leaving_singularity_threshold_multiplier: float = 2.0
     singularity_step_scale: float = 0.01
     joint_limit_margin: float = 0.1
-    """It halts all joints where one comes so close to its limit [rad]."""
+    """A joint that comes so close to its limit halts [rad]; for a twist all joints do."""
     smoothing: Literal["none", "butterworth", "acceleration_limited"] = "acceleration_limited"
     """Its default is "butterworth", which makes the arm slower: each step begins where the one
     before was filtered to."""
@@ -76,7 +76,8 @@ class MoveItServo:
 
     def switch_command_type(self, kind: str) -> None:
         """Listen to commands of one kind only, as its service of that name has it."""
-        self._type = kind
+        if kind != self._type:
+            self._type, self._command = kind, None
 
     def receive(self, kind: str, stamp: float, frame: str, values: np.ndarray) -> None:
         """Take a command.
@@ -93,20 +94,18 @@ class MoveItServo:
         if kind != self._type:
             return
         self._command = None
-        if frame != self._robot.base_frame:
-            raise ValueError(f"frame '{frame}'; valid: {self._robot.base_frame}")
-        if not np.all(np.isfinite(values)):
-            raise ValueError(f"a {kind} that is not finite: {values.tolist()}")
+        check_command(self._robot, kind, frame, values)
         self._command = (stamp, values)
 
-    def update(self, now: float, measured: np.ndarray) -> Trajectory | None:
+    def update(self, now: float, measured: np.ndarray, velocity: np.ndarray) -> Trajectory | None:
         """Return what is sent to the controller in this period, if anything.
 
         Args:
             now: [s]
             measured: Joint positions. Shape (J,), [rad].
+            velocity: Measured joint velocities. Shape (J,), [rad/s].
         """
-        here = _State(now, measured, np.zeros(len(measured)))
+        here = _State(now, measured, velocity)
         if self._last is None:
             self._smoothing.reset(here.positions, here.velocities)
             self._last = here
@@ -114,15 +113,13 @@ class MoveItServo:
             current = self._window[-1]
         else:
             self._window.clear()
-            current = here
+            current = replace(here, velocities=np.zeros(len(velocity)))
         made = self._process(now, current)
         if made is None:
-            self._last = here
-            self._slide(here, now)
+            self._last = self._slide(here, now)
             self._smoothing.reset(here.positions, here.velocities)
             return None
-        self._slide(made, now)
-        self._last = made
+        self._last = self._slide(made, now)
         if len(self._window) < _FEWEST:
             return None
         states = list(self._window)[:-1]
@@ -208,15 +205,18 @@ class MoveItServo:
         if np.any(low | high):
             names = [robot.joint_names[index] for index in np.flatnonzero(low | high)]
             self.status = f"halts for the limits of {', '.join(names)}"
-            positions, velocities = current.positions, np.zeros(len(positions))
+            # For a pose the others go on, and the tool leaves its way.
+            halts = (low | high) if self._type == "pose" else np.ones(len(positions), bool)
+            positions = np.where(halts, current.positions, positions)
+            velocities = np.where(halts, 0.0, velocities)
         return self._smooth(_State(0.0, positions, velocities))
 
     def _smooth(self, state: _State) -> _State:
         positions, velocities = self._smoothing.apply(state.positions, state.velocities)
         return replace(state, positions=positions, velocities=velocities)
 
-    def _slide(self, state: _State, now: float) -> None:
-        """Add a state to the window, due as long after now as the latency."""
+    def _slide(self, state: _State, now: float) -> _State:
+        """Add a state to the window, due as long after now as the latency; returns it."""
         latency, window = self._settings.max_expected_latency, self._window
         state = replace(state, time=now + latency)
         while window and window[0].time < now - latency:
@@ -232,6 +232,19 @@ class MoveItServo:
             window[-1] = replace(last, velocities=velocities)
             state = replace(state, velocities=velocities)
         window.append(state)
+        return state
+
+
+def check_command(robot: Robot, kind: str, frame: str, values: np.ndarray) -> None:
+    """Refuse a command that Servo does not take.
+
+    Raises:
+        ValueError: another frame than the base frame, or numbers that are not finite.
+    """
+    if frame != robot.base_frame:
+        raise ValueError(f"frame '{frame}'; valid: {robot.base_frame}")
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"a {kind} that is not finite: {values.tolist()}")
 
 
 def _slower(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -10,6 +10,8 @@ _COEFFICIENT = 1.5
 """`butterworth_filter_coeff`; more smooths more, and is later."""
 _NO_WAY = 1e-9
 """A joint that has less to go stands [rad]."""
+_SAME = 1e-4
+"""Norm of a change of positions [rad], and of velocities [rad/s], that is not followed."""
 
 
 class Smoothing(ABC):
@@ -72,6 +74,8 @@ class AccelerationLimited(Smoothing):
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `Smoothing.apply`."""
         here, speed = self._positions, self._velocities
+        if np.linalg.norm(here - positions) < _SAME and np.linalg.norm(speed - velocities) < _SAME:
+            return here, speed
         there = accelerated(here, speed, positions, self._limits, self._period)
         self._positions, self._velocities = there, (there - here) / self._period
         return self._positions, self._velocities

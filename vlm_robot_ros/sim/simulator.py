@@ -40,7 +40,8 @@ class Simulator:
         """Make an arm whose trajectory controller and MoveIt Servo are set up as is said."""
         self.robot = robot
         self._controller_settings = controller or ControllerSettings()
-        self._servo_settings = servo or ServoSettings()
+        self.servo_settings = servo or ServoSettings()
+        """Of its MoveIt Servo."""
         self.kinematics = Kinematics(robot)
         self.execution = self._new_execution()
         """Of trajectories, since the reset."""
@@ -154,7 +155,7 @@ class Simulator:
             mujoco.mj_step(self._model, self._data, nstep=1 if behind else steps)
 
     def _new_execution(self) -> TrajectoryExecution:
-        settings = self._controller_settings, self._servo_settings
+        settings = self._controller_settings, self.servo_settings
         return TrajectoryExecution(self.robot, self.kinematics, *settings)
 
     def _execute_trajectory(self) -> None:

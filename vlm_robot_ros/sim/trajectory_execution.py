@@ -95,7 +95,7 @@ class TrajectoryExecution:
         assert controller is not None, "activate it first"
         if self.servo and now > self._servo_due - 1e-9:
             self._servo_due = now + self._servo_settings.publish_period
-            if trajectory := self.servo.update(now, measured):
+            if trajectory := self.servo.update(now, measured, velocity):
                 self.send(trajectory, now)
         for arrival in [each for each in self._arriving if each[0] <= now + 1e-9]:
             self._arriving.remove(arrival)
