@@ -14,8 +14,10 @@ _APART = ((0.25, 0.1, 0.5), (0.05, 0.02, 3.0))
 Much for a moment: something is in the way. A little for long: nobody follows.
 """
 
-_STANDS_STILL, _COMMANDED = 0.004, 0.02
+_STANDS_STILL, _COMMANDED = 0.004, 0.012
 """An arm stalls when no joint moves farther while one is commanded to move so far [rad]."""
+_MOVED_ON = 0.02
+"""A stall is over when a joint has moved so far from where the arm stalled [rad]."""
 _MOVES = 5e-4
 """A measured position that changes by more from tick to tick is not noise [rad]."""
 _LAG, _MOST_LAG, _LAG_FILTER = 0.1, 0.2, 0.2
@@ -90,7 +92,8 @@ class StallDetector:
         self._commands: deque[tuple[float, np.ndarray]] = deque()
         self._measured: tuple[float, np.ndarray] | None = None
         self._offset = np.zeros(0)
-        self._stood: tuple[np.ndarray, np.ndarray] | None = None
+        self._stood: tuple[np.ndarray, np.ndarray, float] | None = None
+        """Where the arm has stood since when [s], and was commanded to be then."""
 
     def problem(
         self, now: float, command: np.ndarray, measured: np.ndarray, measured_at: float
@@ -107,22 +110,23 @@ class StallDetector:
         before, self._measured = self._measured, (measured_at, measured)
         if before is None:
             self._offset = command - measured
-            self._stood = measured, command
+            self._stood = measured, command, measured_at
             return ""
         if measured_at <= before[0]:  # nothing new is known of the arm
             return ""
         self._estimate_lag(before)
-        delayed = self._command_at(measured_at - 1.5 * self._lag - 0.02)
+        # An arm that follows has been by now wherever it was commanded to be until then.
+        until = measured_at - 1.5 * self._lag - 0.02
         while self._commands[0][0] < measured_at - 1.5 * _MOST_LAG - 0.1:
             self._commands.popleft()
         assert self._stood is not None
         if np.max(np.abs(measured - self._stood[0])) > _STANDS_STILL:
-            self._stood = measured, delayed
-        if self._stalls and np.max(np.abs(measured - self._stalled_at)) > _COMMANDED:
+            self._stood = measured, self._command_at(measured_at), measured_at
+        if self._stalls and np.max(np.abs(measured - self._stalled_at)) > _MOVED_ON:
             self.clear()
-        ways = np.abs(delayed - self._stood[1])
+        ways = np.abs(self._command_at(until) - self._stood[1])
         worst = int(ways.argmax())
-        if ways[worst] <= _COMMANDED:
+        if until <= self._stood[2] or ways[worst] <= _COMMANDED:
             return ""
         self._stalls, self._stalled_at = self._stalls + 1, measured
         return (
