@@ -58,11 +58,11 @@ class Asked(NamedTuple):
 
 
 def scene() -> tuple[np.ndarray, str]:
-    """Return a picture of 640 x 480, and a command that can be obeyed in it."""
+    """Return a picture of 560 x 560, and a command that can be obeyed in it."""
     sim, item = Simulator(ROBOT), demo_programme(1)[0]
     sim.reset(item.scene)
     picture = Picture.fromarray(sim.render(ROBOT.cameras[0].name))
-    return np.array(picture.resize((640, 480))), item.instruction
+    return np.array(picture.resize((560, 560))), item.instruction
 
 
 class Clocked(Watchful):

@@ -3,7 +3,7 @@
     python benchmarks/node_latency.py [--seconds 20] [--encoder open_clip:ViT-B-32/random]
         [--device cuda]
 
-A camera sends 640 x 480 rgb8, an arm its joints at 100 Hz, stamped by the wall clock. The first
+A camera sends 560 x 560 rgb8, an arm its joints at 100 Hz, stamped by the wall clock. The first
 table is of a policy with a large encoder, whose weights are random: they do not change the time.
 The naive node runs it in the image's callback, both towers for every frame, prepared with PIL.
 
