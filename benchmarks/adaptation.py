@@ -22,20 +22,20 @@ import torch
 from tqdm import tqdm
 
 from vlm_robot_ros.cli.main import main as vlm_robot
-from vlm_robot_ros.contract.kinematics import down, from_vector, to_vector
+from vlm_robot_ros.contract.kinematics import downward_pose, pose7_to_transform, transform_to_pose7
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 from vlm_robot_ros.evaluation.episode import run_episode
 from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.models.checkpoint import load_checkpoint
-from vlm_robot_ros.models.image import Beside
+from vlm_robot_ros.models.image import AuxiliaryInputs
 from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
-from vlm_robot_ros.models.text import Slots
+from vlm_robot_ros.models.text import InstructionSlots
 from vlm_robot_ros.models.words import Tokenizer
 from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.gaze import Gaze
-from vlm_robot_ros.policy.load import load_learned
+from vlm_robot_ros.policy.gaze import ObservationPreprocessor
+from vlm_robot_ros.policy.load import load_checkpoint_policy
 from vlm_robot_ros.sim.scene import Scene, sample_scene
 from vlm_robot_ros.sim.simulator import Simulator
 
@@ -56,7 +56,7 @@ FOUND = 0.5
 """As of the policy: agreement above which a thing is there."""
 
 
-def moved(robot: Robot, shift: np.ndarray) -> Robot:
+def moved(robot: RobotConfig, shift: np.ndarray) -> RobotConfig:
     """Return a contract whose depth camera was moved [m]: it says so, as after a calibration."""
     cameras = tuple(
         replace(c, pose=(*np.add(c.pose[:3], shift), *c.pose[3:])) if c.depth else c
@@ -101,11 +101,11 @@ def frames(shift: float, count: int) -> Iterator[tuple[Simulator, Scene, Observa
             if step % 4 == 0:  # another place to go to
                 box = robot.workspace
                 place = rng.uniform(np.add(box.min, [0.05, 0.1, 0.02]), np.subtract(box.max, 0.1))
-                sim.command_pose(from_vector(down(place, 0.0)))
+                sim.command_pose(pose7_to_transform(downward_pose(place, 0.0)))
             for _ in range(10):
                 sim.step()
-            pose = to_vector(sim.kinematics.forward(sim.joint_positions))
-            images = {name: sim.view(name) for name in ("front", "front_depth")}
+            pose = transform_to_pose7(sim.kinematics.forward(sim.joint_positions))
+            images = {name: sim.observe(name) for name in ("front", "front_depth")}
             yield (
                 sim,
                 scene,
@@ -115,7 +115,7 @@ def frames(shift: float, count: int) -> Iterator[tuple[Simulator, Scene, Observa
         sim.close()
 
 
-def asked(model: VisionLanguageRobotModel, colour: str, shape: str) -> Slots:
+def asked(model: VisionLanguageRobotModel, colour: str, shape: str) -> InstructionSlots:
     """Return slots that ask for one thing, as if words had been read without a doubt."""
     config = model.config
     slots = model.text(torch.tensor([Tokenizer(config.vocabulary)("pick it up")]))
@@ -128,7 +128,7 @@ def asked(model: VisionLanguageRobotModel, colour: str, shape: str) -> Slots:
 
 def find(
     model: VisionLanguageRobotModel,
-    looked: tuple[torch.Tensor, Beside],
+    looked: tuple[torch.Tensor, AuxiliaryInputs],
     seen: Observation,
     colour: str,
     shape: str,
@@ -136,17 +136,17 @@ def find(
     """Return where a thing is seen, shape (3,) [m], and whether it is seen at all."""
     tool = torch.tensor(seen.pose[None, :3], dtype=torch.float32)
     opening = torch.tensor([seen.opening], dtype=torch.float32)
-    given = model.see(looked[0], tool, opening, asked(model, colour, shape), looked[1])
+    given = model.ground(looked[0], tool, opening, asked(model, colour, shape), looked[1])
     return given.point[0, 0].numpy(), float(given.present[0, 0]) > FOUND
 
 
 @torch.inference_mode()
 def errors(models: dict[str, VisionLanguageRobotModel], shift: float, count: int) -> list[dict]:
     """Return of each model and visible thing how far it is seen from where it is [m]."""
-    gazes = {name: Gaze(model.config, "cpu") for name, model in models.items()}
+    gazes = {name: ObservationPreprocessor(model.config, "cpu") for name, model in models.items()}
     rows: list[dict] = []
     for sim, scene, seen, ask in frames(shift, count):
-        looks = {name: gaze.look(seen) for name, gaze in gazes.items()}
+        looks = {name: gaze.preprocess(seen) for name, gaze in gazes.items()}
         shown = sim.render_things() if ask else np.zeros(0)
         for number, thing in enumerate(scene.things):
             tokens = int((shown == number + 1).sum() / 16)
@@ -159,7 +159,7 @@ def errors(models: dict[str, VisionLanguageRobotModel], shift: float, count: int
 
 def obeyed(checkpoint: Path, count: int) -> list[bool]:
     """Return of each episode, the camera moved, whether it succeeds."""
-    policy = load_learned(checkpoint, load_robot("panda_sim_rgbd"))
+    policy = load_checkpoint_policy(checkpoint, load_robot("panda_sim_rgbd"))
     results = []
     for index in tqdm(range(count), f"{checkpoint.name}, camera {OFF:.2f} m off"):
         sim = Elsewhere(OFF * direction(np.random.default_rng(SEED - 1 - index)))
@@ -171,10 +171,10 @@ def obeyed(checkpoint: Path, count: int) -> list[bool]:
 @torch.inference_mode()
 def rate(model: VisionLanguageRobotModel) -> float:
     """Return the median time of a look [ms]."""
-    gaze, times = Gaze(model.config, "cpu"), []
+    gaze, times = ObservationPreprocessor(model.config, "cpu"), []
     for _, _, seen, _ in frames(0.0, 4):
         begun = time.perf_counter()
-        find(model, gaze.look(seen), seen, "red", "cube")
+        find(model, gaze.preprocess(seen), seen, "red", "cube")
         times.append(time.perf_counter() - begun)
     return 1e3 * float(np.median(times[10:]))
 

@@ -18,14 +18,20 @@ import numpy as np
 from tqdm import tqdm
 
 from vlm_robot_ros.cli.main import main as command
-from vlm_robot_ros.cli.processes import assign, end_nodes, prepare_domain, report_on, start_node
+from vlm_robot_ros.cli.processes import (
+    parameter_override,
+    prepare_domain,
+    start_node,
+    stop_nodes,
+    write_bag_report,
+)
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.models.words import split
-from vlm_robot_ros.nodes.conductor import Conductor
-from vlm_robot_ros.nodes.demo_node import conducting
-from vlm_robot_ros.nodes.stage import Stage
-from vlm_robot_ros.sim.programme import Item, sample_item
+from vlm_robot_ros.nodes.conductor import DemoRunner
+from vlm_robot_ros.nodes.demo_node import demo_node_context
+from vlm_robot_ros.nodes.stage import SimulationClient
+from vlm_robot_ros.sim.programme import DemoCommand, sample_item
 from vlm_robot_ros.sim.tasks import FAMILIES
 
 WORDS = {
@@ -51,7 +57,7 @@ def main() -> None:
     said = [item for pair in pairs for item in pair]
     done = _perform(said, args.out / "lessons")
     before = done[::2], _perform(fresh, args.out / "fresh-before")
-    report_on(args.out / "lessons")
+    write_bag_report(args.out / "lessons")
     if status := command(["teach", str(args.out / "lessons" / "bag"), "--out", str(again)]):
         raise SystemExit(status)
     after = (
@@ -64,7 +70,7 @@ def main() -> None:
     print(f"\nthe lessons in other words: {_rate(done[1::2])}; report in {args.out / 'lessons'}")
 
 
-def _draw(seed: int, each: int) -> Iterator[tuple[tuple[Item, Item], bool]]:
+def _draw(seed: int, each: int) -> Iterator[tuple[tuple[DemoCommand, DemoCommand], bool]]:
     """Draw commands with each new word, and beside them the same in known words.
 
     Half of them, the first of each word, are for lessons.
@@ -81,7 +87,9 @@ def _draw(seed: int, each: int) -> Iterator[tuple[tuple[Item, Item], bool]]:
                 count += 1
 
 
-def _perform(items: Sequence[Item], out: Path, checkpoint: Path | None = None) -> list[bool]:
+def _perform(
+    items: Sequence[DemoCommand], out: Path, checkpoint: Path | None = None
+) -> list[bool]:
     """Give commands to the demo's nodes; returns which were obeyed. Leaves a bag in `out`."""
     out.mkdir(parents=True)
     policy = {"checkpoint": checkpoint.resolve()} if checkpoint else {}
@@ -92,17 +100,20 @@ def _perform(items: Sequence[Item], out: Path, checkpoint: Path | None = None) -
     }
     processes: dict[str, subprocess.Popen] = {}
     results = []
-    with (out / "nodes.log").open("w") as log, conducting(["--ros-args", *assign({})]) as node:
+    with (
+        (out / "nodes.log").open("w") as log,
+        demo_node_context(["--ros-args", *parameter_override({})]) as node,
+    ):
         try:
             for name, given in settings.items():
                 processes[name] = start_node(name, given, log)
-            stage = Stage(node, load_robot("panda_sim"), lambda: "")
+            stage = SimulationClient(node, load_robot("panda_sim"), lambda: "")
             stage.bring_up()
             for item in (bar := tqdm(items, out.name)):
                 bar.set_postfix_str(f"'{item.instruction}'")
-                results.append(Conductor(stage).perform(item).success)
+                results.append(DemoRunner(stage).run_command(item).success)
         finally:
-            end_nodes(processes)
+            stop_nodes(processes)
     return results
 
 

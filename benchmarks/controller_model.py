@@ -12,22 +12,22 @@ usage: python benchmarks/controller_model.py [ROBOT]
 import sys
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.evaluation.controller_run import Setup, run_controller
+from vlm_robot_ros.evaluation.controller_run import ControllerSetup, run_controller
 from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
 
 DESIRED = {"interpolate_from_desired_state": True}
 SETUPS = {
-    "from desired state, 250 Hz": Setup(ControllerSettings(rate=250, **DESIRED)),
-    "from desired state, 500 Hz": Setup(ControllerSettings(**DESIRED)),
-    "from desired state, 1000 Hz": Setup(ControllerSettings(rate=1000, **DESIRED)),
-    "default, no lag": Setup(),
-    "default, servos lag 20 ms": Setup(servo_lag=0.02),
-    "default, no velocity states": Setup(ControllerSettings(velocity_states=False)),
-    "default, offset 0.01 rad": Setup(ControllerSettings(offset=0.01)),
-    "default, node's clock 0.1 s behind": Setup(clock_behind=0.1),
-    "default, node's clock 0.25 s behind": Setup(clock_behind=0.25),
-    "default, node held up for 25 ms": Setup(held_up=lambda tick: 0.025),
-    "from desired state, held up for 50 ms": Setup(
+    "from desired state, 250 Hz": ControllerSetup(ControllerSettings(rate=250, **DESIRED)),
+    "from desired state, 500 Hz": ControllerSetup(ControllerSettings(**DESIRED)),
+    "from desired state, 1000 Hz": ControllerSetup(ControllerSettings(rate=1000, **DESIRED)),
+    "default, no lag": ControllerSetup(),
+    "default, servos lag 20 ms": ControllerSetup(servo_lag=0.02),
+    "default, no velocity states": ControllerSetup(ControllerSettings(velocity_states=False)),
+    "default, offset 0.01 rad": ControllerSetup(ControllerSettings(offset=0.01)),
+    "default, node's clock 0.1 s behind": ControllerSetup(clock_behind=0.1),
+    "default, node's clock 0.25 s behind": ControllerSetup(clock_behind=0.25),
+    "default, node held up for 25 ms": ControllerSetup(held_up=lambda tick: 0.025),
+    "from desired state, held up for 50 ms": ControllerSetup(
         ControllerSettings(**DESIRED), held_up=lambda tick: 0.05
     ),
 }

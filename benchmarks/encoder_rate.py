@@ -20,16 +20,16 @@ from PIL import Image
 from torch import Tensor
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.models.direct_model import DirectConfig, DirectModel
+from vlm_robot_ros.models.direct_model import ChunkPredictor, ChunkPredictorConfig
 from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.policy.faster import WAYS, chosen_ways, make_faster, upload
+from vlm_robot_ros.policy.faster import OPTIMIZATIONS, optimize_model, parse_optimizations, upload
 
 WORDS = "put the red cube into the blue bowl"
 
 
-def make(encoder: str, device: str, fusion: str, count: int) -> DirectModel:
+def make(encoder: str, device: str, fusion: str, count: int) -> ChunkPredictor:
     """Return a model of random weights."""
-    config = DirectConfig(
+    config = ChunkPredictorConfig(
         encoder=encoder,
         cameras=tuple(f"camera {number}" for number in range(count)),
         mode=int(ActionMode.END_EFFECTOR_DELTA),
@@ -44,7 +44,7 @@ def make(encoder: str, device: str, fusion: str, count: int) -> DirectModel:
         step_dt=0.1,
         fusion=fusion,
     )
-    model = DirectModel(config, load_encoder(encoder, device))
+    model = ChunkPredictor(config, load_encoder(encoder, device))
     return model.to(device).eval()
 
 
@@ -72,7 +72,9 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
-        "--ways", nargs="*", help=f"lists of {', '.join(WAYS)}; each by itself and all if none"
+        "--ways",
+        nargs="*",
+        help=f"lists of {', '.join(OPTIMIZATIONS)}; each by itself and all if none",
     )
     parser.add_argument("--seconds", type=float, default=8.0, help="a row")
     args = parser.parse_args()
@@ -87,35 +89,35 @@ def main() -> None:
     pil = image_transform_v2(
         PreprocessCfg(**open_clip.get_model_preprocess_cfg(plain.encoder.model)), is_train=False
     )
-    kept = plain.read([WORDS])
+    kept = plain.encode_text([WORDS])
 
     def by_pil() -> Tensor:
         pixels = torch.stack([pil(Image.fromarray(picture)) for picture in pictures])
         return pixels[None].to(args.device)
 
-    def on_device(model: DirectModel, ways: Collection[str] = ()) -> Tensor:
+    def on_device(model: ChunkPredictor, ways: Collection[str] = ()) -> Tensor:
         batch = torch.stack([upload(picture, args.device, ways) for picture in pictures])
         return model.encoder.preprocess(batch)[None]
 
     rows = {
-        "naive": lambda: plain(by_pil(), plain.read([WORDS]), state).actions,
+        "naive": lambda: plain(by_pil(), plain.encode_text([WORDS]), state).actions,
         "words kept": lambda: plain(by_pil(), kept, state).actions,
         "prepared on the device": lambda: plain(on_device(plain), kept, state).actions,
     }
 
     def faster(ways: Collection[str]) -> Callable[[], Tensor]:
         model = make(args.encoder, args.device, args.fusion, args.cameras)
-        read = model.read([WORDS])
-        plan = make_faster(model, ways)
+        read = model.encode_text([WORDS])
+        plan = optimize_model(model, ways)
         return lambda: plan(on_device(model, ways), read, state).actions
 
     place = f"{args.device}, {args.threads} threads, {args.cameras} cameras"
     print(f"{args.encoder}, {args.fusion}, {place}\n")
     print("| | ms | times the naive way |\n|---|---|---|")
     first = 0.0
-    usable = [way for way in WAYS if way != "pinned" or args.device == "cuda"]
+    usable = [way for way in OPTIMIZATIONS if way != "pinned" or args.device == "cuda"]
     given = args.ways or [*usable, ",".join(usable)]
-    chosen = {f"and {ways}": chosen_ways(ways, args.device) for ways in given}
+    chosen = {f"and {ways}": parse_optimizations(ways, args.device) for ways in given}
     for name in [*rows, *chosen]:
         step = faster(chosen[name]) if name in chosen else rows[name]
         took = timed(step, args.seconds, args.device)

@@ -29,15 +29,15 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from vlm_robot_ros.contract.action import ActionChunk
-from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
 from vlm_robot_ros.msg import VlmAction
 from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.load import load_learned
-from vlm_robot_ros.policy.sight import Watchful
-from vlm_robot_ros.sim.programme import demo_programme
+from vlm_robot_ros.policy.load import load_checkpoint_policy
+from vlm_robot_ros.policy.sight import ImageGuard
+from vlm_robot_ros.sim.programme import demo_script
 from vlm_robot_ros.sim.simulator import Simulator
 
 ROBOT = load_robot("panda_sim")
@@ -59,22 +59,22 @@ class Asked(NamedTuple):
 
 def scene() -> tuple[np.ndarray, str]:
     """Return a picture of 560 x 560, and a command that can be obeyed in it."""
-    sim, item = Simulator(ROBOT), demo_programme(1)[0]
+    sim, item = Simulator(ROBOT), demo_script(1)[0]
     sim.reset(item.scene)
     picture = Picture.fromarray(sim.render(ROBOT.cameras[0].name))
     return np.array(picture.resize((560, 560))), item.instruction
 
 
-class Clocked(Watchful):
+class Clocked(ImageGuard):
     """A learned policy that writes down when it began and ended, by the clock of messages.
 
     Learned policies watch their pictures themselves: this one is watched no more than they are.
     """
 
-    def __init__(self, robot: Robot) -> None:
+    def __init__(self, robot: RobotConfig) -> None:
         """Load what the environment names."""
         checkpoint, device, times = json.loads(os.environ[CLOCKS])
-        super().__init__(load_learned(Path(checkpoint), robot, device))
+        super().__init__(load_checkpoint_policy(Path(checkpoint), robot, device))
         self._times = os.open(times, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def infer(self, observation: Observation) -> ActionChunk:
@@ -104,10 +104,10 @@ def answering(asked: Asked) -> Iterator[list[float]]:
 def be_model(checkpoint: str, words: str, device: str, pictures: str) -> None:
     """Answer until nobody wants to hear any more; print how long it took."""
     torch.set_num_threads(1)
-    policy, home = load_learned(Path(checkpoint), ROBOT, device), np.array(ROBOT.home)
+    policy, home = load_checkpoint_policy(Path(checkpoint), ROBOT, device), np.array(ROBOT.home)
     picture, _ = scene()  # first the policy: after Mesa's LLVM, Triton's cannot be imported
     period = 1 / float(pictures)
-    pose = to_vector(Kinematics(ROBOT).forward(home))
+    pose = transform_to_pose7(Kinematics(ROBOT).forward(home))
     seen = Observation({ROBOT.cameras[0].name: picture}, pose, 1.0, words, home)
     for _ in range(10):
         policy.infer(seen)
@@ -125,10 +125,10 @@ def be_naive(checkpoint: str, device: str, threads: str) -> None:
     import open_clip
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
-    from vlm_robot_ros.models.checkpoint import load_any
+    from vlm_robot_ros.models.checkpoint import load_model
 
     torch.set_num_threads(int(threads))
-    model = load_any(Path(checkpoint)).to(device)
+    model = load_model(Path(checkpoint)).to(device)
     config = PreprocessCfg(**open_clip.get_model_preprocess_cfg(model.encoder.model))
     prepare = image_transform_v2(config, is_train=False)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # it ends when told to, at once
@@ -142,7 +142,7 @@ def be_naive(checkpoint: str, device: str, threads: str) -> None:
             return
         pixels = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
         image = prepare(Picture.fromarray(pixels))[None, None].to(device)
-        planned = model(image, model.read([said[0]]), torch.zeros(1, 1, device=device))
+        planned = model(image, model.encode_text([said[0]]), torch.zeros(1, 1, device=device))
         action = VlmAction(names=[""] * 7)
         action.header = message.header
         action.values = planned.actions[0, 0, :7].double().cpu().numpy()

@@ -18,7 +18,7 @@ import numpy as np
 import rclpy
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.nodes.stage import Stage
+from vlm_robot_ros.nodes.stage import SimulationClient
 
 EVERY, LOOK = 8.0, 5.0
 """Between two commands, between two looks at the memory [s]."""
@@ -32,7 +32,7 @@ def main() -> None:
     args = parser.parse_args()
     os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
     rclpy.init()
-    stage = Stage(rclpy.create_node("watch"), load_robot("panda_sim"), lambda: "")
+    stage = SimulationClient(rclpy.create_node("watch"), load_robot("panda_sim"), lambda: "")
     arm = subprocess.Popen(_command("arm_sim_node"))
     stage.wait(lambda: stage.state is not None, 120.0)
     begun = time.monotonic()
@@ -56,7 +56,7 @@ def main() -> None:
     rclpy.shutdown()
 
 
-def _watch(stage: Stage, pid: int, seconds: float) -> tuple[list[float], int, float]:
+def _watch(stage: SimulationClient, pid: int, seconds: float) -> tuple[list[float], int, float]:
     """Give commands; returns memory from look to look [MiB], scenes, and which part it acted."""
     held: list[float] = []
     acted: list[bool] = []
@@ -74,7 +74,7 @@ def _watch(stage: Stage, pid: int, seconds: float) -> tuple[list[float], int, fl
         stage.new_scene(scenes := scenes + 1)
         thing = stage.state.objects[0] if stage.state else ""
         for order in ORDERS:
-            stage.say(order.format(thing))
+            stage.publish_instruction(order.format(thing))
             until = time.monotonic() + EVERY
             stage.wait(partial(look, until), 2 * EVERY)
     return held, scenes, float(np.mean(acted))

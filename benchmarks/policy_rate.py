@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.evaluation.playing import Player
+from vlm_robot_ros.evaluation.playing import ClosedLoopRunner
 from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.fusion_policy import FusionPolicy
-from vlm_robot_ros.sim.programme import demo_programme
+from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
+from vlm_robot_ros.sim.programme import demo_script
 from vlm_robot_ros.sim.simulator import Simulator
 
 
@@ -31,11 +31,11 @@ def main() -> None:
     robot = load_robot("panda_sim")
     sim, policy = (
         Simulator(robot),
-        FusionPolicy(share_dir() / "checkpoints" / "panda_sim", args.device),
+        GroundedPolicy(share_dir() / "checkpoints" / "panda_sim", args.device),
     )
-    item = demo_programme(1)[0]
+    item = demo_script(1)[0]
     sim.reset(item.scene)
-    player = Player(sim, policy)
+    player = ClosedLoopRunner(sim, policy)
     times, parts = [], []
     for _ in range(args.frames):
         pictures = {camera.name: sim.render(camera.name) for camera in robot.cameras}

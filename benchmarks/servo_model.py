@@ -14,15 +14,15 @@ from itertools import product
 import numpy as np
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import to_vector
+from vlm_robot_ros.contract.kinematics import transform_to_pose7
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.driver import AHEAD, Driver
-from vlm_robot_ros.control.instruction import NOTHING_SAID
-from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.control.driver import PREVIEW_TICKS, MotionController
+from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION
+from vlm_robot_ros.control.pilot import ActionCommand
 from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
 from vlm_robot_ros.sim.moveit_servo import ServoSettings
-from vlm_robot_ros.sim.programme import scene_of
+from vlm_robot_ros.sim.programme import sample_seeded_scene
 from vlm_robot_ros.sim.servo_smoothing import SMOOTHING
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 
@@ -31,19 +31,21 @@ WAY = [0.0, 0.2, -0.1]
 SECONDS = 4.0
 
 
-def run(robot: Robot, smoothing: str, kind: str) -> tuple[list[float], list[float]]:
+def run(robot: RobotConfig, smoothing: str, kind: str) -> tuple[list[float], list[float]]:
     """Return the extremes, as parts of the limits, and the tool's distances from its goal [m]."""
     controller = ControllerSettings(interpolate_from_desired_state=True)
     sim = Simulator(robot, controller, ServoSettings(smoothing=smoothing))  # type: ignore[arg-type]
-    sim.reset(scene_of(0))
-    driver = Driver(robot, CONTROL_PERIOD, by_tool=True)
-    goal = to_vector(sim.kinematics.forward(sim.joint_positions))
+    sim.reset(sample_seeded_scene(0))
+    driver = MotionController(robot, CONTROL_PERIOD, by_tool=True)
+    goal = transform_to_pose7(sim.kinematics.forward(sim.joint_positions))
     goal[:3] += WAY
     sim.servo().switch_command_type(kind)
     distances = []
     for _ in range(round(SECONDS / CONTROL_PERIOD)):
-        command = Command(ActionMode.END_EFFECTOR_POSE, goal, 1.0, sim.time, 1.0, "", NOTHING_SAID)
-        drive = driver.drive(sim.time, command, [goal] * AHEAD, sim.joint_positions)
+        command = ActionCommand(
+            ActionMode.END_EFFECTOR_POSE, goal, 1.0, sim.time, 1.0, "", EMPTY_INSTRUCTION
+        )
+        drive = driver.update(sim.time, command, [goal] * PREVIEW_TICKS, sim.joint_positions)
         assert drive is not None, driver.tripped or driver.waiting
         told = drive.twist if kind == "twist" else drive.pose
         sim.servo().receive(kind, sim.time, robot.base_frame, told)

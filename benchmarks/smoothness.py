@@ -11,22 +11,22 @@ import torch
 from PIL import Image, ImageDraw
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.pilot import BLEND, JOINED_STEPS
-from vlm_robot_ros.evaluation.cells import make_case
-from vlm_robot_ros.evaluation.playing import FRAME_PERIOD, LATENCY, Player
+from vlm_robot_ros.control.pilot import BLEND_S, JOINED_STEPS
+from vlm_robot_ros.evaluation.cells import make_episode_spec
+from vlm_robot_ros.evaluation.playing import FRAME_PERIOD_S, LATENCY_S, ClosedLoopRunner
 from vlm_robot_ros.paths import shipped_checkpoint
 from vlm_robot_ros.policy.base import Policy
-from vlm_robot_ros.policy.load import load_learned
+from vlm_robot_ros.policy.load import load_checkpoint_policy
 from vlm_robot_ros.sim.joint_trajectory_controller import Trajectory
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 
 SEED, SECONDS = 620_000, 6.0
-SHIPPED = (BLEND, 0.0, JOINED_STEPS)
-WAYS = ((0.0, 0.0, 0), SHIPPED, (BLEND, 0.0, 0), (BLEND, 0.0, 3), (BLEND, 0.0, 6),
-        (BLEND, 0.5, 0), (BLEND, 0.8, 0))  # fmt: skip
+SHIPPED = (BLEND_S, 0.0, JOINED_STEPS)
+WAYS = ((0.0, 0.0, 0), SHIPPED, (BLEND_S, 0.0, 0), (BLEND_S, 0.0, 3), (BLEND_S, 0.0, 6),
+        (BLEND_S, 0.5, 0), (BLEND_S, 0.8, 0))  # fmt: skip
 """Blend [s], ensemble, and steps in which plans are joined."""
-_BOUNDARY = round(LATENCY / CONTROL_PERIOD)
-_TICKS = round(FRAME_PERIOD / CONTROL_PERIOD)
+_BOUNDARY = round(LATENCY_S / CONTROL_PERIOD)
+_TICKS = round(FRAME_PERIOD_S / CONTROL_PERIOD)
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
     torch.set_num_threads(1)
     robot = load_robot("panda_sim")
     sim = Simulator(robot)
-    policy = load_learned(shipped_checkpoint(), robot)
+    policy = load_checkpoint_policy(shipped_checkpoint(), robot)
     print(f"step of joint speed from tick to tick ({CONTROL_PERIOD} s), largest joint [rad/s]\n")
     print(
         "| blend | ensemble | joined steps | ticks | p50 | p95 "
@@ -79,9 +79,9 @@ def _speeds(
     sim: Simulator, policy: Policy, index: int, way: tuple[float, float, int]
 ) -> np.ndarray:
     """Return what the joints are told at each tick of an episode. Shape (T, J), [rad/s]."""
-    case = make_case("seen", SEED, index)
+    case = make_episode_spec("seen", SEED, index)
     sim.reset(case.scene, np.array(sim.robot.home) + case.jitter[: len(sim.robot.joints)])
-    player = Player(sim, policy, "joint_trajectory", *way)
+    player = ClosedLoopRunner(sim, policy, "joint_trajectory", *way)
     told: list[np.ndarray] = []
     send, step, now = sim.command_trajectory, sim.step, np.zeros(len(sim.robot.joints))
 
@@ -97,8 +97,8 @@ def _speeds(
 
     sim.command_trajectory, sim.step = hear, advance  # type: ignore[method-assign]
     try:
-        player.say(case.orders[0].text)
-        player.play(SECONDS)
+        player.set_instruction(case.instructions[0].text)
+        player.run(SECONDS)
     finally:
         sim.command_trajectory, sim.step = send, step  # type: ignore[method-assign]
     return np.array(told)

@@ -31,10 +31,10 @@ from tqdm import tqdm
 
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.data.episode import crop
-from vlm_robot_ros.evaluation.cells import CELLS
+from vlm_robot_ros.evaluation.cells import CONDITIONS
 from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.precision import half_where_fast
+from vlm_robot_ros.models.precision import autocast_bfloat16
 from vlm_robot_ros.paths import shipped_checkpoint
 from vlm_robot_ros.sim.objects import RECEPTACLES, SEEN_PAIRS
 from vlm_robot_ros.sim.scene import sample_scene
@@ -151,7 +151,7 @@ def fit(
     loss_of, tokenizer = ClipLoss(), open_clip.SimpleTokenizer()
     for _ in (bar := tqdm(range(steps), f"windows of 1/{part}")):
         pictures, captions = windows(album, rng, size, part)
-        with half_where_fast("cpu"):
+        with autocast_bfloat16("cpu"):
             image, text, scale = model(squash(pictures, SIDE // part), tokenizer(captions))
         loss = loss_of(image.float(), text.float(), scale.clamp(max=100))
         optimizer.zero_grad()
@@ -167,13 +167,13 @@ def zero_shot(folder: Path) -> str:
     """Tell how well the encoder knows unseen scenes: pictures by caption, things by patch."""
     encoder, album = load_encoder(f"open_clip:{folder}"), draw_scenes(UNSEEN, 100)
     names = [*(" ".join(pair) for pair in SEEN_PAIRS), *RECEPTACLES]
-    words = encoder.read([f"a {name}" for name in names]).embedding
+    words = encoder.encode_text([f"a {name}" for name in names]).embedding
     pictures, captions = windows(album, np.random.default_rng(1), 64, 1)
-    seen = encoder.see(squash(pictures, SIDE))
-    best = encoder.logits(seen.embedding, encoder.read(captions).embedding).argmax(1)
+    seen = encoder.encode_image(squash(pictures, SIDE))
+    best = encoder.logits(seen.embedding, encoder.encode_text(captions).embedding).argmax(1)
     matched = int((best == torch.arange(64)).sum())
-    seen = encoder.see(squash(album.image, SIDE))
-    said = (encoder.locate(seen) @ words.T).argmax(-1).unflatten(1, seen.grid).numpy()
+    seen = encoder.encode_image(squash(album.image, SIDE))
+    said = (encoder.patch_embeddings(seen) @ words.T).argmax(-1).unflatten(1, seen.grid).numpy()
     pairs: list[tuple[list[str], list[str]]] = []
     for found, shown, there in zip(said, album.shown, album.names, strict=True):
         for thing, name in enumerate(there, 1):
@@ -259,7 +259,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1500, help="of each variant; more than 50")
     parser.add_argument("--batch", type=int, default=48, help="pictures a step")
     parser.add_argument("--rank", type=int, default=4, help="of the adapters")
-    parser.add_argument("--cells", default="seen,pairs b,swap", help=f"of {', '.join(CELLS)}")
+    parser.add_argument("--cells", default="seen,pairs b,swap", help=f"of {', '.join(CONDITIONS)}")
     parser.add_argument("--episodes", type=int, default=56, help="a cell")
     parser.add_argument("--seed", type=int, default=500_000, help="of what is measured")
     parser.add_argument("--workers", type=int, default=2, help="processes that measure")

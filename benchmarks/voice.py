@@ -21,26 +21,26 @@ from rclpy.node import Node
 from std_msgs.msg import Int16MultiArray
 from tqdm import tqdm
 
-from vlm_robot_ros.cli.processes import end_nodes, prepare_domain, start_node
+from vlm_robot_ros.cli.processes import prepare_domain, start_node, stop_nodes
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.control.instruction import is_stop
 from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.msg import Heard
-from vlm_robot_ros.nodes.conductor import Conductor
-from vlm_robot_ros.nodes.demo_node import conducting
-from vlm_robot_ros.nodes.stage import Stage
+from vlm_robot_ros.nodes.conductor import DemoRunner
+from vlm_robot_ros.nodes.demo_node import demo_node_context
+from vlm_robot_ros.nodes.stage import SimulationClient
 from vlm_robot_ros.paths import share_dir
-from vlm_robot_ros.policy.understanding import Understanding
+from vlm_robot_ros.policy.understanding import InstructionParser
 from vlm_robot_ros.sim.chatter import CHATTER_HELD
-from vlm_robot_ros.sim.language import meaning_of, say
-from vlm_robot_ros.sim.programme import Item, scene_of
+from vlm_robot_ros.sim.language import describe_task, generate_sentence
+from vlm_robot_ros.sim.programme import DemoCommand, sample_seeded_scene
 from vlm_robot_ros.sim.tasks import FAMILIES, sample_task
-from vlm_robot_ros.speech.apart import RecogniserApart
-from vlm_robot_ros.speech.listener import Listener, Report
+from vlm_robot_ros.speech.apart import SubprocessRecogniser
+from vlm_robot_ros.speech.listener import SpeechPipeline, SpeechResult
 from vlm_robot_ros.speech.recognition import SphinxRecogniser
 from vlm_robot_ros.speech.sources import read_wav
-from vlm_robot_ros.speech.voice_activity import RATE, VoiceActivity
+from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ, VoiceActivity
 
 _SEED = 910000
 VOICES = (("flite", "slt", 1.0), ("flite", "awb", 0.9), ("espeak-ng", "en-gb", 1.1))
@@ -57,7 +57,7 @@ _PATIENCE = 12.0
 
 
 def synthesise(text: str, program: str, voice: str, speed: float) -> np.ndarray:
-    """Return a spoken sentence at `RATE`. Shape (N,), float."""
+    """Return a spoken sentence at `SAMPLE_RATE_HZ`. Shape (N,), float."""
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "said.wav"
         command = {
@@ -70,7 +70,7 @@ def synthesise(text: str, program: str, voice: str, speed: float) -> np.ndarray:
         return read_wav(wav).astype(float)
 
 
-class SpokenStage(Stage):
+class SpokenStage(SimulationClient):
     """Says what it is to say aloud, in noise that never ends."""
 
     snr = 20.0
@@ -99,7 +99,7 @@ class SpokenStage(Stage):
         for.
         """
         if not text:
-            super().say(text)
+            super().publish_instruction(text)
             return
         program, voice, speed = self._voices[self.turn % len(self._voices)]
         spoken = synthesise(text, program, voice, speed)
@@ -108,29 +108,29 @@ class SpokenStage(Stage):
             self.wait(lambda: any(not is_stop(heard.text) for heard in self.heard), _PATIENCE)
 
     def _play(self) -> None:
-        size = RATE // 10
+        size = SAMPLE_RATE_HZ // 10
         block, had = np.zeros(size), len(self._left)
         block[: min(size, had)] = self._left[:size]
         self._left = self._left[size:]
         if 0 < had <= size:
-            self.ended = time.monotonic() - (size - had) / RATE
+            self.ended = time.monotonic() - (size - had) / SAMPLE_RATE_HZ
         block += self._rng.normal(0, _LOUDNESS / 10 ** (self.snr / 20), size)
         samples = block.round().clip(-32768, 32767).astype(np.int16)
         self._audio.publish(Int16MultiArray(data=samples.tolist()))
 
 
-def spoken_items(count: int, seed: int = _SEED) -> list[Item]:
+def spoken_items(count: int, seed: int = _SEED) -> list[DemoCommand]:
     """Return tasks of all families, each said plainly."""
     rng = np.random.default_rng(seed)
     names = ("pick", "push", "put", "place", "stack", "rotate")
-    items: list[Item] = []
+    items: list[DemoCommand] = []
     while len(items) < count:
         family, number = names[len(items) % len(names)], int(rng.integers(10_000_000, 2**40))
-        scene = scene_of(number)
+        scene = sample_seeded_scene(number)
         task = sample_task(rng, scene, str(rng.choice(FAMILIES[family])))
         if task is not None:
-            words = say(rng, meaning_of(rng, task, scene), "plain")
-            items.append(Item(number, words, family, task))
+            words = generate_sentence(rng, describe_task(rng, task, scene), "plain")
+            items.append(DemoCommand(number, words, family, task))
     return items
 
 
@@ -155,7 +155,7 @@ def main() -> None:
         return
     prepare_domain()
     processes = {}
-    with tempfile.TemporaryFile("w+") as log, conducting() as node:
+    with tempfile.TemporaryFile("w+") as log, demo_node_context() as node:
         try:
             for name, given in (
                 ("arm_sim", {}),
@@ -167,24 +167,29 @@ def main() -> None:
             for stage.snr in args.snr:
                 _measure(stage, args)
         finally:
-            end_nodes(processes)
+            stop_nodes(processes)
 
 
 def _not_for_the_arm(seconds: float, others: int) -> None:
     """Let the node's ears hear what is meant for nobody, and count what they make of it."""
-    reports: list[Report] = []
-    recogniser = RecogniserApart("pocketsphinx")
-    listener = Listener(recogniser, reports.append, 0.5)
+    reports: list[SpeechResult] = []
+    recogniser = SubprocessRecogniser("pocketsphinx")
+    listener = SpeechPipeline(recogniser, reports.append, 0.5)
     rng = np.random.default_rng(_SEED + 1)
 
     def hear(samples: np.ndarray) -> None:
-        for start in range(0, len(samples), RATE):
-            block = samples[start : start + RATE].round().clip(-32768, 32767).astype(np.int16)
-            while not listener.take(block):
+        for start in range(0, len(samples), SAMPLE_RATE_HZ):
+            block = (
+                samples[start : start + SAMPLE_RATE_HZ]
+                .round()
+                .clip(-32768, 32767)
+                .astype(np.int16)
+            )
+            while not listener.add_audio(block):
                 time.sleep(0.05)
 
     def told(what: str) -> None:
-        hear(rng.normal(0, _LOUDNESS / 10, 5 * RATE))
+        hear(rng.normal(0, _LOUDNESS / 10, 5 * SAMPLE_RATE_HZ))
         listener.wait()
         sent = [report.heard.text for report in reports if report.send]
         stops = sum(map(is_stop, sent))
@@ -194,19 +199,26 @@ def _not_for_the_arm(seconds: float, others: int) -> None:
         reports.clear()
 
     print("| not for the arm | taken for speech | sent | of stop |\n| --- | --- | --- | --- |")
-    count = round(seconds * RATE / 4)
+    count = round(seconds * SAMPLE_RATE_HZ / 4)
     white = rng.normal(0, 1, count)
     pink = np.fft.irfft(np.fft.rfft(white) / np.sqrt(np.arange(1, count // 2 + 2)), count)
-    at = np.arange(count) / RATE
+    at = np.arange(count) / SAMPLE_RATE_HZ
     hum = sum(np.sin(2 * np.pi * 50 * tone * at) / tone for tone in (1, 2, 3, 5))
-    knocks = 0.05 * white * (1 + 100 * (np.arange(count) % (2 * RATE) < RATE // 50))
+    knocks = (
+        0.05 * white * (1 + 100 * (np.arange(count) % (2 * SAMPLE_RATE_HZ) < SAMPLE_RATE_HZ // 50))
+    )
     for noise in (white, pink, hum + 0.1 * white, knocks):
         hear(noise / np.std(noise) * _LOUDNESS)
     told(f"{seconds:.0f} s of noise: white, pink, hum, knocks")
     for number, text in enumerate(CHATTER_HELD[:others]):
         spoken = synthesise(text, *VOICES[number % len(VOICES)])
-        said = np.concatenate([np.zeros(RATE), spoken * _LOUDNESS / np.sqrt(np.mean(spoken**2))])
-        hear(np.pad(said, (0, RATE)) + rng.normal(0, _LOUDNESS / 10, len(said) + RATE))
+        said = np.concatenate(
+            [np.zeros(SAMPLE_RATE_HZ), spoken * _LOUDNESS / np.sqrt(np.mean(spoken**2))]
+        )
+        hear(
+            np.pad(said, (0, SAMPLE_RATE_HZ))
+            + rng.normal(0, _LOUDNESS / 10, len(said) + SAMPLE_RATE_HZ)
+        )
     told(f"{others} other sentences, 20 dB")
     listener.close()
     recogniser.close()
@@ -214,13 +226,13 @@ def _not_for_the_arm(seconds: float, others: int) -> None:
 
 def _understood(count: int) -> None:
     """Let voices say sentences at 20 dB, and count what they are taken for."""
-    words = Understanding(load_checkpoint(share_dir() / "checkpoints" / "panda_sim"), "cpu")
+    words = InstructionParser(load_checkpoint(share_dir() / "checkpoints" / "panda_sim"), "cpu")
     recogniser, activity = SphinxRecogniser(), VoiceActivity()
     rng = np.random.default_rng(_SEED + 2)
 
     def meaning(text: str) -> tuple[str, ...]:
         slots = words.read(text)
-        needed = [which for which in (0, 1) if words.needs(slots, which)]
+        needed = [which for which in (0, 1) if words.argument_is_named(slots, which)]
         return words.skill(slots), *(words.name(slots, which) for which in needed)
 
     print("| voice at 20 dB | understood | something else | nothing |\n| --- | --- | --- | --- |")
@@ -229,10 +241,14 @@ def _understood(count: int) -> None:
         for item in tqdm(spoken_items(count, _SEED + 3 + number), voice[1], leave=False):
             spoken = synthesise(item.instruction, *voice)
             spoken *= _LOUDNESS / np.sqrt(np.mean(spoken**2))
-            sound = np.concatenate([np.zeros(2 * RATE), spoken, np.zeros(RATE)])
+            sound = np.concatenate(
+                [np.zeros(2 * SAMPLE_RATE_HZ), spoken, np.zeros(SAMPLE_RATE_HZ)]
+            )
             sound += rng.normal(0, _LOUDNESS / 10, len(sound))
             said = activity.feed(sound.round().clip(-32768, 32767).astype(np.int16))
-            heard = [each.text for each in map(recogniser.hear, said) if each.sureness >= 0.5]
+            heard = [
+                each.text for each in map(recogniser.transcribe, said) if each.confidence >= 0.5
+            ]
             right = heard and meaning(heard[0]) == meaning(item.instruction)
             counts[0 if right else 1 if heard else 2] += 1
         low, high = wilson(counts[0], count)
@@ -243,13 +259,13 @@ def _understood(count: int) -> None:
 
 
 def _measure(stage: SpokenStage, args: argparse.Namespace) -> None:
-    conductor = Conductor(stage)
+    conductor = DemoRunner(stage)
     obeyed, words, waits = [], [], []
     items = spoken_items(args.commands, args.seed)
     for number, item in enumerate(tqdm(items, f"{stage.snr:.0f} dB")):
         stage.turn = number + number // 6  # or a voice would say the same families always
         stage.heard.clear()
-        result = conductor.perform(item)
+        result = conductor.run_command(item)
         sent = [h for h in stage.heard if h.sent]
         told = sent[-1].text if sent else "; ".join(f"({h.text}: {h.reason})" for h in stage.heard)
         obeyed.append(result.success)
@@ -263,7 +279,7 @@ def _measure(stage: SpokenStage, args: argparse.Namespace) -> None:
         stage.turn = number
         item = spoken_items(1)[0]
         stage.new_scene(item.scene_seed)
-        Stage.say(stage, item.instruction)
+        SimulationClient.publish_instruction(stage, item.instruction)
         stage.wait(lambda: stage.state is not None and stage.state.joint_speed > 0.1, 10.0)
         stage.ended = 0.0
         stage.say("stop")

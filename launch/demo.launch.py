@@ -22,7 +22,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from vlm_robot_ros.discovery import discovery_environment
 from vlm_robot_ros.paths import user_path
-from vlm_robot_ros.privacy import keep_private
+from vlm_robot_ros.privacy import restrict_umask
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -55,7 +55,7 @@ def _access(context: LaunchContext) -> list:
     def is_true(name: str) -> bool:
         return LaunchConfiguration(name).perform(context) == "true"
 
-    keep_private(is_true("group_readable"))
+    restrict_umask(is_true("group_readable"))
     variables = discovery_environment(is_true("network"))
     return [SetEnvironmentVariable(name, value) for name, value in variables.items()]
 

@@ -5,9 +5,9 @@ ros2 launch vlm_robot_ros iiwa7.launch.py checkpoint:=/path/to/mine output:=live
 
 from launch import LaunchDescription
 
-from vlm_robot_ros.nodes.launching import policy_launch
+from vlm_robot_ros.nodes.launching import policy_launch_description
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return what to start."""
-    return policy_launch(robot="iiwa7")
+    return policy_launch_description(robot="iiwa7")

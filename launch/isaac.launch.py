@@ -5,9 +5,9 @@ ros2 launch vlm_robot_ros isaac.launch.py checkpoint:=/path/to/mine
 
 from launch import LaunchDescription
 
-from vlm_robot_ros.nodes.launching import policy_launch
+from vlm_robot_ros.nodes.launching import policy_launch_description
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return what to start."""
-    return policy_launch(robot="isaac_franka", use_sim_time="true", output="live")
+    return policy_launch_description(robot="isaac_franka", use_sim_time="true", output="live")

@@ -6,9 +6,9 @@ ros2 launch vlm_robot_ros policy.launch.py robot:=fr3 voice:=microphone
 
 from launch import LaunchDescription
 
-from vlm_robot_ros.nodes.launching import policy_launch
+from vlm_robot_ros.nodes.launching import policy_launch_description
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return what to start."""
-    return policy_launch()
+    return policy_launch_description()

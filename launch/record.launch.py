@@ -20,7 +20,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from vlm_robot_ros.paths import config_dir, dds_profile_variable, user_path
-from vlm_robot_ros.privacy import keep_private
+from vlm_robot_ros.privacy import restrict_umask
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -49,7 +49,7 @@ def _recorder(context: LaunchContext) -> list:
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
-    keep_private(value("group_readable") == "true")
+    restrict_umask(value("group_readable") == "true")
     bag = str(user_path(value("bag") or f"bags/{time.strftime('%Y%m%d-%H%M%S')}"))
     sim_time = value("use_sim_time") == "true"
     if value("recorder") == "ros2":

@@ -14,7 +14,7 @@ import numpy as np
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 from vlm_robot_ros.policy.base import HoldPolicy, hold_chunk
-from vlm_robot_ros.policy.sight import Watchful
+from vlm_robot_ros.policy.sight import ImageGuard
 
 
 class Closing(HoldPolicy):
@@ -58,7 +58,7 @@ class Own(HoldPolicy):
         return replace(chunk, values=chunk.values + aside, gripper=np.ones(8), confidence=1.0)
 
 
-class Wary(Watchful):
+class Wary(ImageGuard):
     """A policy that watches its pictures itself."""
 
     def __init__(self, robot):

@@ -18,10 +18,10 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vlm_robot_ros.contract.kinematics import Kinematics
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.limits import outside
+from vlm_robot_ros.control.limits import limit_violation
 from vlm_robot_ros.msg import SimState, VlmAction
-from vlm_robot_ros.nodes.messages import seconds
-from vlm_robot_ros.sim.sinks import GRIPPER, contract_through
+from vlm_robot_ros.nodes.messages import stamp_to_seconds
+from vlm_robot_ros.sim.sinks import GRIPPER, contract_with_sink
 from vlm_robot_ros.srv import ResetScene
 
 ROBOT = load_robot("panda_sim")
@@ -36,7 +36,9 @@ KINEMATICS = Kinematics(ROBOT)
 
 def _begin_of(message):
     """When the first point of a trajectory is due [s]: its stamp, or later where motion begins."""
-    return seconds(message.header.stamp) + seconds(message.points[0].time_from_start)
+    return stamp_to_seconds(message.header.stamp) + stamp_to_seconds(
+        message.points[0].time_from_start
+    )
 
 
 def _accelerations(times, velocities):
@@ -61,7 +63,7 @@ def _is_smooth(times, velocities):
 def _inside(place):
     """Tell whether the tool is in its workspace; to brake for its edge it has some room."""
     tool, box = KINEMATICS.forward(place)[:3, 3], ROBOT.workspace
-    return bool(np.all(outside(tool, np.array(box.min), np.array(box.max)) <= _EDGE))
+    return bool(np.all(limit_violation(tool, np.array(box.min), np.array(box.max)) <= _EDGE))
 
 
 def _is_slow(place, speeds):
@@ -98,7 +100,7 @@ class Relay:
         self.health = graph.listen(DiagnosticArray, "/diagnostics")
         self.states = graph.listen(SimState, "/world/arm_sim_node/state", 10)
         contract = folder / "arm.yaml"
-        contract.write_text(contract_through("panda_sim", PATH))
+        contract.write_text(contract_with_sink("panda_sim", PATH))
         self._start = lambda: graph.start(
             "policy_node", robot=contract, use_sim_time=True, **parameters
         )
@@ -209,7 +211,7 @@ class Relay:
             return True
         # The node's actions tell that it is not silent because it gets no time.
         told = (self.states[-1], self.actions[-1], self._paths[-1])
-        now, acted, last = (seconds(message.header.stamp) for message in told)
+        now, acted, last = (stamp_to_seconds(message.header.stamp) for message in told)
         return min(now, acted) - last > 0.3
 
     def until_held(self, reason):

@@ -12,7 +12,7 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.instruction import AGAIN
+from vlm_robot_ros.control.instruction import REPEAT_WINDOW_S
 from vlm_robot_ros.msg import ActionChunk, TaskLabel, VlmAction
 
 ROBOT = load_robot("panda_sim")
@@ -61,7 +61,7 @@ class Rig:
     def say(self, text):
         """Give an instruction, late enough to be none that somebody goes on repeating."""
         assert self.graph.until(lambda: self.words.get_subscription_count() > 0)
-        counts = self._said.get(text, -math.inf) + AGAIN
+        counts = self._said.get(text, -math.inf) + REPEAT_WINDOW_S
         assert self.graph.until(lambda: time.monotonic() > counts)
         self._said[text] = time.monotonic()
         self.words.publish(String(data=text))

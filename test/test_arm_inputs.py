@@ -21,7 +21,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from vlm_robot_ros.msg import VlmAction
-from vlm_robot_ros.nodes.messages import seconds
+from vlm_robot_ros.nodes.messages import stamp_to_seconds
 from vlm_robot_ros.paths import config_dir
 
 CONTENT = yaml.safe_load((config_dir() / "arms" / "ur5e.yaml").read_text())
@@ -75,8 +75,8 @@ class Driver:
         if not self.trajectories:
             return self.rest
         newest = self.trajectories[-1]
-        now = self.clock.now().nanoseconds * 1e-9 - seconds(newest.header.stamp)
-        times = [seconds(point.time_from_start) for point in newest.points]
+        now = self.clock.now().nanoseconds * 1e-9 - stamp_to_seconds(newest.header.stamp)
+        times = [stamp_to_seconds(point.time_from_start) for point in newest.points]
         table = np.array([point.positions for point in newest.points])
         if now >= times[0]:
             self.rest = np.array([np.interp(now, times, column) for column in table.T])

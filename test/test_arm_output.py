@@ -21,7 +21,7 @@ from vlm_robot_ros.contract.kinematics import Kinematics
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.contract.robot import SINK_KINDS
 from vlm_robot_ros.msg import Latency, SimState, VlmAction
-from vlm_robot_ros.nodes.messages import seconds
+from vlm_robot_ros.nodes.messages import stamp_to_seconds
 from vlm_robot_ros.nodes.sink_messages import MESSAGES
 from vlm_robot_ros.paths import config_dir
 
@@ -113,7 +113,9 @@ def test_every_sink_is_fed_fresh_and_hears_a_stand_last(graph, tmp_path):
 
         def note(message, found=found):
             if clock:
-                found.append(seconds(clock[-1].clock) - seconds(message.header.stamp))
+                found.append(
+                    stamp_to_seconds(clock[-1].clock) - stamp_to_seconds(message.header.stamp)
+                )
 
         graph.node.create_subscription(MESSAGES[kind][0], kind, note, 100)
     bench.say(f"pick up the {bench.states[-1].objects[0]}")
@@ -182,17 +184,17 @@ def test_an_arm_that_brakes_for_longer_than_a_second_is_brought_to_a_stand(graph
 
 _BROKEN = """
 import sys
-from vlm_robot_ros.control.driver import Driver
-from vlm_robot_ros.control.pilot import Pilot
+from vlm_robot_ros.control.driver import MotionController
+from vlm_robot_ros.control.pilot import ChunkExecutor
 from vlm_robot_ros.nodes.policy_node import main
-tick, drive, moved = Pilot.tick, Driver.drive, [0]
+tick, drive, moved = ChunkExecutor.step, MotionController.update, [0]
 def counted(self, *arguments):
     command = tick(self, *arguments)
     moved[0] += not command.hold_reason
     return command if moved[0] < 50 or WHAT != "tick" else moved[0] / 0
 def driven(self, *arguments):
     return drive(self, *arguments) if moved[0] < 50 or WHAT != "drive" else moved[0] / 0
-Pilot.tick, Driver.drive = counted, driven
+ChunkExecutor.step, MotionController.update = counted, driven
 sys.exit(main())
 """
 

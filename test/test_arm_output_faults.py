@@ -10,10 +10,10 @@ from std_srvs.srv import SetBool, Trigger
 
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.load import parse_robot
-from vlm_robot_ros.control.instruction import NOTHING_SAID
-from vlm_robot_ros.control.joints import ArmState
-from vlm_robot_ros.control.pilot import Command
-from vlm_robot_ros.nodes.arm_output import ArmOutput, Permit
+from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION
+from vlm_robot_ros.control.joints import RobotState
+from vlm_robot_ros.control.pilot import ActionCommand
+from vlm_robot_ros.nodes.arm_output import CommandPublisher, MotionGate
 from vlm_robot_ros.paths import config_dir
 
 SINKS = [
@@ -41,35 +41,35 @@ def lines():
 
 @pytest.fixture
 def output(robot, lines):
-    return ArmOutput(
+    return CommandPublisher(
         robot,
         0.02,
         lambda kind, topic: lines.setdefault(topic, Line()),
         "live",
         lambda: None,
-        Permit(),
+        MotionGate(),
         lambda: 0.0,
     )
 
 
 def joint_command(values, gripper=1.0):
-    return Command(
-        ActionMode.JOINT_POSITION, np.array(values), gripper, 0.0, 1.0, "", NOTHING_SAID
+    return ActionCommand(
+        ActionMode.JOINT_POSITION, np.array(values), gripper, 0.0, 1.0, "", EMPTY_INSTRUCTION
     )
 
 
 def test_what_cannot_be_made_a_setpoint_trips_and_is_told(output, lines, robot):
     home = np.array(robot.home)
-    assert output.send(1.0, joint_command(home + 0.1), [], ArmState(1.0, home, 1.0))
+    assert output.send(1.0, joint_command(home + 0.1), [], RobotState(1.0, home, 1.0))
     assert len(lines["positions"]) == 1
     # Joint states of an arm of another shape: no setpoint can be computed from them.
-    assert not output.send(1.02, joint_command(home + 0.1), [], ArmState(1.02, home[:3], 1.0))
+    assert not output.send(1.02, joint_command(home + 0.1), [], RobotState(1.02, home[:3], 1.0))
     assert output.blocked.startswith("tripped: no setpoint could be found")
     assert len(lines["positions"]) == 1
     answer = output.on_reset(Trigger.Request(), Trigger.Response())
     assert answer.success
     assert output.blocked == ""
-    assert output.send(1.04, joint_command(home + 0.1), [], ArmState(1.04, home, 1.0))
+    assert output.send(1.04, joint_command(home + 0.1), [], RobotState(1.04, home, 1.0))
 
 
 def test_values_that_are_not_finite_reach_no_sink(output, lines, robot):
@@ -79,7 +79,7 @@ def test_values_that_are_not_finite_reach_no_sink(output, lines, robot):
             1.0 + 0.02 * number,
             joint_command(np.full(7, np.inf)),
             [],
-            ArmState(1.0, home, 1.0),
+            RobotState(1.0, home, 1.0),
         )
     assert "not finite" in output.blocked
     for message in lines["positions"]:
@@ -93,7 +93,7 @@ def test_a_gripper_trajectory_is_sent_when_there_is_news(output, lines, robot):
             1.0 + 0.02 * number,
             joint_command(home + 0.1, opening),
             [],
-            ArmState(1.0, home, 1.0),
+            RobotState(1.0, home, 1.0),
         )
     assert len(lines["positions"]) == 6
     ends = [message.points[-1].positions[0] for message in lines["gripper"]]

@@ -14,7 +14,7 @@ from std_srvs.srv import Trigger  # noqa: E402
 
 from vlm_robot_ros.contract.load import load_robot  # noqa: E402
 from vlm_robot_ros.msg import SimState, VlmAction  # noqa: E402
-from vlm_robot_ros.nodes.messages import seconds  # noqa: E402
+from vlm_robot_ros.nodes.messages import stamp_to_seconds  # noqa: E402
 from vlm_robot_ros.srv import ResetScene  # noqa: E402
 
 ROBOT = load_robot("panda_sim")
@@ -41,7 +41,7 @@ class Arm:
     def has_told(self, now):
         """Return whether states and joints of a time have come."""
         return all(
-            told and seconds(told[-1].header.stamp) > now - 0.001
+            told and stamp_to_seconds(told[-1].header.stamp) > now - 0.001
             for told in (self.states, self.joints)
         )
 
@@ -54,7 +54,8 @@ class Arm:
         assert self.graph.until(
             lambda: (
                 self.joints
-                and seconds(self.joints[-1].header.stamp) >= seconds(state.header.stamp)
+                and stamp_to_seconds(self.joints[-1].header.stamp)
+                >= stamp_to_seconds(state.header.stamp)
             )
         )
         return state
@@ -129,11 +130,14 @@ def test_time_passes_by_steps_and_everything_carries_it(arm):
     before = arm.states[-1]
     arm.step(10)
     arm.graph.until(
-        lambda: seconds(arm.states[-1].header.stamp) > seconds(before.header.stamp) + 0.99
+        lambda: (
+            stamp_to_seconds(arm.states[-1].header.stamp)
+            > stamp_to_seconds(before.header.stamp) + 0.99
+        )
     )
-    assert seconds(arm.states[-1].header.stamp) - seconds(before.header.stamp) == pytest.approx(
-        1.0
-    )
+    assert stamp_to_seconds(arm.states[-1].header.stamp) - stamp_to_seconds(
+        before.header.stamp
+    ) == pytest.approx(1.0)
     assert images[-1].encoding == "rgb8"
     assert (images[-1].width, images[-1].height) == (256, 256)
     assert images[-1].header.frame_id == ROBOT.cameras[0].frame
@@ -154,7 +158,7 @@ def test_the_same_seed_gives_the_same_scene_and_time_goes_on(arm):
     assert first.positions == again.positions
     assert other.positions != first.positions
     assert (again.seed, again.scene) == (7, first.scene + 2)
-    assert seconds(again.header.stamp) > seconds(first.header.stamp)
+    assert stamp_to_seconds(again.header.stamp) > stamp_to_seconds(first.header.stamp)
 
 
 def test_it_follows_end_effector_poses(arm):
@@ -267,6 +271,8 @@ def test_in_real_time_a_slow_factor_slows_the_clock(graph):
     assert graph.until(lambda: len(arm.states) > 25, 100.0)
     assert not graph.call(Trigger, "/arm_sim_node/step").success
     first, last = arm.states[0], arm.states[-1]
-    steps = round((seconds(last.header.stamp) - seconds(first.header.stamp)) / 0.02)
+    steps = round(
+        (stamp_to_seconds(last.header.stamp) - stamp_to_seconds(first.header.stamp)) / 0.02
+    )
     assert abs(steps - (len(arm.states) - 1)) <= 2  # one step a message, none skipped
     assert last.seed == 3

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.kinematics import to_vector, yaw_of
+from vlm_robot_ros.contract.kinematics import tool_yaw, transform_to_pose7
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.contract.robot import SIMULATIONS
 from vlm_robot_ros.evaluation.episode import run_episode
-from vlm_robot_ros.policy.load import load_learned
+from vlm_robot_ros.policy.load import load_checkpoint_policy
 from vlm_robot_ros.sim.arms import ARMS, TOOL_OFFSET
 from vlm_robot_ros.sim.scene import sample_scene
 from vlm_robot_ros.sim.simulator import Simulator
@@ -61,13 +61,13 @@ def test_a_joint_that_was_held_back_catches_up_within_its_speed_limit(sim):
 def test_every_arm_waits_with_its_tool_in_the_same_place(sim):
     tool = sim.kinematics.forward(np.array(sim.robot.home))
     assert tool[:3, 3] == pytest.approx([0.457, 0.0, 0.345], abs=0.002)
-    assert yaw_of(to_vector(tool)) == pytest.approx(0.0, abs=0.01)
+    assert tool_yaw(transform_to_pose7(tool)) == pytest.approx(0.0, abs=0.01)
     assert tool[:3, 2] == pytest.approx([0, 0, -1], abs=1e-3)
 
 
 @pytest.mark.parametrize("through", ["joint_trajectory", "pose", "twist"])
 def test_the_shipped_policy_drives_every_arm_within_its_limits(sim, shipped, through):
-    policy = load_learned(shipped, sim.robot)
+    policy = load_checkpoint_policy(shipped, sim.robot)
     # Picking up and pushing; one may fail, as one in forty does.
     outcomes = [run_episode(sim, policy, "seen", 81, index, through)[0] for index in (0, 1)]
     assert any(outcome.success for outcome in outcomes), outcomes

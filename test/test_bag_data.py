@@ -8,18 +8,18 @@ import pytest
 from bags import moving_bag
 
 from vlm_robot_ros.bags.bag import BagError
-from vlm_robot_ros.bags.episodes import BagData, open_episodes
+from vlm_robot_ros.bags.episodes import BagDataset, open_dataset
 from vlm_robot_ros.bags.find import find_bags
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.data.action_space import read_actions
-from vlm_robot_ros.data.lerobot_writer import join_parts, write_part
-from vlm_robot_ros.data.robot_data import DataError, open_data
-from vlm_robot_ros.training.demonstrations import Demonstrations
+from vlm_robot_ros.data.lerobot_writer import merge_shards, write_part
+from vlm_robot_ros.data.robot_data import DataError, open_data_folder
+from vlm_robot_ros.training.demonstrations import ChunkDataset
 
 
 def test_a_bag_is_data_on_an_even_grid_with_nothing_made_up(tmp_path):
     shown = moving_bag(tmp_path / "bag")
-    data = open_episodes(tmp_path / "bag")
+    data = open_dataset(tmp_path / "bag")
     assert len(data) == 1
     assert data.info.fps == 10
     assert data.info.action_names == ("x", "y", "z", "qx", "qy", "qz", "qw", "gripper")
@@ -42,9 +42,9 @@ def test_a_bag_is_data_on_an_even_grid_with_nothing_made_up(tmp_path):
 
 def test_an_episode_is_cut_where_pictures_are_missing(tmp_path):
     moving_bag(tmp_path / "bag", skip=(20, 21))
-    episode = BagData([tmp_path / "bag"]).episode(0)
+    episode = BagDataset([tmp_path / "bag"]).episode(0)
     assert len(episode.action) == 16  # 0.5 s to 2.0 s: one late picture may be used again
-    notes = BagData([tmp_path / "bag"]).info.notes
+    notes = BagDataset([tmp_path / "bag"]).info.notes
     assert notes == ("9 moments are left out: something was missing",)
 
 
@@ -52,16 +52,16 @@ def test_failures_are_left_out_unless_they_are_asked_for(tmp_path):
     moving_bag(tmp_path / "good", success=True)
     moving_bag(tmp_path / "bad", success=False)
     bags = [tmp_path / "good", tmp_path / "bad"]
-    assert len(BagData(bags)) == 1
-    assert len(BagData(bags, failed=True)) == 2
+    assert len(BagDataset(bags)) == 1
+    assert len(BagDataset(bags, failed=True)) == 2
     with pytest.raises(BagError, match="nothing to learn from"):
-        BagData([tmp_path / "bad"])
+        BagDataset([tmp_path / "bad"])
 
 
 def test_what_sets_a_failure_right_is_a_correction_and_is_drawn_as_often_as_it_weighs(tmp_path):
     moving_bag(tmp_path / "good", success=True)
     moving_bag(tmp_path / "again", success=True, again="pick up the red one", seconds=6.0)
-    data = BagData([tmp_path / "good", tmp_path / "again"])
+    data = BagDataset([tmp_path / "good", tmp_path / "again"])
     assert [data.instruction(n) for n in range(len(data))] == [
         "pick up the red cube",
         "pick up the red one",
@@ -70,8 +70,8 @@ def test_what_sets_a_failure_right_is_a_correction_and_is_drawn_as_often_as_it_w
     tables = [data.table(number) for number in range(2)]
     states, actions = zip(*tables, strict=True)
     space, felt = read_actions(data.info, "left", actions, states)
-    seen = Demonstrations(data, [0, 1], space, felt, ["front"], (8, 8), 4, weights={1: 3.0})
-    drawn = np.bincount(seen.draw(4000).said.numpy()) / 4000
+    seen = ChunkDataset(data, [0, 1], space, felt, ["front"], (8, 8), 4, weights={1: 3.0})
+    drawn = np.bincount(seen.draw(4000).instructions.numpy()) / 4000
     assert drawn[seen.sentences.index("pick up the red one")] == pytest.approx(0.75, abs=0.03)
 
 
@@ -89,7 +89,7 @@ def test_bags_become_a_dataset_that_says_the_same(tmp_path):
     (tmp_path / "bags" / "torn" / "torn.mcap").write_bytes(b"no bag at all")
     out = tmp_path / "dataset"
     assert main(["bag", "convert", str(tmp_path / "bags"), "--out", str(out)]) == 0
-    bags, data = BagData([tmp_path / "bags" / str(n) for n in range(3)]), open_data(out)
+    bags, data = BagDataset([tmp_path / "bags" / str(n) for n in range(3)]), open_data_folder(out)
     assert data.info.format == "LeRobotDataset v3.0"
     assert data.info.action_names == bags.info.action_names
     assert len(data) == 3
@@ -126,17 +126,17 @@ def test_a_conversion_goes_on_where_it_was(tmp_path, monkeypatch):
 
     monkeypatch.setattr(lerobot_writer, "write_part", tiring)
     with pytest.raises(KeyboardInterrupt):
-        room.convert(bags, tmp_path / "out")
+        room.convert_to_lerobot(bags, tmp_path / "out")
     assert not (tmp_path / "out" / "meta").exists()
     monkeypatch.setattr(
         lerobot_writer,
         "write_part",
         lambda data, folder: written.append(data.info.path) or write(data, folder),
     )
-    assert room.convert(bags, tmp_path / "out")[0] == 3
+    assert room.convert_to_lerobot(bags, tmp_path / "out")[0] == 3
     assert written == bags
     with pytest.raises(DataError, match="has a dataset already"):
-        room.convert(bags, tmp_path / "out")
+        room.convert_to_lerobot(bags, tmp_path / "out")
 
 
 def test_a_join_that_was_interrupted_mixes_no_videos(tmp_path, monkeypatch):
@@ -145,7 +145,7 @@ def test_a_join_that_was_interrupted_mixes_no_videos(tmp_path, monkeypatch):
     parts = [tmp_path / name for name in ("a", "b")]
     for part, name in zip(parts, "ab", strict=True):
         moving_bag(tmp_path / "bags" / name)
-        write_part(BagData([tmp_path / "bags" / name]), part)
+        write_part(BagDataset([tmp_path / "bags" / name]), part)
         for video in part.glob("*.mp4"):
             video.write_bytes(video.read_bytes() + name.encode())  # told apart by their ends
 
@@ -155,8 +155,8 @@ def test_a_join_that_was_interrupted_mixes_no_videos(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(lerobot_writer, "_write_meta", tired)
         with pytest.raises(KeyboardInterrupt):
-            join_parts(parts, tmp_path / "out")
-    join_parts(parts[::-1], tmp_path / "out")
+            merge_shards(parts, tmp_path / "out")
+    merge_shards(parts[::-1], tmp_path / "out")
     for folder in (tmp_path / "out" / "videos").iterdir():
         assert [path.read_bytes()[-1:] for path in sorted(folder.rglob("*.mp4"))] == [b"b", b"a"]
 
@@ -175,4 +175,4 @@ def test_loose_files_in_a_folder_are_bags_of_their_own(tmp_path):
         shutil.copy(tmp_path / name / f"{name}.mcap", tmp_path)
         shutil.rmtree(tmp_path / name)
     assert len(find_bags(tmp_path)) == 2
-    assert len(open_episodes(tmp_path)) == 2
+    assert len(open_dataset(tmp_path)) == 2

@@ -12,12 +12,12 @@ from rosbags.rosbag2 import StoragePlugin
 from safetensors.numpy import load_file, save_file
 
 from vlm_robot_ros.bags.bag import Bag, BagError
-from vlm_robot_ros.bags.episodes import BagData
-from vlm_robot_ros.bags.measures import summarise
+from vlm_robot_ros.bags.episodes import BagDataset
+from vlm_robot_ros.bags.measures import summarize_recording
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.bags.replay import RECORDED, compare, replay
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
@@ -50,7 +50,7 @@ def test_a_report_says_what_the_judge_said_and_when(demo, recorded, tmp_path):
 
 
 def test_the_latency_in_a_report_is_the_one_the_node_tells(recorded):
-    found = summarise(read_recording(recorded))["camera_to_action_ms"]
+    found = summarize_recording(read_recording(recorded))["camera_to_action_ms"]
     told = [m.value for m in Bag(recorded).messages(["/latency"])][-1]
     # The node keeps the newest 500; a slow machine may have more.
     assert min(found["count"], 500) == pytest.approx(told.count, rel=0.1)
@@ -60,7 +60,7 @@ def test_the_latency_in_a_report_is_the_one_the_node_tells(recorded):
 
 def test_lost_frames_holds_and_limits_are_counted(tmp_path):
     moving_bag(tmp_path / "bag", skip=(10, 11, 20), success=True)
-    found = summarise(read_recording(tmp_path / "bag"))
+    found = summarize_recording(read_recording(tmp_path / "bag"))
     front = found["cameras"]["/camera/front/image_raw"]
     assert (front["frames"], front["lost"]) == (27, 3)
     assert front["longest_gap_s"] == pytest.approx(0.3)
@@ -96,7 +96,7 @@ def test_several_bags_stand_side_by_side_and_hostile_words_are_only_words(tmp_pa
 
 def test_a_replay_answers_as_the_node_did_to_the_last_bit(recorded, shipped):
     recording = read_recording(recorded)
-    found = replay(recording, {"again": FusionPolicy(shipped), "anew": FusionPolicy(shipped)})
+    found = replay(recording, {"again": GroundedPolicy(shipped), "anew": GroundedPolicy(shipped)})
     live = compare(found, RECORDED, "again")
     assert live["compared"] > 100
     assert live["identical"] == live["compared"]
@@ -193,13 +193,13 @@ def test_a_corrupt_bag_is_named_or_read_and_never_a_crash(tmp_path, seed):
         data[place] = rng.integers(256)
     path.write_bytes(data)
     with suppress(ValueError):  # ours are, and no other exception is
-        summarise(read_recording(tmp_path / "bag"))
-        BagData([tmp_path / "bag"]).episode(0)
+        summarize_recording(read_recording(tmp_path / "bag"))
+        BagDataset([tmp_path / "bag"]).episode(0)
 
 
 def test_sqlite_bags_are_read_too(tmp_path):
     moving_bag(tmp_path / "bag", plugin=StoragePlugin.SQLITE3)
-    assert len(BagData([tmp_path / "bag"])) == 1
+    assert len(BagDataset([tmp_path / "bag"])) == 1
 
 
 @pytest.mark.parametrize(
@@ -226,8 +226,8 @@ def test_a_bag_of_another_clock_than_its_stamps_is_named(tmp_path):
         bag.action(1.7e9 + 0.1 * number, 0.1 * number, [0.4, 0, 0.3, 1, 0, 0, 0])
     bag.close()
     with pytest.raises(BagError, match="record with the simulator's time"):
-        BagData([tmp_path / "bag"])
-    summary = summarise(read_recording(tmp_path / "bag"))
+        BagDataset([tmp_path / "bag"])
+    summary = summarize_recording(read_recording(tmp_path / "bag"))
     assert "record with the simulator's time" in summary["problem"]
     assert summary["camera_to_action_ms"]["p50"] is None
     assert summary["joints"] == []
@@ -283,4 +283,4 @@ def test_a_bag_without_a_contract_needs_none_that_fits_or_one_that_is_named(tmp_
     other = read_recording(tmp_path / "bag", robot="ur5e")
     assert other.joints == []
     with pytest.raises(BagError, match="nothing to learn from"):
-        BagData([tmp_path / "bag"], robot="ur5e")
+        BagDataset([tmp_path / "bag"], robot="ur5e")

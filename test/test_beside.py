@@ -8,18 +8,18 @@ import torch
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.data.episode import CROP, cut_around, load_episode
-from vlm_robot_ros.evaluation.playing import Player
+from vlm_robot_ros.data.episode import TABLE_CROP, crop_around_token, load_episode
+from vlm_robot_ros.evaluation.playing import ClosedLoopRunner
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from vlm_robot_ros.models.close_up import cut_out
-from vlm_robot_ros.models.image import Beside, PointHeads
+from vlm_robot_ros.models.close_up import sample_crops
+from vlm_robot_ros.models.image import AuxiliaryInputs, TokenHeads
 from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
 from vlm_robot_ros.models.words import Tokenizer
 from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.fusion_policy import FusionPolicy
-from vlm_robot_ros.policy.gaze import Gaze
-from vlm_robot_ros.policy.load import load_learned
-from vlm_robot_ros.sim.programme import scene_of
+from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
+from vlm_robot_ros.policy.gaze import ObservationPreprocessor
+from vlm_robot_ros.policy.load import load_checkpoint_policy
+from vlm_robot_ros.sim.programme import sample_seeded_scene
 from vlm_robot_ros.sim.simulator import Simulator
 from vlm_robot_ros.training.train import model_config
 
@@ -44,7 +44,7 @@ def rgbd(tmp_path_factory):
 def test_an_episode_keeps_what_depth_and_a_larger_picture_tell(rgbd):
     episode = load_episode(next(rgbd.glob("*.npz")))
     frames = len(episode.tool)
-    assert episode.surface.shape == (frames, CROP[2] // 4, CROP[3] // 4, 3)
+    assert episode.surface.shape == (frames, TABLE_CROP[2] // 4, TABLE_CROP[3] // 4, 3)
     assert episode.close.shape == (frames, 2, 96, 96, 3)
     # What tokens of a thing show is near its middle.
     for row in range(frames):
@@ -58,10 +58,12 @@ def test_what_is_cut_out_for_training_is_what_is_cut_out_in_use():
     whole = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
     tensor = torch.from_numpy(whole).permute(2, 0, 1)[None].float()
     for token in (0, 61, 1000, 2639):
-        row, column = (4 * part + 2.5 for part in divmod(token, CROP[3] // 4))
-        middle = [torch.tensor([(CROP[axis] + at) / 256]) for axis, at in enumerate((row, column))]
-        cut = cut_out(tensor, *middle, 48 / 256)[0].permute(1, 2, 0)
-        torch.testing.assert_close(cut, torch.from_numpy(cut_around(whole, token)).float())
+        row, column = (4 * part + 2.5 for part in divmod(token, TABLE_CROP[3] // 4))
+        middle = [
+            torch.tensor([(TABLE_CROP[axis] + at) / 256]) for axis, at in enumerate((row, column))
+        ]
+        cut = sample_crops(tensor, *middle, 48 / 256)[0].permute(1, 2, 0)
+        torch.testing.assert_close(cut, torch.from_numpy(crop_around_token(whole, token)).float())
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -73,12 +75,12 @@ def test_every_way_is_trained_and_acts(rgbd, tmp_path, way):
     assert bool(config.depth) == ("--depth" in WAYS[way])
     assert bool(config.history) == ("--history" in WAYS[way])
     assert bool(config.close_up) == ("--close-up" in WAYS[way])
-    policy = FusionPolicy(tmp_path)
+    policy = GroundedPolicy(tmp_path)
     sim = Simulator(load_robot("panda_sim_rgbd"))
-    sim.reset(scene_of(1))
-    player = Player(sim, policy)
-    player.say("pick up the red cube")
-    player.play(0.5)
+    sim.reset(sample_seeded_scene(1))
+    player = ClosedLoopRunner(sim, policy)
+    player.set_instruction("pick up the red cube")
+    player.run(0.5)
     sim.close()
     assert player.label or player.hold
     assert policy.cameras == (("front", "front_depth") if "--depth" in WAYS[way] else ("front",))
@@ -96,11 +98,11 @@ def test_episodes_without_it_are_refused(demos, tmp_path, capsys):
 
 def test_points_begin_from_what_is_measured_and_from_the_table_where_nothing_is():
     table = torch.tensor([[0.5], [0.1]]).reshape(2, 1, 1).expand(2, 2, 3)
-    heads = PointHeads(8, 3, table, depth=True).eval()
+    heads = TokenHeads(8, 3, table, depth=True).eval()
     surface = torch.full((1, 3, 6), 0.25)
     surface[:, :, 1] = torch.nan
     surface[:, :, 2] = 40.0  # the floor far behind the table
-    places, known = heads.places_of(surface, 1)
+    places, known = heads.points_of(surface, 1)
     assert known[0, 0].tolist() == [1, 0, 0, 1, 1, 1]
     torch.testing.assert_close(places[0, :, 1], torch.tensor([0.5, 0.1, 0.0]))
     torch.testing.assert_close(places[0, :, 0], torch.full((3,), 0.25))
@@ -112,35 +114,37 @@ def test_points_begin_from_what_is_measured_and_from_the_table_where_nothing_is(
 
 
 def test_the_past_is_of_the_times_it_is_asked_for():
-    gaze = Gaze(replace(model_config(), history=2, history_dt=0.2), "cpu")
+    gaze = ObservationPreprocessor(replace(model_config(), history=2, history_dt=0.2), "cpu")
     seen = []
     for step in range(8):  # pictures every 0.1 s, each one brighter
         picture = np.full((256, 256, 3), 10 * step, np.uint8)
-        _, beside = gaze.look(
+        _, beside = gaze.preprocess(
             Observation({"front": picture}, np.zeros(7), 1.0, "", time=step / 10)
         )
         seen.append([round(float(one.mean()) * 25.5) for one in beside.past[0]])
     assert seen == [[0, 0], [0, 0], [0, 0], [1, 0], [2, 0], [3, 1], [4, 2], [5, 3]]
-    _, beside = gaze.look(Observation({"front": picture}, np.zeros(7), 1.0, "", time=0.0))
+    _, beside = gaze.preprocess(Observation({"front": picture}, np.zeros(7), 1.0, "", time=0.0))
     assert float(beside.past.min()) == pytest.approx(70 / 255)  # another world's are forgotten
 
 
 def test_a_model_without_depth_takes_no_notice_of_distances():
     model = VisionLanguageRobotModel(model_config()).eval()
-    image, arm = torch.rand(1, 3, *CROP[2:]), (torch.zeros(1, 3), torch.ones(1))
+    image, arm = torch.rand(1, 3, *TABLE_CROP[2:]), (torch.zeros(1, 3), torch.ones(1))
     words = Tokenizer(model.config.vocabulary)("pick up the red cube")
     slots = model.text(torch.tensor([words]))
-    plain = model.see(image, *arm, slots)
-    beside = model.see(image, *arm, slots, Beside(surface=torch.zeros(1, 3, 44 * 60)))
+    plain = model.ground(image, *arm, slots)
+    beside = model.ground(image, *arm, slots, AuxiliaryInputs(surface=torch.zeros(1, 3, 44 * 60)))
     torch.testing.assert_close(plain.point, beside.point)
 
 
 def test_one_moment_may_be_asked_about_twice_and_a_pause_is_forgotten():
-    gaze = Gaze(replace(model_config(), history=1, history_dt=0.2), "cpu")
+    gaze = ObservationPreprocessor(replace(model_config(), history=1, history_dt=0.2), "cpu")
 
     def look(time, brightness):
         picture = np.full((256, 256, 3), brightness, np.uint8)
-        _, beside = gaze.look(Observation({"front": picture}, np.zeros(7), 1.0, "", time=time))
+        _, beside = gaze.preprocess(
+            Observation({"front": picture}, np.zeros(7), 1.0, "", time=time)
+        )
         return round(float(beside.past.mean()) * 255)
 
     for step in range(4):
@@ -152,9 +156,9 @@ def test_one_moment_may_be_asked_about_twice_and_a_pause_is_forgotten():
 def test_a_robot_without_the_depth_camera_is_refused(tmp_path):
     model = VisionLanguageRobotModel(replace(model_config(), depth="front_depth"))
     save_checkpoint(model, tmp_path, {})
-    load_learned(tmp_path, load_robot("panda_sim_rgbd"))
+    load_checkpoint_policy(tmp_path, load_robot("panda_sim_rgbd"))
     with pytest.raises(CheckpointError, match=r"needs a depth camera 'front_depth'.*has none"):
-        load_learned(tmp_path, load_robot("panda_sim"))
+        load_checkpoint_policy(tmp_path, load_robot("panda_sim"))
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_who_is_still_made_when_they_are_told_to_end_is_not_waited_for(
     graph.ended(process)
     assert process.returncode == 0
     assert actions == []
-    assert [said for _, said in read_recording(tmp_path / "bag").said] == ["go home"]
+    assert [said for _, said in read_recording(tmp_path / "bag").instructions] == ["go home"]
 
 
 def test_where_one_cannot_come_up_all_end(graph, tmp_path):

@@ -21,7 +21,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.control.instruction import AFTER_STOP
+from vlm_robot_ros.control.instruction import QUIET_AFTER_STOP_S
 from vlm_robot_ros.msg import EpisodeMark, SimState, TaskLabel, VlmAction
 from vlm_robot_ros.nodes.console_reports import list_reports, read_report, style_hashes
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD
@@ -90,7 +90,7 @@ def test_in_a_browser_a_command_is_typed_a_label_appears_and_stop_stops(graph, t
         assert graph.until(lambda: marks)
         assert (marks[-1].event, marks[-1].by) == (EpisodeMark.FAILURE, "person")
         seen = len(states)  # nobody types so soon after a stop; a hundred have waited here
-        assert graph.until(lambda: len(states) > seen + 100 + AFTER_STOP / CONTROL_PERIOD)
+        assert graph.until(lambda: len(states) > seen + 100 + QUIET_AFTER_STOP_S / CONTROL_PERIOD)
         browser.click("words")
         browser.type('<img src=x onerror="document.title=1">')
         browser.press("Enter", 13)

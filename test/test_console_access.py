@@ -22,11 +22,11 @@ from tornado.websocket import websocket_connect
 
 from vlm_robot_ros.nodes.console_access import (
     MessageRate,
+    is_own_host,
     is_same_origin,
     is_token,
-    names_this_machine,
 )
-from vlm_robot_ros.nodes.console_limits import HEADER_TIME, PER_ADDRESS
+from vlm_robot_ros.nodes.console_limits import HEADER_TIME, MAX_CONNECTIONS_PER_ADDRESS
 
 
 class Client:
@@ -227,7 +227,7 @@ def test_a_thousand_connections_keep_nobody_out(console):
     before = descriptors()
     held = [Client(console) for _ in range(1000)]
     assert console.status("/") == 200
-    assert descriptors() < before + PER_ADDRESS + 10
+    assert descriptors() < before + MAX_CONNECTIONS_PER_ADDRESS + 10
     for client in held:
         client.socket.close()
 
@@ -311,18 +311,18 @@ def test_an_address_for_others_has_names_of_its_own(graph):
 
 def test_a_message_rate_allows_a_burst_and_then_a_rate():
     rate = MessageRate(2.0, 3, 10.0)
-    assert [rate.take(10.0) for _ in range(4)] == [True, True, True, False]
-    assert [rate.take(10.5) for _ in range(2)] == [True, False]
-    assert [rate.take(99.0) for _ in range(4)] == [True, True, True, False]
+    assert [rate.allow(10.0) for _ in range(4)] == [True, True, True, False]
+    assert [rate.allow(10.5) for _ in range(2)] == [True, False]
+    assert [rate.allow(99.0) for _ in range(4)] == [True, True, True, False]
 
 
 def test_hosts_origins_and_tokens_are_compared_whole():
-    assert names_this_machine("localhost:8080")
-    assert names_this_machine("[::1]:8080")
-    assert names_this_machine("192.0.2.1")
-    assert names_this_machine("LOCALHOST.")
-    assert not names_this_machine("localhost.evil.example")
-    assert not names_this_machine("evil@localhost.example")
+    assert is_own_host("localhost:8080")
+    assert is_own_host("[::1]:8080")
+    assert is_own_host("192.0.2.1")
+    assert is_own_host("LOCALHOST.")
+    assert not is_own_host("localhost.evil.example")
+    assert not is_own_host("evil@localhost.example")
     assert is_same_origin("", "a")
     assert is_same_origin("http://A:1", "a:1")
     assert not is_same_origin("http://a:1.evil.example", "a:1")

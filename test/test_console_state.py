@@ -110,7 +110,7 @@ def test_an_episode_has_what_became_of_its_instruction(state):
     state.on_action("pick up the red cube", False, "")
     state.on_action("something else", True, "no plan")
     state.on_instruction("stop")
-    state.judge(True)
+    state.on_judgement(True)
     stop, pick = state.as_dict()["episodes"]
     assert (pick["label"], pick["moved"], pick["hold"], pick["success"]) == (
         "pick",

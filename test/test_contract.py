@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from vlm_robot_ros.contract.fields import ContractError
-from vlm_robot_ros.contract.kinematics import Kinematics, down, from_vector
+from vlm_robot_ros.contract.kinematics import Kinematics, downward_pose, pose7_to_transform
 from vlm_robot_ros.contract.load import load_robot, parse_robot, read_robot
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.sim.world import build_world
@@ -186,7 +186,7 @@ def test_kinematics_agree_with_the_physics_model():
 def test_inverse_kinematics_reaches_a_pose_without_exceeding_joint_speeds():
     robot = load_robot("panda_sim")
     kinematics = Kinematics(robot)
-    goal = from_vector(down(np.array([0.5, 0.15, 0.1]), 0.0))
+    goal = pose7_to_transform(downward_pose(np.array([0.5, 0.15, 0.1]), 0.0))
     positions = np.array(robot.home)
     for _ in range(150):
         before = positions

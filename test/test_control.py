@@ -6,14 +6,19 @@ from plans import HOME, plan
 from scipy.interpolate import PchipInterpolator
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, down
+from vlm_robot_ros.contract.kinematics import Kinematics, downward_pose
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.beat import Beat
-from vlm_robot_ros.control.curve import Curve
-from vlm_robot_ros.control.instruction import MAX_LENGTH, NOTHING_SAID, Kind, next_instruction
-from vlm_robot_ros.control.limits import limit
-from vlm_robot_ros.control.timeline import Timeline
-from vlm_robot_ros.control.watchdog import StreamWatch
+from vlm_robot_ros.control.beat import TickSchedule
+from vlm_robot_ros.control.curve import MonotoneCubic
+from vlm_robot_ros.control.instruction import (
+    EMPTY_INSTRUCTION,
+    MAX_LENGTH,
+    InstructionKind,
+    next_instruction,
+)
+from vlm_robot_ros.control.limits import clamp_action
+from vlm_robot_ros.control.timeline import ChunkInterpolator
+from vlm_robot_ros.control.watchdog import StreamMonitor
 
 ROBOT = load_robot("panda_sim")
 
@@ -24,37 +29,37 @@ ROBOT = load_robot("panda_sim")
      "pick up the cube no wait stop", "x " * 5000 + "stop"],
 )  # fmt: skip
 def test_a_word_of_stop_anywhere_stops(text):
-    assert next_instruction(NOTHING_SAID, text).kind is Kind.STOP
+    assert next_instruction(EMPTY_INSTRUCTION, text).kind is InstructionKind.STOP
 
 
 @pytest.mark.parametrize("text", ["pick up the stopper", "push the red cube", "unstoppable"])
 def test_words_that_only_contain_stop_do_not(text):
-    assert next_instruction(NOTHING_SAID, text).kind is Kind.TASK
+    assert next_instruction(EMPTY_INSTRUCTION, text).kind is InstructionKind.TASK
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\x00\x01", "?!..."])
 def test_no_words_are_no_task(text):
-    assert next_instruction(NOTHING_SAID, text).kind is Kind.EMPTY
+    assert next_instruction(EMPTY_INSTRUCTION, text).kind is InstructionKind.EMPTY
 
 
 def test_hostile_text_is_cleaned_and_cut_and_counted():
-    said = next_instruction(NOTHING_SAID, "push\x1b[2J\n\u2028it" + " left" * 10_000)
+    said = next_instruction(EMPTY_INSTRUCTION, "push\x1b[2J\n\u2028it" + " left" * 10_000)
     assert said.text.startswith("push [2J it left")
     assert len(said.text) <= MAX_LENGTH
     assert next_instruction(said, "again").number == 2
 
 
 def test_what_is_too_long_to_be_looked_through_stops():
-    assert next_instruction(NOTHING_SAID, "push " * 20_000).kind is Kind.TASK
-    long = next_instruction(NOTHING_SAID, "push " * 20_001)
-    assert long.kind is Kind.STOP
+    assert next_instruction(EMPTY_INSTRUCTION, "push " * 20_000).kind is InstructionKind.TASK
+    long = next_instruction(EMPTY_INSTRUCTION, "push " * 20_001)
+    assert long.kind is InstructionKind.STOP
     assert long.text.startswith("push push")
     assert "100,005 characters; at most 100,000 are read" in long.text
 
 
 def test_a_plan_is_played_by_the_clock():
-    timeline = Timeline(blend=0.0)
-    timeline.put(plan([0.58, 0.0, 0.3]), stamp=10.0, now=10.0)
+    timeline = ChunkInterpolator(blend=0.0)
+    timeline.set_chunk(plan([0.58, 0.0, 0.3]), stamp=10.0, now=10.0)
     for now, x in ((10.1, 0.51), (10.25, 0.525), (10.8, 0.58)):
         values, grip = timeline.sample(now)
         assert values[0] == pytest.approx(x)
@@ -63,37 +68,37 @@ def test_a_plan_is_played_by_the_clock():
 
 
 def test_a_late_plan_starts_where_the_clock_is():
-    timeline = Timeline(blend=0.04)
-    timeline.put(plan([0.58, 0.0, 0.3]), stamp=10.0, now=10.4)
+    timeline = ChunkInterpolator(blend=0.04)
+    timeline.set_chunk(plan([0.58, 0.0, 0.3]), stamp=10.0, now=10.4)
     assert timeline.sample(10.4)[0][0] == pytest.approx(0.54)
 
 
 def test_plans_are_blended_without_a_jump():
-    timeline = Timeline(blend=0.1)
-    timeline.put(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
+    timeline = ChunkInterpolator(blend=0.1)
+    timeline.set_chunk(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
     before = timeline.sample(0.3)[0]
-    timeline.put(plan([0.5, 0.2, 0.3]), stamp=0.2, now=0.3)
+    timeline.set_chunk(plan([0.5, 0.2, 0.3]), stamp=0.2, now=0.3)
     np.testing.assert_allclose(timeline.sample(0.3)[0], before)
     times = np.linspace(0.3, 0.5, 101)
     path = np.array([timeline.sample(time)[0][:3] for time in times])
     assert np.max(np.linalg.norm(np.diff(path, axis=0), axis=1)) < 0.005
-    after = Timeline(blend=0.0)
-    after.put(plan([0.5, 0.2, 0.3]), stamp=0.2, now=0.3)
+    after = ChunkInterpolator(blend=0.0)
+    after.set_chunk(plan([0.5, 0.2, 0.3]), stamp=0.2, now=0.3)
     np.testing.assert_allclose(path[-1], after.sample(0.5)[0][:3])
 
 
 @pytest.mark.parametrize("side", [1, -1])
 def test_older_plans_have_their_say_and_a_flushed_one_has_none(side):
-    timeline = Timeline(blend=0.0, ensemble=0.5)
-    timeline.put(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
+    timeline = ChunkInterpolator(blend=0.0, ensemble=0.5)
+    timeline.set_chunk(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
     newer = plan([0.5, 0.16, 0.3])
     newer.values[:, 3:] *= side  # the same orientation, either way
-    timeline.put(newer, stamp=0.0, now=0.1)
+    timeline.set_chunk(newer, stamp=0.0, now=0.1)
     values, _ = timeline.sample(0.4)
     np.testing.assert_allclose(values[:2], [(0.5 + 0.5 * 0.54) / 1.5, 0.08 / 1.5], atol=1e-9)
     assert abs(values[3:] @ HOME[3:]) == pytest.approx(1.0)
     timeline.clear()
-    timeline.put(newer, stamp=0.0, now=0.1)
+    timeline.set_chunk(newer, stamp=0.0, now=0.1)
     np.testing.assert_allclose(timeline.sample(0.4)[0][:2], [0.5, 0.08], atol=1e-9)
 
 
@@ -104,14 +109,14 @@ def as_meant(pose):
 
 @pytest.mark.parametrize("side", [1, -1])
 def test_a_plan_joined_in_real_time_begins_as_the_one_before_goes_on(side):
-    timeline, alone = Timeline(blend=0.0, joined_steps=3), Timeline(blend=0.0)
-    timeline.put(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
+    timeline, alone = ChunkInterpolator(blend=0.0, joined_steps=3), ChunkInterpolator(blend=0.0)
+    timeline.set_chunk(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
     before = {time: timeline.sample(time)[0] for time in (0.2, 0.3, 0.4)}
     newer = plan([0.5, 0.16, 0.3])
-    newer.values[:] = [down(row[:3], 0.5) for row in newer.values]
-    alone.put(newer, stamp=0.1, now=0.15)
+    newer.values[:] = [downward_pose(row[:3], 0.5) for row in newer.values]
+    alone.set_chunk(newer, stamp=0.1, now=0.15)
     newer.values[:, 3:] *= side  # the same orientation, either way
-    timeline.put(newer, stamp=0.1, now=0.15)
+    timeline.set_chunk(newer, stamp=0.1, now=0.15)
     # As before until the next step of the new plan; then 3/4 and 1/2 in the fifth equation.
     np.testing.assert_allclose(as_meant(timeline.sample(0.2)[0]), before[0.2], atol=1e-9)
     for time, left in ((0.3, 0.75), (0.4, 0.5)):
@@ -123,12 +128,14 @@ def test_a_plan_joined_in_real_time_begins_as_the_one_before_goes_on(side):
 
 
 def test_a_plan_joined_in_real_time_turns_by_half_a_turn_on_one_side():
-    timeline = Timeline(blend=0.0, joined_steps=6)
-    timeline.put(plan([0.5, 0.0, 0.3]), stamp=0.0, now=0.0)
+    timeline = ChunkInterpolator(blend=0.0, joined_steps=6)
+    timeline.set_chunk(plan([0.5, 0.0, 0.3]), stamp=0.0, now=0.0)
     newer = plan([0.5, 0.0, 0.3])
     yaws = np.pi + np.linspace(-0.1, 0.9, 8)  # first this side of half a turn, then that
-    newer.values[:] = [down(row[:3], yaw) for row, yaw in zip(newer.values, yaws, strict=True)]
-    timeline.put(newer, stamp=0.1, now=0.15)
+    newer.values[:] = [
+        downward_pose(row[:3], yaw) for row, yaw in zip(newer.values, yaws, strict=True)
+    ]
+    timeline.set_chunk(newer, stamp=0.1, now=0.15)
     turns = np.array([timeline.sample(time)[0][3:] for time in np.arange(0.15, 0.9, 1e-3)])
     cosines = np.clip(np.abs(np.sum(turns[1:] * turns[:-1], axis=1)), 0, 1)
     assert 2 * np.arccos(cosines).max() < 0.05
@@ -136,20 +143,20 @@ def test_a_plan_joined_in_real_time_turns_by_half_a_turn_on_one_side():
 
 @pytest.mark.parametrize("mode", [ActionMode.JOINT_POSITION, ActionMode.END_EFFECTOR_POSE])
 def test_a_plan_is_not_joined_to_one_of_another_kind_or_to_one_that_is_over(mode):
-    timeline, alone = Timeline(blend=0.1, joined_steps=3), Timeline(blend=0.1)
-    timeline.put(plan([0.58, 0.2, 0.3], mode=mode), stamp=0.0, now=0.0)
+    timeline, alone = ChunkInterpolator(blend=0.1, joined_steps=3), ChunkInterpolator(blend=0.1)
+    timeline.set_chunk(plan([0.58, 0.2, 0.3], mode=mode), stamp=0.0, now=0.0)
     late = 0.2 if mode == ActionMode.JOINT_POSITION else 0.9
     for each in (timeline, alone):
-        each.put(plan([0.5, 0.16, 0.3]), stamp=late - 0.05, now=late)
+        each.set_chunk(plan([0.5, 0.16, 0.3]), stamp=late - 0.05, now=late)
     for time in (late, late + 0.05, late + 0.3):
         np.testing.assert_allclose(timeline.sample(time)[0], alone.sample(time)[0], atol=1e-9)
 
 
 def test_a_plan_is_joined_to_a_shorter_one_no_longer_than_that_is():
-    timeline, alone = Timeline(blend=0.0, joined_steps=8), Timeline(blend=0.0)
-    timeline.put(plan([0.53, 0.1, 0.3], steps=3), stamp=0.0, now=0.0)
+    timeline, alone = ChunkInterpolator(blend=0.0, joined_steps=8), ChunkInterpolator(blend=0.0)
+    timeline.set_chunk(plan([0.53, 0.1, 0.3], steps=3), stamp=0.0, now=0.0)
     for each in (timeline, alone):
-        each.put(plan([0.5, 0.16, 0.3]), stamp=0.1, now=0.11)
+        each.set_chunk(plan([0.5, 0.16, 0.3]), stamp=0.1, now=0.11)
     assert not np.allclose(timeline.sample(0.2)[0], alone.sample(0.2)[0], atol=1e-3)
     for time in (0.4, 0.5, 0.8):
         np.testing.assert_allclose(timeline.sample(time)[0], alone.sample(time)[0], atol=1e-9)
@@ -158,7 +165,7 @@ def test_a_plan_is_joined_to_a_shorter_one_no_longer_than_that_is():
 def test_steps_that_no_clock_can_tell_apart_are_refused():
     chunk = plan([0.58, 0, 0.3], step_dt=1e-9)
     with pytest.raises(ValueError, match="too little to be told by the clock"):
-        Timeline(blend=0.0).put(chunk, 1.7e9, 1.7e9)
+        ChunkInterpolator(blend=0.0).set_chunk(chunk, 1.7e9, 1.7e9)
 
 
 @pytest.mark.parametrize("steps", [2, 3, 4, 9, 50])
@@ -169,7 +176,7 @@ def test_a_curve_is_scipys(steps):
     places[:, 4] = places[:, 4].round()  # has flats
     places[: steps // 2 + 1, 5] = 0.0
     start, step = 1.7e9, 0.1
-    ours = Curve(start, step, places)
+    ours = MonotoneCubic(start, step, places)
     theirs = PchipInterpolator(step * np.arange(steps), places)
     assert ours.end == pytest.approx(start + step * (steps - 1), abs=1e-6)
     for when in [-0.5 * step, 0.0, *rng.uniform(0, step * (steps - 1), 40), step * (steps - 0.9)]:
@@ -181,14 +188,14 @@ def test_a_curve_is_scipys(steps):
 
 @pytest.mark.parametrize(("ensemble", "joined_steps"), [(0.0, 0), (0.8, 0), (1.0, 0), (0.0, 3)])
 def test_neither_place_nor_speed_jumps_where_plans_change(ensemble, joined_steps):
-    timeline = Timeline(0.15, ensemble, joined_steps)
-    timeline.put(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
+    timeline = ChunkInterpolator(0.15, ensemble, joined_steps)
+    timeline.set_chunk(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
     times = np.arange(0.05, 0.7, 1e-3)
     path = []
     for number, time in enumerate(times):
         if number % 100 == 99:  # ten plans a second, each to somewhere else
             aside = 0.1 * (-1) ** (number // 100)
-            timeline.put(plan([0.56, aside, 0.28]), stamp=time - 0.06, now=time)
+            timeline.set_chunk(plan([0.56, aside, 0.28]), stamp=time - 0.06, now=time)
         path.append(timeline.sample(time)[0][:3])
     while (sample := timeline.sample(time + 1e-3)) is not None:  # and no other plan comes
         time += 1e-3
@@ -200,26 +207,26 @@ def test_neither_place_nor_speed_jumps_where_plans_change(ensemble, joined_steps
 
 
 def test_a_plan_that_comes_early_is_under_way_from_its_first_moment():
-    timeline = Timeline(blend=0.0)
-    timeline.put(plan([0.58, 0.0, 0.3]), stamp=10.0, now=10.0)
+    timeline = ChunkInterpolator(blend=0.0)
+    timeline.set_chunk(plan([0.58, 0.0, 0.3]), stamp=10.0, now=10.0)
     places = [timeline.sample(10.0 + 0.02 * number)[0][0] for number in range(5)]
     np.testing.assert_allclose(np.diff(places), 0.002, atol=1e-9)
 
 
 def test_blending_turns_the_short_way_round():
-    timeline = Timeline(blend=0.1)
-    timeline.put(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
+    timeline = ChunkInterpolator(blend=0.1)
+    timeline.set_chunk(plan([0.58, 0.0, 0.3]), stamp=0.0, now=0.0)
     chunk = plan([0.58, 0.0, 0.3])
     chunk.values[:, 3:] *= -1  # the same orientation
-    timeline.put(chunk, stamp=0.1, now=0.2)
+    timeline.set_chunk(chunk, stamp=0.1, now=0.2)
     turn = timeline.sample(0.25)[0][3:]
     assert abs(turn @ HOME[3:]) == pytest.approx(1.0)
 
 
 def test_an_older_plan_does_not_replace_a_newer():
-    timeline = Timeline(blend=0.04)
-    timeline.put(plan([0.58, 0.0, 0.3]), stamp=1.0, now=1.0)
-    timeline.put(plan([0.5, 0.3, 0.3]), stamp=0.5, now=1.0)
+    timeline = ChunkInterpolator(blend=0.04)
+    timeline.set_chunk(plan([0.58, 0.0, 0.3]), stamp=1.0, now=1.0)
+    timeline.set_chunk(plan([0.5, 0.3, 0.3]), stamp=0.5, now=1.0)
     assert timeline.sample(1.8)[0][0] == pytest.approx(0.58)
 
 
@@ -239,14 +246,14 @@ def test_an_older_plan_does_not_replace_a_newer():
 )
 def test_a_bad_plan_is_refused(changes):
     with pytest.raises(ValueError, match=r"plan|chunk|step_dt"):
-        Timeline(blend=0.04).put(plan([0.6, 0, 0.3], **changes), 0.0, 0.0)
+        ChunkInterpolator(blend=0.04).set_chunk(plan([0.6, 0, 0.3], **changes), 0.0, 0.0)
 
 
 def test_limits_keep_the_tool_in_its_box_and_slow():
     far = np.array([9.0, -9.0, -9.0, 1, 0, 0, 0])
     last = HOME
     for _ in range(400):
-        now = limit(ROBOT, Kinematics(ROBOT), ActionMode.END_EFFECTOR_POSE, far, last, 0.02)
+        now = clamp_action(ROBOT, Kinematics(ROBOT), ActionMode.END_EFFECTOR_POSE, far, last, 0.02)
         assert np.linalg.norm(now[:3] - last[:3]) <= ROBOT.workspace.speed * 0.02 + 1e-12
         last = now
     corner = [ROBOT.workspace.max[0], ROBOT.workspace.min[1], ROBOT.workspace.min[2]]
@@ -256,17 +263,17 @@ def test_limits_keep_the_tool_in_its_box_and_slow():
 def test_limits_keep_joints_between_theirs_and_slow():
     home, kinematics = np.array(ROBOT.home), Kinematics(ROBOT)
     turned = home + np.array([0, 0, 0, 0, 0, 0, 9])  # it takes the tool nowhere
-    now = limit(ROBOT, kinematics, ActionMode.JOINT_POSITION, turned, home, 0.02)
+    now = clamp_action(ROBOT, kinematics, ActionMode.JOINT_POSITION, turned, home, 0.02)
     assert now[6] - home[6] == pytest.approx(ROBOT.velocity[6] * 0.02)
     for _ in range(200):
-        now = limit(ROBOT, kinematics, ActionMode.JOINT_POSITION, turned, now, 0.02)
+        now = clamp_action(ROBOT, kinematics, ActionMode.JOINT_POSITION, turned, now, 0.02)
     assert now[6] == ROBOT.upper[6]
 
 
 def test_limits_keep_the_tool_slow_that_joints_move():
     last, kinematics = np.array(ROBOT.home), Kinematics(ROBOT)
     for _ in range(50):
-        now = limit(ROBOT, kinematics, ActionMode.JOINT_POSITION, last + 9, last, 0.02)
+        now = clamp_action(ROBOT, kinematics, ActionMode.JOINT_POSITION, last + 9, last, 0.02)
         way = kinematics.forward(now)[:3, 3] - kinematics.forward(last)[:3, 3]
         assert 0 < np.linalg.norm(way) <= 1.02 * ROBOT.workspace.speed * 0.02
         last = now
@@ -277,32 +284,32 @@ def test_plans_of_absurd_numbers_are_refused(field):
     wrong = {"values": np.full((8, 7), 1e300), "gripper": np.full(8, -1e300)}[field]
     chunk = plan([0.6, 0, 0.3], mode=ActionMode.JOINT_POSITION, **{field: wrong})
     with pytest.raises(ValueError, match=r"has a number of 1e\+300; at most 1000"):
-        Timeline(0.1).put(chunk, 1.0, 1.0)
+        ChunkInterpolator(0.1).set_chunk(chunk, 1.0, 1.0)
 
 
 def test_a_watch_tells_missing_stale_frozen_and_future_apart():
-    watch = StreamWatch("front camera", 0.5, 30.0)
+    watch = StreamMonitor("front camera", 0.5, 30.0)
     assert "nothing received" in watch.problem(1.0)
-    watch.saw(1.0)
+    watch.on_message(1.0)
     assert watch.problem(1.2) == ""
     assert "1.00 s old" in watch.problem(2.0)
-    watch.saw(1.0)
+    watch.on_message(1.0)
     assert "frozen" in watch.problem(2.0)
-    watch.saw(2.0)
+    watch.on_message(2.0)
     assert watch.problem(2.1) == ""
     for number in range(1, 50):
-        watch.saw(2.0 + number / 25)
+        watch.on_message(2.0 + number / 25)
     assert watch.rate == pytest.approx(25.0)
-    watch.saw(0.5)  # time begins anew
+    watch.on_message(0.5)  # time begins anew
     assert watch.rate == 0.0
-    watch.saw(1.0)  # slower than the timeout allows
+    watch.on_message(1.0)  # slower than the timeout allows
     assert watch.rate == pytest.approx(2.0)
-    watch.saw(5.0)  # after a pause
+    watch.on_message(5.0)  # after a pause
     assert watch.rate == 0.0
-    watch.saw(2.0)
-    watch.refused("encoding '8UC7'")
+    watch.on_message(2.0)
+    watch.on_rejected("encoding '8UC7'")
     assert "8UC7" in watch.problem(2.1)
-    watch.saw(2.2)
+    watch.on_message(2.2)
     assert watch.problem(2.2) == ""
     assert "use_sim_time" in watch.problem(1.0)
 
@@ -310,7 +317,9 @@ def test_a_watch_tells_missing_stale_frozen_and_future_apart():
 def test_limits_turn_the_tool_slowly():
     last, goal = HOME, np.array([0.5, 0, 0.3, 0, 1, 0, 0])
     for _ in range(10):
-        now = limit(ROBOT, Kinematics(ROBOT), ActionMode.END_EFFECTOR_POSE, goal, last, 0.02)
+        now = clamp_action(
+            ROBOT, Kinematics(ROBOT), ActionMode.END_EFFECTOR_POSE, goal, last, 0.02
+        )
         assert 2 * np.arccos(min(1.0, abs(now[3:] @ last[3:]))) <= 1.5 * 0.02 + 1e-6
         assert np.linalg.norm(now[3:]) == pytest.approx(1.0)
         last = now
@@ -320,18 +329,18 @@ def test_limits_turn_the_tool_slowly():
 def test_a_plan_whose_quaternions_flip_their_sign_turns_nowhere():
     chunk = plan([0.58, 0, 0.3])
     chunk.values[1::2, 3:] *= -1
-    timeline = Timeline(blend=0.0)
-    timeline.put(chunk, 0.0, 0.0)
+    timeline = ChunkInterpolator(blend=0.0)
+    timeline.set_chunk(chunk, 0.0, 0.0)
     for now in np.linspace(0, 0.8, 33):
         assert abs(timeline.sample(now)[0][3:] @ HOME[3:]) == pytest.approx(1.0)
 
 
 def test_a_beat_is_even_however_late_the_calls_are():
-    beat, due = Beat(0.02), 100.013  # the first call is late, too
+    beat, due = TickSchedule(0.02), 100.013  # the first call is late, too
     for tick, late in enumerate((0.013, 0.0, 0.019, 0.001, 0.0)):
-        assert beat.at(100 + 0.02 * tick + late) == pytest.approx(due + 0.02 * tick)
+        assert beat.due_time(100 + 0.02 * tick + late) == pytest.approx(due + 0.02 * tick)
     # Whole periods that were missed are left out; then it goes on as before.
-    assert beat.at(100 + 0.02 * 9 + 0.005) == pytest.approx(due + 0.02 * 8)
-    assert beat.at(100 + 0.02 * 10) == pytest.approx(due + 0.02 * 9)
-    assert beat.at(99.0) == 99.0  # the clock was set back
-    assert beat.at(99.02) == pytest.approx(99.02)
+    assert beat.due_time(100 + 0.02 * 9 + 0.005) == pytest.approx(due + 0.02 * 8)
+    assert beat.due_time(100 + 0.02 * 10) == pytest.approx(due + 0.02 * 9)
+    assert beat.due_time(99.0) == 99.0  # the clock was set back
+    assert beat.due_time(99.02) == pytest.approx(99.02)

@@ -5,14 +5,14 @@ import pytest
 from odd_policies import Own, Wary
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.instruction import NOTHING_SAID, Kind, next_instruction
+from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION, InstructionKind, next_instruction
 from vlm_robot_ros.policy.base import Observation
 from vlm_robot_ros.policy.correction import Correction, read_correction
-from vlm_robot_ros.policy.fusion_policy import FusionPolicy
-from vlm_robot_ros.policy.load import load_own
-from vlm_robot_ros.policy.sight import PictureWatch, Watchful
+from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
+from vlm_robot_ros.policy.load import load_policy_class
+from vlm_robot_ros.policy.sight import ImageGuard, ImageMonitor
 from vlm_robot_ros.sim.objects import COLOURS
-from vlm_robot_ros.sim.scene import Look, Scene, Thing
+from vlm_robot_ros.sim.scene import Scene, SceneObject, VisualConditions
 
 
 @pytest.mark.parametrize(
@@ -38,14 +38,14 @@ def test_what_is_a_correction(text, correction):
 
 
 def test_the_pace_changes_and_the_instruction_stays():
-    said = next_instruction(NOTHING_SAID, "pick up the cube")
+    said = next_instruction(EMPTY_INSTRUCTION, "pick up the cube")
     slow = next_instruction(said, "slower")
     assert (slow.text, slow.number, slow.pace) == ("pick up the cube", 1, 0.5)
     for _ in range(5):
         slow = next_instruction(slow, "Slow down!")
     assert slow.pace == 0.25
     assert next_instruction(next_instruction(slow, "faster"), "faster").pace == 1.0
-    assert next_instruction(slow, "faster than that stop").kind is Kind.STOP
+    assert next_instruction(slow, "faster than that stop").kind is InstructionKind.STOP
     assert next_instruction(slow, "push it").pace == 0.25
 
 
@@ -54,8 +54,8 @@ def picture(sim):
     names = list(COLOURS)
     sim.reset(
         Scene(
-            (Thing(names[0], "cube", 0.45, 0.15, 0.0), Thing(names[5], "cube", 0.5, -0.1, 0.0),
-             Thing(names[2], "lemon", 0.6, 0.05, 0.0)), Look()
+            (SceneObject(names[0], "cube", 0.45, 0.15, 0.0), SceneObject(names[5], "cube", 0.5, -0.1, 0.0),
+             SceneObject(names[2], "lemon", 0.6, 0.05, 0.0)), VisualConditions()
         )
     )  # fmt: skip
     return sim.render("front")
@@ -79,7 +79,7 @@ class Listener:
 
 @pytest.fixture
 def listener(shipped, picture):
-    return Listener(FusionPolicy(shipped), picture)
+    return Listener(GroundedPolicy(shipped), picture)
 
 
 def test_the_other_one_is_meant(listener):
@@ -133,43 +133,44 @@ def test_what_is_not_there_is_a_hold_that_says_so(listener):
 
 
 def test_blank_and_frozen_pictures_are_not_trusted():
-    watch, rng = PictureWatch(), np.random.default_rng(0)
+    watch, rng = ImageMonitor(), np.random.default_rng(0)
     one, other = rng.integers(0, 255, (2, 64, 64, 3), np.uint8)
     here, there = np.array([0.4, 0.0, 0.3]), np.array([0.4, 0.03, 0.3])
-    assert watch.problem(np.full_like(one, 17), here) == "the picture is blank"
-    assert watch.problem(one, here) == ""
-    assert watch.problem(one, here) == ""  # nothing moves, nothing need change
-    assert "frozen" in watch.problem(one, there)
-    assert watch.problem(other, there) == ""
+    assert watch.check(np.full_like(one, 17), here) == "the picture is blank"
+    assert watch.check(one, here) == ""
+    assert watch.check(one, here) == ""  # nothing moves, nothing need change
+    assert "frozen" in watch.check(one, there)
+    assert watch.check(other, there) == ""
     barely = other.copy()
     barely[-1, -1, -1] ^= 1
-    assert watch.problem(barely, here) == ""
-    assert "frozen" in watch.problem(barely.copy(), there)
+    assert watch.check(barely, here) == ""
+    assert "frozen" in watch.check(barely.copy(), there)
 
 
 def test_frozen_distances_are_not_trusted():
-    watch, rng = PictureWatch(), np.random.default_rng(0)
+    watch, rng = ImageMonitor(), np.random.default_rng(0)
     here, there = np.array([0.4, 0.0, 0.3]), np.array([0.4, 0.03, 0.3])
     for shape in ((64, 64), (64, 64, 3)):
         one = rng.uniform(0.5, 1.0, shape).astype(np.float32)
-        assert watch.problem(one, here) == ""
-        assert "frozen" in watch.problem(one.copy(), there)
+        assert watch.check(one, here) == ""
+        assert "frozen" in watch.check(one.copy(), there)
         for place in (there, here):
-            assert watch.problem(np.full_like(one, np.nan), place) == ""  # nothing is near
+            assert watch.check(np.full_like(one, np.nan), place) == ""  # nothing is near
 
 
 def test_who_watches_its_pictures_is_not_watched_twice():
     own, wary = (
-        load_own(f"odd_policies:{name}", load_robot("panda_sim")) for name in ("Own", "Wary")
+        load_policy_class(f"odd_policies:{name}", load_robot("panda_sim"))
+        for name in ("Own", "Wary")
     )
-    assert type(own) is Watchful
+    assert type(own) is ImageGuard
     assert type(wary) is Wary
     assert [type(each.within) for each in (own, wary)] == [Own, Own]
 
 
 def test_what_does_not_say_which_object_is_held(shipped, picture):
-    choosy = Listener(FusionPolicy(shipped), picture)
+    choosy = Listener(GroundedPolicy(shipped), picture)
     for text in ("pick up the object", "put the thing in the bowl", "push that one to the left"):
         assert f"'{text}' does not say which object to" in choosy.tell(text).hold
-    anything = FusionPolicy(shipped, any_object=True)
+    anything = GroundedPolicy(shipped, any_object=True)
     assert not Listener(anything, picture).tell("pick up the object").hold

@@ -10,7 +10,7 @@ from bags import moving_bag
 
 from vlm_robot_ros.bags.bag import Bag, BagError
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.data.robot_data import DataError, open_data
+from vlm_robot_ros.data.robot_data import DataError, open_data_folder
 from vlm_robot_ros.dataset_paths import file_below, files_below, fill_template
 from vlm_robot_ros.file_limits import FileLimitError
 
@@ -80,7 +80,7 @@ def test_a_snapshot_of_the_hugging_face_cache_is_read_through_its_links(tmp_path
         link = snapshot / file.relative_to(LEROBOT)
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(os.path.relpath(blob, link.parent))
-    read, own = (open_data(path).episode(3) for path in (snapshot, LEROBOT))
+    read, own = (open_data_folder(path).episode(3) for path in (snapshot, LEROBOT))
     assert (read.action == own.action).all()
     assert (
         read.images["observation.images.front"] == own.images["observation.images.front"]
@@ -90,7 +90,7 @@ def test_a_snapshot_of_the_hugging_face_cache_is_read_through_its_links(tmp_path
     (cache / "refs").write_text((LEROBOT / "meta" / "info.json").read_text())
     info.symlink_to(cache / "refs")  # next to blobs, not in it
     with pytest.raises(DataError, match="outside of the dataset"):
-        open_data(snapshot)
+        open_data_folder(snapshot)
 
 
 # -- Templates -----------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def test_lerobot_templates_that_lead_elsewhere_are_refused(tmp_path, key, templa
     info = json.loads((made / "meta" / "info.json").read_text())
     (made / "meta" / "info.json").write_text(json.dumps({**info, key: template}))
     with pytest.raises(DataError, match=said):
-        open_data(made).episode(0)
+        open_data_folder(made).episode(0)
 
 
 @pytest.mark.parametrize("name", ["meta/info.json", "data/chunk-000/file-000.parquet"])
@@ -141,7 +141,7 @@ def test_lerobot_files_that_link_elsewhere_are_refused(tmp_path, name):
     (made / name).unlink()
     (made / name).symlink_to(LEROBOT / name)
     with pytest.raises(DataError, match="outside of the dataset"):
-        open_data(made).episode(0)
+        open_data_folder(made).episode(0)
 
 
 def test_lerobot_images_of_other_files_are_refused(tmp_path):
@@ -158,7 +158,7 @@ def test_lerobot_images_of_other_files_are_refused(tmp_path):
     column = pa.array(cells, kind)
     parquet.write_table(table.set_column(index, "observation.images.front", column), file)
     with pytest.raises(DataError, match="relative paths that stay below"):
-        open_data(made).episode(0)
+        open_data_folder(made).episode(0)
 
 
 @pytest.mark.parametrize("template", ["../x-{SHARD_INDEX}", "/etc/passwd", "{DATASET}/../../x"])
@@ -172,7 +172,7 @@ def test_rlds_files_elsewhere_are_refused(tmp_path, template):
     command = ["data", "inspect", str(made), "--out", str(tmp_path / "x.png")]
     assert main(command) == 2
     with pytest.raises(DataError, match="relative paths that stay below"):
-        len(open_data(made))
+        len(open_data_folder(made))
 
 
 # -- Bags ----------------------------------------------------------------------------------------

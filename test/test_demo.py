@@ -21,7 +21,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.sim.programme import MEANINGLESS, demo_programme
+from vlm_robot_ros.sim.programme import GIBBERISH, demo_script
 from vlm_robot_ros.sim.tasks import FAMILIES, is_feasible
 
 TOPICS = {
@@ -43,15 +43,15 @@ TOPICS = {
 
 def test_a_programme_has_every_family_a_stop_and_what_cannot_be_done():
     for seed in range(20):
-        programme = demo_programme(seed)
+        programme = demo_script(seed)
         families = [item.family for item in programme]
         assert {"stop", "meaningless", "absent"} < set(families)
         assert set(FAMILIES) - {"arm"} < set(families)
-        assert demo_programme(seed) == programme
+        assert demo_script(seed) == programme
         for item in programme:
             if item.task is not None:
                 assert is_feasible(item.task, item.scene)
-    assert demo_programme(1) != demo_programme(2)
+    assert demo_script(1) != demo_script(2)
 
 
 def test_the_arm_obeys(demo):
@@ -69,7 +69,7 @@ def test_the_arm_obeys(demo):
 
 def test_it_ends_with_a_table_and_paths(demo):
     out, printed = demo
-    for text in ("manipulation ", "still after", f"{MEANINGLESS}", "camera->action  p50"):
+    for text in ("manipulation ", "still after", f"{GIBBERISH}", "camera->action  p50"):
         assert text in printed
     for name in ("demo.mp4", "bag", "summary.json", "report.html"):
         assert str(out / name) in printed
@@ -103,7 +103,7 @@ def test_the_bag_is_whole_for_rosbags(demo):
                 said.add(message.data)
             elif connection.topic == "/action":
                 moved.append(not message.hold)
-        assert {"stop", MEANINGLESS} <= said
+        assert {"stop", GIBBERISH} <= said
         assert any(moved)
         assert not all(moved)
 

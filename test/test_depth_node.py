@@ -11,7 +11,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import String
 
-from vlm_robot_ros.bags.inputs import Inputs
+from vlm_robot_ros.bags.inputs import RecordedRequests
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.models.checkpoint import load_checkpoint, save_checkpoint
@@ -75,7 +75,7 @@ def test_it_waits_for_depth_and_its_calibration_and_then_plans(graph, checkpoint
     assert np.isfinite(chunks[-1].values).all()
     recorder.terminate()
     graph.ended(recorder)
-    inputs = list(Inputs(read_recording(tmp_path / "bag")))
+    inputs = list(RecordedRequests(read_recording(tmp_path / "bag")))
     assert inputs
     seen = inputs[0][0].observation.images[DEPTH.name]
     assert seen.shape == (DEPTH.height, DEPTH.width, 3)

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.driver import QUIET_AFTER, Driver
-from vlm_robot_ros.control.instruction import NOTHING_SAID
-from vlm_robot_ros.control.limits import outside
-from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.control.driver import IDLE_AFTER_S, MotionController
+from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION
+from vlm_robot_ros.control.limits import limit_violation
+from vlm_robot_ros.control.pilot import ActionCommand
 
 ROBOT = load_robot("panda_sim")
 HOME = np.array(ROBOT.home)
-POSE = to_vector(Kinematics(ROBOT).forward(HOME))
+POSE = transform_to_pose7(Kinematics(ROBOT).forward(HOME))
 PERIOD = 0.02
 
 
@@ -21,25 +21,25 @@ class Arm:
     """A driver and an arm that does at once what it is told."""
 
     def __init__(self):
-        self.driver, self.joints, self.now = Driver(ROBOT, PERIOD), HOME.copy(), 100.0
+        self.driver, self.joints, self.now = MotionController(ROBOT, PERIOD), HOME.copy(), 100.0
         self.follows = True
 
     def tick(self, values=None, mode=ActionMode.END_EFFECTOR_POSE):
         """Let a tick pass; a hold without values. Returns what the arm was told."""
         hold = "" if values is not None else "a hold"
         values = POSE if values is None else values
-        command = Command(mode, values, 1.0, self.now, 1.0, hold, NOTHING_SAID)
-        drive = self.driver.drive(self.now, command, [values] * 3, self.joints)
+        command = ActionCommand(mode, values, 1.0, self.now, 1.0, hold, EMPTY_INSTRUCTION)
+        drive = self.driver.update(self.now, command, [values] * 3, self.joints)
         self.now += PERIOD
         if drive and self.follows:
-            self.joints = drive.path.setpoints[0].position
+            self.joints = drive.preview.setpoints[0].position
         return drive
 
     def start(self, values, mode=ActionMode.END_EFFECTOR_POSE):
         """Let ticks pass until the arm moves; returns what it was told first."""
         for _ in range(50):
             drive = self.tick(values, mode)
-            if drive and np.any(drive.path.stand.position != drive.path.setpoints[0].position):
+            if drive and np.any(drive.preview.end.position != drive.preview.setpoints[0].position):
                 return drive
         raise AssertionError(f"it does not start: {self.driver.waiting}")
 
@@ -53,13 +53,13 @@ def arm():
 
 @pytest.fixture
 def by_path_arm(arm):
-    arm.driver = Driver(ROBOT, PERIOD, by_path=True)
+    arm.driver = MotionController(ROBOT, PERIOD, by_path=True)
     return arm
 
 
 def test_an_arm_that_is_told_nothing_need_not_follow_but_trips_at_limits():
     arm = Arm()
-    arm.driver, arm.follows = Driver(ROBOT, PERIOD, heard=False), False
+    arm.driver, arm.follows = MotionController(ROBOT, PERIOD, heard=False), False
     for _ in range(100):
         arm.tick(_aside(0.1))
     assert arm.driver.tripped == ""
@@ -95,7 +95,7 @@ def test_every_path_ends_at_a_stand(arm):
 
 def test_who_stands_still_is_told_so_for_a_while_and_then_nothing(arm):
     arm.tick(_aside(0.02))
-    told = [arm.tick() for _ in range(int(QUIET_AFTER / PERIOD) + 5)]
+    told = [arm.tick() for _ in range(int(IDLE_AFTER_S / PERIOD) + 5)]
     assert told[0] is not None
     assert told[-1] is None
 
@@ -104,7 +104,7 @@ def test_an_arm_that_others_moved_goes_on_from_where_it_is(arm):
     while arm.tick() is not None:
         pass
     arm.joints = HOME + 0.3
-    aside = to_vector(Kinematics(ROBOT).forward(arm.joints + 0.02))
+    aside = transform_to_pose7(Kinematics(ROBOT).forward(arm.joints + 0.02))
     assert arm.tick(aside) is None
     assert "waiting until the arm stands still: " in arm.driver.waiting
     drive = arm.start(aside)
@@ -115,15 +115,15 @@ def test_an_arm_that_others_moved_goes_on_from_where_it_is(arm):
 @pytest.mark.parametrize("by_path", [True, False])
 def test_an_arm_that_others_moved_a_little_does_not_jump_back(by_path):
     arm = Arm()
-    arm.driver = Driver(ROBOT, PERIOD, by_path=by_path)
+    arm.driver = MotionController(ROBOT, PERIOD, by_path=by_path)
     arm.start(_aside(0.05))
     for _ in range(60):
         arm.tick()
     arm.joints = arm.joints + 0.04
     here = arm.joints
     arm.tick()
-    drive = arm.start(to_vector(Kinematics(ROBOT).forward(here + 0.02)))
-    assert drive.path.setpoints[0].position == pytest.approx(here, abs=3e-3)
+    drive = arm.start(transform_to_pose7(Kinematics(ROBOT).forward(here + 0.02)))
+    assert drive.preview.setpoints[0].position == pytest.approx(here, abs=3e-3)
 
 
 def test_an_arm_that_droops_where_it_stands_goes_on_from_where_it_was_told_to_be(arm):
@@ -141,13 +141,15 @@ def test_an_arm_that_droops_where_it_stands_goes_on_from_where_it_was_told_to_be
 
 @pytest.mark.parametrize("rate", [50, 250, 500])
 def test_a_short_stall_is_no_step_of_speed(rate):
-    driver, told, goal = Driver(ROBOT, 1 / rate), [], HOME + 0.6 * np.eye(7)[0]
+    driver, told, goal = MotionController(ROBOT, 1 / rate), [], HOME + 0.6 * np.eye(7)[0]
     joints, now = HOME, 100.0
     for tick in range(rate // 2):
         late = 0.08 if tick == rate // 3 else 0.0
         now += 1 / rate + late
-        command = Command(ActionMode.JOINT_POSITION, goal, 1.0, now, 1.0, "", NOTHING_SAID)
-        told.append(driver.drive(now, command, [], joints).path.setpoints[0])
+        command = ActionCommand(
+            ActionMode.JOINT_POSITION, goal, 1.0, now, 1.0, "", EMPTY_INSTRUCTION
+        )
+        told.append(driver.update(now, command, [], joints).preview.setpoints[0])
         joints = told[-1].position
     speeds = np.array([each.velocity for each in told])
     assert np.abs(speeds[rate // 3]).max() > 0.3
@@ -212,7 +214,9 @@ def test_joint_positions_that_would_take_the_tool_out_of_its_box_trip(arm):
 
 
 def _hold():
-    return Command(ActionMode.END_EFFECTOR_POSE, POSE, 1.0, 0.0, 0.0, "a hold", NOTHING_SAID)
+    return ActionCommand(
+        ActionMode.END_EFFECTOR_POSE, POSE, 1.0, 0.0, 0.0, "a hold", EMPTY_INSTRUCTION
+    )
 
 
 def test_after_a_gap_it_does_not_go_on_at_speed(arm):
@@ -226,8 +230,8 @@ def test_after_a_gap_it_does_not_go_on_at_speed(arm):
 
 
 def test_numbers_that_are_not_finite_never_get_through(arm):
-    command = Command(
-        ActionMode.JOINT_POSITION, np.full(7, np.nan), 1.0, 0.0, 1.0, "", NOTHING_SAID
+    command = ActionCommand(
+        ActionMode.JOINT_POSITION, np.full(7, np.nan), 1.0, 0.0, 1.0, "", EMPTY_INSTRUCTION
     )
     drive = arm.driver.drive(arm.now, command, [], arm.joints)
     assert arm.driver.tripped
@@ -236,19 +240,21 @@ def test_numbers_that_are_not_finite_never_get_through(arm):
 
 def test_ticks_that_were_missed_do_not_jerk_an_arm_on_its_path():
     """A busy machine: the node comes late, three ticks at a time."""
-    driver, now, joints, told = Driver(ROBOT, PERIOD, by_path=True), 100.0, HOME, []
+    driver, now, joints, told = MotionController(ROBOT, PERIOD, by_path=True), 100.0, HOME, []
 
     def where(time):
         return HOME + 0.5 * (time - 100.0) * np.eye(7)[0]
 
     while now < 101.5:
         values = where(now + PERIOD)
-        command = Command(ActionMode.JOINT_POSITION, values, 1.0, now, 1.0, "", NOTHING_SAID)
+        command = ActionCommand(
+            ActionMode.JOINT_POSITION, values, 1.0, now, 1.0, "", EMPTY_INSTRUCTION
+        )
         ahead = [where(now + (2 + number) * PERIOD) for number in range(5)]
-        if not (drive := driver.drive(now, command, ahead, joints)):
+        if not (drive := driver.update(now, command, ahead, joints)):
             now += PERIOD
             continue
-        told.append(drive.path.setpoints)
+        told.append(drive.preview.setpoints)
         missed = 3 if 101.0 < now < 101.4 else 0
         joints = told[-1][missed].position
         now += (1 + missed) * PERIOD
@@ -275,16 +281,18 @@ def test_a_tool_that_falls_towards_the_edge_comes_to_a_stand_before_it(arm):
 
 
 def test_a_tick_that_is_missed_in_braking_does_not_jerk_the_arm():
-    driver, now = Driver(ROBOT, PERIOD, by_path=True), 100.0
+    driver, now = MotionController(ROBOT, PERIOD, by_path=True), 100.0
 
     def tick(moves, missed=0):
         nonlocal now
         values = HOME + 1.5 * (now + PERIOD - 100.0) * np.eye(7)[0]
         hold = "" if moves else "a hold"
-        command = Command(ActionMode.JOINT_POSITION, values, 1.0, now, 1.0, hold, NOTHING_SAID)
-        drive = driver.drive(now, command, [], joints)
+        command = ActionCommand(
+            ActionMode.JOINT_POSITION, values, 1.0, now, 1.0, hold, EMPTY_INSTRUCTION
+        )
+        drive = driver.update(now, command, [], joints)
         now += (1 + missed) * PERIOD
-        return drive and drive.path
+        return drive and drive.preview
 
     joints, ticks = HOME, 0
     while ticks < 20:
@@ -315,10 +323,10 @@ def _speeds(arm, ticks):
 @pytest.mark.parametrize("what", ["reset", "reset of a trip", "clock set back"])
 def test_what_happens_in_motion_does_not_stop_the_arm_dead(what, by_path):
     arm, told = Arm(), []
-    arm.driver = Driver(ROBOT, PERIOD, by_path=by_path)
-    told += [arm.start(_aside(0.3)).path.setpoints[0].velocity]
+    arm.driver = MotionController(ROBOT, PERIOD, by_path=by_path)
+    told += [arm.start(_aside(0.3)).preview.setpoints[0].velocity]
     for _ in range(19):
-        told += [arm.tick(_aside(0.3)).path.setpoints[0].velocity]
+        told += [arm.tick(_aside(0.3)).preview.setpoints[0].velocity]
     sent = arm.driver._sent
     if what == "clock set back":
         arm.now -= 0.03
@@ -354,20 +362,24 @@ def test_no_point_of_a_path_is_outside_the_workspace(by_path_arm):
             continue
         for _, point in drive.points():
             tool = kinematics.forward(point.position)[:3, 3]
-            worst = max(worst, float(outside(tool, np.array(box.min), np.array(box.max)).max()))
+            worst = max(
+                worst, float(limit_violation(tool, np.array(box.min), np.array(box.max)).max())
+            )
     assert 0.0 < worst < 0.006
 
 
 @pytest.mark.parametrize("period", [0.2, 0.1, PERIOD, 0.004])
 def test_an_arm_starts_at_every_rate_though_it_is_held_for_a_tick_too_long(period):
     """As the node does it: what the driver waits for holds the arm at the next tick."""
-    driver, now, wait = Driver(ROBOT, period, by_path=True), 100.0, ""
+    driver, now, wait = MotionController(ROBOT, period, by_path=True), 100.0, ""
     goal = HOME + 0.1 * np.eye(7)[0]
     for _ in range(max(20, round(1.5 / period))):
-        command = Command(ActionMode.JOINT_POSITION, goal, 1.0, now, 1.0, wait, NOTHING_SAID)
+        command = ActionCommand(
+            ActionMode.JOINT_POSITION, goal, 1.0, now, 1.0, wait, EMPTY_INSTRUCTION
+        )
         wait = driver.waiting
-        drive = driver.drive(now, command, [goal] * driver.ahead, HOME)
-        if drive and np.any(drive.path.stand.position != HOME):
+        drive = driver.update(now, command, [goal] * driver.ahead, HOME)
+        if drive and np.any(drive.preview.end.position != HOME):
             return
         now += period
     raise AssertionError(f"it does not start: {driver.waiting or driver.tripped}")
@@ -376,7 +388,7 @@ def test_an_arm_starts_at_every_rate_though_it_is_held_for_a_tick_too_long(perio
 @pytest.mark.parametrize("motion", [1, 2])
 def test_a_first_trajectory_that_is_not_sent_is_tried_again(motion):
     arm = Arm()
-    arm.driver = Driver(ROBOT, PERIOD, by_path=True)
+    arm.driver = MotionController(ROBOT, PERIOD, by_path=True)
     for _ in range(motion - 1):
         arm.start(_aside(0.05))
         while arm.tick() is not None:
@@ -384,7 +396,7 @@ def test_a_first_trajectory_that_is_not_sent_is_tried_again(motion):
     goal = _aside(0.05 * motion)
     arm.follows = False
     arm.start(goal)
-    arm.driver.not_sent()
+    arm.driver.skip_tick()
     arm.follows = True
     arm.start(goal)
     assert arm.driver.tripped == ""
@@ -392,11 +404,11 @@ def test_a_first_trajectory_that_is_not_sent_is_tried_again(motion):
 
 def test_an_arm_that_is_moved_while_it_is_to_start_does_not_start():
     arm = Arm()
-    arm.driver = Driver(ROBOT, PERIOD, by_path=True)
+    arm.driver = MotionController(ROBOT, PERIOD, by_path=True)
     while arm.tick(_aside(0.05)) is None:
         pass  # what it is sent now leads the controller to the begin
     arm.joints = arm.joints + 0.1
     told = [arm.tick(_aside(0.05)) for _ in range(12)]
     assert not any(told[:9]), "it must be seen to stand first"
     for drive in filter(None, told):
-        assert drive.path.stand.position == pytest.approx(arm.joints, abs=1e-6)
+        assert drive.preview.end.position == pytest.approx(arm.joints, abs=1e-6)

@@ -81,7 +81,7 @@ def test_embeddings_and_scores_are_the_librarys_own(folders, pictures, kind):
     encoder = load_encoder(name_of(folders[kind]))
     with torch.inference_mode():
         pixels, image, text, logits = theirs(folders[kind], pictures)
-        seen, read = encoder.see(pixels), encoder.read(PHRASES)
+        seen, read = encoder.encode_image(pixels), encoder.encode_text(PHRASES)
         theirs_by_query = image.reshape(seen.embedding.shape)
         torch.testing.assert_close(seen.embedding, theirs_by_query, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(read.embedding, text, atol=1e-4, rtol=1e-4)
@@ -118,7 +118,7 @@ def test_pictures_in_patches_have_the_size_that_the_library_gives_them(size):
 def test_padding_changes_nothing(folders, kind):
     encoder = load_encoder(name_of(folders[kind]))
     with torch.inference_mode():
-        alone, among = encoder.read(PHRASES[2:]), encoder.read(PHRASES)
+        alone, among = encoder.encode_text(PHRASES[2:]), encoder.encode_text(PHRASES)
     torch.testing.assert_close(alone.embedding[0], among.embedding[2], atol=1e-5, rtol=1e-4)
 
 
@@ -144,8 +144,8 @@ def test_half_precision_is_near(folders, pictures, kind):
     with torch.inference_mode():
         pixels = exact.preprocess(torch.from_numpy(pictures))
         for one, other in (
-            (exact.see(pixels).embedding, half.see(pixels.bfloat16()).embedding),
-            (exact.read(PHRASES).embedding, half.read(PHRASES).embedding),
+            (exact.encode_image(pixels).embedding, half.encode_image(pixels.bfloat16()).embedding),
+            (exact.encode_text(PHRASES).embedding, half.encode_text(PHRASES).embedding),
         ):
             assert other.dtype == torch.float32
             assert float((one * other).sum(-1).min()) > 0.99
@@ -174,7 +174,7 @@ def tiny(tmp_path, folders, monkeypatch):
 def test_tagged_weights_get_the_activation_that_they_were_trained_with(tiny):
     quick, plain = load_encoder("open_clip:Tiny/own"), load_encoder(name_of(tiny[0]))
     with torch.inference_mode():
-        one, other = (encoder.read(PHRASES).embedding for encoder in (quick, plain))
+        one, other = (encoder.encode_text(PHRASES).embedding for encoder in (quick, plain))
     assert not torch.allclose(one, other, atol=1e-3)
 
 

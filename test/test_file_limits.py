@@ -177,7 +177,7 @@ def test_pickled_arrays_are_refused(tmp_path):
      ("readers", 10**9), ("history", 10**6), ("crop", [0, 0, 10**6, 10**6])],
 )  # fmt: skip
 def test_a_checkpoint_whose_configuration_exceeds_its_weights_is_refused(tmp_path, name, value):
-    from vlm_robot_ros.models.checkpoint import CheckpointError, load_any
+    from vlm_robot_ros.models.checkpoint import CheckpointError, load_model
 
     folder = tmp_path / "made"
     shutil.copytree(shipped_checkpoint(), folder)
@@ -185,11 +185,11 @@ def test_a_checkpoint_whose_configuration_exceeds_its_weights_is_refused(tmp_pat
     config["model"][name] = value
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match=r"describes a model|valid: 1x1 to"):
-        load_any(folder)
+        load_model(folder)
 
 
 def test_weights_that_declare_shapes_beyond_their_file_are_refused(tmp_path):
-    from vlm_robot_ros.models.checkpoint import CheckpointError, load_any
+    from vlm_robot_ros.models.checkpoint import CheckpointError, load_model
 
     folder = tmp_path / "made"
     shutil.copytree(shipped_checkpoint(), folder)
@@ -199,7 +199,7 @@ def test_weights_that_declare_shapes_beyond_their_file_are_refused(tmp_path):
     content = len(head).to_bytes(8, "little") + head
     (folder / "model.safetensors").write_bytes(content.ljust(size, b"\0"))
     with pytest.raises(CheckpointError, match="no usable checkpoint"):
-        load_any(folder)
+        load_model(folder)
 
 
 def test_a_checkpoint_of_a_deep_configuration_is_refused_by_the_command(tmp_path, capsys):

@@ -12,18 +12,18 @@ from small_models import save_hf, save_open_clip
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.data.action_space import guess
-from vlm_robot_ros.data.robot_data import open_data
-from vlm_robot_ros.models.checkpoint import CheckpointError, load_any, load_checkpoint
+from vlm_robot_ros.data.action_space import infer_action_space
+from vlm_robot_ros.data.robot_data import open_data_folder
+from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, load_model
 from vlm_robot_ros.models.precision import has_bfloat16
 from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.direct_policy import DirectPolicy
-from vlm_robot_ros.policy.faster import chosen_ways
-from vlm_robot_ros.policy.fusion_policy import FusionPolicy
-from vlm_robot_ros.policy.load import load_learned
-from vlm_robot_ros.training.demonstrations import Demonstrations
-from vlm_robot_ros.training.finetune import prepared
+from vlm_robot_ros.policy.direct_policy import FinetunedPolicy
+from vlm_robot_ros.policy.faster import parse_optimizations
+from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
+from vlm_robot_ros.policy.load import load_checkpoint_policy
+from vlm_robot_ros.training.demonstrations import ChunkDataset
+from vlm_robot_ros.training.finetune import preprocess_batch
 
 DATA = Path(__file__).parent / "data"
 SAID = ("Pick up the red cube!", "push the lemon left")
@@ -82,9 +82,9 @@ def test_every_fusion_is_fitted_saved_and_read_back(
     assert "memory: " in said
     assert "held out: actions are" in said
     assert (tmp_path / "adapters").exists() == (how == "lora")
-    model = load_any(tmp_path)
+    model = load_model(tmp_path)
     assert (model.config.fusion, model.encoder.adapted) == (fusion, how == "lora")
-    policy, chunks = DirectPolicy(tmp_path, ROBOT), []
+    policy, chunks = FinetunedPolicy(tmp_path, ROBOT), []
     for words in (*SAID, SAID[0]):
         chunks.append(policy.infer(seen(words)))
     assert np.array_equal(chunks[0].values, chunks[2].values)
@@ -103,18 +103,18 @@ def test_an_interrupted_run_goes_on(encoders, tmp_path, capsys):
 
 
 def test_pictures_are_prepared_for_acting_as_they_were_for_learning(overfitted):
-    data, policy = open_data(DATA / "lerobot_v3"), DirectPolicy(overfitted, ROBOT)
-    space, cameras = guess(data.info, "left"), data.info.cameras
+    data, policy = open_data_folder(DATA / "lerobot_v3"), FinetunedPolicy(overfitted, ROBOT)
+    space, cameras = infer_action_space(data.info, "left"), data.info.cameras
     size = policy.model.encoder.preprocess.size
-    learned = next(Demonstrations(data, [3], space, None, cameras, size, 8).moments(1, 1))
+    learned = next(ChunkDataset(data, [3], space, None, cameras, size, 8).sample_moments(1, 1))
     picture = data.episode(3).images[cameras[0]][0]
     assert picture.shape[0] != picture.shape[1]
     acting = policy._pixels(replace(seen(""), images={"front": picture}))
-    assert torch.equal(acting, prepared(policy.model, learned.pixels))
+    assert torch.equal(acting, preprocess_batch(policy.model, learned.pixels))
 
 
 def test_moves_are_added_up_from_where_the_tool_is(overfitted):
-    policy = DirectPolicy(overfitted, ROBOT)
+    policy = FinetunedPolicy(overfitted, ROBOT)
     half = np.sqrt(0.5)
     pose = np.array([0.5, 0.0, 0.3, 1.0, 0.0, 0.0, 0.0])
     moves = np.array([[0.01, 0, 0, 0, 0, half, half], [0, 0.02, 0, 0, 0, 0, 1.0]])
@@ -127,31 +127,31 @@ def test_moves_are_added_up_from_where_the_tool_is(overfitted):
 
 
 def test_words_that_no_demonstration_was_of_are_refused(overfitted):
-    policy = DirectPolicy(overfitted, ROBOT)
+    policy = FinetunedPolicy(overfitted, ROBOT)
     for words in ("what a nice day", " ", "push the lemon right"):
         assert "was not in the demonstrations" in policy.infer(seen(words)).hold
     assert not policy.infer(seen("  PUSH the lemon, left. ")).hold
 
 
 def test_the_task_head_knows_what_was_asked_in_the_demonstrations(overfitted):
-    policy = DirectPolicy(overfitted, ROBOT)
+    policy = FinetunedPolicy(overfitted, ROBOT)
     for words in policy.model.config.tasks:
         assert policy.infer(seen(words)).label == words
 
 
 def test_each_kind_of_checkpoint_gets_its_policy(overfitted, shipped):
-    assert isinstance(load_learned(overfitted, ROBOT).within, DirectPolicy)
-    assert isinstance(load_learned(shipped, ROBOT), FusionPolicy)
+    assert isinstance(load_checkpoint_policy(overfitted, ROBOT).within, FinetunedPolicy)
+    assert isinstance(load_checkpoint_policy(shipped, ROBOT), GroundedPolicy)
     with pytest.raises(CheckpointError, match="of kind 'direct'; valid here: grounded"):
         load_checkpoint(overfitted)
     with pytest.raises(CheckpointError, match="was not made by `vlm-robot finetune`"):
-        DirectPolicy(shipped, ROBOT)
+        FinetunedPolicy(shipped, ROBOT)
 
 
 def test_a_robot_without_the_cameras_is_refused(overfitted):
     blind = replace(ROBOT, cameras=())
     with pytest.raises(CheckpointError, match="looks through observation"):
-        DirectPolicy(overfitted, blind)
+        FinetunedPolicy(overfitted, blind)
 
 
 @pytest.mark.parametrize(
@@ -181,12 +181,14 @@ def test_merged_adapters_do_the_same_without_a_folder_of_their_own(encoders, tmp
     assert run(made, encoders["open_clip"], *options) == 0
     assert main(["merge", str(made), "--out", str(merged)]) == 0
     assert not (merged / "adapters").exists()
-    chunks = [DirectPolicy(folder, ROBOT).infer(seen(SAID[0])) for folder in (made, merged)]
+    chunks = [FinetunedPolicy(folder, ROBOT).infer(seen(SAID[0])) for folder in (made, merged)]
     np.testing.assert_allclose(chunks[0].values, chunks[1].values, atol=1e-4)
-    acting, learned = DirectPolicy(made, ROBOT).model.encoder, load_any(made).encoder
+    acting, learned = FinetunedPolicy(made, ROBOT).model.encoder, load_model(made).encoder
     assert learned.adapted
     assert not acting.adapted  # what acts is merged in any case
-    looks = [encoder.see(torch.ones(1, 3, 32, 32)).tokens for encoder in (acting, learned)]
+    looks = [
+        encoder.encode_image(torch.ones(1, 3, 32, 32)).tokens for encoder in (acting, learned)
+    ]
     torch.testing.assert_close(*looks)
     assert main(["merge", str(merged), "--out", str(tmp_path / "again")]) == 2
     assert "has no adapters" in capsys.readouterr().err
@@ -196,7 +198,10 @@ def test_merged_adapters_do_the_same_without_a_folder_of_their_own(encoders, tmp
 
 @pytest.mark.parametrize("ways", [["bfloat16"], ["channels_last"], ["compile"]])
 def test_a_faster_way_plans_nearly_the_same(overfitted, ways):
-    plain, faster = DirectPolicy(overfitted, ROBOT), DirectPolicy(overfitted, ROBOT, faster=ways)
+    plain, faster = (
+        FinetunedPolicy(overfitted, ROBOT),
+        FinetunedPolicy(overfitted, ROBOT, faster=ways),
+    )
     slow, quick = (policy.infer(seen(SAID[0])) for policy in (plain, faster))
     np.testing.assert_allclose(
         quick.values, slow.values, atol=0.02 if "bfloat16" in ways else 1e-4
@@ -205,16 +210,16 @@ def test_a_faster_way_plans_nearly_the_same(overfitted, ways):
 
 
 def test_ways_to_be_faster_are_checked():
-    assert chosen_ways("bfloat16, compile", "cpu") == {"bfloat16", "compile"}
-    assert chosen_ways("", "cuda") == frozenset()
-    assert chosen_ways("auto", "cpu") == ({"bfloat16"} if has_bfloat16("cpu") else set())
+    assert parse_optimizations("bfloat16, compile", "cpu") == {"bfloat16", "compile"}
+    assert parse_optimizations("", "cuda") == frozenset()
+    assert parse_optimizations("auto", "cpu") == ({"bfloat16"} if has_bfloat16("cpu") else set())
     with pytest.raises(ValueError, match="no way 'int4' to be faster; valid: auto alone, or some"):
-        chosen_ways("int4", "cpu")
+        parse_optimizations("int4", "cpu")
     with pytest.raises(ValueError, match="'pinned' is for device cuda"):
-        chosen_ways("pinned", "cpu")
+        parse_optimizations("pinned", "cpu")
 
 
 def test_the_shipped_policy_goes_no_other_way():
     shipped = share_dir() / "checkpoints" / "panda_sim"
     with pytest.raises(ValueError, match="is not of `vlm-robot finetune`; valid: auto"):
-        load_learned(shipped, ROBOT, faster="compile")
+        load_checkpoint_policy(shipped, ROBOT, faster="compile")

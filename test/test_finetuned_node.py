@@ -12,9 +12,9 @@ from rig import ROBOT, Rig
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.direct_policy import DirectPolicy
+from vlm_robot_ros.policy.direct_policy import FinetunedPolicy
 
 DATA = Path(__file__).parent / "data" / "lerobot_v3"
 KINDS = ["open_clip-clip", "open_clip-siglip", "open_clip-coca", "hf-clip", "hf-siglip",
@@ -39,8 +39,8 @@ def test_what_a_checkpoint_plans_is_published_and_done(graph, tmp_path, kind):
     published = next(chunk for chunk in rig.chunks if chunk.instruction == words)
     pose = np.array(published.values[:7])
     assert published.mode == ActionMode.END_EFFECTOR_POSE
-    policy = DirectPolicy(tmp_path / "made", ROBOT)
-    at_home = to_vector(Kinematics(ROBOT).forward(np.array(ROBOT.home)))
+    policy = FinetunedPolicy(tmp_path / "made", ROBOT)
+    at_home = transform_to_pose7(Kinematics(ROBOT).forward(np.array(ROBOT.home)))
     planned = policy.infer(Observation({"front": picture}, at_home, 1.0, words))
     np.testing.assert_allclose(pose, planned.values[0], atol=1e-3)
     assert graph.until(lambda: rig.labels)

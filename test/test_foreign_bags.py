@@ -12,7 +12,7 @@ from mcap.writer import CompressionType, IndexType
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from vlm_robot_ros.bags.bag import Bag, BagError
-from vlm_robot_ros.bags.message_types import own_versions, type_hash
+from vlm_robot_ros.bags.message_types import package_message_versions, type_hash
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.cli.main import main
 
@@ -77,7 +77,7 @@ def test_every_message_of_a_complete_bag_is_read_and_nothing_is_complained_of(tm
     folder.mkdir()
     COMPLETE[name](folder, rows())
     recording = read_recording(folder)
-    assert [text for _, text in recording.said] == ["pick up the red cube"]
+    assert [text for _, text in recording.instructions] == ["pick up the red cube"]
     assert len(recording.joints) == STATES
     assert np.allclose(recording.joints, HOME)
     assert recording.bag.counts == {"/instruction": 1, "/joint_states": STATES}
@@ -271,7 +271,7 @@ def test_types_that_are_defined_in_idl_are_read(tmp_path):
 
 def sim_state(version, objects=2):
     """Return a serialised SimState of one of its versions, and its type hash."""
-    name, store = list(own_versions(SIM_STATE).items())[version]
+    name, store = list(package_message_versions(SIM_STATE).items())[version]
     made = store.types
     point = made["geometry_msgs/msg/Point"](0.5, 0.25, 0.125)
     header = made["std_msgs/msg/Header"](made["builtin_interfaces/msg/Time"](7, 0), "base")
@@ -296,7 +296,7 @@ def test_every_version_of_our_messages_is_read(tmp_path, version, told_by, objec
     elif told_by == "length":
         sqlite_file(tmp_path / "bag_0.db3", given, 3)
     else:
-        store = own_versions(SIM_STATE)[name]
+        store = package_message_versions(SIM_STATE)[name]
         given_hashes = hashes if told_by != "definition" else None
         defined = told_by == "definition"
         mcap_file(tmp_path / "bag_0.mcap", given, store, defined, hashes=given_hashes)
@@ -347,7 +347,7 @@ def test_the_newest_kept_version_of_a_message_is_the_one_that_is_built(file):
     kind = f"vlm_robot_ros/msg/{file.stem}"
     store = get_typestore(Stores.LATEST)
     store.register(get_types_from_msg(file.read_text(), kind))
-    newest = list(own_versions(kind))[-1]
+    newest = list(package_message_versions(kind))[-1]
     assert type_hash(store, kind) == newest, (
         f"{file.name} has changed: add it as the next version to bags/message_versions"
     )
@@ -367,4 +367,4 @@ def test_the_type_hashes_are_those_of_ros():
     ours.remove("vlm_robot_ros/srv/ResetScene")  # of the service itself there are no messages
     assert len(ours) > 10
     for name in ours:
-        assert list(own_versions(name))[-1] == found[name], name
+        assert list(package_message_versions(name))[-1] == found[name], name

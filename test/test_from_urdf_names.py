@@ -8,7 +8,7 @@ import yaml
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.contract.robot import NO_GRIPPER, Sink
+from vlm_robot_ros.contract.robot import WITHOUT_GRIPPER, CommandSink
 from vlm_robot_ros.contract.soft_limits import soft_limits
 
 NAMES = tuple(f"joint{number}" for number in range(1, 7))
@@ -115,10 +115,10 @@ def test_an_arm_without_a_moving_gripper_has_a_contract_without_gripper(
     status, robot, text = made(urdf(finger=finger), *options)
     assert status == 0, text
     assert said in text
-    assert (robot.gripper, robot.has_gripper, robot.finger_names) == (NO_GRIPPER, False, ())
+    assert (robot.gripper, robot.has_gripper, robot.finger_names) == (WITHOUT_GRIPPER, False, ())
     assert robot.gripper.fraction(0.3) == 0.3
     assert robot.sinks == (
-        Sink("joint_trajectory", "joint_trajectory_controller/joint_trajectory"),
+        CommandSink("joint_trajectory", "joint_trajectory_controller/joint_trajectory"),
     )
 
 

@@ -14,7 +14,7 @@ def make(kind):
 
 
 def meet(fusion, near, read):
-    return fusion(fusion.begin(near, read).flatten(2), read)
+    return fusion(fusion.fuse_early(near, read).flatten(2), read)
 
 
 @pytest.mark.parametrize("kind", MEETING)

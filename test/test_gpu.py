@@ -9,12 +9,12 @@ import torch
 from small_models import save_hf, save_open_clip
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.policy.apart import PolicyApart
+from vlm_robot_ros.policy.apart import SubprocessPolicy
 from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.direct_policy import DirectPolicy
-from vlm_robot_ros.policy.faster import WAYS
+from vlm_robot_ros.policy.direct_policy import FinetunedPolicy
+from vlm_robot_ros.policy.faster import OPTIMIZATIONS
 from vlm_robot_ros.policy.load import load_named
 
 pytestmark = pytest.mark.skipif(
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 )
 DATA = Path(__file__).parent / "data" / "rlds" / "tiny_bridge" / "1.0.0"
 ROBOT = load_robot("panda_sim")
-AT_HOME = to_vector(Kinematics(ROBOT).forward(np.array(ROBOT.home)))
+AT_HOME = transform_to_pose7(Kinematics(ROBOT).forward(np.array(ROBOT.home)))
 SAID = "push thing 0 to the left"
 
 
@@ -52,10 +52,10 @@ def test_what_was_tuned_there_plans_the_same_here(tmp_path, capsys, library, tun
     assert torch.cuda.max_memory_allocated() > 0, "it was tuned on the CPU"
     picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     seen = Observation({"front": picture}, AT_HOME, 1.0, SAID)
-    plain = DirectPolicy(made, ROBOT).infer(seen)
+    plain = FinetunedPolicy(made, ROBOT).infer(seen)
     assert not plain.hold
-    for ways in ([], *([way] for way in WAYS), [*WAYS]):
-        there = PolicyApart(partial(DirectPolicy, made, ROBOT, "cuda", ways), 100.0)
+    for ways in ([], *([way] for way in OPTIMIZATIONS), [*OPTIMIZATIONS]):
+        there = SubprocessPolicy(partial(FinetunedPolicy, made, ROBOT, "cuda", ways), 100.0)
         chunks = [there.infer(seen) for _ in range(3)]  # CUDA graphs are recorded, then played
         there.close()
         tolerance = 0.02 if "bfloat16" in ways else 5e-3
@@ -88,5 +88,7 @@ def test_the_node_plans_there(graph, tmp_path, faster):
     rig.say(SAID)
     assert graph.until(lambda: rig.chunks, 100.0), rig.actions[-1].hold_reason
     rig.until_acting()
-    planned = DirectPolicy(made, ROBOT).infer(Observation({"front": picture}, AT_HOME, 1.0, SAID))
+    planned = FinetunedPolicy(made, ROBOT).infer(
+        Observation({"front": picture}, AT_HOME, 1.0, SAID)
+    )
     np.testing.assert_allclose(rig.chunks[0].values[:7], planned.values[0], atol=0.02)

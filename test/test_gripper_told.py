@@ -8,13 +8,13 @@ from plans import HOME, plan
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.contract.load import load_robot, parse_robot
-from vlm_robot_ros.control.instruction import NOTHING_SAID
-from vlm_robot_ros.control.joints import ArmState
-from vlm_robot_ros.control.pilot import Command, Pilot
-from vlm_robot_ros.control.watchdog import StreamWatch
-from vlm_robot_ros.nodes.arm_output import ArmOutput, Permit
+from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION
+from vlm_robot_ros.control.joints import RobotState
+from vlm_robot_ros.control.pilot import ActionCommand, ChunkExecutor
+from vlm_robot_ros.control.watchdog import StreamMonitor
+from vlm_robot_ros.nodes.arm_output import CommandPublisher, MotionGate
 from vlm_robot_ros.paths import config_dir
 
 ROBOT = load_robot("panda_sim")
@@ -36,18 +36,18 @@ class Bench:
         content["sinks"] = [{"kind": kind, "topic": kind} for kind in KINDS]
         self.robot = parse_robot(content)
         self.told = {kind: Kept() for kind in KINDS}
-        self.output = ArmOutput(
-            self.robot, PERIOD, lambda _, topic: self.told[topic], "live", lambda: None, Permit(),
+        self.output = CommandPublisher(
+            self.robot, PERIOD, lambda _, topic: self.told[topic], "live", lambda: None, MotionGate(),
             lambda: self.now,
         )  # fmt: skip
         self.joints, self.now = np.array(self.robot.home), 100.0
-        self._pose = to_vector(Kinematics(self.robot).forward(self.joints))
+        self._pose = transform_to_pose7(Kinematics(self.robot).forward(self.joints))
 
     def send(self, gripper, hold="", stops=False, ticks=1):
         for _ in range(ticks):
-            command = Command(ActionMode.END_EFFECTOR_POSE, self._pose, gripper, self.now, 1.0,
-                              hold, NOTHING_SAID, stops)  # fmt: skip
-            self.output.send(self.now, command, [], ArmState(self.now, self.joints, 1.0))
+            command = ActionCommand(ActionMode.END_EFFECTOR_POSE, self._pose, gripper, self.now, 1.0,
+                              hold, EMPTY_INSTRUCTION, stops)  # fmt: skip
+            self.output.send(self.now, command, [], RobotState(self.now, self.joints, 1.0))
             self.now += PERIOD
 
     def gripper_paths(self):
@@ -105,58 +105,58 @@ def test_other_words_tell_the_gripper_anew_but_not_before_there_is_a_plan(bench)
 
 @pytest.fixture
 def watch():
-    return StreamWatch("front camera", 0.5, 30.0)
+    return StreamMonitor("front camera", 0.5, 30.0)
 
 
 @pytest.fixture
 def pilot(watch):
-    return Pilot(ROBOT, [watch], period=PERIOD, blend=0.1)
+    return ChunkExecutor(ROBOT, [watch], period=PERIOD, blend=0.1)
 
 
 def tick(pilot, now, opening):
-    return pilot.tick(now, np.array(ROBOT.home), HOME, opening)
+    return pilot.step(now, np.array(ROBOT.home), HOME, opening)
 
 
 @pytest.mark.parametrize("why", ["stop", "disabled", "stale"])
 def test_fingers_in_motion_stop_at_a_stop_and_go_on_at_other_holds(pilot, watch, why):
-    watch.saw(1.0)
-    said = pilot.hear("pick up the cube", 1.0)
-    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)  # which closes them
+    watch.on_message(1.0)
+    said = pilot.set_instruction("pick up the cube", 1.0)
+    pilot.set_chunk(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)  # which closes them
     for number in range(15):
         command = tick(pilot, 1.0 + 0.02 * number, opening=1.0 - 0.02 * number)
-        assert (command.gripper, command.stops) == (0.0, False)
+        assert (command.gripper, command.is_stop) == (0.0, False)
     if why == "stop":
-        pilot.hear("stop", 1.3)
+        pilot.set_instruction("stop", 1.3)
     now = 9.0 if why == "stale" else 1.3
     hold = "disabled" if why == "disabled" else ""
     for _ in range(3):
-        held = pilot.tick(now, np.array(ROBOT.home), HOME, 0.7, hold)
+        held = pilot.step(now, np.array(ROBOT.home), HOME, 0.7, hold)
         assert held.hold_reason
         stops = why != "stale"
-        assert (held.gripper, held.stops) == ((0.7, True) if stops else (0.0, False))
+        assert (held.gripper, held.is_stop) == ((0.7, True) if stops else (0.0, False))
         now += 0.02
 
 
 def test_fingers_that_begin_to_move_after_a_stop_stop_too(pilot, watch):
-    watch.saw(1.0)
-    said = pilot.hear("close the gripper", 1.0)
-    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)
+    watch.on_message(1.0)
+    said = pilot.set_instruction("close the gripper", 1.0)
+    pilot.set_chunk(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)
     assert tick(pilot, 1.0, opening=1.0).gripper == 0.0
-    pilot.hear("stop", 1.02)
+    pilot.set_instruction("stop", 1.02)
     assert tick(pilot, 1.02, opening=1.0).gripper == 0.0  # they have not heard it yet
     assert tick(pilot, 1.2, opening=0.9).gripper == 0.9
     for _ in range(3):  # a clock that stands
-        pilot.hear("stop", 1.2)
-    pilot.hear("", 1.2)
-    assert tick(pilot, 1.22, opening=0.88).stops
+        pilot.set_instruction("stop", 1.2)
+    pilot.set_instruction("", 1.2)
+    assert tick(pilot, 1.22, opening=0.88).is_stop
 
 
 def test_what_is_gripped_is_not_let_go_by_a_stop(pilot, watch):
-    watch.saw(1.0)
-    said = pilot.hear("pick up the cube", 1.0)
-    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)
+    watch.on_message(1.0)
+    said = pilot.set_instruction("pick up the cube", 1.0)
+    pilot.set_chunk(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)
     for number in range(16):
         tick(pilot, 1.0 + 0.02 * number, opening=0.4)  # around something
-    pilot.hear("stop", 1.3)
+    pilot.set_instruction("stop", 1.3)
     held = tick(pilot, 1.3, opening=0.39)
-    assert (held.gripper, held.stops) == (0.0, True)
+    assert (held.gripper, held.is_stop) == (0.0, True)

@@ -10,11 +10,11 @@ import pytest
 from plans import plan
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.driver import Driver
-from vlm_robot_ros.control.pilot import Pilot
-from vlm_robot_ros.control.watchdog import StreamWatch
+from vlm_robot_ros.control.driver import MotionController
+from vlm_robot_ros.control.pilot import ChunkExecutor
+from vlm_robot_ros.control.watchdog import StreamMonitor
 from vlm_robot_ros.policy import heap
 
 CODE = """
@@ -66,11 +66,14 @@ _mallinfo2 = getattr(ctypes.CDLL(None), "mallinfo2", None)
 @pytest.mark.parametrize("mode", list(ActionMode)[::3])
 def test_what_is_done_at_every_tick_keeps_no_memory(mode):
     robot, period = load_robot("panda_sim"), 0.02
-    joints, watch = np.array(robot.home), StreamWatch("front camera", 1e6, 30.0)
-    pilot, driver = Pilot(robot, [watch], period), Driver(robot, period, by_path=True)
-    pose = to_vector(Kinematics(robot).forward(joints))
-    watch.saw(1.0)
-    said, now = pilot.hear("pick up the cube", 1.0), 1.0
+    joints, watch = np.array(robot.home), StreamMonitor("front camera", 1e6, 30.0)
+    pilot, driver = (
+        ChunkExecutor(robot, [watch], period),
+        MotionController(robot, period, by_path=True),
+    )
+    pose = transform_to_pose7(Kinematics(robot).forward(joints))
+    watch.on_message(1.0)
+    said, now = pilot.set_instruction("pick up the cube", 1.0), 1.0
 
     def tick():
         nonlocal now, joints, pose
@@ -78,13 +81,13 @@ def test_what_is_done_at_every_tick_keeps_no_memory(mode):
             start = pose if mode == ActionMode.END_EFFECTOR_POSE else joints
             values = np.tile(start, (8, 1))
             values[:, 1] += 0.05 * np.sin(now)
-            pilot.take(plan([0, 0, 0], mode=mode, values=values), said.number, now, now)
-        command = pilot.tick(now, joints, pose, 1.0)
-        drive = driver.drive(now, command, pilot.ahead(now, 5), joints)
+            pilot.set_chunk(plan([0, 0, 0], mode=mode, values=values), said.number, now, now)
+        command = pilot.step(now, joints, pose, 1.0)
+        drive = driver.update(now, command, pilot.preview(now, 5), joints)
         assert not driver.tripped
         if drive is not None:
-            joints = drive.path.setpoints[0].position
-            pose = to_vector(Kinematics(robot).forward(joints))
+            joints = drive.preview.setpoints[0].position
+            pose = transform_to_pose7(Kinematics(robot).forward(joints))
         now += period
 
     for _ in range(300):

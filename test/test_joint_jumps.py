@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.joint_jumps import QUARANTINE, JumpDetector
-from vlm_robot_ros.control.joints import ArmState, JointReader
+from vlm_robot_ros.control.joint_jumps import QUARANTINE_S, JumpDetector
+from vlm_robot_ros.control.joints import JointStateAssembler, RobotState
 from vlm_robot_ros.control.speed_scaling import SpeedScaling
 
 UR5E = load_robot("ur5e")
@@ -15,7 +15,7 @@ HOME = np.array(UR5E.home)
 
 
 def _state(time, joints):
-    return ArmState(time, np.asarray(joints, float), 1.0)
+    return RobotState(time, np.asarray(joints, float), 1.0)
 
 
 @pytest.mark.parametrize("rate", [1.0, 3.0, 10.0, 100.0])
@@ -39,9 +39,9 @@ def test_a_contradiction_is_named_and_ends():
     assert detector.problem(_state(1.01, HOME)) == ""
     text = detector.problem(_state(1.02, np.zeros(6)))
     assert "wrist_3_joint was at -1.872 rad and 0.010 s later at 0.000" in text
-    for time in np.arange(1.03, 1.02 + QUARANTINE, 0.01):
+    for time in np.arange(1.03, 1.02 + QUARANTINE_S, 0.01):
         assert "more than one publisher" in detector.problem(_state(time, np.zeros(6)))
-    assert detector.problem(_state(1.03 + QUARANTINE, np.zeros(6))) == ""
+    assert detector.problem(_state(1.03 + QUARANTINE_S, np.zeros(6))) == ""
 
 
 def test_an_arm_at_full_speed_contradicts_nothing():
@@ -56,7 +56,7 @@ def test_an_arm_at_full_speed_contradicts_nothing():
 def test_joints_that_come_in_two_messages_contradict_nothing_at_full_speed(rate):
     no_feedback = replace(UR5E.gripper, feedback_timeout=0.0)
     robot = replace(UR5E, joint_state_rate=rate, gripper=no_feedback)
-    detector, reader = JumpDetector(robot), JointReader(robot, 0.3)
+    detector, reader = JumpDetector(robot), JointStateAssembler(robot, 0.3)
     names, taken = UR5E.joint_names, 0
     for tick in range(1, 40):
         joints = HOME + 0.99 * UR5E.velocity * (tick / rate / 2)
@@ -75,13 +75,13 @@ def test_joints_that_come_in_two_messages_contradict_nothing_at_full_speed(rate)
 def test_a_clock_that_is_set_back_begins_again():
     detector = JumpDetector(UR5E)
     detector.problem(_state(100.0, HOME))
-    for time in np.arange(1.0, 1.0 + QUARANTINE, 0.01):
+    for time in np.arange(1.0, 1.0 + QUARANTINE_S, 0.01):
         assert "set back" in detector.problem(_state(time, np.zeros(6)))
-    assert detector.problem(_state(1.01 + QUARANTINE, np.zeros(6))) == ""
+    assert detector.problem(_state(1.01 + QUARANTINE_S, np.zeros(6))) == ""
 
 
 def _reader(**gripper):
-    return JointReader(replace(UR5E, gripper=replace(UR5E.gripper, **gripper)), 0.3)
+    return JointStateAssembler(replace(UR5E, gripper=replace(UR5E.gripper, **gripper)), 0.3)
 
 
 def test_a_gripper_may_report_rarely_or_never():
@@ -109,6 +109,6 @@ def test_velocities_alone_are_ignored_and_twins_are_refused():
 def test_speed_scaling_below_full_is_a_reason_to_hold(percent, moves):
     scaling = SpeedScaling("speed_scaling")
     assert scaling.problem(1.0) == "speed scaling: nothing received yet"
-    scaling.take(percent, 1.0)
+    scaling.update(percent, 1.0)
     assert (scaling.problem(1.0) == "") is moves
     assert "s old" in scaling.problem(3.0) or not moves

@@ -5,18 +5,18 @@ import pytest
 from bags import BagWriter
 from plans import HOME, plan
 
-from vlm_robot_ros.bags.measures import summarise
+from vlm_robot_ros.bags.measures import summarize_recording
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.differential import Differential
+from vlm_robot_ros.contract.differential import DifferentialIK
 from vlm_robot_ros.contract.kinematics import Kinematics
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.driver import Driver
-from vlm_robot_ros.control.instruction import NOTHING_SAID
-from vlm_robot_ros.control.joints import JointReader
-from vlm_robot_ros.control.limits import limit
-from vlm_robot_ros.control.pilot import Command, Pilot
-from vlm_robot_ros.control.watchdog import StreamWatch
+from vlm_robot_ros.control.driver import MotionController
+from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION
+from vlm_robot_ros.control.joints import JointStateAssembler
+from vlm_robot_ros.control.limits import clamp_action
+from vlm_robot_ros.control.pilot import ActionCommand, ChunkExecutor
+from vlm_robot_ros.control.watchdog import StreamMonitor
 
 PANDA, GEN3 = load_robot("panda_sim"), load_robot("gen3")
 TURNS = 2  # its third joint is a continuous one
@@ -40,7 +40,7 @@ def finger_states(robot, time, position=0.0):
 
 
 def test_arm_and_gripper_may_come_in_messages_of_their_own():
-    reader = JointReader(PANDA, 0.3)
+    reader = JointStateAssembler(PANDA, 0.3)
     with pytest.raises(ValueError, match="no position of panda_finger_joint1; given: "):
         reader.read(*arm_states(PANDA, 1.0))
     assert reader.read(*finger_states(PANDA, 1.01, 0.02)) is None
@@ -50,7 +50,7 @@ def test_arm_and_gripper_may_come_in_messages_of_their_own():
 
 
 def test_joints_of_others_between_them_are_nothing_to_worry_about():
-    reader, others = JointReader(PANDA, 0.3), states(1.1, ["lift"], [0.4])
+    reader, others = JointStateAssembler(PANDA, 0.3), states(1.1, ["lift"], [0.4])
     with pytest.raises(ValueError, match="given: lift"):
         reader.read(*others)
     with pytest.raises(ValueError, match="no position of panda_joint1"):
@@ -63,7 +63,7 @@ def test_joints_of_others_between_them_are_nothing_to_worry_about():
 
 @pytest.mark.parametrize("gone", [0, 3, "finger"])
 def test_a_joint_that_is_heard_of_no_longer_is_missed(gone):
-    reader = JointReader(PANDA, 0.3)
+    reader = JointStateAssembler(PANDA, 0.3)
     names = [*PANDA.joint_names, PANDA.gripper.joint]
     positions = [*PANDA.home, 0.0]
     reader.read(*states(1.0, names, positions))
@@ -83,7 +83,7 @@ def _within_a_turn(joints):
 
 
 def test_a_continuous_joint_may_be_reported_within_one_turn():
-    reader = JointReader(GEN3, 0.3)
+    reader = JointStateAssembler(GEN3, 0.3)
     joints, before = np.array(GEN3.home), None
     for tick in range(100):
         joints[TURNS] = 2.9 + 0.01 * tick  # over pi
@@ -103,7 +103,9 @@ def test_an_arm_at_home_is_not_pulled_a_turn_round():
     kinematics, home = Kinematics(GEN3), np.array(GEN3.home)
     reported = _within_a_turn(home)
     assert abs(home - reported)[TURNS] > 6
-    assert Differential(kinematics, reported).speeds(np.zeros(6)) == pytest.approx(0, abs=1e-9)
+    assert DifferentialIK(kinematics, reported).joint_rates_with_posture(
+        np.zeros(6)
+    ) == pytest.approx(0, abs=1e-9)
     kept = kinematics.step_towards(reported, kinematics.forward(reported), PERIOD)
     assert kept == pytest.approx(reported, abs=1e-9)
 
@@ -112,18 +114,27 @@ def test_an_arm_far_from_home_goes_there_unhurried():
     robot = load_robot("xarm7")
     away = np.array(robot.home)
     away[TURNS] = 6.0
-    assert np.abs(Differential(Kinematics(robot), away).speeds(np.zeros(6))).max() < 0.6
+    assert (
+        np.abs(DifferentialIK(Kinematics(robot), away).joint_rates_with_posture(np.zeros(6))).max()
+        < 0.6
+    )
 
 
 def test_a_plan_of_joints_is_meant_in_the_turn_that_they_are_in():
     last = np.array([*_within_a_turn(GEN3.home)])
     kinematics = Kinematics(GEN3)
-    values = limit(GEN3, kinematics, ActionMode.JOINT_POSITION, np.array(GEN3.home), last, 0.02)
+    values = clamp_action(
+        GEN3, kinematics, ActionMode.JOINT_POSITION, np.array(GEN3.home), last, 0.02
+    )
     assert values == pytest.approx(last, abs=1e-6)
 
 
 def test_an_arm_that_turns_over_pi_is_driven_on():
-    driver, reader, now = Driver(GEN3, PERIOD, by_path=True), JointReader(GEN3, 0.3), 100.0
+    driver, reader, now = (
+        MotionController(GEN3, PERIOD, by_path=True),
+        JointStateAssembler(GEN3, 0.3),
+        100.0,
+    )
     there = np.array(GEN3.home)
     there[TURNS] = wanted = 3.0
     told, last = [], None
@@ -135,38 +146,40 @@ def test_an_arm_that_turns_over_pi_is_driven_on():
             goals.append(np.array(GEN3.home))
             goals[-1][TURNS] = _within_a_turn(wanted + step * 0.2 * PERIOD)
         last = state.joints if last is None else last
-        goals = [last := GEN3.in_turn(goal, last) for goal in goals]
+        goals = [last := GEN3.unwrap_continuous_joints(goal, last) for goal in goals]
         last = goals[0]
-        command = Command(ActionMode.JOINT_POSITION, goals[0], 0.0, now, 1.0, "", NOTHING_SAID)
-        drive = driver.drive(now, command, goals[1:], state.joints)
+        command = ActionCommand(
+            ActionMode.JOINT_POSITION, goals[0], 0.0, now, 1.0, "", EMPTY_INSTRUCTION
+        )
+        drive = driver.update(now, command, goals[1:], state.joints)
         assert not driver.tripped
         now += PERIOD
         if drive is None:
             continue
-        there = drive.path.setpoints[0].position
+        there = drive.preview.setpoints[0].position
         told.append(there[TURNS])
     assert np.abs(np.diff(told)).max() < 0.02
     assert told[-1] == pytest.approx(3.4, abs=0.02)
 
 
 def test_a_plan_of_joints_goes_on_over_the_turn_of_a_continuous_joint():
-    robot, watch = load_robot("gen3"), StreamWatch("front camera", 5.0, 30.0)
-    pilot, joints, number = Pilot(robot, [watch], period=0.02), np.array(robot.home), 2
+    robot, watch = load_robot("gen3"), StreamMonitor("front camera", 5.0, 30.0)
+    pilot, joints, number = ChunkExecutor(robot, [watch], period=0.02), np.array(robot.home), 2
     pose, told, stamp = HOME, [], 1.0
     joints[number] = 2.8
-    watch.saw(stamp)
-    said = pilot.hear("turn the cube left", stamp)
-    pilot.tick(stamp, joints, pose, 1.0)
+    watch.on_message(stamp)
+    said = pilot.set_instruction("turn the cube left", stamp)
+    pilot.step(stamp, joints, pose, 1.0)
     for tick_ in range(150):
         now = stamp + 0.02 * tick_
-        watch.saw(now)
+        watch.on_message(now)
         if tick_ % 10 == 0:
             values = np.tile(np.pad(joints, (0, 0)), (8, 1))
             values[:, number] = 2.8 + 0.3 * (now - stamp + 0.1 * np.arange(1, 9))
             values = (values + np.pi) % (2 * np.pi) - np.pi
             chunk = plan([0, 0, 0], mode=ActionMode.JOINT_POSITION, values=values)
-            pilot.take(chunk, said.number, now, now)
-        command = pilot.tick(now, joints, pose, 1.0)
+            pilot.set_chunk(chunk, said.number, now, now)
+        command = pilot.step(now, joints, pose, 1.0)
         assert command.hold_reason == ""
         joints = command.values.copy()
         told.append(joints[number])
@@ -195,5 +208,5 @@ def test_joint_states_of_two_publishers_within_one_turn_are_read_as_the_node_doe
     assert len(recording.joints) == 100
     assert recording.joints[-1][2] == pytest.approx(place[2])
     assert set(recording.openings) == {0.5}
-    joint = summarise(recording)["joints"][2]
+    joint = summarize_recording(recording)["joints"][2]
     assert joint["velocity"] == pytest.approx(0.2 / robot.velocity[2], rel=0.05)

@@ -12,10 +12,10 @@ from sensor_msgs.msg import Image
 
 from vlm_robot_ros.data.pictures import to_rgb
 from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.looking import Looker
+from vlm_robot_ros.models.looking import PhraseLocalizer
 from vlm_robot_ros.models.scoring import Scorer
-from vlm_robot_ros.policy.labelled import NONE
-from vlm_robot_ros.policy.overlay import caption, tint
+from vlm_robot_ros.policy.labelled import NO_LABEL
+from vlm_robot_ros.policy.overlay import caption, overlay_heatmaps
 
 PHRASES = ["robot moving box", "a photo of the red cube"]
 
@@ -33,7 +33,7 @@ def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind
     rig.say("look")
     assert graph.until(lambda: rig.labels)
     shown, none = Scorer(load_encoder(name), PHRASES)(torch.from_numpy(picture)[None])
-    expected = {**dict(zip(PHRASES, shown[0].tolist(), strict=True)), NONE: float(none)}
+    expected = {**dict(zip(PHRASES, shown[0].tolist(), strict=True)), NO_LABEL: float(none)}
     label = rig.labels[-1]
     assert label.label == max(expected, key=expected.get)
     told = dict(zip(label.top_labels, label.top_scores, strict=True))
@@ -41,8 +41,8 @@ def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind
     rig.until_held("hold policy")
     if kind not in ("blip2", "paligemma"):  # they have no patches in the space of phrases
         assert graph.until(lambda: rig.planned(overlays))  # others show the picture alone
-        (found,) = Looker(load_encoder(name), ["look"])(torch.from_numpy(picture))
-        drawn = tint(picture, [found.heat.numpy()]).astype(int)
+        (found,) = PhraseLocalizer(load_encoder(name), ["look"])(torch.from_numpy(picture))
+        drawn = overlay_heatmaps(picture, [found.heat.numpy()]).astype(int)
         drawn = caption(drawn.astype(np.uint8), "", "", 0.0, "hold").astype(int)
         shown = to_rgb(rig.planned(overlays)[-1]).astype(int)
         inside = np.s_[8 : drawn.shape[0] - 80, 8:-8]  # within the frame, above the words

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.driver import Driver
-from vlm_robot_ros.control.instruction import NOTHING_SAID
-from vlm_robot_ros.control.pilot import Command
-from vlm_robot_ros.evaluation.controller_run import Setup, run_controller
+from vlm_robot_ros.control.driver import MotionController
+from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION
+from vlm_robot_ros.control.pilot import ActionCommand
+from vlm_robot_ros.evaluation.controller_run import ControllerSetup, run_controller
 from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
 from vlm_robot_ros.sim.moveit_servo import ServoSettings
-from vlm_robot_ros.sim.programme import scene_of
-from vlm_robot_ros.sim.servo_smoothing import accelerated
+from vlm_robot_ros.sim.programme import sample_seeded_scene
+from vlm_robot_ros.sim.servo_smoothing import limit_acceleration
 from vlm_robot_ros.sim.simulator import Simulator
 
 ROBOT, FR3 = load_robot("panda_sim"), load_robot("fr3")
@@ -22,7 +22,7 @@ PERIOD = 0.02
 
 
 def _command(values, now, hold="", mode=ActionMode.JOINT_POSITION):
-    return Command(mode, values, 1.0, now, 1.0, hold, NOTHING_SAID)
+    return ActionCommand(mode, values, 1.0, now, 1.0, hold, EMPTY_INSTRUCTION)
 
 
 def _accelerations(setup, motion=None):
@@ -46,7 +46,9 @@ def test_trajectories_that_arrive_late_at_random_are_joined_without_a_jump(desir
     delays = np.where(random.random(1000) < 0.3, late, 0.0)
     goals = np.array(FR3.home) + random.uniform(-0.1, 0.1, (20, 7))
     accelerations, made = _accelerations(
-        Setup(controller, held_up=delays.__getitem__, period=period, seconds=3.0, holds_after=2.5),
+        ControllerSetup(
+            controller, held_up=delays.__getitem__, period=period, seconds=3.0, holds_after=2.5
+        ),
         lambda time: goals[int(time / 0.2)],
     )
     # Between two setpoints the cubic of a controller swings a little.
@@ -64,7 +66,7 @@ def test_a_node_that_is_held_up_goes_on_without_a_jump(desired, hold_up):
     def held_up(tick):
         return (first + ticks - tick) * PERIOD if first <= tick < first + ticks else 0.0
 
-    accelerations, made = _accelerations(Setup(controller, held_up=held_up, seconds=5.0))
+    accelerations, made = _accelerations(ControllerSetup(controller, held_up=held_up, seconds=5.0))
     own = 0 if desired else 3  # samples about the jump of a controller that joins by itself
     assert np.sort(accelerations.max(axis=1))[-1 - own * (hold_up > 0.2)] < 1.25
     assert np.ptp(made.commands[-500:, 0]) > 0.05, "it should move again"
@@ -77,12 +79,12 @@ def test_a_node_that_is_held_up_goes_on_without_a_jump(desired, hold_up):
 def test_an_arm_behind_servo_is_brought_to_its_goal_and_not_past_it(axis, far, smoothing, ticks):
     """It is 0.15 s behind; what it lags is no reason to hurry, but what is missing is made up."""
     sim = Simulator(ROBOT, servo=ServoSettings(smoothing=smoothing))
-    sim.reset(scene_of(0))
-    driver, kinematics, way = Driver(ROBOT, PERIOD, by_tool=True), Kinematics(ROBOT), []
-    start = to_vector(kinematics.forward(sim.joint_positions))
+    sim.reset(sample_seeded_scene(0))
+    driver, kinematics, way = MotionController(ROBOT, PERIOD, by_tool=True), Kinematics(ROBOT), []
+    start = transform_to_pose7(kinematics.forward(sim.joint_positions))
     goal = start + far * np.eye(7)[axis]
     for _ in range(ticks):
-        drive = driver.drive(
+        drive = driver.update(
             sim.time,
             _command(goal, sim.time, mode=ActionMode.END_EFFECTOR_POSE),
             [goal] * 5,
@@ -103,13 +105,15 @@ def test_servos_smoothing_keeps_to_accelerations_and_gets_there():
     for tick in range(200):
         if tick % 7 == 0:
             wanted = here + random.uniform(-0.05, 0.05, 7)
-        there = accelerated(here, speed, wanted, limits, PERIOD)
+        there = limit_acceleration(here, speed, wanted, limits, PERIOD)
         now = (there - here) / PERIOD
         assert np.all(np.abs(now - speed) <= limits * PERIOD * (1 + 1e-6))
         here, speed = there, now
     for _ in range(100):
-        there = accelerated(here, speed, here, limits, PERIOD)
+        there = limit_acceleration(here, speed, here, limits, PERIOD)
         here, speed = there, (there - here) / PERIOD
     assert not np.any(np.abs(speed) > 1e-9), "it should have come to a stand"
     step = np.full(7, 0.5 * limits.min() * PERIOD**2)
-    assert accelerated(here, speed, here + step, limits, PERIOD) == pytest.approx(here + step)
+    assert limit_acceleration(here, speed, here + step, limits, PERIOD) == pytest.approx(
+        here + step
+    )

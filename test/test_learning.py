@@ -22,10 +22,10 @@ from vlm_robot_ros.models.fusion import FUSIONS
 from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
 from vlm_robot_ros.models.words import MAX_WORDS, UNKNOWN, Tokenizer
 from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
 from vlm_robot_ros.sim.collect import collect
 from vlm_robot_ros.training.train import model_config
-from vlm_robot_ros.workers import in_processes
+from vlm_robot_ros.workers import map_in_processes
 
 
 def test_collecting_again_records_only_what_is_missing(demos, capsys):
@@ -66,7 +66,7 @@ def test_every_fusion_can_be_trained_and_hears_one_word(demos, tmp_path, fusion)
     read, points = Tokenizer(model.config.vocabulary), []
     for text in ("pick up the red cube", "pick up the blue cube"):
         slots = model.text(torch.tensor([read(text)]))
-        points.append(model.see(image, torch.zeros(1, 3), torch.ones(1), slots).point)
+        points.append(model.ground(image, torch.zeros(1, 3), torch.ones(1), slots).point)
     assert not torch.equal(*points)
 
 
@@ -157,7 +157,7 @@ def test_a_checkpoint_read_back_computes_the_same(tmp_path, fusion):
     arm = torch.rand(1, 3), torch.rand(1)
     image = torch.rand(1, 3, *model.config.crop[2:])
     with torch.inference_mode():
-        ours, theirs = (one.see(image, *arm, one.text(words)) for one in (model, again))
+        ours, theirs = (one.ground(image, *arm, one.text(words)) for one in (model, again))
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, other)
 
@@ -173,7 +173,7 @@ def test_any_text_becomes_tokens(text):
     "text", ["", "sing me a song", "what a lovely morning", "xyzzy", "抓住", "\x00", "the cube"]
 )
 def test_the_shipped_policy_holds_on_what_means_nothing(shipped, text):
-    chunk = FusionPolicy(shipped).infer(_observation(text))
+    chunk = GroundedPolicy(shipped).infer(_observation(text))
     assert "asks for nothing" in chunk.hold
     np.testing.assert_array_equal(chunk.values, _observation(text).pose[None])
 
@@ -247,7 +247,7 @@ def test_a_worker_that_dies_ends_the_collection(tmp_path):
 
 def test_who_stops_listening_stops_the_workers(tmp_path):
     log = tmp_path / "log"
-    with closing(in_processes(os.system, [(f"echo >> {log}",)] * 300, 1)) as results:
+    with closing(map_in_processes(os.system, [(f"echo >> {log}",)] * 300, 1)) as results:
         assert next(results) == 0
     assert 1 <= len(log.read_text().splitlines()) < 300
 

@@ -14,7 +14,7 @@ from PIL import Image
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.data.action_space import read_actions
-from vlm_robot_ros.data.robot_data import DataError, open_data
+from vlm_robot_ros.data.robot_data import DataError, open_data_folder
 
 JOINTS = [*(f"joint_{number}" for number in range(6)), "gripper"]
 SO101 = [
@@ -180,7 +180,7 @@ def tables(data):
 @pytest.mark.parametrize("name", READ)
 def test_what_other_tools_write_is_read_with_one_meaning(tmp_path, name):
     given, mode, columns, gripper = READ[name]
-    data = open_data(dataset(tmp_path / "data", **given))
+    data = open_data_folder(dataset(tmp_path / "data", **given))
     space, _ = read_actions(data.info, "", *tables(data), units="rad")
     assert (space.mode, space.columns, space.gripper) == (mode, tuple(columns), gripper)
     episode = data.episode(0)
@@ -291,13 +291,13 @@ def test_an_image_beside_the_tables_is_read(tmp_path):
     folder = dataset(tmp_path / "data", picture={"bytes": None, "path": "images/x.png"})
     (folder / "images").mkdir()
     (folder / "images" / "x.png").write_bytes(image()["bytes"])
-    assert (open_data(folder).episode(0).images[CAMERA] == 77).all()
+    assert (open_data_folder(folder).episode(0).images[CAMERA] == 77).all()
 
 
 @pytest.mark.parametrize(("units", "factor"), [("rad", 1.0), ("deg", np.pi / 180)])
 def test_joint_positions_are_read_in_the_unit_that_is_given(tmp_path, units, factor):
     given = rows(5.0, 100.0, 6)
-    data = open_data(dataset(tmp_path / "data", SO101, given))
+    data = open_data_folder(dataset(tmp_path / "data", SO101, given))
     space, felt = read_actions(data.info, "", *tables(data), units=units)
     for read in (space, felt):
         values, opening = read.values(given)
@@ -309,14 +309,14 @@ def test_joint_positions_are_read_in_the_unit_that_is_given(tmp_path, units, fac
 
 def test_a_unit_in_the_names_needs_no_option_and_outweighs_it(tmp_path):
     names = [*(f"joint_{n}_deg" for n in range(6)), "gripper"]
-    data = open_data(dataset(tmp_path / "data", names, rows(90.0)))
+    data = open_data_folder(dataset(tmp_path / "data", names, rows(90.0)))
     for units in ("", "rad"):
         space, _ = read_actions(data.info, "", *tables(data), units=units)
         assert space.joint_scale == pytest.approx(np.pi / 180)
 
 
 def test_degrees_that_are_called_radians_are_refused(tmp_path):
-    data = open_data(dataset(tmp_path / "data", SO101, rows(90.0, 100.0, 6)))
+    data = open_data_folder(dataset(tmp_path / "data", SO101, rows(90.0, 100.0, 6)))
     with pytest.raises(DataError, match=r"rad; valid are at most 6.* rad"):
         read_actions(data.info, "", *tables(data), units="rad")
 
@@ -326,7 +326,7 @@ def test_a_dataset_of_our_own_bags_states_its_unit(tmp_path):
     out = tmp_path / "dataset"
     assert main(["bag", "convert", str(tmp_path / "bag"), "--out", str(out)]) == 0
     assert json.loads((out / "meta" / "info.json").read_text())["joint_unit"] == "rad"
-    data = open_data(out)
+    data = open_data_folder(out)
     _, felt = read_actions(data.info, "", *tables(data))
     assert felt.mode is POSITION
 
@@ -344,7 +344,7 @@ def test_frames_after_a_change_of_the_instruction_are_left_out_and_it_is_said(tm
     tasks = ("pick up the cube", "put it down")
     half = np.repeat([0, 1], LENGTH // 2)
     folder = dataset(tmp_path / "data", tasks=tasks, column={"task_index": half})
-    data = open_data(folder)
+    data = open_data_folder(folder)
     assert len(data.table(0)[0]) == LENGTH // 2
     assert data.instruction(0) == "pick up the cube"
     assert main(["data", "inspect", str(folder), "--out", str(tmp_path / "x.png")]) == 0
@@ -356,7 +356,7 @@ def test_an_empty_dataset_and_empty_instructions_are_told(tmp_path, capsys):
     assert main(["data", "inspect", str(empty), "--out", str(tmp_path / "x.png")]) == 2
     assert "empty' has no episodes" in capsys.readouterr().err
     silent = dataset(tmp_path / "silent", tasks=("",))
-    assert open_data(silent).instruction(0) == ""
+    assert open_data_folder(silent).instruction(0) == ""
 
 
 def _without_episodes(folder: Path) -> None:

@@ -11,7 +11,7 @@ from small_models import SIZE, save_hf, save_open_clip
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.models.encoders.base import EncoderError
 from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.looking import SIDES, Looker, relation
+from vlm_robot_ros.models.looking import SIDES, PhraseLocalizer, spatial_relation
 
 COLOURS = {"red": (220, 40, 30), "blue": (30, 60, 220)}
 
@@ -26,8 +26,8 @@ def learn(encoder):
     for _ in range(60):
         blocks = torch.randint(0, 3, (8, 4, 4), generator=generator)
         pixels = colours[blocks].repeat_interleave(8, 1).repeat_interleave(8, 2)
-        seen = encoder.see(encoder.preprocess(pixels))
-        logits = 10 * encoder.locate(seen) @ encoder.read(words).embedding.T
+        seen = encoder.encode_image(encoder.preprocess(pixels))
+        logits = 10 * encoder.patch_embeddings(seen) @ encoder.encode_text(words).embedding.T
         loss = F.cross_entropy(logits.flatten(0, 1), blocks.flatten())
         optimizer.zero_grad()
         loss.backward()
@@ -53,7 +53,7 @@ def picture():
 
 
 def test_phrases_lead_to_what_they_name(taught, picture):
-    red, blue = Looker(taught, ["red", "blue"])(picture)
+    red, blue = PhraseLocalizer(taught, ["red", "blue"])(picture)
     assert red.point[0] < 24
     assert red.point[1] >= 48
     assert blue.point[0] >= 72
@@ -64,25 +64,27 @@ def test_phrases_lead_to_what_they_name(taught, picture):
 
 
 def test_relations_are_those_of_the_points(taught, picture):
-    red, blue = Looker(taught, ["red", "blue"])(picture)
-    assert relation(red, blue) == "left of"
-    assert relation(blue, red) == "right of"
+    red, blue = PhraseLocalizer(taught, ["red", "blue"])(picture)
+    assert spatial_relation(red, blue) == "left of"
+    assert spatial_relation(blue, red) == "right of"
     made = picture.numpy().copy()
     made[0:16, 72:96] = 128
     made[16:32, 24:48] = COLOURS["blue"]
     for side, towards in SIDES.items():
-        blue, beside = Looker(taught, ["blue", f"to the {side} the blue"])(torch.from_numpy(made))
+        blue, beside = PhraseLocalizer(taught, ["blue", f"to the {side} the blue"])(
+            torch.from_numpy(made)
+        )
         assert np.subtract(beside.point, blue.point) @ towards > 0, side
 
 
 def test_a_patch_alone_is_pooled_as_siglip_pools_a_picture_of_such_patches(tmp_path):
     save_hf(tmp_path / "siglip", "siglip")
     encoder = load_encoder(f"hf:{tmp_path / 'siglip'}")
-    seen = encoder.see(torch.rand(1, 3, SIZE, SIZE))
+    seen = encoder.encode_image(torch.rand(1, 3, SIZE, SIZE))
     head = transformers.AutoModel.from_pretrained(tmp_path / "siglip").eval().vision_model.head
     same = seen.tokens[:, 5:6].expand(-1, 16, -1)
     theirs = F.normalize(head(same), dim=-1)
-    torch.testing.assert_close(encoder.locate(seen)[:, 5], theirs, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(encoder.patch_embeddings(seen)[:, 5], theirs, atol=1e-5, rtol=1e-4)
 
 
 def test_patches_of_every_family_are_in_the_space_of_phrases(tmp_path):
@@ -92,15 +94,15 @@ def test_patches_of_every_family_are_in_the_space_of_phrases(tmp_path):
     ):
         save(tmp_path / kind, kind)
         encoder = load_encoder(f"{library}:{tmp_path / kind}")
-        seen = encoder.see(torch.rand(2, 3, *encoder.preprocess.size))
-        located = encoder.locate(seen)
+        seen = encoder.encode_image(torch.rand(2, 3, *encoder.preprocess.size))
+        located = encoder.patch_embeddings(seen)
         assert located.shape[:2] == seen.tokens.shape[:2]
-        assert located.shape[2] == encoder.read(["a"]).embedding.shape[1]
+        assert located.shape[2] == encoder.encode_text(["a"]).embedding.shape[1]
         torch.testing.assert_close(located.norm(dim=-1), torch.ones(located.shape[:2]))
     save_hf(tmp_path / "blip2", "blip2")
     encoder = load_encoder(f"hf:{tmp_path / 'blip2'}")
     with pytest.raises(EncoderError, match="valid: CLIP, SigLIP and SigLIP 2"):
-        encoder.locate(encoder.see(torch.rand(1, 3, SIZE, SIZE)))
+        encoder.patch_embeddings(encoder.encode_image(torch.rand(1, 3, SIZE, SIZE)))
 
 
 def test_the_command_prints_and_draws(tmp_path, capsys, picture):

@@ -17,8 +17,8 @@ from relay import CAMERA, JOINTS, ROBOT, Relay
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Header, String
 
-from vlm_robot_ros.control.instruction import MAX_LENGTH, NOTHING_SAID, next_instruction
-from vlm_robot_ros.nodes.senses import Senses
+from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION, MAX_LENGTH, next_instruction
+from vlm_robot_ros.nodes.senses import ObservationBuffer
 
 MANY = settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 U32 = st.integers(0, 2**32 - 1)
@@ -53,16 +53,16 @@ STATES = st.builds(
 
 
 def senses():
-    return Senses(ROBOT, ROBOT.cameras[:1], 0.5, 0.3, Clock())
+    return ObservationBuffer(ROBOT, ROBOT.cameras[:1], 0.5, 0.3, Clock())
 
 
 @MANY
 @given(message=st.one_of(IMAGE, PACKED))
 def test_a_picture_is_one_or_is_refused_with_a_reason(message):
     eyes = senses()
-    stamp = eyes.take_picture("front", message)
+    stamp = eyes.on_image("front", message)
     if stamp is None:
-        assert eyes.watches[1].problem(0.0)
+        assert eyes.monitors[1].problem(0.0)
         assert not eyes.pictures
     else:
         assert eyes.pictures["front"].dtype == np.uint8
@@ -73,18 +73,18 @@ def test_a_picture_is_one_or_is_refused_with_a_reason(message):
 @given(message=STATES)
 def test_joint_states_are_finite_or_are_refused_with_a_reason(message):
     body = senses()
-    if body.take_joints(message) is None:
-        assert body.watches[0].problem(0.0)
-        assert body.arm is None
+    if body.on_joint_state(message) is None:
+        assert body.monitors[0].problem(0.0)
+        assert body.robot_state is None
     else:
-        assert np.all(np.isfinite(body.arm.joints))
-        assert 0.0 <= body.arm.opening <= 1.0
+        assert np.all(np.isfinite(body.robot_state.joints))
+        assert 0.0 <= body.robot_state.opening <= 1.0
 
 
 @MANY
 @given(text=st.text())
 def test_words_are_one_printable_line(text):
-    said = next_instruction(NOTHING_SAID, text)
+    said = next_instruction(EMPTY_INSTRUCTION, text)
     assert len(said.text) <= MAX_LENGTH
     assert not {unicodedata.category(c) for c in said.text} & {"Cc", "Zl", "Zp"}
 

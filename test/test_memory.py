@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from vlm_robot_ros.evaluation.playing import Player
+from vlm_robot_ros.evaluation.playing import ClosedLoopRunner
 from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.fusion_policy import FusionPolicy
-from vlm_robot_ros.policy.memory import Sight
-from vlm_robot_ros.sim.scene import Look, Scene, Thing
+from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
+from vlm_robot_ros.policy.memory import ObjectTrack
+from vlm_robot_ros.sim.scene import Scene, SceneObject, VisualConditions
 
 EYE = torch.tensor([1.2, 0.4, 0.8])
 STOOD = torch.tensor([[0.5, 0.1, 0.02]])
@@ -17,23 +17,23 @@ AWAY = torch.tensor([[0.6, -0.1, 0.02]])
 
 @pytest.fixture
 def sight():
-    made = Sight()
-    made.see(STOOD.clone(), EYE, clear=True)
+    made = ObjectTrack()
+    made.update(STOOD.clone(), EYE, clear=True)
     return made
 
 
 def test_what_seems_to_have_jumped_is_believed_when_it_stays_there(sight):
     for _ in range(5):
-        sight.see(AWAY, EYE, clear=True)
+        sight.update(AWAY, EYE, clear=True)
         torch.testing.assert_close(sight.point, STOOD)
     for _ in range(5):
-        sight.see(AWAY, EYE, clear=True)
+        sight.update(AWAY, EYE, clear=True)
     torch.testing.assert_close(sight.point, AWAY)
 
 
 def test_jumps_to_here_and_there_are_never_believed(sight):
     for number in range(40):
-        sight.see(AWAY if number % 2 else AWAY + 0.1, EYE, clear=True)
+        sight.update(AWAY if number % 2 else AWAY + 0.1, EYE, clear=True)
     torch.testing.assert_close(sight.point, STOOD)
 
 
@@ -42,14 +42,14 @@ def test_of_the_line_of_sight_the_point_at_its_height_is_meant(sight):
     on_table = EYE + (sight.point - EYE) * (EYE[2] - 0.02) / (EYE[2] - 0.1)
     assert float((on_table - sight.point)[:, :2].norm()) > 0.05
     for _ in range(40):
-        sight.see(on_table, EYE, clear=True)
+        sight.update(on_table, EYE, clear=True)
     torch.testing.assert_close(sight.point, torch.tensor([[0.5, 0.1, 0.1]]))
 
 
 def test_where_distances_are_measured_it_is_where_it_is_seen(sight):
     near = STOOD + torch.tensor([[0.01, 0.0, 0.01]])
     for _ in range(40):
-        sight.see(near, None, clear=True)
+        sight.update(near, None, clear=True)
     torch.testing.assert_close(sight.point, near, atol=1e-4, rtol=0.0)
 
 
@@ -58,26 +58,29 @@ def test_a_low_hand_rises_to_look_before_it_says_that_nothing_is_there(shipped):
     grey["front"][::2] = 140
     low, high = (np.array([0.45, 0.0, z, 1, 0, 0, 0]) for z in (0.06, 0.3))
     words = "pick up the red cube"
-    policy = FusionPolicy(shipped)
+    policy = GroundedPolicy(shipped)
     rising = policy.infer(Observation(grey, low, 1.0, words))
     assert not rising.hold
     assert np.all(np.diff(rising.values[:, 2]) > 0)
     np.testing.assert_allclose(rising.values[:, :2], low[None, :2].repeat(len(rising.values), 0))
     blank = {"front": np.zeros((256, 256, 3), np.uint8)}
     assert "blank" in policy.infer(Observation(blank, low, 1.0, words)).hold
-    held = FusionPolicy(shipped).infer(Observation(grey, high, 1.0, words))
+    held = GroundedPolicy(shipped).infer(Observation(grey, high, 1.0, words))
     assert "I see no red cube" in held.hold
 
 
 def test_what_is_in_the_hand_is_put_down_before_another_task(sim, shipped):
-    things = (Thing("red", "cube", 0.45, -0.12, 0.0), Thing("blue", "cube", 0.5, 0.12, 0.0))
-    sim.reset(Scene(things, Look()))
-    player = Player(sim, FusionPolicy(shipped))
-    player.say("pick up the red cube")
-    player.play(8.0, lambda: sim.positions[0, 2] > 0.12)
+    things = (
+        SceneObject("red", "cube", 0.45, -0.12, 0.0),
+        SceneObject("blue", "cube", 0.5, 0.12, 0.0),
+    )
+    sim.reset(Scene(things, VisualConditions()))
+    player = ClosedLoopRunner(sim, GroundedPolicy(shipped))
+    player.set_instruction("pick up the red cube")
+    player.run(8.0, lambda: sim.positions[0, 2] > 0.12)
     assert sim.positions[0, 2] > 0.12
-    player.say("push the blue cube to the left")
-    player.play(14.0, lambda: sim.positions[1, 1] > 0.17)
+    player.set_instruction("push the blue cube to the left")
+    player.run(14.0, lambda: sim.positions[1, 1] > 0.17)
     assert sim.positions[1, 1] > 0.17
     assert sim.positions[0, 2] < 0.03
     assert np.linalg.norm(sim.positions[0, :2] - [0.45, -0.12]) < 0.08
@@ -87,35 +90,38 @@ def test_what_is_in_the_hand_is_put_down_before_another_task(sim, shipped):
 def test_what_was_put_somewhere_is_taken_back(sim, shipped, into, kind):
     first = np.array([0.52, -0.16])
     sim.reset(
-        Scene((Thing("purple", "cube", *first, 0.0), Thing("", kind, 0.42, 0.2, 0.0)), Look())
+        Scene(
+            (SceneObject("purple", "cube", *first, 0.0), SceneObject("", kind, 0.42, 0.2, 0.0)),
+            VisualConditions(),
+        )
     )
-    player = Player(sim, FusionPolicy(shipped))
-    player.say(f"put the purple cube {into} the {kind}")
-    player.play(10.0)
+    player = ClosedLoopRunner(sim, GroundedPolicy(shipped))
+    player.set_instruction(f"put the purple cube {into} the {kind}")
+    player.run(10.0)
     assert np.linalg.norm(sim.positions[0, :2] - [0.42, 0.2]) < 0.05
-    player.say("undo")
-    player.play(14.0)
+    player.set_instruction("undo")
+    player.run(14.0)
     assert np.linalg.norm(sim.positions[0, :2] - first) < 0.04
 
 
 def test_what_was_half_turned_is_turned_no_farther_back(sim, shipped):
-    sim.reset(Scene((Thing("pink", "bread", 0.5, 0.04, 0.0),), Look()))
-    player = Player(sim, FusionPolicy(shipped))
-    player.say("turn the pink bread to the right")
-    player.play(10.0, lambda: np.cos(sim.yaws[0]) < 0.75)
+    sim.reset(Scene((SceneObject("pink", "bread", 0.5, 0.04, 0.0),), VisualConditions()))
+    player = ClosedLoopRunner(sim, GroundedPolicy(shipped))
+    player.set_instruction("turn the pink bread to the right")
+    player.run(10.0, lambda: np.cos(sim.yaws[0]) < 0.75)
     assert 0.5 < np.cos(sim.yaws[0]) < 0.75
-    player.say("undo")
-    player.play(10.0)
+    player.set_instruction("undo")
+    player.run(10.0)
     assert np.cos(sim.yaws[0]) > 0.95
 
 
 def test_what_was_turned_is_gripped_as_it_was_and_turned_back(sim, shipped):
-    sim.reset(Scene((Thing("pink", "bread", 0.5, 0.04, 0.0),), Look()))
-    player = Player(sim, FusionPolicy(shipped))
-    player.say("turn the pink bread to the right")
-    player.play(10.0)
+    sim.reset(Scene((SceneObject("pink", "bread", 0.5, 0.04, 0.0),), VisualConditions()))
+    player = ClosedLoopRunner(sim, GroundedPolicy(shipped))
+    player.set_instruction("turn the pink bread to the right")
+    player.run(10.0)
     turned = sim.yaws[0]
     assert np.cos(turned) < 0.4
-    player.say("undo")
-    player.play(14.0)
+    player.set_instruction("undo")
+    player.run(14.0)
     assert np.cos(sim.yaws[0]) > 0.95

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.stream import JointStream
+from vlm_robot_ros.control.stream import TargetTracker
 
 PERIOD = 0.02
 ARMS = ["panda_sim", "fr3", "ur5e", "gen3", "xarm7", "iiwa7", "so101"]
@@ -25,7 +25,7 @@ def _robot(arm, onset):
 def _goals(robot, kinematics, poses, random, count):
     """Yield what is wanted at each tick; twice a second it is something else."""
     home, box = np.array(robot.home), robot.workspace
-    goal = to_vector(kinematics.forward(home))
+    goal = transform_to_pose7(kinematics.forward(home))
     for tick in range(count):
         if tick % 25 == 0:
             joints = np.clip(home + random.uniform(-1, 1, len(home)), robot.lower, robot.upper)
@@ -38,11 +38,11 @@ def _goals(robot, kinematics, poses, random, count):
 @pytest.mark.parametrize("arm", ARMS)
 def test_no_limit_is_passed_whatever_is_wanted(arm, poses, onset):
     robot = _robot(arm, onset)
-    kinematics, stream = Kinematics(robot), JointStream(robot, PERIOD)
-    random, told, brakes = np.random.default_rng(1), [stream.now], 0
+    kinematics, stream = Kinematics(robot), TargetTracker(robot, PERIOD)
+    random, told, brakes = np.random.default_rng(1), [stream.setpoint], 0
     for goal in _goals(robot, kinematics, poses, random, 1000):
         brakes = random.integers(1, 20) if random.random() < 0.01 else brakes - 1
-        wanted = stream.to_pose if poses else stream.to_joints
+        wanted = stream.step_to_pose if poses else stream.step_to_joints
         told.append(stream.brake() if brakes > 0 else wanted(goal))
     _assert_within_limits(robot, kinematics, told)
     if not onset:
@@ -68,9 +68,9 @@ def _assert_within_limits(robot, kinematics, told):
 @pytest.mark.parametrize("arm", ["panda_sim", "ur5e", "gen3", "so101"])
 def test_no_stand_takes_much_longer_than_it_has_to(arm, onset):
     robot = _robot(arm, onset)
-    kinematics, stream = Kinematics(robot), JointStream(robot, PERIOD)
+    kinematics, stream = Kinematics(robot), TargetTracker(robot, PERIOD)
     for goal in _goals(robot, kinematics, False, np.random.default_rng(5), 600):
-        now = stream.to_joints(goal)
+        now = stream.step_to_joints(goal)
         # To end the acceleration that there is, brake, and end that: each joint by itself.
         ends = np.abs(now.acceleration) / robot.jerk
         speed = np.abs(now.velocity + now.acceleration * np.abs(now.acceleration) / 2 / robot.jerk)
@@ -79,23 +79,23 @@ def test_no_stand_takes_much_longer_than_it_has_to(arm, onset):
             speed / robot.acceleration + robot.acceleration / robot.jerk,
             2 * np.sqrt(speed / robot.jerk),
         )
-        assert stream.rest()[0] <= 1.3 * least.max() + 0.02
-        assert stream.rest()[0] <= robot.stopping
+        assert stream.stop_preview()[0] <= 1.3 * least.max() + 0.02
+        assert stream.stop_preview()[0] <= robot.max_stop_time
 
 
 @pytest.mark.parametrize("arm", ["panda_sim", "gen3"])
 def test_at_any_time_it_can_come_to_a_stand_within_the_limits(arm):
     robot = _robot(arm, 0.1)
-    kinematics, stream = Kinematics(robot), JointStream(robot, PERIOD)
+    kinematics, stream = Kinematics(robot), TargetTracker(robot, PERIOD)
     for number, goal in enumerate(_goals(robot, kinematics, False, np.random.default_rng(2), 300)):
-        stream.to_joints(goal)
+        stream.step_to_joints(goal)
         if number % 5:
             continue
-        now, told = stream.now, [stream.now]
-        lasts, (*_, place) = stream.rest()
+        now, told = stream.setpoint, [stream.setpoint]
+        lasts, (*_, place) = stream.stop_preview()
         while np.any(told[-1].velocity):
             told.append(stream.brake())
         assert len(told) <= lasts / PERIOD + 2
         assert told[-1].position == pytest.approx(place, abs=1e-5)
         _assert_within_limits(robot, kinematics, told)
-        stream.go_on_from(now)
+        stream.continue_from(now)

@@ -11,8 +11,8 @@ import yaml
 from vlm_robot_ros.contract.fields import ContractError
 from vlm_robot_ros.contract.load import load_robot, parse_robot
 from vlm_robot_ros.contract.permissions import permissions
-from vlm_robot_ros.contract.robot import NO_GRIPPER
-from vlm_robot_ros.control.joints import JointReader
+from vlm_robot_ros.contract.robot import WITHOUT_GRIPPER
+from vlm_robot_ros.control.joints import JointStateAssembler
 from vlm_robot_ros.paths import config_dir
 
 
@@ -27,7 +27,7 @@ def content():
 
 def test_a_contract_says_null_for_no_gripper(content):
     robot = parse_robot(content)
-    assert robot.gripper == NO_GRIPPER
+    assert robot.gripper == WITHOUT_GRIPPER
     assert not robot.has_gripper
     assert "gripper" not in permissions(robot, "/arm/policy_node")
 
@@ -53,7 +53,7 @@ def test_a_simulated_arm_has_its_gripper(content):
 
 def test_joint_states_need_no_finger(content):
     robot = parse_robot(content)
-    state = JointReader(robot, 0.3).read(robot.joint_names, robot.home, 1.0)
+    state = JointStateAssembler(robot, 0.3).read(robot.joint_names, robot.home, 1.0)
     assert state is not None
     assert state.opening == 1.0
     np.testing.assert_allclose(state.joints, robot.home)
@@ -61,11 +61,11 @@ def test_joint_states_need_no_finger(content):
 
 def test_a_joint_state_sink_is_sent_the_arm_alone(content):
     pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
-    from vlm_robot_ros.control.driver import Driver
+    from vlm_robot_ros.control.driver import MotionController
     from vlm_robot_ros.nodes.sink_messages import MESSAGES
 
     robot = parse_robot(content)
-    drive = Driver(robot, 0.02).standing(100.0, np.array(robot.home), 0.3)
+    drive = MotionController(robot, 0.02).stationary_command(100.0, np.array(robot.home), 0.3)
     message = MESSAGES["joint_state"][1](drive, robot)
     assert tuple(message.name) == robot.joint_names
     assert len(message.position) == len(robot.joints)

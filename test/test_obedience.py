@@ -12,12 +12,12 @@ from odd_policies import Broken, Closing, Sweeping
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.evaluation.cells import CELLS, make_case
+from vlm_robot_ros.evaluation.cells import CONDITIONS, make_episode_spec
 from vlm_robot_ros.evaluation.episode import Outcome, run_episode
-from vlm_robot_ros.evaluation.suite import SuiteConfig, run_suite, summarise
+from vlm_robot_ros.evaluation.suite import SuiteConfig, run_suite, summarize_outcomes
 from vlm_robot_ros.evaluation.suite_report import confusion_table
 from vlm_robot_ros.policy.base import HoldPolicy
-from vlm_robot_ros.policy.load import load_learned
+from vlm_robot_ros.policy.load import load_checkpoint_policy
 from vlm_robot_ros.sim.objects import UNNAMED_PAIRS, UNSEEN_PAIRS
 from vlm_robot_ros.sim.tasks import FAMILIES, is_feasible
 
@@ -45,7 +45,7 @@ def test_the_shipped_policy_obeys_in_unseen_scenes(seen):
 
 
 def test_what_is_tall_still_stands_after_a_push(sim, shipped):
-    policy, stood = load_learned(shipped, sim.robot), []
+    policy, stood = load_checkpoint_policy(shipped, sim.robot), []
     # Bottles that fell over when the hand rose while it still pushed.
     for number in (680, 750, 764, 778, 1044, 1275, 1289):
         stood.append(run_episode(sim, policy, "seen", 500_000, number)[0].success)
@@ -97,12 +97,12 @@ def test_an_unknown_cell_is_refused_with_the_valid_ones(tmp_path, capsys):
     assert "valid: seen, pairs a" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", CONDITIONS)
 def test_cases_are_feasible_and_the_same_for_the_same_seed(cell):
     for index in range(12):
-        case = make_case(cell, 7, index)
-        assert repr(case) == repr(make_case(cell, 7, index))
-        for order in case.orders:
+        case = make_episode_spec(cell, 7, index)
+        assert repr(case) == repr(make_episode_spec(cell, 7, index))
+        for order in case.instructions:
             assert order.text
             assert order.task is None or is_feasible(order.task, case.scene)
             if cell.startswith("pairs"):
@@ -113,7 +113,7 @@ def test_cases_are_feasible_and_the_same_for_the_same_seed(cell):
                 assert thing.colour in {other.colour for other in others}
                 assert thing.shape in {other.shape for other in others}
         if cell == "swap":
-            one, other = (order.text.split() for order in case.orders)
+            one, other = (order.text.split() for order in case.instructions)
             assert sum(a != b for a, b in zip(one, other, strict=True)) == 1
 
 
@@ -135,8 +135,8 @@ def test_things_that_nobody_spoke_of_are_seen_to_be_moved(tmp_path):
     robot, config = load_robot("panda_sim"), SuiteConfig(("seen",), 4, 5)
     swept = run_suite(robot, Sweeping, config, tmp_path / "swept", {}, 1)
     held = run_suite(robot, HoldPolicy, config, tmp_path / "held", {}, 1)
-    assert summarise(swept)["seen"]["others_moved"] > 0
-    assert summarise(held)["seen"]["others_moved"] == 0
+    assert summarize_outcomes(swept)["seen"]["others_moved"] > 0
+    assert summarize_outcomes(held)["seen"]["others_moved"] == 0
 
 
 def test_an_interrupted_run_ends_soon_and_keeps_what_was_run(tmp_path):
@@ -168,7 +168,7 @@ def test_the_confusion_table_counts_what_was_done_instead():
             _outcome("stay", "moved")]  # fmt: skip
     table = confusion_table(made)
     assert "| push left | 2 | 1 |  | 1 |" in table
-    assert summarise(made)["seen"]["rate"] == pytest.approx(1 / 3, abs=1e-3)
+    assert summarize_outcomes(made)["seen"]["rate"] == pytest.approx(1 / 3, abs=1e-3)
 
 
 def _outcome(asked, did):

@@ -8,14 +8,14 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 from geometry_msgs.msg import TwistStamped
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.contract.load import load_robot, parse_robot
-from vlm_robot_ros.control.instruction import NOTHING_SAID
-from vlm_robot_ros.control.joints import ArmState
-from vlm_robot_ros.control.pilot import Command
-from vlm_robot_ros.nodes.arm_output import ArmOutput, Permit
-from vlm_robot_ros.nodes.messages import seconds
-from vlm_robot_ros.sim.sinks import contract_through
+from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION
+from vlm_robot_ros.control.joints import RobotState
+from vlm_robot_ros.control.pilot import ActionCommand
+from vlm_robot_ros.nodes.arm_output import CommandPublisher, MotionGate
+from vlm_robot_ros.nodes.messages import stamp_to_seconds
+from vlm_robot_ros.sim.sinks import contract_with_sink
 
 PERIOD = 0.02
 
@@ -25,10 +25,12 @@ def output(graph):
     """The output to a real arm that is told speeds."""
     import yaml
 
-    content = yaml.safe_load(contract_through("panda_sim", "twist"))
+    content = yaml.safe_load(contract_with_sink("panda_sim", "twist"))
     robot = parse_robot({**content, "simulation": ""})
     publish = lambda kind, topic: graph.node.create_publisher(kind, topic, 1)  # noqa: E731
-    made = ArmOutput(robot, PERIOD, publish, "live", lambda: None, Permit(), lambda: 0.0)
+    made = CommandPublisher(
+        robot, PERIOD, publish, "live", lambda: None, MotionGate(), lambda: 0.0
+    )
     yield made
     made.close()
 
@@ -40,15 +42,17 @@ def test_an_arm_in_motion_that_is_told_nothing_more_is_told_to_stand(graph, outp
         Kinematics(load_robot("panda_sim")),
         np.array(load_robot("panda_sim").home),
     )
-    place = to_vector(kinematics.forward(joints))
+    place = transform_to_pose7(kinematics.forward(joints))
     now = begun = 100.0
 
     def move():
         nonlocal now
         now += PERIOD
         values = place + np.array([0.1 * (now - begun), 0, 0, 0, 0, 0, 0])
-        said = Command(ActionMode.END_EFFECTOR_POSE, values, 1.0, now, 1.0, "", NOTHING_SAID)
-        return output.send(now, said, [], ArmState(1.0, joints, 1.0))
+        said = ActionCommand(
+            ActionMode.END_EFFECTOR_POSE, values, 1.0, now, 1.0, "", EMPTY_INSTRUCTION
+        )
+        return output.send(now, said, [], RobotState(1.0, joints, 1.0))
 
     for _ in range(5):
         assert move()
@@ -56,7 +60,7 @@ def test_an_arm_in_motion_that_is_told_nothing_more_is_told_to_stand(graph, outp
     assert graph.until(lambda: heard and speed(heard[-1]) > 0.0)
     assert graph.until(lambda: speed(heard[-1]) == 0.0), "the last word is a speed"
     assert heard[-1].header.frame_id == "panda_link0"
-    assert 0.2 <= seconds(heard[-1].header.stamp) - now < 2.0  # a stamp of then
+    assert 0.2 <= stamp_to_seconds(heard[-1].header.stamp) - now < 2.0  # a stamp of then
     assert output.stops == 1
     count = len(heard)
     move()  # and on, where it goes on
@@ -66,11 +70,13 @@ def test_an_arm_in_motion_that_is_told_nothing_more_is_told_to_stand(graph, outp
 
 def test_an_arm_that_stands_needs_no_more_words(graph, output):
     joints = np.array(load_robot("panda_sim").home)
-    place = to_vector(Kinematics(load_robot("panda_sim")).forward(joints))
+    place = transform_to_pose7(Kinematics(load_robot("panda_sim")).forward(joints))
     heard = graph.listen(TwistStamped, "twist_command")
-    rest = Command(ActionMode.END_EFFECTOR_POSE, place, 1.0, 1.0, 0.0, "held", NOTHING_SAID)
+    rest = ActionCommand(
+        ActionMode.END_EFFECTOR_POSE, place, 1.0, 1.0, 0.0, "held", EMPTY_INSTRUCTION
+    )
     for number in range(5):
-        assert not output.send(1.0 + PERIOD * number, rest, [], ArmState(1.0, joints, 1.0))
+        assert not output.send(1.0 + PERIOD * number, rest, [], RobotState(1.0, joints, 1.0))
     graph.until(lambda: False, 0.6)
     assert output.stops == 0
     assert not heard

@@ -57,7 +57,7 @@ def test_scores_are_the_likelihoods_of_captions(folder, picture):
     with torch.inference_mode():
         theirs = losses(folder, picture, PHRASES)
         pixels = encoder.preprocess(torch.from_numpy(picture)[None])
-        ours = encoder.compare(PHRASES)(encoder.see(pixels))
+        ours = encoder.zero_shot_head(PHRASES)(encoder.encode_image(pixels))
     assert np.ptp(theirs) > 0.01
     np.testing.assert_allclose(ours[0], [-loss for loss in theirs], atol=1e-4)
 
@@ -79,8 +79,8 @@ def test_templates_are_averaged_and_none_has_its_share(folder, picture):
 def test_words_and_patches_can_be_fused(folder, picture):
     encoder = load_encoder(f"hf:{folder}")
     with torch.inference_mode():
-        seen = encoder.see(encoder.preprocess(torch.from_numpy(picture)[None]))
-        alone, among = encoder.read(PHRASES[2:]), encoder.read(PHRASES)
+        seen = encoder.encode_image(encoder.preprocess(torch.from_numpy(picture)[None]))
+        alone, among = encoder.encode_text(PHRASES[2:]), encoder.encode_text(PHRASES)
     assert seen.tokens.shape == (1, 16, 32)
     assert seen.grid == (4, 4)
     torch.testing.assert_close(alone.embedding[0], among.embedding[2], atol=1e-5, rtol=1e-4)
@@ -88,8 +88,8 @@ def test_words_and_patches_can_be_fused(folder, picture):
 
 def test_what_needs_a_shared_space_says_that_there_is_none(folder, picture):
     encoder = load_encoder(f"hf:{folder}")
-    seen = encoder.see(encoder.preprocess(torch.from_numpy(picture)[None]))
+    seen = encoder.encode_image(encoder.preprocess(torch.from_numpy(picture)[None]))
     with pytest.raises(EncoderError, match="valid: CLIP, SigLIP and SigLIP 2"):
-        encoder.locate(seen)
+        encoder.patch_embeddings(seen)
     with pytest.raises(EncoderError, match="no space that pictures and phrases share"):
         encoder.scale_and_bias()

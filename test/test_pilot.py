@@ -7,61 +7,61 @@ from plans import HOME, plan
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.instruction import Kind
-from vlm_robot_ros.control.pilot import Pilot
-from vlm_robot_ros.control.watchdog import StreamWatch
+from vlm_robot_ros.control.instruction import InstructionKind
+from vlm_robot_ros.control.pilot import ChunkExecutor
+from vlm_robot_ros.control.watchdog import StreamMonitor
 
 ROBOT = load_robot("panda_sim")
 
 
 @pytest.fixture
 def watch():
-    return StreamWatch("front camera", 0.5, 30.0)
+    return StreamMonitor("front camera", 0.5, 30.0)
 
 
 @pytest.fixture
 def pilot(watch):
-    return Pilot(ROBOT, [watch], period=0.02, blend=0.1)
+    return ChunkExecutor(ROBOT, [watch], period=0.02, blend=0.1)
 
 
 def tick(pilot, now, pose=HOME, opening=1.0):
-    return pilot.tick(now, np.array(ROBOT.home), pose, opening)
+    return pilot.step(now, np.array(ROBOT.home), pose, opening)
 
 
 def test_the_pilot_acts_on_what_was_said_and_holds_otherwise(pilot, watch):
-    watch.saw(1.0)
+    watch.on_message(1.0)
     assert tick(pilot, 1.0).hold_reason == "no instruction yet"
-    said = pilot.hear("pick up the cube", 1.0)
+    said = pilot.set_instruction("pick up the cube", 1.0)
     assert tick(pilot, 1.02).hold_reason == "waiting for a plan"
-    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.0, 1.04)
+    pilot.set_chunk(plan([0.58, 0, 0.3]), said.number, 1.0, 1.04)
     command = tick(pilot, 1.04)
     assert command.hold_reason == ""
     assert command.stamp == 1.0
-    assert command.said.text == "pick up the cube"
+    assert command.instruction.text == "pick up the cube"
     assert tick(pilot, 1.3).values[0] > 0.51
 
 
 def test_old_words_are_obeyed_no_longer_until_they_are_said_again(watch):
-    pilot = Pilot(ROBOT, [watch], period=0.02, instruction_timeout=5.0)
+    pilot = ChunkExecutor(ROBOT, [watch], period=0.02, instruction_timeout=5.0)
     # From the clock's zero on.
     for begun in (0.0, 7.0):
-        said = pilot.hear("pick up the cube", begun)
+        said = pilot.set_instruction("pick up the cube", begun)
         for now in (begun, begun + 4.9, begun + 5.1):
-            watch.saw(now)
-            pilot.take(plan([0.58, 0, 0.3]), said.number, now, now)
+            watch.on_message(now)
+            pilot.set_chunk(plan([0.58, 0, 0.3]), said.number, now, now)
             old = "" if now < begun + 5 else "the instruction is 5 s old, at most 5 s allowed"
             assert tick(pilot, now).hold_reason == old
-    pilot.hear("slower", 12.1)  # who says so means what is being done
+    pilot.set_instruction("slower", 12.1)  # who says so means what is being done
     assert tick(pilot, 12.2).hold_reason == ""
 
 
 def test_stop_holds_at_once_where_the_arm_was_last_told_to_be(pilot, watch):
-    watch.saw(1.0)
-    said = pilot.hear("pick up the cube", 1.0)
-    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)
+    watch.on_message(1.0)
+    said = pilot.set_instruction("pick up the cube", 1.0)
+    pilot.set_chunk(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)
     tick(pilot, 1.0)
     moving = tick(pilot, 1.3)
-    pilot.hear("stop", 1.3)
+    pilot.set_instruction("stop", 1.3)
     held = tick(pilot, 1.3)
     assert held.hold_reason == "stopped by 'stop'"
     np.testing.assert_array_equal(held.values, moving.values)
@@ -70,91 +70,101 @@ def test_stop_holds_at_once_where_the_arm_was_last_told_to_be(pilot, watch):
 
 
 def test_nothing_that_comes_with_a_stop_undoes_it(pilot):
-    pilot.hear("pick up the cube", 1.0)
-    assert pilot.hear("stop", 3.0).kind is Kind.STOP
+    pilot.set_instruction("pick up the cube", 1.0)
+    assert pilot.set_instruction("stop", 3.0).kind is InstructionKind.STOP
     # From one publisher too many: other words, none, and always more of them.
     for number in range(200):
-        said = pilot.hear(f"push the can left {number % 7 or ''}", 3.01 + 0.02 * number)
+        said = pilot.set_instruction(f"push the can left {number % 7 or ''}", 3.01 + 0.02 * number)
         assert said.text == "stop"
         assert "after a stop words count when nothing was said for 0.5" in pilot.ignored
-    assert pilot.hear("", 7.0).kind is Kind.EMPTY  # a hold, too, and no way around
-    assert pilot.hear("open the gripper", 7.4).kind is Kind.EMPTY
-    assert pilot.hear("open the gripper", 9.0).text == "open the gripper"
+    assert (
+        pilot.set_instruction("", 7.0).kind is InstructionKind.EMPTY
+    )  # a hold, too, and no way around
+    assert pilot.set_instruction("open the gripper", 7.4).kind is InstructionKind.EMPTY
+    assert pilot.set_instruction("open the gripper", 9.0).text == "open the gripper"
     assert pilot.ignored == ""
 
 
 def test_who_repeats_words_does_not_end_a_stop_with_them(pilot):
     for now in (1.0, 2.0, 3.0):
-        pilot.hear("pick up the cube", now)
-    pilot.hear("stop", 3.4)
+        pilot.set_instruction("pick up the cube", now)
+    pilot.set_instruction("stop", 3.4)
     for now in np.arange(4.0, 20.0):  # ros2 topic pub, which nobody has ended
-        assert pilot.hear("pick up the cube", now).text == "stop"
+        assert pilot.set_instruction("pick up the cube", now).text == "stop"
         assert "repeated after 1.00 s" in pilot.ignored
-    assert pilot.hear("push the can left", 19.6).text == "push the can left"
-    pilot.hear("stop", 20.0)
-    assert pilot.hear("pick up the cube", 21.2).text == "pick up the cube"  # said anew
-    pilot.hear("stop", 21.4)
-    pilot.rest()  # somebody has looked, and wants to say something else, perhaps
+    assert pilot.set_instruction("push the can left", 19.6).text == "push the can left"
+    pilot.set_instruction("stop", 20.0)
+    assert pilot.set_instruction("pick up the cube", 21.2).text == "pick up the cube"  # said anew
+    pilot.set_instruction("stop", 21.4)
+    pilot.reset()  # somebody has looked, and wants to say something else, perhaps
     for now in np.arange(22.4, 30.0):
-        assert pilot.hear("pick up the cube", now).kind is Kind.EMPTY
-    assert pilot.hear("pick up the cube", 32.0).text == "pick up the cube"
+        assert pilot.set_instruction("pick up the cube", now).kind is InstructionKind.EMPTY
+    assert pilot.set_instruction("pick up the cube", 32.0).text == "pick up the cube"
 
 
 def test_after_a_rest_repeated_words_do_not_count_and_others_do_at_once(pilot):
-    pilot.hear("pick up the cube", 1.0)
-    pilot.rest()
-    assert pilot.hear("pick up the cube", 1.2).kind is Kind.TASK  # said once, and once more
+    pilot.set_instruction("pick up the cube", 1.0)
+    pilot.reset()
+    assert (
+        pilot.set_instruction("pick up the cube", 1.2).kind is InstructionKind.TASK
+    )  # said once, and once more
     for now in (2.0, 3.0):
-        pilot.hear("pick up the cube", now)
-    pilot.rest()
+        pilot.set_instruction("pick up the cube", now)
+    pilot.reset()
     for now in (4.0, 5.0):
-        assert pilot.hear("pick up the cube", now).kind is Kind.EMPTY
-    assert pilot.hear("go home", 5.2).text == "go home"
+        assert pilot.set_instruction("pick up the cube", now).kind is InstructionKind.EMPTY
+    assert pilot.set_instruction("go home", 5.2).text == "go home"
     for now in (6.0, 7.0):
-        pilot.hear("pick up the cube", now)
-    pilot.hear("push the can left", 7.4)
-    pilot.rest()
-    assert pilot.hear("pick up the cube", 8.0).kind is Kind.EMPTY  # as every second
+        pilot.set_instruction("pick up the cube", now)
+    pilot.set_instruction("push the can left", 7.4)
+    pilot.reset()
+    assert (
+        pilot.set_instruction("pick up the cube", 8.0).kind is InstructionKind.EMPTY
+    )  # as every second
     for number in range(20):  # other words, by a publisher that is quick
-        pilot.hear("open the gripper", 8.1 + 0.1 * number)
+        pilot.set_instruction("open the gripper", 8.1 + 0.1 * number)
     assert pilot.said.text == "open the gripper"
 
 
 def test_words_that_are_repeated_are_gone_on_with(pilot, watch):
-    watch.saw(1.0)
-    number = pilot.hear("pick up the cube", 1.0).number
-    pilot.take(plan([0.58, 0, 0.3]), number, 1.0, 1.0)
+    watch.on_message(1.0)
+    number = pilot.set_instruction("pick up the cube", 1.0).number
+    pilot.set_chunk(plan([0.58, 0, 0.3]), number, 1.0, 1.0)
     assert tick(pilot, 1.02).hold_reason == ""
-    assert pilot.hear("pick up the cube", 1.03).number == number
+    assert pilot.set_instruction("pick up the cube", 1.03).number == number
     assert tick(pilot, 1.04).hold_reason == ""  # the plan is still there
-    assert pilot.hear("push the can left", 1.05).number == number + 1
-    assert pilot.hear("pick up the cube", 1.06).number == number + 2  # who changes his mind
-    assert pilot.hear("slower", 1.07).pace == 0.5
-    assert pilot.hear("slower", 1.08).pace == 0.25  # twice slower
-    assert pilot.hear("pick up the cube", 2.9).number == number + 3  # again
+    assert pilot.set_instruction("push the can left", 1.05).number == number + 1
+    assert (
+        pilot.set_instruction("pick up the cube", 1.06).number == number + 2
+    )  # who changes his mind
+    assert pilot.set_instruction("slower", 1.07).pace == 0.5
+    assert pilot.set_instruction("slower", 1.08).pace == 0.25  # twice slower
+    assert pilot.set_instruction("pick up the cube", 2.9).number == number + 3  # again
 
 
 def test_a_clock_that_is_set_back_does_not_make_it_deaf(pilot):
-    pilot.hear("stop", 1e9)
-    assert pilot.hear("pick up the cube", 5.0).text == "pick up the cube"
+    pilot.set_instruction("stop", 1e9)
+    assert pilot.set_instruction("pick up the cube", 5.0).text == "pick up the cube"
 
 
 def test_a_plan_for_words_of_before_is_dropped(pilot, watch):
-    watch.saw(1.0)
-    old = pilot.hear("pick up the cube", 1.0).number
-    pilot.hear("push the can left", 1.0)
-    pilot.take(plan([0.58, 0, 0.3]), old, 1.0, 1.0)
+    watch.on_message(1.0)
+    old = pilot.set_instruction("pick up the cube", 1.0).number
+    pilot.set_instruction("push the can left", 1.0)
+    pilot.set_chunk(plan([0.58, 0, 0.3]), old, 1.0, 1.0)
     assert tick(pilot, 1.0).hold_reason == "waiting for a plan"
-    pilot.hear("stop", 1.02)
-    pilot.take(plan([0.58, 0, 0.3]), pilot.said.number, 1.0, 1.0)
+    pilot.set_instruction("stop", 1.02)
+    pilot.set_chunk(plan([0.58, 0, 0.3]), pilot.said.number, 1.0, 1.0)
     assert "stopped" in tick(pilot, 1.02).hold_reason
 
 
 def test_new_words_flush_what_was_planned(pilot, watch):
-    watch.saw(1.0)
-    pilot.take(plan([0.58, 0, 0.3]), pilot.hear("pick up the cube", 1.0).number, 1.0, 1.0)
+    watch.on_message(1.0)
+    pilot.set_chunk(
+        plan([0.58, 0, 0.3]), pilot.set_instruction("pick up the cube", 1.0).number, 1.0, 1.0
+    )
     assert tick(pilot, 1.1).hold_reason == ""
-    pilot.hear("push the can left", 1.1)
+    pilot.set_instruction("push the can left", 1.1)
     assert tick(pilot, 1.12).hold_reason == "waiting for a plan"
 
 
@@ -168,50 +178,54 @@ def test_new_words_flush_what_was_planned(pilot, watch):
     ],
 )
 def test_a_plan_that_cannot_be_trusted_is_a_hold_that_says_why(pilot, watch, changes, reason):
-    watch.saw(1.0)
-    said = pilot.hear("pick up the cube", 1.0)
-    pilot.take(plan([0.58, 0, 0.3], **changes), said.number, 1.0, 1.0)
+    watch.on_message(1.0)
+    said = pilot.set_instruction("pick up the cube", 1.0)
+    pilot.set_chunk(plan([0.58, 0, 0.3], **changes), said.number, 1.0, 1.0)
     command = tick(pilot, 1.02)
     assert reason in command.hold_reason
     assert np.all(np.isfinite(command.values))
-    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.1, 1.1)  # and there is a way back
+    pilot.set_chunk(plan([0.58, 0, 0.3]), said.number, 1.1, 1.1)  # and there is a way back
     assert tick(pilot, 1.12).hold_reason == ""
 
 
 def test_a_stale_camera_holds_and_a_fresh_one_goes_on(pilot, watch):
-    watch.saw(1.0)
-    number = pilot.hear("pick up the cube", 1.0).number
-    pilot.take(plan([0.58, 0, 0.3]), number, 1.0, 1.0)
+    watch.on_message(1.0)
+    number = pilot.set_instruction("pick up the cube", 1.0).number
+    pilot.set_chunk(plan([0.58, 0, 0.3]), number, 1.0, 1.0)
     assert tick(pilot, 1.4).hold_reason == ""
     assert "front camera: 0.60 s old" in tick(pilot, 1.6).hold_reason
-    watch.saw(1.7)
+    watch.on_message(1.7)
     assert tick(pilot, 1.7).hold_reason == "waiting for a plan"  # the old one is gone
-    pilot.take(plan([0.58, 0, 0.3]), number, 1.7, 1.7)
+    pilot.set_chunk(plan([0.58, 0, 0.3]), number, 1.7, 1.7)
     assert tick(pilot, 1.75).hold_reason == ""
 
 
 def test_a_plan_that_ran_out_is_a_hold(pilot, watch):
-    watch.saw(1.0)
-    pilot.take(plan([0.52, 0, 0.3], steps=2), pilot.hear("pick up it", 1.0).number, 1.0, 1.0)
-    watch.saw(1.3)
+    watch.on_message(1.0)
+    pilot.set_chunk(
+        plan([0.52, 0, 0.3], steps=2), pilot.set_instruction("pick up it", 1.0).number, 1.0, 1.0
+    )
+    watch.on_message(1.3)
     assert tick(pilot, 1.3).hold_reason == "waiting for a plan"
 
 
 def test_an_arm_that_somebody_else_moved_is_held_where_it_is_now(pilot, watch):
-    watch.saw(1.0)
+    watch.on_message(1.0)
     tick(pilot, 1.0)
     moved = HOME + np.array([0.0, 0.2, 0, 0, 0, 0, 0])
-    watch.saw(1.6)
+    watch.on_message(1.6)
     np.testing.assert_array_equal(tick(pilot, 1.6, moved).values, moved)
 
 
 def test_a_hold_does_not_step_back_to_a_lagging_arm_or_follow_a_blind_one(pilot, watch):
-    watch.saw(1.0)
-    pilot.take(plan([0.58, 0, 0.3]), pilot.hear("pick up the cube", 1.0).number, 1.0, 1.0)
+    watch.on_message(1.0)
+    pilot.set_chunk(
+        plan([0.58, 0, 0.3]), pilot.set_instruction("pick up the cube", 1.0).number, 1.0, 1.0
+    )
     for now in np.arange(1.0, 1.5, 0.02):
         moving = tick(pilot, now)
     assert moving.values[0] - HOME[0] > 0.045
-    pilot.hear("stop", 1.5)
+    pilot.set_instruction("stop", 1.5)
     np.testing.assert_array_equal(tick(pilot, 1.5).values, moving.values)
     np.testing.assert_array_equal(tick(pilot, 1.52).values, moving.values)
     assert tick(pilot, 5.0).gripper == moving.gripper
@@ -221,8 +235,10 @@ def test_a_hold_does_not_step_back_to_a_lagging_arm_or_follow_a_blind_one(pilot,
 
 
 def test_the_first_command_does_not_leap(pilot, watch):
-    watch.saw(1.0)
-    pilot.take(plan([0.7, 0.3, 0.1]), pilot.hear("pick up the cube", 1.0).number, 0.4, 1.0)
+    watch.on_message(1.0)
+    pilot.set_chunk(
+        plan([0.7, 0.3, 0.1]), pilot.set_instruction("pick up the cube", 1.0).number, 0.4, 1.0
+    )
     command = tick(pilot, 1.1)
     np.testing.assert_allclose(command.values[:3], HOME[:3])
     step = np.linalg.norm(tick(pilot, 1.12).values[:3] - command.values[:3])
@@ -232,51 +248,53 @@ def test_the_first_command_does_not_leap(pilot, watch):
 
 
 def test_a_clock_that_jumps_back_flushes_the_plan(pilot, watch):
-    watch.saw(100.0)
-    pilot.take(plan([0.58, 0, 0.3]), pilot.hear("pick up the cube", 100.0).number, 100.0, 100.0)
+    watch.on_message(100.0)
+    pilot.set_chunk(
+        plan([0.58, 0, 0.3]), pilot.set_instruction("pick up the cube", 100.0).number, 100.0, 100.0
+    )
     assert tick(pilot, 100.1).hold_reason == ""
-    watch.saw(1.0)
+    watch.on_message(1.0)
     assert tick(pilot, 1.0).hold_reason == "waiting for a plan"
 
 
 def test_an_arm_of_six_joints_is_told_six_and_nothing_more(watch):
     robot = load_robot("ur5e_sim")
-    pilot = Pilot(robot, [watch], period=0.02)
-    watch.saw(1.0)
-    said = pilot.hear("pick up the cube", 1.0)
+    pilot = ChunkExecutor(robot, [watch], period=0.02)
+    watch.on_message(1.0)
+    said = pilot.set_instruction("pick up the cube", 1.0)
     goal = np.append(np.array(robot.home) + 0.1, 0.7)
     values = np.tile(goal, (8, 1))
-    pilot.take(
+    pilot.set_chunk(
         plan([0.5, 0, 0.3], mode=ActionMode.JOINT_POSITION, values=values), said.number, 1.0, 1.0
     )
     for number in range(20):
-        command = pilot.tick(1.02 + 0.02 * number, np.array(robot.home), HOME, 1.0)
+        command = pilot.step(1.02 + 0.02 * number, np.array(robot.home), HOME, 1.0)
         assert not command.hold_reason
     assert command.values[:6] == pytest.approx(goal[:6])
     assert command.values[6] == 0.0
 
 
 def test_a_plan_of_an_older_picture_changes_nothing(pilot, watch):
-    watch.saw(1.0)
-    said = pilot.hear("pick up the cube", 1.0)
-    pilot.take(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)
+    watch.on_message(1.0)
+    said = pilot.set_instruction("pick up the cube", 1.0)
+    pilot.set_chunk(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)
     before = tick(pilot, 1.1)
     joints = plan([0.58, 0, 0.3], mode=ActionMode.JOINT_POSITION)
-    pilot.take(joints, said.number, 0.9, 1.1)
+    pilot.set_chunk(joints, said.number, 0.9, 1.1)
     after = tick(pilot, 1.12)
     assert (after.mode, after.stamp) == (before.mode, 1.0)
 
 
 def test_joints_that_would_take_the_tool_out_of_its_box_are_a_reason_to_hold(pilot, watch):
-    watch.saw(1.0)
+    watch.on_message(1.0)
     home = np.array(ROBOT.home)
     rises = np.linspace(home, home + np.array([0, -1.5, 0, 1.5, 0, 0, 0]), 8)
-    said = pilot.hear("reach up", 1.0)
+    said = pilot.set_instruction("reach up", 1.0)
     up = plan([0, 0, 0], mode=ActionMode.JOINT_POSITION, values=rises)
-    pilot.take(up, said.number, 1.0, 1.0)
+    pilot.set_chunk(up, said.number, 1.0, 1.0)
     commands = []
     for now in np.arange(1.02, 1.6, 0.02):
-        watch.saw(now)
+        watch.on_message(now)
         commands.append(tick(pilot, now))
     assert commands[0].hold_reason == ""
     assert "out of its workspace" in commands[-1].hold_reason
@@ -285,7 +303,7 @@ def test_joints_that_would_take_the_tool_out_of_its_box_are_a_reason_to_hold(pil
 
 
 def test_a_plan_too_long_to_be_read_in_time_is_refused(pilot, watch):
-    watch.saw(1.0)
-    said = pilot.hear("pick up the cube", 1.0)
-    pilot.take(plan([0.58, 0, 0.3], steps=2000), said.number, 1.0, 1.0)
+    watch.on_message(1.0)
+    said = pilot.set_instruction("pick up the cube", 1.0)
+    pilot.set_chunk(plan([0.58, 0, 0.3], steps=2000), said.number, 1.0, 1.0)
     assert "1000 steps at most, got 2000" in tick(pilot, 1.0).hold_reason

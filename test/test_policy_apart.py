@@ -15,7 +15,7 @@ import pytest
 from odd_policies import Mirror, OnWord
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.policy.apart import PolicyApart, PolicyError
+from vlm_robot_ros.policy.apart import PolicyError, SubprocessPolicy
 from vlm_robot_ros.policy.base import Observation
 
 
@@ -26,13 +26,13 @@ def observation(words="aside", size=(4, 6)):
 
 @pytest.fixture
 def odd():
-    policy = PolicyApart(partial(OnWord, load_robot("panda_sim")), patience=2.0)
+    policy = SubprocessPolicy(partial(OnWord, load_robot("panda_sim")), patience=2.0)
     yield policy
     policy.close()
 
 
 def test_it_answers_as_it_does_here():
-    policy = PolicyApart(Mirror)
+    policy = SubprocessPolicy(Mirror)
     # Larger ones than before, smaller ones, and a view of one.
     for size in ((4, 6), (480, 640), (1080, 1920), (8, 8)):
         seen = observation("look", size)
@@ -108,9 +108,9 @@ def test_who_waits_while_it_is_closed_gets_an_error_and_no_new_process(odd):
 
 def test_what_cannot_be_made_says_why():
     with pytest.raises(ValueError, match="missing 1 required positional argument"):
-        PolicyApart(OnWord)
+        SubprocessPolicy(OnWord)
     with pytest.raises(ValueError, match="ended while it was loaded, with status 3"):
-        PolicyApart(partial(os._exit, 3))
+        SubprocessPolicy(partial(os._exit, 3))
 
 
 def test_what_hangs_ends_itself_when_its_node_is_killed():
@@ -135,7 +135,7 @@ def test_what_hangs_ends_itself_when_its_node_is_killed():
 
 
 def test_who_is_not_asked_for_long_stays():
-    policy = PolicyApart(Mirror, patience=0.3)
+    policy = SubprocessPolicy(Mirror, patience=0.3)
     ended = multiprocessing.connection.wait([policy._process.sentinel], 10 * 0.3)
     assert not ended
     assert policy.infer(observation("look")).hold == "look"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vlm_robot_ros.models.precision import half_where_fast, has_bfloat16
+from vlm_robot_ros.models.precision import autocast_bfloat16, has_bfloat16
 
 
 @pytest.mark.skipif(
@@ -20,6 +20,6 @@ def test_what_the_processor_has_is_what_linux_says():
 
 def test_products_are_of_half_the_bits_only_there():
     ones = torch.ones(4, 4)
-    with half_where_fast("cpu"):
+    with autocast_bfloat16("cpu"):
         product = ones @ ones
     assert product.dtype == (torch.bfloat16 if has_bfloat16("cpu") else torch.float32)

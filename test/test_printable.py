@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.printable import PrintableStream, printable, printable_output
+from vlm_robot_ros.printable import EscapingStream, escape_output, escape_unprintable
 
 CLEAR, TITLE = "\x1b[2J", "\x1b]0;gotcha\x07"
 
@@ -30,19 +30,19 @@ CLEAR, TITLE = "\x1b[2J", "\x1b]0;gotcha\x07"
     ],
 )
 def test_a_text_is_one_line_without_controls(given, shown):
-    assert printable(given) == shown
-    assert printable(given).isprintable() or "\u202f" in shown
-    printable(given).encode()
+    assert escape_unprintable(given) == shown
+    assert escape_unprintable(given).isprintable() or "\u202f" in shown
+    escape_unprintable(given).encode()
 
 
 def test_a_long_text_is_cut_before_it_is_escaped():
-    assert printable("\x1b" * 10**7, 2) == "\\x1b\\x1b… (10000000 characters)"
-    assert printable("abc", 3) == "abc"
+    assert escape_unprintable("\x1b" * 10**7, 2) == "\\x1b\\x1b… (10000000 characters)"
+    assert escape_unprintable("abc", 3) == "abc"
 
 
 def test_a_stream_keeps_lines_tabs_and_the_bars_of_tqdm():
     stream = io.StringIO()
-    out = PrintableStream(stream)
+    out = EscapingStream(stream)
     assert out.write("| a\t| b |\n\n") == 11
     out.write("\r 50%|#")
     out.write(f"evil{CLEAR}\rok\n")
@@ -52,7 +52,7 @@ def test_a_stream_keeps_lines_tabs_and_the_bars_of_tqdm():
 
 def test_output_is_as_before_afterwards(capsys):
     before = sys.stdout
-    with printable_output():
+    with escape_output():
         print(CLEAR)
         print(TITLE, file=sys.stderr)
     assert sys.stdout is before

@@ -15,9 +15,9 @@ from diagnostic_msgs.msg import DiagnosticArray
 from odd_policies import Scheduled
 from std_srvs.srv import Trigger
 
-from vlm_robot_ros.policy.apart import PolicyApart
+from vlm_robot_ros.policy.apart import SubprocessPolicy
 from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.priority import take_priority
+from vlm_robot_ros.priority import set_thread_priority
 
 FIFO = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
 
@@ -42,12 +42,12 @@ def urgent_threads(pid):
     return urgent, [name for name in urgent if re.match(r"dds\.(shm|udp)\.\d", name)]
 
 
-GRANTED = not in_a_thread(lambda: take_priority(1))
+GRANTED = not in_a_thread(lambda: set_thread_priority(1))
 
 
 def test_a_thread_of_priority_starts_ordinary_ones():
     def work():
-        refused = take_priority(7)
+        refused = set_thread_priority(7)
         mine = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
         return refused, mine, in_a_thread(lambda: os.sched_getscheduler(0))
 
@@ -62,14 +62,14 @@ def test_a_thread_of_priority_starts_ordinary_ones():
 
 def test_it_is_given_back():
     def work():
-        take_priority(7)
-        return take_priority(0), os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK
+        set_thread_priority(7)
+        return set_thread_priority(0), os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK
 
     assert in_a_thread(work) == ("", os.SCHED_OTHER)
 
 
 def test_what_is_refused_is_told():
-    refused = in_a_thread(lambda: take_priority(1000))
+    refused = in_a_thread(lambda: set_thread_priority(1000))
     assert "real-time priority 1000 is not granted" in refused
 
 
@@ -104,7 +104,7 @@ def test_a_policy_waits_with_priority_and_thinks_without(priority):
     def waiting():
         return os.sched_getscheduler(policy.pid)
 
-    policy = PolicyApart(Scheduled, priority=priority)
+    policy = SubprocessPolicy(Scheduled, priority=priority)
     expected = os.SCHED_RESET_ON_FORK | (os.SCHED_FIFO if priority else os.SCHED_OTHER)
     for _ in range(3):
         limit = time.monotonic() + 10.0

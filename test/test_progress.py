@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tqdm import tqdm
 
-from vlm_robot_ros.cli.messages import print_error, show_warnings_above_progress_bars
+from vlm_robot_ros.cli.messages import print_error, route_warnings
 
 BRIDGE = Path(__file__).parent / "data" / "rlds" / "tiny_bridge" / "1.0.0"
 
@@ -44,7 +44,7 @@ def test_an_error_closes_the_bars_that_are_open(capsys):
 
 def test_a_warning_stands_above_a_bar_that_goes_on(capsys, monkeypatch):
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-    show_warnings_above_progress_bars()
+    route_warnings()
     with tqdm(total=10, desc="open") as bar:
         bar.update()
         with pytest.warns(UserWarning, match="odd"):

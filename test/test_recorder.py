@@ -46,10 +46,14 @@ def test_episodes_are_marked_by_services_and_the_contract_is_in_the_bag(recordin
     assert found.robot.name == "ur5e"
     assert [event for _, event, *_ in found.marks] == [BEGIN, SUCCESS, END, BEGIN, FAILURE]
     good, bad = found.spans
-    assert (good.instruction, good.success, good.by) == ("push the lemon left", True, "person")
+    assert (good.instruction, good.success, good.judged_by) == (
+        "push the lemon left",
+        True,
+        "person",
+    )
     # What was said last still holds.
     assert (bad.instruction, bad.success) == ("push the lemon left", False)
-    assert found.bag.about()["about"] == "seed 5"
+    assert found.bag.metadata()["about"] == "seed 5"
     about = yaml.safe_load((folder / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
     assert about["custom_data"]["robot"] == "ur5e"
 
@@ -86,7 +90,7 @@ def test_what_was_written_a_second_ago_outlives_a_kill(recording):
     assert len(due) > 45
     assert due <= pictures
     assert due <= said
-    assert bag.about()["robot"] == "ur5e"
+    assert bag.metadata()["robot"] == "ur5e"
     # The mcap library's own reader finds as much, until it misses the end.
     heard = set()
     with next(folder.glob("*.mcap")).open("rb") as file, suppress(EndOfFile):
@@ -104,7 +108,7 @@ def test_a_name_of_no_contract_is_refused(graph, tmp_path):
 
 
 def test_the_demo_tells_the_recorder_of_contract_and_seed(demo):
-    about = Bag(demo[0] / "bag").about()
+    about = Bag(demo[0] / "bag").metadata()
     assert about["about"] == "demo, seed 4"
     assert "panda_joint1" in about["contract"]
 
@@ -123,7 +127,7 @@ def test_vlm_robot_record_keeps_whatever_is_said_about_a_bag(graph, tmp_path):
     assert "Traceback" not in said
     assert "nobody published /other\n" in said
     bag = Bag(tmp_path / "a b")
-    assert bag.about()["about"] == about
+    assert bag.metadata()["about"] == about
     assert [m.value.data for m in bag.messages(["/instruction"])] == ["go home"]
     assert "/rosout" not in bag.kinds
 

@@ -7,9 +7,9 @@ import pytest
 
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.driver import Driver
-from vlm_robot_ros.control.instruction import NOTHING_SAID
-from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.control.driver import MotionController
+from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION
+from vlm_robot_ros.control.pilot import ActionCommand
 
 REAL, SIMULATED = load_robot("fr3"), load_robot("panda_sim")
 PERIOD, SECOND = 0.02, np.eye(7)[1]
@@ -20,7 +20,7 @@ class Bench:
 
     def __init__(self, robot=REAL, by_path=True, rate=50.0):
         self.robot = replace(robot, joint_state_rate=rate)
-        self.driver = Driver(self.robot, PERIOD, by_path=by_path)
+        self.driver = MotionController(self.robot, PERIOD, by_path=by_path)
         self.home, self.now, self.every = np.array(robot.home), 1.0, round(50.0 / rate)
         self.sent = self.drive = None
         self.state, self.measured_at, self.ticks = self.home, 1.0, 0
@@ -37,11 +37,13 @@ class Bench:
             self.measured_at = self.now
         hold = "" if goal is not None else "waiting for an instruction"
         goal = self.home if goal is None else goal
-        command = Command(ActionMode.JOINT_POSITION, goal, 1.0, self.now, 1.0, hold, NOTHING_SAID)
+        command = ActionCommand(
+            ActionMode.JOINT_POSITION, goal, 1.0, self.now, 1.0, hold, EMPTY_INSTRUCTION
+        )
         ahead = [] if hold else [goal] * self.driver.ahead
-        drive = self.driver.drive(self.now, command, ahead, self.state, self.measured_at)
+        drive = self.driver.update(self.now, command, ahead, self.state, self.measured_at)
         if drive is not None:
-            self.drive, self.sent = drive, drive.sent()
+            self.drive, self.sent = drive, drive.sent_trajectory()
         return drive
 
     def run(self, seconds, *arguments, **options):
@@ -78,8 +80,8 @@ def test_after_a_reset_it_is_led_there_as_slowly_as_the_distance_needs():
     bench.run(0.5, joints=false)
     bench.driver.reset()
     drive = bench.first_sent(false, joints=false)
-    times = [0.0, drive.first]
-    assert drive.path.setpoints[0].position == pytest.approx(false)
+    times = [0.0, drive.first_offset]
+    assert drive.preview.setpoints[0].position == pytest.approx(false)
     # A cubic from the true place, as a controller would go there.
     assert 6 * 0.5 / times[1] ** 2 <= REAL.acceleration[1]
     assert 1.5 * 0.5 / times[1] <= REAL.velocity[1]
@@ -91,10 +93,10 @@ def test_what_is_on_its_way_there_is_not_called_back_in_a_leap():
     false = place - 0.5 * SECOND
     bench.run(0.5, joints=false)
     bench.driver.reset()
-    first = bench.first_sent(false, joints=false).first
+    first = bench.first_sent(false, joints=false).first_offset
     bench.driver.reset()  # others may move it: it begins again while its controller is underway
     bench.run(0.1, joints=false)
-    again = bench.first_sent(false, joints=false).first
+    again = bench.first_sent(false, joints=false).first_offset
     assert again >= first - 1e-9
 
 
@@ -127,8 +129,10 @@ def test_an_arm_that_somebody_moves_is_gone_on_with_from_there():
     there = place + 0.8 * SECOND
     drive = bench.first_sent(there, joints=there)
     assert not bench.driver.tripped
-    assert drive.path.setpoints[0].position == pytest.approx(there)
-    assert 6 * 0.8 / drive.first**2 <= REAL.acceleration[1], "its controller may not have moved"
+    assert drive.preview.setpoints[0].position == pytest.approx(there)
+    assert 6 * 0.8 / drive.first_offset**2 <= REAL.acceleration[1], (
+        "its controller may not have moved"
+    )
 
 
 def test_an_arm_that_is_moved_while_the_node_is_inactive_is_gone_on_with():
@@ -138,7 +142,7 @@ def test_an_arm_that_is_moved_while_the_node_is_inactive_is_gone_on_with():
     bench.driver.restart()
     drive = bench.first_sent(there, joints=there)
     assert not bench.driver.tripped
-    assert 6 * 0.4 / drive.first**2 <= REAL.acceleration[1]
+    assert 6 * 0.4 / drive.first_offset**2 <= REAL.acceleration[1]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.5, 2.0])
@@ -150,7 +154,7 @@ def test_a_simulated_arm_may_be_put_elsewhere_once_it_stands(seconds):
     bench.run(0.5, measured=False)  # states that jump do not count so long
     bench.run(0.5)
     assert not bench.driver.tripped
-    assert bench.first_sent(bench.home).first < 0.6
+    assert bench.first_sent(bench.home).first_offset < 0.6
 
 
 def test_a_simulated_arm_in_motion_is_not_put_elsewhere():
@@ -176,12 +180,14 @@ def test_what_was_not_sent_is_not_where_the_arm_ends():
     for _ in range(60):
         bench.now += PERIOD
         goal = bench.home + 0.6 * SECOND
-        command = Command(ActionMode.JOINT_POSITION, goal, 1.0, bench.now, 1.0, "", NOTHING_SAID)
+        command = ActionCommand(
+            ActionMode.JOINT_POSITION, goal, 1.0, bench.now, 1.0, "", EMPTY_INSTRUCTION
+        )
         joints = last.at(bench.now - 0.06).position
         ahead = [goal] * bench.driver.ahead
-        if bench.driver.drive(bench.now, command, ahead, joints, bench.now) is None:
+        if bench.driver.update(bench.now, command, ahead, joints, bench.now) is None:
             break
-        bench.driver.not_sent()
+        bench.driver.skip_tick()
     rest = bench.driver._rest.sent
     assert rest.end == pytest.approx(last.at(last.end).position)
     assert rest.expected == pytest.approx(rest.end)

@@ -12,24 +12,24 @@ from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.vectors import from_vectors
 from vlm_robot_ros.data.action_space import (
-    guess,
+    infer_action_space,
     read_actions,
     state_space,
     with_gripper_range,
 )
-from vlm_robot_ros.data.robot_data import DataError, DataInfo, open_data
+from vlm_robot_ros.data.robot_data import DataError, DatasetInfo, open_data_folder
 
 DATA = Path(__file__).parent / "data"
 BRIDGE, FRACTAL = (DATA / "rlds" / f"tiny_{name}" / "1.0.0" for name in ("bridge", "fractal"))
 
 
 def info(*names, form="LeRobotDataset v3.0"):
-    return DataInfo(Path("x"), form, "", 10.0, (), (), names)
+    return DatasetInfo(Path("x"), form, "", 10.0, (), (), names)
 
 
 @pytest.mark.parametrize("name", ["lerobot_v3", "lerobot_v2"])
 def test_what_lerobot_wrote_is_read_as_it_reads_it(name):
-    data, truth = open_data(DATA / name), np.load(DATA / f"{name}.npz")
+    data, truth = open_data_folder(DATA / name), np.load(DATA / f"{name}.npz")
     assert len(data) == 10
     assert data.info.fps == 10
     assert data.info.robot == "panda"
@@ -43,9 +43,9 @@ def test_what_lerobot_wrote_is_read_as_it_reads_it(name):
 
 
 def test_a_set_like_bridge_is_read_as_tensorflow_datasets_reads_it():
-    data, truth = open_data(BRIDGE), np.load(DATA / "rlds_tiny_bridge.npz")
+    data, truth = open_data_folder(BRIDGE), np.load(DATA / "rlds_tiny_bridge.npz")
     assert len(data) == 10
-    assert len(open_data(BRIDGE, "val")) == 1
+    assert len(open_data_folder(BRIDGE, "val")) == 1
     for number in range(10):
         episode, rows = data.episode(number), truth["episode"] == number
         assert np.array_equal(episode.images["image_0"], truth["observation.image_0"][rows])
@@ -55,8 +55,8 @@ def test_a_set_like_bridge_is_read_as_tensorflow_datasets_reads_it():
 
 
 def test_a_set_like_fractal_is_read_and_its_actions_are_those_of_the_contract():
-    data, truth = open_data(FRACTAL), np.load(DATA / "rlds_tiny_fractal.npz")
-    space = guess(data.info, "left")
+    data, truth = open_data_folder(FRACTAL), np.load(DATA / "rlds_tiny_fractal.npz")
+    space = infer_action_space(data.info, "left")
     assert space.mode is ActionMode.END_EFFECTOR_DELTA
     assert "dropped: terminate_episode.0" in space.notes[0]
     assert "observation/natural_language_embedding is left out" in data.info.notes
@@ -74,14 +74,14 @@ def test_a_set_like_fractal_is_read_and_its_actions_are_those_of_the_contract():
 
 def test_poses_keep_their_turns_from_the_data_to_the_contract():
     angle = np.pi / 2
-    space = guess(info("x", "y", "z", "roll", "pitch", "yaw", "gripper"), "left")
+    space = infer_action_space(info("x", "y", "z", "roll", "pitch", "yaw", "gripper"), "left")
     assert space.mode is ActionMode.END_EFFECTOR_POSE
     given = np.array([[0.4, 0.1, 0.2, 0.0, 0.0, angle, 0.3]])
     values, opening = from_vectors(space.mode, space.vectors(given))
     half = np.sqrt(0.5)
     np.testing.assert_allclose(values, [[0.4, 0.1, 0.2, 0, 0, half, half]], atol=1e-6)
     np.testing.assert_allclose(opening, [0.3], atol=1e-6)
-    same = guess(info("x", "y", "z", "qx", "qy", "qz", "qw", "gripper"), "left")
+    same = infer_action_space(info("x", "y", "z", "qx", "qy", "qz", "qw", "gripper"), "left")
     turned = np.array([[0.4, 0.1, 0.2, 0, 0, half, half, 0.3]])
     np.testing.assert_allclose(same.vectors(turned), space.vectors(given), atol=1e-6)
     with pytest.raises(DataError, match="length 0"):
@@ -92,7 +92,7 @@ def test_of_two_arms_one_is_taken_and_what_is_missing_is_padded():
     arms = [
         f"{side}_{part}" for side in ("left", "right") for part in ("waist", "elbow", "gripper")
     ]
-    space = guess(info(*arms), "right")
+    space = infer_action_space(info(*arms), "right")
     assert space.mode is ActionMode.JOINT_POSITION
     assert (space.columns, space.gripper) == ((3, 4), 5)
     said = " ".join(space.notes)
@@ -108,12 +108,12 @@ def test_of_two_arms_one_is_taken_and_what_is_missing_is_padded():
 
 def test_moves_are_told_from_places():
     delta, pose = ActionMode.END_EFFECTOR_DELTA, ActionMode.END_EFFECTOR_POSE
-    assert guess(info("dx", "dy", "dz", "gripper"), "left").mode is delta
-    assert guess(info("delta_x", "delta_y", "delta_z"), "left").mode is delta
-    alone = guess(info("ee.x", "ee.y", "ee.z", "gripper"), "left")
+    assert infer_action_space(info("dx", "dy", "dz", "gripper"), "left").mode is delta
+    assert infer_action_space(info("delta_x", "delta_y", "delta_z"), "left").mode is delta
+    alone = infer_action_space(info("ee.x", "ee.y", "ee.z", "gripper"), "left")
     assert (alone.mode, alone.turn) == (pose, "none")
     assert "the tool keeps its own" in alone.notes[0]
-    unnamed = guess(info(*(f"action.{i}" for i in range(7)), form="RLDS"), "left")
+    unnamed = infer_action_space(info(*(f"action.{i}" for i in range(7)), form="RLDS"), "left")
     assert (unnamed.turn, unnamed.gripper) == ("euler", 6)
     assert "without names" in unnamed.notes[0]
 
@@ -148,18 +148,20 @@ def test_values_that_would_send_an_arm_elsewhere_are_refused():
 
 def test_names_that_say_nothing_are_no_joints():
     with pytest.raises(DataError, match="valid are names of joints, or x, y, z"):
-        guess(info("terminate", "gripper"), "left")
+        infer_action_space(info("terminate", "gripper"), "left")
     with pytest.raises(DataError, match="valid are names of joints"):
-        guess(info(*(f"action.{i}" for i in range(7))), "left")
+        infer_action_space(info(*(f"action.{i}" for i in range(7))), "left")
     with pytest.raises(DataError, match="has a world_vector, but not rotation_delta"):
-        guess(info("world_vector.0", "world_vector.1", "world_vector.2", "open_gripper"), "left")
+        infer_action_space(
+            info("world_vector.0", "world_vector.1", "world_vector.2", "open_gripper"), "left"
+        )
     states = replace(info("dx", "dy", "dz"), state_names=tuple(f"state.{i}" for i in range(8)))
     assert state_space(states, "left") is None
 
 
 def test_a_gripper_goes_as_far_as_it_does_in_the_data():
     def opening(name, values, at):
-        space = guess(info("joint_1", name), "left")
+        space = infer_action_space(info("joint_1", name), "left")
         column = np.array([[0, value] for value in values])
         ranged = with_gripper_range(space, column)
         return ranged.values(np.array([[0, at]]))[1][0], " ".join(ranged.notes)
@@ -227,4 +229,4 @@ def test_what_is_no_dataset_is_told_with_what_is_near(tmp_path, capsys):
     assert main(["data", "inspect", str(DATA / "rlds")]) == 2
     assert f"nearest: {BRIDGE}" in capsys.readouterr().err
     with pytest.raises(IndexError, match="has episodes 0 to 9, not 10"):
-        open_data(DATA / "lerobot_v3").episode(10)
+        open_data_folder(DATA / "lerobot_v3").episode(10)

@@ -9,7 +9,7 @@ import pytest
 from bags import moving_bag
 
 from vlm_robot_ros.policy.base import HoldPolicy
-from vlm_robot_ros.safe_import import leave_out_working_directory
+from vlm_robot_ros.safe_import import exclude_working_directory
 
 _CLI = "import sys; from vlm_robot_ros.cli.main import main; sys.exit(main(sys.argv[1:]))"
 _NODE = "import sys; from vlm_robot_ros.nodes.policy_node import main; sys.exit(main())"
@@ -112,7 +112,7 @@ def test_what_stands_before_the_standard_library_is_left_out_and_the_rest_stays(
         monkeypatch.setattr(sys, "path", [*given, *_of_this_package()])
         monkeypatch.setenv("PYTHONPATH", named)
         monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
-        leave_out_working_directory()
+        exclude_working_directory()
         assert sys.path == [*left, *_of_this_package()]
         assert os.environ["PYTHONSAFEPATH"] == "1"
         assert not os.environ["PYTHONPATH"].startswith(os.pathsep)
@@ -124,7 +124,7 @@ def _of_this_package():
 
 def test_a_registered_policy_is_loaded_by_its_name(tmp_path, monkeypatch):
     from vlm_robot_ros.contract.load import load_robot
-    from vlm_robot_ros.policy.load import load_own
+    from vlm_robot_ros.policy.load import load_policy_class
 
     (tmp_path / "mine-1.0.dist-info").mkdir()
     (tmp_path / "mine-1.0.dist-info" / "METADATA").write_text("Name: mine\nVersion: 1.0\n")
@@ -135,5 +135,5 @@ def test_a_registered_policy_is_loaded_by_its_name(tmp_path, monkeypatch):
         "from vlm_robot_ros.policy.base import HoldPolicy\ndef make(robot): return HoldPolicy()\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    made = load_own("steady", load_robot("panda_sim"))
+    made = load_policy_class("steady", load_robot("panda_sim"))
     assert made.cameras == HoldPolicy().cameras

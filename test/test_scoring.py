@@ -10,7 +10,7 @@ from small_models import save_hf, save_open_clip
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.scoring import Calibration, Scorer, fit, probabilities
+from vlm_robot_ros.models.scoring import ScoreCalibration, Scorer, fit_calibration, probabilities
 
 PHRASES = ["robot moving box", "a photo of the red cube", "blue"]
 
@@ -41,8 +41,8 @@ def test_without_none_the_scores_are_clips_own(names, image):
     encoder = load_encoder(names["clip"])
     shown, none = Scorer(encoder, PHRASES, none=False)(picture_of(image))
     with torch.inference_mode():
-        seen = encoder.see(encoder.preprocess(picture_of(image)))
-        text = encoder.read(PHRASES)
+        seen = encoder.encode_image(encoder.preprocess(picture_of(image)))
+        text = encoder.encode_text(PHRASES)
         own = encoder.logits(seen.embedding, text.embedding).softmax(-1)
     torch.testing.assert_close(shown, own, atol=1e-4, rtol=1e-4)
     assert float(none) == 0
@@ -62,8 +62,8 @@ def test_templates_are_averaged(names, image):
     both, _ = Scorer(encoder, PHRASES, ["{}", "a photo of {}"]).logits(picture_of(image))
     assert not torch.allclose(plain, both, atol=1e-3)
     with torch.inference_mode():
-        rows = encoder.read([PHRASES[0], f"a photo of {PHRASES[0]}"]).embedding.mean(0)
-        seen = encoder.see(encoder.preprocess(picture_of(image))).embedding
+        rows = encoder.encode_text([PHRASES[0], f"a photo of {PHRASES[0]}"]).embedding.mean(0)
+        seen = encoder.encode_image(encoder.preprocess(picture_of(image))).embedding
         own = encoder.logits(seen, (rows / rows.norm())[None])
     torch.testing.assert_close(both[:, :1], own, atol=1e-4, rtol=1e-4)
 
@@ -72,7 +72,7 @@ def test_templates_are_averaged(names, image):
 def test_calibration_finds_what_the_answers_were_drawn_with(independent):
     torch.manual_seed(0)
     phrases, none = torch.randn(6000, 3) * 4, torch.randn(6000) * 4
-    true = Calibration(2.5, 1.3)
+    true = ScoreCalibration(2.5, 1.3)
     shown, rest = probabilities(phrases, none, true, independent)
     if independent:
         # At most one phrase is shown: keep the draws where this is so.
@@ -83,12 +83,12 @@ def test_calibration_finds_what_the_answers_were_drawn_with(independent):
     else:
         label = torch.multinomial(torch.cat([shown, rest[:, None]], 1), 1)[:, 0]
         label = torch.where(label == 3, -1, label)
-    made = fit(phrases, none, label, independent)
+    made = fit_calibration(phrases, none, label, independent)
     if not independent:
         assert made.temperature == pytest.approx(2.5, rel=0.1)
         assert made.none_bias == pytest.approx(1.3, abs=0.2)
     assert likelihood(phrases, none, label, made, independent) > likelihood(
-        phrases, none, label, Calibration(), independent
+        phrases, none, label, ScoreCalibration(), independent
     )
 
 
@@ -118,7 +118,7 @@ def test_the_command_calibrates(names, image, tmp_path, capsys):
     made = tmp_path / "calibration.json"
     command = ["--encoder", names["clip"], "--calibration", str(made)]
     assert main(["score", str(table), *PHRASES, *command, "--fit"]) == 0
-    assert Calibration.load(made).temperature > 0
+    assert ScoreCalibration.load(made).temperature > 0
     assert main(["score", str(image), *PHRASES, *command]) == 0
     table.write_text(f"image,phrase\n{image},green\n")
     assert main(["score", str(table), *PHRASES, *command, "--fit"]) == 2

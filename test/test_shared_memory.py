@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from vlm_robot_ros import shared_memory
-from vlm_robot_ros.policy.desk import Desk
-from vlm_robot_ros.privacy import GROUP_READABLE, folder_mode, keep_private
-from vlm_robot_ros.shared_memory import SHARED, remove_dead_segments, restrict_segments
+from vlm_robot_ros.policy.desk import SharedArrayWriter
+from vlm_robot_ros.privacy import GROUP_READABLE, folder_mode, restrict_umask
+from vlm_robot_ros.shared_memory import SHARED_MEMORY_DIR, remove_dead_segments, restrict_segments
 
 SEGMENT, PORT = "fastdds_0123456789abcdef", "fastdds_port7411"
 
@@ -37,7 +37,7 @@ def mode(path):
 def test_files_are_for_the_user_only(tmp_path, monkeypatch, mask):
     monkeypatch.delenv(GROUP_READABLE, raising=False)
     os.umask(mask)
-    keep_private()
+    restrict_umask()
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
     assert (mode(tmp_path / "file"), mode(tmp_path / "folder")) == (0o600, 0o700)
@@ -48,7 +48,7 @@ def test_files_are_for_the_user_only(tmp_path, monkeypatch, mask):
 def test_the_group_may_read_them_if_asked(tmp_path, monkeypatch, mask):
     monkeypatch.setenv(GROUP_READABLE, "1")
     os.umask(mask)
-    keep_private()
+    restrict_umask()
     (tmp_path / "file").write_text("")
     assert mode(tmp_path / "file") == 0o640
     assert folder_mode() == 0o750
@@ -57,7 +57,7 @@ def test_the_group_may_read_them_if_asked(tmp_path, monkeypatch, mask):
 def test_a_wrong_value_is_refused_with_the_valid_ones(monkeypatch):
     monkeypatch.setenv(GROUP_READABLE, "perhaps")
     with pytest.raises(ValueError, match=f"{GROUP_READABLE} is 'perhaps'; valid: 1 or 0"):
-        keep_private()
+        restrict_umask()
 
 
 def make_old(monkeypatch):
@@ -144,7 +144,7 @@ def test_the_policys_memory_is_for_the_user_only(monkeypatch):
         "vlm_robot_ros.policy.desk.send_handle",
         lambda pipe, file, pid: seen.append(stat.S_IMODE(os.fstat(file).st_mode)),
     )
-    Desk().hand(ours, np.zeros(10))
+    SharedArrayWriter().send(ours, np.zeros(10))
     assert seen == [0o600]
     theirs.close()
 
@@ -155,7 +155,7 @@ def of(process):
     for file in Path(f"/proc/{process.pid}/fd").iterdir():
         with suppress(OSError):
             lock = Path(os.readlink(file))
-            if lock.parent == SHARED and lock.name.endswith(("_el", "_sl")):
+            if lock.parent == SHARED_MEMORY_DIR and lock.name.endswith(("_el", "_sl")):
                 found |= {lock, lock.with_name(lock.name[:-3])}
     return found
 
@@ -178,7 +178,7 @@ def test_a_nodes_memory_is_private_and_goes_at_the_next_start_after_a_kill(graph
     other = start("two")
     left = of(first)
     assert any("port" not in file.name for file in left)
-    time.sleep(shared_memory._YOUNG)
+    time.sleep(shared_memory._MIN_AGE_S)
     first.send_signal(signal.SIGKILL)
     first.wait()
     # Live nodes have it mapped, too: Fast DDS removes some of it there.

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from vlm_robot_ros.sim.collect import Demonstrator
+from vlm_robot_ros.sim.collect import DemonstrationRecorder
 from vlm_robot_ros.sim.objects import COLOURS, SEEN_PAIRS, UNNAMED_PAIRS, UNSEEN_PAIRS
 from vlm_robot_ros.sim.scene import sample_scene
 
 
 def test_one_seed_gives_one_episode(sim):
-    demonstrator = Demonstrator(sim.robot)
+    demonstrator = DemonstrationRecorder(sim.robot)
     first = demonstrator.demonstrate(np.random.default_rng(3))
     second = demonstrator.demonstrate(np.random.default_rng(3))
     np.testing.assert_array_equal(first.things, second.things)

@@ -8,13 +8,13 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 import itertools
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, to_vector
+from vlm_robot_ros.contract.kinematics import Kinematics, pose7_to_transform, transform_to_pose7
 from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.contract.robot import SINK_KINDS
-from vlm_robot_ros.control.driver import Driver
-from vlm_robot_ros.control.instruction import NOTHING_SAID
-from vlm_robot_ros.control.pilot import Command
-from vlm_robot_ros.nodes.messages import seconds
+from vlm_robot_ros.control.driver import MotionController
+from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION
+from vlm_robot_ros.control.pilot import ActionCommand
+from vlm_robot_ros.nodes.messages import stamp_to_seconds
 from vlm_robot_ros.nodes.sink_messages import MESSAGES
 
 ROBOT = load_robot("panda_sim")
@@ -26,17 +26,21 @@ NOW = 1000.0
 @pytest.fixture(scope="module")
 def drives():
     """What an arm is told that goes aside, stops at a word, and stands."""
-    driver, pose, joints = Driver(ROBOT, PERIOD), to_vector(Kinematics(ROBOT).forward(HOME)), HOME
+    driver, pose, joints = (
+        MotionController(ROBOT, PERIOD),
+        transform_to_pose7(Kinematics(ROBOT).forward(HOME)),
+        HOME,
+    )
     told = []
     for tick in range(60):
         pose[1] += 0.002
         hold = "" if tick < 40 else "stopped"
-        command = Command(ActionMode.END_EFFECTOR_POSE, pose.copy(), 0.3, NOW, 1.0, hold,
-                          NOTHING_SAID)  # fmt: skip
+        command = ActionCommand(ActionMode.END_EFFECTOR_POSE, pose.copy(), 0.3, NOW, 1.0, hold,
+                          EMPTY_INSTRUCTION)  # fmt: skip
         ahead = [pose + 0.002 * more * np.eye(7)[1] for more in range(1, 5)]
-        drive = driver.drive(NOW + tick * PERIOD, command, ahead, joints)
+        drive = driver.update(NOW + tick * PERIOD, command, ahead, joints)
         if drive is not None:
-            joints = drive.path.setpoints[0].position
+            joints = drive.preview.setpoints[0].position
             told.append(drive)
     assert any(np.any(drive.twist) for drive in told)
     assert not np.any(told[-1].twist)
@@ -60,7 +64,7 @@ def _refusal_of_trajectory_controller(message, joints, now):
     if any(abs(v) > np.finfo(np.float32).eps for v in message.points[-1].velocities):
         return "ends with a velocity"
     times = [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in message.points]
-    start = seconds(message.header.stamp)
+    start = stamp_to_seconds(message.header.stamp)
     if start != 0.0 and start + times[-1] < now:
         return "ends in the past"
     if any(after <= before for before, after in itertools.pairwise(times)):
@@ -146,7 +150,7 @@ def test_joint_states_name_every_joint_once_in_radians(drives):
 
 def _refusal_of_servo(message, now, frame, timeout=0.1):
     """The checks of MoveIt Servo's processTwistCommand, processPoseCommand and isValidCommand."""
-    if now - seconds(message.header.stamp) >= timeout:
+    if now - stamp_to_seconds(message.header.stamp) >= timeout:
         return "stale"
     if message.header.frame_id != frame:
         return "frame"
@@ -173,7 +177,7 @@ def _refusal_of_servo(message, now, frame, timeout=0.1):
 def test_commands_pass_the_checks_of_servo(kind, drives):
     # `test_every_sink_is_fed_fresh_and_hears_a_stand_last` has the age of what is on the wire.
     for message, time in _messages(kind, drives):
-        assert seconds(message.header.stamp) == pytest.approx(time, abs=1e-6)
+        assert stamp_to_seconds(message.header.stamp) == pytest.approx(time, abs=1e-6)
         assert _refusal_of_servo(message, time + 0.05, ROBOT.base_frame) == ""
 
 
@@ -209,7 +213,7 @@ def test_twists_are_the_speed_of_the_tool_in_metres_and_radians(drives):
 
 
 def test_a_tool_that_turns_is_told_so_in_the_base_frame_in_radians():
-    driver, joints, rate = Driver(ROBOT, PERIOD), HOME, 0.5
+    driver, joints, rate = MotionController(ROBOT, PERIOD), HOME, 0.5
     frame = Kinematics(ROBOT).forward(HOME)
     assert frame[2, 2] < -0.99, "its z points down: about that the sign would be the other"
     for tick in range(30):
@@ -217,10 +221,10 @@ def test_a_tool_that_turns_is_told_so_in_the_base_frame_in_radians():
         angle = rate * PERIOD * (tick + 1)
         about_z = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         turned[:2, :3] = about_z @ frame[:2, :3]
-        command = Command(ActionMode.END_EFFECTOR_POSE, to_vector(turned), 0.3, NOW, 1.0, "",
-                          NOTHING_SAID)  # fmt: skip
-        drive = driver.drive(NOW + tick * PERIOD, command, [], joints)
-        joints = drive.path.setpoints[0].position
+        command = ActionCommand(ActionMode.END_EFFECTOR_POSE, transform_to_pose7(turned), 0.3, NOW, 1.0, "",
+                          EMPTY_INSTRUCTION)  # fmt: skip
+        drive = driver.update(NOW + tick * PERIOD, command, [], joints)
+        joints = drive.preview.setpoints[0].position
     told = MESSAGES["twist"][1](drive, ROBOT).twist
     assert told.angular.z == pytest.approx(rate, rel=0.1)
     others = [told.angular.x, told.angular.y, told.linear.x, told.linear.y, told.linear.z]
@@ -230,7 +234,9 @@ def test_a_tool_that_turns_is_told_so_in_the_base_frame_in_radians():
 def test_poses_are_valid_and_those_of_the_joints(drives):
     for (message, _), drive in zip(_messages("pose", drives), drives, strict=True):
         place, turn = message.pose.position, message.pose.orientation
-        frame = from_vector(np.array([place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w]))
+        frame = pose7_to_transform(
+            np.array([place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w])
+        )
         forward = Kinematics(ROBOT).forward(drive.path.setpoints[0].position)
         assert frame == pytest.approx(forward, abs=1e-6)
 

@@ -7,24 +7,24 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 import rclpy
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.nodes.stage import Stage
-from vlm_robot_ros.sim.programme import demo_programme
-from vlm_robot_ros.sim.sinks import contract_through
+from vlm_robot_ros.nodes.stage import SimulationClient
+from vlm_robot_ros.sim.programme import demo_script
+from vlm_robot_ros.sim.sinks import contract_with_sink
 
 
 @pytest.fixture
 def stage(graph):
     rclpy.init(domain_id=graph.domain)
     node = rclpy.create_node("stage")
-    yield Stage(node, load_robot("panda_sim"), lambda: "")
+    yield SimulationClient(node, load_robot("panda_sim"), lambda: "")
     node.destroy_node()
     rclpy.shutdown()
 
 
 def test_a_trip_ends_with_its_scene(graph, stage, tmp_path):
     """Else one arm that met with an obstacle fails all that is asked of it afterwards."""
-    contract, item = tmp_path / "deaf.yaml", demo_programme(1)[0]
-    listens = contract_through("panda_sim", "joint_trajectory")
+    contract, item = tmp_path / "deaf.yaml", demo_script(1)[0]
+    listens = contract_with_sink("panda_sim", "joint_trajectory")
     contract.write_text(listens.replace("topic: joint_trajectory", "topic: nobody_listens"))
     graph.start("policy_node", robot=contract, use_sim_time=True)
     graph.start("arm_sim_node", follow_action=False)
@@ -33,5 +33,5 @@ def test_a_trip_ends_with_its_scene(graph, stage, tmp_path):
     for _ in range(2):
         stage.new_scene(item.scene_seed)
         assert stage.wait(lambda: stage.action.hold_reason == "waiting for an instruction", 20.0)
-        stage.say(item.instruction)
+        stage.publish_instruction(item.instruction)
         assert stage.wait(tripped, 60.0)

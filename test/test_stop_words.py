@@ -2,7 +2,7 @@
 
 import pytest
 
-from vlm_robot_ros.control.instruction import NOTHING_SAID, Kind, next_instruction
+from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION, InstructionKind, next_instruction
 
 STOPS = [
     "stop", "STOP!", "Stop, please.", "Stopp.", "Stopped.", "stopping", "stop\u2026",
@@ -27,14 +27,16 @@ TASKS = [
 
 @pytest.mark.parametrize("text", [*STOPS, *PAUSES])
 def test_stop_words_stop_however_they_are_written(text):
-    assert next_instruction(NOTHING_SAID, text).kind is Kind.STOP
+    assert next_instruction(EMPTY_INSTRUCTION, text).kind is InstructionKind.STOP
 
 
 @pytest.mark.parametrize("text", TASKS)
 def test_words_that_only_look_alike_are_tasks(text):
-    assert next_instruction(NOTHING_SAID, text).kind is Kind.TASK
+    assert next_instruction(EMPTY_INSTRUCTION, text).kind is InstructionKind.TASK
 
 
 def test_an_instruction_is_read_without_invisible_characters():
-    said = next_instruction(NOTHING_SAID, "pick\u200b up\u2066 the \uff52\uff45\uff44 cube\u202e")
+    said = next_instruction(
+        EMPTY_INSTRUCTION, "pick\u200b up\u2066 the \uff52\uff45\uff44 cube\u202e"
+    )
     assert said.text == "pick up the red cube"

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.stream import JointStream
+from vlm_robot_ros.control.stream import TargetTracker
 
 ROBOT = load_robot("panda_sim")
 HOME = np.array(ROBOT.home)
@@ -16,7 +16,7 @@ PERIOD = 0.02
 
 @pytest.fixture
 def stream():
-    made = JointStream(ROBOT, PERIOD)
+    made = TargetTracker(ROBOT, PERIOD)
     made.start(HOME)
     return made
 
@@ -37,7 +37,7 @@ def test_whatever_is_wanted_no_limit_is_passed(stream, seed):
         if number % 7 == 0:
             wanted = rng.uniform(ROBOT.lower - 1, ROBOT.upper + 1)
         brakes = rng.random() < 0.1
-        setpoints.append(stream.brake() if brakes else stream.to_joints(wanted))
+        setpoints.append(stream.brake() if brakes else stream.step_to_joints(wanted))
     _assert_within_limits(setpoints)
     # Positions, velocities and accelerations belong together: nothing jumps in between.
     for before, after in itertools.pairwise(setpoints):
@@ -49,19 +49,19 @@ def test_whatever_is_wanted_no_limit_is_passed(stream, seed):
 
 def test_a_far_goal_is_reached_without_passing_it(stream):
     goal = HOME + np.array([1.0, 0, 0, 0, 0, 0, 0])
-    places = [stream.to_joints(goal).position[0] for _ in range(150)]
+    places = [stream.step_to_joints(goal).position[0] for _ in range(150)]
     assert max(places) <= goal[0] + 1e-6
     assert places[-1] == pytest.approx(goal[0], abs=1e-3)
 
 
 def test_a_tool_that_moves_is_followed_closely(stream):
     kinematics = Kinematics(ROBOT)
-    pose = to_vector(kinematics.forward(HOME))
+    pose = transform_to_pose7(kinematics.forward(HOME))
     misses, setpoints = [], []
     for number in range(200):
         wanted = pose.copy()
         wanted[1] += 0.1 * np.sin(2 * number * PERIOD)
-        setpoints.append(stream.to_pose(wanted))
+        setpoints.append(stream.step_to_pose(wanted))
         tool = kinematics.forward(setpoints[-1].position)[:3, 3]
         misses.append(np.linalg.norm(tool - wanted[:3]))
     _assert_within_limits(setpoints)
@@ -71,9 +71,9 @@ def test_a_tool_that_moves_is_followed_closely(stream):
 @pytest.mark.parametrize("axis", range(3))
 def test_a_tool_goes_straight_to_a_pose_and_not_past_it(stream, axis):
     kinematics = Kinematics(ROBOT)
-    start = to_vector(kinematics.forward(HOME))
+    start = transform_to_pose7(kinematics.forward(HOME))
     goal = start - 0.15 * np.eye(7)[axis]
-    setpoints = [stream.to_pose(goal) for _ in range(100)]
+    setpoints = [stream.step_to_pose(goal) for _ in range(100)]
     _assert_within_limits(setpoints)
     way = np.array([kinematics.forward(each.position)[:3, 3] for each in setpoints]) - start[:3]
     assert way[-1] == pytest.approx(goal[:3] - start[:3], abs=5e-4)
@@ -85,23 +85,23 @@ def test_a_tool_goes_straight_to_a_pose_and_not_past_it(stream, axis):
 def test_a_posture_that_is_nearly_singular_is_passed_closely(arm, most):
     """Close to the base joints turn fast, and have to stop: a tool once swung 0.17 m wide."""
     robot = load_robot(f"{arm}_sim")
-    made, home = JointStream(robot, PERIOD), np.array(robot.home)
+    made, home = TargetTracker(robot, PERIOD), np.array(robot.home)
     made.start(home)
-    pose = to_vector(made.kinematics.forward(home))
+    pose = transform_to_pose7(made.kinematics.forward(home))
     corners = np.array(
         [pose[:3], [0.34, 0.12, 0.1], [0.33, 0.12, 0.03], [0.36, 0.1, 0.05], [0.6, 0.05, 0.14]]
     )
     for start, end in itertools.pairwise(corners):
         for part in np.linspace(0.0, 1.0, int(np.linalg.norm(end - start) / 0.25 / PERIOD)):
             pose[:3] = start + (end - start) * (3.0 - 2.0 * part) * part**2
-            tool = made.kinematics.forward(made.to_pose(pose).position)[:3, 3]
+            tool = made.kinematics.forward(made.step_to_pose(pose).position)[:3, 3]
             assert np.linalg.norm(tool - pose[:3]) < most
 
 
 def test_a_pose_out_of_reach_is_approached_within_the_limits(stream):
-    pose = to_vector(Kinematics(ROBOT).forward(HOME))
+    pose = transform_to_pose7(Kinematics(ROBOT).forward(HOME))
     pose[:3] = (1.5, 0.0, 0.5)
-    setpoints = [stream.to_pose(pose) for _ in range(300)]
+    setpoints = [stream.step_to_pose(pose) for _ in range(300)]
     _assert_within_limits(setpoints)
     assert np.all(np.isfinite(setpoints[-1].position))
 
@@ -109,9 +109,9 @@ def test_a_pose_out_of_reach_is_approached_within_the_limits(stream):
 def test_braking_ends_at_rest_where_rest_says(stream):
     goal = HOME + 0.8
     for _ in range(15):
-        stream.to_joints(goal)
-    assert np.max(np.abs(stream.now.velocity)) > 0.3
-    duration, (*_, place) = stream.rest()
+        stream.step_to_joints(goal)
+    assert np.max(np.abs(stream.setpoint.velocity)) > 0.3
+    duration, (*_, place) = stream.stop_preview()
     last = [stream.brake() for _ in range(int(duration / PERIOD) + 2)][-1]
     assert np.allclose(last.velocity, 0.0, atol=1e-9)
     assert last.position == pytest.approx(place, abs=1e-6)
@@ -119,9 +119,9 @@ def test_braking_ends_at_rest_where_rest_says(stream):
 
 def test_looking_ahead_is_what_comes_and_changes_nothing(stream):
     goals = [HOME + 0.1 * number for number in range(1, 6)]
-    before = stream.now
-    path = stream.ahead(goals, poses=False)
-    assert np.array_equal(stream.now.position, before.position)
+    before = stream.setpoint
+    path = stream.preview(goals, poses=False)
+    assert np.array_equal(stream.setpoint.position, before.position)
     for goal, foreseen in zip(goals, path.setpoints, strict=True):
-        assert stream.to_joints(goal).position == pytest.approx(foreseen.position)
-    assert not np.any(path.stand.velocity)
+        assert stream.step_to_joints(goal).position == pytest.approx(foreseen.position)
+    assert not np.any(path.end.velocity)

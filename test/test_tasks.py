@@ -9,24 +9,24 @@ import yaml
 
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.sim import language
-from vlm_robot_ros.sim.collect import Given, execute, expert_move
-from vlm_robot_ros.sim.expert import States, decide
-from vlm_robot_ros.sim.judge import Situation, is_done
+from vlm_robot_ros.sim.collect import AssignedTask, execute_action, simulated_expert_action
+from vlm_robot_ros.sim.expert import ExpertInput, expert_action
+from vlm_robot_ros.sim.judge import WorldState, is_success
 from vlm_robot_ros.sim.language import (
     USELESS,
-    Meaning,
-    meaning_of,
+    TaskSpec,
+    describe_task,
+    generate_incomplete,
+    generate_non_task,
+    generate_sentence,
+    generate_tagged_sentence,
     sample_meaning,
-    say,
-    say_incompletely,
-    say_marked,
-    say_nothing_useful,
     vocabulary,
 )
-from vlm_robot_ros.sim.marks import MARKS, unmarked
+from vlm_robot_ros.sim.marks import MARKS, strip_tags
 from vlm_robot_ros.sim.objects import HELD_PAIRS
-from vlm_robot_ros.sim.phrases import Wording, templates, verbs, where
-from vlm_robot_ros.sim.scene import Look, Scene, Thing, sample_scene
+from vlm_robot_ros.sim.phrases import Paraphrases, placement_phrases, templates, verbs
+from vlm_robot_ros.sim.scene import Scene, SceneObject, VisualConditions, sample_scene
 from vlm_robot_ros.sim.tasks import (
     DIRECTIONS,
     SKILLS,
@@ -37,10 +37,10 @@ from vlm_robot_ros.sim.tasks import (
 )
 
 SCENE = Scene(
-    (Thing("red", "cube", 0.5, 0.0, 0.0), Thing("blue", "cube", 0.4, 0.2, 0.0),
-     Thing("", "bowl", 0.6, -0.2, 0.0)), Look()
+    (SceneObject("red", "cube", 0.5, 0.0, 0.0), SceneObject("blue", "cube", 0.4, 0.2, 0.0),
+     SceneObject("", "bowl", 0.6, -0.2, 0.0)), VisualConditions()
 )  # fmt: skip
-START = Situation(
+START = WorldState(
     np.array([thing.position for thing in SCENE.things]), np.zeros(3), np.array([0.4, 0, 0.3]), 1.0
 )
 
@@ -72,8 +72,8 @@ def after(index, position=None, turn=0.0, **changes):
     ],
 )
 def test_the_judge_tells_what_was_done(task, done, not_done):
-    assert is_done(task, SCENE, START, done) is True
-    assert is_done(task, SCENE, START, not_done) is False
+    assert is_success(task, SCENE, START, done) is True
+    assert is_success(task, SCENE, START, not_done) is False
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_the_judge_tells_what_was_done(task, done, not_done):
 def test_what_has_tipped_over_does_not_stand(task):
     place = {"push left": [0.5, 0.08], "place left": [0.4, 0.33], "stack": [0.41, 0.2]}[task.skill]
     height = 0.0645 if task.skill == "stack" else 0.0215
-    assert is_done(task, SCENE, START, after(0, [*place, height]))
-    assert not is_done(task, SCENE, START, after(0, [*place, height - 0.008]))
+    assert is_success(task, SCENE, START, after(0, [*place, height]))
+    assert not is_success(task, SCENE, START, after(0, [*place, height - 0.008]))
 
 
 @pytest.mark.parametrize("skill", ["put", "stack", "place left", "turn left"])
@@ -96,8 +96,8 @@ def test_what_is_still_in_the_hand_is_not_put_down(skill):
         "turn left": [0.5, 0, 0.0215],
     }[skill]
     there = after(0, where, turn=np.pi / 2)
-    assert is_done(task, SCENE, START, there)
-    assert not is_done(task, SCENE, START, there._replace(tool=np.array(where)))
+    assert is_success(task, SCENE, START, there)
+    assert not is_success(task, SCENE, START, there._replace(tool=np.array(where)))
 
 
 @pytest.mark.parametrize("skill", SKILLS)
@@ -111,10 +111,10 @@ def test_the_expert_does_every_skill(sim, skill):
         sim.command_gripper(0.0)
         for _ in range(25):
             sim.step()
-    given = Given(task, sim.situation)
+    given = AssignedTask(task, sim.world_state)
     for _ in range(90):
-        execute(sim, expert_move(sim, given))
-    assert is_done(task, scene, given.start, sim.situation)
+        execute_action(sim, simulated_expert_action(sim, given))
+    assert is_success(task, scene, given.start, sim.world_state)
 
 
 @pytest.mark.parametrize("turn", [-np.pi / 2, np.pi / 2])
@@ -127,10 +127,10 @@ def test_the_expert_pushes_a_bottle_whichever_way_its_hand_was_turned(sim, skill
         tasks = feasible_tasks(scene, skill, names.index("pink bottle"))
     sim.reset(scene, np.array(sim.robot.home) + np.eye(7)[6] * turn)
     assert abs(abs(sim.tool_yaw) - np.pi / 2) < 0.1
-    given = Given(tasks[0], sim.situation)
+    given = AssignedTask(tasks[0], sim.world_state)
     for _ in range(75):
-        execute(sim, expert_move(sim, given))
-    assert is_done(tasks[0], scene, given.start, sim.situation)
+        execute_action(sim, simulated_expert_action(sim, given))
+    assert is_success(tasks[0], scene, given.start, sim.world_state)
 
 
 @pytest.mark.parametrize("way", ["left", "right", "away", "closer"])
@@ -143,8 +143,8 @@ def test_a_push_ends_slowly_and_the_hand_goes_back_before_it_goes_up(way):
         yaw = np.pi / 2 * (way in ("left", "right"))
         skill, goal = np.array([SKILLS.index(f"push {way}")]), item + left * along
         turned, closed = np.array([yaw]), np.zeros(1)
-        state = States(skill, tool[None], turned, closed, item[None], goal[None], np.zeros(1))
-        step = decide(state).tool[0]
+        state = ExpertInput(skill, tool[None], turned, closed, item[None], goal[None], np.zeros(1))
+        step = expert_action(state).tool[0]
         return step @ along, step[2]
 
     ways = [move(left, 0.033)[0] for left in (0.08, 0.04, 0.02, 0.001)]
@@ -172,8 +172,8 @@ def test_training_sentences_use_known_words_and_name_what_they_mean():
         task = sample_task(rng, scene)
         if task is None:
             continue
-        meaning = meaning_of(rng, task, scene)
-        words = say(rng, meaning).split()
+        meaning = describe_task(rng, task, scene)
+        words = generate_sentence(rng, meaning).split()
         assert set(words) <= known
         for thing in (meaning.target, meaning.reference):
             assert thing.colour in ("any", "cyan") or thing.colour in words
@@ -182,8 +182,8 @@ def test_training_sentences_use_known_words_and_name_what_they_mean():
 def test_held_out_phrasings_use_known_words_in_unknown_ways():
     rng, known = np.random.default_rng(0), set(vocabulary())
     meanings = [sample_meaning(rng) for _ in range(300)]
-    seen = {say(rng, meaning) for meaning in meanings for _ in range(20)}
-    held = [say(rng, meaning, "held") for meaning in meanings]
+    seen = {generate_sentence(rng, meaning) for meaning in meanings for _ in range(20)}
+    held = [generate_sentence(rng, meaning, "held") for meaning in meanings]
     assert {word for text in held for word in text.split()} <= known
     assert not seen & set(held)
 
@@ -191,15 +191,15 @@ def test_held_out_phrasings_use_known_words_in_unknown_ways():
 def test_every_held_out_synonym_is_a_word_that_training_never_hears():
     rng, known = np.random.default_rng(0), set(vocabulary())
     for _ in range(300):
-        words = say(rng, sample_meaning(rng), "synonyms").split()
+        words = generate_sentence(rng, sample_meaning(rng), "synonyms").split()
         assert set(words) - known, words
 
 
 def test_a_thing_is_named_by_one_word_only_where_that_is_enough():
     rng = np.random.default_rng(0)
-    scene = replace(SCENE, things=(*SCENE.things, Thing("red", "lemon", 0.6, 0.2, 0.0)))
+    scene = replace(SCENE, things=(*SCENE.things, SceneObject("red", "lemon", 0.6, 0.2, 0.0)))
     for _ in range(200):
-        thing = meaning_of(rng, Task("pick up", 0), scene).target
+        thing = describe_task(rng, Task("pick up", 0), scene).target
         assert (thing.colour, thing.noun) == ("red", "cube")  # a blue cube, a red lemon are there
 
 
@@ -207,18 +207,23 @@ def test_a_thing_is_named_by_one_word_only_where_that_is_enough():
 @pytest.mark.parametrize("kind", USELESS)
 def test_useless_sentences_are_said_without_end(kind, split):
     rng = np.random.default_rng(0)
-    meaning = Meaning("put", language.Thing("red", "cube"), language.Thing("any", "bowl"))
-    said = {say_nothing_useful(rng, kind, meaning, split) for _ in range(300)}
+    meaning = TaskSpec(
+        "put", language.ObjectReference("red", "cube"), language.ObjectReference("any", "bowl")
+    )
+    said = {generate_non_task(rng, kind, meaning, split) for _ in range(300)}
     assert len(said) > (40 if kind in ("chatter", "bare") else 150)
-    assert not said & {say(rng, meaning) for _ in range(3000)}
+    assert not said & {generate_sentence(rng, meaning) for _ in range(3000)}
 
 
 def test_training_asks_no_question_that_is_held_out(monkeypatch):
-    meaning, question = Meaning("pick up", language.Thing("red", "cube")), "is there the red cube"
+    meaning, question = (
+        TaskSpec("pick up", language.ObjectReference("red", "cube")),
+        "is there the red cube",
+    )
 
     def asked():
         rng = np.random.default_rng(0)
-        return {say_nothing_useful(rng, "chatter", meaning) for _ in range(5000)}
+        return {generate_non_task(rng, "chatter", meaning) for _ in range(5000)}
 
     assert question in asked()
     monkeypatch.setattr(language, "CHATTER_HELD", ("what is for dinner", question))
@@ -228,13 +233,13 @@ def test_training_asks_no_question_that_is_held_out(monkeypatch):
 @pytest.mark.parametrize("split", ["seen", "held"])
 def test_an_incomplete_command_says_what_is_missing(split):
     rng = np.random.default_rng(0)
-    cube, bowl = language.Thing("red", "cube"), language.Thing("any", "bowl")
+    cube, bowl = language.ObjectReference("red", "cube"), language.ObjectReference("any", "bowl")
     for skill, reference in (("put", bowl), ("push left", None), ("pick up", None)):
-        meaning = Meaning(skill, cube, reference or language.Thing())
+        meaning = TaskSpec(skill, cube, reference or language.ObjectReference())
         placed = []
         for _ in range(300):
-            text, said, skilled = say_incompletely(rng, meaning, split)
-            words = unmarked(text)[0].split()
+            text, said, skilled = generate_incomplete(rng, meaning, split)
+            words = strip_tags(text)[0].split()
             assert ("red" in words) == (said.target == cube)
             assert ("bowl" in words) == (said.reference == bowl)
             assert said.target != cube or said.reference != bowl
@@ -250,9 +255,9 @@ def test_an_incomplete_command_says_what_is_missing(split):
 
 def test_marks_tell_whose_a_word_is():
     rng = np.random.default_rng(0)
-    red, blue = language.Thing("red", "cube"), language.Thing("blue", "bread")
+    red, blue = language.ObjectReference("red", "cube"), language.ObjectReference("blue", "bread")
     for _ in range(500):
-        text, owner = unmarked(say_marked(rng, Meaning("stack", red, blue)))
+        text, owner = strip_tags(generate_tagged_sentence(rng, TaskSpec("stack", red, blue)))
         whose = dict(zip(text.split(), owner, strict=True))
         assert whose["red"] == 1
         assert whose["blue"] == 2
@@ -261,16 +266,16 @@ def test_marks_tell_whose_a_word_is():
 
 def test_jostled_sentences_keep_what_they_say_and_whose_it_is():
     from vlm_robot_ros.models.words import Tokenizer
-    from vlm_robot_ros.training.sentences import SentenceSource
+    from vlm_robot_ros.training.sentences import InstructionSampler
 
-    source, tokenizer = SentenceSource(0), Tokenizer(vocabulary())
-    text, owner = unmarked("stack the\x01 red\x01 cube\x01 on the\x02 blue\x02 bread\x02")
+    source, tokenizer = InstructionSampler(0), Tokenizer(vocabulary())
+    text, owner = strip_tags("stack the\x01 red\x01 cube\x01 on the\x02 blue\x02 bread\x02")
     ids = tokenizer(text)
     owner = [*owner, *[-1] * (len(ids) - len(owner))]
     said = {tokenizer(word)[0] for word in ("stack", "red", "cube", "on", "blue", "bread")}
     lengths = set()
     for _ in range(300):
-        words, whose = source._jostle(ids, owner)
+        words, whose = source._insert_and_drop_words(ids, owner)
         assert said <= set(words)
         assert whose[words.index(tokenizer("red")[0])] == 1
         assert whose[words.index(tokenizer("bread")[0])] == 2
@@ -290,11 +295,16 @@ def test_training_never_speaks_of_a_held_out_pair():
 def test_no_loose_sentence_has_a_held_out_construction(monkeypatch):
     assert "go {v} {o} {d}" in templates("push away").held
     monkeypatch.setattr(language, "LINKS", ("go",))
-    monkeypatch.setattr(language, "POLITE", Wording(("{s}",)))
+    monkeypatch.setattr(language, "POLITE", Paraphrases(("{s}",)))
     monkeypatch.setattr(language, "_LOOSE", 1.0)
-    rng, meaning = np.random.default_rng(0), Meaning("push away", language.Thing("red", "cube"))
-    said = [say(rng, meaning) for _ in range(5000)]
-    verb, place = ("|".join(wording.seen) for wording in (verbs("push"), where("push away")))
+    rng, meaning = (
+        np.random.default_rng(0),
+        TaskSpec("push away", language.ObjectReference("red", "cube")),
+    )
+    said = [generate_sentence(rng, meaning) for _ in range(5000)]
+    verb, place = (
+        "|".join(wording.seen) for wording in (verbs("push"), placement_phrases("push away"))
+    )
     held = re.compile(rf"go ({verb}) (?!.*\bgo\b).* ({place})")
     assert any(re.fullmatch(held.pattern.replace("go ", "go go ", 1), text) for text in said)
     assert not [text for text in said if held.fullmatch(text)]

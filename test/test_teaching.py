@@ -6,8 +6,8 @@ import torch
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.models.words import Tokenizer
-from vlm_robot_ros.policy.understanding import Understanding
-from vlm_robot_ros.training.teaching import learn
+from vlm_robot_ros.policy.understanding import InstructionParser
+from vlm_robot_ros.training.teaching import learn_synonyms
 
 pytest.importorskip("rosbags", reason="needs rosbags: pip install 'vlm_robot_ros[bags]'")
 
@@ -29,13 +29,13 @@ def model(shipped):
 
 
 def likes(learned):
-    return {each.word: each.like for each in learned}
+    return {each.word: each.similar_to for each in learned}
 
 
 def test_a_new_word_is_a_synonym_everywhere_and_nothing_else_is_read_otherwise(model):
-    taught, learned = learn(model, RUBY)
+    taught, learned = learn_synonyms(model, RUBY)
     assert likes(learned) == {"ruby": "red"}
-    words = Understanding(taught, "cpu")
+    words = InstructionParser(taught, "cpu")
     with torch.no_grad():
         slots = words.read("stack the ruby bread on the blue cylinder")
     assert words.problem("", slots, any_object=False) == ""
@@ -53,7 +53,7 @@ def test_a_new_word_is_a_synonym_everywhere_and_nothing_else_is_read_otherwise(m
 
 
 def test_one_word_makes_the_next_one_clear(model):
-    _, learned = learn(model, [*SNATCH, *RUBY])
+    _, learned = learn_synonyms(model, [*SNATCH, *RUBY])
     assert likes(learned) == {"snatch": "grab", "ruby": "red"}
 
 
@@ -62,11 +62,11 @@ def test_a_word_that_changes_nothing_changes_nothing(model):
         ("kindly turn the red cube left", "turn the red cube left"),
         ("kindly pick up the lemon", "pick up the lemon"),
     ]
-    (learned,) = learn(model, lessons)[1]
-    assert learned.like == ""
-    assert "to ignore a word takes 3 lessons" in learned.why_not
+    (learned,) = learn_synonyms(model, lessons)[1]
+    assert learned.similar_to == ""
+    assert "to ignore a word takes 3 lessons" in learned.refusal
     lessons.append(("kindly push the lemon left", "push the lemon left"))
-    assert likes(learn(model, lessons)[1]) == {"kindly": "please"}
+    assert likes(learn_synonyms(model, lessons)[1]) == {"kindly": "please"}
 
 
 @pytest.mark.parametrize(
@@ -83,16 +83,16 @@ def test_a_word_that_changes_nothing_changes_nothing(model):
     ],
 )  # fmt: skip
 def test_what_is_not_clear_is_not_learned_and_why_is_said(model, lessons, why):
-    taught, learned = learn(model, lessons)
+    taught, learned = learn_synonyms(model, lessons)
     assert learned
     for each in learned:
-        assert not each.like
-        assert why in each.why_not
+        assert not each.similar_to
+        assert why in each.refusal
     assert taught.config.vocabulary == model.config.vocabulary
 
 
 def test_what_was_meant_must_be_understood_itself(model):
-    assert learn(model, [("pick up the ruby cube", "sing me a ruby song")] * 2)[1] == []
+    assert learn_synonyms(model, [("pick up the ruby cube", "sing me a ruby song")] * 2)[1] == []
 
 
 def write(folder, said, apart=10.0, marked=True):
@@ -158,7 +158,7 @@ def test_who_says_it_much_later_means_something_else(tmp_path, apart, status):
 
 def test_a_word_needs_a_lesson(model):
     with pytest.raises(ValueError, match="at least one lesson, not 0"):
-        learn(model, RUBY, 0)
+        learn_synonyms(model, RUBY, 0)
 
 
 def test_what_is_no_bag_is_named(tmp_path, shipped, capsys):

@@ -3,15 +3,15 @@
 import numpy as np
 import torch
 
-from vlm_robot_ros.data.episode import Episode
+from vlm_robot_ros.data.episode import SimEpisode
 from vlm_robot_ros.sim.language import NOUN_SLOT
 from vlm_robot_ros.sim.tasks import SKILLS
-from vlm_robot_ros.training.sentences import SentenceSource
-from vlm_robot_ros.training.states import StateSource
+from vlm_robot_ros.training.sentences import InstructionSampler
+from vlm_robot_ros.training.states import ExpertStateSampler
 
 
 def test_useless_sentences_teach_the_slots_only_what_they_say():
-    drawn = SentenceSource(0).draw(4000)
+    drawn = InstructionSampler(0).draw(4000)
     assert drawn.words.shape[0] == 4000
     useful = drawn.useless == 0
     assert 0.6 < float(useful.float().mean()) < 0.8
@@ -29,13 +29,13 @@ def test_useless_sentences_teach_the_slots_only_what_they_say():
 
 def test_pushes_are_drawn_with_the_hand_turned_any_way():
     frames, things = 8, np.tile([[[0.5, 0.0, 0.02]]], (8, 1, 1)).astype(np.float32)
-    episode = Episode(
+    episode = SimEpisode(
         np.zeros((frames, 1, 1, 3), np.uint8), np.zeros((frames, 1, 1), np.int8),
         np.tile([0.5, 0.0, 0.3], (frames, 1)).astype(np.float32),
         np.zeros(frames, np.float32), np.ones(frames, np.float32), things,
         np.array([["red", "cube"]]),
     )  # fmt: skip
-    state, _, yaw, _ = StateSource([episode], 8, 0).draw(20000)
+    state, _, yaw, _ = ExpertStateSampler([episode], 8, 0).draw(20000)
     for skill, most in (("push away", 0.15), ("push left", 0.95)):
         chosen = state.skill.argmax(1) == SKILLS.index(skill)
         turned = (state.yaw[chosen].abs() > 1).float().mean()

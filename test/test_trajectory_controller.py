@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.evaluation.controller_run import Setup, run_controller
+from vlm_robot_ros.evaluation.controller_run import ControllerSetup, run_controller
 from vlm_robot_ros.sim.joint_trajectory_controller import (
     ControllerSettings,
     JointTrajectoryController,
@@ -14,7 +14,9 @@ from vlm_robot_ros.sim.joint_trajectory_controller import (
 FR3 = load_robot("fr3")
 HOME = np.array(FR3.home)
 STEADY = [
-    Setup(ControllerSettings(rate=rate, interpolate_from_desired_state=desired), servo_lag=lag)
+    ControllerSetup(
+        ControllerSettings(rate=rate, interpolate_from_desired_state=desired), servo_lag=lag
+    )
     for rate in (250, 500, 1000)
     for desired in (True, False)
     for lag in (0.0, 0.02)
@@ -23,9 +25,9 @@ STEADY = [
 
 @pytest.mark.parametrize(
     "setup",
-    [*STEADY, Setup(ControllerSettings(velocity_states=False)),
-     Setup(ControllerSettings(delay=0.005, jitter=0.008)), Setup(period=0.004),
-     Setup(period=0.01, servo_lag=0.05)],
+    [*STEADY, ControllerSetup(ControllerSettings(velocity_states=False)),
+     ControllerSetup(ControllerSettings(delay=0.005, jitter=0.008)), ControllerSetup(period=0.004),
+     ControllerSetup(period=0.01, servo_lag=0.05)],
     ids=str,
 )  # fmt: skip
 def test_motion_stays_within_limits_however_the_controller_is_set_up(setup):
@@ -41,7 +43,7 @@ def test_motion_stays_within_limits_however_the_controller_is_set_up(setup):
 def test_with_an_offset_the_only_jump_is_the_controllers_own(desired):
     """It joins the first trajectory from the measured position, if it is set up so."""
     controller = ControllerSettings(offset=0.01, interpolate_from_desired_state=desired)
-    made = run_controller(FR3, Setup(controller))
+    made = run_controller(FR3, ControllerSetup(controller))
     above = np.flatnonzero(made.accelerations(FR3).max(axis=1) > 1.25)
     assert len(above) == (0 if desired else 1)
     assert np.all(above < 5)
@@ -49,7 +51,7 @@ def test_with_an_offset_the_only_jump_is_the_controllers_own(desired):
 
 @pytest.mark.parametrize("behind", [0.04, 0.1, 0.25, 1.0])
 def test_nothing_is_sent_where_the_clock_is_behind_the_controllers(behind):
-    made = run_controller(FR3, Setup(clock_behind=behind, seconds=2.0))
+    made = run_controller(FR3, ControllerSetup(clock_behind=behind, seconds=2.0))
     assert made.sent == 0
     assert f"joint states: stamped {behind:.2f} s ahead of this node's clock" in made.reason
 
@@ -58,7 +60,7 @@ def test_nothing_is_sent_where_the_clock_is_behind_the_controllers(behind):
 @pytest.mark.parametrize("ahead", [0.02, 0.06, 0.2])
 def test_nothing_jumps_where_the_clock_is_ahead_of_the_controllers(ahead, desired):
     controller = ControllerSettings(interpolate_from_desired_state=desired)
-    made = run_controller(FR3, Setup(controller, clock_behind=-ahead, seconds=3.0))
+    made = run_controller(FR3, ControllerSetup(controller, clock_behind=-ahead, seconds=3.0))
     assert made.accelerations(FR3).max() <= 1.25
     assert (made.reason == "") == (ahead < 0.05)
     assert (made.sent > 100) == (ahead < 0.05)
@@ -66,7 +68,7 @@ def test_nothing_jumps_where_the_clock_is_ahead_of_the_controllers(ahead, desire
 
 def test_slower_execution_is_what_makes_a_controller_jump():
     """Why the node holds where speed scaling is below 100 %: the double shows the fault."""
-    made = run_controller(FR3, Setup(ControllerSettings(speed_scaling=0.5), seconds=3.0))
+    made = run_controller(FR3, ControllerSetup(ControllerSettings(speed_scaling=0.5), seconds=3.0))
     assert made.accelerations(FR3).max() > 10.0
 
 

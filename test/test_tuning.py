@@ -8,8 +8,8 @@ from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.models.checkpoint import load_checkpoint, save_checkpoint
 from vlm_robot_ros.models.encoders.base import EncoderError
 from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.encoders.tune import TUNINGS, merge_adapters, tune
-from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+from vlm_robot_ros.models.encoders.tune import TUNINGS, merge_adapters, set_trainable
+from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,10 @@ def test_what_is_to_be_trained_is_and_nothing_else(demos, tmp_path, names, libra
     name = names[library]
     model = train(demos, tmp_path, "--encoder", name, "--tune", how)
     plain = load_encoder(name)
-    seen = [encoder.see(torch.ones(1, 3, 32, 32)).tokens for encoder in (model.encoder, plain)]
-    said = [encoder.read(["the red cube"]).embedding for encoder in (model.encoder, plain)]
+    seen = [
+        encoder.encode_image(torch.ones(1, 3, 32, 32)).tokens for encoder in (model.encoder, plain)
+    ]
+    said = [encoder.encode_text(["the red cube"]).embedding for encoder in (model.encoder, plain)]
     assert torch.equal(*seen) == (how == "frozen")
     assert torch.equal(*said)  # the grounding reads words by itself
     size = (tmp_path / "model.safetensors").stat().st_size
@@ -54,7 +56,7 @@ def test_a_checkpoint_of_an_encoder_is_what_was_saved(demos, tmp_path, names):
     model = train(demos, tmp_path / "a", "--encoder", names["open_clip"], "--tune", "lora")
     save_checkpoint(model, tmp_path / "b", {})
     assert torch.equal(features(load_checkpoint(tmp_path / "b")), features(model))
-    acting = FusionPolicy(tmp_path / "b").model
+    acting = GroundedPolicy(tmp_path / "b").model
     assert not acting.encoder.adapted
     torch.testing.assert_close(features(acting), features(model))
     merge_adapters(model.encoder)
@@ -67,7 +69,7 @@ def test_a_checkpoint_of_an_encoder_is_what_was_saved(demos, tmp_path, names):
 def test_adapters_are_few(names):
     encoder = load_encoder(names["hf"])
     whole = sum(weight.numel() for weight in encoder.parameters())
-    tune(encoder, "lora", 2)
+    set_trainable(encoder, "lora", 2)
     trained = sum(weight.numel() for weight in encoder.parameters() if weight.requires_grad)
     assert 0 < trained < 0.2 * whole
     assert encoder.model.peft_config["default"].r == 2
@@ -76,6 +78,6 @@ def test_adapters_are_few(names):
 def test_unknown_ways_are_refused_with_the_valid_ones(names):
     encoder = load_encoder(names["hf"])
     with pytest.raises(EncoderError, match="no tuning 'much'; valid: frozen, lora, full"):
-        tune(encoder, "much")
+        set_trainable(encoder, "much")
     with pytest.raises(EncoderError, match="rank is 0"):
-        tune(encoder, "lora", 0)
+        set_trainable(encoder, "lora", 0)

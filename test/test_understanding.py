@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.evaluation.playing import Player
+from vlm_robot_ros.evaluation.playing import ClosedLoopRunner
 from vlm_robot_ros.models.checkpoint import load_checkpoint
-from vlm_robot_ros.policy.fusion_policy import FusionPolicy
-from vlm_robot_ros.policy.understanding import Understanding
-from vlm_robot_ros.sim.scene import Look, Scene, Thing
+from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
+from vlm_robot_ros.policy.understanding import InstructionParser
+from vlm_robot_ros.sim.scene import Scene, SceneObject, VisualConditions
 from vlm_robot_ros.sim.simulator import Simulator
 
 
 @pytest.fixture(scope="module")
 def words(shipped):
-    return Understanding(load_checkpoint(shipped).eval(), "cpu")
+    return InstructionParser(load_checkpoint(shipped).eval(), "cpu")
 
 
 @pytest.mark.parametrize(
@@ -48,18 +48,20 @@ def test_what_is_put_on_an_object_is_stacked_and_what_is_stacked_on_a_plate_is_p
 )
 def test_a_word_that_may_say_which_thing_is_meant_is_not_passed_over(words, sentence, strange):
     slots = words.read(sentence)
-    assert tuple(words.strange(sentence, slots, which) for which in (0, 1)) == strange
+    assert tuple(words.unknown_word(sentence, slots, which) for which in (0, 1)) == strange
 
 
 @pytest.mark.parametrize(("colours", "acts"), [(("red",), True), (("red", "blue"), False)])
 def test_an_unknown_word_is_passed_over_only_where_one_thing_can_be_meant(shipped, colours, acts):
-    cubes = [Thing(colour, "cube", 0.5, 0.2 * at - 0.1, 0.0) for at, colour in enumerate(colours)]
-    lemon = Thing("yellow", "lemon", 0.6, 0.25, 0.0)
-    sim, policy = Simulator(load_robot("panda_sim")), FusionPolicy(shipped)
-    sim.reset(Scene((*cubes, lemon), Look()))
-    player = Player(sim, policy)
-    player.say("pick up the mint cube")
-    player.play(1.0)
+    cubes = [
+        SceneObject(colour, "cube", 0.5, 0.2 * at - 0.1, 0.0) for at, colour in enumerate(colours)
+    ]
+    lemon = SceneObject("yellow", "lemon", 0.6, 0.25, 0.0)
+    sim, policy = Simulator(load_robot("panda_sim")), GroundedPolicy(shipped)
+    sim.reset(Scene((*cubes, lemon), VisualConditions()))
+    player = ClosedLoopRunner(sim, policy)
+    player.set_instruction("pick up the mint cube")
+    player.run(1.0)
     sim.close()
     if acts:
         assert not player.hold

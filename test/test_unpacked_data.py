@@ -12,7 +12,7 @@ from hostile import large_png, laughing_yaml, mcap_of, run_with_little_memory
 
 from vlm_robot_ros.bags.bag import Bag, BagError
 from vlm_robot_ros.bags.bag_files import check_compressed_file, check_message
-from vlm_robot_ros.data.robot_data import DataError, open_data
+from vlm_robot_ros.data.robot_data import DataError, open_data_folder
 from vlm_robot_ros.file_limits import LIMIT_VARIABLE, FileLimitError
 
 DATA = Path(__file__).parent / "data"
@@ -116,20 +116,20 @@ def with_images(tmp_path, content):
 def test_an_image_with_huge_dimensions_is_refused_before_it_is_decoded(tmp_path):
     made = with_images(tmp_path, large_png(12_000, 9_000))
     with pytest.raises(DataError, match=r"12000x9000; valid: 1x1 to 8192x8192"):
-        open_data(made).episode(0)
+        open_data_folder(made).episode(0)
 
 
 def test_the_images_of_an_episode_are_added_up(tmp_path, limit):
     made = with_images(tmp_path, large_png(1_000, 1_000))
     limit(7)
     with pytest.raises(DataError, match="episode 0 unpacks to"):
-        open_data(made).episode(0)
+        open_data_folder(made).episode(0)
     limit(64)
-    assert len(open_data(made).episode(0).images["observation.images.front"]) == 4
+    assert len(open_data_folder(made).episode(0).images["observation.images.front"]) == 4
 
 
 def test_the_frames_of_a_video_are_added_up(limit):
-    data = open_data(NEW)
+    data = open_data_folder(NEW)
     assert len(data.episode(2).action) == 6
     limit(0.1)
     with pytest.raises(DataError, match="episode 2 unpacks to"):
@@ -145,7 +145,7 @@ def test_a_playlist_in_place_of_a_video_is_not_followed(tmp_path):
     head = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n"
     video.write_text(f"{head}{whole}\n#EXT-X-ENDLIST\n")
     with pytest.raises(DataError, match="cannot be read"):
-        open_data(made).episode(0)
+        open_data_folder(made).episode(0)
 
 
 # -- RLDS ----------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def test_shapes_that_overflow_are_no_match_for_the_records(tmp_path, shape):
     }
     path.write_text(json.dumps(features))
     with pytest.raises(DataError):
-        open_data(made).table(0)
+        open_data_folder(made).table(0)
 
 
 def test_features_nested_deep_are_refused(tmp_path):
@@ -188,11 +188,11 @@ def test_features_nested_deep_are_refused(tmp_path):
     deep = '{"featuresDict": {"features": {"a": ' * 300 + "{}" + "}}}" * 300
     (made / "features.json").write_text(deep)
     with pytest.raises(DataError, match="nested deeper"):
-        open_data(made)
+        open_data_folder(made)
 
 
 def test_the_images_of_an_rlds_episode_are_added_up(limit):
-    data = open_data(RLDS)
+    data = open_data_folder(RLDS)
     assert len(data.episode(2).action) == 5
     limit(0.05)
     with pytest.raises(DataError, match="of one episode unpacks to"):

@@ -11,12 +11,18 @@ from scipy.spatial.transform import Rotation
 from vlm_robot_ros.contract.fields import ContractError
 from vlm_robot_ros.contract.load import load_robot, parse_robot
 from vlm_robot_ros.contract.permissions import permissions
-from vlm_robot_ros.contract.robot import info_topic
+from vlm_robot_ros.contract.robot import camera_info_topic
 from vlm_robot_ros.data.pictures import ImageError, to_depth
-from vlm_robot_ros.data.views import Calibration, calibration, cut, places, view
+from vlm_robot_ros.data.views import (
+    CameraIntrinsics,
+    backproject_depth,
+    calibration,
+    crop_image,
+    to_policy_input,
+)
 from vlm_robot_ros.paths import config_dir
-from vlm_robot_ros.sim.programme import scene_of
-from vlm_robot_ros.sim.scene import Look
+from vlm_robot_ros.sim.programme import sample_seeded_scene
+from vlm_robot_ros.sim.scene import VisualConditions
 from vlm_robot_ros.sim.simulator import Simulator
 
 ROBOT = load_robot("panda_sim_rgbd")
@@ -65,13 +71,13 @@ def test_distances_that_are_none_are_refused_with_a_reason(changes, problem):
 
 def test_a_distance_becomes_a_place_where_the_camera_is():
     turn = Rotation.from_euler("xyz", [0.3, -0.2, 1.0])
-    found = places(np.full((3, 4), 2.0, np.float32), K, (1.0, 2.0, 3.0, 0.3, -0.2, 1.0))
+    found = backproject_depth(np.full((3, 4), 2.0, np.float32), K, (1.0, 2.0, 3.0, 0.3, -0.2, 1.0))
     seen = np.array([1, 2, 3]) + turn.apply([(3 - 1.5) / 100 * 2, (0 - 1) / 200 * 2, 2.0])
     np.testing.assert_allclose(found[0, 3], seen, atol=1e-5)
 
 
 def test_what_was_not_measured_has_no_place():
-    assert np.isnan(places(np.full((1, 1), np.nan, np.float32), K, (0.0,) * 6)).all()
+    assert np.isnan(backproject_depth(np.full((1, 1), np.nan, np.float32), K, (0.0,) * 6)).all()
 
 
 def test_distances_need_a_calibration():
@@ -79,7 +85,7 @@ def test_distances_need_a_calibration():
     with pytest.raises(
         ImageError, match="without a calibration on 'camera/front/depth/camera_info'"
     ):
-        view(message, DEPTH)
+        to_policy_input(message, DEPTH)
     with pytest.raises(ImageError, match="focal lengths above 0"):
         calibration(SimpleNamespace(k=[0.0] * 9))
 
@@ -87,9 +93,9 @@ def test_distances_need_a_calibration():
 def test_a_crop_is_the_part_that_the_contract_names():
     picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
     camera = replace(ROBOT.camera("wrist"), width=6, height=4, crop=(1, 2, 3, 4))
-    np.testing.assert_array_equal(view(image(picture, "rgb8"), camera), picture[1:, 2:])
+    np.testing.assert_array_equal(to_policy_input(image(picture, "rgb8"), camera), picture[1:, 2:])
     with pytest.raises(ImageError, match=r"size 5x4; .*crop \[1, 2, 3, 4\]: from 6x4"):
-        cut(picture[:, :5], camera)
+        crop_image(picture[:, :5], camera)
 
 
 COLOUR = replace(ROBOT.camera("wrist"), width=64, height=48)
@@ -101,7 +107,7 @@ def test_an_image_of_the_same_aspect_ratio_is_scaled_with_a_warning(factor):
     scene = np.empty((height, width, 3), np.uint8)
     scene[:, : width // 2], scene[:, width // 2 :] = (200, 30, 30), (30, 30, 200)
     warnings = []
-    seen = view(image(scene, "rgb8"), COLOUR, warn=warnings.append)
+    seen = to_policy_input(image(scene, "rgb8"), COLOUR, warn=warnings.append)
     assert seen.shape == (48, 64, 3)
     assert (seen[:, :30] == (200, 30, 30)).all()
     assert (seen[:, 34:] == (30, 30, 200)).all()
@@ -114,14 +120,14 @@ def test_an_image_of_the_same_aspect_ratio_is_scaled_with_a_warning(factor):
 def test_a_crop_of_a_scaled_image_is_of_the_same_part():
     scene = np.repeat(np.repeat(np.arange(48 * 64 * 3).reshape(48, 64, 3) % 251, 2, 0), 2, 1)
     camera = replace(COLOUR, crop=(10, 20, 30, 40))
-    seen = view(image(scene.astype(np.uint8), "rgb8"), camera)
+    seen = to_policy_input(image(scene.astype(np.uint8), "rgb8"), camera)
     np.testing.assert_array_equal(seen, scene[20:80:2, 40:120:2])
 
 
 def test_an_image_of_the_size_in_the_contract_is_not_warned_of():
     warnings = []
     scene = np.zeros((48, 64, 3), np.uint8)
-    assert view(image(scene, "rgb8"), COLOUR, warn=warnings.append).shape == scene.shape
+    assert to_policy_input(image(scene, "rgb8"), COLOUR, warn=warnings.append).shape == scene.shape
     assert not warnings
 
 
@@ -131,7 +137,7 @@ def test_an_image_of_another_aspect_ratio_is_refused_with_both_sizes(size):
     with pytest.raises(
         ImageError, match=f"size {size[1]}x{size[0]}, but the contract has 64x48; valid: that size"
     ):
-        view(message, COLOUR)
+        to_policy_input(message, COLOUR)
 
 
 def test_distances_of_another_size_are_not_interpolated():
@@ -139,19 +145,19 @@ def test_distances_of_another_size_are_not_interpolated():
     depth = np.ones((4, 8), np.float32)
     depth[:, 4:] = 3.0
     warnings = []
-    known = Calibration(K, (4, 8))
-    seen = view(image(depth, "32FC1"), camera, known, warnings.append)
+    known = CameraIntrinsics(K, (4, 8))
+    seen = to_policy_input(image(depth, "32FC1"), camera, known, warnings.append)
     assert seen.shape == (2, 4, 3)
     assert set(np.unique(seen[..., 2])) == {1.0, 3.0}
     assert "size 8x4, but the contract has 4x2: scaled" in warnings[0]
     with pytest.raises(ImageError, match="size 8x4, but the contract has 4x4"):
-        view(image(depth, "32FC1"), replace(camera, height=4), known)
+        to_policy_input(image(depth, "32FC1"), replace(camera, height=4), known)
 
 
 def test_the_places_of_a_depth_camera_are_those_of_the_table_and_of_what_stands_on_it():
-    sim, scene = Simulator(ROBOT), replace(scene_of(3), look=Look())
+    sim, scene = Simulator(ROBOT), replace(sample_seeded_scene(3), look=VisualConditions())
     sim.reset(scene)
-    seen, shown = sim.view("front_depth"), sim.render_things()
+    seen, shown = sim.observe("front_depth"), sim.render_things()
     sim.close()
     above = seen[(shown == 0) & (np.abs(seen[..., 0] - 0.5) < 0.2) & (np.abs(seen[..., 1]) < 0.2)]
     assert np.abs(np.percentile(above[:, 2], [10, 50])).max() < 1e-3
@@ -189,10 +195,10 @@ def test_a_node_is_permitted_to_hear_the_calibration_of_a_depth_camera():
 
 
 def test_a_calibration_of_another_size_is_refused():
-    known = Calibration(K, (480, 640))
+    known = CameraIntrinsics(K, (480, 640))
     message = image(np.ones((2, 3), np.float32), "32FC1")
     with pytest.raises(ImageError, match=r"size 3x2, but the calibration .* is of 640x480"):
-        view(message, DEPTH, known)
+        to_policy_input(message, DEPTH, known)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +206,7 @@ def test_a_calibration_of_another_size_is_refused():
     [("image", "camera_info"), ("/image", "/camera_info"), ("a/b/image_raw", "a/b/camera_info")],
 )
 def test_a_calibration_is_beside_its_images(topic, info):
-    assert info_topic(topic) == info
+    assert camera_info_topic(topic) == info
 
 
 def test_two_calibrations_on_one_topic_are_refused(content):

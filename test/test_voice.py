@@ -11,14 +11,19 @@ import pytest
 from small_models import save_whisper
 from voices import needs_flite, speak
 
-from vlm_robot_ros.sim.language import sample_meaning, say
-from vlm_robot_ros.speech.apart import RecogniserApart
+from vlm_robot_ros.sim.language import generate_sentence, sample_meaning
+from vlm_robot_ros.speech.apart import SubprocessRecogniser
 from vlm_robot_ros.speech.grammar import make_rules, to_jsgf, to_pattern
-from vlm_robot_ros.speech.listener import Listener
-from vlm_robot_ros.speech.recognition import Heard, SphinxRecogniser, Spoken, make_recogniser
+from vlm_robot_ros.speech.listener import SpeechPipeline
+from vlm_robot_ros.speech.recognition import (
+    SphinxRecogniser,
+    TimedWord,
+    Transcript,
+    make_recogniser,
+)
 from vlm_robot_ros.speech.sources import read_wav
-from vlm_robot_ros.speech.stop_word import was_none
-from vlm_robot_ros.speech.voice_activity import RATE, Utterance, VoiceActivity
+from vlm_robot_ros.speech.stop_word import is_false_alarm
+from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ, Utterance, VoiceActivity
 
 
 def _utterance(samples):
@@ -37,7 +42,7 @@ def test_grammar_has_what_is_plainly_said_and_no_half_sentences():
     pattern = to_pattern(rules)
     rng = np.random.default_rng(3)
     for _ in range(200):
-        sentence = say(rng, sample_meaning(rng), "plain").replace("90", "ninety")
+        sentence = generate_sentence(rng, sample_meaning(rng), "plain").replace("90", "ninety")
         assert pattern.fullmatch(f"{sentence} "), sentence
         half = sentence.rsplit(" ", 1)[0]
         if half.endswith((" the", " of", " to")):
@@ -57,7 +62,7 @@ def test_grammar_leaves_out_words_that_the_recogniser_lacks():
 def test_noise_alone_is_no_speech():
     activity = VoiceActivity()
     for level in (30.0, 3000.0):
-        noise = np.random.default_rng(2).normal(0, level, 30 * RATE)
+        noise = np.random.default_rng(2).normal(0, level, 30 * SAMPLE_RATE_HZ)
         assert not activity.feed(noise.clip(-32768, 32767).astype(np.int16))
         assert not activity.speaking
 
@@ -74,9 +79,9 @@ def test_noise_alone_is_no_speech():
     ],
 )
 def test_commands_are_understood(sphinx, sentence, voice):
-    heard = sphinx.hear(_utterance(speak(sentence, voice)))
+    heard = sphinx.transcribe(_utterance(speak(sentence, voice)))
     assert heard.text.replace("move the", "put the") == sentence
-    assert heard.sureness > 0.5
+    assert heard.confidence > 0.5
 
 
 @needs_flite
@@ -84,18 +89,18 @@ def test_commands_are_understood(sphinx, sentence, voice):
     "sentence", ["what is the weather like today", "she sells sea shells by the sea shore"]
 )
 def test_other_speech_is_not_taken_for_a_command(sphinx, sentence):
-    heard = sphinx.hear(_utterance(speak(sentence)))
-    assert heard.sureness < 0.5, heard
+    heard = sphinx.transcribe(_utterance(speak(sentence)))
+    assert heard.confidence < 0.5, heard
 
 
 @needs_flite
 def test_wake_word_comes_before_all_but_stop():
     recogniser = SphinxRecogniser("hey robot")
-    with_it = recogniser.hear(_utterance(speak("hey robot open your hand")))
+    with_it = recogniser.transcribe(_utterance(speak("hey robot open your hand")))
     assert with_it.text == "open your hand"
-    without = recogniser.hear(_utterance(speak("pick up the red cube")))
-    assert without.sureness < 0.5, without
-    assert recogniser.hear(_utterance(speak("stop"))).text.startswith("stop")
+    without = recogniser.transcribe(_utterance(speak("pick up the red cube")))
+    assert without.confidence < 0.5, without
+    assert recogniser.transcribe(_utterance(speak("stop"))).text.startswith("stop")
 
 
 def test_wrong_recognisers_are_named():
@@ -107,17 +112,17 @@ def test_wrong_recognisers_are_named():
         with pytest.raises(ValueError, match=valid):
             make_recogniser(name)
     with pytest.raises(ValueError, match="not in the recogniser's dictionary"):
-        RecogniserApart("pocketsphinx", "xyzzyq")
+        SubprocessRecogniser("pocketsphinx", "xyzzyq")
 
 
 def test_whisper_of_a_folder_hears(tmp_path):
     """A small untrained Whisper, saved as the hub's are: it writes something, with a sureness."""
     save_whisper(tmp_path / "whisper")
     recogniser = make_recogniser(f"whisper:{tmp_path / 'whisper'}")
-    noise = np.random.default_rng(0).normal(0, 1000, RATE).astype(np.int16)
-    heard = recogniser.hear(Utterance(noise, noise, 0.5))
+    noise = np.random.default_rng(0).normal(0, 1000, SAMPLE_RATE_HZ).astype(np.int16)
+    heard = recogniser.transcribe(Utterance(noise, noise, 0.5))
     assert isinstance(heard.text, str)
-    assert 0 < heard.sureness <= 1
+    assert 0 < heard.confidence <= 1
 
 
 @pytest.mark.parametrize(
@@ -143,7 +148,7 @@ def test_wav_of_eight_bits_is_refused_and_stereo_of_another_rate_is_read(tmp_pat
             file.writeframes(bytes(2 * width * rate))
     with pytest.raises(ValueError, match="has 8 bits at 16000 Hz; valid: 16 bits"):
         read_wav(tmp_path / "a.wav")
-    assert len(read_wav(tmp_path / "b.wav")) == RATE
+    assert len(read_wav(tmp_path / "b.wav")) == SAMPLE_RATE_HZ
 
 
 class _Slow:
@@ -156,7 +161,7 @@ class _Slow:
     def hear(self, utterance):
         self.asked.set()
         self.go.wait(30)
-        return self._real.hear(utterance)
+        return self._real.transcribe(utterance)
 
 
 @needs_flite
@@ -169,13 +174,13 @@ def test_stop_is_heard_while_a_command_is_being_understood_and_takes_it_back():
         if len(reports) == 2:
             two.set()
 
-    listener = Listener(slow, report, 0.5)
+    listener = SpeechPipeline(slow, report, 0.5)
     try:
-        listener.take(speak("pick up the red cube"))
+        listener.add_audio(speak("pick up the red cube"))
         assert slow.asked.wait(30)
         stop = speak("stop")
         for start in range(0, len(stop), 1600):
-            listener.take(stop[start : start + 1600])
+            listener.add_audio(stop[start : start + 1600])
         while not reports:
             two.wait(0.05)
         assert reports[0].send
@@ -191,10 +196,10 @@ def test_stop_is_heard_while_a_command_is_being_understood_and_takes_it_back():
 
 def _reports_of(sphinx, sound):
     reports = queue.Queue()
-    listener = Listener(sphinx, reports.put, 0.5)
+    listener = SpeechPipeline(sphinx, reports.put, 0.5)
     try:
         for start in range(0, len(sound), 1600):
-            listener.take(sound[start : start + 1600])
+            listener.add_audio(sound[start : start + 1600])
         listener.wait()
     finally:
         listener.close()
@@ -218,19 +223,19 @@ def test_a_stop_in_the_midst_of_a_sentence_is_the_last_word(sphinx):
 
 
 def test_only_words_that_sound_like_a_stop_and_lie_there_explain_it():
-    words = (Spoken("stack", 0.3, 0.6), Spoken("the", 0.6, 0.7), Spoken("cube", 0.7, 1.2))
-    heard = Heard("stack the cube", 1.0, words)
-    assert was_none((Spoken("stop", 0.25, 0.6),), heard)
-    assert not was_none((Spoken("stop", 0.8, 1.2),), heard)
-    assert not was_none((Spoken("stop", 0.25, 0.6), Spoken("stop", 0.8, 1.2)), heard)
-    assert not was_none((), heard)
-    assert not was_none((Spoken("stop", 0.25, 0.6),), heard._replace(words=()))
+    words = (TimedWord("stack", 0.3, 0.6), TimedWord("the", 0.6, 0.7), TimedWord("cube", 0.7, 1.2))
+    heard = Transcript("stack the cube", 1.0, words)
+    assert is_false_alarm((TimedWord("stop", 0.25, 0.6),), heard)
+    assert not is_false_alarm((TimedWord("stop", 0.8, 1.2),), heard)
+    assert not is_false_alarm((TimedWord("stop", 0.25, 0.6), TimedWord("stop", 0.8, 1.2)), heard)
+    assert not is_false_alarm((), heard)
+    assert not is_false_alarm((TimedWord("stop", 0.25, 0.6),), heard._replace(words=()))
 
 
 def test_too_much_sound_is_refused():
     slow = _Slow()
-    listener = Listener(slow, lambda report: None, 0.5)
-    taken = [listener.take(np.zeros(10 * RATE, np.int16)) for _ in range(40)]
+    listener = SpeechPipeline(slow, lambda report: None, 0.5)
+    taken = [listener.add_audio(np.zeros(10 * SAMPLE_RATE_HZ, np.int16)) for _ in range(40)]
     listener.close()
     assert not all(taken)
 
@@ -243,15 +248,15 @@ class _Broken:
 @needs_flite
 def test_what_goes_wrong_is_told_and_a_stop_is_heard_still():
     reports = queue.Queue()
-    listener = Listener(_Broken(), reports.put, 0.5)
+    listener = SpeechPipeline(_Broken(), reports.put, 0.5)
     try:
-        listener.take(speak("pick up the red cube"))
+        listener.add_audio(speak("pick up the red cube"))
         failed = reports.get(timeout=60)
         assert (failed.send, failed.reason) == (
             False,
             "cannot understand: RuntimeError('no memory')",
         )
-        listener.take(speak("stop"))
+        listener.add_audio(speak("stop"))
         stop = reports.get(timeout=60)
         assert stop.send
         assert stop.heard.text == "stop"
@@ -260,24 +265,24 @@ def test_what_goes_wrong_is_told_and_a_stop_is_heard_still():
 
 
 def test_a_recogniser_that_dies_is_begun_again():
-    recogniser = RecogniserApart("pocketsphinx")
-    quiet = np.zeros(RATE, np.int16)
+    recogniser = SubprocessRecogniser("pocketsphinx")
+    quiet = np.zeros(SAMPLE_RATE_HZ, np.int16)
     try:
         first = recogniser.pid
         os.kill(first, signal.SIGKILL)
-        assert recogniser.hear(Utterance(quiet, quiet, 0.5)).text == ""
+        assert recogniser.transcribe(Utterance(quiet, quiet, 0.5)).text == ""
         assert recogniser.pid != first
-        assert recogniser.hear(Utterance(quiet, quiet, 0.5)).sureness < 0.5
+        assert recogniser.transcribe(Utterance(quiet, quiet, 0.5)).confidence < 0.5
     finally:
         recogniser.close()
-    assert recogniser.hear(Utterance(quiet, quiet, 0.5)).text == ""
+    assert recogniser.transcribe(Utterance(quiet, quiet, 0.5)).text == ""
 
 
 def test_a_recogniser_that_hangs_is_begun_anew():
-    recogniser = RecogniserApart("pocketsphinx", patience=1.0)
+    recogniser = SubprocessRecogniser("pocketsphinx", patience=1.0)
     before = recogniser.pid
     os.kill(before, signal.SIGSTOP)
-    quiet = np.zeros(RATE, np.int16)
-    assert recogniser.hear(Utterance(quiet, quiet, 0.5)).text == ""
+    quiet = np.zeros(SAMPLE_RATE_HZ, np.int16)
+    assert recogniser.transcribe(Utterance(quiet, quiet, 0.5)).text == ""
     assert recogniser.pid != before
     recogniser.close()

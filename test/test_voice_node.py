@@ -12,7 +12,7 @@ from voices import needs_flite, speak
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.msg import Heard
-from vlm_robot_ros.speech.voice_activity import RATE
+from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ
 
 
 @needs_flite
@@ -32,7 +32,7 @@ def test_it_sends_what_is_meant_for_the_arm_and_says_what_is_not(graph):
     assert graph.until(lambda: health)
     assert health[-1].status[0].message == "hears nothing: no sound yet"
     play("open your hand")
-    noise, told = speak("stop")[:RATE].tolist(), [len(health)]
+    noise, told = speak("stop")[:SAMPLE_RATE_HZ].tolist(), [len(health)]
 
     def listening():
         # Noise again where the node had no time to tell before the sound was over.
@@ -75,7 +75,7 @@ def test_it_sends_what_is_meant_for_the_arm_and_says_what_is_not(graph):
 @needs_flite
 def test_it_plays_a_file(graph, tmp_path):
     with wave.open(str(tmp_path / "said.wav"), "wb") as file:
-        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.setparams((1, 2, SAMPLE_RATE_HZ, 0, "NONE", ""))
         file.writeframes(speak("open the gripper").tobytes())
     words = graph.listen(String, "instruction")
     graph.start("voice_node", source=tmp_path / "said.wav")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vlm_robot_ros.speech.sources import read_wav
-from vlm_robot_ros.speech.voice_activity import RATE
+from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ
 
 needs_flite = pytest.mark.skipif(
     not shutil.which("flite"), reason="no voice to speak with: apt-get install flite"
@@ -25,7 +25,7 @@ def speak(text, voice="slt", stretch=1.0):
         subprocess.run(["flite", "-voice", voice, *slower, "-t", text, "-o", wav], check=True)
         spoken = read_wav(wav).astype(float)
     spoken *= 10 * _NOISE / np.sqrt(np.mean(spoken**2))
-    quiet = np.zeros(2 * RATE)
+    quiet = np.zeros(2 * SAMPLE_RATE_HZ)
     said = np.concatenate([quiet, spoken, quiet])
     noise = np.random.default_rng(1).normal(0, _NOISE, len(said))
     return (said + noise).clip(-32768, 32767).astype(np.int16)

@@ -7,7 +7,7 @@ import torch
 _CUDA = re.compile(r"(?:cuda:)?(\d+)$")
 
 
-def chosen_device(asked: str) -> str:
+def parse_device(asked: str) -> str:
     """Return the name of a device as torch takes it: `cpu`, `cuda` or `cuda:N`.
 
     Args:

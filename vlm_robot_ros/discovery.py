@@ -7,7 +7,7 @@ from pathlib import Path
 from vlm_robot_ros.paths import config_dir, dds_profile_variable
 
 RANGE, PEERS = "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_STATIC_PEERS"
-_OLDER = "ROS_LOCALHOST_ONLY"
+_OLD_VARIABLE = "ROS_LOCALHOST_ONLY"
 
 
 def discovery_environment(
@@ -27,7 +27,7 @@ def discovery_environment(
     shipped = config_dir() / "fastdds.xml"
     given = environment.get(variable)
     profile = {} if given else {variable: str(shipped)}
-    if network or environment.get(RANGE) or environment.get(_OLDER) == "1":
+    if network or environment.get(RANGE) or environment.get(_OLD_VARIABLE) == "1":
         return profile
     if not given or _same(Path(given), shipped):
         profile = {variable: str(config_dir() / "fastdds_localhost.xml")}

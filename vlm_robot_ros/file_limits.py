@@ -28,7 +28,7 @@ _YAML_GROWTH = 4096
 """The same for YAML, whose parser keeps places and events of each node."""
 _NODE_SIZE = 2**15
 """What one node of YAML counts for, each alias as often as it is used [bytes]."""
-_DEEPEST = 64
+_MAX_DEPTH = 64
 """Levels of nested JSON or YAML; no format read here has more than ten."""
 _NUMBER_SIZE = 32
 """Bytes of a number in a Python list."""
@@ -170,13 +170,13 @@ def parse_json(text: str, what: str) -> Any:
     try:
         content = json.loads(text)
     except RecursionError as error:
-        raise _too_deep(what) from error
+        raise _exceeds_depth(what) from error
     level = [content]
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         level = [part for each in level for part in _parts(each)]
         if not level:
             return content
-    raise _too_deep(what)
+    raise _exceeds_depth(what)
 
 
 def check_yaml(text: str, what: str) -> None:
@@ -205,8 +205,8 @@ def check_yaml(text: str, what: str) -> None:
                 count = counts.pop()
                 sizes[anchors.pop()] = count
                 counts[-1] += count
-            if len(counts) > _DEEPEST:
-                raise _too_deep(what)
+            if len(counts) > _MAX_DEPTH:
+                raise _exceeds_depth(what)
             check_size(sum(counts) * _NODE_SIZE, f"{what} with its aliases")
     except yaml.YAMLError:
         return
@@ -265,15 +265,15 @@ def _parts(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else ()
 
 
-def _too_deep(what: str) -> FileLimitError:
-    return FileLimitError(f"{what} is nested deeper than {_DEEPEST} levels; valid: fewer")
+def _exceeds_depth(what: str) -> FileLimitError:
+    return FileLimitError(f"{what} is nested deeper than {_MAX_DEPTH} levels; valid: fewer")
 
 
 def _readable(size: float) -> str:
     return f"{size / 2**20:,.0f} MiB" if size >= 2**20 else f"{size:,.0f} bytes"
 
 
-def chunks_within(chunks: Iterable[bytes], declared: int, what: str) -> Iterator[bytes]:
+def read_chunks(chunks: Iterable[bytes], declared: int, what: str) -> Iterator[bytes]:
     """Yield decompressed parts as long as they are no more than what was declared [bytes].
 
     Raises:

@@ -53,7 +53,7 @@ def shipped_checkpoint() -> Path:
     return share_dir() / "checkpoints" / "panda_sim"
 
 
-def write_whole(path: Path, text: str) -> None:
+def atomic_write_text(path: Path, text: str) -> None:
     """Write a file that is there as it was, or whole, whatever happens meanwhile."""
     part = path.with_name(path.name + ".part")
     part.write_text(text)

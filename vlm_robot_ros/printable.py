@@ -14,7 +14,7 @@ _LAYOUT = "\n\t"
 """What the program's own output may have besides printable characters."""
 
 
-def printable(text: object, limit: int = 0) -> str:
+def escape_unprintable(text: object, limit: int = 0) -> str:
     """Return a text on one line, with every control and format character escaped.
 
     Args:
@@ -34,7 +34,7 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-class PrintableStream:
+class EscapingStream:
     """A text stream that escapes what `printable` escapes, except line feeds and tabs.
 
     A carriage return stays where a write begins with it: tqdm draws its bars so.
@@ -56,10 +56,10 @@ class PrintableStream:
 
 
 @contextmanager
-def printable_output() -> Iterator[None]:
+def escape_output() -> Iterator[None]:
     """Escape all that Python code writes to stdout and stderr."""
     saved = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (PrintableStream(each) for each in saved)
+    sys.stdout, sys.stderr = (EscapingStream(each) for each in saved)
     try:
         yield
     finally:

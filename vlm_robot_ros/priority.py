@@ -10,7 +10,7 @@ _RECEIVER = re.compile(r"dds\.(shm|udp)\.\d")
 """How Fast DDS names its threads that take messages from other processes."""
 
 
-def take_priority(priority: int) -> str:
+def set_thread_priority(priority: int) -> str:
     """Let the calling thread compute before all ordinary ones; what it starts is ordinary.
 
     Args:
@@ -26,7 +26,7 @@ def take_priority(priority: int) -> str:
     return ""
 
 
-def hasten_receivers(priority: int) -> None:
+def raise_dds_receiver_priority(priority: int) -> None:
     """Give it to the threads of Fast DDS that receive: no thread hears before they have heard.
 
     Where it is not granted, or another middleware receives, they stay as they are.

@@ -19,7 +19,7 @@ def group_readable() -> bool:
     return given.lower() in _YES
 
 
-def keep_private(group: bool = False) -> None:
+def restrict_umask(group: bool = False) -> None:
     """Have files that this process and its children create be readable by the user only.
 
     Args:

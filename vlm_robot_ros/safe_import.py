@@ -12,7 +12,7 @@ from pathlib import Path
 _SAFE_PATH = "PYTHONSAFEPATH"
 
 
-def leave_out_working_directory() -> None:
+def exclude_working_directory() -> None:
     """Remove the working directory from where modules are looked for, here and in child processes.
 
     It stays where PYTHONPATH names it (`PYTHONPATH=.`), where this package itself lies in it and

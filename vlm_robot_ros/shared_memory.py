@@ -19,10 +19,10 @@ from pathlib import Path
 
 from vlm_robot_ros.privacy import group_readable
 
-SHARED = Path("/dev/shm")
+SHARED_MEMORY_DIR = Path("/dev/shm")
 _PORT = re.compile(r"(?:sem\.)?(fast(?:dds|rtps)_port\d{1,10})(?:_el|_sl|_mutex)?")
 _SEGMENT = re.compile(r"(fast(?:dds|rtps)_[0-9a-z]{16})(?:_el)?")
-_YOUNG = 2.0
+_MIN_AGE_S = 2.0
 """Fast DDS creates a file and locks it at once; younger ones may not be locked yet [s]."""
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _LIBC.sem_open.restype = ctypes.c_void_p
@@ -30,7 +30,7 @@ for _call in (_LIBC.sem_trywait, _LIBC.sem_post, _LIBC.sem_close):
     _call.argtypes = [ctypes.c_void_p]
 
 
-def restrict_segments(folder: Path = SHARED) -> None:
+def restrict_segments(folder: Path = SHARED_MEMORY_DIR) -> None:
     """Let nobody else read the shared memory of this process; the group where that is asked.
 
     Fast DDS creates it while the first node of the process is made: call it after that. Nodes of
@@ -42,13 +42,13 @@ def restrict_segments(folder: Path = SHARED) -> None:
     for name in mapped:
         beside = (f"{name}_el", f"{name}_sl", f"sem.{name}_mutex")
         for each in (name, *beside) if _PORT.fullmatch(name) or _SEGMENT.fullmatch(name) else ():
-            with _own(folder / each) as file:
+            with _open_own_file(folder / each) as file:
                 if file is not None:
                     with suppress(OSError):
                         os.fchmod(file, mode)
 
 
-def remove_dead_segments(folder: Path = SHARED) -> list[str]:
+def remove_dead_segments(folder: Path = SHARED_MEMORY_DIR) -> list[str]:
     """Remove the shared memory of this user's processes that were killed.
 
     Of a live process, of another user, or of what may just be made, nothing is removed.
@@ -105,7 +105,7 @@ def _remove_port(folder: Path, name: str) -> bool:
 
 
 @contextmanager
-def _own(path: Path) -> Iterator[int | None]:
+def _open_own_file(path: Path) -> Iterator[int | None]:
     """Open a regular file of this user's, which is no link; None where it is not one."""
     file = None
     with suppress(OSError):
@@ -125,7 +125,7 @@ def _lock(path: Path) -> Iterator[bool | None]:
     if not os.path.lexists(path):
         yield None
         return
-    with _own(path) as file:
+    with _open_own_file(path) as file:
         held = False
         if file is not None:
             with suppress(OSError):
@@ -140,8 +140,8 @@ def _mutex(folder: Path, path: Path) -> Iterator[bool]:
     if not os.path.lexists(path):
         yield True
         return
-    with _own(path) as file:
-        if file is None or folder != SHARED:
+    with _open_own_file(path) as file:
+        if file is None or folder != SHARED_MEMORY_DIR:
             yield file is not None
             return
     semaphore = _LIBC.sem_open(f"/{path.name.removeprefix('sem.')}".encode(), 0)
@@ -160,7 +160,7 @@ def _mutex(folder: Path, path: Path) -> Iterator[bool]:
 
 def _is_young(path: Path) -> bool:
     with suppress(OSError):
-        return time.time() - path.lstat().st_ctime < _YOUNG
+        return time.time() - path.lstat().st_ctime < _MIN_AGE_S
     return False
 
 

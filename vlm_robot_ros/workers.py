@@ -7,7 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 
-def in_processes(
+def map_in_processes(
     function: Callable[..., Any],
     jobs: Iterable[tuple],
     workers: int,

@@ -13,11 +13,17 @@ from rosbags.typesys.store import Typestore
 
 from vlm_robot_ros.bags.bag_files import check_bag_folder, check_mcap
 from vlm_robot_ros.bags.message_types import MessageTypes, UnknownTypeError, VersionError
-from vlm_robot_ros.bags.parts import find_parts
-from vlm_robot_ros.bags.storage import Channel, Raw, decompressed, open_storage, with_metadata
+from vlm_robot_ros.bags.parts import find_split_files
+from vlm_robot_ros.bags.storage import (
+    Channel,
+    RawMessage,
+    channel_with_metadata,
+    decompress_message,
+    open_storage,
+)
 from vlm_robot_ros.file_limits import FileLimitError
 
-ABOUT = "/recording"
+METADATA_TOPIC = "/recording"
 """Topic on which a recorder says once, as JSON, what made the recording."""
 _SAMPLES = 200
 """Messages of a topic that tell the version of its type, where nothing else does."""
@@ -55,7 +61,7 @@ class Bag:
                 check_bag_folder(path)
             elif path.suffix == ".mcap":
                 check_mcap(path)
-            parts = find_parts(path)
+            parts = find_split_files(path)
             self._files = [open_storage(file) for file in parts.files]
         except FileLimitError as error:
             raise BagError(f"bag '{path}' is not read: {error}") from error
@@ -150,17 +156,19 @@ class Bag:
                 if read[topic] != self.counts[topic]:
                     self._note(f"{read[topic]} of {self.counts[topic]} messages on {topic} read")
 
-    def about(self) -> dict[str, str]:
+    def metadata(self) -> dict[str, str]:
         """Return what the recorder has said of the recording; empty where it did not."""
-        if ABOUT not in self.kinds:
+        if METADATA_TOPIC not in self.kinds:
             return {}
         try:
-            said = json.loads(next(self.messages([ABOUT])).value.data)
+            said = json.loads(next(self.messages([METADATA_TOPIC])).value.data)
             return {str(key): str(value) for key, value in said.items()}
         except BagError:
             raise
         except Exception as error:  # whatever it is, it is not what a recorder of ours says
-            raise BagError(f"bag '{self.path}': {ABOUT} is not JSON: {error!r}") from error
+            raise BagError(
+                f"bag '{self.path}': {METADATA_TOPIC} is not JSON: {error!r}"
+            ) from error
 
     def _note(self, *problems: str) -> None:
         self._problems.update(dict.fromkeys(filter(None, problems)))
@@ -168,7 +176,7 @@ class Bag:
     def _completed(self, channel: Channel) -> Channel:
         topic = channel.topic
         kinds, type_hashes = self._metadata.kinds, self._metadata.type_hashes
-        return with_metadata(channel, kinds.get(topic, ""), type_hashes.get(topic, ""))
+        return channel_with_metadata(channel, kinds.get(topic, ""), type_hashes.get(topic, ""))
 
     def _compare_counts(self) -> None:
         """Note where the files hold fewer messages, or more, than the recorder counted."""
@@ -204,7 +212,7 @@ class Bag:
             self._note(f"{topic} is left out: {error}")
             return None
 
-    def _raw(self, topics: set[str], first: int, last: int) -> Iterator[Raw]:
+    def _raw(self, topics: set[str], first: int, last: int) -> Iterator[RawMessage]:
         """Return serialised messages, of channels that lack nothing `metadata.yaml` has."""
         if not topics:
             return
@@ -213,7 +221,7 @@ class Bag:
             found = file.raw(topics, first, last)
             while True:
                 try:
-                    raw = decompressed(next(found))
+                    raw = decompress_message(next(found))
                 except StopIteration:
                     break
                 except FileLimitError as error:

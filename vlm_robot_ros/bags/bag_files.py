@@ -14,7 +14,7 @@ from vlm_robot_ros.dataset_paths import file_below
 from vlm_robot_ros.file_limits import (
     FileLimitError,
     check_size,
-    chunks_within,
+    read_chunks,
     read_yaml_text,
     regular_file,
     size_limit,
@@ -176,7 +176,7 @@ def _check_data(data: bytes, compression: str, declared: int, what: str) -> None
             raise FileLimitError(f"{what} unpacks to {unpacked} bytes; it declares {declared}")
     elif compression == "lz4":
         try:
-            for _ in chunks_within(_lz4_parts(data), declared, what):
+            for _ in read_chunks(_lz4_parts(data), declared, what):
                 pass
         except RuntimeError:
             return  # corrupt: the reader says so

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from vlm_robot_ros.bags.bag import BagError
-from vlm_robot_ros.bags.episodes import BagData
-from vlm_robot_ros.workers import in_processes
+from vlm_robot_ros.bags.episodes import BagDataset
+from vlm_robot_ros.workers import map_in_processes
 
 ENGINES = ("processes", "ray")
 _Made = Generator[tuple[Path, str, str], None, None]
 """Bags, why each is left out, and what is wrong with those that are not; empty if nothing is."""
 
 
-def convert(
+def convert_to_lerobot(
     bags: Sequence[Path],
     out: Path,
     robot: str = "",
@@ -48,13 +48,13 @@ def convert(
         DataError: they are of different robots, or `out` has a dataset already.
     """
     # pyarrow and av are an extra
-    from vlm_robot_ros.data.lerobot_writer import join_parts, refuse_to_join
+    from vlm_robot_ros.data.lerobot_writer import ensure_no_dataset, merge_shards
 
     if engine not in ENGINES:
         raise BagError(f"engine is '{engine}'; valid: {', '.join(ENGINES)}")
     if not bags:
         raise BagError("no bags; valid: folders of rosbag2, MCAP files, folders of these")
-    refuse_to_join(out)
+    ensure_no_dataset(out)
     unlike = {bag.resolve(): bag for bag in bags}
     how = f"{robot} {namespace} {failed}"
     parts = {bag: out / ".parts" / _name(bag, how) for bag in unlike.values()}
@@ -72,7 +72,7 @@ def convert(
     made = [part for part in parts.values() if part.exists()]
     if not made:
         raise BagError("; ".join(problems.values()))
-    counts = join_parts(made, out)
+    counts = merge_shards(made, out)
     shutil.rmtree(out / ".parts")
     return *counts, problems
 
@@ -84,7 +84,7 @@ def _convert_one(
     from vlm_robot_ros.data.lerobot_writer import write_part
 
     try:
-        data = BagData([bag], robot, namespace, failed)
+        data = BagDataset([bag], robot, namespace, failed)
         write_part(data, part)
     except ValueError as error:
         return bag, str(error), ""
@@ -98,7 +98,7 @@ def _in_processes(jobs: Sequence[tuple], workers: int) -> _Made:
         yield from (_convert_one(*job) for job in jobs)
         return
     try:
-        yield from in_processes(_convert_one, jobs, workers)
+        yield from map_in_processes(_convert_one, jobs, workers)
     except ChildProcessError as error:
         raise BagError(f"{error}; what was converted is kept: call again") from error
 

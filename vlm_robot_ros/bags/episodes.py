@@ -9,39 +9,39 @@ import numpy as np
 from vlm_robot_ros.bags.bag import Bag, BagError
 from vlm_robot_ros.bags.find import find_bags
 from vlm_robot_ros.bags.recording import (
-    APART,
-    Action,
+    MIN_GAP_S,
+    EpisodeInterval,
+    RecordedAction,
     Recording,
-    Span,
     contract_cameras,
-    corrects,
+    header_seconds,
+    is_correction,
     read_recording,
-    stamp,
 )
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.data.pictures import ImageError, to_rgb
 from vlm_robot_ros.data.robot_data import (
     DataError,
-    DataInfo,
-    RobotData,
-    RobotEpisode,
-    check_number,
-    open_data,
+    DatasetInfo,
+    Episode,
+    EpisodeDataset,
+    check_episode_index,
+    open_data_folder,
 )
 
 FORMAT = "rosbag2 of the policy node"
-_LATE = 1.5
+_MAX_IMAGE_AGE_PERIODS = 1.5
 """A picture, or a command, may be so many periods old."""
-_GAP = 0.1
+_MAX_JOINT_GAP_S = 0.1
 """Joint states farther apart are not interpolated between [s]."""
-_MOST = 1_000_000
+_MAX_STEPS = 1_000_000
 """Frames of an episode that can be meant."""
-_FEWEST = 4
+_MIN_STEPS = 4
 """Shorter episodes are left out [frames]."""
 
 
 @dataclass(frozen=True)
-class Aligned:
+class AlignedEpisode:
     """One episode on a grid of even times, without its pictures."""
 
     recording: Recording
@@ -60,7 +60,9 @@ class Aligned:
     """How many times are left out, since something was missing then."""
 
 
-def align(recording: Recording, span: Span, fps: float, namespace: str = "") -> Aligned | None:
+def align(
+    recording: Recording, span: EpisodeInterval, fps: float, namespace: str = ""
+) -> AlignedEpisode | None:
     """Bring an episode to an even grid, from its first command of motion to its last.
 
     Nothing is made up: of each camera the newest picture is taken, the command that was given
@@ -82,7 +84,7 @@ def align(recording: Recording, span: Span, fps: float, namespace: str = "") -> 
     commands = [a for a in recording.actions if moving[0].time <= a.time <= moving[-1].time]
     commands = [a for a in commands if a.mode == moving[0].mode]
     begin, frames = moving[0].stamp, (moving[-1].time - moving[0].stamp) * fps
-    if abs(begin - moving[0].time) > APART or not 0 < frames < _MOST:
+    if abs(begin - moving[0].time) > MIN_GAP_S or not 0 < frames < _MAX_STEPS:
         raise BagError(
             f"bag '{recording.bag.path}': actions are stamped {begin:.1f} s and recorded "
             f"{moving[0].time:.1f} to {moving[-1].time:.1f} s: record with the simulator's time"
@@ -93,27 +95,29 @@ def align(recording: Recording, span: Span, fps: float, namespace: str = "") -> 
     for topic, camera in contract_cameras(recording, namespace).items():
         if recording.robot.camera(camera).depth:  # no set of the field has a common form for it
             continue
-        late = _LATE / recording.robot.camera(camera).rate
-        pictures[camera], fresh = _newest(recording.frames[topic], times + 1e-6, late)
+        late = _MAX_IMAGE_AGE_PERIODS / recording.robot.camera(camera).rate
+        pictures[camera], fresh = _latest_before(recording.frames[topic], times + 1e-6, late)
         good &= fresh
-    state, felt = _felt(recording, times)
-    told, fresh = _newest([a.time for a in commands], times + period, _LATE * period)
+    state, felt = _interpolate_joint_states(recording, times)
+    told, fresh = _latest_before(
+        [a.time for a in commands], times + period, _MAX_IMAGE_AGE_PERIODS * period
+    )
     good &= felt & fresh
-    first, last = _longest(good)
-    if last - first < _FEWEST:
+    first, last = _longest_gap(good)
+    if last - first < _MIN_STEPS:
         return None
     part = slice(first, last)
     by_time = {a.time: a for a in commands}
     chosen = [by_time[time] for time in told[part]]
     names, action = _vectors(chosen)
-    return Aligned(
+    return AlignedEpisode(
         recording, span.instruction, times[part],
         {camera: stamps[part] for camera, stamps in pictures.items()},
         state[part], action, names, len(times) - (last - first),
     )  # fmt: skip
 
 
-def _newest(
+def _latest_before(
     given: Sequence[float], times: np.ndarray, oldest: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the newest of some times at each time, and whether it is not too old."""
@@ -123,20 +127,22 @@ def _newest(
     return newest, (place >= 0) & (times - newest <= oldest)
 
 
-def _felt(recording: Recording, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _interpolate_joint_states(
+    recording: Recording, times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return joints and opening at each time, shape (T, J + 1), and whether they are known."""
     known, first = np.unique(recording.joint_times, return_index=True)
     if len(known) < 2:
         return np.zeros((len(times), 1), np.float32), np.zeros(len(times), bool)
     values = np.column_stack([recording.joints, recording.openings])[first]
     after = np.clip(np.searchsorted(known, times), 1, len(known) - 1)
-    near = known[after] - known[after - 1] <= _GAP
+    near = known[after] - known[after - 1] <= _MAX_JOINT_GAP_S
     inside = (times >= known[0] - 1e-6) & (times <= known[-1] + 1e-6)
     columns = [np.interp(times, known, column) for column in values.T]
     return np.column_stack(columns).astype(np.float32), near & inside
 
 
-def _longest(good: np.ndarray) -> tuple[int, int]:
+def _longest_gap(good: np.ndarray) -> tuple[int, int]:
     """Return begin and end of the longest run of what is true."""
     edges = np.flatnonzero(np.diff(np.r_[0, good.astype(int), 0]))
     runs = edges.reshape(-1, 2)
@@ -146,7 +152,7 @@ def _longest(good: np.ndarray) -> tuple[int, int]:
     return int(first), int(last)
 
 
-def _vectors(actions: Sequence[Action]) -> tuple[tuple[str, ...], np.ndarray]:
+def _vectors(actions: Sequence[RecordedAction]) -> tuple[tuple[str, ...], np.ndarray]:
     """Return names and values of actions, shape (T, A), those that the arm has."""
     named = [number for number, name in enumerate(actions[0].names) if name]
     names = (*(actions[0].names[number] for number in named), "gripper")
@@ -154,7 +160,7 @@ def _vectors(actions: Sequence[Action]) -> tuple[tuple[str, ...], np.ndarray]:
     return names, np.array(rows, np.float32)
 
 
-class BagData:
+class BagDataset:
     """Episodes of one bag or several, behind the interface of all data."""
 
     def __init__(
@@ -172,7 +178,7 @@ class BagData:
             BagError: one of them cannot be read, or nothing can be learned from them.
         """
         self._namespace = namespace
-        self._episodes: list[Aligned] = []
+        self._episodes: list[AlignedEpisode] = []
         self.corrections: set[int] = set()
         """Which of them were a success within two minutes after a failure."""
         self._bags: list[Bag] = []
@@ -192,7 +198,7 @@ class BagData:
                     left_out += 1
                     continue
                 cut += found.cut
-                if before and corrects(before, span):
+                if before and is_correction(before, span):
                     self.corrections.add(len(self._episodes))
                 self._episodes.append(found)
         if not self._episodes:
@@ -214,7 +220,7 @@ class BagData:
         notes = tuple(note for note, count in zip(said, (left_out, cut), strict=True) if count)
         where = bags[0] if len(bags) == 1 else bags[0].parent
         joints = first.recording.robot.joint_names
-        self.info = DataInfo(
+        self.info = DatasetInfo(
             where, FORMAT, first.recording.robot.name, self._fps, tuple(first.pictures),
             (*joints, "gripper"), first.names, (*notes, *self.problems), "rad",
         )  # fmt: skip
@@ -229,30 +235,30 @@ class BagData:
 
     def instruction(self, number: int) -> str:
         """Return what is said in an episode."""
-        check_number(number, len(self), self.info.path)
+        check_episode_index(number, len(self), self.info.path)
         return self._episodes[number].instruction
 
     def table(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return states and actions of one."""
-        check_number(number, len(self), self.info.path)
+        check_episode_index(number, len(self), self.info.path)
         return self._episodes[number].state, self._episodes[number].action
 
-    def episode(self, number: int, cameras: Sequence[str] | None = None) -> RobotEpisode:
+    def episode(self, number: int, cameras: Sequence[str] | None = None) -> Episode:
         """Read one."""
-        check_number(number, len(self), self.info.path)
+        check_episode_index(number, len(self), self.info.path)
         found = self._episodes[number]
         wanted = [name for name in found.pictures if cameras is None or name in cameras]
         images = {name: self._pictures(found, name) for name in wanted}
-        return RobotEpisode(found.instruction, images, found.state, found.action)
+        return Episode(found.instruction, images, found.state, found.action)
 
-    def _pictures(self, found: Aligned, camera: str) -> np.ndarray:
+    def _pictures(self, found: AlignedEpisode, camera: str) -> np.ndarray:
         recording = found.recording
         topics = contract_cameras(recording, self._namespace)
         topic = next(name for name, whose in topics.items() if whose == camera)
         wanted, seen = set(found.pictures[camera].tolist()), {}
-        ends = float(found.times[0]) - APART, float(found.times[-1]) + APART
+        ends = float(found.times[0]) - MIN_GAP_S, float(found.times[-1]) + MIN_GAP_S
         for message in recording.bag.messages([topic], max(0.0, ends[0]), ends[1]):
-            at = stamp(message.value)
+            at = header_seconds(message.value)
             if at in wanted:
                 try:
                     seen[at] = to_rgb(message.value)
@@ -271,7 +277,7 @@ class BagData:
             ) from error
 
 
-def _kind(episode: Aligned) -> str:
+def _kind(episode: AlignedEpisode) -> str:
     """Return what must be the same in all episodes of a dataset, in words."""
     robot = episode.recording.robot
     return (
@@ -280,16 +286,16 @@ def _kind(episode: Aligned) -> str:
     )
 
 
-def open_episodes(path: Path, split: str = "train") -> RobotData:
-    """Open data of any kind: a bag, a folder of bags, or what `open_data` takes.
+def open_dataset(path: Path, split: str = "train") -> EpisodeDataset:
+    """Open data of any kind: a bag, a folder of bags, or what `open_data_folder` takes.
 
     Raises:
         DataError: there is none, or it is of another format.
     """
     bags = find_bags(path)
     if not bags:
-        return open_data(path, split)
+        return open_data_folder(path, split)
     try:
-        return BagData(bags)
+        return BagDataset(bags)
     except BagError as error:
         raise DataError(str(error)) from error

@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from vlm_robot_ros.bags.measures import holds
-from vlm_robot_ros.bags.recording import Recording, Span
+from vlm_robot_ros.bags.recording import EpisodeInterval, Recording
 
 _HELD, _TOOL = "#f0b446", ("#d1495b", "#2e8b57", "#3066be")
 _THUMBNAIL = 150
 """Side of a picture beside the time line [px]."""
 
 
-def timeline(recording: Recording, span: Span) -> bytes:
+def plot_timeline(recording: Recording, span: EpisodeInterval) -> bytes:
     """Return tool or joint actions, gripper, labels and holds of one episode over time."""
     figure = Figure((9, 3.2), dpi=90, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -49,7 +49,7 @@ def timeline(recording: Recording, span: Span) -> bytes:
     return _png(figure)
 
 
-def joints(recording: Recording) -> bytes:
+def plot_joints(recording: Recording) -> bytes:
     """Return each joint's position over time, between its limits."""
     robot = recording.robot
     figure = Figure((9, 1.1 * len(robot.joints)), dpi=80, layout="constrained")
@@ -67,7 +67,7 @@ def joints(recording: Recording) -> bytes:
     return _png(figure)
 
 
-def strip(pictures: Sequence[tuple[float, np.ndarray]]) -> bytes:
+def image_strip(pictures: Sequence[tuple[float, np.ndarray]]) -> bytes:
     """Return pictures side by side, each with its time [s]. Pictures: shape (H, W, 3), uint8."""
     page = Image.new("RGB", (max(1, len(pictures)) * _THUMBNAIL, _THUMBNAIL), (24, 24, 28))
     pen = ImageDraw.Draw(page)
@@ -81,7 +81,7 @@ def strip(pictures: Sequence[tuple[float, np.ndarray]]) -> bytes:
     return buffer.getvalue()
 
 
-def inline(data: bytes) -> str:
+def data_uri(data: bytes) -> str:
     """Return a picture's bytes as an address that a page can carry in itself."""
     kind = "png" if data[:4] == b"\x89PNG" else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

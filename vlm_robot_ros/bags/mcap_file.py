@@ -12,7 +12,7 @@ from mcap.stream_reader import StreamReader
 from rosbags.interfaces import Connection, MessageDefinitionFormat
 from rosbags.rosbag2.storage_mcap import McapReader
 
-from vlm_robot_ros.bags.storage import Channel, Raw
+from vlm_robot_ros.bags.storage import Channel, RawMessage
 from vlm_robot_ros.file_limits import size_limit
 
 _TYPE_HASH = "topic_type_hash"
@@ -41,7 +41,7 @@ class McapFile:
         if not self._indexed:
             self._scan()
 
-    def raw(self, topics: set[str] | None, first: int, last: int) -> Iterator[Raw]:
+    def raw(self, topics: set[str] | None, first: int, last: int) -> Iterator[RawMessage]:
         """Return the messages of some topics, or of all, of a time range [ns]."""
         if self._indexed:
             yield from self._by_index(topics, first, last)
@@ -49,7 +49,7 @@ class McapFile:
         for channel, message in self._stream():
             wanted = topics is None or channel.topic in topics
             if wanted and first <= message.log_time <= last:
-                yield Raw(channel, message.log_time, message.data)
+                yield RawMessage(channel, message.log_time, message.data)
 
     def _read_index(self) -> bool:
         """Read what the end of the file says; tell whether all messages can be found by it."""
@@ -73,7 +73,7 @@ class McapFile:
             reader.close()
         return True
 
-    def _by_index(self, topics: set[str] | None, first: int, last: int) -> Iterator[Raw]:
+    def _by_index(self, topics: set[str] | None, first: int, last: int) -> Iterator[RawMessage]:
         reader = McapReader(self.path)
         reader.open()
         try:
@@ -81,7 +81,7 @@ class McapFile:
             known = {each.id: _of_connection(each, reader) for each in chosen}
             if chosen:
                 for connection, time, data in reader.messages(chosen, first, last + 1):
-                    yield Raw(known[connection.id], time, bytes(data))
+                    yield RawMessage(known[connection.id], time, bytes(data))
         finally:
             reader.close()
 

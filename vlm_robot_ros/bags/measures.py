@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from vlm_robot_ros.bags.recording import APART, Action, Recording, Span
+from vlm_robot_ros.bags.recording import MIN_GAP_S, EpisodeInterval, RecordedAction, Recording
 from vlm_robot_ros.evaluation.wilson import wilson
 
 _PERCENTILES = (50, 95, 99)
-_FEWEST = 5
+_MIN_SAMPLES = 5
 """Joint states that speeds can be told from."""
 
 
@@ -25,22 +25,22 @@ class Hold:
     reason: str
 
 
-def summarise(recording: Recording) -> dict[str, Any]:
+def summarize_recording(recording: Recording) -> dict[str, Any]:
     """Return all of it, of plain types."""
-    spans, apart = recording.spans, _clocks_apart(recording)
+    spans, apart = recording.spans, _clock_offset(recording)
     return {
         "bag": str(recording.bag.path),
         "robot": recording.robot.name,
         "seconds": round(recording.bag.end - recording.bag.start, 2),
         "problem": "; ".join(filter(None, (recording.bag.problem, apart))),
-        "about": {k: v for k, v in recording.bag.about().items() if k != "contract"},
+        "about": {k: v for k, v in recording.bag.metadata().items() if k != "contract"},
         "episodes": [
             {
                 "start": round(span.start - recording.bag.start, 2),
                 "seconds": round(span.end - span.start, 2),
                 "instruction": span.instruction,
                 "success": span.success,
-                "by": span.by,
+                "by": span.judged_by,
             }
             for span in spans
         ],
@@ -57,15 +57,15 @@ def summarise(recording: Recording) -> dict[str, Any]:
         "joints": [] if apart else joint_margins(recording),
         "holds": [
             {"reason": reason, "times": len(times), "seconds": round(sum(times), 2)}
-            for reason, times in _by_reason(holds(recording.actions)).items()
+            for reason, times in _durations_by_reason(holds(recording.actions)).items()
         ],
     }
 
 
-def _clocks_apart(recording: Recording) -> str:
+def _clock_offset(recording: Recording) -> str:
     """Return what is wrong where stamps are of another clock than the bag's; empty if not."""
     for action in recording.actions:
-        if not action.hold and abs(action.time - action.stamp) > APART:
+        if not action.hold and abs(action.time - action.stamp) > MIN_GAP_S:
             return (
                 f"actions are stamped {action.stamp:.1f} s and recorded at {action.time:.1f} s: "
                 "record with the simulator's time"
@@ -73,7 +73,7 @@ def _clocks_apart(recording: Recording) -> str:
     return ""
 
 
-def rate(spans: Sequence[Span]) -> dict[str, Any]:
+def rate(spans: Sequence[EpisodeInterval]) -> dict[str, Any]:
     """Return how many succeeded of those that somebody judged, with Wilson's 95 % interval."""
     judged = [span.success for span in spans if span.success is not None]
     if not judged:
@@ -84,7 +84,7 @@ def rate(spans: Sequence[Span]) -> dict[str, Any]:
             "wilson_95": interval}  # fmt: skip
 
 
-def latencies(actions: Sequence[Action]) -> list[float]:
+def latencies(actions: Sequence[RecordedAction]) -> list[float]:
     """Return times from camera stamps to the first actions that answer them, as recorded [s]."""
     found, seen = [], set()
     for action in actions:
@@ -119,7 +119,7 @@ def frame_loss(stamps: Sequence[float], period: float | None = None) -> dict[str
             "longest_gap_s": round(float(gaps.max()), 3)}  # fmt: skip
 
 
-def holds(actions: Sequence[Action]) -> list[Hold]:
+def holds(actions: Sequence[RecordedAction]) -> list[Hold]:
     """Return when the arm held and why, one after the other."""
     found: list[Hold] = []
     before = ""
@@ -141,14 +141,14 @@ def joint_margins(recording: Recording) -> list[dict[str, Any]]:
     """
     robot = recording.robot
     times, first = np.unique(recording.joint_times, return_index=True)
-    if len(times) < _FEWEST:
+    if len(times) < _MIN_SAMPLES:
         return []
     places = np.array(recording.joints)[first]
     margin = np.minimum(places - robot.lower, robot.upper - places).min(0)
     # Between two episodes a simulated arm may be put elsewhere.
-    spans = recording.spans or [Span(times[0], times[-1], "")]
+    spans = recording.spans or [EpisodeInterval(times[0], times[-1], "")]
     inside = [(times >= span.start) & (times <= span.end) for span in spans]
-    runs = [(times[each], places[each]) for each in inside if each.sum() >= _FEWEST]
+    runs = [(times[each], places[each]) for each in inside if each.sum() >= _MIN_SAMPLES]
     parts: list[np.ndarray] = []
     for limit in (robot.velocity, robot.acceleration, robot.jerk):
         runs = [(time, np.gradient(place, time, axis=0)) for time, place in runs]
@@ -178,7 +178,7 @@ def _period(recording: Recording, topic: str) -> float | None:
     return None
 
 
-def _by_reason(found: Sequence[Hold]) -> dict[str, list[float]]:
+def _durations_by_reason(found: Sequence[Hold]) -> dict[str, list[float]]:
     times: dict[str, list[float]] = defaultdict(list)
     for hold in found:
         times[hold.reason].append(hold.end - hold.start)

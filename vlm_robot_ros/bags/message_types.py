@@ -52,9 +52,11 @@ class MessageTypes:
         if channel.encoding != "cdr" or not kind:
             said = f"encoding {channel.encoding or 'unknown'}, type {kind or 'unknown'}"
             raise UnknownTypeError(f"{said}; valid: cdr with a type")
-        if channel.definition and (store := _of_bag(channel)):
+        if channel.definition and (store := _typestore_of_bag(channel)):
             return store
-        known = own_versions(kind) if kind.startswith(f"{PACKAGE}/") else _standard(kind)
+        known = (
+            package_message_versions(kind) if kind.startswith(f"{PACKAGE}/") else _standard(kind)
+        )
         if not known:
             raise UnknownTypeError(f"{kind}, which the bag does not define")
         if channel.type_hash.startswith(_HASH):
@@ -68,7 +70,7 @@ class MessageTypes:
         if len(known) == 1:
             return next(iter(known.values()))
         store = self._of_distro(kind)
-        return store or _that_fits(kind, known, samples())
+        return store or _matching_typestore(kind, known, samples())
 
     def _of_distro(self, kind: str) -> Typestore | None:
         """Return the definitions of the recorder's distribution, if it is known and has them."""
@@ -80,7 +82,7 @@ class MessageTypes:
 
 
 @cache
-def own_versions(kind: str) -> dict[str, Typestore]:
+def package_message_versions(kind: str) -> dict[str, Typestore]:
     """Return all versions of one of this package's message types, by RIHS01 hash, oldest first.
 
     `message_versions/NAME.1.msg` is the first version of NAME. When a message changes, its new
@@ -96,7 +98,7 @@ def own_versions(kind: str) -> dict[str, Typestore]:
     for file in sorted(files, key=lambda file: int(file.name.split(".")[1])):
         if file.name.endswith(f".{group}"):
             store = get_typestore(Stores.LATEST)
-            store.register(_own_types(file.read_text(), group, base))
+            store.register(_package_types(file.read_text(), group, base))
             if kind in store.fielddefs:
                 found[type_hash(store, kind)] = store
     return found
@@ -105,7 +107,7 @@ def own_versions(kind: str) -> dict[str, Typestore]:
 _SERVICE = ("_Request", "_Response", "_Event")
 
 
-def _own_types(text: str, group: str, name: str) -> dict[str, Any]:
+def _package_types(text: str, group: str, name: str) -> dict[str, Any]:
     if group == "msg":
         return dict(get_types_from_msg(text, f"{PACKAGE}/msg/{name}"))
     request, response = text.split("---")
@@ -135,17 +137,17 @@ def _renamed(found: Any) -> Any:
     return found
 
 
-def _of_bag(channel: Channel) -> Typestore | None:
+def _typestore_of_bag(channel: Channel) -> Typestore | None:
     """Return the definitions in a bag; None if they cannot be used."""
     try:
         if channel.definition_format == "ros2idl":
-            found = _renamed(_of_idl(channel.definition))
+            found = _renamed(_types_of_idl(channel.definition))
         else:
             found = _renamed(dict(get_types_from_msg(channel.definition, channel.kind)))
         store = get_typestore(Stores.EMPTY)
         store.register({k: v for k, v in found.items() if k not in store.fielddefs})
         # Some recorders leave out the types that a message is made of.
-        for lacking in _lacking(store, channel.kind):
+        for lacking in _missing_types(store, channel.kind):
             latest = get_typestore(Stores.LATEST)
             store.register({lacking: latest.fielddefs[lacking]})
         store.get_msgdef(channel.kind)
@@ -154,7 +156,7 @@ def _of_bag(channel: Channel) -> Typestore | None:
     return store
 
 
-def _of_idl(text: str) -> dict[str, Any]:
+def _types_of_idl(text: str) -> dict[str, Any]:
     """Return the types of a definition in IDL: one after the other, some of them as messages."""
     found: dict[str, Any] = {}
     for part in text.split("=" * 80 + "\n"):
@@ -167,7 +169,7 @@ def _of_idl(text: str) -> dict[str, Any]:
     return found
 
 
-def _lacking(store: Typestore, kind: str) -> Iterator[str]:
+def _missing_types(store: Typestore, kind: str) -> Iterator[str]:
     """Return the types that a type is made of and that are not in a store, as it is filled."""
     waiting, seen = [kind], set()
     while waiting:
@@ -223,11 +225,13 @@ def _standard(kind: str) -> dict[str, Typestore]:
     return found
 
 
-def _that_fits(kind: str, known: dict[str, Typestore], samples: Iterable[bytes]) -> Typestore:
+def _matching_typestore(
+    kind: str, known: dict[str, Typestore], samples: Iterable[bytes]
+) -> Typestore:
     """Return the one version of a type that all samples can be of."""
     left = dict(known)
     for data in samples:
-        left = {name: store for name, store in left.items() if _fits(store, kind, data)}
+        left = {name: store for name, store in left.items() if _matches(store, kind, data)}
         if not left:
             break
     if len(left) == 1:
@@ -239,7 +243,7 @@ def _that_fits(kind: str, known: dict[str, Typestore], samples: Iterable[bytes])
     )
 
 
-def _fits(store: Typestore, kind: str, data: bytes) -> bool:
+def _matches(store: Typestore, kind: str, data: bytes) -> bool:
     try:
         store.deserialize_cdr(data, kind)
     except Exception:  # what the bytes make it raise

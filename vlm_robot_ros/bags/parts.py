@@ -8,13 +8,13 @@ from pathlib import Path
 from vlm_robot_ros.bags.metadata import Metadata, read_metadata
 from vlm_robot_ros.bags.storage import has_storage_suffix
 
-_MOST_PARTS = 1000
+_MAX_FILE_NUMBER = 1000
 """Larger numbers at the end of a file's name are dates rather than those of parts."""
 _METADATA = "metadata.yaml"
 
 
 @dataclass
-class Parts:
+class SplitFiles:
     """The storage files of one bag."""
 
     files: list[Path]
@@ -23,7 +23,7 @@ class Parts:
     """What is missing or unreadable."""
 
 
-def find_parts(path: Path) -> Parts:
+def find_split_files(path: Path) -> SplitFiles:
     """Return the storage files of a bag.
 
     Args:
@@ -33,11 +33,11 @@ def find_parts(path: Path) -> Parts:
         ValueError: there is no bag.
     """
     if path.is_file():
-        return Parts([path])
+        return SplitFiles([path])
     if not path.is_dir():
         raise ValueError(f"no bag at '{path}'; valid: a rosbag2 folder, or an MCAP or .db3 file")
-    there = sorted(filter(_is_part, path.iterdir()), key=_place)
-    found = Parts(there)
+    there = sorted(filter(_is_split_file, path.iterdir()), key=_file_number)
+    found = SplitFiles(there)
     if not (path / _METADATA).is_file():
         found.problems.append(f"{_METADATA} is missing: the recorder did not finish")
     else:
@@ -46,23 +46,23 @@ def find_parts(path: Path) -> Parts:
         except ValueError as error:
             found.problems.append(str(error))
     if names := list(dict.fromkeys(found.metadata.files)):
-        _take_listed(found, path, names)
-    elif gaps := _gaps(there, path.name):
+        _add_listed(found, path, names)
+    elif gaps := _missing_numbers(there, path.name):
         found.problems.append(f"parts of the bag are missing: {', '.join(gaps)}")
     if not found.files:
         raise ValueError(f"no bag in '{path}': {'; '.join(found.problems)}, and no MCAP file")
     return found
 
 
-def _is_part(file: Path) -> bool:
+def _is_split_file(file: Path) -> bool:
     return file.is_file() and has_storage_suffix(file)
 
 
-def _take_listed(found: Parts, path: Path, names: list[str]) -> None:
+def _add_listed(found: SplitFiles, path: Path, names: list[str]) -> None:
     """Take the files that the metadata names; note those that are missing or not named."""
     there = {file.name: file for file in found.files}
     # A file may have been compressed, or decompressed, after its name was written.
-    chosen = {name: _either(path, name) for name in names}
+    chosen = {name: _existing_file(path, name) for name in names}
     found.files = [file for file in chosen.values() if file]
     missing = [name for name, file in chosen.items() if not file]
     if missing:
@@ -72,14 +72,14 @@ def _take_listed(found: Parts, path: Path, names: list[str]) -> None:
         found.problems.append(f"not read, since {_METADATA} lacks it: {', '.join(others)}")
 
 
-def _either(path: Path, name: str) -> Path | None:
+def _existing_file(path: Path, name: str) -> Path | None:
     for each in (name, f"{name}.zstd", name.removesuffix(".zstd")):
         if (path / each).is_file():
             return path / each
     return None
 
 
-def _gaps(files: list[Path], folder: str) -> list[str]:
+def _missing_numbers(files: list[Path], folder: str) -> list[str]:
     """Return the names of parts that must have been there, by the numbers of the others."""
     numbers: dict[tuple[str, str], set[int]] = defaultdict(set)
     for file in files:
@@ -89,13 +89,13 @@ def _gaps(files: list[Path], folder: str) -> list[str]:
     for (name, suffix), found in numbers.items():
         # rosbag2 names the parts after the folder, and counts from 0.
         first = 0 if name == folder else min(found)
-        if max(found) < _MOST_PARTS:
+        if max(found) < _MAX_FILE_NUMBER:
             absent = sorted(set(range(first, max(found))) - found)
             gaps += [f"{name}_{number}{suffix}" for number in absent]
     return gaps
 
 
-def _place(file: Path) -> tuple[str, int]:
+def _file_number(file: Path) -> tuple[str, int]:
     """Return what files are sorted by: split bags are numbered."""
     stem = re.sub(r"\.(mcap|db3)(\.zstd)?$", "", file.name)
     name, _, number = stem.rpartition("_")

@@ -11,19 +11,19 @@ import numpy as np
 
 from vlm_robot_ros.bags.bag import Bag, BagError
 from vlm_robot_ros.contract.load import load_robot, read_robot
-from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.instruction import NOTHING_SAID, Kind, next_instruction
-from vlm_robot_ros.control.joints import JointReader
+from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION, InstructionKind, next_instruction
+from vlm_robot_ros.control.joints import JointStateAssembler
 
 BEGIN, END, SUCCESS, FAILURE = range(4)
 """Events of EpisodeMark."""
-APART = 5.0
+MIN_GAP_S = 5.0
 """What is recorded so long before or after its stamp is stamped by another clock [s]."""
 PICTURES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 
 
 @dataclass(frozen=True)
-class Action:
+class RecordedAction:
     """One action of the node."""
 
     time: float
@@ -51,7 +51,7 @@ class Label:
 
 
 @dataclass
-class Span:
+class EpisodeInterval:
     """A part of a recording in which one thing was to be done."""
 
     start: float
@@ -60,11 +60,11 @@ class Span:
     instruction: str
     success: bool | None = None
     """None where nobody says."""
-    by: str = ""
+    judged_by: str = ""
     """Who says."""
 
 
-SOON = 120.0
+JUDGEMENT_WINDOW_S = 120.0
 """Who says something again, or shows it, does so within this time after it was said first [s]."""
 
 
@@ -73,10 +73,10 @@ class Recording:
     """A bag's small topics; pictures stay where they are. Times in seconds."""
 
     bag: Bag
-    robot: Robot
-    actions: list[Action] = field(default_factory=list)
+    robot: RobotConfig
+    actions: list[RecordedAction] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
-    said: list[tuple[float, str]] = field(default_factory=list)
+    instructions: list[tuple[float, str]] = field(default_factory=list)
     """Instructions and when they came."""
     marks: list[tuple[float, int, str, str]] = field(default_factory=list)
     """When, event, by whom, note."""
@@ -91,14 +91,18 @@ class Recording:
     """Stamps of the pictures on each topic."""
 
     @property
-    def spans(self) -> list[Span]:
+    def spans(self) -> list[EpisodeInterval]:
         """The episodes: as marked, or else from instruction to instruction."""
         begun = [(time, note) for time, event, _, note in self.marks if event == BEGIN]
-        return self._by_marks(begun) if begun else self._by_words()
+        return self._intervals_by_marks(begun) if begun else self._intervals_by_instructions()
 
-    def _by_marks(self, begun: list[tuple[float, str]]) -> list[Span]:
-        spans: list[Span] = []
-        tasks = [(time, text) for time, text, kind in self._heard() if kind is Kind.TASK]
+    def _intervals_by_marks(self, begun: list[tuple[float, str]]) -> list[EpisodeInterval]:
+        spans: list[EpisodeInterval] = []
+        tasks = [
+            (time, text)
+            for time, text, kind in self._instruction_after()
+            if kind is InstructionKind.TASK
+        ]
         for (time, note), following in zip(begun, [*begun[1:], (math.inf, "")], strict=True):
             last = min(following[0], self.bag.end)
             ends = [t for t, event, *_ in self.marks if event == END and time <= t <= last]
@@ -106,25 +110,25 @@ class Recording:
             inside = [text for t, text in tasks if time <= t <= end]
             before = [text for t, text in tasks if t < time]
             said = note or next(iter(inside), "") or next(reversed(before), "")
-            span = Span(time, end, said)
-            spans.append(self._judged(span, following[0]))
+            span = EpisodeInterval(time, end, said)
+            spans.append(self._judgement(span, following[0]))
         return spans
 
-    def _by_words(self) -> list[Span]:
-        spans, heard = [], self._heard()
-        tasks = [*(time for time, _, kind in heard if kind is Kind.TASK), math.inf]
+    def _intervals_by_instructions(self) -> list[EpisodeInterval]:
+        spans, heard = [], self._instruction_after()
+        tasks = [*(time for time, _, kind in heard if kind is InstructionKind.TASK), math.inf]
         for number, (time, text, kind) in enumerate(heard):
-            if kind is Kind.TASK:
+            if kind is InstructionKind.TASK:
                 end = heard[number + 1][0] if number + 1 < len(heard) else self.bag.end
                 following = next(task for task in tasks if task > time)
-                spans.append(self._judged(Span(time, end, text), following))
+                spans.append(self._judgement(EpisodeInterval(time, end, text), following))
         return spans
 
-    def _heard(self) -> list[tuple[float, str, Kind]]:
+    def _instruction_after(self) -> list[tuple[float, str, InstructionKind]]:
         """Return when something else was said, what, and what kind of thing it is."""
-        found: list[tuple[float, str, Kind]] = []
-        last = NOTHING_SAID
-        for time, text in self.said:
+        found: list[tuple[float, str, InstructionKind]] = []
+        last = EMPTY_INSTRUCTION
+        for time, text in self.instructions:
             # "Slower" leaves what is done as it is, and the node says that again.
             said = next_instruction(last, text)
             if said.number != last.number and (said.text, said.kind) != (last.text, last.kind):
@@ -132,11 +136,11 @@ class Recording:
             last = said
         return found
 
-    def _judged(self, span: Span, following: float) -> Span:
+    def _judgement(self, span: EpisodeInterval, following: float) -> EpisodeInterval:
         """Take the last verdict before the next episode, or the first after this one's end."""
         for time, event, by, _ in self.marks:
             if event in (SUCCESS, FAILURE) and span.start <= time < following:
-                span.success, span.by = event == SUCCESS, by
+                span.success, span.judged_by = event == SUCCESS, by
                 if time > span.end:
                     break
         return span
@@ -156,8 +160,8 @@ def read_recording(path: Path, robot: str = "", namespace: str = "") -> Recordin
     """
     bag = Bag(path)
     found = Recording(bag, _robot(bag, robot))
-    reader = JointReader(found.robot, found.robot.joint_state_timeout)
-    prefix = prefix_of(namespace)
+    reader = JointStateAssembler(found.robot, found.robot.joint_state_timeout)
+    prefix = topic_prefix(namespace)
     current = prefix + "current_instruction"
     heard = current if bag.counts.get(current) else prefix + "instruction"
     takes: dict[str, Callable[[float, Any], None]] = {
@@ -165,8 +169,8 @@ def read_recording(path: Path, robot: str = "", namespace: str = "") -> Recordin
         prefix + "task_label": lambda time, m: found.labels.append(
             Label(time, m.label, float(m.score))
         ),
-        prefix + "joint_states": lambda time, m: _take_joints(found, reader, m),
-        heard: lambda time, m: found.said.append((time, m.data)),
+        prefix + "joint_states": lambda time, m: _add_joint_state(found, reader, m),
+        heard: lambda time, m: found.instructions.append((time, m.data)),
     }
     there = [topic for topic in takes if bag.counts.get(topic)]
     if there and all(topic in bag.unreadable for topic in there):
@@ -178,7 +182,7 @@ def read_recording(path: Path, robot: str = "", namespace: str = "") -> Recordin
         )
     for topic in {prefix + "episode_mark", "/episode_mark"}:  # a recorder has no namespace
         takes[topic] = lambda time, m: found.marks.append((time, int(m.event), m.by, m.note))
-    cameras = cameras_in(bag)
+    cameras = find_cameras(bag)
     for topic in cameras:
         takes[topic] = partial(_take_picture, found.frames.setdefault(topic, []))
     for topic, time, message in bag.messages(takes, stamps_of=cameras):
@@ -191,12 +195,12 @@ def read_recording(path: Path, robot: str = "", namespace: str = "") -> Recordin
     return found
 
 
-def prefix_of(namespace: str) -> str:
+def topic_prefix(namespace: str) -> str:
     """Return what topics of a namespace begin with."""
     return f"/{namespace.strip('/')}/".replace("//", "/")
 
 
-def cameras_in(bag: Bag) -> list[str]:
+def find_cameras(bag: Bag) -> list[str]:
     """Return the topics of pictures, but for those that the node draws."""
     return [
         topic
@@ -211,7 +215,7 @@ def contract_cameras(recording: Recording, namespace: str = "") -> dict[str, str
     Raises:
         BagError: there are none.
     """
-    there, prefix, found = recording.frames, prefix_of(namespace), {}
+    there, prefix, found = recording.frames, topic_prefix(namespace), {}
     for camera in recording.robot.cameras:
         topic = camera.topic if camera.topic.startswith("/") else prefix + camera.topic
         for name in (topic, topic + "/compressed"):
@@ -226,22 +230,22 @@ def contract_cameras(recording: Recording, namespace: str = "") -> dict[str, str
     return found
 
 
-def corrects(before: Span, after: Span) -> bool:
+def is_correction(before: EpisodeInterval, after: EpisodeInterval) -> bool:
     """Tell whether one episode sets right, soon after, what failed in another."""
-    soon = after.start - before.start < SOON
+    soon = after.start - before.start < JUDGEMENT_WINDOW_S
     return soon and before.success is False and after.success is True
 
 
-def stamp(message: Any) -> float:
+def header_seconds(message: Any) -> float:
     """Return the stamp of a message's header [s]."""
     given = message.header.stamp
     return float(given.sec + given.nanosec * 1e-9)
 
 
-def _robot(bag: Bag, robot: str) -> Robot:
+def _robot(bag: Bag, robot: str) -> RobotConfig:
     if robot:
         return load_robot(robot)
-    about = bag.about()
+    about = bag.metadata()
     if "contract" in about:
         try:
             return read_robot(about["contract"], f"the contract in '{bag.path}'")
@@ -252,11 +256,11 @@ def _robot(bag: Bag, robot: str) -> Robot:
     return load_robot("panda_sim")
 
 
-def _action(time: float, message: Any) -> Action:
+def _action(time: float, message: Any) -> RecordedAction:
     reason = message.hold_reason or "held" if message.hold else ""
     values = np.array(message.values, float)
-    return Action(
-        time, stamp(message), int(message.mode), tuple(message.names), values,
+    return RecordedAction(
+        time, header_seconds(message), int(message.mode), tuple(message.names), values,
         float(message.gripper), reason,
     )  # fmt: skip
 
@@ -265,9 +269,9 @@ def _take_picture(stamps: list[float], time: float, stamp_: float) -> None:
     stamps.append(stamp_)
 
 
-def _take_joints(found: Recording, reader: JointReader, message: Any) -> None:
+def _add_joint_state(found: Recording, reader: JointStateAssembler, message: Any) -> None:
     try:
-        state = reader.read(message.name, message.position, stamp(message))
+        state = reader.read(message.name, message.position, header_seconds(message))
     except ValueError:  # the node holds then
         return
     if state is None:

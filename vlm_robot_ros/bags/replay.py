@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from vlm_robot_ros.bags.inputs import Inputs
-from vlm_robot_ros.bags.recording import Recording, prefix_of, stamp
+from vlm_robot_ros.bags.inputs import RecordedRequests
+from vlm_robot_ros.bags.recording import Recording, header_seconds, topic_prefix
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.policy.base import Policy
-from vlm_robot_ros.policy.thinker import think
+from vlm_robot_ros.policy.thinker import run_inference
 
 RECORDED = "recorded"
 
 
 @dataclass(frozen=True)
-class Answer:
+class PolicyAnswer:
     """One answer of a policy, or of the recording."""
 
     mode: int
@@ -29,11 +29,11 @@ class Answer:
     label: str
 
     @classmethod
-    def of(cls, chunk: ActionChunk) -> "Answer":
+    def of(cls, chunk: ActionChunk) -> "PolicyAnswer":
         """Return what of a chunk is compared."""
         return cls(int(chunk.mode), chunk.values, chunk.gripper, chunk.label)
 
-    def equals(self, other: "Answer") -> bool:
+    def equals(self, other: "PolicyAnswer") -> bool:
         """Tell whether both are the same to the last bit."""
         return (
             self.mode == other.mode
@@ -50,7 +50,7 @@ class Replay:
     times: list[float] = field(default_factory=list)
     """Stamps of the questions [s]."""
     instructions: list[str] = field(default_factory=list)
-    answers: dict[str, list[Answer | None]] = field(default_factory=dict)
+    answers: dict[str, list[PolicyAnswer | None]] = field(default_factory=dict)
     """Of `RECORDED` and of each policy."""
     missed: int = 0
     """Questions whose pictures the bag lacks."""
@@ -75,7 +75,7 @@ def replay(
     """
     known = _recorded(recording, namespace)
     found = Replay(answers={name: [] for name in (RECORDED, *policies)})
-    inputs = Inputs(recording, namespace)
+    inputs = RecordedRequests(recording, namespace)
     before = -1
     for question, first in progress(inputs):
         found.times.append(question.stamp)
@@ -84,8 +84,8 @@ def replay(
         answers = known.get(key)
         found.answers[RECORDED].append(answers.popleft() if answers else None)
         for name, policy in policies.items():
-            chunk = think(policy, question, -1 if first else before)
-            found.answers[name].append(Answer.of(chunk))
+            chunk = run_inference(policy, question, -1 if first else before)
+            found.answers[name].append(PolicyAnswer.of(chunk))
         before = question.number
     found.missed = inputs.missed
     return found
@@ -142,22 +142,22 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _recorded(recording: Recording, namespace: str) -> dict[tuple[int, int], deque[Answer]]:
+def _recorded(recording: Recording, namespace: str) -> dict[tuple[int, int], deque[PolicyAnswer]]:
     """Return the answers in the bag, by stamp [us] and instruction, in their order."""
-    prefix = prefix_of(namespace)
+    prefix = topic_prefix(namespace)
     chunks, labels = prefix + "action_chunk", prefix + "task_label"
     plans: dict[tuple[int, int], list[Any]] = defaultdict(list)
     names: dict[tuple[int, int], deque[str]] = defaultdict(deque)
     for message in recording.bag.messages([chunks, labels]):
         value = message.value
-        key = _key(stamp(value), int(value.instruction_id))
+        key = _key(header_seconds(value), int(value.instruction_id))
         if message.topic == labels:
             names[key].append(value.label)
         else:
             plans[key].append(value)
     return {
         key: deque(
-            Answer(
+            PolicyAnswer(
                 int(value.mode),
                 np.array(value.values, float).reshape(int(value.horizon), -1),
                 np.array(value.gripper, float),

@@ -10,8 +10,13 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from vlm_robot_ros.bags import figures
 from vlm_robot_ros.bags.bag import BagError
-from vlm_robot_ros.bags.measures import summarise
-from vlm_robot_ros.bags.recording import Recording, Span, contract_cameras, stamp
+from vlm_robot_ros.bags.measures import summarize_recording
+from vlm_robot_ros.bags.recording import (
+    EpisodeInterval,
+    Recording,
+    contract_cameras,
+    header_seconds,
+)
 from vlm_robot_ros.data.pictures import ImageError, to_rgb
 
 _PICTURES = 6
@@ -22,7 +27,7 @@ _DRAWN = 40
 
 def write_report(recordings: Sequence[Recording], page: Path) -> list[dict[str, Any]]:
     """Write the page, and its figures as JSON beside it; returns these."""
-    summaries = [summarise(recording) for recording in recordings]
+    summaries = [summarize_recording(recording) for recording in recordings]
     shown = [
         {"summary": summary, "episodes": _episodes(recording), "joints": _joints(recording)}
         for summary, recording in zip(summaries, recordings, strict=True)
@@ -43,18 +48,20 @@ def _episodes(recording: Recording) -> list[dict[str, Any]]:
     return [
         {
             "span": span,
-            "strip": figures.inline(figures.strip(seen)) if seen else "",
-            "timeline": figures.inline(figures.timeline(recording, span)),
+            "strip": figures.data_uri(figures.image_strip(seen)) if seen else "",
+            "timeline": figures.data_uri(figures.plot_timeline(recording, span)),
         }
         for span, seen in zip(spans, pictures, strict=True)
     ]
 
 
 def _joints(recording: Recording) -> str:
-    return figures.inline(figures.joints(recording)) if recording.joints else ""
+    return figures.data_uri(figures.plot_joints(recording)) if recording.joints else ""
 
 
-def _pictures(recording: Recording, spans: Sequence[Span]) -> list[list[tuple[float, np.ndarray]]]:
+def _pictures(
+    recording: Recording, spans: Sequence[EpisodeInterval]
+) -> list[list[tuple[float, np.ndarray]]]:
     """Return of each episode some pictures of the first camera, and when they were seen in it."""
     found: list[list[tuple[float, np.ndarray]]] = [[] for _ in spans]
     if not recording.frames:
@@ -70,7 +77,7 @@ def _pictures(recording: Recording, spans: Sequence[Span]) -> list[list[tuple[fl
         picked = np.linspace(0, len(inside) - 1, min(_PICTURES, len(inside))).round().astype(int)
         wanted.update({float(inside[i]): (number, float(inside[i] - span.start)) for i in picked})
     for message in recording.bag.messages([topic]):
-        place = wanted.pop(stamp(message.value), None)
+        place = wanted.pop(header_seconds(message.value), None)
         if place:
             try:
                 found[place[0]].append((place[1], to_rgb(message.value)))

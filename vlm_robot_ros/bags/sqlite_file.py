@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from vlm_robot_ros.bags.storage import Channel, Raw, private_folder
+from vlm_robot_ros.bags.storage import Channel, RawMessage, private_folder
 
 _JOURNALS = ("-wal", "-journal")
 """Ends of the names of files with what a killed recorder had not yet put into the database."""
@@ -28,7 +28,7 @@ class SqliteFile:
         self._by_id: dict[int, Channel] = {}
         self._ordered = True
         self._lost = 0
-        self._take_in_journal()
+        self._apply_journal()
         self._cut_off = _is_cut_off(self._content)
         if self._cut_off:
             self.problem = f"'{path.name}' is cut off"
@@ -40,11 +40,11 @@ class SqliteFile:
         except sqlite3.Error as error:
             self.problem = f"'{path.name}' is cut off or corrupt: {error}"
         if self.problem:
-            self._count_as_far_as_it_goes()
+            self._count_readable_rows()
         elif self._lost:
             self.problem = f"{self._lost} messages in '{path.name}' belong to no topic"
 
-    def raw(self, topics: set[str] | None, first: int, last: int) -> Iterator[Raw]:
+    def raw(self, topics: set[str] | None, first: int, last: int) -> Iterator[RawMessage]:
         """Return the messages of some topics, or of all, of a time range [ns]."""
         wanted = [n for n, each in self._by_id.items() if topics is None or each.topic in topics]
         marks = ",".join("?" * len(wanted))
@@ -58,13 +58,13 @@ class SqliteFile:
         try:
             with closing(self._connect()) as database:
                 for number, time, data in database.execute(query, (*wanted, first, last)):
-                    yield Raw(self._by_id[number], time, bytes(data))
+                    yield RawMessage(self._by_id[number], time, bytes(data))
         except (sqlite3.Error, TypeError, ValueError) as error:
             if self._ordered:
                 raise
             self.problem = f"'{self.path.name}' is cut off or corrupt: {error}"
 
-    def _take_in_journal(self) -> None:
+    def _apply_journal(self) -> None:
         """Let SQLite take in, in a copy, what lies beside the file of a killed recorder."""
         beside = [self.path.with_name(self.path.name + end) for end in _JOURNALS]
         beside = [file for file in beside if file.is_file() and file.stat().st_size]
@@ -127,7 +127,7 @@ class SqliteFile:
             self.start, self.end = min(times), max(times)
         self._lost = lost
 
-    def _count_as_far_as_it_goes(self) -> None:
+    def _count_readable_rows(self) -> None:
         self._ordered = False
         self.counts.clear()
         times = []

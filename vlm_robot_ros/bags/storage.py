@@ -34,7 +34,7 @@ class Channel:
     """RIHS01 hash of the type; empty where the file has none."""
 
 
-class Raw(NamedTuple):
+class RawMessage(NamedTuple):
     """One serialised message."""
 
     channel: Channel
@@ -59,7 +59,7 @@ class StorageFile(Protocol):
     problem: str
     """Why the file can only be read in part; empty if it is complete."""
 
-    def raw(self, topics: set[str] | None, first: int, last: int) -> Iterator[Raw]:
+    def raw(self, topics: set[str] | None, first: int, last: int) -> Iterator[RawMessage]:
         """Return the messages of some topics, or of all, of a time range [ns]."""
 
 
@@ -98,7 +98,7 @@ def private_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="vlm_robot_bag_"))
 
 
-def decompressed(raw: Raw) -> Raw:
+def decompress_message(raw: RawMessage) -> RawMessage:
     """Return a message as it was before rosbag2 compressed it by itself.
 
     Raises:
@@ -111,7 +111,7 @@ def decompressed(raw: Raw) -> Raw:
     return raw._replace(data=data)
 
 
-def with_metadata(channel: Channel, kind: str, type_hash: str) -> Channel:
+def channel_with_metadata(channel: Channel, kind: str, type_hash: str) -> Channel:
     """Return a channel that takes what it lacks from `metadata.yaml`."""
     return replace(channel, kind=channel.kind or kind, type_hash=channel.type_hash or type_hash)
 

@@ -10,7 +10,7 @@ _QUALITY = 85
 """Of pictures, which are kept as JPEG."""
 
 
-class Viewer:
+class RerunLogger:
     """Puts messages where Rerun shows them: pictures, curves, texts, on one time line."""
 
     def __init__(self, stream: Any) -> None:
@@ -33,7 +33,7 @@ class Viewer:
         """Types of message that are shown."""
         return set(self._takers)
 
-    def take(self, topic: str, kind: str, time: float, message: Any) -> None:
+    def log_message(self, topic: str, kind: str, time: float, message: Any) -> None:
         """Show a message.
 
         Args:
@@ -106,7 +106,7 @@ def view_bag(bag: Bag, stream: Any) -> int:
 
     from vlm_robot_ros.bags.bag import BagError
 
-    viewer, shown = Viewer(stream), 0
+    viewer, shown = RerunLogger(stream), 0
     topics = [topic for topic, kind in bag.kinds.items() if kind in viewer.kinds]
     if not topics:
         raise BagError(
@@ -114,6 +114,6 @@ def view_bag(bag: Bag, stream: Any) -> int:
         )
     total = sum(bag.counts[topic] for topic in topics)
     for topic, time, message in tqdm(bag.messages(topics), "showing", total=total):
-        viewer.take(topic, bag.kinds[topic], time, message)
+        viewer.log_message(topic, bag.kinds[topic], time, message)
         shown += 1
     return shown

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from vlm_robot_ros.cli.numbers import at_least
+from vlm_robot_ros.cli.numbers import int_at_least
 from vlm_robot_ros.cli.processes import add_access_options
-from vlm_robot_ros.privacy import keep_private
+from vlm_robot_ros.privacy import restrict_umask
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -27,7 +27,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )  # fmt: skip
     again.add_argument("--json", type=Path, help="file to write the figures to")
     again.add_argument(
-        "--threads", type=at_least(1), default=1, help="of the CPU, as the node had them"
+        "--threads", type=int_at_least(1), default=1, help="of the CPU, as the node had them"
     )
     _add_common(again)
     again.set_defaults(run=_replay)
@@ -35,7 +35,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     convert.add_argument("bags", type=Path, nargs="+", help="bags, or folders of bags")
     convert.add_argument("--out", type=Path, required=True, help="the dataset's folder")
     convert.add_argument("--failed", action="store_true", help="keep failed episodes, too")
-    convert.add_argument("--workers", type=at_least(1), default=2, help="processes")
+    convert.add_argument("--workers", type=int_at_least(1), default=2, help="processes")
     convert.add_argument(
         "--engine", choices=("processes", "ray"), default="processes",
         help="ray: over the cluster that RAY_ADDRESS names",
@@ -51,12 +51,12 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(args: argparse.Namespace) -> int:
-    keep_private(args.group_readable)
+    restrict_umask(args.group_readable)
     from tqdm import tqdm
 
     from vlm_robot_ros.bags.recording import read_recording
     from vlm_robot_ros.bags.report import write_report
-    from vlm_robot_ros.cli.opening import warn_of_bags
+    from vlm_robot_ros.cli.opening import print_bag_warnings
 
     if args.out.suffix == ".json":
         raise ValueError(f"--out is '{args.out}', where the figures go; give the page, as .html")
@@ -65,13 +65,13 @@ def _report(args: argparse.Namespace) -> int:
         done, times = summary["success"], summary["camera_to_action_ms"]
         print(f"{summary['bag']}: {done['successes']} of {done['judged']} judged episodes", end="")
         print(f" succeeded; camera to action p50 {times['p50']} ms, p99 {times['p99']} ms")
-    warn_of_bags(*(recording.bag for recording in read))
+    print_bag_warnings(*(recording.bag for recording in read))
     print(f"page     {args.out}\nfigures  {args.out.with_suffix('.json')}")
     return 0
 
 
 def _replay(args: argparse.Namespace) -> int:
-    keep_private(args.group_readable)
+    restrict_umask(args.group_readable)
     import json
     from itertools import combinations
 
@@ -80,7 +80,7 @@ def _replay(args: argparse.Namespace) -> int:
 
     from vlm_robot_ros.bags.recording import read_recording
     from vlm_robot_ros.bags.replay import RECORDED, compare, replay, table
-    from vlm_robot_ros.cli.opening import warn_of_bags
+    from vlm_robot_ros.cli.opening import print_bag_warnings
     from vlm_robot_ros.policy.load import load_named
 
     torch.set_num_threads(args.threads)
@@ -88,7 +88,7 @@ def _replay(args: argparse.Namespace) -> int:
     named = args.policy or ["shipped"]
     policies = {name: load_named(name, recording.robot) for name in named}
     found = replay(recording, policies, args.namespace, lambda each: tqdm(each, "answers"))
-    warn_of_bags(recording.bag)
+    print_bag_warnings(recording.bag)
     rows = [compare(found, *pair) for pair in combinations([RECORDED, *policies], 2)]
     print(table(rows))
     if found.missed:
@@ -99,17 +99,17 @@ def _replay(args: argparse.Namespace) -> int:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    keep_private(args.group_readable)
+    restrict_umask(args.group_readable)
     from tqdm import tqdm
 
-    from vlm_robot_ros.bags.convert import convert
+    from vlm_robot_ros.bags.convert import convert_to_lerobot
     from vlm_robot_ros.bags.find import find_all_bags
-    from vlm_robot_ros.cli.opening import warn
+    from vlm_robot_ros.cli.opening import print_warnings
 
     bags = find_all_bags(args.bags)
-    episodes, frames, problems = convert(
+    episodes, frames, problems = convert_to_lerobot(
         bags, args.out, args.robot, args.namespace, args.failed, args.workers, args.engine,
-        lambda each, total: tqdm(each, "bags", total), warn,
+        lambda each, total: tqdm(each, "bags", total), print_warnings,
     )  # fmt: skip
     for why in problems.values():
         print(f"left out: {why}")

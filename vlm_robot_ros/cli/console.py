@@ -7,11 +7,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from vlm_robot_ros.cli.numbers import at_least
+from vlm_robot_ros.cli.numbers import int_at_least
 from vlm_robot_ros.cli.processes import add_access_options
-from vlm_robot_ros.privacy import keep_private
+from vlm_robot_ros.privacy import restrict_umask
 
-_SHORTEST_TOKEN = 16
+_MIN_TOKEN_CHARACTERS = 16
 """Of a token that the user chooses [characters]."""
 
 
@@ -32,7 +32,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--voice", metavar="SOURCE", default="",
         help="with --demo, listen, too: microphone, topic, or a path of a .wav",
     )  # fmt: skip
-    parser.add_argument("--seed", type=at_least(0), default=1, help="of the demo's scene")
+    parser.add_argument("--seed", type=int_at_least(0), default=1, help="of the demo's scene")
     parser.add_argument(
         "--reports", type=Path, default=Path("runs"), help="folder to list them of"
     )
@@ -45,16 +45,16 @@ def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     try:
         from vlm_robot_ros.nodes.console import run_console
-        from vlm_robot_ros.nodes.console_access import Address
+        from vlm_robot_ros.nodes.console_access import ServerAddress
     except ModuleNotFoundError as error:
         raise ValueError(
             f"the console needs ROS 2 and tornado ({error}): `make setup`, then `. ./env.sh`"
         ) from error
     if not 0 <= args.port < 65536:
         raise ValueError(f"--port is {args.port}; valid: 0 to 65535")
-    if args.token and len(args.token) < _SHORTEST_TOKEN:
+    if args.token and len(args.token) < _MIN_TOKEN_CHARACTERS:
         raise ValueError(
-            f"--token has {len(args.token)} characters; valid: {_SHORTEST_TOKEN} at least"
+            f"--token has {len(args.token)} characters; valid: {_MIN_TOKEN_CHARACTERS} at least"
         )
     if args.network and not args.demo:
         raise ValueError("--network is for --demo; other nodes are reached as their environment "
@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--voice is for --demo; beside an arm: policy.launch.py voice:=…")
     if args.seed >= 2**31:
         raise ValueError(f"--seed is {args.seed}; it must be 0 to 2147483647")
-    keep_private(args.group_readable)
-    address = Address(args.host, args.port, token, tuple(args.allow_host))
+    restrict_umask(args.group_readable)
+    address = ServerAddress(args.host, args.port, token, tuple(args.allow_host))
     with ExitStack() as stack:
         dead = _demo(stack, args) if args.demo else lambda: ""
         run_console(address, args.robot, args.reports, args.namespace, dead)
@@ -75,11 +75,11 @@ def run(args: argparse.Namespace) -> int:
 def _demo(stack: ExitStack, args: argparse.Namespace) -> Callable[[], str]:
     """Start simulated arm, policy and recorder, which end with a stack; returns who has died."""
     from vlm_robot_ros.cli.processes import (
-        end_nodes,
-        ended,
+        exited_nodes,
         prepare_domain,
-        report_on,
         start_node,
+        stop_nodes,
+        write_bag_report,
     )
 
     prepare_domain(args.network)
@@ -98,11 +98,11 @@ def _demo(stack: ExitStack, args: argparse.Namespace) -> Callable[[], str]:
     log = stack.enter_context((folder / "nodes.log").open("w"))
     processes = {name: start_node(name, given, log) for name, given in settings.items()}
     stack.callback(lambda: print(f"bag      {folder / 'bag'}\nreport   {folder / 'report.html'}"))
-    stack.callback(report_on, folder)
-    stack.callback(end_nodes, processes)
+    stack.callback(write_bag_report, folder)
+    stack.callback(stop_nodes, processes)
 
     def dead() -> str:
-        names = ended(processes)
+        names = exited_nodes(processes)
         return f"{names} (see {folder / 'nodes.log'})" if names else ""
 
     return dead

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from vlm_robot_ros.cli.numbers import at_least
+from vlm_robot_ros.cli.numbers import int_at_least
 from vlm_robot_ros.cli.opening import add_reading_options
 
 
@@ -17,7 +17,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     inspect.add_argument("--split", default="train", help="of an RLDS set")
     add_reading_options(inspect)
-    inspect.add_argument("--episodes", type=at_least(1), default=20, help="to read, evenly spread")
+    inspect.add_argument(
+        "--episodes", type=int_at_least(1), default=20, help="to read, evenly spread"
+    )
     inspect.add_argument("--out", type=Path, default=Path("episodes.png"), help="contact sheet")
     inspect.set_defaults(run=run)
 
@@ -27,15 +29,20 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
     from tqdm import tqdm
 
-    from vlm_robot_ros.cli.opening import open_any
-    from vlm_robot_ros.data.action_space import guess, notes_of, read_actions, state_space
+    from vlm_robot_ros.cli.opening import open_dataset_with_warnings
+    from vlm_robot_ros.data.action_space import (
+        describe_mapping,
+        infer_action_space,
+        read_actions,
+        state_space,
+    )
     from vlm_robot_ros.data.joint_units import UnknownUnitError
     from vlm_robot_ros.data.robot_data import DataError
     from vlm_robot_ros.evaluation.data_report import contact_sheet, describe
 
     if args.episodes < 1:
         raise DataError(f"--episodes is {args.episodes}; valid: 1 or more")
-    data = open_any(args.path, args.split)
+    data = open_dataset_with_warnings(args.path, args.split)
     if not len(data):
         raise DataError(f"'{args.path}' has no episodes")
     numbers = np.linspace(0, len(data) - 1, min(args.episodes, len(data))).round().astype(int)
@@ -45,10 +52,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         states, actions = zip(*tables, strict=True)
         read = read_actions(data.info, args.arm, actions, states, args.units)
-        notes = notes_of(data.info, *read)
+        notes = describe_mapping(data.info, *read)
     except UnknownUnitError as error:
-        read = guess(data.info, args.arm), state_space(data.info, args.arm)
-        notes = [*notes_of(data.info, *read), f"cannot be fine-tuned on yet: {error}"]
+        read = infer_action_space(data.info, args.arm), state_space(data.info, args.arm)
+        notes = [*describe_mapping(data.info, *read), f"cannot be fine-tuned on yet: {error}"]
     except DataError as error:
         notes = [f"cannot be fine-tuned on: {error}", *(f"- {note}" for note in data.info.notes)]
     print(describe(data, tables, said, drawn[0].images, notes))

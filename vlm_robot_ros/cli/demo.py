@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_robot_ros.cli.processes import add_access_options
-from vlm_robot_ros.privacy import keep_private
+from vlm_robot_ros.privacy import restrict_umask
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,32 +38,32 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Start the nodes, run the demo beside them, end them, and print what came of it."""
     try:
-        from vlm_robot_ros.nodes.demo_node import conducting, perform
-        from vlm_robot_ros.nodes.interactive import converse
-        from vlm_robot_ros.nodes.stage import StageError
+        from vlm_robot_ros.nodes.demo_node import demo_node_context, run_demo
+        from vlm_robot_ros.nodes.interactive import run_terminal_session
+        from vlm_robot_ros.nodes.stage import SimulationClientError
     except ModuleNotFoundError as error:
         raise ValueError(
             f"the demo needs ROS 2 ({error}): `make setup`, then `. ./env.sh`"
         ) from error
     from vlm_robot_ros.cli.processes import (
-        assign,
-        end_nodes,
-        ended,
+        exited_nodes,
+        parameter_override,
         prepare_domain,
-        report_on,
         start_node,
+        stop_nodes,
+        write_bag_report,
     )
     from vlm_robot_ros.contract.load import load_robot
     from vlm_robot_ros.evaluation.report import table
-    from vlm_robot_ros.sim.programme import task_programme
-    from vlm_robot_ros.sim.sinks import CONTROLLERS, contract_through
+    from vlm_robot_ros.sim.programme import task_script
+    from vlm_robot_ros.sim.sinks import CONTROLLERS, contract_with_sink
 
     if args.voice and not args.interactive:
         raise ValueError("--voice is for --interactive: else the programme gives the commands")
     if args.families and args.interactive:
         raise ValueError("--families is for the programme; with --interactive you choose")
     if args.families:
-        task_programme(0, args.families.split(","), 0)  # what is wrong is said before nodes start
+        task_script(0, args.families.split(","), 0)  # what is wrong is said before nodes start
     if args.through not in ("action", *CONTROLLERS):
         valid = ", ".join(("action", *CONTROLLERS))
         raise ValueError(f"--through {args.through!r}; valid: {valid}")
@@ -74,13 +74,13 @@ def run(args: argparse.Namespace) -> int:
     out = (args.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     if (out / "bag").exists():
         raise ValueError(f"--out: '{out}' has a bag already; name another folder")
-    keep_private(args.group_readable)
+    restrict_umask(args.group_readable)
     out.mkdir(parents=True, exist_ok=True)
     prepare_domain(args.network)
     robot, follow = args.robot, args.through == "action"
     if not follow:
         robot = out / f"{args.through}.yaml"
-        robot.write_text(contract_through(args.robot, args.through))
+        robot.write_text(contract_with_sink(args.robot, args.through))
     settings: dict[str, dict[str, Any]] = {
         "arm_sim": {"seed": args.seed, "robot": robot, "follow_action": follow},
         "policy": {"use_sim_time": True, "robot": robot},
@@ -98,27 +98,30 @@ def run(args: argparse.Namespace) -> int:
     own = {name: getattr(args, name) for name in ("seed", "commands", "families")}
     own = {**own, "robot": robot, "out": out}
     processes: dict[str, subprocess.Popen] = {}
-    alive = partial(ended, processes)
+    alive = partial(exited_nodes, processes)
 
     summary = None
-    with (out / "nodes.log").open("w") as log, conducting(["--ros-args", *assign(own)]) as node:
+    with (
+        (out / "nodes.log").open("w") as log,
+        demo_node_context(["--ros-args", *parameter_override(own)]) as node,
+    ):
         try:
             for name, given in settings.items():
                 processes[name] = start_node(name, given, log)
             if args.interactive:
-                converse(node, alive, args.seed)
+                run_terminal_session(node, alive, args.seed)
             else:
-                summary = perform(node, alive)
-        except StageError as error:
+                summary = run_demo(node, alive)
+        except SimulationClientError as error:
             tail = (out / "nodes.log").read_text().splitlines()[-8:]
             raise ValueError("\n".join([str(error), *tail])) from error
         except KeyboardInterrupt:
             print("ended by hand")
         finally:
-            end_nodes(processes)
+            stop_nodes(processes)
     if summary:
         print(f"\n{table(summary)}\n")
-    report_on(out)
+    write_bag_report(out)
     made = {"demo.mp4": "video", "bag": "bag", "summary.json": "summary", "report.html": "report"}
     for name, what in made.items():
         if (out / name).exists():

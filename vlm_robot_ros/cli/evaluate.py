@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from vlm_robot_ros.cli.numbers import at_least
+from vlm_robot_ros.cli.numbers import int_at_least
 
 if TYPE_CHECKING:
-    from vlm_robot_ros.contract.robot import Robot
+    from vlm_robot_ros.contract.robot import RobotConfig
     from vlm_robot_ros.policy.base import Policy
     from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
 
@@ -33,9 +33,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
                         "as rate=250,interpolate_from_desired_state=true")  # fmt: skip
     parser.add_argument("--policy", choices=_POLICIES, default="fusion")
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
-    parser.add_argument("--episodes", type=at_least(1), default=100, help="a cell")
-    parser.add_argument("--seed", type=at_least(0), default=0)
-    parser.add_argument("--workers", type=at_least(1), default=2, help="processes")
+    parser.add_argument("--episodes", type=int_at_least(1), default=100, help="a cell")
+    parser.add_argument("--seed", type=int_at_least(0), default=0)
+    parser.add_argument("--workers", type=int_at_least(1), default=2, help="processes")
     parser.add_argument("--robot", default="panda_sim", help="name or file of the contract")
     parser.add_argument("--out", type=Path, help="folder to resume from; runs/evaluate-...")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
@@ -45,21 +45,25 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Run it, print the tables and write the report; what `--out` holds is not run again."""
     from vlm_robot_ros.contract.load import contract_file, load_robot
-    from vlm_robot_ros.evaluation.cells import CELLS
-    from vlm_robot_ros.evaluation.playing import THROUGH
-    from vlm_robot_ros.evaluation.suite import SuiteConfig, run_suite, summarise
-    from vlm_robot_ros.evaluation.suite_report import cells_table, confusion_table, contact_sheet
+    from vlm_robot_ros.evaluation.cells import CONDITIONS
+    from vlm_robot_ros.evaluation.playing import CONTROL_INTERFACES
+    from vlm_robot_ros.evaluation.suite import SuiteConfig, run_suite, summarize_outcomes
+    from vlm_robot_ros.evaluation.suite_report import (
+        conditions_table,
+        confusion_table,
+        contact_sheet,
+    )
     from vlm_robot_ros.paths import shipped_checkpoint
     from vlm_robot_ros.provenance import checkpoint_hash, git_hash
     from vlm_robot_ros.sim.simulator import Simulator
     from vlm_robot_ros.sim.tasks import FAMILIES
 
-    cells = tuple(CELLS) if args.suite == "obedience" else (args.suite,)
+    cells = tuple(CONDITIONS) if args.suite == "obedience" else (args.suite,)
     if args.cells:
         cells = tuple(dict.fromkeys(cell.strip() for cell in args.cells.split(",")))
     families = tuple(args.families.split(",")) if args.families else ()
     for what, given, valid in (("--families", families, tuple(FAMILIES)),
-                               ("--through", (args.through,), THROUGH)):  # fmt: skip
+                               ("--through", (args.through,), CONTROL_INTERFACES)):  # fmt: skip
         unknown = [name for name in given if name not in valid]
         if unknown:
             raise ValueError(f"{what} {unknown[0]!r}; valid: {', '.join(valid)}")
@@ -89,8 +93,8 @@ def run(args: argparse.Namespace) -> int:
         about,
         args.workers,
     )
-    table = summarise(outcomes)
-    text = f"{cells_table(table)}\n\n{confusion_table(outcomes)}\n"
+    table = summarize_outcomes(outcomes)
+    text = f"{conditions_table(table)}\n\n{confusion_table(outcomes)}\n"
     for cell, figures in table.items():
         if figures["executed"]:
             parts = zip(("velocity", "acceleration", "jerk"), figures["executed"], strict=True)
@@ -131,15 +135,15 @@ def controller_settings(text: str) -> "ControllerSettings":
     return settings
 
 
-def make_policy(kind: str, checkpoint: Path, robot: "Robot") -> "Policy":
+def make_policy(kind: str, checkpoint: Path, robot: "RobotConfig") -> "Policy":
     """Return a policy by name; called in each worker."""
     from vlm_robot_ros.policy.base import HoldPolicy
-    from vlm_robot_ros.policy.blind import BlindPolicy
-    from vlm_robot_ros.policy.fusion_policy import FusionPolicy
-    from vlm_robot_ros.policy.load import load_learned
+    from vlm_robot_ros.policy.blind import LanguageBlindPolicy
+    from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
+    from vlm_robot_ros.policy.load import load_checkpoint_policy
 
     if kind == "hold":
         return HoldPolicy()
     if kind == "blind":
-        return BlindPolicy(FusionPolicy(checkpoint, any_object=True))
-    return load_learned(checkpoint, robot)
+        return LanguageBlindPolicy(GroundedPolicy(checkpoint, any_object=True))
+    return load_checkpoint_policy(checkpoint, robot)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from vlm_robot_ros.cli.numbers import at_least
+from vlm_robot_ros.cli.numbers import int_at_least
 from vlm_robot_ros.cli.opening import add_reading_options
 
 
@@ -17,11 +17,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("--fusion", default="cross", help="early, late or cross")
     parser.add_argument("--tune", default="frozen", help="of the encoder: frozen, lora or full")
-    parser.add_argument("--rank", type=at_least(1), default=8, help="of the encoder's adapters")
-    parser.add_argument("--steps", type=at_least(0), default=5000)
-    parser.add_argument("--batch", type=at_least(1), default=32, help="moments a step")
+    parser.add_argument(
+        "--rank", type=int_at_least(1), default=8, help="of the encoder's adapters"
+    )
+    parser.add_argument("--steps", type=int_at_least(0), default=5000)
+    parser.add_argument("--batch", type=int_at_least(1), default=32, help="moments a step")
     parser.add_argument("--rate", type=float, default=5e-4, help="of learning")
-    parser.add_argument("--horizon", type=at_least(1), default=8, help="actions in a chunk")
+    parser.add_argument("--horizon", type=int_at_least(1), default=8, help="actions in a chunk")
     parser.add_argument("--cameras", nargs="+", default=[], help="all if none is named")
     parser.add_argument("--split", default="train", help="of an RLDS set")
     add_reading_options(parser)
@@ -31,13 +33,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--correction-weight", type=float, default=1.0,
         help="how often episodes of bags count that succeeded soon after a failure",
     )  # fmt: skip
-    parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument("--seed", type=int_at_least(0), default=0)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run it; an interrupted run in `--out` goes on where it was."""
-    from vlm_robot_ros.cli.opening import open_any
+    from vlm_robot_ros.cli.opening import open_dataset_with_warnings
     from vlm_robot_ros.training.finetune import FinetuneConfig, finetune
 
     config = FinetuneConfig(
@@ -57,6 +59,6 @@ def run(args: argparse.Namespace) -> int:
         correction_weight=args.correction_weight,
         seed=args.seed,
     )
-    finetune(open_any(args.data, args.split), args.out, config)
+    finetune(open_dataset_with_warnings(args.data, args.split), args.out, config)
     print(f"checkpoint in {args.out}")
     return 0

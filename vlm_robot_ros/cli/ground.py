@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from vlm_robot_ros.cli.numbers import at_least
+from vlm_robot_ros.cli.numbers import int_at_least
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -11,7 +11,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser("ground", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("sentences", nargs="+", help='as in "put the red cube in the bowl"')
     parser.add_argument("--image", type=Path, help="a camera's picture; else a simulated scene")
-    parser.add_argument("--seed", type=at_least(0), default=1, help="of the simulated scene")
+    parser.add_argument("--seed", type=int_at_least(0), default=1, help="of the simulated scene")
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.add_argument("--robot", default="panda_sim", help="name or file of the contract")
     parser.add_argument("--out", type=Path, default=Path("heatmaps.png"), help="picture to write")
@@ -23,16 +23,16 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
     from PIL import Image
 
-    from vlm_robot_ros.cli.score import read_picture
-    from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
+    from vlm_robot_ros.cli.score import read_image
+    from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
     from vlm_robot_ros.contract.load import load_robot
-    from vlm_robot_ros.evaluation.page import sheet
+    from vlm_robot_ros.evaluation.page import image_grid
     from vlm_robot_ros.paths import shipped_checkpoint
     from vlm_robot_ros.policy.base import Observation
-    from vlm_robot_ros.policy.fusion_policy import FusionPolicy
+    from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
 
     robot = load_robot(args.robot)
-    policy = FusionPolicy(args.checkpoint or shipped_checkpoint())
+    policy = GroundedPolicy(args.checkpoint or shipped_checkpoint())
     config = policy.model.config
     if args.image:
         if len(policy.cameras) > 1:
@@ -41,19 +41,19 @@ def run(args: argparse.Namespace) -> int:
                 "picture; valid: a simulated scene, --seed"
             )
         size = config.picture[::-1]
-        picture = Image.fromarray(read_picture(args.image).numpy()).resize(size)
+        picture = Image.fromarray(read_image(args.image).numpy()).resize(size)
         images = {config.camera: np.asarray(picture)}
     else:
-        from vlm_robot_ros.sim.programme import scene_of
+        from vlm_robot_ros.sim.programme import sample_seeded_scene
         from vlm_robot_ros.sim.simulator import Simulator
 
         sim = Simulator(robot)
-        scene = scene_of(args.seed)
+        scene = sample_seeded_scene(args.seed)
         sim.reset(scene)
-        images = {camera: sim.view(camera) for camera in policy.cameras}
+        images = {camera: sim.observe(camera) for camera in policy.cameras}
         print("on the table:", ", ".join(thing.name for thing in scene.things))
         sim.close()
-    pose = to_vector(Kinematics(robot).forward(np.array(robot.home)))
+    pose = transform_to_pose7(Kinematics(robot).forward(np.array(robot.home)))
     panels = []
     for sentence in args.sentences:
         policy.reset()
@@ -63,6 +63,6 @@ def run(args: argparse.Namespace) -> int:
         drawn = policy.draw()
         assert drawn is not None
         panels.append((drawn, sentence, done))
-    sheet(panels).save(args.out)
+    image_grid(panels).save(args.out)
     print(f"picture {args.out}")
     return 0

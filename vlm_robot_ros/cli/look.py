@@ -23,21 +23,21 @@ def run(args: argparse.Namespace) -> int:
     """Run it: print where each phrase leads and how they lie to each other, and draw it."""
     import itertools
 
-    from vlm_robot_ros.cli.score import read_picture
-    from vlm_robot_ros.evaluation.page import sheet
+    from vlm_robot_ros.cli.score import read_image
+    from vlm_robot_ros.evaluation.page import image_grid
     from vlm_robot_ros.models.encoders.load import load_encoder
-    from vlm_robot_ros.models.looking import Looker, relation
-    from vlm_robot_ros.policy.overlay import tint
+    from vlm_robot_ros.models.looking import PhraseLocalizer, spatial_relation
+    from vlm_robot_ros.policy.overlay import overlay_heatmaps
 
-    picture = read_picture(args.image)
-    found = Looker(load_encoder(args.encoder, args.device), args.phrases)(picture)
+    picture = read_image(args.image)
+    found = PhraseLocalizer(load_encoder(args.encoder, args.device), args.phrases)(picture)
     panels = []
     for each in found:
         place = f"column {each.point[0]:.0f}, row {each.point[1]:.0f}"
         print(f"{each.phrase}: {place}, agrees by {each.score:.3f}")
-        panels.append((tint(picture.numpy(), [each.heat.numpy()]), each.phrase, place))
+        panels.append((overlay_heatmaps(picture.numpy(), [each.heat.numpy()]), each.phrase, place))
     for first, second in itertools.combinations(found, 2):
-        print(f"{first.phrase} is {relation(first, second)} {second.phrase}")
-    sheet(panels).save(args.out)
+        print(f"{first.phrase} is {spatial_relation(first, second)} {second.phrase}")
+    image_grid(panels).save(args.out)
     print(f"picture {args.out}")
     return 0

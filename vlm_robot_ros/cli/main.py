@@ -10,11 +10,11 @@ from typing import Any
 from vlm_robot_ros.cli.messages import (
     close_progress_bars,
     print_error,
-    show_warnings_above_progress_bars,
+    route_warnings,
 )
 from vlm_robot_ros.paths import user_path
-from vlm_robot_ros.printable import printable_output
-from vlm_robot_ros.safe_import import leave_out_working_directory
+from vlm_robot_ros.printable import escape_output
+from vlm_robot_ros.safe_import import exclude_working_directory
 
 _SHOW = "VLM_ROBOT_TRACEBACK"
 _COMMANDS = (
@@ -41,8 +41,8 @@ _COMMANDS = (
 
 def main(argv: list[str] | None = None) -> int:
     """Parse the command line and run one subcommand; returns the exit status."""
-    leave_out_working_directory()
-    show_warnings_above_progress_bars()
+    exclude_working_directory()
+    route_warnings()
     parser = argparse.ArgumentParser(
         prog="vlm-robot", description="An arm that does what a person says."
     )
@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     try:
-        with printable_output():
+        with escape_output():
             return _run(parser.parse_args(argv))
     finally:
         os.umask(mask)  # commands narrow it; who calls this function may be no command
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     try:
         for name, value in vars(args).items():
-            setattr(args, name, _expanded(value))
+            setattr(args, name, _expand_aliases(value))
         return int(args.run(args))
     except (ValueError, OSError) as error:
         print_error(f"vlm-robot: {error}")
@@ -77,10 +77,10 @@ def _run(args: argparse.Namespace) -> int:
         return 3
 
 
-def _expanded(value: Any) -> Any:
+def _expand_aliases(value: Any) -> Any:
     """Return an option's value with `~` expanded, where it is a path or a list of paths."""
     if isinstance(value, list):
-        return [_expanded(each) for each in value]
+        return [_expand_aliases(each) for each in value]
     return user_path(value) if isinstance(value, Path) else value
 
 

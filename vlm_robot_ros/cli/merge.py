@@ -16,14 +16,14 @@ def run(args: argparse.Namespace) -> int:
     """Run it."""
     from vlm_robot_ros.models.checkpoint import (
         CheckpointError,
-        load_any,
-        refuse_to_replace,
+        ensure_no_checkpoint,
+        load_model,
         save_checkpoint,
     )
     from vlm_robot_ros.models.encoders.tune import merge_adapters
 
-    refuse_to_replace(args.out)
-    model = load_any(args.checkpoint)
+    ensure_no_checkpoint(args.out)
+    model = load_model(args.checkpoint)
     if model.encoder is None or not model.encoder.adapted:
         raise CheckpointError(f"'{args.checkpoint}' has no adapters")
     merge_adapters(model.encoder)

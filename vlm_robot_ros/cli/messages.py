@@ -21,7 +21,7 @@ def print_error(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def show_warnings_above_progress_bars() -> None:
+def route_warnings() -> None:
     """Have Python's warnings printed above the progress bars that are open."""
     before = warnings.showwarning
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 
 
-def at_least(least: int) -> Callable[[str], int]:
+def int_at_least(least: int) -> Callable[[str], int]:
     """Return what reads a whole number for argparse, and says what is valid."""
 
     def read(text: str) -> int:

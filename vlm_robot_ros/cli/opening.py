@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlm_robot_ros.data.robot_data import DataError, RobotData, open_data
+from vlm_robot_ros.data.robot_data import DataError, EpisodeDataset, open_data_folder
 
 if TYPE_CHECKING:
     from vlm_robot_ros.bags.bag import Bag
@@ -23,7 +23,7 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def warn(line: str) -> None:
+def print_warnings(line: str) -> None:
     """Print a warning."""
     from tqdm import tqdm
 
@@ -31,26 +31,26 @@ def warn(line: str) -> None:
     tqdm.write(f"vlm-robot: warning: {line}", file=sys.stderr)
 
 
-def warn_of_bags(*bags: "Bag") -> None:
+def print_bag_warnings(*bags: "Bag") -> None:
     """Print what is wrong with bags that can be read only in part."""
     for bag in bags:
         if bag.problem:
-            warn(f"bag '{bag.path}': {bag.problem}")
+            print_warnings(f"bag '{bag.path}': {bag.problem}")
 
 
-def open_any(path: Path, split: str) -> RobotData:
+def open_dataset_with_warnings(path: Path, split: str) -> EpisodeDataset:
     """Open a LeRobotDataset, an RLDS set, a bag or a folder of bags.
 
     Raises:
         DataError: there is none, or what reads bags is not installed.
     """
     if (path / "meta" / "info.json").is_file() or (path / "features.json").is_file():
-        return open_data(path, split)
+        return open_data_folder(path, split)
     try:
-        from vlm_robot_ros.bags.episodes import open_episodes
+        from vlm_robot_ros.bags.episodes import open_dataset
     except ImportError as error:  # bags are an extra
         raise DataError(
             f"no LeRobotDataset or RLDS set in '{path}', and bags need rosbags, mcap ({error}): "
             "pip install 'vlm_robot_ros[bags]'"
         ) from error
-    return open_episodes(path, split)
+    return open_dataset(path, split)

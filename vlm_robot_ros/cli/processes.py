@@ -43,12 +43,12 @@ def start_node(name: str, parameters: dict, log: TextIO) -> subprocess.Popen:
         log: Takes what it prints.
     """
     code = f"import sys; from vlm_robot_ros.nodes.{name}_node import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "--ros-args", *assign(parameters)]
+    command = [sys.executable, "-c", code, "--ros-args", *parameter_override(parameters)]
     # In a group of its own: Ctrl-C is for the demo, which ends its nodes in order.
     return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
 
 
-def assign(parameters: dict) -> list[str]:
+def parameter_override(parameters: dict) -> list[str]:
     """Return ROS arguments that set parameters; whatever text they have, it stays a text."""
     arguments = []
     for name, value in parameters.items():
@@ -58,13 +58,13 @@ def assign(parameters: dict) -> list[str]:
     return arguments
 
 
-def ended(processes: dict[str, subprocess.Popen]) -> str:
+def exited_nodes(processes: dict[str, subprocess.Popen]) -> str:
     """Return which nodes have ended by themselves, if any has."""
     dead = [name for name, process in processes.items() if process.poll() is not None]
     return ", ".join(f"{name}_node" for name in dead)
 
 
-def end_nodes(processes: dict[str, subprocess.Popen]) -> None:
+def stop_nodes(processes: dict[str, subprocess.Popen]) -> None:
     """End the nodes, the recorder last, so that the bag has their last words."""
     for ending in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ending, signal.SIG_IGN)
@@ -77,16 +77,16 @@ def end_nodes(processes: dict[str, subprocess.Popen]) -> None:
             process.kill()
 
 
-def report_on(folder: Path) -> None:
+def write_bag_report(folder: Path) -> None:
     """Write a report about the bag in a folder beside it, if there is one to report on."""
     from vlm_robot_ros.bags.recording import read_recording
     from vlm_robot_ros.bags.report import write_report
-    from vlm_robot_ros.cli.opening import warn_of_bags
+    from vlm_robot_ros.cli.opening import print_bag_warnings
 
     try:
         recording = read_recording(folder / "bag")
         (found,) = write_report([recording], folder / "report.html")
-        warn_of_bags(recording.bag)
+        print_bag_warnings(recording.bag)
         if any(joint["fastest"] is not None for joint in found["joints"]):
             quickest = max(found["joints"], key=lambda joint: joint["fastest"])
             nearest = min(found["joints"], key=lambda joint: joint["margin_rad"])

@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from vlm_robot_ros.cli.numbers import at_least
+from vlm_robot_ros.cli.numbers import int_at_least
 
 _VARIANTS = ("slots", "early", "late", "cross", "pooled")
 
@@ -13,7 +13,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the subcommand."""
     parser = commands.add_parser("recipe", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("--out", type=Path, default=Path("runs/recipe"), help="folder for it all")
-    parser.add_argument("--workers", type=at_least(1), default=2, help="processes that record")
+    parser.add_argument("--workers", type=int_at_least(1), default=2, help="processes that record")
     parser.add_argument(
         "--scale", type=float, default=1.0, help="part of all amounts; less to try"
     )
@@ -48,26 +48,26 @@ def _policy(out: Path, scale: float, workers: int) -> list[list[str]]:
     demos, rollouts, first = (str(out / name) for name in ("demos", "rollouts", "first"))
     record = ["--workers", str(workers), "--episodes"]
     return [
-        ["collect", "--out", demos, *record, _amount(1000, scale)],
-        ["train", "--data", demos, "--out", first, "--text-steps", _amount(6000, scale),
-         "--action-steps", _amount(10000, scale), "--image-steps", _amount(3000, scale)],
-        ["collect", "--out", rollouts, *record, _amount(500, scale), "--seed", "2000000",
+        ["collect", "--out", demos, *record, _scaled(1000, scale)],
+        ["train", "--data", demos, "--out", first, "--text-steps", _scaled(6000, scale),
+         "--action-steps", _scaled(10000, scale), "--image-steps", _scaled(3000, scale)],
+        ["collect", "--out", rollouts, *record, _scaled(500, scale), "--seed", "2000000",
          "--checkpoint", first],
         ["train", "--data", demos, rollouts, "--out", str(out / "policy"), "--words", first,
-         "--pictures", first, "--image-steps", _amount(4000, scale)],
+         "--pictures", first, "--image-steps", _scaled(4000, scale)],
     ]  # fmt: skip
 
 
 def _variants(out: Path, scale: float, workers: int) -> list[list[str]]:
     """Return what fits and measures each fusion, with the words and actions of the first one."""
     measure = ["evaluate", "--suite", "obedience", "--seed", "500000", "--workers", str(workers),
-               "--episodes", _amount(56, scale), "--checkpoint"]  # fmt: skip
+               "--episodes", _scaled(56, scale), "--checkpoint"]  # fmt: skip
     steps, reports = [], []
     for kind in _VARIANTS:
         folder, report = str(out / kind), str(out / f"measured-{kind}.json")
         steps += [
             ["train", "--data", str(out / "demos"), "--out", folder, "--fusion", kind,
-             "--words", str(out / "first"), "--image-steps", _amount(1500, scale)],
+             "--words", str(out / "first"), "--image-steps", _scaled(1500, scale)],
             [*measure, folder, "--json", report, "--out", str(out / f"measured-{kind}")],
         ]  # fmt: skip
         reports.append(f"{kind}={report}")
@@ -78,5 +78,5 @@ def _variants(out: Path, scale: float, workers: int) -> list[list[str]]:
     return [*steps, ["compare", *reports, "--out", str(out / "variants.md")]]
 
 
-def _amount(number: int, scale: float) -> str:
+def _scaled(number: int, scale: float) -> str:
     return str(max(1, round(number * scale)))

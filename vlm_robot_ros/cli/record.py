@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from vlm_robot_ros.cli.processes import add_access_options
-from vlm_robot_ros.privacy import keep_private
+from vlm_robot_ros.privacy import restrict_umask
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,18 +24,18 @@ def run(args: argparse.Namespace) -> int:
     """Run it."""
     try:
         from vlm_robot_ros.nodes.recorder_node import RecorderNode
-        from vlm_robot_ros.nodes.run import run as run_node
+        from vlm_robot_ros.nodes.run import spin_node as run_node
     except ModuleNotFoundError as error:
         raise ValueError(
             f"recording needs ROS 2 ({error}): `make setup`, then `. ./env.sh`"
         ) from error
-    from vlm_robot_ros.cli.processes import assign
+    from vlm_robot_ros.cli.processes import parameter_override
 
-    keep_private(args.group_readable)
+    restrict_umask(args.group_readable)
     out = (args.out or Path("bags") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     given = {"bag": out, "robot": args.robot, "about": args.about,
              "topics": " ".join(args.topics), "use_sim_time": args.use_sim_time}  # fmt: skip
-    status = run_node(RecorderNode, ["--ros-args", *assign(given)])
+    status = run_node(RecorderNode, ["--ros-args", *parameter_override(given)])
     if (out / "metadata.yaml").exists():
         print(f"bag      {out}\nreport   vlm-robot bag report {out}")
     return status

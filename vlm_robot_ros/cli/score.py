@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from vlm_robot_ros.models.encoders.load import load_encoder
-    from vlm_robot_ros.models.scoring import Calibration, Scorer
+    from vlm_robot_ros.models.scoring import ScoreCalibration, Scorer
 
     if args.top is not None and args.top < 1:
         raise ValueError(f"--top is {args.top}; it must be 1 or more")
@@ -54,10 +54,10 @@ def run(args: argparse.Namespace) -> int:
     if args.fit:
         table = _read_table(args.image, args.phrases)
     else:
-        picture = read_picture(args.image)
-    calibration = Calibration()
+        picture = read_image(args.image)
+    calibration = ScoreCalibration()
     if args.calibration and not args.fit:
-        calibration = Calibration.load(args.calibration)
+        calibration = ScoreCalibration.load(args.calibration)
     if args.temperature is not None:
         calibration = replace(calibration, temperature=args.temperature)
     encoder = load_encoder(args.encoder, args.device)
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def read_picture(path: Path) -> "Tensor":
+def read_image(path: Path) -> "Tensor":
     """Read a PNG or JPEG file, shape (H, W, 3), uint8 RGB; raises ValueError where it is none."""
     import io
 
@@ -122,12 +122,12 @@ def _fit(scorer, table: list[tuple[Path, int]], out: Path) -> int:  # type: igno
     import torch
     from tqdm import tqdm
 
-    from vlm_robot_ros.models.scoring import fit
+    from vlm_robot_ros.models.scoring import fit_calibration
 
-    logits = [scorer.logits(read_picture(path)[None]) for path, _ in tqdm(table, "pictures")]
+    logits = [scorer.logits(read_image(path)[None]) for path, _ in tqdm(table, "pictures")]
     phrases, none = (torch.cat(part).cpu() for part in zip(*logits, strict=True))
     shown = torch.tensor([label for _, label in table])
-    made = fit(phrases, none, shown, scorer.encoder.independent)
+    made = fit_calibration(phrases, none, shown, scorer.encoder.independent)
     made.save(out)
     print(f"temperature {made.temperature:.3f}, bias of none {made.none_bias:+.3f} -> {out}")
     return 0

@@ -19,30 +19,32 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Run it; 1 when nothing was learned."""
     from vlm_robot_ros.bags.find import find_all_bags
-    from vlm_robot_ros.bags.lessons import find_lessons
+    from vlm_robot_ros.bags.lessons import find_rephrasings
     from vlm_robot_ros.bags.recording import read_recording
-    from vlm_robot_ros.cli.opening import warn_of_bags
+    from vlm_robot_ros.cli.opening import print_bag_warnings
     from vlm_robot_ros.file_limits import read_json
     from vlm_robot_ros.models.checkpoint import (
+        ensure_no_checkpoint,
         load_checkpoint,
-        refuse_to_replace,
         save_checkpoint,
     )
     from vlm_robot_ros.paths import shipped_checkpoint
-    from vlm_robot_ros.training.teaching import learn
+    from vlm_robot_ros.training.teaching import learn_synonyms
 
     checkpoint = args.checkpoint or shipped_checkpoint()
-    refuse_to_replace(args.out)
+    ensure_no_checkpoint(args.out)
     bags = find_all_bags(args.bags)
     recordings = [read_recording(bag, args.robot, args.namespace) for bag in bags]
-    warn_of_bags(*(recording.bag for recording in recordings))
-    lessons = find_lessons(recordings)
-    model, learned = learn(load_checkpoint(checkpoint), lessons, args.lessons)
+    print_bag_warnings(*(recording.bag for recording in recordings))
+    lessons = find_rephrasings(recordings)
+    model, learned = learn_synonyms(load_checkpoint(checkpoint), lessons, args.lessons)
     print(f"{len(lessons)} lessons: an instruction that failed, and the next one that did not\n")
     print("| word | is like | sure | lessons | |\n| --- | --- | --- | --- | --- |")
     for each in learned:
-        print(f"| {each.word} | {each.like} | {each.sure:.2f} | {each.lessons} | {each.why_not} |")
-    words = {each.word: each.like for each in learned if each.like}
+        print(
+            f"| {each.word} | {each.similar_to} | {each.confidence:.2f} | {each.lessons} | {each.refusal} |"
+        )
+    words = {each.word: each.similar_to for each in learned if each.similar_to}
     if not words:
         print("\nnothing was learned")
         return 1

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from vlm_robot_ros.cli.numbers import at_least
+from vlm_robot_ros.cli.numbers import int_at_least
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,19 +18,23 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--fusion", default="slots", help="slots, early, late, cross or pooled")
     parser.add_argument("--encoder", default="", help="pretrained, to see instead of the compact")
     parser.add_argument("--tune", default="frozen", help="of the encoder: frozen, lora or full")
-    parser.add_argument("--rank", type=at_least(1), default=8, help="of the encoder's adapters")
+    parser.add_argument(
+        "--rank", type=int_at_least(1), default=8, help="of the encoder's adapters"
+    )
     parser.add_argument("--depth", default="", help="depth camera whose distances are used")
     parser.add_argument("--history", type=int, default=0, help="pictures of before to look at")
     parser.add_argument(
         "--close-up", action="store_true", help="look again, in the camera's own resolution"
     )
-    parser.add_argument("--text-steps", type=at_least(0), default=4000, help="for the words")
+    parser.add_argument("--text-steps", type=int_at_least(0), default=4000, help="for the words")
     parser.add_argument(
-        "--action-steps", type=at_least(0), default=12000, help="for the action head"
+        "--action-steps", type=int_at_least(0), default=12000, help="for the action head"
     )
-    parser.add_argument("--image-steps", type=at_least(0), default=5000, help="for the pictures")
-    parser.add_argument("--batch", type=at_least(1), default=48, help="pictures a step")
-    parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument(
+        "--image-steps", type=int_at_least(0), default=5000, help="for the pictures"
+    )
+    parser.add_argument("--batch", type=int_at_least(1), default=48, help="pictures a step")
+    parser.add_argument("--seed", type=int_at_least(0), default=0)
     parser.set_defaults(run=run)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_robot_ros.cli.processes import add_access_options
-from vlm_robot_ros.privacy import keep_private
+from vlm_robot_ros.privacy import restrict_umask
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             f"viewing needs Rerun ({error}): `.venv/bin/pip install rerun-sdk`"
         ) from error
-    keep_private(args.group_readable)
+    restrict_umask(args.group_readable)
     stream = rerun.RecordingStream("vlm_robot_ros")
     if args.out:
         stream.save(args.out)
@@ -37,11 +37,11 @@ def run(args: argparse.Namespace) -> int:
     if args.bag:
         from vlm_robot_ros.bags.bag import Bag
         from vlm_robot_ros.bags.view import view_bag
-        from vlm_robot_ros.cli.opening import warn_of_bags
+        from vlm_robot_ros.cli.opening import print_bag_warnings
 
         bag = Bag(args.bag)
         print(f"{view_bag(bag, stream)} messages shown")
-        warn_of_bags(bag)
+        print_bag_warnings(bag)
         stream.flush()
     else:
         status = _live(stream, args.robot)
@@ -54,12 +54,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _live(stream: Any, robot: str) -> int:
     try:
-        from vlm_robot_ros.nodes.run import run as run_node
-        from vlm_robot_ros.nodes.view_node import ViewNode
+        from vlm_robot_ros.nodes.run import spin_node as run_node
+        from vlm_robot_ros.nodes.view_node import RerunNode
     except ModuleNotFoundError as error:
         raise ValueError(
             f"to view what is on the topics needs ROS 2 ({error}): `make setup`, then `. ./env.sh`"
         ) from error
-    from vlm_robot_ros.bags.view import Viewer
+    from vlm_robot_ros.bags.view import RerunLogger
 
-    return run_node(lambda: ViewNode(Viewer(stream).take, robot))
+    return run_node(lambda: RerunNode(RerunLogger(stream).log_message, robot))

@@ -43,7 +43,7 @@ class ActionChunk:
     """Why the arm is to hold; empty when it is to move."""
 
 
-def checked(chunk: ActionChunk) -> ActionChunk:
+def validate_chunk(chunk: ActionChunk) -> ActionChunk:
     """Return a chunk whose fields have the types that they are said to have: anybody makes them.
 
     Raises:

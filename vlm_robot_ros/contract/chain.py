@@ -10,7 +10,7 @@ Origin = tuple[float, ...]
 """A frame in its parent's: x, y, z [m], roll, pitch, yaw [rad]."""
 
 
-def origins(
+def joint_origins(
     anchors: Sequence[np.ndarray], axes: Sequence[np.ndarray], tool: np.ndarray
 ) -> tuple[list[Origin], Origin]:
     """Return the joints' frames, each in the one before, and the tool's in the last.
@@ -25,14 +25,14 @@ def origins(
     before, found = np.eye(4), []
     for anchor, axis in zip(anchors, axes, strict=True):
         frame = np.eye(4)
-        frame[:3, :3] = _turned_to(before[:3, :3], np.asarray(axis) / np.linalg.norm(axis))
+        frame[:3, :3] = _rotation_to_axis(before[:3, :3], np.asarray(axis) / np.linalg.norm(axis))
         frame[:3, 3] = anchor
-        found.append(_origin(np.linalg.inv(before) @ frame))
+        found.append(_joint_origin(np.linalg.inv(before) @ frame))
         before = frame
-    return found, _origin(np.linalg.inv(before) @ tool)
+    return found, _joint_origin(np.linalg.inv(before) @ tool)
 
 
-def _turned_to(rotation: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _rotation_to_axis(rotation: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Return a rotation, turned as little as can be so that its z is `z`."""
     cross, cosine = np.cross(rotation[:, 2], z), float(rotation[:, 2] @ z)
     sine = float(np.linalg.norm(cross))
@@ -43,7 +43,7 @@ def _turned_to(rotation: np.ndarray, z: np.ndarray) -> np.ndarray:
     return Rotation.from_rotvec(about).as_matrix() @ rotation
 
 
-def _origin(frame: np.ndarray) -> Origin:
+def _joint_origin(frame: np.ndarray) -> Origin:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # at a pitch of 90 degrees any of many will do
         turn = Rotation.from_matrix(frame[:3, :3]).as_euler("xyz")

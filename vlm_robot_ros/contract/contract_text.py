@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import yaml
 
-_BOX = 0.15
+_WORKSPACE_HALF_M = 0.15
 """The workspace at first, to each side of the tool's position at home [m]."""
 
 
@@ -66,7 +66,9 @@ def contract_text(
         gripper: None for an arm without one.
         place: Position of the tool, joints at 0, base frame. Shape (3,), [m].
     """
-    low, high = ((place + side).round(3).tolist() for side in (-_BOX, _BOX))
+    low, high = (
+        (place + side).round(3).tolist() for side in (-_WORKSPACE_HALF_M, _WORKSPACE_HALF_M)
+    )
     rows = "\n".join(f"  - {_row(joint)}" for joint in joints)
     fingers, sink = "# The arm has no gripper that is commanded.\ngripper: null", ""
     if gripper:

@@ -4,23 +4,23 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from vlm_robot_ros.contract.permissions import HEARS, TELLS
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.permissions import PUBLISHED_TOPICS, SUBSCRIBED_TOPICS
+from vlm_robot_ros.contract.robot import RobotConfig
 
-MOST_JOINTS = 7
+MAX_JOINTS = 7
 """As many values as an action has."""
 _TOPIC = re.compile(r"~?/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 
 
-def contradictions(robot: Robot) -> Iterator[tuple[str, str]]:
+def validate_robot(robot: RobotConfig) -> Iterator[tuple[str, str]]:
     """Say what cannot be meant: under which key of the contract, and why."""
     for each in (_joints, _names, _topics, _cameras, _gripper, _sinks):
         yield from each(robot)
 
 
-def _joints(robot: Robot) -> Iterator[tuple[str, str]]:
-    if len(robot.joints) > MOST_JOINTS:
-        yield "joints", f"{len(robot.joints)} of them; valid: {MOST_JOINTS} at most"
+def _joints(robot: RobotConfig) -> Iterator[tuple[str, str]]:
+    if len(robot.joints) > MAX_JOINTS:
+        yield "joints", f"{len(robot.joints)} of them; valid: {MAX_JOINTS} at most"
     if len(robot.home) != len(robot.joints):
         yield "home", f"{len(robot.home)} positions for {len(robot.joints)} joints"
     for joint, home in zip(robot.joints, robot.home, strict=False):
@@ -28,36 +28,36 @@ def _joints(robot: Robot) -> Iterator[tuple[str, str]]:
             yield "home", f"{joint.name} at {home} is outside its limits {joint.position}"
 
 
-def _names(robot: Robot) -> Iterator[tuple[str, str]]:
+def _names(robot: RobotConfig) -> Iterator[tuple[str, str]]:
     for key, names in (
         ("joints", robot.joint_names),
         ("cameras", [camera.name for camera in robot.cameras]),
         ("gripper", [*robot.joint_names, *robot.finger_names]),
     ):
-        if same := _twice(names):
+        if same := _repeated(names):
             yield key, f"names must differ; more than once: {same}"
 
 
-def _topics(robot: Robot) -> Iterator[tuple[str, str]]:
+def _topics(robot: RobotConfig) -> Iterator[tuple[str, str]]:
     cameras = [camera.topic for camera in robot.cameras]
     sinks = [sink.topic for sink in robot.sinks]
     for key, topics in (("cameras", cameras), ("sinks", sinks)):
         for topic in topics:
             if not _TOPIC.fullmatch(topic):
                 yield key, f"topic '{topic}'; valid: letters, digits, _ and /, as camera/image_raw"
-        if same := _twice(map(_plain, topics)):
+        if same := _repeated(map(_is_plain_name, topics)):
             yield key, f"topics must differ; more than once: {same}"
     scaling = [robot.speed_scaling] if robot.speed_scaling else []
     for topic in scaling:
         if not _TOPIC.fullmatch(topic):
             yield "speed_scaling", f"topic '{topic}'; valid: letters, digits, _ and /"
-    taken = set(map(_plain, (*HEARS, *TELLS, *cameras, *scaling)))
+    taken = set(map(_is_plain_name, (*SUBSCRIBED_TOPICS, *PUBLISHED_TOPICS, *cameras, *scaling)))
     for topic in sinks:
-        if _plain(topic) in taken:
+        if _is_plain_name(topic) in taken:
             yield "sinks", f"topic '{topic}' is one that the node itself uses; give it another"
 
 
-def _cameras(robot: Robot) -> Iterator[tuple[str, str]]:
+def _cameras(robot: RobotConfig) -> Iterator[tuple[str, str]]:
     if not robot.colour_cameras:
         yield "cameras", "all are depth cameras; one of colour is needed"
     infos = [camera.info_topic for camera in robot.cameras]
@@ -70,7 +70,7 @@ def _cameras(robot: Robot) -> Iterator[tuple[str, str]]:
             )
 
 
-def _gripper(robot: Robot) -> Iterator[tuple[str, str]]:
+def _gripper(robot: RobotConfig) -> Iterator[tuple[str, str]]:
     if robot.has_gripper:
         return
     if robot.simulated and robot.simulation != "isaac":
@@ -80,7 +80,7 @@ def _gripper(robot: Robot) -> Iterator[tuple[str, str]]:
             yield "sinks", f"{sink.kind} commands a gripper, but the contract's gripper is null"
 
 
-def _sinks(robot: Robot) -> Iterator[tuple[str, str]]:
+def _sinks(robot: RobotConfig) -> Iterator[tuple[str, str]]:
     """A simulated arm may have all sinks at once, of which its controllers hear some."""
     if robot.simulated:
         return
@@ -92,9 +92,9 @@ def _sinks(robot: Robot) -> Iterator[tuple[str, str]]:
             yield "sinks", f"{what} would be told by {' and '.join(kinds)}; valid: by one"
 
 
-def _plain(topic: str) -> str:
+def _is_plain_name(topic: str) -> str:
     return topic.lstrip("/")
 
 
-def _twice(names: Iterable[str]) -> str:
+def _repeated(names: Iterable[str]) -> str:
     return ", ".join(name for name, count in Counter(names).items() if count > 1)

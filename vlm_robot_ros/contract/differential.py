@@ -4,22 +4,22 @@ import numpy as np
 
 from vlm_robot_ros.contract.kinematics import Kinematics
 
-_LENGTH = 0.15
+_ROTATION_WEIGHT_M = 0.15
 """What a turn counts against a way, where the tool cannot have both [m/rad]."""
 _DAMPING, _MORE_DAMPING = 0.02, 0.05
 """Of speeds: anywhere, and besides at a singularity [m/rad]."""
-_SINGULAR = 0.1
+_MIN_SINGULAR_VALUE = 0.1
 """Where a singular value is less, there is one near [m/rad]."""
-_PASSES = 3
+_MAX_PASSES = 3
 """How often joints that are as fast as they may be are left out of what the others do."""
 _POSTURE, _UNHURRIED = 0.5, 0.5
 """How fast joints that the tool does not need return to the home posture [1/s], at most [rad/s]:
 the rest of an arm that is far from it shall not sweep about."""
-_EYE = np.eye(6)
-_WEIGHTS = np.array([1.0, 1.0, 1.0, _LENGTH, _LENGTH, _LENGTH])
+_IDENTITY = np.eye(6)
+_WEIGHTS = np.array([1.0, 1.0, 1.0, _ROTATION_WEIGHT_M, _ROTATION_WEIGHT_M, _ROTATION_WEIGHT_M])
 
 
-class Differential:
+class DifferentialIK:
     """Joint speeds for tool velocities, at one posture.
 
     Damped least squares, more so near a singularity (Nakamura and Hanafusa, 1986).
@@ -32,14 +32,14 @@ class Differential:
         self._weighted = _WEIGHTS[:, None] * self.jacobian
         square = self._weighted @ self._weighted.T
         nearest = float(np.linalg.eigvalsh(square)[0])
-        more = max(0.0, 1.0 - nearest / _SINGULAR**2)
-        self._damping = (_DAMPING**2 + _MORE_DAMPING**2 * more) * _EYE
+        more = max(0.0, 1.0 - nearest / _MIN_SINGULAR_VALUE**2)
+        self._damping = (_DAMPING**2 + _MORE_DAMPING**2 * more) * _IDENTITY
         self._inverse = self._weighted.T @ np.linalg.inv(square + self._damping)
         pull = _POSTURE * (kinematics.home_near(positions) - positions)
         self._pull = np.clip(pull, -_UNHURRIED, _UNHURRIED)
         self._rest = self._pull - self._inverse @ (self._weighted @ self._pull)
 
-    def ways(self, twist: np.ndarray) -> np.ndarray:
+    def joint_rates(self, twist: np.ndarray) -> np.ndarray:
         """Return the joint speeds that a tool velocity takes by itself.
 
         Args:
@@ -50,11 +50,13 @@ class Differential:
         """
         return self._inverse @ (_WEIGHTS * twist)
 
-    def speeds(self, twist: np.ndarray) -> np.ndarray:
+    def joint_rates_with_posture(self, twist: np.ndarray) -> np.ndarray:
         """Return `ways` of it, with a pull towards the home posture in the null space."""
-        return self.ways(twist) + self._rest
+        return self.joint_rates(twist) + self._rest
 
-    def within(self, twist: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    def bounded_joint_rates(
+        self, twist: np.ndarray, low: np.ndarray, high: np.ndarray
+    ) -> np.ndarray:
         """Return the joint speeds within bounds that move the tool most nearly as wanted.
 
         Joints that would pass their bounds stay at them, and the others make up for it (as Flacco,
@@ -65,8 +67,8 @@ class Differential:
             low: The least speeds. Shape (J,), [rad/s].
             high: The greatest. Shape (J,), [rad/s].
         """
-        found, free = self.speeds(twist), np.ones(len(low), bool)
-        for _ in range(_PASSES):
+        found, free = self.joint_rates_with_posture(twist), np.ones(len(low), bool)
+        for _ in range(_MAX_PASSES):
             speeds = np.clip(found, low, high)
             passed = free & (speeds != found)
             if not passed.any():

@@ -60,7 +60,7 @@ _Loader.add_implicit_resolver(
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _Loader.read_mapping)
 
 
-class Fields:
+class MappingReader:
     """The fields of one mapping, read one by one so that errors can name them."""
 
     def __init__(self, content: Any, where: str) -> None:
@@ -77,7 +77,7 @@ class Fields:
         self._begins: int | None = getattr(content, "line", None)
         self._read: list[str] = []
 
-    def _take(self, key: str, accept: Callable[[Any], bool], valid: str) -> Any:
+    def _required(self, key: str, accept: Callable[[Any], bool], valid: str) -> Any:
         self._read.append(key)
         if key not in self._left:
             begins = f" (the mapping begins in line {self._begins})" if self._begins else ""
@@ -97,7 +97,7 @@ class Fields:
     def choice(self, key: str, valid: Collection[str], first: str = "") -> str:
         """Return one of some texts; errors say `first` before they list those not empty."""
         listed = f"{first}one of {', '.join(filter(None, valid))}"
-        return self._take(key, lambda v: isinstance(v, str) and v in valid, listed)
+        return self._required(key, lambda v: isinstance(v, str) and v in valid, listed)
 
     def has(self, key: str) -> bool:
         """Tell whether there is a field that may be missing."""
@@ -115,32 +115,32 @@ class Fields:
         """Return true or false; false where it is missing."""
         if not self.has(key):
             return False
-        return self._take(key, lambda v: isinstance(v, bool), "true or false")
+        return self._required(key, lambda v: isinstance(v, bool), "true or false")
 
     def text(self, key: str) -> str:
         """Return a text that is not empty."""
-        return self._take(key, _is_text, "a text")
+        return self._required(key, _is_text, "a text")
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a list of texts that are not empty."""
         accept = lambda v: isinstance(v, list) and all(map(_is_text, v))  # noqa: E731
-        return tuple(self._take(key, accept, "a list of texts"))
+        return tuple(self._required(key, accept, "a list of texts"))
 
     def number(self, key: str, above: float = -math.inf, most: float = math.inf) -> float:
         """Return a finite number."""
         valid = "a number" if above == -math.inf else f"a number above {above}"
         valid += f", {most:g} at most" if most < math.inf else ""
-        return float(self._take(key, lambda v: _is_number(v) and above < v <= most, valid))
+        return float(self._required(key, lambda v: _is_number(v) and above < v <= most, valid))
 
     def whole(self, key: str) -> int:
         """Return a whole number from 1."""
         accept = lambda v: _is_number(v) and v >= 1 and v % 1 == 0  # noqa: E731
-        return int(self._take(key, accept, "a whole number from 1"))
+        return int(self._required(key, accept, "a whole number from 1"))
 
     def numbers(self, key: str, length: int | None = None) -> tuple[float, ...]:
         """Return a list of finite numbers."""
         valid = "a list of numbers" if length is None else f"a list of {length} numbers"
-        value = self._take(
+        value = self._required(
             key,
             lambda v: (
                 isinstance(v, list)
@@ -158,19 +158,19 @@ class Fields:
             raise self.error(key, f"{low} must be below {high}")
         return low, high
 
-    def child(self, key: str) -> "Fields":
+    def child(self, key: str) -> "MappingReader":
         """Return the fields of a mapping within."""
-        return Fields(
-            self._take(key, lambda v: isinstance(v, dict), "a mapping"), f"{self.where}: {key}"
+        return MappingReader(
+            self._required(key, lambda v: isinstance(v, dict), "a mapping"), f"{self.where}: {key}"
         )
 
-    def items(self, key: str, some: bool = True) -> list["Fields"]:
+    def items(self, key: str, some: bool = True) -> list["MappingReader"]:
         """Return the fields of each mapping of a list, which must have `some`."""
         valid = "a list of mappings" if some else "a list of mappings, or []"
-        value = self._take(key, lambda v: isinstance(v, list) and (bool(v) or not some), valid)
-        return [Fields(item, f"{self.where}: {key}[{i}]") for i, item in enumerate(value)]
+        value = self._required(key, lambda v: isinstance(v, list) and (bool(v) or not some), valid)
+        return [MappingReader(item, f"{self.where}: {key}[{i}]") for i, item in enumerate(value)]
 
-    def done(self) -> None:
+    def check_unknown(self) -> None:
         """Refuse what was not read."""
         if self._left:
             raise ContractError(

@@ -7,16 +7,16 @@ import numpy as np
 import pinocchio
 import yaml
 
-from vlm_robot_ros.contract.chain import origins
+from vlm_robot_ros.contract.chain import joint_origins
 from vlm_robot_ros.contract.contract_text import GripperRow, contract_text
 from vlm_robot_ros.contract.fields import ContractError
-from vlm_robot_ros.contract.load import FASTEST_JOINT, parse_robot
+from vlm_robot_ros.contract.load import MAX_JOINT_SPEED_RAD_S, parse_robot
 from vlm_robot_ros.contract.soft_limits import SoftLimits, soft_limits
 from vlm_robot_ros.file_limits import read_bytes
 
-ACCELERATION = 5.0
+DEFAULT_ACCELERATION_RAD_S2 = 5.0
 """For every joint, since a URDF says nothing of it [rad/s^2]."""
-_JERKS = 100.0
+_JERK_PER_ACCELERATION = 100.0
 """As many times the acceleration [1/s]."""
 _NO_LIMIT = 1e3
 """A velocity limit from here on means none [rad/s]."""
@@ -70,7 +70,7 @@ def contract_from_urdf(urdf: Path, tool: str, gripper: str = "", base: str = "")
     ]
     anchors = [(foot * data.oMi[j]).translation for j in chain]
     end = foot * data.oMf[model.getFrameId(tool, _LINK)]
-    frames, tool_origin = origins(anchors, axes, end.homogeneous)
+    frames, tool_origin = joint_origins(anchors, axes, end.homogeneous)
     rows = [
         {"name": model.names[j], "origin": list(frame), **_limits(model, j, soft)}
         for j, frame in zip(chain, frames, strict=True)
@@ -91,10 +91,10 @@ def free_joints(urdf: Path, tool: str, base: str = "") -> list[str]:
     """
     model = pinocchio.buildModelFromXML(read_bytes(urdf).decode())
     links = [frame.name for frame in model.frames if frame.type == _LINK]
-    return _others(model, _chain(model, base or links[0], tool))
+    return _other_links(model, _chain(model, base or links[0], tool))
 
 
-def _others(model: pinocchio.Model, chain: list[int]) -> list[str]:
+def _other_links(model: pinocchio.Model, chain: list[int]) -> list[str]:
     return [name for j, name in enumerate(model.names) if j and j not in chain]
 
 
@@ -121,23 +121,23 @@ def _limits(model: pinocchio.Model, joint: int, soft: SoftLimits) -> dict:
     speed = float(model.velocityLimit[own.idx_v])
     if not 0 < speed < _NO_LIMIT:
         raise ContractError(f"joint '{name}' has no limit of its velocity; add one to the URDF")
-    if speed > FASTEST_JOINT:
+    if speed > MAX_JOINT_SPEED_RAD_S:
         raise ContractError(
-            f"joint '{name}' has a velocity limit of {speed:g}; valid: up to {FASTEST_JOINT:g} "
+            f"joint '{name}' has a velocity limit of {speed:g}; valid: up to {MAX_JOINT_SPEED_RAD_S:g} "
             "rad/s; correct it in the URDF (is it in degrees?)"
         )
     continuous = own.nq != 1
-    span = (-2 * np.pi, 2 * np.pi) if continuous else _span(model, joint, soft)
+    span = (-2 * np.pi, 2 * np.pi) if continuous else _position_range(model, joint, soft)
     return {
         "position": [round(value, 6) for value in span],
         "velocity": round(speed, 6),
-        "acceleration": ACCELERATION,
-        "jerk": ACCELERATION * _JERKS,
+        "acceleration": DEFAULT_ACCELERATION_RAD_S2,
+        "jerk": DEFAULT_ACCELERATION_RAD_S2 * _JERK_PER_ACCELERATION,
         **({"continuous": True} if continuous else {}),
     }
 
 
-def _span(model: pinocchio.Model, joint: int, soft: SoftLimits) -> tuple[float, float]:
+def _position_range(model: pinocchio.Model, joint: int, soft: SoftLimits) -> tuple[float, float]:
     """Return the limits of a joint's position, the soft ones where these are narrower."""
     name, own = model.names[joint], model.joints[joint]
     low, high = (float(limit[own.idx_q]) for limit in
@@ -159,7 +159,7 @@ def _gripper(
     fixed = [f.name for f in model.frames if f.type == pinocchio.FrameType.FIXED_JOINT]
     if not name or name in fixed:
         return None
-    others = _others(model, chain)
+    others = _other_links(model, chain)
     if name not in others:
         known = f"there are: {', '.join(others)}" if others else "there is none but the arm's"
         raise ContractError(
@@ -168,5 +168,5 @@ def _gripper(
     joint = model.getJointId(name)
     if model.joints[joint].nq != 1:  # a continuous joint has no ends
         return GripperRow(name, 1.0, 0.0, "invented: the joint is continuous and has no ends")
-    closed, opened = _span(model, joint, soft)
+    closed, opened = _position_range(model, joint, soft)
     return GripperRow(name, round(opened, 6), round(closed, 6))

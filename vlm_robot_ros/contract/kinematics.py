@@ -4,9 +4,9 @@ import numpy as np
 import pinocchio
 from scipy.spatial.transform import Rotation
 
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 
-_EYE = np.eye(6)
+_IDENTITY = np.eye(6)
 
 
 class Kinematics:
@@ -15,7 +15,7 @@ class Kinematics:
     Not for two threads at once: results are computed in place.
     """
 
-    def __init__(self, robot: Robot) -> None:
+    def __init__(self, robot: RobotConfig) -> None:
         self._robot = robot
         self._lower, self._upper, self._velocity = robot.lower, robot.upper, robot.velocity
         self.home = np.array(robot.home)
@@ -23,16 +23,16 @@ class Kinematics:
         self._model = pinocchio.Model()
         last = 0
         for joint in robot.joints:
-            origin = pinocchio.SE3(transform(joint.origin))
+            origin = pinocchio.SE3(quaternion_transform(joint.origin))
             last = self._model.addJoint(last, pinocchio.JointModelRZ(), origin, joint.name)
-        tool = pinocchio.SE3(transform(robot.tool))
+        tool = pinocchio.SE3(quaternion_transform(robot.tool))
         frame = pinocchio.Frame("tool", last, tool, pinocchio.FrameType.OP_FRAME)
         self._tool = self._model.addFrame(frame)
         self._data = self._model.createData()
 
     def home_near(self, positions: np.ndarray) -> np.ndarray:
         """Return the home posture, continuous joints in the turn that they are in. Shape (J,)."""
-        return self._robot.in_turn(self.home, positions)
+        return self._robot.unwrap_continuous_joints(self.home, positions)
 
     def forward(self, positions: np.ndarray) -> np.ndarray:
         """Return the tool pose of joint `positions`.
@@ -70,13 +70,13 @@ class Kinematics:
             damping: Larger is slower and steadier near singularities.
         """
         here = self.forward(positions)
-        error = way(here, goal)
+        error = pose_error(here, goal)
         jacobian = self.jacobian(positions)
         posture = 0.5 * dt * (self.home_near(positions) - positions)
         free = np.ones(len(positions))
         for _ in range(2):
             own = jacobian * free
-            inverse = np.linalg.solve(own @ own.T + damping**2 * _EYE, own).T
+            inverse = np.linalg.solve(own @ own.T + damping**2 * _IDENTITY, own).T
             delta = inverse @ error + free * posture - inverse @ (own @ posture)
             delta /= max(1.0, float(np.max(np.abs(delta) / (self._velocity * dt))))
             result = np.clip(positions + delta, self._lower, self._upper)
@@ -93,23 +93,23 @@ class Kinematics:
             )
 
 
-def transform(origin: tuple[float, ...]) -> np.ndarray:
+def quaternion_transform(origin: tuple[float, ...]) -> np.ndarray:
     """Return the (4, 4) transform of x, y, z [m], roll, pitch, yaw [rad] (URDF's order)."""
-    return pose(np.array(origin[:3]), Rotation.from_euler("xyz", origin[3:]))
+    return make_transform(np.array(origin[:3]), Rotation.from_euler("xyz", origin[3:]))
 
 
-def way(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+def pose_error(here: np.ndarray, there: np.ndarray) -> np.ndarray:
     """Return what takes one transform to another: a way [m] and a turn [rad]. Shape (6,)."""
     turn = pinocchio.log3(there[:3, :3] @ here[:3, :3].T)
     return np.concatenate([there[:3, 3] - here[:3, 3], turn])
 
 
-def to_vector(frame: np.ndarray) -> np.ndarray:
+def transform_to_pose7(frame: np.ndarray) -> np.ndarray:
     """Return x, y, z [m], qx, qy, qz, qw of a (4, 4) transform. Shape (7,)."""
     return pinocchio.SE3ToXYZQUAT(pinocchio.SE3(frame))
 
 
-def from_vector(vector: np.ndarray) -> np.ndarray:
+def pose7_to_transform(vector: np.ndarray) -> np.ndarray:
     """Return the (4, 4) transform of x, y, z [m], qx, qy, qz, qw.
 
     Raises:
@@ -118,10 +118,10 @@ def from_vector(vector: np.ndarray) -> np.ndarray:
     norm = float(np.linalg.norm(vector[3:]))
     if not abs(norm - 1) < 0.01:
         raise ValueError(f"the quaternion {list(vector[3:])} has norm {norm:.3f}; it must be 1")
-    return pose(np.asarray(vector[:3]), Rotation.from_quat(vector[3:]))
+    return make_transform(np.asarray(vector[:3]), Rotation.from_quat(vector[3:]))
 
 
-def pose(position: np.ndarray, rotation: Rotation) -> np.ndarray:
+def make_transform(position: np.ndarray, rotation: Rotation) -> np.ndarray:
     """Return the (4, 4) transform of a position [m] and a rotation."""
     result = np.eye(4)
     result[:3, :3] = rotation.as_matrix()
@@ -129,12 +129,12 @@ def pose(position: np.ndarray, rotation: Rotation) -> np.ndarray:
     return result
 
 
-def wrapped(angle: float) -> float:
+def wrap_to_pi(angle: float) -> float:
     """Return an angle in -pi to pi [rad]."""
     return float((angle + np.pi) % (2 * np.pi) - np.pi)
 
 
-def down(position: np.ndarray, yaw: float) -> np.ndarray:
+def downward_pose(position: np.ndarray, yaw: float) -> np.ndarray:
     """Return the pose of a tool that points down, turned by `yaw` [rad] about the vertical.
 
     Args:
@@ -147,7 +147,7 @@ def down(position: np.ndarray, yaw: float) -> np.ndarray:
     return np.array([*position, np.cos(yaw / 2), np.sin(yaw / 2), 0.0, 0.0])
 
 
-def yaw_of(vector: np.ndarray) -> float:
+def tool_yaw(vector: np.ndarray) -> float:
     """Return the turn about the vertical of a tool that points about down: see `down` [rad]."""
     x, y, z, w = vector[3:]
     return float(np.arctan2(2 * (x * y + z * w), 1 - 2 * (y * y + z * z)))

@@ -3,33 +3,33 @@
 from pathlib import Path
 from typing import Any
 
-from vlm_robot_ros.contract.contradictions import contradictions
-from vlm_robot_ros.contract.fields import ContractError, Fields, read_yaml
+from vlm_robot_ros.contract.contradictions import validate_robot
+from vlm_robot_ros.contract.fields import ContractError, MappingReader, read_yaml
 from vlm_robot_ros.contract.robot import (
     INTERPOLATED_KINDS,
-    NO_GRIPPER,
     SIMULATIONS,
     SINK_KINDS,
     TRANSPORTS,
+    WITHOUT_GRIPPER,
     Camera,
+    CommandSink,
     Gripper,
     Joint,
-    Robot,
-    Sink,
+    RobotConfig,
     Workspace,
 )
 from vlm_robot_ros.file_limits import FileLimitError, read_yaml_text
 from vlm_robot_ros.paths import config_dir, user_path
 
-_TURN = 6.283
+_FULL_TURN_RAD = 6.283
 """[rad]"""
 _NARROW, _WIDE = 0.05, 100.0
 """Between the limits of a joint at least; from 0 at most, which degrees are soon beyond [rad]."""
-FASTEST_JOINT = 30.0
+MAX_JOINT_SPEED_RAD_S = 30.0
 """Of a joint; degrees again [rad/s]."""
-_OLDEST = 10.0
+_MAX_TIMEOUT_S = 10.0
 """That what is seen or felt may be [s]."""
-_RAREST = 3600.0
+_MAX_FEEDBACK_TIMEOUT_S = 3600.0
 """That a gripper's joint state may be old [s]."""
 _FAR, _FASTEST = 10.0, 5.0
 """A tool that is told to go farther [m], faster [m/s] is one in other units."""
@@ -54,7 +54,7 @@ def contract_file(source: str | Path) -> Path:
     return path
 
 
-def load_robot(source: str | Path) -> Robot:
+def load_robot(source: str | Path) -> RobotConfig:
     """Load a contract by file path, or by the name of one shipped under `config/arms`.
 
     Raises:
@@ -80,7 +80,7 @@ def load_robot(source: str | Path) -> Robot:
     return robot
 
 
-def read_robot(text: str, where: str) -> Robot:
+def read_robot(text: str, where: str) -> RobotConfig:
     """Read a contract from YAML; `where` names it in errors.
 
     Raises:
@@ -89,10 +89,10 @@ def read_robot(text: str, where: str) -> Robot:
     return parse_robot(read_yaml(text, where), where)
 
 
-def parse_robot(content: Any, where: str = "contract") -> Robot:
-    """Build a `Robot` from a parsed YAML mapping; `where` names it in errors."""
-    top = Fields(content, where)
-    robot = Robot(
+def parse_robot(content: Any, where: str = "contract") -> RobotConfig:
+    """Build a `RobotConfig` from a parsed YAML mapping; `where` names it in errors."""
+    top = MappingReader(content, where)
+    robot = RobotConfig(
         name=top.text("name"),
         simulation=top.choice("simulation", ("", *SIMULATIONS), "'' for a real arm, or "),
         base_frame=top.text("base_frame"),
@@ -107,28 +107,28 @@ def parse_robot(content: Any, where: str = "contract") -> Robot:
         sinks=tuple(_sink(fields) for fields in top.items("sinks", some=False)),
         speed_scaling=top.text("speed_scaling") if top.has("speed_scaling") else "",
         **{
-            timeout: top.number(timeout, above=0.0, most=_OLDEST)
+            timeout: top.number(timeout, above=0.0, most=_MAX_TIMEOUT_S)
             for timeout in ("image_timeout", "joint_state_timeout")
             if top.has(timeout)
         },
     )
-    top.done()
-    for key, message in contradictions(robot):
+    top.check_unknown()
+    for key, message in validate_robot(robot):
         raise top.error(key, message)
     return robot
 
 
-def _joint(fields: Fields) -> Joint:
+def _joint(fields: MappingReader) -> Joint:
     joint = Joint(
         name=fields.text("name"),
         origin=fields.numbers("origin", 6),
         position=fields.span("position"),
-        velocity=fields.number("velocity", above=0.0, most=FASTEST_JOINT),
+        velocity=fields.number("velocity", above=0.0, most=MAX_JOINT_SPEED_RAD_S),
         acceleration=fields.number("acceleration", above=0.0),
         jerk=fields.number("jerk", above=0.0),
         continuous=fields.flag("continuous"),
     )
-    fields.done()
+    fields.check_unknown()
     if joint.jerk < joint.acceleration:
         raise fields.error(
             "jerk", f"{joint.jerk:g}; valid: {joint.acceleration:g} at least, of a second's onset"
@@ -139,23 +139,23 @@ def _joint(fields: Fields) -> Joint:
             "position",
             f"{low} to {high}; valid: radians, {_NARROW} apart at least, {_WIDE:g} from 0 at most",
         )
-    if joint.continuous and high - low < _TURN:
+    if joint.continuous and high - low < _FULL_TURN_RAD:
         raise fields.error(
             "position", f"{low} to {high}; of a continuous joint it must be a whole turn at least"
         )
     return joint
 
 
-def _sink(fields: Fields) -> Sink:
+def _sink(fields: MappingReader) -> CommandSink:
     kind, topic = fields.choice("kind", SINK_KINDS), fields.text("topic")
-    sink = Sink(kind, topic, fields.flag("hardware_interpolates"))
-    fields.done()
+    sink = CommandSink(kind, topic, fields.flag("hardware_interpolates"))
+    fields.check_unknown()
     return sink
 
 
-def _gripper(top: Fields) -> Gripper:
+def _gripper(top: MappingReader) -> Gripper:
     if top.is_null("gripper"):
-        return NO_GRIPPER
+        return WITHOUT_GRIPPER
     fields = top.child("gripper")
     gripper = Gripper(
         fields.text("joint"),
@@ -165,16 +165,16 @@ def _gripper(top: Fields) -> Gripper:
         fields.texts("mimics") if fields.has("mimics") else (),
         _feedback_timeout(fields),
     )
-    fields.done()
+    fields.check_unknown()
     if gripper.open == gripper.closed:
         raise fields.error("closed", f"open and closed are both {gripper.open}")
     return gripper
 
 
-def _feedback_timeout(fields: Fields) -> float | None:
+def _feedback_timeout(fields: MappingReader) -> float | None:
     if not fields.has("feedback_timeout"):
         return None
-    seconds = fields.number("feedback_timeout", most=_RAREST)
+    seconds = fields.number("feedback_timeout", most=_MAX_FEEDBACK_TIMEOUT_S)
     if seconds < 0.0:
         raise fields.error(
             "feedback_timeout", f"{seconds:g}; valid: seconds, 0 for a gripper without feedback"
@@ -182,10 +182,10 @@ def _feedback_timeout(fields: Fields) -> float | None:
     return seconds
 
 
-def _workspace(fields: Fields) -> Workspace:
+def _workspace(fields: MappingReader) -> Workspace:
     low, high = fields.numbers("min", 3), fields.numbers("max", 3)
     speed = fields.number("speed", above=0.0, most=_FASTEST)
-    fields.done()
+    fields.check_unknown()
     if max(map(abs, (*low, *high))) > _FAR:
         raise fields.error("max", f"{list(low)} to {list(high)}; valid: metres, {_FAR:g} at most")
     if any(a >= b for a, b in zip(low, high, strict=True)):
@@ -193,7 +193,7 @@ def _workspace(fields: Fields) -> Workspace:
     return Workspace((low[0], low[1], low[2]), (high[0], high[1], high[2]), speed)
 
 
-def _camera(fields: Fields) -> Camera:
+def _camera(fields: MappingReader) -> Camera:
     camera = Camera(
         name=fields.text("name"),
         topic=fields.text("topic"),
@@ -206,7 +206,7 @@ def _camera(fields: Fields) -> Camera:
         crop=_crop(fields) if fields.has("crop") else (),
         transport=fields.choice("transport", TRANSPORTS) if fields.has("transport") else "raw",
     )
-    fields.done()
+    fields.check_unknown()
     if camera.depth and not camera.pose:
         raise fields.error(
             "depth",
@@ -226,7 +226,7 @@ def _camera(fields: Fields) -> Camera:
     return camera
 
 
-def _crop(fields: Fields) -> tuple[int, ...]:
+def _crop(fields: MappingReader) -> tuple[int, ...]:
     crop = fields.numbers("crop", 4)
     if min(crop[:2]) < 0 or min(crop[2:]) < 1 or any(part % 1 for part in crop):
         raise fields.error(

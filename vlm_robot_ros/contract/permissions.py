@@ -2,15 +2,15 @@
 
 from xml.etree import ElementTree
 
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 
 _VERSION = "0.2.0"
-HEARS = ("instruction", "joint_states", "/clock")
-TELLS = (
+SUBSCRIBED_TOPICS = ("instruction", "joint_states", "/clock")
+PUBLISHED_TOPICS = (
     "action", "action_chunk", "task_label", "current_instruction", "policy_input", "latency",
     "overlay", "markers", "/diagnostics", "/rosout", "/parameter_events", "~/transition_event",
 )  # fmt: skip
-_ANSWERS = (
+_SERVED_SERVICES = (
     "~/enable", "~/reset", "~/stop",
     "~/change_state", "~/get_state", "~/get_available_states", "~/get_available_transitions",
     "~/get_transition_graph",
@@ -21,7 +21,7 @@ _ACTIONS = ("gripper_action", "parallel_gripper_action")
 """Sinks that are actions; the others are topics."""
 
 
-def permissions(robot: Robot, enclave: str, namespace: str = "/") -> str:
+def permissions(robot: RobotConfig, enclave: str, namespace: str = "/") -> str:
     """Return the policy file of a node that drives a robot, for `ros2 security`.
 
     Nothing else is allowed: neither other topics, nor to ask services.
@@ -48,9 +48,9 @@ def permissions(robot: Robot, enclave: str, namespace: str = "/") -> str:
     node = ElementTree.SubElement(node, "profiles")
     node = ElementTree.SubElement(node, "profile", ns=namespace, node="policy_node")
     for kind, how, names in (
-        ("topic", "subscribe", [*HEARS, *pictures, *scaling]),
-        ("topic", "publish", [*TELLS, *told]),
-        ("service", "reply", [*_ANSWERS]),
+        ("topic", "subscribe", [*SUBSCRIBED_TOPICS, *pictures, *scaling]),
+        ("topic", "publish", [*PUBLISHED_TOPICS, *told]),
+        ("service", "reply", [*_SERVED_SERVICES]),
         ("action", "call", called),
     ):
         if names:

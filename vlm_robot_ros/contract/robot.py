@@ -26,7 +26,7 @@ class Joint:
 
 @dataclass(frozen=True)
 class Gripper:
-    """A parallel gripper, known by the position of one finger joint; see `NO_GRIPPER`."""
+    """A parallel gripper, known by the position of one finger joint; see `WITHOUT_GRIPPER`."""
 
     joint: str
     """Empty where the arm has no gripper."""
@@ -51,7 +51,7 @@ class Gripper:
         return self.closed + float(np.clip(fraction, 0.0, 1.0)) * (self.open - self.closed)
 
 
-NO_GRIPPER = Gripper("", open=1.0, closed=0.0, feedback_timeout=0.0)
+WITHOUT_GRIPPER = Gripper("", open=1.0, closed=0.0, feedback_timeout=0.0)
 """Of an arm without a gripper that this node could drive: its opening is 1."""
 
 
@@ -94,17 +94,17 @@ class Camera:
     @property
     def info_topic(self) -> str:
         """Where its calibration is published: beside its images, as ROS has it."""
-        return info_topic(self.topic)
+        return camera_info_topic(self.topic)
 
 
-def info_topic(topic: str) -> str:
+def camera_info_topic(topic: str) -> str:
     """Return where the calibration of a topic of images is published."""
     folder, slash, _ = topic.rpartition("/")
     return f"{folder}{slash}camera_info"
 
 
 @dataclass(frozen=True)
-class Sink:
+class CommandSink:
     """A topic on which a controller takes commands; see `SINK_KINDS`."""
 
     kind: str
@@ -147,7 +147,7 @@ SIMULATIONS = ("panda", "ur5e", "kinova3", "xarm7", "iiwa", "sawyer", "isaac")
 
 
 @dataclass(frozen=True)
-class Robot:
+class RobotConfig:
     """One robot's contract."""
 
     name: str
@@ -165,7 +165,7 @@ class Robot:
     cameras: tuple[Camera, ...]
     joint_state_rate: float
     """How often they ought to come [Hz]."""
-    sinks: tuple[Sink, ...]
+    sinks: tuple[CommandSink, ...]
     """Who is told what the arm shall do, besides the topic `action`."""
     image_timeout: float = 0.5
     """An arm holds when the newest picture is older [s]."""
@@ -221,12 +221,12 @@ class Robot:
         return np.array([joint.jerk for joint in self.joints])
 
     @property
-    def stopping(self) -> float:
+    def max_stop_time(self) -> float:
         """How long it may take to come to a stand, whatever its joints do [s]."""
         slow, late = self.velocity / self.acceleration, self.acceleration / self.jerk
         return float(np.max(slow + 2 * late))
 
-    def in_turn(self, positions: np.ndarray, near: np.ndarray) -> np.ndarray:
+    def unwrap_continuous_joints(self, positions: np.ndarray, near: np.ndarray) -> np.ndarray:
         """Return positions with each continuous joint in the turn that is nearest to another's.
 
         Args:

@@ -5,7 +5,7 @@ from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.contract.action import ActionMode
 
-POSES = (ActionMode.END_EFFECTOR_DELTA, ActionMode.END_EFFECTOR_POSE)
+POSE_MODES = (ActionMode.END_EFFECTOR_DELTA, ActionMode.END_EFFECTOR_POSE)
 """Modes whose values are a place and a quaternion; those of the others are joints'."""
 
 
@@ -21,7 +21,7 @@ def to_vectors(mode: ActionMode, values: np.ndarray, opening: np.ndarray) -> np.
         opening: Gripper openings, 0 closed to 1 open. Shape (T,).
     """
     parts = [values]
-    if mode in POSES:
+    if mode in POSE_MODES:
         turns = Rotation.from_quat(values[:, 3:])
         turn = turns.as_rotvec()
         if mode is ActionMode.END_EFFECTOR_POSE:
@@ -34,7 +34,7 @@ def from_vectors(mode: ActionMode, vectors: np.ndarray) -> tuple[np.ndarray, np.
     """Return values, shape (T, 7), and openings, (T,), of what `to_vectors` returns."""
     vectors = vectors.astype(float)
     opening = np.clip(vectors[:, -1], 0.0, 1.0)
-    if mode not in POSES:
+    if mode not in POSE_MODES:
         return vectors[:, :-1], opening
     turns = vectors[:, 3:-1]
     if mode is ActionMode.END_EFFECTOR_POSE:

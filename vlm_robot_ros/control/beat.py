@@ -3,7 +3,7 @@
 import math
 
 
-class Beat:
+class TickSchedule:
     """The times at which ticks are due.
 
     A timer that is late once is not late for ever: the next call comes so much sooner. What is
@@ -17,7 +17,7 @@ class Beat:
         self.next = -math.inf
         """When the next tick is due [s]; before the first, whenever it comes."""
 
-    def at(self, now: float) -> float:
+    def due_time(self, now: float) -> float:
         """Return when the tick was due that is called at `now`, and is called now [s].
 
         Whole periods that were missed are left out. It is later than `now` by at most a period,

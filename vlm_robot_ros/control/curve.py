@@ -3,7 +3,7 @@
 import numpy as np
 
 
-class Curve:
+class MonotoneCubic:
     """A cubic from step to step that never goes past one: PCHIP of Fritsch and Butland (1984).
 
     scipy's `PchipInterpolator` is the same curve, and takes three to six times as long to be made

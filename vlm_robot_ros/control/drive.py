@@ -6,31 +6,31 @@ import numpy as np
 
 from vlm_robot_ros.control.motion import Setpoint
 from vlm_robot_ros.control.sent_trajectory import SentTrajectory
-from vlm_robot_ros.control.stream import Path
+from vlm_robot_ros.control.stream import SetpointPreview
 
-STANDS = 0.5
+STANDSTILL_DURATION_S = 0.5
 """How long a trajectory lasts after the arm has come to a stand [s]: one that is over when it
 arrives is refused."""
 
 
 @dataclass(frozen=True)
-class Drive:
+class MotionCommand:
     """What an arm is commanded at one tick."""
 
     time: float
     """When the tick is due [s]."""
     period: float
     """Between setpoints [s]."""
-    path: Path
+    preview: SetpointPreview
     pose: np.ndarray
     """Of the tool at the first setpoint: a transform in the base frame. Shape (4, 4), [m]."""
     twist: np.ndarray
     """That takes the tool there, in the base frame. Shape (6,): linear [m/s], angular [rad/s]."""
     gripper: float
     """0 closed, 1 open."""
-    past: tuple[Setpoint, ...] = ()
+    past_setpoints: tuple[Setpoint, ...] = ()
     """The commands until `time`, one per period; the last is due at `time`."""
-    first: float = 0.0
+    first_offset: float = 0.0
     """Seconds from `time` to the first setpoint of the path; 0: one period."""
 
     def points(self) -> list[tuple[float, Setpoint]]:
@@ -41,19 +41,19 @@ class Drive:
         measured one, or from its last command at the wrong time. With a point before and one after
         the present it uses neither.
         """
-        path, count = self.path, len(self.path.setpoints)
-        first = self.first or self.period
+        path, count = self.preview, len(self.preview.setpoints)
+        first = self.first_offset or self.period
         times = [first + number * self.period for number in range(count)]
-        stand = times[-1] + max(path.stopping, self.period)
-        ends = [(stand, path.stand), (stand + STANDS, path.stand)]
-        before = [-number * self.period for number in reversed(range(len(self.past)))]
+        stand = times[-1] + max(path.stop_time, self.period)
+        ends = [(stand, path.end), (stand + STANDSTILL_DURATION_S, path.end)]
+        before = [-number * self.period for number in reversed(range(len(self.past_setpoints)))]
         return [
-            *zip(before, self.past, strict=True),
+            *zip(before, self.past_setpoints, strict=True),
             *zip(times, path.setpoints, strict=True),
             *ends,
         ]
 
-    def sent(self) -> SentTrajectory:
+    def sent_trajectory(self) -> SentTrajectory:
         """Return the trajectory by the clock of `time`."""
         times, setpoints = zip(*self.points(), strict=True)
         return SentTrajectory([self.time + time for time in times], setpoints)

@@ -6,9 +6,9 @@ from collections import deque
 import numpy as np
 
 from vlm_robot_ros.contract.kinematics import Kinematics
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 
-_APART = ((0.25, 0.1, 0.5), (0.05, 0.02, 3.0))
+_TRACKING_TOLERANCES = ((0.25, 0.1, 0.5), (0.05, 0.02, 3.0))
 """How far a joint [rad], the tool [m] may be from where it was told to be lately; how long [s].
 
 Much for a moment: something is in the way. A little for long: nobody follows.
@@ -16,26 +16,26 @@ Much for a moment: something is in the way. A little for long: nobody follows.
 
 _STANDS_STILL, _COMMANDED = 0.004, 0.012
 """An arm stalls when no joint moves farther while one is commanded to move so far [rad]."""
-_MOVED_ON = 0.02
+_STALL_END_RAD = 0.02
 """A stall is over when a joint has moved so far from where the arm stalled [rad]."""
-_MOVES = 5e-4
+_MEASUREMENT_NOISE_RAD = 5e-4
 """A measured position that changes by more from tick to tick is not noise [rad]."""
 _LAG, _MOST_LAG, _LAG_FILTER = 0.1, 0.2, 0.2
 """Expected lag of an arm before one was seen, the largest that is accepted, and the time constant
 with which it is estimated [s]."""
 
 
-class Following:
+class TrackingErrorMonitor:
     """How long an arm has been how far from where it was told to be."""
 
-    def __init__(self, robot: Robot, kinematics: Kinematics, by_tool: bool) -> None:
+    def __init__(self, robot: RobotConfig, kinematics: Kinematics, by_tool: bool) -> None:
         """Look at the tool's place, or else at the joints'."""
         self._robot, self._kinematics, self._by_tool = robot, kinematics, by_tool
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Begin anew: nobody knows how long anything has lasted."""
-        self._since: list[float | None] = [None] * len(_APART)
+        self._since: list[float | None] = [None] * len(_TRACKING_TOLERANCES)
 
     def problem(self, now: float, joints: np.ndarray, told: np.ndarray) -> str:
         """Return what is wrong; empty when nothing is.
@@ -45,8 +45,8 @@ class Following:
             joints: Measured. Shape (J,), [rad].
             told: Of where it was told to be lately, where it is nearest to. Shape (J,), [rad].
         """
-        what, unit, way = self._apart(joints, told)
-        for number, (joint, tool, seconds) in enumerate(_APART):
+        what, unit, way = self._tracking_error(joints, told)
+        for number, (joint, tool, seconds) in enumerate(_TRACKING_TOLERANCES):
             most, since = (tool if self._by_tool else joint), self._since[number]
             if way <= most:
                 self._since[number] = None
@@ -59,7 +59,7 @@ class Following:
                 )
         return ""
 
-    def _apart(self, joints: np.ndarray, told: np.ndarray) -> tuple[str, str, float]:
+    def _tracking_error(self, joints: np.ndarray, told: np.ndarray) -> tuple[str, str, float]:
         """Return what is farthest from where it was told to be, in which unit, and how far."""
         if self._by_tool:
             places = [self._kinematics.forward(q)[:3, 3] for q in (joints, told)]
@@ -79,7 +79,7 @@ class StallDetector:
         self.reset()
 
     @property
-    def repeated(self) -> bool:
+    def repetitions(self) -> bool:
         """Whether no joint has moved between the last two stalls."""
         return self._stalls > 1
 
@@ -122,7 +122,7 @@ class StallDetector:
         assert self._stood is not None
         if np.max(np.abs(measured - self._stood[0])) > _STANDS_STILL:
             self._stood = measured, self._command_at(measured_at), measured_at
-        if self._stalls and np.max(np.abs(measured - self._stalled_at)) > _MOVED_ON:
+        if self._stalls and np.max(np.abs(measured - self._stalled_at)) > _STALL_END_RAD:
             self.clear()
         ways = np.abs(self._command_at(until) - self._stood[1])
         worst = int(ways.argmax())
@@ -146,7 +146,7 @@ class StallDetector:
         period, command = time - before[0], self._command_at(time)
         speed = (command - self._command_at(before[0])) / period
         moved = np.max(np.abs(measured - before[1]))
-        if moved > _MOVES and speed @ speed > 0.01:
+        if moved > _MEASUREMENT_NOISE_RAD and speed @ speed > 0.01:
             error = command - measured - self._offset
             lag = float(np.clip(speed @ error / (speed @ speed), 0.0, _MOST_LAG))
             self._lag += min(1.0, period / _LAG_FILTER) * (lag - self._lag)

@@ -8,18 +8,18 @@ from enum import Enum
 
 MAX_LENGTH = 300
 """Longer texts are cut here [characters]."""
-AFTER_STOP = 0.5
+QUIET_AFTER_STOP_S = 0.5
 """After a stop words count again when nothing has been said for so long [s]."""
-AGAIN = 1.5
+REPEAT_WINDOW_S = 1.5
 """Words that come again so soon are repeated, by a publisher with a rate [s]."""
-_REMEMBERED = 100
-_SHOWN = 40
-_READ = 100_000
+_REMEMBERED_TEXTS = 100
+_SHOWN_CHARACTERS = 40
+_MAX_READ_CHARACTERS = 100_000
 """Longer ones stop the arm unread: to look through so many takes 5 ms [characters]."""
 
-_PACES = {"slower": 0.5, "slow down": 0.5, "slower please": 0.5, "more slowly": 0.5, "faster": 2.0,
+_PACE_BY_TEXT = {"slower": 0.5, "slow down": 0.5, "slower please": 0.5, "more slowly": 0.5, "faster": 2.0,
           "speed up": 2.0, "faster please": 2.0}  # fmt: skip
-_SLOWEST = 0.25
+_MIN_PACE = 0.25
 _WORD = re.compile(r"[^\W_]+")
 _STOP_FORMS = (
     r"e?sto+p+(?:s|ed|ing|it)?", r"s[\W_]+t[\W_]+o[\W_]+p", r"halt+(?:s|ed|ing)?",
@@ -28,20 +28,20 @@ _STOP_FORMS = (
 )  # fmt: skip
 """A sentence with one of these anywhere in it stops the arm: better once too often."""
 _STOP = re.compile(rf"(?<![^\W\d_])(?:{'|'.join(_STOP_FORMS)})(?![^\W\d_])", re.IGNORECASE)
-_COURTESY = (
+_POLITE_WORDS = (
     r"please|now|ok|okay|hey|hi|robot|arm|panda|so|oh|no|uh|um|just|there|thanks|thank you|"
     r"for me|everybody|can you|could you|will you|would you|can we|let us|lets"
 )
-_WHILE = r"(?:for )?(?:a|one|two) (?:little )?(?:bit|moment|seconds?|sec|minutes?|min|while)"
+_DURATION = r"(?:for )?(?:a|one|two) (?:little )?(?:bit|moment|seconds?|sec|minutes?|min|while)"
 _PAUSE = re.compile(
-    rf"(?:(?:{_COURTESY}) )*(?:wait|hold on|hold it|hold still|hang on|pause|(?:{_WHILE}))"
-    rf"(?: (?:{_COURTESY}|up|wait|hold on|hang on|pause|(?:{_WHILE})))*"
+    rf"(?:(?:{_POLITE_WORDS}) )*(?:wait|hold on|hold it|hold still|hang on|pause|(?:{_DURATION}))"
+    rf"(?: (?:{_POLITE_WORDS}|up|wait|hold on|hang on|pause|(?:{_DURATION})))*"
 )
 """What holds the arm when nothing else is said, of lower-case words."""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
 
 
-class Kind(Enum):
+class InstructionKind(Enum):
     """What an instruction calls for before any model has read it."""
 
     TASK = "task"
@@ -56,12 +56,12 @@ class Instruction:
     text: str
     number: int
     """Counts the instructions received, from 1; 0 before the first."""
-    kind: Kind
+    kind: InstructionKind
     pace: float = 1.0
     """Speed as a part of what the robot's contract allows; 1 at most."""
 
 
-NOTHING_SAID = Instruction("", 0, Kind.EMPTY)
+EMPTY_INSTRUCTION = Instruction("", 0, InstructionKind.EMPTY)
 
 
 def is_stop(text: str) -> bool:
@@ -82,7 +82,7 @@ def is_pause(text: str) -> bool:
     return _PAUSE.fullmatch(words) is not None
 
 
-def _readable(text: str) -> str:
+def _normalized(text: str) -> str:
     """Return a text in composed characters (NFKC), without invisible and control characters."""
     if not text.isascii():
         plain = unicodedata.normalize("NFKC", text)
@@ -95,21 +95,23 @@ def next_instruction(last: Instruction, text: str) -> Instruction:
 
     Control characters become spaces. "Wait", "hold on" and "pause", said alone, stop the arm, too.
     """
-    clean = _readable(text[: 4 * MAX_LENGTH])[:MAX_LENGTH]
-    if len(text) > _READ:
-        clean = f"{clean[:_SHOWN]}..., {len(text):,} characters; at most {_READ:,} are read"
+    clean = _normalized(text[: 4 * MAX_LENGTH])[:MAX_LENGTH]
+    if len(text) > _MAX_READ_CHARACTERS:
+        clean = f"{clean[:_SHOWN_CHARACTERS]}..., {len(text):,} characters; at most {_MAX_READ_CHARACTERS:,} are read"
     words = [word.lower() for word in _WORD.findall(clean)]
-    kind = Kind.TASK if words else Kind.EMPTY
+    kind = InstructionKind.TASK if words else InstructionKind.EMPTY
     # The whole text is looked through for a stop, also what is cut from it.
-    if len(text) > _READ or is_stop(text) or is_pause(clean):
-        kind = Kind.STOP
-    elif " ".join(words) in _PACES:
+    if len(text) > _MAX_READ_CHARACTERS or is_stop(text) or is_pause(clean):
+        kind = InstructionKind.STOP
+    elif " ".join(words) in _PACE_BY_TEXT:
         # What is done goes on, at another speed.
-        return replace(last, pace=min(1.0, max(_SLOWEST, last.pace * _PACES[" ".join(words)])))
+        return replace(
+            last, pace=min(1.0, max(_MIN_PACE, last.pace * _PACE_BY_TEXT[" ".join(words)]))
+        )
     return Instruction(clean, last.number + 1, kind, last.pace)
 
 
-class Ear:
+class InstructionFilter:
     """Tells words that count from repeated ones, and from those on the heels of a stop.
 
     A stop wins against whatever was said at about the same time, by whomever, and against who
@@ -126,12 +128,12 @@ class Ear:
         self._said: dict[str, float] = {}
         """When each of the latest words was said last."""
 
-    def rest(self) -> None:
+    def reset(self) -> None:
         """Begin anew; who repeats words, or goes on to after a stop, is not heard all the same."""
-        self._rested = self._stopped or self._last - self._repeated < AGAIN
+        self._rested = self._stopped or self._last - self._repeated < REPEAT_WINDOW_S
         self._stopped = False
 
-    def why_not(self, before: Instruction, said: Instruction, now: float) -> str:
+    def rejection_reason(self, before: Instruction, said: Instruction, now: float) -> str:
         """Return why words of now do not count; empty when they do.
 
         Args:
@@ -139,23 +141,23 @@ class Ear:
             said: What they would make of it.
             now: [s]
         """
-        if said.kind is Kind.EMPTY or said.number == before.number:
+        if said.kind is InstructionKind.EMPTY or said.number == before.number:
             return ""
         pause, again = now - self._last, now - self._said.pop(said.text, -math.inf)
         self._last = self._said[said.text] = now
-        repeated = 0 <= again < AGAIN
+        repeated = 0 <= again < REPEAT_WINDOW_S
         if repeated:
             self._repeated = now
-        if len(self._said) > _REMEMBERED:
+        if len(self._said) > _REMEMBERED_TEXTS:
             del self._said[next(iter(self._said))]
-        if said.kind is Kind.STOP:
+        if said.kind is InstructionKind.STOP:
             self._stopped = True
             return ""
         # After a clock was set back nobody knows how long anything was ago.
-        if self._stopped and 0 <= pause < AFTER_STOP:
+        if self._stopped and 0 <= pause < QUIET_AFTER_STOP_S:
             return (
                 f"{pause:.2f} s after a stop or other words; after a stop words count when "
-                f"nothing was said for {AFTER_STOP} s"
+                f"nothing was said for {QUIET_AFTER_STOP_S} s"
             )
         if (self._stopped or self._rested or said.text == before.text) and repeated:
             return f"repeated after {again:.2f} s; what was said before stands"

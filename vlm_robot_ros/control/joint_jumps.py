@@ -2,23 +2,23 @@
 
 import numpy as np
 
-from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.joints import ArmState
+from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.control.joints import RobotState
 
-QUARANTINE = 0.5
+QUARANTINE_S = 0.5
 """After a contradiction states count when there was none for so long [s]."""
-_NOISE = 0.05
+_POSITION_NOISE_RAD = 0.05
 """Change of a position from state to state that is always possible [rad]."""
-_SPEED = 1.5
+_SPEED_FACTOR = 1.5
 """Part of its speed limit that a joint may seem to have."""
 _GAP, _PERIODS = 0.1, 2.0
 """What a joint can reach counts for so long at most [s], or for so many periods of the contract's
 joint states: after a gap nobody knows."""
-_NEW_CLOCK = 1.0
+_CLOCK_RESET_S = 1.0
 """A stamp that is earlier by more is one of a clock that was set back [s]."""
 
 
-def reach(robot: Robot, passed: float | np.ndarray) -> np.ndarray:
+def max_joint_travel(robot: RobotConfig, passed: float | np.ndarray) -> np.ndarray:
     """Return how far joints may seem to move within a time. Shape (J,), [rad].
 
     Args:
@@ -27,38 +27,38 @@ def reach(robot: Robot, passed: float | np.ndarray) -> np.ndarray:
     """
     rate = robot.joint_state_rate
     gap = max(_GAP, _PERIODS / rate if rate else 0.0)
-    return _NOISE + _SPEED * robot.velocity * np.minimum(passed, gap)
+    return _POSITION_NOISE_RAD + _SPEED_FACTOR * robot.velocity * np.minimum(passed, gap)
 
 
 class JumpDetector:
     """Compares each state of an arm with the one before. Times in seconds of one clock."""
 
-    def __init__(self, robot: Robot) -> None:
+    def __init__(self, robot: RobotConfig) -> None:
         """Watch the joints of a contract."""
         self._robot = robot
-        self._last: ArmState | None = None
+        self._last: RobotState | None = None
         self._until = -np.inf
         self._problem = ""
 
-    def problem(self, state: ArmState) -> str:
+    def problem(self, state: RobotState) -> str:
         """Return why a state cannot be relied on; empty when it can.
 
         After a jump nobody knows which of the two states is true: none counts until they have
-        agreed for `QUARANTINE`. Nor does the first one, which is compared with nothing.
+        agreed for `QUARANTINE_S`. Nor does the first one, which is compared with nothing.
         """
         last, self._last = self._last, state
         if last is None:
             return "only one joint state so far"
-        if state.time < last.time - _NEW_CLOCK:
-            self._until = state.time + QUARANTINE
+        if state.time < last.time - _CLOCK_RESET_S:
+            self._until = state.time + QUARANTINE_S
             self._problem = "their stamps were set back; they count when they have agreed for "
-            self._problem += f"{QUARANTINE} s"
+            self._problem += f"{QUARANTINE_S} s"
             return self._problem
         passed = np.abs(_joint_times(state) - _joint_times(last))
-        over = np.abs(state.joints - last.joints) - reach(self._robot, passed)
+        over = np.abs(state.joints - last.joints) - max_joint_travel(self._robot, passed)
         worst = int(over.argmax())
         if over[worst] > 0.0:
-            self._until = max(state.time, last.time) + QUARANTINE
+            self._until = max(state.time, last.time) + QUARANTINE_S
             self._problem = (
                 f"they contradict each other: {self._robot.joint_names[worst]} was at "
                 f"{last.joints[worst]:.3f} rad and {passed[worst]:.3f} s later at "
@@ -68,7 +68,7 @@ class JumpDetector:
         return self._problem if state.time < self._until else ""
 
 
-def _joint_times(state: ArmState) -> np.ndarray:
+def _joint_times(state: RobotState) -> np.ndarray:
     if state.joint_times is None:
         return np.full(len(state.joints), state.time)
     return state.joint_times

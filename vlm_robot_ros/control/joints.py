@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.limits import outside
+from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.control.limits import limit_violation
 
 
 @dataclass(frozen=True)
-class ArmState:
+class RobotState:
     """The arm at one time."""
 
     time: float
@@ -26,18 +26,18 @@ class ArmState:
     """When each joint was there; None: all at `time`. Shape (J,), [s]."""
 
 
-_BY_HAND = 0.04
+_OPENING_CHANGE_BY_HAND = 0.04
 """Nobody but a hand brings a continuous joint so far beyond its turns [rad]."""
 
 
-class JointReader:
+class JointStateAssembler:
     """Puts an arm and its gripper together from messages that may each have some of the joints.
 
     Who drives the arm and who drives its gripper often publish on one topic each its own; joints
     of others may be among them.
     """
 
-    def __init__(self, robot: Robot, timeout: float) -> None:
+    def __init__(self, robot: RobotConfig, timeout: float) -> None:
         """Expect the joints of a contract, none of them older than `timeout` [s]."""
         self._robot, self._timeout = robot, timeout
         feedback = robot.gripper.feedback_timeout
@@ -55,7 +55,7 @@ class JointReader:
 
     def read(
         self, named: Sequence[str], positions: Sequence[float], stamp: float
-    ) -> ArmState | None:
+    ) -> RobotState | None:
         """Return the arm's state; None where a message has nothing new to say of the arm itself.
 
         The state is of the time of the arm's joint that was heard of longest ago.
@@ -101,11 +101,18 @@ class JointReader:
         if given.keys().isdisjoint(names):
             return None
         times, joints = np.transpose([self._known[name] for name in names])
-        self._last = self._robot.in_turn(joints, joints if self._last is None else self._last)
-        if np.any(outside(self._last, self._robot.lower, self._robot.upper) > _BY_HAND):
+        self._last = self._robot.unwrap_continuous_joints(
+            joints, joints if self._last is None else self._last
+        )
+        if np.any(
+            limit_violation(self._last, self._robot.lower, self._robot.upper)
+            > _OPENING_CHANGE_BY_HAND
+        ):
             # Turned by hand out of the turns that a contract allows: those are all alike.
-            self._last = self._robot.in_turn(joints, (self._robot.lower + self._robot.upper) / 2)
-        return ArmState(float(times.min()), self._last, self._opening(), times)
+            self._last = self._robot.unwrap_continuous_joints(
+                joints, (self._robot.lower + self._robot.upper) / 2
+            )
+        return RobotState(float(times.min()), self._last, self._opening(), times)
 
     def _opening(self) -> float:
         if not self._gripper_timeout:
@@ -118,24 +125,24 @@ class JointReader:
         return abs(now - then) <= (self._gripper_timeout if finger else self._timeout)
 
 
-class ArmHistory:
+class RobotStateBuffer:
     """The last few states of the arm, so that a picture is paired with the arm of its time."""
 
     def __init__(self, length: int = 100) -> None:
-        self._states: deque[ArmState] = deque(maxlen=length)
+        self._states: deque[RobotState] = deque(maxlen=length)
 
-    def add(self, state: ArmState) -> None:
+    def add(self, state: RobotState) -> None:
         """Note a state; one from before the last one starts the history anew."""
         if self._states and state.time < self._states[-1].time:
             self._states.clear()
         self._states.append(state)
 
     @property
-    def newest(self) -> ArmState | None:
+    def newest(self) -> RobotState | None:
         """The last state, if any."""
         return self._states[-1] if self._states else None
 
-    def at(self, time: float) -> ArmState | None:
+    def at(self, time: float) -> RobotState | None:
         """Return the state nearest to `time` [s]."""
         after = bisect([state.time for state in self._states], time)
         near = list(self._states)[max(0, after - 1) : after + 1]

@@ -5,14 +5,14 @@ import pinocchio
 
 from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 
-_TURN_SPEED = 1.5
+_MAX_TOOL_ROTATION_RAD_S = 1.5
 """[rad/s]"""
 
 
-def limit(
-    robot: Robot,
+def clamp_action(
+    robot: RobotConfig,
     kinematics: Kinematics,
     mode: ActionMode,
     values: np.ndarray,
@@ -35,7 +35,9 @@ def limit(
     """
     if mode == ActionMode.JOINT_POSITION:
         count, reach = len(robot.joints), robot.velocity * dt
-        inside = np.clip(robot.in_turn(values[:count], last[:count]), robot.lower, robot.upper)
+        inside = np.clip(
+            robot.unwrap_continuous_joints(values[:count], last[:count]), robot.lower, robot.upper
+        )
         limited = np.zeros(len(values))  # an arm of fewer joints has no use for the rest
         limited[:count] = np.clip(inside, last[:count] - reach, last[:count] + reach)
         here, there = (kinematics.forward(q[:count])[:3, 3] for q in (last, limited))
@@ -50,7 +52,7 @@ def limit(
     before, after = pinocchio.Quaternion(last[3:]), pinocchio.Quaternion(values[3:])
     before.normalize()
     turn = pinocchio.log3((after.normalized() * before.inverse()).matrix())
-    turn *= min(1.0, _TURN_SPEED * dt / max(float(np.linalg.norm(turn)), 1e-9))
+    turn *= min(1.0, _MAX_TOOL_ROTATION_RAD_S * dt / max(float(np.linalg.norm(turn)), 1e-9))
     # Not made from a matrix: pinocchio 4.1 never frees the 80 bytes that it takes for that.
     turned = (pinocchio.Quaternion(pinocchio.exp3_quat(turn)) * before).coeffs()
     if turned @ last[3:] < 0:
@@ -58,13 +60,17 @@ def limit(
     return np.concatenate([last[:3] + step, turned])
 
 
-def outside(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def limit_violation(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Return how far values are outside of limits; inside it is negative."""
     return np.maximum(low - values, values - high)
 
 
-def leaves(
-    robot: Robot, kinematics: Kinematics, there: np.ndarray, here: np.ndarray, most: float = 0.0
+def exits_workspace(
+    robot: RobotConfig,
+    kinematics: Kinematics,
+    there: np.ndarray,
+    here: np.ndarray,
+    most: float = 0.0,
 ) -> bool:
     """Whether the tool goes farther outside its box than it is and may be.
 
@@ -76,5 +82,5 @@ def leaves(
         most: [m]
     """
     low, high = np.array(robot.workspace.min), np.array(robot.workspace.max)
-    goes, is_at = (outside(kinematics.forward(q)[:3, 3], low, high) for q in (there, here))
+    goes, is_at = (limit_violation(kinematics.forward(q)[:3, 3], low, high) for q in (there, here))
     return bool(np.any(goes > np.maximum(is_at, most)))

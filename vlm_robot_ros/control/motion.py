@@ -11,41 +11,41 @@ import numpy as np
 import ruckig
 
 from vlm_robot_ros.contract.kinematics import Kinematics
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 
-MARGIN = 0.005
+LIMIT_MARGIN_RAD = 0.005
 """What is kept from the joints' limits [rad]; half of it at least, where the arm has to brake."""
-EASE = 0.75
+ACCELERATION_FRACTION = 0.75
 """Part of the acceleration that is used but to brake: who is told late has to catch up."""
 _LOOKS, _FEW, _MANY = 0.03, 4, 30
 """How often on an escape it is looked where the tool is, and how fast [s]; least and most."""
-_TRIES = 4
+_MAX_TRIES = 4
 """So many times it is tried whether it need not brake, where the tool would be too fast."""
 _AIM, _BRIEFLY = 0.98, 1.02
 """Parts of a tool's speed that are aimed at, so that it need not brake for every bend, and that it
 may have on the mean of a tick."""
-_ROUNDING = 1e-6
+_ROUNDING_TOLERANCE = 1e-6
 """Of a tool's speed [m/s]."""
-_LEAST = 0.01
+_MIN_ACCELERATION_FRACTION = 0.01
 """Part of its acceleration that a joint has that needs less to be there with the others."""
 
 
 @dataclass(frozen=True)
-class Escape:
+class StopTrajectory:
     """A way to come to a stand."""
 
-    way: ruckig.Trajectory
-    begun: float
+    profile: ruckig.Trajectory
+    elapsed: float
     """How long it has been followed [s]."""
-    places: np.ndarray
+    positions: np.ndarray
     """Evenly spaced in time, from its begin; the last is the stand. Shape (N, J), [rad]."""
-    fastest: float
+    max_tool_speed: float
     """Of the tool, on all of it [m/s]."""
 
     @property
-    def lasts(self) -> float:
+    def duration(self) -> float:
         """How long it still takes [s]."""
-        return max(float(self.way.duration) - self.begun, 0.0)
+        return max(float(self.profile.duration) - self.elapsed, 0.0)
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,19 @@ class Setpoint:
     """[rad/s]"""
     acceleration: np.ndarray
     """[rad/s^2]"""
-    escape: Escape | None = field(default=None, repr=False, compare=False)
+    stop_trajectory: StopTrajectory | None = field(default=None, repr=False, compare=False)
 
 
-class Motion:
+class SetpointGenerator:
     """Where an arm has been sent, and how fast; goes on from there."""
 
-    def __init__(self, robot: Robot, kinematics: Kinematics, period: float) -> None:
+    def __init__(self, robot: RobotConfig, kinematics: Kinematics, period: float) -> None:
         """Make one of a setpoint every `period` seconds, that begins at home."""
         self._kinematics, self._period = kinematics, period
-        self._least, self._most = robot.lower + MARGIN / 2, robot.upper - MARGIN / 2
+        self._least, self._most = (
+            robot.lower + LIMIT_MARGIN_RAD / 2,
+            robot.upper - LIMIT_MARGIN_RAD / 2,
+        )
         self._accelerations, self._tool_speed = robot.acceleration, robot.workspace.speed
         self._zeros = np.zeros(len(robot.joints))
         self._otg = ruckig.Ruckig(len(robot.joints))
@@ -87,21 +90,27 @@ class Motion:
         joints that are not equally quick would make the tool too fast, they go to their speeds in
         the same time; where that is not slow enough, the arm brakes.
         """
-        before, parts = self.now, np.full(len(speed), EASE)
-        after = self._towards(before, speed, parts)
-        passes = self._passes(self._way(after, self._zeros, np.ones(len(speed))), before)
+        before, parts = self.now, np.full(len(speed), ACCELERATION_FRACTION)
+        after = self._step_towards(before, speed, parts)
+        passes = self._violates_limits(
+            self._velocity_profile(after, self._zeros, np.ones(len(speed))), before
+        )
         if passes.any():
             speed = np.where(passes, 0.0, speed)
-            after = self._towards(before, speed, np.where(passes, 1.0, parts))
-        after = replace(after, escape=self._find_escape(after))
-        for _ in range(_TRIES):
-            if self._is_safe(after, before):
+            after = self._step_towards(before, speed, np.where(passes, 1.0, parts))
+        after = replace(after, stop_trajectory=self._find_stop_trajectory(after))
+        for _ in range(_MAX_TRIES):
+            if self._can_stop(after, before):
                 self.now = after
                 return after
-            fastest = max(self._escape(after).fastest, 1e-9)
+            fastest = max(self._stop_trajectory(after).max_tool_speed, 1e-9)
             speed = speed * min(1.0, _AIM * self._tool_speed / fastest)
-            after = self._towards(before, speed, EASE * self._together(before, speed))
-            after = replace(after, escape=self._find_escape(after))
+            after = self._step_towards(
+                before,
+                speed,
+                ACCELERATION_FRACTION * self._synchronized_acceleration_scale(before, speed),
+            )
+            after = replace(after, stop_trajectory=self._find_stop_trajectory(after))
         return self.brake()
 
     def brake(self) -> Setpoint:
@@ -109,35 +118,35 @@ class Motion:
 
         The joints come to it in the same time: so the arm goes on the way that it was on.
         """
-        escape = self._escape(self.now)
-        time = escape.begun + self._period
-        position, velocity, acceleration = map(np.array, escape.way.at_time(time))
-        if time >= escape.way.duration:
+        escape = self._stop_trajectory(self.now)
+        time = escape.elapsed + self._period
+        position, velocity, acceleration = map(np.array, escape.profile.at_time(time))
+        if time >= escape.profile.duration:
             self.now = Setpoint(position, self._zeros, self._zeros)
         else:
-            self.now = Setpoint(position, velocity, acceleration, replace(escape, begun=time))
+            self.now = Setpoint(position, velocity, acceleration, replace(escape, elapsed=time))
         return self.now
 
-    def rest(self) -> tuple[float, np.ndarray]:
+    def stop_preview(self) -> tuple[float, np.ndarray]:
         """Return in how many seconds it can stand still, and the way there.
 
         Returns:
             Seconds, and places, of which the last is the stand. Shape (N, J), [rad].
         """
-        escape = self._escape(self.now)
-        return escape.lasts, escape.places
+        escape = self._stop_trajectory(self.now)
+        return escape.duration, escape.positions
 
-    def allowed(self, speed: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    def scale_to_tool_speed(self, speed: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """Return joint speeds, all of them lower where the tool would be too fast [rad/s].
 
         Args:
             speed: Shape (J,), [rad/s].
             positions: Of the joints. Shape (J,), [rad].
         """
-        fast = self.tool_moves(positions, speed)
+        fast = self.tool_speed(positions, speed)
         return speed * min(1.0, _AIM * self._tool_speed / max(fast, 1e-9))
 
-    def tool_moves(self, positions: np.ndarray, speed: np.ndarray) -> float:
+    def tool_speed(self, positions: np.ndarray, speed: np.ndarray) -> float:
         """Return how fast the tool is [m/s].
 
         Args:
@@ -146,53 +155,60 @@ class Motion:
         """
         return float(np.linalg.norm(self._kinematics.jacobian(positions)[:3] @ speed))
 
-    def _towards(self, before: Setpoint, speed: np.ndarray, parts: np.ndarray) -> Setpoint:
+    def _step_towards(self, before: Setpoint, speed: np.ndarray, parts: np.ndarray) -> Setpoint:
         """Return where it is a tick later on the way to joint speeds."""
-        position, velocity, acceleration = self._way(before, speed, parts).at_time(self._period)
+        position, velocity, acceleration = self._velocity_profile(before, speed, parts).at_time(
+            self._period
+        )
         return Setpoint(np.array(position), np.array(velocity), np.array(acceleration))
 
-    def _is_safe(self, after: Setpoint, before: Setpoint) -> bool:
+    def _can_stop(self, after: Setpoint, before: Setpoint) -> bool:
         """Whether an escape keeps to the limits, or is no worse than the one that there is.
 
         Besides the tool must not be too fast on the way there.
         """
-        escape = self._escape(after)
-        most = max(self._tool_speed, self._escape(before).fastest) + _ROUNDING
-        went = self.tool_moves(before.position, (after.position - before.position) / self._period)
-        slow = max(escape.fastest, went / _BRIEFLY) <= most
-        return slow and not self._passes(escape.way, before).any()
+        escape = self._stop_trajectory(after)
+        most = (
+            max(self._tool_speed, self._stop_trajectory(before).max_tool_speed)
+            + _ROUNDING_TOLERANCE
+        )
+        went = self.tool_speed(before.position, (after.position - before.position) / self._period)
+        slow = max(escape.max_tool_speed, went / _BRIEFLY) <= most
+        return slow and not self._violates_limits(escape.profile, before).any()
 
-    def _escape(self, setpoint: Setpoint) -> Escape:
-        return setpoint.escape or self._find_escape(setpoint)
+    def _stop_trajectory(self, setpoint: Setpoint) -> StopTrajectory:
+        return setpoint.stop_trajectory or self._find_stop_trajectory(setpoint)
 
-    def _find_escape(self, setpoint: Setpoint) -> Escape:
+    def _find_stop_trajectory(self, setpoint: Setpoint) -> StopTrajectory:
         """Return the best way to a stand that there is."""
-        parts = self._together(setpoint, self._zeros)
-        way = self._way(setpoint, self._zeros, parts)
-        passes = self._passes(way, setpoint)
+        parts = self._synchronized_acceleration_scale(setpoint, self._zeros)
+        way = self._velocity_profile(setpoint, self._zeros, parts)
+        passes = self._violates_limits(way, setpoint)
         if passes.any():
-            way = self._way(setpoint, self._zeros, np.where(passes, 1.0, parts))
+            way = self._velocity_profile(setpoint, self._zeros, np.where(passes, 1.0, parts))
         count = int(np.clip(way.duration / _LOOKS, _FEW, _MANY))
         times = np.linspace(0.0, way.duration, count + 1)
         states = [way.at_time(time) for time in times]
-        fastest = max(self.tool_moves(np.array(q), np.array(speed)) for q, speed, _ in states)
-        return Escape(way, 0.0, np.array([q for q, *_ in states[1:]]), fastest)
+        fastest = max(self.tool_speed(np.array(q), np.array(speed)) for q, speed, _ in states)
+        return StopTrajectory(way, 0.0, np.array([q for q, *_ in states[1:]]), fastest)
 
-    def _together(self, before: Setpoint, speed: np.ndarray) -> np.ndarray:
+    def _synchronized_acceleration_scale(self, before: Setpoint, speed: np.ndarray) -> np.ndarray:
         """Return with which parts of their accelerations joints take the same time to speeds."""
         lasts = np.abs(speed - before.velocity) / self._accelerations
         parts = lasts / max(float(lasts.max()), 1e-9)
         # What a joint has already it may go on having: to shed it takes time, too.
         has = np.abs(before.acceleration) / self._accelerations
-        return np.clip(np.maximum(parts, has), _LEAST, 1.0)
+        return np.clip(np.maximum(parts, has), _MIN_ACCELERATION_FRACTION, 1.0)
 
-    def _passes(self, way: ruckig.Trajectory, before: Setpoint) -> np.ndarray:
+    def _violates_limits(self, way: ruckig.Trajectory, before: Setpoint) -> np.ndarray:
         """Tell which joints pass their limits on the way to a stand, farther than they have."""
         stand = np.array(way.at_time(way.duration)[0])
         low = np.minimum(self._least, before.position)
         return (stand < low) | (stand > np.maximum(self._most, before.position))
 
-    def _way(self, before: Setpoint, speed: np.ndarray, parts: np.ndarray) -> ruckig.Trajectory:
+    def _velocity_profile(
+        self, before: Setpoint, speed: np.ndarray, parts: np.ndarray
+    ) -> ruckig.Trajectory:
         """Return how joints come to speeds with parts of their accelerations."""
         self._input.current_position = before.position.tolist()
         self._input.current_velocity = before.velocity.tolist()

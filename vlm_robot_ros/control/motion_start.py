@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.motion import EASE
+from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.control.motion import ACCELERATION_FRACTION
 from vlm_robot_ros.control.standstill import Standstill
 
 _TIME, _ERROR = 0.2, 0.03
 """A controller is given so long at least [s] to come to where the motion begins, from so far away
 [rad] within its accelerations."""
-_VALID = 1.0
+_START_VALID_S = 1.0
 """Motion begins within so long after that, or the controller is sent there again [s]."""
-_ROUNDING = 1e-6
-_WAITING = "waiting for the controller to come to where the motion begins"
+_ROUNDING_TOLERANCE = 1e-6
+_WAITING_FOR_CONTROLLER = "waiting for the controller to come to where the motion begins"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class _Start:
 class MotionStart:
     """Says from when on an arm that stands still may be moved. Times in seconds of one clock."""
 
-    def __init__(self, robot: Robot, period: float) -> None:
+    def __init__(self, robot: RobotConfig, period: float) -> None:
         """Make one for ticks every `period` seconds."""
         self._robot, self._period = robot, period
         self._standstill = Standstill()
@@ -59,15 +59,15 @@ class MotionStart:
             joints: Measured positions. Shape (J,), [rad].
         """
         if (start := self._start) is not None:
-            since = now - start.ready + _ROUNDING
+            since = now - start.ready + _ROUNDING_TOLERANCE
             allowed = np.abs(start.position - start.measured) + _ERROR
-            if since <= _VALID and np.all(np.abs(joints - start.measured) <= allowed):
-                return _WAITING if since < 0 else ""
+            if since <= _START_VALID_S and np.all(np.abs(joints - start.measured) <= allowed):
+                return _WAITING_FOR_CONTROLLER if since < 0 else ""
             self.reset(moving=True)  # too late, or somebody else moves the arm
         self._standstill.add(now, joints)
         return self._standstill.problem(self._robot.joint_names)
 
-    def take_position(self) -> np.ndarray | None:
+    def adopt_position(self) -> np.ndarray | None:
         """Return where the controller was brought, shape (J,) [rad]; None if it was not."""
         start, self._start = self._start, None
         return start.position if start else None
@@ -89,10 +89,12 @@ class MotionStart:
         error = np.maximum(away, _ERROR)
         # A cubic from standstill to standstill begins with six times the distance by time squared,
         # and is fastest in its middle, with 1.5 times the mean speed.
-        to_accelerate = np.sqrt(6 * error / (EASE * self._robot.acceleration)).max()
-        to_travel = (1.5 * error / (EASE * self._robot.velocity)).max()
+        to_accelerate = np.sqrt(
+            6 * error / (ACCELERATION_FRACTION * self._robot.acceleration)
+        ).max()
+        to_travel = (1.5 * error / (ACCELERATION_FRACTION * self._robot.velocity)).max()
         needed = max(float(to_accelerate), float(to_travel), _TIME)
-        periods = math.ceil(needed / self._period - _ROUNDING)
+        periods = math.ceil(needed / self._period - _ROUNDING_TOLERANCE)
         # A period more: the first setpoints of the motion are of before its first tick.
         self._start = _Start(position, now + (periods + 1) * self._period, joints)
-        return periods * self._period, _WAITING
+        return periods * self._period, _WAITING_FOR_CONTROLLER

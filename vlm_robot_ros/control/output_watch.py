@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-class OutputWatch:
+class CommandWatchdog:
     """Calls `stop` from a thread of its own when an arm in motion is told nothing more.
 
     Whoever tells it may be held up. What is told positions or paths comes to a stand by itself
@@ -21,7 +21,7 @@ class OutputWatch:
         self._thread = threading.Thread(target=self._run, name="output watch", daemon=True)
         self._thread.start()
 
-    def told(self, moving: bool) -> None:
+    def on_command(self, moving: bool) -> None:
         """Note that the arm was told something just now, and whether that moves it."""
         with self._changed:
             begins = moving and self._since is None

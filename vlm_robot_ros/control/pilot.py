@@ -10,34 +10,34 @@ import numpy as np
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
 from vlm_robot_ros.contract.kinematics import Kinematics
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 from vlm_robot_ros.control.instruction import (
-    NOTHING_SAID,
-    Ear,
+    EMPTY_INSTRUCTION,
     Instruction,
-    Kind,
+    InstructionFilter,
+    InstructionKind,
     next_instruction,
 )
-from vlm_robot_ros.control.limits import leaves, limit
-from vlm_robot_ros.control.timeline import Timeline
-from vlm_robot_ros.control.watchdog import StreamWatch
+from vlm_robot_ros.control.limits import clamp_action, exits_workspace
+from vlm_robot_ros.control.timeline import ChunkInterpolator
+from vlm_robot_ros.control.watchdog import StreamMonitor
 
-BLEND = 0.15
+BLEND_S = 0.15
 """Time to pass from one plan to the next [s]: shorter jerks, longer lags."""
 JOINED_STEPS = 1
-"""In so many steps a plan goes over from the one before to its own; see `Timeline`."""
+"""In so many steps a plan goes over from the one before to its own; see `ChunkInterpolator`."""
 MIN_CONFIDENCE = 0.5
-NO_PLAN = "waiting for a plan"
+WAITING_FOR_CHUNK = "waiting for a plan"
 """Why an arm holds that has been told what to do, and has no plan yet or no longer."""
-_MOVED_AWAY = 0.04  # from where it is held, by someone else: do not fight it [m or rad]
-_SETTLED = 0.5  # an arm that was told to hold stands still after so long [s]
-_REACT = 0.5  # what fingers were told lately they may only begin to do [s]
-_FINGERS_MOVE, _LATELY = 0.02, 0.3  # by so much of their way within so long [s]
-_OPENINGS = 300  # are kept of so long at most: a clock may stand
+_EXTERNAL_MOTION = 0.04  # from where it is held, by someone else: do not fight it [m or rad]
+_SETTLED_AFTER_S = 0.5  # an arm that was told to hold stands still after so long [s]
+_GRIPPER_DELAY_S = 0.5  # what fingers were told lately they may only begin to do [s]
+_MOVING_OPENING_CHANGE, _RECENT_S = 0.02, 0.3  # by so much of their way within so long [s]
+_MAX_OPENINGS = 300  # are kept of so long at most: a clock may stand
 
 
 @dataclass(frozen=True)
-class Command:
+class ActionCommand:
     """What the arm is told."""
 
     mode: ActionMode
@@ -50,26 +50,26 @@ class Command:
     confidence: float
     hold_reason: str
     """Empty when it moves."""
-    said: Instruction
-    stops: bool = False
+    instruction: Instruction
+    is_stop: bool = False
     """It is a hold at which the gripper shall not finish what it was told either."""
 
 
-class Pilot:
+class ChunkExecutor:
     """The instruction, the plan that is played for it, and the last command."""
 
     def __init__(
         self,
-        robot: Robot,
-        watches: list[StreamWatch],
+        robot: RobotConfig,
+        watches: list[StreamMonitor],
         period: float,
-        blend: float = BLEND,
+        blend: float = BLEND_S,
         min_confidence: float = MIN_CONFIDENCE,
         ensemble: float = 0.0,
         joined_steps: int = JOINED_STEPS,
         instruction_timeout: float = 0.0,
     ) -> None:
-        """Make a pilot that is asked every `period` seconds; see `Timeline`.
+        """Make a pilot that is asked every `period` seconds; see `ChunkInterpolator`.
 
         Words older than `instruction_timeout` [s] are obeyed no longer; 0: they always are.
         """
@@ -77,22 +77,22 @@ class Pilot:
         self._period = period
         self._watches = watches
         self.min_confidence, self._instruction_timeout = min_confidence, instruction_timeout
-        self._timeline = Timeline(blend, ensemble, joined_steps)
-        self.said, self._ear = NOTHING_SAID, Ear()
+        self._timeline = ChunkInterpolator(blend, ensemble, joined_steps)
+        self.said, self._ear = EMPTY_INSTRUCTION, InstructionFilter()
         self.ignored = ""
         """Why the last words did not count; empty when they did."""
         self._gripper: float | None = None
-        self._openings: deque[tuple[float, float]] = deque(maxlen=_OPENINGS)
+        self._openings: deque[tuple[float, float]] = deque(maxlen=_MAX_OPENINGS)
         self._joints: np.ndarray | None = None
         self._heard = 0.0
-        self.rest()
+        self.reset()
 
-    def rest(self) -> None:
+    def reset(self) -> None:
         """Forget plan, words and commands; the count of instructions goes on."""
-        self.said = Instruction("", self.said.number, Kind.EMPTY)
+        self.said = Instruction("", self.said.number, InstructionKind.EMPTY)
         self._timeline.clear()
         self._refusal = ""
-        self._ear.rest()
+        self._ear.reset()
         self._mode = ActionMode.END_EFFECTOR_POSE
         self._last: np.ndarray | None = None
         self._held_since: float | None = None
@@ -100,14 +100,14 @@ class Pilot:
         self._time = 0.0
         self._stamp = self._confidence = 0.0
 
-    def hear(self, text: str, now: float) -> Instruction:
+    def set_instruction(self, text: str, now: float) -> Instruction:
         """Take words of time `now` [s]; what was planned for those before is flushed at once.
 
         Returns:
-            The instruction from now on: the one before, where they do not count; see `Ear`.
+            The instruction from now on: the one before, where they do not count; see `InstructionFilter`.
         """
         said = next_instruction(self.said, text)
-        self.ignored = self._ear.why_not(self.said, said, now)
+        self.ignored = self._ear.rejection_reason(self.said, said, now)
         if said.text == self.said.text or not self.ignored:
             self._heard = now
         if not self.ignored:
@@ -117,11 +117,11 @@ class Pilot:
             self.said = said
         return self.said
 
-    def take(self, chunk: ActionChunk, number: int, stamp: float, now: float) -> None:
+    def set_chunk(self, chunk: ActionChunk, number: int, stamp: float, now: float) -> None:
         """Take a plan that answers instruction `number` from a camera frame of time `stamp`."""
-        if number != self.said.number or self.said.kind is not Kind.TASK:
+        if number != self.said.number or self.said.kind is not InstructionKind.TASK:
             return
-        chunk = self._in_turn(chunk)
+        chunk = self._unwrap_continuous(chunk)
         self._refusal = chunk.hold
         if not chunk.hold and not chunk.confidence >= self.min_confidence:
             self._refusal = (
@@ -131,7 +131,7 @@ class Pilot:
         if not self._refusal:
             try:
                 # Until the next command is to be reached the older plan goes on.
-                if not self._timeline.put(chunk, stamp, now + self._period):
+                if not self._timeline.set_chunk(chunk, stamp, now + self._period):
                     return
             except ValueError as error:
                 self._refusal = str(error)
@@ -142,7 +142,7 @@ class Pilot:
         if chunk.mode != self._mode:
             self._mode, self._last = chunk.mode, None
 
-    def _in_turn(self, chunk: ActionChunk) -> ActionChunk:
+    def _unwrap_continuous(self, chunk: ActionChunk) -> ActionChunk:
         """Return a plan of joints with continuous ones in the turn that they are in."""
         if chunk.mode != ActionMode.JOINT_POSITION or self._joints is None:
             return chunk
@@ -153,10 +153,10 @@ class Pilot:
         if self._last is not None and chunk.mode == self._mode:
             near = self._last[:count]
         for row in values:
-            row[:count] = near = self._robot.in_turn(row[:count], near)
+            row[:count] = near = self._robot.unwrap_continuous_joints(row[:count], near)
         return replace(chunk, values=values)
 
-    def tick(
+    def step(
         self,
         now: float,
         joints: np.ndarray,
@@ -164,7 +164,7 @@ class Pilot:
         opening: float,
         hold: str = "",
         wait: str = "",
-    ) -> Command:
+    ) -> ActionCommand:
         """Return what to tell the arm now.
 
         Args:
@@ -174,11 +174,11 @@ class Pilot:
             opening: Measured gripper opening: 0 closed, 1 open.
             hold: A reason of the caller's to hold, if any. As where no task is asked for any
                 more, fingers in motion stop, too; at other holds they do what they were told last.
-            wait: A reason of the arm's to hold for a moment, if any: see `Driver.waiting`.
+            wait: A reason of the arm's to hold for a moment, if any: see `MotionController.waiting`.
         """
         self._joints = joints
         self._openings.append((now, opening))
-        while abs(now - self._openings[0][0]) > _LATELY:
+        while abs(now - self._openings[0][0]) > _RECENT_S:
             self._openings.popleft()
         measured = pose if self._is_pose() else np.pad(joints, (0, len(pose) - len(joints)))
         dt, self._time = now - self._time, now
@@ -190,28 +190,28 @@ class Pilot:
         problem = next(filter(None, (watch.problem(now) for watch in self._watches)), "")
         if problem:
             self._timeline.clear()
-        reason = hold or self._why_hold(problem) or wait
+        reason = hold or self._hold_reason(problem) or wait
         # What is commanded now is to be reached when the next command comes.
         sample = None if reason else self._timeline.sample(now + self._period)
         if sample is None:
-            reason = reason or NO_PLAN
-            stop = bool(hold) or self.said.kind is not Kind.TASK
+            reason = reason or WAITING_FOR_CHUNK
+            stop = bool(hold) or self.said.kind is not InstructionKind.TASK
             return self._hold(now, measured, opening, reason, bool(problem), stop)
         # After a pause too, no more than what can be followed until the next command.
         dt = min(max(dt, 0.0), 2 * self._period) * self.said.pace
-        values = limit(self._robot, self._kinematics, self._mode, sample[0], self._last, dt)
-        if not self._is_pose() and self._leaves(values):
+        values = clamp_action(self._robot, self._kinematics, self._mode, sample[0], self._last, dt)
+        if not self._is_pose() and self._exits_workspace(values):
             reason = "the plan would take the tool out of its workspace"
             return self._hold(now, measured, opening, reason, False)
         self._last = values
         self._held_since = None
         self._stopped_since = None
         self._gripper = float(np.clip(sample[1], 0.0, 1.0))
-        return Command(
+        return ActionCommand(
             self._mode, self._last, self._gripper, self._stamp, self._confidence, "", self.said
         )
 
-    def ahead(self, now: float, ticks: int) -> list[np.ndarray]:
+    def preview(self, now: float, ticks: int) -> list[np.ndarray]:
         """Return what will be commanded at the next `ticks` if nothing else comes.
 
         Values of shape (7,) each; fewer where the plan is over before. To be asked after `tick`
@@ -223,7 +223,7 @@ class Pilot:
             sample = self._timeline.sample(now + (number + 2) * self._period)
             if sample is None or last is None:
                 break
-            last = limit(self._robot, self._kinematics, self._mode, sample[0], last, dt)
+            last = clamp_action(self._robot, self._kinematics, self._mode, sample[0], last, dt)
             values.append(last)
         return values
 
@@ -235,7 +235,7 @@ class Pilot:
         reason: str,
         blind: bool,
         stop: bool = False,
-    ) -> Command:
+    ) -> ActionCommand:
         """Stay at the last command.
 
         Args:
@@ -250,34 +250,36 @@ class Pilot:
         if self._gripper is None:
             self._gripper = opening  # and later as told last: what is gripped stays gripped
         self._stopped_since = (self._stopped_since or now) if stop else None
-        if self._stopped_since is not None and now - self._stopped_since < _REACT:
+        if self._stopped_since is not None and now - self._stopped_since < _GRIPPER_DELAY_S:
             lately = [each for _, each in self._openings]
-            if max(lately) - min(lately) > _FINGERS_MOVE:
+            if max(lately) - min(lately) > _MOVING_OPENING_CHANGE:
                 self._gripper = opening
         if self._held_since is None:
             self._held_since = now
         gone = float(np.max(np.abs(self._last - measured)[: 3 if self._is_pose() else None]))
-        if gone > _MOVED_AWAY and now - self._held_since > _SETTLED and not blind:
+        if gone > _EXTERNAL_MOTION and now - self._held_since > _SETTLED_AFTER_S and not blind:
             self._last = measured.copy()
-        return Command(self._mode, self._last, self._gripper, now, 0.0, reason, self.said, stop)
+        return ActionCommand(
+            self._mode, self._last, self._gripper, now, 0.0, reason, self.said, stop
+        )
 
-    def _leaves(self, values: np.ndarray) -> bool:
+    def _exits_workspace(self, values: np.ndarray) -> bool:
         assert self._last is not None
         count = len(self._robot.joints)
-        return leaves(self._robot, self._kinematics, values[:count], self._last[:count])
+        return exits_workspace(self._robot, self._kinematics, values[:count], self._last[:count])
 
     def _is_pose(self) -> bool:
         return self._mode == ActionMode.END_EFFECTOR_POSE
 
-    def _why_hold(self, problem: str) -> str:
+    def _hold_reason(self, problem: str) -> str:
         """Return why the arm may not move; empty when it may."""
-        if self.said.kind is Kind.STOP:
+        if self.said.kind is InstructionKind.STOP:
             return f"stopped by '{self.said.text}'"
         if problem:
             return problem
         if self.said.number == 0:
             return "no instruction yet"
-        if self.said.kind is Kind.EMPTY:
+        if self.said.kind is InstructionKind.EMPTY:
             return "the instruction is empty" if self.said.text else "waiting for an instruction"
         age, allowed = self._time - self._heard, self._instruction_timeout
         if allowed and age > allowed:

@@ -36,7 +36,7 @@ class SentTrajectory:
         end, duration = self._setpoints[index], self._times[index] - self._times[index - 1]
         return _hermite(start, end, duration, since)
 
-    def sampled(self, now: float, period: float, ticks: Iterable[int]) -> tuple[Setpoint, ...]:
+    def sample(self, now: float, period: float, ticks: Iterable[int]) -> tuple[Setpoint, ...]:
         """Return the commands of some ticks, counted from `now` in periods [s]."""
         return tuple(self.at(now + tick * period) for tick in ticks)
 

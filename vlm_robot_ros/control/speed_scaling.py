@@ -2,15 +2,15 @@
 
 import math
 
-from vlm_robot_ros.control.watchdog import StreamWatch
+from vlm_robot_ros.control.watchdog import StreamMonitor
 
-_FULL = 99.0
+_FULL_SPEED_PERCENT = 99.0
 """A slower controller falls behind the stamps of a trajectory, and jumps at the next one [%]."""
 _TIMEOUT, _RATE = 1.0, 10.0
 """How old the newest value may be [s], and how often it ought to come [Hz]."""
 
 
-class SpeedScaling(StreamWatch):
+class SpeedScaling(StreamMonitor):
     """Watches speed scaling: the arm holds below 100 %. Times in seconds of one clock."""
 
     def __init__(self, topic: str) -> None:
@@ -18,12 +18,12 @@ class SpeedScaling(StreamWatch):
         super().__init__("speed scaling", _TIMEOUT, _RATE)
         self._topic = topic
 
-    def take(self, percent: float, now: float) -> None:
+    def update(self, percent: float, now: float) -> None:
         """Take a value [%] that arrived at `now` [s]."""
-        if math.isfinite(percent) and percent >= _FULL:
-            self.saw(now)
+        if math.isfinite(percent) and percent >= _FULL_SPEED_PERCENT:
+            self.on_message(now)
         else:
-            self.refused(
+            self.on_rejected(
                 f"{percent:g} % on '{self._topic}', and the controller falls behind trajectories: "
                 "raise the speed slider to 100 %; to move slower say 'slower'"
             )

@@ -4,10 +4,10 @@ from collections import deque
 
 import numpy as np
 
-WINDOW = 0.2
+WINDOW_S = 0.2
 """An arm stands still when it has not moved for so long [s]."""
-TOLERANCE = 0.01
-"""Largest change of a joint position within `WINDOW` of an arm that stands still [rad]."""
+TOLERANCE_RAD = 0.01
+"""Largest change of a joint position within `WINDOW_S` of an arm that stands still [rad]."""
 
 
 class Standstill:
@@ -21,7 +21,7 @@ class Standstill:
         """Forget what was measured.
 
         Args:
-            moving: The arm may still be in motion: it must be seen to stand for `WINDOW`.
+            moving: The arm may still be in motion: it must be seen to stand for `WINDOW_S`.
         """
         self._measured.clear()
         # Once in motion, an arm has to be seen to stand.
@@ -35,7 +35,7 @@ class Standstill:
         if self._moving_at == -np.inf:
             self._moving_at = now
         self._measured.append((now, joints))
-        while len(self._measured) > 1 and now - self._measured[1][0] >= WINDOW:
+        while len(self._measured) > 1 and now - self._measured[1][0] >= WINDOW_S:
             self._measured.popleft()
 
     def problem(self, names: tuple[str, ...]) -> str:
@@ -49,13 +49,13 @@ class Standstill:
         positions = np.array([joints for _, joints in self._measured])
         spread = np.ptp(positions, axis=0)
         worst = int(spread.argmax())
-        if spread[worst] > TOLERANCE:
+        if spread[worst] > TOLERANCE_RAD:
             return (
                 f"waiting until the arm stands still: {names[worst]} moved {spread[worst]:.3f} "
-                f"rad within {WINDOW} s"
+                f"rad within {WINDOW_S} s"
             )
         since = self._moving_at
-        if since is not None and 0 <= self._measured[-1][0] - since < WINDOW - 1e-9:
-            return f"waiting until the arm has stood still for {WINDOW} s"
+        if since is not None and 0 <= self._measured[-1][0] - since < WINDOW_S - 1e-9:
+            return f"waiting until the arm has stood still for {WINDOW_S} s"
         self._moving_at = None
         return ""

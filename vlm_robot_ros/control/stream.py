@@ -6,60 +6,65 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vlm_robot_ros.contract.differential import Differential
-from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, way
-from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.motion import EASE, MARGIN, Motion, Setpoint
+from vlm_robot_ros.contract.differential import DifferentialIK
+from vlm_robot_ros.contract.kinematics import Kinematics, pose7_to_transform, pose_error
+from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.control.motion import (
+    ACCELERATION_FRACTION,
+    LIMIT_MARGIN_RAD,
+    Setpoint,
+    SetpointGenerator,
+)
 
-_TURNS = 2.0
+_MAX_GOAL_ROTATION_RAD_S = 2.0
 """A goal that turns faster is not followed so fast [rad/s]."""
-_BRAKING = 0.9
-"""Part of `EASE` which is counted on to come to a stand; the jerk's limit may take some."""
-_NO_WAY = 1e-6
+_BRAKING_FRACTION = 0.9
+"""Part of `ACCELERATION_FRACTION` which is counted on to come to a stand; the jerk's limit may take some."""
+_ARRIVED_RAD = 1e-6
 """A joint that has less to go is there [rad]."""
-_CATCH_UP = 2.0
-"""As `_CATCH`, of an arm that is told speeds [1/s]."""
-_DROOP = 0.005
+_TWIST_CATCH_UP_RATE = 2.0
+"""As `_CATCH_UP_RATE`, of an arm that is told speeds [1/s]."""
+_DROOP_RAD = 0.005
 """An arm that stands so close to where it was told to is not sent about [rad]."""
-_LAGS = 0.2
+_TRACKING_LAG_S = 0.2
 """An arm that is where it should have been so lately is not hurried: it would go too far [s]."""
-_CATCH = 15.0
+_CATCH_UP_RATE = 15.0
 """How much of what is missed is made up for in a second [1/s]."""
 
 
 @dataclass(frozen=True)
-class Path:
+class SetpointPreview:
     """Setpoints to come, one a tick, and where the arm stands still after them."""
 
     setpoints: tuple[Setpoint, ...]
-    stopping: float
+    stop_time: float
     """From the last of them to the stand [s]."""
-    stand: Setpoint
+    end: Setpoint
 
 
 @dataclass(frozen=True)
 class StreamState:
     """Where a stream is."""
 
-    now: Setpoint
-    wanted: np.ndarray
+    setpoint: Setpoint
+    target: np.ndarray
     goal: np.ndarray | None
-    foreseen: list[tuple[Setpoint, np.ndarray, np.ndarray | None]]
-    lately: tuple[np.ndarray, ...]
+    previewed: list[tuple[Setpoint, np.ndarray, np.ndarray | None]]
+    recent: tuple[np.ndarray, ...]
 
 
-class JointStream:
+class TargetTracker:
     """Makes of what is wanted, tick by tick, what the joints can do."""
 
-    def __init__(self, robot: Robot, period: float) -> None:
+    def __init__(self, robot: RobotConfig, period: float) -> None:
         """Make a stream of a setpoint every `period` seconds; `start` it before use."""
         self.kinematics = Kinematics(robot)
         self._period = period
-        self._low, self._high = robot.lower + MARGIN, robot.upper - MARGIN
+        self._low, self._high = robot.lower + LIMIT_MARGIN_RAD, robot.upper - LIMIT_MARGIN_RAD
         self._tool_speed = robot.workspace.speed
         self._fastest, self._accelerations = robot.velocity, robot.acceleration
-        self._braking = _BRAKING * EASE * robot.acceleration
-        self._motion = Motion(robot, self.kinematics, period)
+        self._braking = _BRAKING_FRACTION * ACCELERATION_FRACTION * robot.acceleration
+        self._motion = SetpointGenerator(robot, self.kinematics, period)
         self.start(self.kinematics.home)
 
     def start(self, positions: np.ndarray) -> None:
@@ -67,66 +72,70 @@ class JointStream:
         self._wanted = positions.astype(float)
         self._goal: np.ndarray | None = None
         self._foreseen: list[tuple[Setpoint, np.ndarray, np.ndarray | None]] = []
-        self._lately: deque[np.ndarray] = deque(maxlen=1 + round(_LAGS / self._period))
-        self.go_on_from(Setpoint(self._wanted, np.zeros(len(positions)), np.zeros(len(positions))))
+        self._lately: deque[np.ndarray] = deque(maxlen=1 + round(_TRACKING_LAG_S / self._period))
+        self.continue_from(
+            Setpoint(self._wanted, np.zeros(len(positions)), np.zeros(len(positions)))
+        )
 
     @property
-    def now(self) -> Setpoint:
+    def setpoint(self) -> Setpoint:
         """The last setpoint."""
         return self._motion.now
 
-    def go_on_from(self, setpoint: Setpoint) -> None:
+    def continue_from(self, setpoint: Setpoint) -> None:
         """Go on from a setpoint that may be another than the last."""
         self._motion.now = setpoint
 
-    def to_pose(self, pose: np.ndarray) -> Setpoint:
+    def step_to_pose(self, pose: np.ndarray) -> Setpoint:
         """Return the next setpoint on the way to a tool pose: x, y, z [m], quaternion; shape (7,).
 
         A pose that cannot be reached is come as close to as the joints allow. Where joints cannot
         be as fast as the tool should, or not yet, the others make up for it.
         """
-        goal, here = from_vector(pose), self.now
+        goal, here = pose7_to_transform(pose), self.setpoint
         before = goal if self._goal is None else self._goal
         # As fast as the goal moves, and faster where it is missed; not so fast that it would be
         # passed.
-        wish = way(before, goal) / self._period
+        wish = pose_error(before, goal) / self._period
         wish[:3] *= min(1.0, self._tool_speed / max(float(np.linalg.norm(wish[:3])), 1e-9))
-        wish[3:] *= min(1.0, _TURNS / max(float(np.linalg.norm(wish[3:])), 1e-9))
-        miss = way(self.kinematics.forward(here.position), before)
-        differential = Differential(self.kinematics, here.position)
-        ways, own = differential.ways(miss), differential.speeds(wish)
-        change = EASE * self._accelerations * self._period
+        wish[3:] *= min(1.0, _MAX_GOAL_ROTATION_RAD_S / max(float(np.linalg.norm(wish[3:])), 1e-9))
+        miss = pose_error(self.kinematics.forward(here.position), before)
+        differential = DifferentialIK(self.kinematics, here.position)
+        ways, own = differential.joint_rates(miss), differential.joint_rates_with_posture(wish)
+        change = ACCELERATION_FRACTION * self._accelerations * self._period
         soon = np.array([here.velocity - change, here.velocity + change])
-        rate = self._rate(ways, here.velocity - own, soon - own)
-        speed = differential.within(wish + rate * miss, *np.clip(soon, *self._bounds(here)))
-        setpoint = self._motion.step(self._motion.allowed(speed, here.position))
+        rate = self._closing_rate(ways, here.velocity - own, soon - own)
+        speed = differential.bounded_joint_rates(
+            wish + rate * miss, *np.clip(soon, *self._bounds(here))
+        )
+        setpoint = self._motion.step(self._motion.scale_to_tool_speed(speed, here.position))
         self._wanted, self._goal = setpoint.position, goal
         return setpoint
 
-    def to_joints(self, positions: np.ndarray) -> Setpoint:
+    def step_to_joints(self, positions: np.ndarray) -> Setpoint:
         """Return the next setpoint on the way to joint positions. Shape (J,), [rad]."""
         before, self._wanted = self._wanted, np.clip(positions, self._low, self._high)
-        self._goal, here = None, self.now
+        self._goal, here = None, self.setpoint
         wish = (self._wanted - before) / self._period
         # As fast as what is wanted moves, and faster where it is missed; not so fast that it, or a
         # limit, would be passed.
         miss = before - here.position
-        most = self._room(np.abs(miss), np.sign(miss) * (here.velocity - wish))
-        speed = wish + np.sign(miss) * np.minimum(_CATCH * np.abs(miss), most)
+        most = self._max_approach_speed(np.abs(miss), np.sign(miss) * (here.velocity - wish))
+        speed = wish + np.sign(miss) * np.minimum(_CATCH_UP_RATE * np.abs(miss), most)
         speed = np.clip(speed, *self._bounds(here))
-        return self._motion.step(self._motion.allowed(speed, here.position))
+        return self._motion.step(self._motion.scale_to_tool_speed(speed, here.position))
 
     def brake(self) -> Setpoint:
-        """Return the next setpoint of coming to a stand; see `Motion.brake`."""
+        """Return the next setpoint of coming to a stand; see `SetpointGenerator.brake`."""
         setpoint = self._motion.brake()
         self._wanted, self._goal = setpoint.position, None
         return setpoint
 
-    def rest(self) -> tuple[float, np.ndarray]:
-        """Return in how many seconds it can stand still, and the way there; see `Motion.rest`."""
-        return self._motion.rest()
+    def stop_preview(self) -> tuple[float, np.ndarray]:
+        """Return in how many seconds it can stand still, and the way there; see `SetpointGenerator.stop_preview`."""
+        return self._motion.stop_preview()
 
-    def ahead(self, targets: Sequence[np.ndarray], poses: bool) -> Path:
+    def preview(self, targets: Sequence[np.ndarray], poses: bool) -> SetpointPreview:
         """Return what is to come for what is wanted at the next ticks, and then a stand.
 
         The stream stays where it is.
@@ -135,17 +144,17 @@ class JointStream:
             targets: One a tick, tool poses or joint positions. Shape (7,) or (J,).
             poses: Which of both.
         """
-        here, wanted, goal = self.now, self._wanted, self._goal
+        here, wanted, goal = self.setpoint, self._wanted, self._goal
         self._foreseen = []
         for target in targets:
-            setpoint = self.to_pose(target) if poses else self.to_joints(target)
+            setpoint = self.step_to_pose(target) if poses else self.step_to_joints(target)
             self._foreseen.append((setpoint, self._wanted, self._goal))
         setpoints = tuple(setpoint for setpoint, *_ in self._foreseen)
-        duration, (*_, place) = self.rest()
-        self.go_on_from(here)
+        duration, (*_, place) = self.stop_preview()
+        self.continue_from(here)
         self._wanted, self._goal = wanted, goal
         still = np.zeros(len(place))
-        return Path(setpoints, duration, Setpoint(place, still, still))
+        return SetpointPreview(setpoints, duration, Setpoint(place, still, still))
 
     def skip(self, ticks: int, command: Setpoint) -> None:
         """Go on from where the arm is after some ticks at which nothing was sent.
@@ -156,29 +165,33 @@ class JointStream:
         """
         if ticks <= len(self._foreseen):
             setpoint, self._wanted, self._goal = self._foreseen[ticks - 1]
-            self.go_on_from(setpoint)
+            self.continue_from(setpoint)
             return
         most = self._accelerations
-        self.go_on_from(replace(command, acceleration=np.clip(command.acceleration, -most, most)))
+        self.continue_from(
+            replace(command, acceleration=np.clip(command.acceleration, -most, most))
+        )
         self._wanted, self._goal = command.position, None
 
     def state(self) -> StreamState:
         """Return what `restore` takes."""
-        return StreamState(self.now, self._wanted, self._goal, self._foreseen, (*self._lately,))
+        return StreamState(
+            self.setpoint, self._wanted, self._goal, self._foreseen, (*self._lately,)
+        )
 
     def restore(self, state: StreamState) -> None:
         """Go back to an earlier state: what was made since was not sent."""
-        self.go_on_from(state.now)
-        self._wanted, self._goal, self._foreseen = state.wanted, state.goal, state.foreseen
-        self._lately = deque(state.lately, self._lately.maxlen)
+        self.continue_from(state.setpoint)
+        self._wanted, self._goal, self._foreseen = state.target, state.goal, state.previewed
+        self._lately = deque(state.recent, self._lately.maxlen)
 
-    def tool_at(self, positions: np.ndarray) -> np.ndarray:
+    def tool_pose(self, positions: np.ndarray) -> np.ndarray:
         """Return the tool's pose, a transform in the base frame. Shape (4, 4), [m]."""
         return self.kinematics.forward(positions)
 
     def tool_speed(self, setpoint: Setpoint) -> float:
         """Return how fast the tool is at a setpoint [m/s]."""
-        return self._motion.tool_moves(setpoint.position, setpoint.velocity)
+        return self._motion.tool_speed(setpoint.position, setpoint.velocity)
 
     def twist_to(self, setpoint: Setpoint, measured: np.ndarray, holds: bool) -> np.ndarray:
         """Return the tool's velocity that keeps an arm at its setpoints, in the base frame.
@@ -193,13 +206,13 @@ class JointStream:
         """
         speed = setpoint.velocity
         self._lately.append(setpoint.position - speed * self._period)
-        missed = self.nearest(measured, self._lately[-1]) - measured
-        if np.any(speed) or (not holds and np.max(np.abs(missed)) > _DROOP):
-            speed = np.clip(speed + _CATCH_UP * missed, -self._fastest, self._fastest)
+        missed = self.nearest_recent_command(measured, self._lately[-1]) - measured
+        if np.any(speed) or (not holds and np.max(np.abs(missed)) > _DROOP_RAD):
+            speed = np.clip(speed + _TWIST_CATCH_UP_RATE * missed, -self._fastest, self._fastest)
         jacobian = self.kinematics.jacobian(setpoint.position)
-        return jacobian @ self._motion.allowed(speed, setpoint.position)
+        return jacobian @ self._motion.scale_to_tool_speed(speed, setpoint.position)
 
-    def nearest(self, measured: np.ndarray, told: np.ndarray) -> np.ndarray:
+    def nearest_recent_command(self, measured: np.ndarray, told: np.ndarray) -> np.ndarray:
         """Return where the arm is nearest to, of where it was told to be within the last 0.2 s.
 
         Args:
@@ -209,7 +222,7 @@ class JointStream:
         lately = np.array([*self._lately, told])
         return np.clip(measured, lately.min(0), lately.max(0))
 
-    def _rate(self, ways: np.ndarray, closing: np.ndarray, soon: np.ndarray) -> float:
+    def _closing_rate(self, ways: np.ndarray, closing: np.ndarray, soon: np.ndarray) -> float:
         """Return how much of its way the tool goes in a second, straight if that can be [1/s].
 
         Args:
@@ -217,21 +230,21 @@ class JointStream:
             closing: How fast they go it now. Shape (J,), [rad/s].
             soon: The least and the most that they can go it a tick later. Shape (2, J), [rad/s].
         """
-        moves = np.abs(ways) > _NO_WAY
-        rooms = self._room(np.abs(ways), np.sign(ways) * closing)[moves]
+        moves = np.abs(ways) > _ARRIVED_RAD
+        rooms = self._max_approach_speed(np.abs(ways), np.sign(ways) * closing)[moves]
         ways = ways[moves]
-        rate = np.min(rooms / np.abs(ways), initial=_CATCH)
+        rate = np.min(rooms / np.abs(ways), initial=_CATCH_UP_RATE)
         ends = np.sort(soon[:, moves] / ways, axis=0)
         least, most = np.max(ends[0], initial=0.0), np.min(ends[1], initial=rate)
         return float(most if least <= most else rate)
 
     def _bounds(self, here: Setpoint) -> tuple[np.ndarray, np.ndarray]:
         """Return how fast joints may be towards their limits at most. Shape (J,) each [rad/s]."""
-        up = self._room(self._high - here.position, here.velocity)
-        down = self._room(here.position - self._low, -here.velocity)
+        up = self._max_approach_speed(self._high - here.position, here.velocity)
+        down = self._max_approach_speed(here.position - self._low, -here.velocity)
         return -np.minimum(down, self._fastest), np.minimum(up, self._fastest)
 
-    def _room(self, left: np.ndarray, speed: np.ndarray) -> np.ndarray:
+    def _max_approach_speed(self, left: np.ndarray, speed: np.ndarray) -> np.ndarray:
         """Return how fast one may be a tick later to come to a stand within what is left.
 
         Args:

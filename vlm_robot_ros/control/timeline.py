@@ -7,24 +7,24 @@ from math import expm1
 import numpy as np
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
-from vlm_robot_ros.control.curve import Curve
+from vlm_robot_ros.control.curve import MonotoneCubic
 
-_FADE = 3.0
+_FADE_STEPS = 3.0
 """Steps of a chunk, its last ones, in which it loses its say."""
-_LITTLE = 0.02
+_MIN_WEIGHT = 0.02
 """Who counts less is not asked."""
-_LONGEST = 1000
+_MAX_STEPS = 1000
 """Steps of a chunk: more take longer to be read than an arm may wait."""
 
 
-_FAR = 1e3
+_MAX_VALUE = 1e3
 """No plan leads so far [m or rad]."""
 
 
-class Timeline:
+class ChunkInterpolator:
     """The chunk that is played now, and how it was blended in. Times in seconds of one clock.
 
-    It is smooth: a monotone cubic through the steps of a chunk (`Curve`), and from one
+    It is smooth: a monotone cubic through the steps of a chunk (`MonotoneCubic`), and from one
     chunk to the next neither place nor speed jumps. Older chunks may have a say, too:
     temporal ensembling (Zhao et al., 2023), with the largest weight for the newest; or real-time
     chunking (Black, Galliker and Levine, NeurIPS 2025), here for policies of any kind: the steps
@@ -51,10 +51,10 @@ class Timeline:
     def clear(self) -> None:
         """Flush what was to be played."""
         self._chunk: ActionChunk | None = None
-        self._curves: list[Curve] = []
+        self._curves: list[MonotoneCubic] = []
         self._end = -np.inf
 
-    def put(self, chunk: ActionChunk, stamp: float, now: float) -> bool:
+    def set_chunk(self, chunk: ActionChunk, stamp: float, now: float) -> bool:
         """Go on with a chunk computed from the camera frame of time `stamp`; drop an older one.
 
         Args:
@@ -70,11 +70,11 @@ class Timeline:
         """
         _check(chunk)
         if chunk.mode == ActionMode.END_EFFECTOR_POSE:
-            chunk = replace(chunk, values=_unwound(chunk.values))
+            chunk = replace(chunk, values=_align_quaternion_signs(chunk.values))
         if self._chunk is not None and stamp < self._stamp:
             return False
         goes_on = self._chunk is not None and self._chunk.mode == chunk.mode and now <= self._end
-        before = self._motion(now) if goes_on else None
+        before = self._position_and_velocity(now) if goes_on else None
         values = np.asarray(chunk.values, float)
         # Where it comes from: at the speed of its first step.
         origin = 2 * values[0] - values[min(1, len(values) - 1)]
@@ -83,14 +83,14 @@ class Timeline:
         if not np.all(times[1:] > times[:-1]):
             raise ValueError(f"step_dt is {chunk.step_dt}: too little to be told by the clock")
         if goes_on and self._joined_steps:
-            values = self._joined_to(values, times, now)
+            values = self._rtc_merge(values, times, now)
         self._chunk, self._stamp, self._end = chunk, stamp, float(times[-1])
-        curve = Curve(stamp, chunk.step_dt, values)
+        curve = MonotoneCubic(stamp, chunk.step_dt, values)
         older = [each for each in self._curves if each.end > now]
         self._curves = [curve, *(older if goes_on and self._ensemble > 0 else [])]
         self._left = np.zeros((2, 7))
         if before is not None and self._blend > 0:
-            goes = self._motion(now)
+            goes = self._position_and_velocity(now)
             if chunk.mode == ActionMode.END_EFFECTOR_POSE and before[0, 3:] @ goes[0, 3:] < 0:
                 before[:, 3:] *= -1  # the same orientation, the other quaternion of it
             self._left, self._joined = before - goes, now
@@ -103,14 +103,14 @@ class Timeline:
         """
         if self._chunk is None or now > self._end:
             return None
-        values, _ = self._motion(now)
+        values, _ = self._position_and_velocity(now)
         if self._chunk.mode == ActionMode.END_EFFECTOR_POSE:
             values[3:] /= np.linalg.norm(values[3:])
         # The fingers follow what was decided for the state that was seen: planned ahead of an arm
         # that lags they would close above the object.
         return values, float(self._chunk.gripper[0])
 
-    def _joined_to(self, values: np.ndarray, times: np.ndarray, now: float) -> np.ndarray:
+    def _rtc_merge(self, values: np.ndarray, times: np.ndarray, now: float) -> np.ndarray:
         """Return a new chunk that begins as what is played goes on. Shape (H + 1, 7)."""
         assert self._chunk is not None
         joined = values.copy()
@@ -118,15 +118,19 @@ class Timeline:
         shared = bisect_left(times, self._end + 1e-6)
         weights = _soft_mask(committed, min(shared, committed + self._joined_steps))
         for row, time, weight in zip(joined, times, weights, strict=False):
-            played, _ = self._motion(time)
+            played, _ = self._position_and_velocity(time)
             if self._chunk.mode == ActionMode.END_EFFECTOR_POSE and played[3:] @ row[3:] < 0:
                 played[3:] *= -1
             row += weight * (played - row)
-        return _unwound(joined) if self._chunk.mode == ActionMode.END_EFFECTOR_POSE else joined
+        return (
+            _align_quaternion_signs(joined)
+            if self._chunk.mode == ActionMode.END_EFFECTOR_POSE
+            else joined
+        )
 
-    def _motion(self, now: float) -> np.ndarray:
+    def _position_and_velocity(self, now: float) -> np.ndarray:
         """Return where what is played is, and how fast [1/s]. Shape (2, 7)."""
-        planned = self._planned(max(now, self._stamp))
+        planned = self._sample_chunk(max(now, self._stamp))
         part = (now - self._joined) / self._blend if self._blend > 0 else 1.0
         if part >= 1.0:
             return planned
@@ -136,7 +140,7 @@ class Timeline:
         slope, turn = 6 * part * (part - 1) / self._blend, (1 - part) * (1 - 3 * part)
         return planned + np.array([[rest, drift], [slope, turn]]) @ self._left
 
-    def _planned(self, now: float) -> np.ndarray:
+    def _sample_chunk(self, now: float) -> np.ndarray:
         """Return where the chunks say to be, and how fast [1/s]. Shape (2, 7)."""
         assert self._chunk is not None
         newest, *older = self._curves
@@ -146,9 +150,9 @@ class Timeline:
         place, total, change, weight = first, 1.0, 0.0, 1.0
         for curve in older:
             weight *= self._ensemble
-            if weight < _LITTLE:
+            if weight < _MIN_WEIGHT:
                 break
-            fade = _FADE * curve.step
+            fade = _FADE_STEPS * curve.step
             left = (curve.end - now) / fade
             if left <= 0:
                 continue
@@ -177,7 +181,7 @@ def _soft_mask(committed: int, shared: int) -> list[float]:
     return [1.0] * min(committed, shared) + [e * expm1(e) / expm1(1.0) for e in lefts]
 
 
-def _unwound(poses: np.ndarray) -> np.ndarray:
+def _align_quaternion_signs(poses: np.ndarray) -> np.ndarray:
     """Return poses whose quaternions keep to one hemisphere from row to row. Shape (H, 7)."""
     turns = (poses[1:, 3:] * poses[:-1, 3:]).sum(1) < 0
     if not turns.any():
@@ -193,14 +197,16 @@ def _check(chunk: ActionChunk) -> None:
         raise ValueError(f"a chunk of {chunk.mode.name} has no clock to be played by")
     if values.ndim != 2 or values.shape[1] != 7 or not len(values):
         raise ValueError(f"a chunk has values of shape (H, 7), got {values.shape}")
-    if len(values) > _LONGEST:
-        raise ValueError(f"a chunk has {_LONGEST} steps at most, got {len(values)}")
+    if len(values) > _MAX_STEPS:
+        raise ValueError(f"a chunk has {_MAX_STEPS} steps at most, got {len(values)}")
     if gripper.shape != (len(values),):
         raise ValueError(f"a chunk of {len(values)} steps has as many grips, got {gripper.shape}")
     if not (np.all(np.isfinite(values)) and np.all(np.isfinite(gripper))):
         raise ValueError("the plan has numbers that are not finite")
-    if (most := float(max(np.abs(values).max(), np.abs(gripper).max()))) > _FAR:
-        raise ValueError(f"the plan has a number of {most:.3g}; at most {_FAR:g} m or rad is one")
+    if (most := float(max(np.abs(values).max(), np.abs(gripper).max()))) > _MAX_VALUE:
+        raise ValueError(
+            f"the plan has a number of {most:.3g}; at most {_MAX_VALUE:g} m or rad is one"
+        )
     if not chunk.step_dt > 0:
         raise ValueError(f"step_dt is {chunk.step_dt}; it must be above 0")
     if chunk.mode == ActionMode.END_EFFECTOR_POSE:

@@ -2,18 +2,18 @@
 
 from collections import deque
 
-_COUNTED = 20
+_RATE_WINDOW = 20
 """Messages by which it is told how often they come."""
-_PAUSE = 3.0
+_RATE_RESET_S = 3.0
 """Of a stream that was away longer, it is told anew [s]."""
-AHEAD = 0.03
+MAX_CLOCK_LEAD_S = 0.03
 """A stamp may be so much ahead of the receiver's clock; more, and the clocks differ [s]."""
 _BEHIND, _ARRIVALS = 0.05, 10
 """Where each of so many messages arrives longer after its stamp [s], the clocks differ, too, or
 what comes is always late."""
 
 
-class StreamWatch:
+class StreamMonitor:
     """Watches one stream of stamped messages. All times in seconds of one clock."""
 
     def __init__(self, name: str, timeout: float, rate: float, ahead: float | None = None) -> None:
@@ -30,7 +30,7 @@ class StreamWatch:
         self._timeout = timeout
         self._ahead = timeout if ahead is None else ahead
         self._delays: deque[float] = deque(maxlen=_ARRIVALS)
-        self._stamps: deque[float] = deque(maxlen=_COUNTED)
+        self._stamps: deque[float] = deque(maxlen=_RATE_WINDOW)
         self._stamp: float | None = None
         self._repeated = 0
         self._fault = ""
@@ -39,20 +39,20 @@ class StreamWatch:
         self.received = self.refusals = 0
         """How many messages came, and how many of them could not be used."""
 
-    def saw(self, stamp: float, now: float | None = None) -> None:
+    def on_message(self, stamp: float, now: float | None = None) -> None:
         """Note a good message with this stamp, which arrived at `now` [s], if that is known."""
         self.received += 1
         if now is not None:
             self._delays.append(now - stamp)
         self._fault = ""
         self._repeated = self._repeated + 1 if stamp == self._stamp else 0
-        if self._stamp is not None and abs(stamp - self._stamp) > _PAUSE:
+        if self._stamp is not None and abs(stamp - self._stamp) > _RATE_RESET_S:
             self._stamps.clear()
         if not self._repeated:
             self._stamps.append(stamp)
         self._stamp = stamp
 
-    def refused(self, fault: str) -> None:
+    def on_rejected(self, fault: str) -> None:
         """Note a message that could not be used, and why."""
         self.received += 1
         self.refusals += 1

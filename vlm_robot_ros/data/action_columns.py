@@ -9,9 +9,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.vectors import POSES, to_vectors
-from vlm_robot_ros.data.robot_data import DataError, DataInfo
-from vlm_robot_ros.data.value_names import arms_in, quantity_of, says_change, side_of
+from vlm_robot_ros.contract.vectors import POSE_MODES, to_vectors
+from vlm_robot_ros.data.robot_data import DataError, DatasetInfo
+from vlm_robot_ros.data.value_names import arms_in, is_delta, quantity_of, side_of
 
 Turn = Literal["none", "euler", "rotation_vector", "quaternion"]
 JOINTS = 7
@@ -59,7 +59,7 @@ class ActionSpace:
         Args:
             action: Of a whole episode, in order. Shape (T, A).
         """
-        if self.mode in POSES:
+        if self.mode in POSE_MODES:
             turns = self._turns(action).as_quat()
             values = np.concatenate([action[:, self.columns[:3]], turns], 1)
         else:
@@ -93,7 +93,7 @@ class ActionSpace:
         return np.where(last >= 0, opening[last].round(), first)
 
 
-def guess(info: DataInfo, arm: str) -> ActionSpace:
+def infer_action_space(info: DatasetInfo, arm: str) -> ActionSpace:
     """Read an action space off the names of its values; `notes` says what was assumed.
 
     Args:
@@ -105,13 +105,13 @@ def guess(info: DataInfo, arm: str) -> ActionSpace:
     """
     names = [name.lower() for name in info.action_names]
     if any(name.startswith("world_vector") for name in names):
-        return _of_rt1(names)
+        return _rt1_columns(names)
     if info.format == "RLDS" and names == [f"action.{n}" for n in range(7)]:
         return ActionSpace(
             ActionMode.END_EFFECTOR_DELTA, tuple(range(6)), "euler", 6,
             notes=("seven values without names: x, y, z, roll, pitch, yaw, gripper (1 is open)",),
         )  # fmt: skip
-    numbers, notes = _of_one_arm(info, arm)
+    numbers, notes = _columns_of_one_arm(info, arm)
     others = [n for n in numbers if quantity_of(info.action_names[n])]
     numbers = [n for n in numbers if n not in others]
     grips = [n for n in numbers if "grip" in names[n]]
@@ -144,7 +144,7 @@ def guess(info: DataInfo, arm: str) -> ActionSpace:
     return ActionSpace(mode, columns, turn, grip, ends, notes=tuple(notes))
 
 
-def _of_one_arm(info: DataInfo, arm: str) -> tuple[list[int], list[str]]:
+def _columns_of_one_arm(info: DatasetInfo, arm: str) -> tuple[list[int], list[str]]:
     """Return the values of one arm, and a note where there are two."""
     arms = arms_in(info.action_names)
     if not arms:
@@ -163,7 +163,7 @@ def _of_one_arm(info: DataInfo, arm: str) -> tuple[list[int], list[str]]:
     )
 
 
-def _joint_columns(info: DataInfo, rest: Sequence[int], others: Sequence[int]) -> list[int]:
+def _joint_columns(info: DatasetInfo, rest: Sequence[int], others: Sequence[int]) -> list[int]:
     """Return the columns of joint positions.
 
     Args:
@@ -173,7 +173,7 @@ def _joint_columns(info: DataInfo, rest: Sequence[int], others: Sequence[int]) -
     """
     names = info.action_names
     joints = [n for n in rest if _JOINT.search(names[n].lower())]
-    changes = [n for n in joints if says_change(names[n])]
+    changes = [n for n in joints if is_delta(names[n])]
     if changes:
         raise DataError(
             f"'{info.path}': {', '.join(names[n] for n in changes)} are changes of joint "
@@ -198,7 +198,7 @@ def _joint_columns(info: DataInfo, rest: Sequence[int], others: Sequence[int]) -
     return joints
 
 
-def _of_rt1(names: Sequence[str]) -> ActionSpace:
+def _rt1_columns(names: Sequence[str]) -> ActionSpace:
     """Return the action space of RT-1's fractal: of its gripper, 1 closes and 0 leaves it."""
     place = [f"world_vector.{i}" for i in range(3)]
     turn = [f"rotation_delta.{i}" for i in range(3)]

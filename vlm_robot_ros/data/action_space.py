@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.vectors import POSES
-from vlm_robot_ros.data.action_columns import ActionSpace, guess
+from vlm_robot_ros.contract.vectors import POSE_MODES
+from vlm_robot_ros.data.action_columns import ActionSpace, infer_action_space
 from vlm_robot_ros.data.joint_units import in_radians
-from vlm_robot_ros.data.robot_data import DataError, DataInfo
+from vlm_robot_ros.data.robot_data import DataError, DatasetInfo
 
 _LARGEST_MOVE = 0.2
 """What a tool moves from frame to frame at most, half of the time [m]."""
@@ -22,7 +22,7 @@ _LARGEST_ANGLE = 2 * np.pi + 0.1
 
 
 def read_actions(
-    info: DataInfo,
+    info: DatasetInfo,
     arm: str,
     actions: Sequence[np.ndarray],
     states: Sequence[np.ndarray],
@@ -41,9 +41,9 @@ def read_actions(
         UnknownUnitError: the unit of joint positions is not stated.
         DataError: the names say nothing, or the values cannot be what they say.
     """
-    space, felt = guess(info, arm), state_space(info, arm)
+    space, felt = infer_action_space(info, arm), state_space(info, arm)
     done, seen = np.concatenate(actions), np.concatenate(states)
-    if felt and space.mode is ActionMode.END_EFFECTOR_POSE and felt.mode in POSES:
+    if felt and space.mode is ActionMode.END_EFFECTOR_POSE and felt.mode in POSE_MODES:
         places, goals = seen[:, felt.columns[:3]], done[:, space.columns[:3]]
         apart, far = (np.median(np.linalg.norm(v, axis=1)) for v in (goals - places, goals))
         if apart > far:
@@ -54,14 +54,14 @@ def read_actions(
         space = replace(space, mode=ActionMode.END_EFFECTOR_DELTA, notes=(*space.notes, note))
     if felt and _is_inside_base(felt, seen):
         felt = None
-    space = _checked(space, info, info.action_names, done, "actions", units)
+    space = _validated(space, info, info.action_names, done, "actions", units)
     if felt:
-        felt = _checked(felt, info, info.state_names, seen, "states", units)
+        felt = _validated(felt, info, info.state_names, seen, "states", units)
         felt = with_gripper_range(felt, seen)
     return with_gripper_range(space, done), felt
 
 
-def notes_of(info: DataInfo, space: ActionSpace, felt: ActionSpace | None) -> list[str]:
+def describe_mapping(info: DatasetInfo, space: ActionSpace, felt: ActionSpace | None) -> list[str]:
     """Return how data is read, what was taken for granted, dropped or padded; one line each."""
     lines = [f"actions are read as {space.mode.name}", *(f"- {note}" for note in space.notes)]
     if felt is None:
@@ -79,9 +79,9 @@ def _is_inside_base(space: ActionSpace, values: np.ndarray) -> bool:
     return float(np.percentile(far, 95)) < _INSIDE_BASE
 
 
-def _checked(
+def _validated(
     space: ActionSpace,
-    info: DataInfo,
+    info: DatasetInfo,
     names: Sequence[str],
     values: np.ndarray,
     what: str,
@@ -113,10 +113,10 @@ def _checked(
     return space
 
 
-def state_space(info: DataInfo, arm: str) -> ActionSpace | None:
+def state_space(info: DatasetInfo, arm: str) -> ActionSpace | None:
     """Read off the names of a state's values what they are; None where they say nothing."""
     try:
-        space = guess(replace(info, action_names=info.state_names, format=""), arm)
+        space = infer_action_space(replace(info, action_names=info.state_names, format=""), arm)
     except DataError:
         return None
     if space.mode is ActionMode.END_EFFECTOR_DELTA:

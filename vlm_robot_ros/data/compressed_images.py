@@ -9,7 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from vlm_robot_ros.data.image_encodings import (
     DISTANCES,
     ImageError,
-    canonical,
+    canonical_encoding,
     is_mosaic,
     to_8_bits,
 )
@@ -45,7 +45,7 @@ def decompress(message: Any) -> np.ndarray:
     if not kind:
         found = next((f"{n}, " for at, what, n in _OTHERS if data.startswith(what, at)), "")
         raise ImageError(f"{problem} is {found}no JPEG or PNG; publish one of these")
-    origin = canonical(message.format.split(";")[0])
+    origin = canonical_encoding(message.format.split(";")[0])
     if origin in DISTANCES:
         raise ImageError(
             f"{problem} was encoding '{origin}', which is of depth images; valid: JPEG, PNG of "

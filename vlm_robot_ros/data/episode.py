@@ -8,11 +8,11 @@ from PIL import Image
 
 from vlm_robot_ros.file_limits import check_archive
 
-CROP = (36, 16, 176, 240)
+TABLE_CROP = (36, 16, 176, 240)
 """The part of the front camera's picture that is kept: top, left, height, width [px]."""
-TOKEN = 4
+TOKEN_PIXELS = 4
 """Side of a token [px]."""
-CLOSE_REGION = 48
+CROP_REGION = 48
 """Side of what is looked at closely, in pixels of the whole picture below [px]."""
 PICTURE = 256
 """Side of the whole front camera's picture, of which the crop is kept [px]."""
@@ -23,11 +23,11 @@ class EpisodeError(ValueError):
 
 
 @dataclass(frozen=True)
-class Episode:
+class SimEpisode:
     """What was seen and true at each of T frames. Positions: base frame [m]."""
 
     image: np.ndarray
-    """Front camera, the `CROP`. Shape (T, 176, 240, 3), uint8 RGB."""
+    """Front camera, the `TABLE_CROP`. Shape (T, 176, 240, 3), uint8 RGB."""
     shown: np.ndarray
     """What each token shows: 0, or 1 + the index of a thing. Shape (T, 44, 60), uint8."""
     tool: np.ndarray
@@ -51,12 +51,12 @@ class Episode:
 
 
 def crop(image: np.ndarray) -> np.ndarray:
-    """Return the `CROP` of a picture, shape (H, W, ...)."""
-    top, left, height, width = CROP
+    """Return the `TABLE_CROP` of a picture, shape (H, W, ...)."""
+    top, left, height, width = TABLE_CROP
     return image[top : top + height, left : left + width]
 
 
-def shrunk(picture: np.ndarray) -> np.ndarray:
+def downscale(picture: np.ndarray) -> np.ndarray:
     """Return a square picture at the side `PICTURE`, shape (256, 256, 3), as the policy does."""
     if len(picture) == PICTURE:
         return picture
@@ -64,18 +64,18 @@ def shrunk(picture: np.ndarray) -> np.ndarray:
     return np.asarray(small)
 
 
-def tokens_of(picture: np.ndarray) -> np.ndarray:
+def sample_at_tokens(picture: np.ndarray) -> np.ndarray:
     """Return what is in the middle of each token, of a square picture of shape (H, H, ...)."""
-    top, left, height, width = CROP
+    top, left, height, width = TABLE_CROP
     scale = len(picture) / PICTURE
     rows, columns = (
-        ((first + np.arange(0, size, TOKEN) + TOKEN // 2 + 0.5) * scale).astype(int)
+        ((first + np.arange(0, size, TOKEN_PIXELS) + TOKEN_PIXELS // 2 + 0.5) * scale).astype(int)
         for first, size in ((top, height), (left, width))
     )
     return picture[rows[:, None], columns]
 
 
-def cut_around(picture: np.ndarray, token: int) -> np.ndarray:
+def crop_around_token(picture: np.ndarray, token: int) -> np.ndarray:
     """Return what is around a token, as `models.close_up.cut_out` does.
 
     Args:
@@ -85,17 +85,17 @@ def cut_around(picture: np.ndarray, token: int) -> np.ndarray:
     Returns:
         Shape (96, 96, 3) of a picture of 512 pixels: in its own resolution.
     """
-    scale, columns = len(picture) / PICTURE, CROP[3] // TOKEN
-    half = round(CLOSE_REGION / 2 * scale)
+    scale, columns = len(picture) / PICTURE, TABLE_CROP[3] // TOKEN_PIXELS
+    half = round(CROP_REGION / 2 * scale)
     middle = [
-        int((CROP[axis] + TOKEN * at + TOKEN // 2 + 0.5) * scale)
+        int((TABLE_CROP[axis] + TOKEN_PIXELS * at + TOKEN_PIXELS // 2 + 0.5) * scale)
         for axis, at in enumerate(divmod(token, columns))
     ]
     padded = np.pad(picture, ((half, half), (half, half), (0, 0)), "edge")
     return padded[middle[0] : middle[0] + 2 * half, middle[1] : middle[1] + 2 * half]
 
 
-def save_episode(episode: Episode, path: Path) -> None:
+def save_episode(episode: SimEpisode, path: Path) -> None:
     """Write an episode; a file of that name is there whole or not at all."""
     part = path.with_suffix(".part")
     with part.open("wb") as file:
@@ -103,7 +103,7 @@ def save_episode(episode: Episode, path: Path) -> None:
     part.replace(path)
 
 
-def load_episode(path: Path) -> Episode:
+def load_episode(path: Path) -> SimEpisode:
     """Read an episode.
 
     Raises:
@@ -112,7 +112,7 @@ def load_episode(path: Path) -> Episode:
     try:
         check_archive(path)
         with np.load(path, allow_pickle=False) as arrays:
-            needed = [field.name for field in fields(Episode) if field.default is not None]
-            return Episode(**{name: arrays[name] for name in {*needed, *arrays.files}})
+            needed = [field.name for field in fields(SimEpisode) if field.default is not None]
+            return SimEpisode(**{name: arrays[name] for name in {*needed, *arrays.files}})
     except Exception as error:  # zipfile, zlib and numpy each raise their own
         raise EpisodeError(f"{path}: not a readable episode: {error}") from error

@@ -81,14 +81,14 @@ VALID = ", ".join([*(name for name in ENCODINGS if name not in _BAYER), "bayer_r
 """Those that become RGB, in words."""
 
 
-def canonical(encoding: str) -> str:
+def canonical_encoding(encoding: str) -> str:
     """Return an encoding's standard name: some drivers add blanks or use upper case."""
     return _CANONICAL.get(encoding.strip(" \t\r\n\0").lower(), encoding)
 
 
 def is_mosaic(encoding: str) -> bool:
     """Tell whether a value of this encoding is a part of a colour rather than a brightness."""
-    return canonical(encoding) in {**_YUV, **_BAYER}
+    return canonical_encoding(encoding) in {**_YUV, **_BAYER}
 
 
 def raw_to_rgb(message: Any) -> np.ndarray:
@@ -114,10 +114,10 @@ def to_8_bits(values: np.ndarray) -> np.ndarray:
 
 
 def _find(name: str) -> Encoding:
-    encoding = ENCODINGS.get(canonical(name))
+    encoding = ENCODINGS.get(canonical_encoding(name))
     if encoding:
         return encoding
-    if canonical(name) in DISTANCES:
+    if canonical_encoding(name) in DISTANCES:
         raise ImageError(
             f"encoding '{name}' is of depth images (REP 118); valid for a camera of colour: "
             f"{VALID}; a depth camera has 'depth: true' in the contract"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from vlm_robot_ros.data.action_columns import ActionSpace
-from vlm_robot_ros.data.robot_data import DataError, DataInfo
+from vlm_robot_ros.data.robot_data import DataError, DatasetInfo
 from vlm_robot_ros.data.value_names import unit_of
 
 UNITS = {"rad": 1.0, "deg": float(np.pi / 180)}
@@ -21,7 +21,7 @@ class UnknownUnitError(DataError):
 
 def in_radians(
     space: ActionSpace,
-    info: DataInfo,
+    info: DatasetInfo,
     names: Sequence[str],
     values: np.ndarray,
     what: str,

@@ -22,10 +22,10 @@ from vlm_robot_ros.data.lerobot_info import (
 )
 from vlm_robot_ros.data.robot_data import (
     DataError,
-    DataInfo,
-    RobotEpisode,
-    check_number,
-    stacked,
+    DatasetInfo,
+    Episode,
+    check_episode_index,
+    to_float_table,
 )
 from vlm_robot_ros.dataset_paths import file_below, files_below, fill_template
 from vlm_robot_ros.file_limits import FileLimitError, UnpackedSize, check_image, read_bytes
@@ -44,7 +44,7 @@ _ABSOLUTE = 1e5
 """Timestamps above this are times of day rather than times in an episode [s]."""
 
 
-class LeRobotData:
+class LeRobotDataset:
     """One dataset's folder."""
 
     def __init__(self, path: Path) -> None:
@@ -77,7 +77,7 @@ class LeRobotData:
             states, state_problem = names_of(features, self._state)
             actions, action_problem = names_of(features, self._action)
             problems = [each for each in (action_problem, state_problem) if each]
-            self._info = DataInfo(
+            self._info = DatasetInfo(
                 path,
                 f"LeRobotDataset {version}",
                 self._meta.get("robot_type") or "",
@@ -94,7 +94,7 @@ class LeRobotData:
             raise DataError(f"'{path / 'meta' / 'info.json'}' is incomplete: {error}") from error
 
     @property
-    def info(self) -> DataInfo:
+    def info(self) -> DatasetInfo:
         """What is the same for all episodes, and what was left out of those that were read."""
         if not self._shortened:
             return self._info
@@ -134,7 +134,7 @@ class LeRobotData:
 
         Where `meta` does not say it for the episode, the frames' task index does.
         """
-        check_number(number, len(self), self._path)
+        check_episode_index(number, len(self), self._path)
         tasks = self._episodes[number].get("tasks") or []
         tasks = [tasks] if isinstance(tasks, str) else tasks
         if len(tasks) == 1:
@@ -150,7 +150,7 @@ class LeRobotData:
         """Return states and actions of one."""
         return self._vectors(*self._rows(number, []))
 
-    def episode(self, number: int, cameras: Sequence[str] | None = None) -> RobotEpisode:
+    def episode(self, number: int, cameras: Sequence[str] | None = None) -> Episode:
         """Read one."""
         wanted = {n: v for n, v in self._cameras.items() if cameras is None or n in cameras}
         rows, file = self._rows(number, [name for name, video in wanted.items() if not video])
@@ -169,11 +169,11 @@ class LeRobotData:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"'{file}': episode {number} is incomplete: {error}") from error
-        return RobotEpisode(self.instruction(number), images, *self._vectors(rows, file))
+        return Episode(self.instruction(number), images, *self._vectors(rows, file))
 
     def _rows(self, number: int, pictures: list[str]) -> tuple[list[dict[str, Any]], Path]:
         """Return the frames of an episode, and the file that they are in."""
-        check_number(number, len(self), self._path)
+        check_episode_index(number, len(self), self._path)
         about = self._episodes[number]
         try:
             index = about["episode_index"]
@@ -181,8 +181,8 @@ class LeRobotData:
                 keys = ("chunk_index", "file_index")
                 place = {key: about[f"data/{key}"] for key in keys}
             else:
-                place = self._old_place(index)
-            name = self._filled("data_path", place)
+                place = self._legacy_path(index)
+            name = self._fill_template("data_path", place)
             file = self._path / name
         except (KeyError, TypeError) as error:
             raise DataError(
@@ -202,7 +202,7 @@ class LeRobotData:
             self._shortened.add(number)
         return kept, file
 
-    def _filled(self, key: str, place: dict[str, Any]) -> str:
+    def _fill_template(self, key: str, place: dict[str, Any]) -> str:
         """Return a path of `meta/info.json` with its places filled in."""
         template = self._meta[key]
         try:
@@ -213,7 +213,7 @@ class LeRobotData:
                 f"in braces: {', '.join(place)}"
             ) from error
 
-    def _old_place(self, index: int) -> dict[str, Any]:
+    def _legacy_path(self, index: int) -> dict[str, Any]:
         chunk = index // int(self._meta.get("chunks_size") or 1000)
         return {"episode_chunk": chunk, "chunk_index": chunk, "episode_index": index}
 
@@ -244,7 +244,7 @@ class LeRobotData:
     def _vectors(self, rows: list[dict[str, Any]], file: Path) -> tuple[np.ndarray, np.ndarray]:
         """Return states, shape (T, S), and actions, (T, A), of an episode's rows."""
         state, action = (
-            stacked([row.get(name, []) for row in rows], name, file, names)
+            to_float_table([row.get(name, []) for row in rows], name, file, names)
             for name, names in (
                 (self._state, self.info.state_names),
                 (self._action, self.info.action_names),
@@ -261,8 +261,8 @@ class LeRobotData:
             place = {key: about[f"{part}/{key}"] for key in ("chunk_index", "file_index")}
             begin = float(about[f"{part}/from_timestamp"])
         else:
-            place, begin = self._old_place(about["episode_index"]), 0.0
-        name = self._filled("video_path", {**place, "video_key": camera})
+            place, begin = self._legacy_path(about["episode_index"]), 0.0
+        name = self._fill_template("video_path", {**place, "video_key": camera})
         moments, slack = [begin + time for time in times], 0.5 / self._fps
         return frames_at(_file(self._path, name), moments, slack, size)
 

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from vlm_robot_ros.data.robot_data import DataError, numbered
+from vlm_robot_ros.data.robot_data import DataError, indexed_names
 from vlm_robot_ros.dataset_paths import file_below
 from vlm_robot_ros.file_limits import read_json, read_json_lines
 
@@ -88,7 +88,9 @@ def names_of(features: dict[str, Any], key: str) -> tuple[tuple[str, ...], str]:
     if names is not None and len(names) == count:
         return tuple(names), ""
     said = f"names {json.dumps(given)[:80]}" if given else "no names"
-    return tuple(numbered(key, count)), f"{key} has {said} for {count} values in meta/info.json"
+    return tuple(
+        indexed_names(key, count)
+    ), f"{key} has {said} for {count} values in meta/info.json"
 
 
 def _flat(given: Any) -> list[str] | None:

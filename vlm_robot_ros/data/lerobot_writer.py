@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from vlm_robot_ros.data.lerobot_info import JOINT_UNIT
-from vlm_robot_ros.data.robot_data import DataError, RobotData
+from vlm_robot_ros.data.robot_data import DataError, EpisodeDataset
 from vlm_robot_ros.data.statistics import joined_statistics, statistics
-from vlm_robot_ros.paths import write_whole
+from vlm_robot_ros.paths import atomic_write_text
 
 try:
     import av
@@ -31,7 +31,7 @@ _DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 _VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 
 
-def write_part(data: RobotData, folder: Path) -> None:
+def write_part(data: EpisodeDataset, folder: Path) -> None:
     """Write the episodes of some data as one part; it is there whole or not at all.
 
     Args:
@@ -92,13 +92,13 @@ def write_part(data: RobotData, folder: Path) -> None:
     making.rename(folder)
 
 
-def refuse_to_join(out: Path) -> None:
+def ensure_no_dataset(out: Path) -> None:
     """Raise DataError where a folder has a dataset already."""
     if (out / "meta" / "info.json").exists():
         raise DataError(f"'{out}' has a dataset already; name another folder")
 
 
-def join_parts(parts: Sequence[Path], out: Path) -> tuple[int, int]:
+def merge_shards(parts: Sequence[Path], out: Path) -> tuple[int, int]:
     """Make one dataset of parts, in their order; they stay as they are.
 
     Returns:
@@ -107,7 +107,7 @@ def join_parts(parts: Sequence[Path], out: Path) -> tuple[int, int]:
     Raises:
         DataError: the parts are of different robots, or `out` has a dataset already.
     """
-    refuse_to_join(out)
+    ensure_no_dataset(out)
     abouts = [json.loads((part / "about.json").read_text()) for part in parts]
     for part, about in zip(parts, abouts, strict=True):
         # Parts of an interrupted conversion by an earlier version have no joint unit.
@@ -237,7 +237,7 @@ def _write_meta(
         },
     }
     # The last of all: without it there is no dataset.
-    write_whole(meta / "info.json", json.dumps(info, indent=4) + "\n")
+    atomic_write_text(meta / "info.json", json.dumps(info, indent=4) + "\n")
 
 
 def _video_feature(shape: Sequence[int], fps: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from vlm_robot_ros.data.image_encodings import (
     DEPTHS,
     DISTANCES,
     ImageError,
-    canonical,
+    canonical_encoding,
     raw_to_rgb,
     read_rows,
 )
@@ -38,7 +38,7 @@ def to_depth(message: Any) -> np.ndarray:
     valid = f"valid for depth: {', '.join(DEPTHS)}"
     if not hasattr(message, "encoding"):
         raise ImageError(f"a compressed image of format '{message.format}'; {valid}, not packed")
-    dtype = DEPTHS.get(canonical(message.encoding))
+    dtype = DEPTHS.get(canonical_encoding(message.encoding))
     if dtype is None:
         raise ImageError(f"encoding '{message.encoding}'; {valid}")
     depth = read_rows(message, dtype, 1).astype(np.float32)

@@ -12,13 +12,13 @@ from PIL import Image
 
 from vlm_robot_ros.data.robot_data import (
     DataError,
-    DataInfo,
-    RobotEpisode,
-    check_number,
-    numbered,
-    stacked,
+    DatasetInfo,
+    Episode,
+    check_episode_index,
+    indexed_names,
+    to_float_table,
 )
-from vlm_robot_ros.data.tfrecord import offsets, read_example
+from vlm_robot_ros.data.tfrecord import read_example, record_offsets
 from vlm_robot_ros.dataset_paths import file_below
 from vlm_robot_ros.file_limits import FileLimitError, UnpackedSize, check_image, read_json
 
@@ -37,7 +37,7 @@ class _Leaf(NamedTuple):
         return math.prod(self.shape)
 
 
-class RldsData:
+class RldsDataset:
     """One version's folder of a set, one split of it."""
 
     def __init__(self, path: Path, split: str = "train") -> None:
@@ -66,7 +66,7 @@ class RldsData:
             raise DataError(f"'{path}' cannot be read: {error}") from error
         self.info = self._describe(about["name"])
 
-    def _describe(self, name: str) -> DataInfo:
+    def _describe(self, name: str) -> DatasetInfo:
         pictures = [n for n, leaf in self._leaves.items() if leaf.kind == "image"]
         self._cameras = [n for n in pictures if self._leaves[n].dtype == "uint8"
                          and self._leaves[n].shape[-1:] in ((3,), ())]  # fmt: skip
@@ -83,7 +83,7 @@ class RldsData:
             raise DataError(f"'{self._path}' has no action among {', '.join(self._leaves)}")
         used = {*self._cameras, *self._said, *self._state, *self._action}
         left_out = [n for n in self._leaves if n.startswith("observation/") and n not in used]
-        return DataInfo(
+        return DatasetInfo(
             self._path,
             "RLDS",
             name,
@@ -95,22 +95,22 @@ class RldsData:
         )
 
     def _names(self, leaves: list[str]) -> tuple[str, ...]:
-        of_each = (numbered(n.rsplit("/", 1)[-1], self._leaves[n].size) for n in leaves)
+        of_each = (indexed_names(n.rsplit("/", 1)[-1], self._leaves[n].size) for n in leaves)
         return tuple(name for names in of_each for name in names)
 
     @cached_property
-    def _places(self) -> list[tuple[Path, int, int]]:
+    def _record_positions(self) -> list[tuple[Path, int, int]]:
         found: list[tuple[Path, int, int]] = []
         for name in self._files:
             try:
                 file = file_below(self._path, name)
             except (OSError, FileLimitError) as error:
                 raise DataError(f"'{self._path}' cannot be read: {error}") from error
-            found += [(file, *place) for place in offsets(file)]
+            found += [(file, *place) for place in record_offsets(file)]
         return found
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._record_positions)
 
     def instruction(self, number: int) -> str:
         """Return what is said in an episode at first; the first time the record is read for it."""
@@ -124,7 +124,7 @@ class RldsData:
         count = self._count(steps)
         return self._vector(steps, self._state, count), self._vector(steps, self._action, count)
 
-    def episode(self, number: int, cameras: Sequence[str] | None = None) -> RobotEpisode:
+    def episode(self, number: int, cameras: Sequence[str] | None = None) -> Episode:
         """Read one."""
         steps = self._steps(number)
         count = self._count(steps)
@@ -134,11 +134,11 @@ class RldsData:
             if cameras is None or name in cameras
         }
         state, action = (self._vector(steps, n, count) for n in (self._state, self._action))
-        return RobotEpisode(self._instruction(steps), images, state, action)
+        return Episode(self._instruction(steps), images, state, action)
 
     def _steps(self, number: int) -> dict[str, list[Any]]:
-        check_number(number, len(self), self._path)
-        lists = read_example(*self._places[number])
+        check_episode_index(number, len(self), self._path)
+        lists = read_example(*self._record_positions[number])
         steps = {n.removeprefix("steps/"): v for n, v in lists.items() if n.startswith("steps/")}
         self._sentences[number] = self._instruction(steps)
         return steps
@@ -181,7 +181,7 @@ class RldsData:
                 )
             rows.append(np.reshape(values, (count, size)))
         table = np.concatenate(rows, 1) if rows else np.zeros((count, 0))
-        return stacked(list(table), ", ".join(leaves), self._path)
+        return to_float_table(list(table), ", ".join(leaves), self._path)
 
 
 def _is_vector(leaf: _Leaf) -> bool:

@@ -15,7 +15,7 @@ class DataError(ValueError):
 
 
 @dataclass(frozen=True)
-class RobotEpisode:
+class Episode:
     """What was seen, felt, asked for and done at each of T frames."""
 
     instruction: str
@@ -28,7 +28,7 @@ class RobotEpisode:
 
 
 @dataclass(frozen=True)
-class DataInfo:
+class DatasetInfo:
     """What is the same for all episodes."""
 
     path: Path
@@ -46,11 +46,11 @@ class DataInfo:
     """Of joint positions: rad, deg, or empty where the format does not say."""
 
 
-class RobotData(Protocol):
+class EpisodeDataset(Protocol):
     """Episodes that are read when they are asked for."""
 
     @property
-    def info(self) -> DataInfo:
+    def info(self) -> DatasetInfo:
         """What is the same for all of them."""
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class RobotData(Protocol):
     def table(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return states, shape (T, S), and actions, (T, A), of one, without its pictures."""
 
-    def episode(self, number: int, cameras: Sequence[str] | None = None) -> RobotEpisode:
+    def episode(self, number: int, cameras: Sequence[str] | None = None) -> Episode:
         """Read one, with the pictures of some cameras or of all.
 
         Raises:
@@ -70,7 +70,7 @@ class RobotData(Protocol):
         """
 
 
-def open_data(path: Path, split: str = "train") -> RobotData:
+def open_data_folder(path: Path, split: str = "train") -> EpisodeDataset:
     """Open a folder of episodes.
 
     Args:
@@ -81,13 +81,13 @@ def open_data(path: Path, split: str = "train") -> RobotData:
         DataError: there is none, or it is of another format.
     """
     if (path / "meta" / "info.json").is_file():
-        from vlm_robot_ros.data.lerobot import LeRobotData  # pyarrow and av are an extra
+        from vlm_robot_ros.data.lerobot import LeRobotDataset  # pyarrow and av are an extra
 
-        return LeRobotData(path)
+        return LeRobotDataset(path)
     if (path / "features.json").is_file():
-        from vlm_robot_ros.data.rlds import RldsData  # protobuf is an extra
+        from vlm_robot_ros.data.rlds import RldsDataset  # protobuf is an extra
 
-        return RldsData(path, split)
+        return RldsDataset(path, split)
     inside = sorted({found.parent for found in path.glob("**/features.json")})
     hint = f"; nearest: {', '.join(str(folder) for folder in inside[:3])}" if inside else ""
     raise DataError(
@@ -95,18 +95,18 @@ def open_data(path: Path, split: str = "train") -> RobotData:
     )
 
 
-def check_number(number: int, count: int, path: Path) -> None:
+def check_episode_index(number: int, count: int, path: Path) -> None:
     """Raise IndexError where there is no such episode."""
     if not 0 <= number < count:
         raise IndexError(f"'{path}' has episodes 0 to {count - 1}, not {number}")
 
 
-def numbered(name: str, count: int) -> list[str]:
+def indexed_names(name: str, count: int) -> list[str]:
     """Return names for the values of a vector; its own where it is a single one."""
     return [name] if count == 1 else [f"{name}.{i}" for i in range(count)]
 
 
-def stacked(
+def to_float_table(
     rows: Sequence[object], what: str, path: Path, names: Sequence[str] = ()
 ) -> np.ndarray:
     """Return rows of numbers as one array, shape (T, N), float32.

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from vlm_robot_ros.data.robot_data import RobotEpisode
+from vlm_robot_ros.data.robot_data import Episode
 
 _SAMPLED = 100
 """Pictures of an episode that statistics are of, at most."""
 _QUANTILES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
 
 
-def statistics(episode: RobotEpisode, times: np.ndarray) -> dict[str, dict[str, Any]]:
+def statistics(episode: Episode, times: np.ndarray) -> dict[str, dict[str, Any]]:
     """Return of each feature what training normalises by; of pictures by channel, 0 to 1.
 
     Args:

@@ -15,7 +15,7 @@ _HEAD, _FOOT = 12, 4
 """Bytes before a record (its length and a checksum of that) and behind it (a checksum)."""
 
 
-def offsets(path: Path) -> list[tuple[int, int]]:
+def record_offsets(path: Path) -> list[tuple[int, int]]:
     """Return where each record of a file begins, and how long it is [bytes].
 
     Raises:

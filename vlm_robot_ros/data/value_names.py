@@ -23,7 +23,7 @@ _UNITS = {
 _SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
 
 
-def words_of(name: str) -> list[str]:
+def split_words(name: str) -> list[str]:
     """Return the words of a name, in small letters: `jointVel_1` has joint, vel and 1."""
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
     return [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
@@ -31,28 +31,28 @@ def words_of(name: str) -> list[str]:
 
 def quantity_of(name: str) -> str:
     """Return which quantity a name speaks of that is no position; empty if of none."""
-    for word in words_of(name):
+    for word in split_words(name):
         for part in (word, word.rstrip("0123456789")):
             if part in _QUANTITY:
                 return _QUANTITY[part]
     return ""
 
 
-def says_change(name: str) -> bool:
+def is_delta(name: str) -> bool:
     """Tell whether a name speaks of the change of a joint rather than of its position."""
-    return any(word in _CHANGE for word in words_of(name))
+    return any(word in _CHANGE for word in split_words(name))
 
 
 def unit_of(names: Sequence[str]) -> str:
     """Return the unit of angle that all names say: rad, deg, or empty if they do not."""
-    units = [{_UNITS[word] for word in words_of(name) if word in _UNITS} for name in names]
+    units = [{_UNITS[word] for word in split_words(name) if word in _UNITS} for name in names]
     said = set.union(*units) if units else set()
     return said.pop() if len(said) == 1 and all(units) else ""
 
 
 def side_of(name: str) -> str:
     """Return left or right where a name says it, or empty."""
-    words = words_of(name)
+    words = split_words(name)
     return next((_SIDES[word] for word in words if word in _SIDES), "")
 
 
@@ -72,7 +72,7 @@ def arms_in(names: Sequence[str]) -> dict[str, list[int]]:
     ):
         return {side: sides[side] for side in ("left", "right")}
     plain = [
-        [word for word in words_of(name) if word not in {*_POSITION, *_QUANTITY, *_UNITS}]
+        [word for word in split_words(name) if word not in {*_POSITION, *_QUANTITY, *_UNITS}]
         for name in names
     ]
     for place in range(max(map(len, plain), default=0)):

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from vlm_robot_ros.contract.kinematics import transform
+from vlm_robot_ros.contract.kinematics import quaternion_transform
 from vlm_robot_ros.contract.robot import Camera
 from vlm_robot_ros.data.pictures import ImageError, to_depth, to_rgb
 
 
-class Calibration(NamedTuple):
+class CameraIntrinsics(NamedTuple):
     """What a CameraInfo says."""
 
     matrix: np.ndarray
@@ -21,10 +21,10 @@ class Calibration(NamedTuple):
     """Height and width of the pictures that it is of [px]."""
 
 
-def view(
+def to_policy_input(
     message: Any,
     camera: Camera,
-    known: Calibration | None = None,
+    known: CameraIntrinsics | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> np.ndarray:
     """Return what a policy is given of a camera's message.
@@ -45,7 +45,7 @@ def view(
         ImageError: it cannot be used.
     """
     if not camera.depth:
-        return cut(_fit(to_rgb(message), camera, warn), camera)
+        return crop_image(_fit(to_rgb(message), camera, warn), camera)
     if known is None:
         raise ImageError(f"distances without a calibration on '{camera.info_topic}' are no places")
     depth = to_depth(message)
@@ -54,7 +54,9 @@ def view(
             f"size {depth.shape[1]}x{depth.shape[0]}, but the calibration on "
             f"'{camera.info_topic}' is of {known.size[1]}x{known.size[0]}"
         )
-    return cut(_fit(places(depth, known.matrix, camera.pose), camera, warn), camera)
+    return crop_image(
+        _fit(backproject_depth(depth, known.matrix, camera.pose), camera, warn), camera
+    )
 
 
 def _fit(image: np.ndarray, camera: Camera, warn: Callable[[str], None] | None) -> np.ndarray:
@@ -83,7 +85,7 @@ def _fit(image: np.ndarray, camera: Camera, warn: Callable[[str], None] | None) 
     return cv2.resize(image, (camera.width, camera.height), interpolation=how)
 
 
-def cut(picture: np.ndarray, camera: Camera) -> np.ndarray:
+def crop_image(picture: np.ndarray, camera: Camera) -> np.ndarray:
     """Return the part of a picture, shape (H, W, ...), that policies are given.
 
     Raises:
@@ -100,7 +102,9 @@ def cut(picture: np.ndarray, camera: Camera) -> np.ndarray:
     return picture[top : top + height, left : left + width]
 
 
-def places(depth: np.ndarray, matrix: np.ndarray, pose: tuple[float, ...]) -> np.ndarray:
+def backproject_depth(
+    depth: np.ndarray, matrix: np.ndarray, pose: tuple[float, ...]
+) -> np.ndarray:
     """Return where what each pixel shows is. Shape (H, W, 3), float32, base frame [m].
 
     NaN where it is not known.
@@ -122,14 +126,14 @@ def _rays(
 
     Shapes (H, W, 3) and (3,), [m]; arguments as of `places`, K flat.
     """
-    frame, (height, width) = transform(pose), size
+    frame, (height, width) = quaternion_transform(pose), size
     u, v = np.meshgrid(np.arange(width), np.arange(height))
     pixels = np.stack([u, v, np.ones_like(u)], -1).astype(float)
     turned = frame[:3, :3] @ np.linalg.inv(np.reshape(matrix, (3, 3)))
     return (pixels @ turned.T).astype(np.float32), frame[:3, 3].astype(np.float32)
 
 
-def calibration(info: Any) -> Calibration:
+def calibration(info: Any) -> CameraIntrinsics:
     """Return what a sensor_msgs CameraInfo says.
 
     Raises:
@@ -139,4 +143,4 @@ def calibration(info: Any) -> Calibration:
     if not np.isfinite(matrix).all() or min(matrix[0, 0], matrix[1, 1]) <= 0 or matrix[2, 2] != 1:
         raise ImageError(f"k is {matrix.ravel().tolist()}; valid: focal lengths above 0, as of a "
                          "calibrated camera")  # fmt: skip
-    return Calibration(matrix, (info.height, info.width))
+    return CameraIntrinsics(matrix, (info.height, info.width))

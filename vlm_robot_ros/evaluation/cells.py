@@ -7,23 +7,23 @@ import numpy as np
 
 from vlm_robot_ros.sim.language import (
     USELESS,
-    Meaning,
+    ObjectReference,
     Split,
-    Thing,
-    meaning_of,
-    say,
-    say_nothing_useful,
+    TaskSpec,
+    describe_task,
+    generate_non_task,
+    generate_sentence,
 )
 from vlm_robot_ros.sim.objects import HELD_PAIRS, PAIRS, SEEN_PAIRS, UNNAMED_PAIRS, UNSEEN_PAIRS
 from vlm_robot_ros.sim.scene import Scene, sample_scene
-from vlm_robot_ros.sim.tasks import FAMILIES, SKILLS, Task, feasible_tasks, speaks_of
+from vlm_robot_ros.sim.tasks import FAMILIES, SKILLS, Task, feasible_tasks, refers_to
 
-TIME = {"pick": 8.0, "push": 8.0, "arm": 5.0}
+TIME_LIMIT_S = {"pick": 8.0, "push": 8.0, "arm": 5.0}
 """Seconds that a family's task may take, others 12."""
 
 
 @dataclass(frozen=True)
-class Order:
+class InstructionStep:
     """One thing that is said, and what shall come of it."""
 
     text: str
@@ -32,12 +32,12 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Case:
+class EpisodeSpec:
     """One episode of the suite."""
 
     scene: Scene
     family: str
-    orders: tuple[Order, ...]
+    instructions: tuple[InstructionStep, ...]
     """Each in a fresh copy of the scene, or one after the other where `change` is given."""
     change: float | None = None
     """Seconds after which the second order is given."""
@@ -82,7 +82,7 @@ def _task(
 
 
 def _seen_tasks(scene: Scene, skill: str) -> list[Task]:
-    return [t for t in feasible_tasks(scene, skill) if not speaks_of(t, scene, HELD_PAIRS)]
+    return [t for t in feasible_tasks(scene, skill) if not refers_to(t, scene, HELD_PAIRS)]
 
 
 def _rivals(rng: np.random.Generator, pair: tuple[str, str]) -> list[tuple[str, str]]:
@@ -91,42 +91,44 @@ def _rivals(rng: np.random.Generator, pair: tuple[str, str]) -> list[tuple[str, 
     return [some[int(rng.integers(len(some)))] for some in (colour, shape)]
 
 
-def _case(rng: np.random.Generator, scene: Scene, task: Task, text: str) -> Case:
+def _episode_spec(rng: np.random.Generator, scene: Scene, task: Task, text: str) -> EpisodeSpec:
     jitter = rng.normal(0.0, 0.15 if task.skill == "home" else 0.02, 7)
-    order = Order(text, task)
-    return Case(scene, task.family, (order,), jitter=jitter, closed=task.skill == "open")
+    order = InstructionStep(text, task)
+    return EpisodeSpec(scene, task.family, (order,), jitter=jitter, closed=task.skill == "open")
 
 
-def _plain(split: Split, shift: float = 0.0) -> Callable[[np.random.Generator, int], Case]:
-    def make(rng: np.random.Generator, index: int) -> Case:
+def _plain(split: Split, shift: float = 0.0) -> Callable[[np.random.Generator, int], EpisodeSpec]:
+    def make(rng: np.random.Generator, index: int) -> EpisodeSpec:
         scene, task = _task(rng, list(FAMILIES)[index % len(FAMILIES)], shift=shift)
-        return _case(rng, scene, task, say(rng, meaning_of(rng, task, scene), split))
+        return _episode_spec(
+            rng, scene, task, generate_sentence(rng, describe_task(rng, task, scene), split)
+        )
 
     return make
 
 
-def _pairs(held: frozenset[tuple[str, str]]) -> Callable[[np.random.Generator, int], Case]:
-    def make(rng: np.random.Generator, index: int) -> Case:
+def _pairs(held: frozenset[tuple[str, str]]) -> Callable[[np.random.Generator, int], EpisodeSpec]:
+    def make(rng: np.random.Generator, index: int) -> EpisodeSpec:
         scene, task = _task(rng, _HANDLING[index % len(_HANDLING)], held)
         # Both words are said: one alone would not test the pair.
-        return _case(rng, scene, task, say(rng, _full(task, scene), "seen"))
+        return _episode_spec(rng, scene, task, generate_sentence(rng, _full(task, scene), "seen"))
 
     return make
 
 
-def _full(task: Task, scene: Scene) -> Meaning:
+def _full(task: Task, scene: Scene) -> TaskSpec:
     """Return a task in words that name every thing by colour and shape."""
 
-    def name(index: int | None) -> Thing:
+    def name(index: int | None) -> ObjectReference:
         if index is None:
-            return Thing()
+            return ObjectReference()
         thing = scene.things[index]
-        return Thing(thing.colour or "any", thing.shape)
+        return ObjectReference(thing.colour or "any", thing.shape)
 
-    return Meaning(task.skill, name(task.target), name(task.reference))
+    return TaskSpec(task.skill, name(task.target), name(task.reference))
 
 
-def _swap(rng: np.random.Generator, index: int) -> Case:
+def _swap(rng: np.random.Generator, index: int) -> EpisodeSpec:
     """One scene, two sentences that differ in one word."""
     family = _HANDLING[index % len(_HANDLING)]
     while True:
@@ -138,14 +140,14 @@ def _swap(rng: np.random.Generator, index: int) -> Case:
             if other.target is not None and _differs_once(task, other)
         ]
         seed = int(rng.integers(2**32))
-        text = say(np.random.default_rng(seed), _full(task, scene), "seen")
+        text = generate_sentence(np.random.default_rng(seed), _full(task, scene), "seen")
         for number in rng.permutation(len(others)):
             other = others[number]
-            changed = say(np.random.default_rng(seed), _full(other, scene), "seen")
+            changed = generate_sentence(np.random.default_rng(seed), _full(other, scene), "seen")
             words, swapped = text.split(), changed.split()
             if len(words) == len(swapped) and _differing(words, swapped) == 1:
-                orders = (Order(text, task), Order(changed, other))
-                return Case(scene, family, orders, jitter=rng.normal(0.0, 0.02, 7))
+                orders = (InstructionStep(text, task), InstructionStep(changed, other))
+                return EpisodeSpec(scene, family, orders, jitter=rng.normal(0.0, 0.02, 7))
 
 
 def _differs_once(one: Task, other: Task) -> bool:
@@ -159,7 +161,7 @@ def _differing(one: list[str], other: list[str]) -> int:
     return sum(a != b for a, b in zip(one, other, strict=True))
 
 
-def _absent(rng: np.random.Generator, index: int) -> Case:
+def _absent(rng: np.random.Generator, index: int) -> EpisodeSpec:
     """A thing that is not there, though its colour and its shape often are."""
     family = _HANDLING[index % len(_HANDLING)]
     while True:
@@ -171,24 +173,24 @@ def _absent(rng: np.random.Generator, index: int) -> Case:
         near = [pair for pair in missing if pair[0] in colours and pair[1] in shapes]
         if near and rng.random() < 0.7:
             missing = near
-        thing = Thing(*missing[int(rng.integers(len(missing)))])
+        thing = ObjectReference(*missing[int(rng.integers(len(missing)))])
         if family in ("place", "stack") and rng.random() < 0.3:
-            meaning = Meaning(meaning.skill, meaning.target, thing)
+            meaning = TaskSpec(meaning.skill, meaning.target, thing)
         else:
-            meaning = Meaning(meaning.skill, thing, meaning.reference)
-        order = Order(say(rng, meaning, "seen"), None)
-        return Case(scene, family, (order,), jitter=rng.normal(0.0, 0.02, 7))
+            meaning = TaskSpec(meaning.skill, thing, meaning.reference)
+        order = InstructionStep(generate_sentence(rng, meaning, "seen"), None)
+        return EpisodeSpec(scene, family, (order,), jitter=rng.normal(0.0, 0.02, 7))
 
 
-def _meaningless(rng: np.random.Generator, index: int) -> Case:
+def _meaningless(rng: np.random.Generator, index: int) -> EpisodeSpec:
     """Words about things that are there, and nothing that could be done."""
     kind = USELESS[index % len(USELESS)]
     scene, task = _task(rng, _HANDLING[index // len(USELESS) % len(_HANDLING)])
-    text = say_nothing_useful(rng, kind, meaning_of(rng, task, scene), "held")
-    return Case(scene, kind, (Order(text, None),))
+    text = generate_non_task(rng, kind, describe_task(rng, task, scene), "held")
+    return EpisodeSpec(scene, kind, (InstructionStep(text, None),))
 
 
-def _changed(rng: np.random.Generator, index: int) -> Case:
+def _changed(rng: np.random.Generator, index: int) -> EpisodeSpec:
     """Another order while the arm does the first."""
     while True:
         family = _HANDLING[index % len(_HANDLING)]
@@ -201,29 +203,33 @@ def _changed(rng: np.random.Generator, index: int) -> Case:
         ]
         if earlier:
             before = earlier[int(rng.integers(len(earlier)))]
-            texts = (say(rng, meaning_of(rng, one, scene)) for one in (before, task))
-            orders = tuple(Order(*pair) for pair in zip(texts, (before, task), strict=True))
-            return Case(scene, family, orders, change=float(rng.uniform(0.3, 3.0)))
+            texts = (
+                generate_sentence(rng, describe_task(rng, one, scene)) for one in (before, task)
+            )
+            orders = tuple(
+                InstructionStep(*pair) for pair in zip(texts, (before, task), strict=True)
+            )
+            return EpisodeSpec(scene, family, orders, change=float(rng.uniform(0.3, 3.0)))
 
 
-def _fault(kind: str) -> Callable[[np.random.Generator, int], Case]:
-    def make(rng: np.random.Generator, index: int) -> Case:
+def _fault(kind: str) -> Callable[[np.random.Generator, int], EpisodeSpec]:
+    def make(rng: np.random.Generator, index: int) -> EpisodeSpec:
         scene, task = _task(rng, _HANDLING[index % len(_HANDLING)])
-        order = Order(say(rng, meaning_of(rng, task, scene)), None)
+        order = InstructionStep(generate_sentence(rng, describe_task(rng, task, scene)), None)
         change = float(rng.uniform(0.5, 2.0))
-        return Case(scene, task.family, (order,), change=change, fault=kind)
+        return EpisodeSpec(scene, task.family, (order,), change=change, fault=kind)
 
     return make
 
 
-def _correction(rng: np.random.Generator, index: int) -> Case:
+def _correction(rng: np.random.Generator, index: int) -> EpisodeSpec:
     """Words that only mean something because of those before."""
     kind = ("other thing", "other way", "nudge", "undo")[index % 4]
     while True:
         skills = {"other way": "push", "nudge": "push"}.get(kind)
         family = skills or str(rng.choice(_HANDLING))
         scene, task = _task(rng, family)
-        first = Order(say(rng, _full(task, scene)), task)
+        first = InstructionStep(generate_sentence(rng, _full(task, scene)), task)
         if kind == "other thing":
             others = [t for t in _seen_tasks(scene, task.skill) if t.target != task.target]
             others = [t for t in others if t.reference == task.reference]
@@ -231,7 +237,7 @@ def _correction(rng: np.random.Generator, index: int) -> Case:
                 continue
             other = others[int(rng.integers(len(others)))]
             assert other.target is not None
-            second = Order(f"no, the {scene.things[other.target].name}", other)
+            second = InstructionStep(f"no, the {scene.things[other.target].name}", other)
         elif kind == "other way":
             opposite = {"left": "right", "right": "left", "away": "closer", "closer": "away"}
             way = opposite[task.skill.split()[1]]
@@ -239,21 +245,21 @@ def _correction(rng: np.random.Generator, index: int) -> Case:
             if not feasible_tasks(scene, other.skill, task.target):
                 continue
             phrase = f"to the {way}" if way in ("left", "right") else way
-            second = Order(f"no, {phrase}", other)
+            second = InstructionStep(f"no, {phrase}", other)
         else:
             way = task.skill.split()[-1]
             more = f"to the {way}" if way in ("left", "right") else way
-            second = Order("undo" if kind == "undo" else f"a bit more {more}", None)
+            second = InstructionStep("undo" if kind == "undo" else f"a bit more {more}", None)
         jitter = rng.normal(0.0, 0.02, 7)
         if second.task:
             # Before the object is touched: a moved one is not where the judge says it shall be.
             change = float(rng.uniform(0.3, 0.9))
-            return Case(scene, kind, (first, second), change=change, jitter=jitter)
+            return EpisodeSpec(scene, kind, (first, second), change=change, jitter=jitter)
         correction = "undo" if kind == "undo" else task.skill.split()[1]
-        return Case(scene, kind, (first, second), correction=correction, jitter=jitter)
+        return EpisodeSpec(scene, kind, (first, second), correction=correction, jitter=jitter)
 
 
-CELLS: dict[str, Callable[[np.random.Generator, int], Case]] = {
+CONDITIONS: dict[str, Callable[[np.random.Generator, int], EpisodeSpec]] = {
     "seen": _plain("seen"),
     "pairs a": _pairs(UNNAMED_PAIRS),
     "pairs b": _pairs(UNSEEN_PAIRS),
@@ -271,7 +277,7 @@ CELLS: dict[str, Callable[[np.random.Generator, int], Case]] = {
 """What is measured, by name: the episode's random numbers and its number in, the case out."""
 
 
-def make_case(cell: str, seed: int, index: int) -> Case:
+def make_episode_spec(cell: str, seed: int, index: int) -> EpisodeSpec:
     """Return episode `index` of a cell; the same for the same seed."""
-    number = list(CELLS).index(cell)
-    return CELLS[cell](np.random.default_rng([seed, number, index]), index)
+    number = list(CONDITIONS).index(cell)
+    return CONDITIONS[cell](np.random.default_rng([seed, number, index]), index)

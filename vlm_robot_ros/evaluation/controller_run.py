@@ -6,27 +6,27 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.driver import Driver
-from vlm_robot_ros.control.instruction import NOTHING_SAID
-from vlm_robot_ros.control.pilot import Command
-from vlm_robot_ros.control.watchdog import AHEAD, StreamWatch
+from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.control.driver import MotionController
+from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION
+from vlm_robot_ros.control.pilot import ActionCommand
+from vlm_robot_ros.control.watchdog import MAX_CLOCK_LEAD_S, StreamMonitor
 from vlm_robot_ros.sim.joint_trajectory_controller import (
     ControllerSettings,
     JointTrajectoryController,
     parse_trajectory,
 )
 
-_EPOCH = 1000.0
+_START_TIME_S = 1000.0
 """Time of the controller's clock at the begin [s]."""
-_TRANSPORT = 0.002
+_TRANSPORT_DELAY_S = 0.002
 """From the node to the controller [s]."""
-_LATE = 0.8
-"""As the node has it: a trajectory is not sent after this part of `Driver.committed`."""
+_LATE_FRACTION = 0.8
+"""As the node has it: a trajectory is not sent after this part of `MotionController.committed`."""
 
 
 @dataclass(frozen=True)
-class Setup:
+class ControllerSetup:
     """A controller, its hardware, and how the node is connected with it."""
 
     controller: ControllerSettings = field(default_factory=ControllerSettings)
@@ -58,16 +58,16 @@ class Execution:
     reason: str = ""
     """Why the node holds in the end; empty when it moves the arm."""
 
-    def velocities(self, robot: Robot) -> np.ndarray:
+    def velocities(self, robot: RobotConfig) -> np.ndarray:
         """Return speeds as parts of their limits. Shape (N - 1, J)."""
         return np.abs(np.diff(self.commands, axis=0)) * self.rate / robot.velocity
 
-    def accelerations(self, robot: Robot) -> np.ndarray:
+    def accelerations(self, robot: RobotConfig) -> np.ndarray:
         """Return accelerations as parts of their limits. Shape (N - 2, J)."""
         return np.abs(np.diff(self.commands, 2, axis=0)) * self.rate**2 / robot.acceleration
 
 
-def sine_motion(robot: Robot) -> Callable[[float], np.ndarray]:
+def sine_motion(robot: RobotConfig) -> Callable[[float], np.ndarray]:
     """Return positions [rad] by time [s]: 0.3 rad about home at 0.3 Hz, in different phases."""
     home, count = np.array(robot.home), len(robot.joints)
     phases = 2 * np.pi * np.arange(count) / count
@@ -79,7 +79,7 @@ def sine_motion(robot: Robot) -> Callable[[float], np.ndarray]:
 
 
 def run_controller(
-    robot: Robot, setup: Setup, motion: Callable[[float], np.ndarray] | None = None
+    robot: RobotConfig, setup: ControllerSetup, motion: Callable[[float], np.ndarray] | None = None
 ) -> Execution:
     """Let a controller execute what a node sends.
 
@@ -91,33 +91,39 @@ def run_controller(
     motion = motion or sine_motion(robot)
     home, settings, period = np.array(robot.home), setup.controller, setup.period
     controller, step = JointTrajectoryController(settings, home), 1.0 / settings.rate
-    driver = Driver(robot, period, by_path=True)
-    states = StreamWatch("joint states", robot.joint_state_timeout, 100.0, AHEAD)
+    driver = MotionController(robot, period, by_path=True)
+    states = StreamMonitor("joint states", robot.joint_state_timeout, 100.0, MAX_CLOCK_LEAD_S)
     measured, velocity, tick = home + settings.offset, np.zeros(len(home)), 0
     inbox: list[tuple[float, float, list]] = []
     commands, made = [], Execution(np.empty(0), settings.rate)
     for number in range(round(setup.seconds * settings.rate)):
         time = number * step
         while time >= tick * period - 1e-9:
-            now = _EPOCH + tick * period - setup.clock_behind
-            states.saw(_EPOCH + tick * period, now)
+            now = _START_TIME_S + tick * period - setup.clock_behind
+            states.on_message(_START_TIME_S + tick * period, now)
             if clock := states.clock_problem(now):
                 made.reason = clock
                 driver.release()
             hold = clock or driver.waiting or "a hold" * (time >= setup.holds_after)
             due = tick * period
-            command = Command(
-                ActionMode.JOINT_POSITION, motion(due + period), 1.0, now, 1.0, hold, NOTHING_SAID
+            command = ActionCommand(
+                ActionMode.JOINT_POSITION,
+                motion(due + period),
+                1.0,
+                now,
+                1.0,
+                hold,
+                EMPTY_INSTRUCTION,
             )
             ahead = [motion(due + (i + 2) * period) for i in range(driver.ahead)]
-            drive = driver.drive(now, command, ahead, measured)
+            drive = driver.update(now, command, ahead, measured)
             late = setup.held_up(tick)
-            if drive is not None and late > _LATE * driver.committed:
-                driver.not_sent()
+            if drive is not None and late > _LATE_FRACTION * driver.committed:
+                driver.skip_tick()
                 made.reason = "trajectories are too late"
             elif drive is not None:
                 points = [(after, each.position, each.velocity) for after, each in drive.points()]
-                inbox.append((due + late + _TRANSPORT, drive.time, points))
+                inbox.append((due + late + _TRANSPORT_DELAY_S, drive.time, points))
                 made.sent, made.reason = made.sent + 1, ""
             tick += 1
         while inbox and inbox[0][0] <= time + 1e-9:
@@ -125,13 +131,13 @@ def run_controller(
             try:
                 controller.receive(
                     parse_trajectory(
-                        robot.joint_names, stamp, points, robot.joint_names, _EPOCH + time
+                        robot.joint_names, stamp, points, robot.joint_names, _START_TIME_S + time
                     )
                 )
             except ValueError:
                 made.refused += 1
         # The offset is in `measured`, as the node sees it, too.
-        command_now = controller.update(_EPOCH + time, measured - settings.offset, velocity)
+        command_now = controller.update(_START_TIME_S + time, measured - settings.offset, velocity)
         commands.append(command_now.copy())
         gain = 1.0 if setup.servo_lag <= 0 else 1.0 - np.exp(-step / setup.servo_lag)
         moved = gain * (command_now + settings.offset - measured)

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from vlm_robot_ros.data.robot_data import RobotData, RobotEpisode
-from vlm_robot_ros.evaluation.page import sheet
+from vlm_robot_ros.data.robot_data import Episode, EpisodeDataset
+from vlm_robot_ros.evaluation.page import image_grid
 
-_SIDE = 256
+_THUMBNAIL_SIDE = 256
 """Of a picture of the contact sheet [px]."""
 
 
 def describe(
-    data: RobotData,
+    data: EpisodeDataset,
     tables: Sequence[tuple[np.ndarray, np.ndarray]],
     said: Sequence[str],
     images: Mapping[str, np.ndarray],
@@ -59,14 +59,14 @@ def describe(
     return "\n".join(lines)
 
 
-def contact_sheet(episodes: Sequence[RobotEpisode]) -> Image.Image:
+def contact_sheet(episodes: Sequence[Episode]) -> Image.Image:
     """Return the first, the middle and the last picture of each episode, by its first camera."""
     panels = []
     for number, episode in enumerate(episodes):
         name, pictures = next(iter(episode.images.items()))
         for at in (0, len(pictures) // 2, len(pictures) - 1):
-            small = Image.fromarray(pictures[at]).resize((_SIDE, _SIDE))
+            small = Image.fromarray(pictures[at]).resize((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
             panels.append(
                 (np.asarray(small), episode.instruction, f"{number}: {name}, frame {at}")
             )
-    return sheet(panels)
+    return image_grid(panels)

@@ -8,7 +8,7 @@ import imageio_ffmpeg
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vlm_robot_ros.policy.overlay import printable
+from vlm_robot_ros.policy.overlay import to_latin1
 
 _SIDE, _PANEL = 512, 128
 _INK, _DIM, _GOOD, _HOLD = (240, 240, 240), (150, 150, 155), (90, 200, 120), (240, 180, 70)
@@ -25,7 +25,7 @@ class Caption:
     hold: str
 
 
-class Film:
+class VideoWriter:
     """Writes an mp4, frame by frame."""
 
     def __init__(self, path: Path, rate: float) -> None:
@@ -37,24 +37,24 @@ class Film:
 
     def add(self, picture: np.ndarray, caption: Caption) -> None:
         """Add one frame from a picture of shape (H, W, 3), uint8 RGB."""
-        self._writer.send(draw(picture, caption).tobytes())
+        self._writer.send(draw_caption(picture, caption).tobytes())
 
     def close(self) -> None:
         """Finish the file."""
         self._writer.close()
 
 
-def draw(picture: np.ndarray, caption: Caption) -> np.ndarray:
+def draw_caption(picture: np.ndarray, caption: Caption) -> np.ndarray:
     """Return the picture, enlarged, with its caption below. Shape (640, 512, 3), uint8."""
     canvas = Image.new("RGB", (_SIDE, _SIDE + _PANEL), (24, 24, 28))
     canvas.paste(Image.fromarray(picture).resize((_SIDE, _SIDE)), (0, 0))
     pen = ImageDraw.Draw(canvas)
     big, small = ImageFont.load_default(20), ImageFont.load_default(14)
-    pen.text((14, _SIDE + 10), f'"{printable(caption.instruction)}"', _INK, big)
+    pen.text((14, _SIDE + 10), f'"{to_latin1(caption.instruction)}"', _INK, big)
     if caption.label:
         pen.text((14, _SIDE + 44), f"{caption.label}  {caption.score:.0%}", _GOOD, small)
         pen.rectangle((170, _SIDE + 48, 170 + int(320 * caption.score), _SIDE + 58), _GOOD)
     if caption.hold:
-        pen.text((14, _SIDE + 70), f"holding: {printable(caption.hold)}"[:74], _HOLD, small)
+        pen.text((14, _SIDE + 70), f"holding: {to_latin1(caption.hold)}"[:74], _HOLD, small)
     pen.text((14, _SIDE + 96), caption.action, _DIM, small)
     return np.asarray(canvas)

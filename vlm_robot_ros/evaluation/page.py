@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 
-def sheet(panels: Sequence[tuple[np.ndarray, str, str]], columns: int = 3) -> Image.Image:
+def image_grid(panels: Sequence[tuple[np.ndarray, str, str]], columns: int = 3) -> Image.Image:
     """Return pictures of one size with two lines under each: in quotes, and plain."""
     scale, gap = 2, 46
     height, width = (side * scale for side in panels[0][0].shape[:2])

@@ -5,25 +5,25 @@ from collections.abc import Callable
 import numpy as np
 
 from vlm_robot_ros.contract.action import ActionChunk
-from vlm_robot_ros.contract.kinematics import to_vector
-from vlm_robot_ros.control.driver import Driver
-from vlm_robot_ros.control.pilot import BLEND, JOINED_STEPS, Command, Pilot
+from vlm_robot_ros.contract.kinematics import transform_to_pose7
+from vlm_robot_ros.control.driver import MotionController
+from vlm_robot_ros.control.pilot import BLEND_S, JOINED_STEPS, ActionCommand, ChunkExecutor
 from vlm_robot_ros.policy.base import Observation, Policy
-from vlm_robot_ros.policy.heap import trim_heap
+from vlm_robot_ros.policy.heap import trim_malloc_heap
 from vlm_robot_ros.sim.joint_trajectory_controller import parse_trajectory
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 
-LATENCY = 0.06
+LATENCY_S = 0.06
 """Simulated seconds from a camera frame to the first use of its chunk [s]."""
-FRAME_PERIOD = 0.1
+FRAME_PERIOD_S = 0.1
 """Between two camera frames [s]."""
 
 
-THROUGH = ("action", "joint_trajectory", "pose", "twist")
+CONTROL_INTERFACES = ("action", "joint_trajectory", "pose", "twist")
 """Ways to tell the arm: the policy node's action, or what its command sinks are sent."""
 
 
-class Player:
+class ClosedLoopRunner:
     """Lets a policy act on what is said; time goes on from call to call."""
 
     def __init__(
@@ -31,14 +31,14 @@ class Player:
         sim: Simulator,
         policy: Policy,
         through: str = "action",
-        blend: float = BLEND,
+        blend: float = BLEND_S,
         ensemble: float = 0.0,
         joined_steps: int = JOINED_STEPS,
     ) -> None:
-        """Begin with a policy that knows nothing; plans are joined as by `Pilot`."""
+        """Begin with a policy that knows nothing; plans are joined as by `ChunkExecutor`."""
         self._through = through
         by_tool, by_path = through in ("pose", "twist"), through == "joint_trajectory"
-        self._driver = Driver(sim.robot, CONTROL_PERIOD, by_tool, by_path)
+        self._driver = MotionController(sim.robot, CONTROL_PERIOD, by_tool, by_path)
         self.sim, self.policy = sim, policy
         self.label = ""
         """The task label that the policy gave last."""
@@ -50,7 +50,7 @@ class Player:
         """How far a measured joint was outside its limits [rad]."""
         self.camera: Callable[[str, np.ndarray], np.ndarray] = lambda name, picture: picture
         """What becomes of the pictures of a camera on their way."""
-        self._pilot = Pilot(
+        self._pilot = ChunkExecutor(
             sim.robot, [], CONTROL_PERIOD, blend, ensemble=ensemble, joined_steps=joined_steps
         )
         policy.reset()
@@ -65,56 +65,56 @@ class Player:
             return ()
         return tuple(round(each, 4) for each in self.sim.execution.extremes.largest)
 
-    def say(self, text: str) -> None:
+    def set_instruction(self, text: str) -> None:
         """Give an instruction."""
-        self._pilot.hear(text, self.sim.time)
+        self._pilot.set_instruction(text, self.sim.time)
         self.policy.next_instruction()
         self.label = ""
 
-    def play(self, seconds: float, ended: Callable[[], bool] = lambda: False) -> float:
+    def run(self, seconds: float, ended: Callable[[], bool] = lambda: False) -> float:
         """Let time pass, at most until `ended()`; returns how much did [s]."""
         begun = self.sim.time
         while self.sim.time - begun < seconds - 1e-6 and not ended():
-            self._frame()
+            self._request_inference()
         return self.sim.time - begun
 
-    def _frame(self) -> None:
-        trim_heap()
+    def _request_inference(self) -> None:
+        trim_malloc_heap()
         sim, pilot = self.sim, self._pilot
         stamp, said = sim.time, pilot.said
         chunk: ActionChunk | None = self.policy.infer(self.observe(said.text))
         assert chunk is not None
         self.label, self.hold = chunk.label, chunk.hold
-        for _ in range(round(FRAME_PERIOD / CONTROL_PERIOD)):
-            if chunk is not None and sim.time - stamp >= LATENCY - 1e-6:
-                pilot.take(chunk, said.number, stamp, sim.time)
+        for _ in range(round(FRAME_PERIOD_S / CONTROL_PERIOD)):
+            if chunk is not None and sim.time - stamp >= LATENCY_S - 1e-6:
+                pilot.set_chunk(chunk, said.number, stamp, sim.time)
                 chunk = None
             wait = "" if self._through == "action" else self._driver.waiting
-            command = pilot.tick(
+            command = pilot.step(
                 sim.time, sim.joint_positions, self._pose(), sim.opening, wait=wait
             )
             if command.hold_reason:
                 self.hold = command.hold_reason
             if self._through != "action":
-                self._drive(command)
+                self._send_motion_command(command)
             elif command.hold_reason:
                 sim.hold()
             else:
                 sim.command(command.mode, command.values, command.gripper)
             sim.step()
-            self._measure()
+            self._record_motion()
 
-    def _measure(self) -> None:
+    def _record_motion(self) -> None:
         robot, joints = self.sim.robot, self.sim.joint_positions
         parts = np.abs(self.sim.joint_velocities) / robot.velocity
         past = np.maximum(robot.lower - joints, joints - robot.upper)
         self.speed = max(self.speed, float(parts.max()))
         self.outside = max(self.outside, float(past.max()))
 
-    def _drive(self, command: Command) -> None:
+    def _send_motion_command(self, command: ActionCommand) -> None:
         sim = self.sim
-        ahead = self._pilot.ahead(sim.time, self._driver.ahead)
-        drive = self._driver.drive(sim.time, command, ahead, sim.joint_positions)
+        ahead = self._pilot.preview(sim.time, self._driver.ahead)
+        drive = self._driver.update(sim.time, command, ahead, sim.joint_positions)
         self.hold = self._driver.tripped or self.hold
         if drive is None:
             return
@@ -132,10 +132,10 @@ class Player:
         """Return what a policy may know now."""
         sim = self.sim
         pictures = {
-            camera: self.camera(camera, sim.view(camera)) for camera in self.policy.cameras
+            camera: self.camera(camera, sim.observe(camera)) for camera in self.policy.cameras
         }
         joints = sim.joint_positions
         return Observation(pictures, self._pose(), sim.opening, instruction, joints, sim.time)
 
     def _pose(self) -> np.ndarray:
-        return to_vector(self.sim.kinematics.forward(self.sim.joint_positions))
+        return transform_to_pose7(self.sim.kinematics.forward(self.sim.joint_positions))

@@ -12,7 +12,7 @@ from vlm_robot_ros.sim.tasks import FAMILIES
 
 
 @dataclass
-class Result:
+class DemoResult:
     """What came of one command. Times are simulated seconds."""
 
     instruction: str
@@ -28,7 +28,9 @@ class Result:
     """How far the tool went after a stop or a meaningless command [m]."""
 
 
-def summarise(seed: int, results: list[Result], latencies: list[float]) -> dict[str, Any]:
+def summarize_results(
+    seed: int, results: list[DemoResult], latencies: list[float]
+) -> dict[str, Any]:
     """Return the summary, of plain types.
 
     Args:
@@ -96,6 +98,6 @@ def table(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _first(results: list[Result], family: str, field: str) -> float | None:
+def _first(results: list[DemoResult], family: str, field: str) -> float | None:
     values = [getattr(result, field) for result in results if result.family == family]
     return round(values[0], 4) if values else None

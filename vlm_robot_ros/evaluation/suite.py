@@ -12,24 +12,24 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.evaluation.cells import CELLS, make_case
+from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.evaluation.cells import CONDITIONS, make_episode_spec
 from vlm_robot_ros.evaluation.episode import Outcome, crashed, run_episode
 from vlm_robot_ros.evaluation.wilson import wilson
-from vlm_robot_ros.paths import write_whole
+from vlm_robot_ros.paths import atomic_write_text
 from vlm_robot_ros.policy.base import Policy
 from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
 from vlm_robot_ros.sim.simulator import Simulator
-from vlm_robot_ros.workers import in_processes
+from vlm_robot_ros.workers import map_in_processes
 
-_DISTURBED = 0.03
+_DISTURBANCE_M = 0.03
 
 
 @dataclass(frozen=True)
 class SuiteConfig:
     """What is to be run."""
 
-    cells: tuple[str, ...]
+    conditions: tuple[str, ...]
     episodes: int
     """A cell."""
     seed: int
@@ -42,7 +42,7 @@ class SuiteConfig:
 
 
 def run_suite(
-    robot: Robot,
+    robot: RobotConfig,
     make_policy: Callable[[], Policy],
     config: SuiteConfig,
     out: Path,
@@ -63,9 +63,9 @@ def run_suite(
         ValueError: a cell that there is not, or `out` holds episodes of something else.
         OSError: a worker died; what was run is kept.
     """
-    unknown = [cell for cell in config.cells if cell not in CELLS]
+    unknown = [cell for cell in config.conditions if cell not in CONDITIONS]
     if unknown:
-        raise ValueError(f"no cell {unknown[0]!r}; valid: {', '.join(CELLS)}")
+        raise ValueError(f"no cell {unknown[0]!r}; valid: {', '.join(CONDITIONS)}")
     (out / "failures").mkdir(parents=True, exist_ok=True)
     head = {"seed": config.seed, "through": config.through, **about}
     if config.through == "joint_trajectory":
@@ -75,16 +75,16 @@ def run_suite(
         raise ValueError(
             f"{out} holds episodes of {known.read_text().strip()}; choose another --out"
         )
-    write_whole(known, json.dumps(head) + "\n")
+    atomic_write_text(known, json.dumps(head) + "\n")
     log = out / "episodes.jsonl"
     done = {(o.cell, o.index): o for o in _read(log)} if log.exists() else {}
     # A run that ended in the midst of a line must not spoil the next one.
     (out / "episodes.part").write_text("".join(_line(outcome) for outcome in done.values()))
     (out / "episodes.part").replace(log)
-    wanted = [(cell, index) for cell in config.cells for index in _numbers(cell, config)]
+    wanted = [(cell, index) for cell in config.conditions for index in _numbers(cell, config)]
     missing = [item for item in wanted if item not in done]
     given = (robot, make_policy, config, out / "failures")
-    outcomes = in_processes(_run, missing, workers, _begin, given)
+    outcomes = map_in_processes(_run, missing, workers, _begin, given)
     bar = tqdm(desc="episodes", total=len(wanted), initial=len(wanted) - len(missing))
     with closing(outcomes), bar, log.open("a") as file:
         try:
@@ -105,7 +105,7 @@ def _numbers(cell: str, config: SuiteConfig) -> list[int]:
     found: list[int] = []
     number = 0
     while len(found) < config.episodes and number < 50 * config.episodes:
-        if make_case(cell, config.seed, number).family in config.families:
+        if make_episode_spec(cell, config.seed, number).family in config.families:
             found.append(number)
         number += 1
     if not found:
@@ -139,7 +139,7 @@ _worker: tuple[Simulator, Policy, SuiteConfig, Path] | None = None
 
 
 def _begin(
-    robot: Robot, make_policy: Callable[[], Policy], config: SuiteConfig, failures: Path
+    robot: RobotConfig, make_policy: Callable[[], Policy], config: SuiteConfig, failures: Path
 ) -> None:
     global _worker
     torch.set_num_threads(1)
@@ -160,7 +160,7 @@ def _run(cell: str, index: int) -> Outcome:
     return outcome
 
 
-def summarise(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
+def summarize_outcomes(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
     """Return, of each cell and each family in it, episodes, successes and the Wilson interval.
 
     Of a cell also in how many episodes another thing was moved by more than 3 cm, the largest
@@ -173,7 +173,7 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
         families = dict.fromkeys(sorted(outcome.family for outcome in of_cell))
         table[cell] = {
             **_rate([outcome.success for outcome in of_cell]),
-            "others_moved": sum(outcome.disturbed > _DISTURBED for outcome in of_cell),
+            "others_moved": sum(outcome.disturbed > _DISTURBANCE_M for outcome in of_cell),
             "joint_speed": max(outcome.speed for outcome in of_cell),
             "joint_outside": max(outcome.outside for outcome in of_cell),
             "executed": np.max([outcome.executed for outcome in of_cell], axis=0).tolist()

@@ -12,7 +12,7 @@ from vlm_robot_ros.evaluation.episode import Outcome
 _SIDE, _COLUMNS, _MOST = 220, 6, 36
 
 
-def cells_table(table: dict[str, dict[str, Any]]) -> str:
+def conditions_table(table: dict[str, dict[str, Any]]) -> str:
     """Return the rates of cells and families as Markdown."""
     families = list(dict.fromkeys(f for row in table.values() for f in row["families"]))
     head = ["cell", "episodes", "success", "95 % interval", "others moved", *families]

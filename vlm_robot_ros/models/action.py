@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-class ArmState(NamedTuple):
+class ActionHeadInput(NamedTuple):
     """What the action head acts on."""
 
     skill: Tensor
@@ -25,7 +25,7 @@ class ArmState(NamedTuple):
     """How far it was turned since the instruction. Shape (B,), [rad]."""
 
 
-class Chunk(NamedTuple):
+class RelativeChunk(NamedTuple):
     """A chunk of H actions."""
 
     tool: Tensor
@@ -49,7 +49,7 @@ class ActionHead(nn.Module):
             nn.Linear(hidden, horizon * 5),
         )  # fmt: skip
 
-    def forward(self, state: ArmState) -> Chunk:
+    def forward(self, state: ActionHeadInput) -> RelativeChunk:
         """Plan what to do next."""
         tool = state.tool
         height = (tool - tool.new_tensor([0.5, 0.0, 0.1])) * 5
@@ -61,7 +61,7 @@ class ActionHead(nn.Module):
         chunk = self.layers(seen).view(-1, self.horizon, 5)
         steps = torch.arange(1, self.horizon + 1, device=chunk.device)
         moves = chunk[..., :3] * 0.02 * steps[:, None]
-        return Chunk(moves, chunk[..., 3] * 0.1 * steps, chunk[..., 4])
+        return RelativeChunk(moves, chunk[..., 3] * 0.1 * steps, chunk[..., 4])
 
 
 def _scales(gap: Tensor) -> list[Tensor]:

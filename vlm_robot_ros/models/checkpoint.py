@@ -13,16 +13,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from vlm_robot_ros.file_limits import check_image, read_json, regular_file
-from vlm_robot_ros.models.direct_model import DirectConfig, DirectModel
-from vlm_robot_ros.models.robot_model import ModelConfig, VisionLanguageRobotModel
+from vlm_robot_ros.models.direct_model import ChunkPredictor, ChunkPredictorConfig
+from vlm_robot_ros.models.robot_model import GroundedModelConfig, VisionLanguageRobotModel
 
 ADAPTERS = "adapters"
-Saved = VisionLanguageRobotModel | DirectModel
-_Model = TypeVar("_Model", VisionLanguageRobotModel, DirectModel)
+Saved = VisionLanguageRobotModel | ChunkPredictor
+_Model = TypeVar("_Model", VisionLanguageRobotModel, ChunkPredictor)
 _DIMENSIONS = ("width", "text_width", "hidden", "horizon", "readers", "history")
 _WEIGHT_SIZE = 2
 """Bytes of a weight at least."""
-_KINDS = {"grounded": VisionLanguageRobotModel, "direct": DirectModel}
+_KINDS = {"grounded": VisionLanguageRobotModel, "direct": ChunkPredictor}
 
 
 class CheckpointError(ValueError):
@@ -54,7 +54,7 @@ def save_checkpoint(model: Saved, folder: Path, about: dict[str, Any]) -> None:
         shutil.rmtree(folder / ADAPTERS, ignore_errors=True)
 
 
-def refuse_to_replace(folder: Path) -> None:
+def ensure_no_checkpoint(folder: Path) -> None:
     """Raise CheckpointError where a folder has a checkpoint that would be lost."""
     if (folder / "config.json").exists():
         raise CheckpointError(f"'{folder}' has a checkpoint already; give another --out")
@@ -66,13 +66,13 @@ def load_checkpoint(folder: Path) -> VisionLanguageRobotModel:
     Raises:
         CheckpointError: a file is missing, corrupt, or they do not belong together.
     """
-    model = load_any(folder)
+    model = load_model(folder)
     if not isinstance(model, VisionLanguageRobotModel):
         raise CheckpointError(f"'{folder}' is a checkpoint of kind 'direct'; valid here: grounded")
     return model
 
 
-def to_act(model: _Model, device: str) -> _Model:
+def prepare_for_inference(model: _Model, device: str) -> _Model:
     """Return a model that was read, on a device, its encoder's adapters merged into the weights.
 
     peft merges those of torch's attention, as open_clip has it, anew for each answer.
@@ -96,7 +96,7 @@ def kind_of(folder: Path) -> str:
         raise CheckpointError(f"no usable checkpoint in '{folder}': {error}") from error
 
 
-def load_any(folder: Path) -> Saved:
+def load_model(folder: Path) -> Saved:
     """Read a model of either kind, in evaluation mode.
 
     Raises:
@@ -154,11 +154,11 @@ def _make(kind: str, fields: dict[str, Any]) -> Saved:
     if kind not in _KINDS:
         raise ValueError(f"it is of kind {kind!r}; valid: {', '.join(_KINDS)}")
     if kind == "grounded":
-        return VisionLanguageRobotModel(ModelConfig(**fields))
+        return VisionLanguageRobotModel(GroundedModelConfig(**fields))
     from vlm_robot_ros.models.encoders.load import load_encoder  # it loads slowly
 
-    config = DirectConfig(**fields)
-    return DirectModel(config, load_encoder(config.encoder))
+    config = ChunkPredictorConfig(**fields)
+    return ChunkPredictor(config, load_encoder(config.encoder))
 
 
 def _fill(model: Saved, folder: Path) -> None:

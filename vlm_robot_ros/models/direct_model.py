@@ -16,13 +16,13 @@ from vlm_robot_ros.models.fusion import Fusion, make_fusion
 
 _QUERIES = 4
 """How many times over the fused tokens are looked at for the heads."""
-_MOST_TASKS = 100
-_WORDS = 6
+_MAX_TASKS = 100
+_MAX_LABEL_WORDS = 6
 """What is read of a sentence, each a vector."""
 
 
 @dataclass(frozen=True)
-class DirectConfig:
+class ChunkPredictorConfig:
     """What defines the model; saved with every checkpoint."""
 
     encoder: str
@@ -55,14 +55,14 @@ class DirectConfig:
     @property
     def tasks(self) -> tuple[str, ...]:
         """What the task head tells apart: the sentences, if they are not too many."""
-        return self.sentences if len(self.sentences) <= _MOST_TASKS else ()
+        return self.sentences if len(self.sentences) <= _MAX_TASKS else ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain types, for JSON."""
         return asdict(self)
 
 
-class Planned(NamedTuple):
+class ModelOutput(NamedTuple):
     """What the heads say."""
 
     actions: Tensor
@@ -71,7 +71,7 @@ class Planned(NamedTuple):
     """Logits. Shape (B, number of tasks)."""
 
 
-class DirectModel(nn.Module):
+class ChunkPredictor(nn.Module):
     """Pictures, sentences and state in; a chunk of actions and a task out."""
 
     action_mean: Tensor
@@ -79,7 +79,7 @@ class DirectModel(nn.Module):
     state_mean: Tensor
     state_std: Tensor
 
-    def __init__(self, config: DirectConfig, encoder: Encoder) -> None:
+    def __init__(self, config: ChunkPredictorConfig, encoder: Encoder) -> None:
         """Compose the model.
 
         Args:
@@ -95,13 +95,13 @@ class DirectModel(nn.Module):
         with torch.no_grad():
             pixels = torch.zeros(1, 3, *encoder.preprocess.size, device=encoder.device)
             pixels = pixels.to(encoder.dtype)
-            patches = encoder.see(pixels).tokens.shape[-1]
-            words = encoder.read(["a"]).tokens.shape[-1]
+            patches = encoder.encode_image(pixels).tokens.shape[-1]
+            words = encoder.encode_text(["a"]).tokens.shape[-1]
         self.patches = nn.Sequential(nn.LayerNorm(patches), nn.Linear(patches, width))
         self.words = nn.Sequential(nn.LayerNorm(words), nn.Linear(words, width))
         self.camera = nn.Parameter(torch.randn(len(config.cameras), 1, width) * 0.02)
-        self.reader = _Pool(width, _WORDS)
-        fusion = make_fusion(config.fusion, width, width, _WORDS)
+        self.reader = AttentionPool(width, _MAX_LABEL_WORDS)
+        fusion = make_fusion(config.fusion, width, width, _MAX_LABEL_WORDS)
         if not isinstance(fusion, Fusion):
             raise ValueError(f"fusion {config.fusion!r}; valid here: early, late, cross")
         self.fusion = fusion
@@ -111,7 +111,7 @@ class DirectModel(nn.Module):
             width, 4, 2 * width, dropout=0.0, batch_first=True, norm_first=True
         )
         self.mix = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
-        self.pool = _Pool(width, _QUERIES)
+        self.pool = AttentionPool(width, _QUERIES)
         self.state = nn.Linear(max(1, len(config.state_mean)), width)
         features = (_QUERIES + 1) * width
         self.action = nn.Sequential(
@@ -123,12 +123,12 @@ class DirectModel(nn.Module):
         for name in ("action_mean", "action_std", "state_mean", "state_std"):
             self.register_buffer(name, torch.tensor(getattr(config, name)), persistent=False)
 
-    def read(self, sentences: Sequence[str]) -> Tensor:
+    def encode_text(self, sentences: Sequence[str]) -> Tensor:
         """Read sentences; what is returned may be kept. Shape (B, 6, width)."""
-        features: TextFeatures = self.encoder.read(sentences)
+        features: TextFeatures = self.encoder.encode_text(sentences)
         return self.reader(self.words(features.tokens.float()), ~features.mask)
 
-    def forward(self, pixels: Tensor, read: Tensor, state: Tensor) -> Planned:
+    def forward(self, pixels: Tensor, read: Tensor, state: Tensor) -> ModelOutput:
         """Plan.
 
         Args:
@@ -139,25 +139,25 @@ class DirectModel(nn.Module):
         count, cameras = pixels.shape[:2]
         if cameras != len(self.config.cameras):
             raise ValueError(f"pictures of {cameras} cameras; valid: {len(self.config.cameras)}")
-        seen = self.encoder.see(pixels.flatten(0, 1).to(self.encoder.dtype))
+        seen = self.encoder.encode_image(pixels.flatten(0, 1).to(self.encoder.dtype))
         tokens = self.patches(seen.tokens.float()).unflatten(0, (count, cameras)) + self.camera
         grid = seen.grid[0] * cameras, seen.grid[1]
         near = tokens.flatten(1, 2).transpose(1, 2).unflatten(2, grid)
-        near = self.fusion.begin(near, read).flatten(2).transpose(1, 2)
+        near = self.fusion.fuse_early(near, read).flatten(2).transpose(1, 2)
         fused = self.fusion.fuse(self.mix(near).transpose(1, 2), read).transpose(1, 2)
         felt = state.new_zeros(count, 1)
         if len(self.state_mean):
             felt = (state - self.state_mean) / self.state_std
         features = torch.cat([self.pool(fused).flatten(1), self.state(felt)], 1)
         chunk = self.action(features).view(count, self.config.horizon, -1)
-        return Planned(chunk, self.task(features))
+        return ModelOutput(chunk, self.task(features))
 
     def actions(self, planned: Tensor) -> Tensor:
         """Return planned actions in the units of the data; same shape."""
         return planned * self.action_std + self.action_mean
 
 
-class _Pool(nn.Module):
+class AttentionPool(nn.Module):
     """A few learned questions, answered by attention over tokens."""
 
     def __init__(self, width: int, queries: int) -> None:

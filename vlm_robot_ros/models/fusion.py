@@ -20,7 +20,7 @@ class Fusion(nn.Module):
         self.heat = nn.Sequential(nn.Conv1d(width, width, 1), nn.ReLU(), nn.Conv1d(width, 2, 1))
         self.nothing = nn.Parameter(torch.zeros(1, 2, 1))
 
-    def begin(self, near: Tensor, read: Tensor) -> Tensor:
+    def fuse_early(self, near: Tensor, read: Tensor) -> Tensor:
         """Return the image tower's first features, shape (B, width, h, w), before the rest.
 
         Args:
@@ -53,7 +53,7 @@ class EarlyFusion(Fusion):
         self.project = nn.Conv2d(2 * width, width, 1)
         self.norm = nn.GroupNorm(8, width)
 
-    def begin(self, near: Tensor, read: Tensor) -> Tensor:
+    def fuse_early(self, near: Tensor, read: Tensor) -> Tensor:
         """Return features that know of the words; shapes as in `Fusion`."""
         words = self.words(read.flatten(1))[..., None, None].expand(-1, -1, *near.shape[2:])
         return F.relu(self.norm(self.project(torch.cat([near, words], 1))))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Tokens(NamedTuple):
+class TokenPredictions(NamedTuple):
     """What each of n image tokens shows."""
 
     colour: Tensor
@@ -18,7 +18,7 @@ class Tokens(NamedTuple):
     """The middle of what is shown. Shape (B, 3, n), base frame [m]."""
 
 
-class Beside(NamedTuple):
+class AuxiliaryInputs(NamedTuple):
     """What is seen besides a picture, by models that have a use for it."""
 
     past: Tensor | None = None
@@ -37,17 +37,17 @@ class ImageTower(nn.Module):
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(3, 24, 3, 2, 1), nn.ReLU(),
-            nn.Conv2d(24, width, 3, 2, 1), _norm(width), nn.ReLU(),
-            nn.Conv2d(width, width, 3, 1, 1), _norm(width), nn.ReLU(),
+            nn.Conv2d(24, width, 3, 2, 1), _normalize(width), nn.ReLU(),
+            nn.Conv2d(width, width, 3, 1, 1), _normalize(width), nn.ReLU(),
         )  # fmt: skip
         self.context = nn.Sequential(
-            nn.Conv2d(width, width, 3, 2, 1), _norm(width), nn.ReLU(),
-            nn.Conv2d(width, width, 3, 1, 2, dilation=2), _norm(width), nn.ReLU(),
-            nn.Conv2d(width, width, 3, 1, 4, dilation=4), _norm(width), nn.ReLU(),
-            nn.Conv2d(width, width, 3, 1, 1), _norm(width), nn.ReLU(),
+            nn.Conv2d(width, width, 3, 2, 1), _normalize(width), nn.ReLU(),
+            nn.Conv2d(width, width, 3, 1, 2, dilation=2), _normalize(width), nn.ReLU(),
+            nn.Conv2d(width, width, 3, 1, 4, dilation=4), _normalize(width), nn.ReLU(),
+            nn.Conv2d(width, width, 3, 1, 1), _normalize(width), nn.ReLU(),
             nn.Upsample(scale_factor=2, mode="bilinear"),
         )  # fmt: skip
-        self.join = nn.Sequential(nn.Conv2d(2 * width, width, 1), _norm(width), nn.ReLU())
+        self.join = nn.Sequential(nn.Conv2d(2 * width, width, 1), _normalize(width), nn.ReLU())
 
     def forward(self, image: Tensor) -> Tensor:
         """Return features of shape (B, width, H / 4, W / 4); H and W are multiples of 8."""
@@ -73,7 +73,7 @@ class ColourTower(nn.Module):
         return self.layers(image).flatten(2)
 
 
-class PointHeads(nn.Module):
+class TokenHeads(nn.Module):
     """Features to what each token shows, and where the middle of that is."""
 
     mesh: Tensor
@@ -119,13 +119,13 @@ class PointHeads(nn.Module):
                 Shape (B, 3), base frame [m].
             opening: Gripper opening, 0 closed to 1 open. Shape (B,).
             chosen: Tokens to read instead of all, for training. Shape (B, n).
-            surface: Of all tokens, where there is a depth camera: see `Beside`.
+            surface: Of all tokens, where there is a depth camera: see `AuxiliaryInputs`.
 
         Returns:
             Logits of what is shown, shape (B, nouns, n), and points, shape (B, 3, n) [m].
         """
         flat = features.flatten(2)
-        places, known = self.places_of(surface, len(flat))
+        places, known = self.points_of(surface, len(flat))
         fixed = torch.cat([self.mesh, self.places], 1).expand(len(flat), -1, -1)
         arm = [(tool - tool.new_tensor([0.5, 0.0, 0.1])) * 5, opening[:, None] * 2 - 1]
         whole = self.whole(torch.cat([flat.mean(2), *arm], 1))
@@ -143,13 +143,13 @@ class PointHeads(nn.Module):
         height = seen[:, 2:] * 0.05 + 0.03
         return self.noun(flat), torch.cat([places[:, :2] + seen[:, :2] * 0.05, height], 1)
 
-    def places_of(self, surface: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
+    def points_of(self, surface: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
         """Return where each token's line of sight ends, and whether that was measured.
 
         Where it was not, it is where the line meets the table.
 
         Args:
-            surface: See `Beside`.
+            surface: See `AuxiliaryInputs`.
             count: Pictures, B.
 
         Returns:
@@ -164,7 +164,7 @@ class PointHeads(nn.Module):
         return torch.where(known, surface, table), known.to(table)
 
 
-def first_features(
+def stem_features(
     stem: Callable[[Tensor], Tensor], recall: nn.Module | None, image: Tensor, past: Tensor | None
 ) -> Tensor:
     """Return a tower's first features of pictures in -1..1, and of those of before.
@@ -186,5 +186,5 @@ def first_features(
     return recall(torch.cat([near, before], 1))
 
 
-def _norm(width: int) -> nn.GroupNorm:
+def _normalize(width: int) -> nn.GroupNorm:
     return nn.GroupNorm(8, width)

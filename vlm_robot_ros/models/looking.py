@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vlm_robot_ros.models.encoders.base import Encoder
-from vlm_robot_ros.models.encoders.preprocess import squashed
+from vlm_robot_ros.models.encoders.preprocess import resize_stretched
 from vlm_robot_ros.models.scoring import BACKGROUND
 
 SIDES = {
@@ -27,7 +27,7 @@ SIDES = {
 _PHRASE = re.compile(rf"^(?:to the )?({'|'.join(SIDES)}) (?:the )?(.+)$")
 
 
-class Found(NamedTuple):
+class PhraseLocation(NamedTuple):
     """Where a phrase leads in a picture."""
 
     phrase: str
@@ -40,7 +40,7 @@ class Found(NamedTuple):
     another."""
 
 
-class Looker:
+class PhraseLocalizer:
     """Finds phrases in pictures; they are encoded once."""
 
     def __init__(self, encoder: Encoder, phrases: Sequence[str]) -> None:
@@ -59,11 +59,11 @@ class Looker:
         self._relations = [_PHRASE.match(phrase.strip().lower()) for phrase in phrases]
         named = [r[2] if r else p for r, p in zip(self._relations, phrases, strict=True)]
         with torch.inference_mode():
-            self._text = encoder.read(named).embedding.float()
-            self._nothing = encoder.read(BACKGROUND).embedding.float()
+            self._text = encoder.encode_text(named).embedding.float()
+            self._nothing = encoder.encode_text(BACKGROUND).embedding.float()
 
     @torch.inference_mode()
-    def __call__(self, picture: Tensor) -> list[Found]:
+    def __call__(self, picture: Tensor) -> list[PhraseLocation]:
         """Find the phrases in a picture.
 
         Args:
@@ -73,32 +73,32 @@ class Looker:
             EncoderError: the encoder has no patches in the space of its phrases.
         """
         encoder, (height, width) = self._encoder, picture.shape[:2]
-        whole = squashed(picture[None].to(encoder.device), encoder.preprocess.size)
-        seen = encoder.see(encoder.preprocess(whole).to(encoder.dtype))
-        patches = encoder.locate(seen)[0].float()
+        whole = resize_stretched(picture[None].to(encoder.device), encoder.preprocess.size)
+        seen = encoder.encode_image(encoder.preprocess(whole).to(encoder.dtype))
+        patches = encoder.patch_embeddings(seen)[0].float()
         agrees = self._text @ patches.T - (self._nothing @ patches.T).mean(0)
         found = []
         for phrase, relation, row in zip(self._phrases, self._relations, agrees, strict=True):
             grid = row.view(1, 1, *seen.grid)
             smooth = F.interpolate(grid, (height, width), mode="bilinear", align_corners=False)
             heat = (smooth[0, 0] - smooth.min()) / (smooth.max() - smooth.min()).clamp(min=1e-6)
-            point = _middle_of_best(grid[0, 0], height, width)
+            point = _peak(grid[0, 0], height, width)
             if relation:
-                heat = _beside(point, SIDES[relation[1]], height, width)
+                heat = _side_map(point, SIDES[relation[1]], height, width)
                 down, across = divmod(int(heat.argmax()), width)
                 point = float(across), float(down)
-            found.append(Found(phrase, heat.cpu(), point, float(row.max())))
+            found.append(PhraseLocation(phrase, heat.cpu(), point, float(row.max())))
         return found
 
 
-def _middle_of_best(grid: Tensor, height: int, width: int) -> tuple[float, float]:
+def _peak(grid: Tensor, height: int, width: int) -> tuple[float, float]:
     """Return column and row [px] of the middle of the best patch."""
     row, column = divmod(int(grid.argmax()), grid.shape[1])
     rows, columns = grid.shape
     return (column + 0.5) * width / columns - 0.5, (row + 0.5) * height / rows - 0.5
 
 
-def _beside(
+def _side_map(
     point: tuple[float, float], towards: tuple[int, int], height: int, width: int
 ) -> Tensor:
     """Return how much each pixel lies to one side of a point: most straight beside it, near by."""
@@ -112,7 +112,7 @@ def _beside(
     return heat * (along > 0)
 
 
-def relation(first: Found, second: Found) -> str:
+def spatial_relation(first: PhraseLocation, second: PhraseLocation) -> str:
     """Return how the first thing lies to the second in the picture, by their points."""
     across, down = (a - b for a, b in zip(first.point, second.point, strict=True))
     if abs(across) >= abs(down):

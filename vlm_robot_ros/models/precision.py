@@ -3,7 +3,7 @@
 import torch
 
 
-def half_where_fast(device: torch.device | str) -> torch.autocast:
+def autocast_bfloat16(device: torch.device | str) -> torch.autocast:
     """Return a context that computes in bfloat16, if the device has instructions for it.
 
     With them it is up to three times as fast, without them it is twelve times as slow.

@@ -14,24 +14,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vlm_robot_ros.models.action import ActionHead, ArmState, Chunk
-from vlm_robot_ros.models.close_up import CloseUp, cut_out, of_token
+from vlm_robot_ros.models.action import ActionHead, ActionHeadInput, RelativeChunk
+from vlm_robot_ros.models.close_up import CropRefiner, gather_token, sample_crops
 from vlm_robot_ros.models.encoders.base import Encoder
 from vlm_robot_ros.models.encoders.tower import EncoderTower
 from vlm_robot_ros.models.fusion import Fusion, PooledFusion, make_fusion
 from vlm_robot_ros.models.image import (
-    Beside,
+    AuxiliaryInputs,
     ColourTower,
     ImageTower,
-    PointHeads,
-    Tokens,
-    first_features,
+    TokenHeads,
+    TokenPredictions,
+    stem_features,
 )
-from vlm_robot_ros.models.text import SLOTS_READ, Slots, TextTower
+from vlm_robot_ros.models.text import SLOT_COUNT, InstructionSlots, TextTower
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class GroundedModelConfig:
     """What defines the model; saved with every checkpoint."""
 
     vocabulary: tuple[str, ...]
@@ -96,7 +96,7 @@ _VOTERS, _AGREED = 64, 0.015
 """How many of the surest tokens vote for a place, and how near votes that agree are [m]."""
 
 
-_ELSEWHERE = 0.06
+_ELSEWHERE_M = 0.06
 """How far votes for another thing are from those for the one that is meant [m]."""
 
 
@@ -120,7 +120,7 @@ class VisionLanguageRobotModel(nn.Module):
     goal_of_reference: Tensor
     goal_offset: Tensor
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: GroundedModelConfig) -> None:
         super().__init__()
         self.config = config
         colours, nouns = len(config.colours), len(config.nouns)
@@ -130,11 +130,13 @@ class VisionLanguageRobotModel(nn.Module):
         )
         self.image = _image_tower(config)
         self.colour = ColourTower(colours)
-        self.points = PointHeads(config.width, nouns - 1, _table(config), bool(config.depth))
+        self.points = TokenHeads(
+            config.width, nouns - 1, _table_points(config), bool(config.depth)
+        )
         width = config.width
         self.recall = nn.Conv2d(width * (1 + config.history), width, 1) if config.history else None
-        self.close_up = CloseUp(width, nouns - 1) if config.close_up else None
-        self.fusion = make_fusion(config.fusion, config.width, config.text_width, SLOTS_READ)
+        self.close_up = CropRefiner(width, nouns - 1) if config.close_up else None
+        self.fusion = make_fusion(config.fusion, config.width, config.text_width, SLOT_COUNT)
         self.action = ActionHead(len(config.skills), config.hidden, config.horizon)
         for name in ("goal_of_start", "goal_of_reference", "goal_offset"):
             self.register_buffer(name, torch.tensor(getattr(config, name)), persistent=False)
@@ -144,13 +146,13 @@ class VisionLanguageRobotModel(nn.Module):
         """The pretrained encoder, where there is one."""
         return self.image.encoder if isinstance(self.image, EncoderTower) else None
 
-    def see(
+    def ground(
         self,
         image: Tensor,
         tool: Tensor,
         opening: Tensor,
-        slots: Slots,
-        beside: Beside = Beside(),  # noqa: B008, which holds nothing
+        slots: InstructionSlots,
+        beside: AuxiliaryInputs = AuxiliaryInputs(),  # noqa: B008, which holds nothing
     ) -> Grounding:
         """Find what the words mean in a picture.
 
@@ -170,7 +172,7 @@ class VisionLanguageRobotModel(nn.Module):
         noun, points = self.points(features, tool, opening, surface=beside.surface)
         if self.fusion is None:
             colour = self.colour(image * 2 - 1)
-            tokens = Tokens(colour.log_softmax(1), noun.log_softmax(1), points)
+            tokens = TokenPredictions(colour.log_softmax(1), noun.log_softmax(1), points)
             agreement = self.agreement(slots, tokens)
             heatmap = agreement / agreement.sum(-1, keepdim=True).clamp(min=1e-9)
             # Where two things meet, a token may have the colour of one and the shape of the other.
@@ -178,18 +180,18 @@ class VisionLanguageRobotModel(nn.Module):
         else:
             heatmap = self.fusion(features.flatten(2), slots.read).softmax(-1)
             heatmap, present = heatmap[..., :-1], 1 - heatmap[..., -1]
-        point = _where_most_agree(heatmap, points)
+        point = _vote_position(heatmap, points)
         elsewhere = torch.zeros_like(present)
         if self.fusion is None:
             apart = (points[:, None, :2] - point[..., :2, None]).norm(dim=2)
-            elsewhere = (agreement * (apart > _ELSEWHERE)).topk(2, -1).values[..., 1]
+            elsewhere = (agreement * (apart > _ELSEWHERE_M)).topk(2, -1).values[..., 1]
         found = Grounding(heatmap, point, present, elsewhere)
         if self.close_up is None or beside.whole is None:
             return found
-        return self._look_closely(found, features, slots, beside)
+        return self._refine_from_crop(found, features, slots, beside)
 
-    def _look_closely(
-        self, found: Grounding, features: Tensor, slots: Slots, beside: Beside
+    def _refine_from_crop(
+        self, found: Grounding, features: Tensor, slots: InstructionSlots, beside: AuxiliaryInputs
     ) -> Grounding:
         """Look again at the hottest tokens: where they lead, and whether the thing is there."""
         assert self.close_up is not None
@@ -198,16 +200,16 @@ class VisionLanguageRobotModel(nn.Module):
         (top, left, _, _), (height, width) = self.config.crop, self.config.picture
         rows = (top + 4 * (best // self.config.grid[1]) + 2.5) / height
         columns = (left + 4 * (best % self.config.grid[1]) + 2.5) / width
-        flat, (places, _) = features.flatten(2), self.points.places_of(beside.surface, len(best))
+        flat, (places, _) = features.flatten(2), self.points.points_of(beside.surface, len(best))
         points, present = [], []
         for which in range(best.shape[1]):
-            cut = cut_out(
+            cut = sample_crops(
                 beside.whole, rows[:, which], columns[:, which], self.config.close_up / height
             )
-            at = [of_token(part, best[:, which]) for part in (flat, places)]
+            at = [gather_token(part, best[:, which]) for part in (flat, places)]
             noun, point = self.close_up(cut * 2 - 1, *at)
             asked = slots.noun[:, which : which + 1].softmax(-1)
-            agrees = (asked @ self._of_noun(noun.softmax(-1)[..., None]))[:, 0, 0]
+            agrees = (asked @ self._noun_scores(noun.softmax(-1)[..., None]))[:, 0, 0]
             points.append(point)
             present.append((found.present[:, which] * agrees).sqrt())
         point, there = torch.stack(points, 1), torch.stack(present, 1)
@@ -216,12 +218,12 @@ class VisionLanguageRobotModel(nn.Module):
     def features(self, image: Tensor, read: Tensor, past: Tensor | None = None) -> Tensor:
         """Return features of shape (B, width, H / 4, W / 4); words change them in early fusion."""
         before = None if past is None else past * 2 - 1
-        near = first_features(self.image.stem, self.recall, image * 2 - 1, before)
+        near = stem_features(self.image.stem, self.recall, image * 2 - 1, before)
         if isinstance(self.fusion, Fusion):
-            near = self.fusion.begin(near, read)
+            near = self.fusion.fuse_early(near, read)
         return self.image.finish(near)
 
-    def agreement(self, slots: Slots, tokens: Tokens) -> Tensor:
+    def agreement(self, slots: InstructionSlots, tokens: TokenPredictions) -> Tensor:
         """Return how well each token agrees with what is said of target and reference.
 
         Shape (B, 2, n), in 0..1: the probability that it shows the colour times that of the noun.
@@ -230,9 +232,9 @@ class VisionLanguageRobotModel(nn.Module):
         of_colour = tokens.colour.exp()
         # Any colour agrees with all tokens.
         of_colour = torch.cat([torch.ones_like(of_colour[:, :1]), of_colour[:, 1:]], 1)
-        return (colour @ of_colour) * (noun @ self._of_noun(tokens.noun.exp()))
+        return (colour @ of_colour) * (noun @ self._noun_scores(tokens.noun.exp()))
 
-    def _of_noun(self, shown: Tensor) -> Tensor:
+    def _noun_scores(self, shown: Tensor) -> Tensor:
         """Return how well what is shown agrees with each noun that can be said. Shape (B, N, n).
 
         Any object agrees with all that show something movable.
@@ -251,11 +253,11 @@ class VisionLanguageRobotModel(nn.Module):
         of_start, of_reference = skill @ self.goal_of_start, skill @ self.goal_of_reference
         return of_start * start + of_reference * reference + skill @ self.goal_offset
 
-    def act(self, state: ArmState) -> Chunk:
+    def predict_actions(self, state: ActionHeadInput) -> RelativeChunk:
         """Plan a chunk of actions."""
         return self.action(state)
 
-    def label(self, slots: Slots) -> Tensor:
+    def label(self, slots: InstructionSlots) -> Tensor:
         """Return the probability of each task label, from those of its parts. Shape (B, L)."""
         parts = torch.tensor(self.config.label_parts, device=slots.skill.device)
         logs = [slots.skill, slots.noun[:, 0], slots.noun[:, 1]]
@@ -267,7 +269,7 @@ class VisionLanguageRobotModel(nn.Module):
         return total.softmax(-1)
 
 
-def _where_most_agree(heatmap: Tensor, points: Tensor) -> Tensor:
+def _vote_position(heatmap: Tensor, points: Tensor) -> Tensor:
     """Return the mean of the surest tokens' votes where these are densest. Shape (B, S, 3), [m].
 
     Half hidden things have votes for two places, between which nothing is.
@@ -287,7 +289,7 @@ def _where_most_agree(heatmap: Tensor, points: Tensor) -> Tensor:
     return torch.einsum("bsk,bskc->bsc", weight / weight.sum(-1, keepdim=True), votes)
 
 
-def _image_tower(config: ModelConfig) -> ImageTower | EncoderTower:
+def _image_tower(config: GroundedModelConfig) -> ImageTower | EncoderTower:
     if not config.encoder:
         return ImageTower(config.width)
     from vlm_robot_ros.models.encoders.load import load_encoder  # it loads slowly
@@ -295,7 +297,7 @@ def _image_tower(config: ModelConfig) -> ImageTower | EncoderTower:
     return EncoderTower(load_encoder(config.encoder), config.width)
 
 
-def _table(config: ModelConfig) -> Tensor:
+def _table_points(config: GroundedModelConfig) -> Tensor:
     """Return where the tokens' lines of sight meet the table. Shape (2, rows, columns), [m]."""
     top, left, height, width = config.crop
     rows = top + 4 * torch.arange(height // 4) + 1.5

@@ -22,7 +22,7 @@ BACKGROUND = ("a photo", "a picture of something else", "an empty scene")
 
 
 @dataclass(frozen=True)
-class Calibration:
+class ScoreCalibration:
     """How logits become probabilities that can be believed; see `fit`."""
 
     temperature: float = 1.0
@@ -35,14 +35,14 @@ class Calibration:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n")
 
     @staticmethod
-    def load(path: Path) -> "Calibration":
+    def load(path: Path) -> "ScoreCalibration":
         """Read it.
 
         Raises:
             ValueError: the file holds none.
         """
         try:
-            made = Calibration(**{k: float(v) for k, v in read_json(path).items()})
+            made = ScoreCalibration(**{k: float(v) for k, v in read_json(path).items()})
         except (json.JSONDecodeError, AttributeError, TypeError, ValueError) as error:
             raise ValueError(
                 f"'{path}' is no calibration: {error}; valid: "
@@ -63,7 +63,7 @@ class Scorer:
         encoder: Encoder,
         phrases: Sequence[str],
         templates: Sequence[str] = ("{}",),
-        calibration: Calibration = Calibration(),
+        calibration: ScoreCalibration = ScoreCalibration(),
         none: bool = True,
     ) -> None:
         """Encode the phrases.
@@ -82,8 +82,8 @@ class Scorer:
         self._none = none
         self.encoder, self.phrases, self.calibration = encoder, tuple(phrases), calibration
         with torch.inference_mode():
-            self._compare = encoder.compare(phrases, templates)
-            self._background = encoder.compare(BACKGROUND)
+            self._compare = encoder.zero_shot_head(phrases, templates)
+            self._background = encoder.zero_shot_head(BACKGROUND)
 
     @torch.inference_mode()
     def logits(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,7 +97,7 @@ class Scorer:
         """
         encoder = self.encoder
         pixels = encoder.preprocess(pictures.to(encoder.device))
-        seen = encoder.see(pixels.to(encoder.dtype))
+        seen = encoder.encode_image(pixels.to(encoder.dtype))
         none = self._background(seen).amax(1)
         return self._compare(seen), none if self._none else none - torch.inf
 
@@ -115,7 +115,7 @@ class Scorer:
 
 
 def probabilities(
-    phrases: Tensor, none: Tensor, calibration: Calibration, independent: bool
+    phrases: Tensor, none: Tensor, calibration: ScoreCalibration, independent: bool
 ) -> tuple[Tensor, Tensor]:
     """Return the probabilities of phrases, shape (B, P), and of none of them, shape (B,).
 
@@ -133,7 +133,9 @@ def probabilities(
     return row[:, :-1], row[:, -1]
 
 
-def fit(phrases: Tensor, none: Tensor, shown: Tensor, independent: bool) -> Calibration:
+def fit_calibration(
+    phrases: Tensor, none: Tensor, shown: Tensor, independent: bool
+) -> ScoreCalibration:
     """Return the calibration under which labelled pictures are most likely.
 
     After Guo et al. (2017), with a second parameter for "none of these".
@@ -171,7 +173,7 @@ def fit(phrases: Tensor, none: Tensor, shown: Tensor, independent: bool) -> Cali
         return total
 
     optimizer.step(miss)
-    return Calibration(float(log_temperature.detach().exp()), float(bias.detach()))
+    return ScoreCalibration(float(log_temperature.detach().exp()), float(bias.detach()))
 
 
 def _check(phrases: Sequence[str], templates: Sequence[str]) -> None:

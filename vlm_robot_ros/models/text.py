@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from vlm_robot_ros.models.words import MAX_WORDS, PAD
 
-SLOTS_READ = 6
+SLOT_COUNT = 6
 """Skill, colour and noun of the target, of the reference, and reject."""
 
 
-class Slots(NamedTuple):
+class InstructionSlots(NamedTuple):
     """Logits of what a sentence says."""
 
     skill: Tensor
@@ -36,20 +36,22 @@ class TextTower(nn.Module):
     ) -> None:
         super().__init__()
         self.readers = nn.ModuleList(
-            Reader(words, width, skills, colours, nouns) for _ in range(readers)
+            SlotEncoder(words, width, skills, colours, nouns) for _ in range(readers)
         )
 
-    def forward(self, words: Tensor) -> Slots:
+    def forward(self, words: Tensor) -> InstructionSlots:
         """Read sentences: token ids, shape (B, MAX_WORDS)."""
         slots = self.each(words)
-        return Slots(*(torch.stack(logits).mean(0) for logits in zip(*slots, strict=True)))
+        return InstructionSlots(
+            *(torch.stack(logits).mean(0) for logits in zip(*slots, strict=True))
+        )
 
-    def each(self, words: Tensor) -> list[Slots]:
+    def each(self, words: Tensor) -> list[InstructionSlots]:
         """Return what each reader reads."""
         return [reader(words) for reader in self.readers]
 
 
-class Reader(nn.Module):
+class SlotEncoder(nn.Module):
     """A small transformer over words; each slot attends to the words it needs.
 
     Whose a word is, the target's or the reference's, is told first and learned by itself: slots
@@ -67,14 +69,14 @@ class Reader(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.owner = nn.Linear(width, 3)
         self.owned = nn.Parameter(torch.randn(3, width) * 0.2)
-        self.queries = nn.Parameter(torch.randn(1, SLOTS_READ, width) * 0.5)
+        self.queries = nn.Parameter(torch.randn(1, SLOT_COUNT, width) * 0.5)
         self.attention = nn.MultiheadAttention(width, 4, batch_first=True)
         self.skill = nn.Linear(width, skills)
         self.colour = nn.Linear(width, colours)
         self.noun = nn.Linear(width, nouns)
         self.reject = nn.Linear(width, 1)
 
-    def forward(self, words: Tensor) -> Slots:
+    def forward(self, words: Tensor) -> InstructionSlots:
         """Read sentences: token ids, shape (B, MAX_WORDS)."""
         empty = words == PAD
         longest = int((~empty).sum(1).max())
@@ -86,7 +88,7 @@ class Reader(nn.Module):
         queries = self.queries.expand(len(words), -1, -1)
         read, _ = self.attention(queries, encoded, encoded, key_padding_mask=empty)
         read = read + queries
-        return Slots(
+        return InstructionSlots(
             self.skill(read[:, 0]),
             self.colour(read[:, [1, 3]]),
             self.noun(read[:, [2, 4]]),

@@ -6,9 +6,9 @@ from std_msgs.msg import Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import from_vector
+from vlm_robot_ros.contract.kinematics import pose7_to_transform
 from vlm_robot_ros.msg import VlmAction
-from vlm_robot_ros.nodes.messages import seconds, value_names
+from vlm_robot_ros.nodes.messages import action_value_names, stamp_to_seconds
 from vlm_robot_ros.sim.joint_trajectory_controller import parse_trajectory
 from vlm_robot_ros.sim.moveit_servo import check_command
 from vlm_robot_ros.sim.simulator import Simulator
@@ -28,7 +28,7 @@ def apply_action(sim: Simulator, message: VlmAction) -> None:
         names = ", ".join(f"{number} {mode.name}" for number, mode in modes.items())
         raise ValueError(f"mode {message.mode}; valid: {names}")
     mode = modes[message.mode]
-    wanted = value_names(mode, sim.robot)
+    wanted = action_value_names(mode, sim.robot)
     if sorted(message.names) != sorted(wanted):
         raise ValueError(f"names {', '.join(message.names)}; valid: {', '.join(wanted)}")
     values = np.array([message.values[list(message.names).index(name)] for name in wanted])
@@ -73,15 +73,17 @@ def apply_pose(sim: Simulator, began: float, message: PoseStamped) -> None:
         ValueError: another frame, no valid pose, or one that is too old.
     """
     place, turn = message.pose.position, message.pose.orientation
-    goal = from_vector(np.array([place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w]))
-    _tell_servo(sim, began, "pose", message.header, goal)
+    goal = pose7_to_transform(
+        np.array([place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w])
+    )
+    _send_to_servo(sim, began, "pose", message.header, goal)
 
 
 def apply_twist(sim: Simulator, began: float, message: TwistStamped) -> None:
     """Move the tool at a velocity in the base frame, as MoveIt Servo does. See `apply_pose`."""
     linear, angular = message.twist.linear, message.twist.angular
     twist = np.array([linear.x, linear.y, linear.z, angular.x, angular.y, angular.z])
-    _tell_servo(sim, began, "twist", message.header, twist)
+    _send_to_servo(sim, began, "twist", message.header, twist)
 
 
 def apply_trajectory(sim: Simulator, began: float, message: JointTrajectory) -> None:
@@ -95,7 +97,7 @@ def apply_trajectory(sim: Simulator, began: float, message: JointTrajectory) -> 
     Raises:
         ValueError: what that controller refuses, too.
     """
-    stamp = seconds(message.header.stamp)
+    stamp = stamp_to_seconds(message.header.stamp)
     points = [
         (p.time_from_start.sec + p.time_from_start.nanosec * 1e-9, p.positions, p.velocities)
         for p in message.points
@@ -106,11 +108,14 @@ def apply_trajectory(sim: Simulator, began: float, message: JointTrajectory) -> 
     )
 
 
-def _tell_servo(
+def _send_to_servo(
     sim: Simulator, began: float, kind: str, header: Header, values: np.ndarray
 ) -> None:
     check_command(sim.robot, kind, header.frame_id, values)
-    stamp, timeout = seconds(header.stamp) - began, sim.servo_settings.incoming_command_timeout
+    stamp, timeout = (
+        stamp_to_seconds(header.stamp) - began,
+        sim.servo_settings.incoming_command_timeout,
+    )
     if sim.time - stamp >= timeout:
         raise ValueError(f"a {kind} {sim.time - stamp:.2f} s old by its stamp; valid: {timeout} s")
     servo = sim.servo()

@@ -10,30 +10,30 @@ from geometry_msgs.msg import TwistStamped
 from rclpy.duration import Duration
 from std_srvs.srv import SetBool, Trigger
 
-from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.drive import Drive
-from vlm_robot_ros.control.driver import AHEAD, Driver
-from vlm_robot_ros.control.joints import ArmState
-from vlm_robot_ros.control.output_watch import OutputWatch
-from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.control.drive import MotionCommand
+from vlm_robot_ros.control.driver import PREVIEW_TICKS, MotionController
+from vlm_robot_ros.control.joints import RobotState
+from vlm_robot_ros.control.output_watch import CommandWatchdog
+from vlm_robot_ros.control.pilot import ActionCommand
 from vlm_robot_ros.nodes.gripper_action import GripperAction
 from vlm_robot_ros.nodes.messages import to_stamp
 from vlm_robot_ros.nodes.sink_messages import MESSAGES
 
-_GRIPPER_MOVED = 0.02
-_PATIENCE = 0.2
+_GRIPPER_CHANGE = 0.02
+_COMMAND_TIMEOUT_S = 0.2
 """A real arm is told a speed for so long [s], or as many periods as are looked ahead."""
 _LATE, _LATE_TICKS = 0.8, 5
 """A trajectory is not sent after this part of the time that it may be late. After so many in a row
 the node says so."""
-_ONCE = ("gripper_trajectory", "gripper_action", "parallel_gripper_action")
+_EVENT_GRIPPER_KINDS = ("gripper_trajectory", "gripper_action", "parallel_gripper_action")
 """Sent anew they would start anew, so they are sent only when there is news."""
-_ALWAYS = ("gripper_positions", "joint_state")
+_STREAMED_GRIPPER_KINDS = ("gripper_positions", "joint_state")
 """The other kinds of sinks that tell a gripper."""
 
 
 @dataclass
-class Permit:
+class MotionGate:
     """Whether an arm may be moved; outlives whatever moves it."""
 
     enabled: bool = True
@@ -43,17 +43,17 @@ class Permit:
     """Whether `~/stop` was called since the last `~/reset`."""
 
 
-class ArmOutput:
+class CommandPublisher:
     """Sends drives to the sinks; can be disabled, and trips."""
 
     def __init__(
         self,
-        robot: Robot,
+        robot: RobotConfig,
         period: float,
         publish: Callable[[type, str], Any],
         output: str,
         changed: Callable[[], None],
-        permit: Permit,
+        permit: MotionGate,
         clock: Callable[[], float],
     ) -> None:
         """Make the publishers, unless it is a dry run.
@@ -74,7 +74,7 @@ class ArmOutput:
         self._clock = clock
         self.dry_run = output == "dry" or (output == "auto" and not robot.simulated)
         moves = any(sink.moves_arm for sink in robot.sinks)
-        self._driver = Driver(
+        self._driver = MotionController(
             robot, period, not joints, self.by_trajectory, not self.dry_run and moves
         )
         self._driver.tripped = permit.tripped
@@ -96,16 +96,18 @@ class ArmOutput:
         """Whether what was told last moves the arm."""
         self._last = (0.0, 0.0)
         """When something was told last, by the node's clock and by one that only goes on [s]."""
-        self._watch: OutputWatch | None = None
+        self._watch: CommandWatchdog | None = None
         # Simulated time may be as slow as it likes.
         if self._by_speed and not robot.simulated:
-            self._watch = OutputWatch(self._on_silence, max(_PATIENCE, AHEAD * period))
+            self._watch = CommandWatchdog(
+                self._on_command_timeout, max(_COMMAND_TIMEOUT_S, PREVIEW_TICKS * period)
+            )
 
-    def forget(self) -> None:
+    def resend_gripper(self) -> None:
         """Tell the gripper anew when the arm acts again: others may have moved it."""
         self._again = [True] * len(self._sinks)
 
-    def wait(self, seconds: float) -> None:
+    def wait_for_acks(self, seconds: float) -> None:
         """Wait until what was told last has been heard, `seconds` at most."""
         until = time.monotonic() + seconds
         for _, publisher in self._sinks:
@@ -117,7 +119,7 @@ class ArmOutput:
         if self._watch:
             self._watch.close()
 
-    def _on_silence(self) -> None:
+    def _on_command_timeout(self) -> None:
         """Stop an arm in motion that is told nothing more: whoever tells it is held up."""
         self.stops += 1
         self.stop()
@@ -141,42 +143,42 @@ class ArmOutput:
         return "" if self._permit.enabled else "disabled; call ~/enable"
 
     @property
-    def waiting(self) -> str:
+    def stop_problem(self) -> str:
         """Why motion cannot begin yet; empty when it can."""
         if self._late_in_row >= _LATE_TICKS:
             return f"the last {self._late_in_row} trajectories were too late: is the node held up?"
         return self._driver.waiting if self.drives else ""
 
     @property
-    def ahead(self) -> int:
+    def preview_ticks(self) -> int:
         """How many ticks `send` looks ahead."""
         return self._driver.ahead
 
     def restart(self) -> None:
-        """Begin again after a time in which nothing was commanded; see `Driver.restart`."""
+        """Begin again after a time in which nothing was commanded; see `MotionController.restart`."""
         self._driver.restart()
 
     def release(self) -> None:
-        """Send nothing more to a controller that executes trajectories; see `Driver.release`."""
+        """Send nothing more to a controller that executes trajectories; see `MotionController.release`."""
         if self.by_trajectory:
             self._driver.release()
 
     def send(
-        self, now: float, command: Command, ahead: Sequence[np.ndarray], arm: ArmState
+        self, now: float, command: ActionCommand, ahead: Sequence[np.ndarray], arm: RobotState
     ) -> bool:
-        """Tell the arm; returns whether it still has to come to a stand. See `Driver.drive`."""
+        """Tell the arm; returns whether it still has to come to a stand. See `MotionController.update`."""
         if not self.drives:
             return False
-        if command.stops:
+        if command.is_stop:
             self._stopped = True
             for _, publisher in self._sinks:
                 if isinstance(publisher, GripperAction):
-                    publisher.halt()
+                    publisher.cancel_goals()
         elif self._stopped and not command.hold_reason:
             self._stopped = False
-            self.forget()  # what was stopped was not done
+            self.resend_gripper()  # what was stopped was not done
         try:
-            drive = self._driver.drive(now, command, ahead, arm.joints, arm.time)
+            drive = self._driver.update(now, command, ahead, arm.joints, arm.time)
         except Exception as error:  # whatever it is: the last path ends at a stand
             self._driver.trip(f"no setpoint could be found: {error!r}")
             self.release()
@@ -186,42 +188,48 @@ class ArmOutput:
             self._late_in_row = 0
             self.moving = self.moving and bool(self._driver.tripped)  # there may have been no way
             # The arm stands and is told nothing, but its fingers may be in motion.
-            if command.stops and any(self._has_news(command.gripper)):
-                self._tell(self._driver.standing(now, arm.joints, command.gripper), command, True)
+            if command.is_stop and any(self._gripper_target_changed(command.gripper)):
+                self._publish(
+                    self._driver.stationary_command(now, arm.joints, command.gripper),
+                    command,
+                    True,
+                )
             return False
         if self.by_trajectory and self._clock() - drive.time > _LATE * self._driver.committed:
             # The node was held up. A controller would jump to where the arm should be by now.
             self.late, self._late_in_row = self.late + 1, self._late_in_row + 1
-            self._driver.not_sent()
+            self._driver.skip_tick()
             return True
         self._late_in_row = 0
-        self._tell(drive, command)
-        self.moving = bool(np.any(drive.path.setpoints[0].velocity))
+        self._publish(drive, command)
+        self.moving = bool(np.any(drive.preview.setpoints[0].velocity))
         self._last = now, time.monotonic()
         if self._watch:
-            self._watch.told(self.moving)
+            self._watch.on_command(self.moving)
         return self.moving
 
-    def _has_news(self, gripper: float) -> list[bool]:
+    def _gripper_target_changed(self, gripper: float) -> list[bool]:
         """Tell for each sink whether the gripper shall go elsewhere than it was told by it."""
         return [
             self._robot.has_gripper
-            and kind in (*_ONCE, *_ALWAYS)
+            and kind in (*_EVENT_GRIPPER_KINDS, *_STREAMED_GRIPPER_KINDS)
             and told is not None
-            and abs(gripper - told) > _GRIPPER_MOVED
+            and abs(gripper - told) > _GRIPPER_CHANGE
             for (kind, _), told in zip(self._sinks, self._told, strict=True)
         ]
 
-    def _tell(self, drive: Drive, command: Command, fingers: bool = False) -> None:
+    def _publish(
+        self, drive: MotionCommand, command: ActionCommand, fingers: bool = False
+    ) -> None:
         """Send a drive to the sinks, or only to those that tell `fingers` what is new."""
-        news = self._has_news(drive.gripper)
+        news = self._gripper_target_changed(drive.gripper)
         for number, (kind, publisher) in enumerate(self._sinks):
             if not command.hold_reason:  # what was meant long ago is not said again on a hold
                 refused = isinstance(publisher, GripperAction) and publisher.was_refused
                 news[number] = news[number] or self._again[number] or refused
-            if (kind in _ONCE or fingers) and not news[number]:
+            if (kind in _EVENT_GRIPPER_KINDS or fingers) and not news[number]:
                 continue
-            if publisher.publish(MESSAGES[kind][1](drive, self._robot)) is not False:
+            if publisher.send_goal(MESSAGES[kind][1](drive, self._robot)) is not False:
                 self._told[number] = drive.gripper
                 self._again[number] = self._again[number] and bool(command.hold_reason)
 
@@ -231,7 +239,7 @@ class ArmOutput:
         """Allow or forbid motion; what was asked for before is off."""
         self._permit.enabled, response.success = request.data, True
         if request.data:
-            self.forget()
+            self.resend_gripper()
         self._changed()
         response.message = self.blocked or ("a dry run: no arm is told" if self.dry_run else "")
         return response
@@ -250,6 +258,6 @@ class ArmOutput:
         response.success = bool(self._driver.tripped or stopped)
         self._driver.reset()
         self._permit.tripped, self._permit.stopped = "", False
-        self.forget()
+        self.resend_gripper()
         self._changed()
         return response

@@ -28,30 +28,34 @@ from vlm_robot_ros.nodes.arm_commands import (
     apply_twist,
 )
 from vlm_robot_ros.nodes.images import from_depth, from_rgb
-from vlm_robot_ros.nodes.messages import seconds, to_stamp
-from vlm_robot_ros.nodes.parameters import ReadOnlyReasons, Spec, declare
-from vlm_robot_ros.nodes.run import run
-from vlm_robot_ros.printable import printable
-from vlm_robot_ros.priority import hasten_receivers
-from vlm_robot_ros.sim.programme import scene_of
+from vlm_robot_ros.nodes.messages import stamp_to_seconds, to_stamp
+from vlm_robot_ros.nodes.parameters import ParameterSpec, ReadOnlyReasons, declare_parameters
+from vlm_robot_ros.nodes.run import spin_node
+from vlm_robot_ros.printable import escape_unprintable
+from vlm_robot_ros.priority import raise_dds_receiver_priority
+from vlm_robot_ros.sim.programme import sample_seeded_scene
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 from vlm_robot_ros.sim.sinks import CONTROLLERS, GRIPPER
 from vlm_robot_ros.srv import ResetScene
 
 PARAMETERS = (
-    Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
-    Spec("seed", 0, "Seed of the first scene", 0, 2**62),
-    Spec(
+    ParameterSpec(
+        "robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"
+    ),
+    ParameterSpec("seed", 0, "Seed of the first scene", 0, 2**62),
+    ParameterSpec(
         "real_time_factor",
         1.0,
         "Speed of simulated time: 1 real time, less is slower; 0 stands still but for ~/step",
         0.0,
         4.0,
     ),
-    Spec("follow_action", True, "Follow the topic action; false: only those of controllers"),
+    ParameterSpec(
+        "follow_action", True, "Follow the topic action; false: only those of controllers"
+    ),
 )
-_SENT = 10
-_HEARS = 39
+_QUEUE_DEPTH = 10
+_RECEIVER_PRIORITY = 39
 """Real-time priority of what receives, where the system grants it: controllers hear at once."""
 
 
@@ -65,16 +69,16 @@ class ArmSimNode(ReadOnlyReasons, Node):
             ValueError: a parameter is not valid.
         """
         super().__init__("arm_sim_node")
-        declare(self, PARAMETERS)
+        declare_parameters(self, PARAMETERS)
         self._sim = Simulator(load_robot(self.get_parameter("robot").value))
         self._robot = self._sim.robot
         self._scene = 0
         self._began = 0.0  # clock time of the scene's start
         self._steps = 0
 
-        self._clock_out = self.create_publisher(Clock, "/clock", _SENT)
-        self._joints_out = self.create_publisher(JointState, "joint_states", _SENT)
-        self._state_out = self.create_publisher(SimState, "~/state", _SENT)
+        self._clock_out = self.create_publisher(Clock, "/clock", _QUEUE_DEPTH)
+        self._joints_out = self.create_publisher(JointState, "joint_states", _QUEUE_DEPTH)
+        self._state_out = self.create_publisher(SimState, "~/state", _QUEUE_DEPTH)
         self._cameras: list[tuple[Camera, Publisher, Publisher]] = [
             (
                 camera,
@@ -84,8 +88,8 @@ class ArmSimNode(ReadOnlyReasons, Node):
             for camera in self._robot.cameras
         ]
         if self.get_parameter("follow_action").value:
-            take = partial(self._take, "action", self._on_action)
-            self.create_subscription(VlmAction, "action", take, _SENT)
+            take = partial(self._on_command, "action", self._on_action)
+            self.create_subscription(VlmAction, "action", take, _QUEUE_DEPTH)
         for kind, topic, apply in (
             (JointTrajectory, CONTROLLERS["joint_trajectory"], self._on_trajectory),
             (TwistStamped, CONTROLLERS["twist"], lambda m: apply_twist(self._sim, self._began, m)),
@@ -94,11 +98,13 @@ class ArmSimNode(ReadOnlyReasons, Node):
             (Float64, "gripper_command", lambda m: self._sim.command_gripper(m.data)),
             (Float64MultiArray, GRIPPER, partial(apply_gripper, self._sim)),
         ):
-            self.create_subscription(kind, topic, partial(self._take, topic, apply), _SENT)
+            self.create_subscription(
+                kind, topic, partial(self._on_command, topic, apply), _QUEUE_DEPTH
+            )
         self.create_service(ResetScene, "~/reset", self._on_reset)
         self.create_service(Trigger, "~/step", self._on_step)
-        hasten_receivers(_HEARS)
-        self._lay(self.get_parameter("seed").value)
+        raise_dds_receiver_priority(_RECEIVER_PRIORITY)
+        self._place_objects(self.get_parameter("seed").value)
         factor = self.get_parameter("real_time_factor").value
         if factor > 0:
             self.create_timer(CONTROL_PERIOD / factor, self._step)
@@ -113,20 +119,22 @@ class ArmSimNode(ReadOnlyReasons, Node):
 
     # -- In --------------------------------------------------------------------------------------
 
-    def _take(self, topic: str, apply: Callable[[Any], None], message: Any) -> None:
+    def _on_command(self, topic: str, apply: Callable[[Any], None], message: Any) -> None:
         """Apply a command; one that cannot be followed leaves the arm at its last."""
         try:
             apply(message)
         except ValueError as error:
-            self.get_logger().error(f"{topic}: {printable(error)}", throttle_duration_sec=2.0)
+            self.get_logger().error(
+                f"{topic}: {escape_unprintable(error)}", throttle_duration_sec=2.0
+            )
 
     def _on_action(self, message: VlmAction) -> None:
-        if seconds(message.header.stamp) < self._began:
+        if stamp_to_seconds(message.header.stamp) < self._began:
             return  # meant for the scene before
         apply_action(self._sim, message)
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
-        stamp = seconds(message.header.stamp)
+        stamp = stamp_to_seconds(message.header.stamp)
         if stamp and stamp < self._began:
             return  # meant for the scene before
         apply_trajectory(self._sim, self._began, message)
@@ -134,7 +142,7 @@ class ArmSimNode(ReadOnlyReasons, Node):
     def _on_reset(
         self, request: ResetScene.Request, response: ResetScene.Response
     ) -> ResetScene.Response:
-        self._lay(request.seed)
+        self._place_objects(request.seed)
         self._publish()
         response.success, response.scene = True, self._scene
         return response
@@ -151,9 +159,9 @@ class ArmSimNode(ReadOnlyReasons, Node):
 
     # -- Out -------------------------------------------------------------------------------------
 
-    def _lay(self, seed: int) -> None:
+    def _place_objects(self, seed: int) -> None:
         after = self._time + CONTROL_PERIOD
-        self._sim.reset(scene_of(seed))
+        self._sim.reset(sample_seeded_scene(seed))
         # Time goes on over a reset: a clock that jumps back confuses everybody.
         self._began, self._seed, self._scene, self._steps = after, seed, self._scene + 1, 0
 
@@ -171,7 +179,7 @@ class ArmSimNode(ReadOnlyReasons, Node):
             if self._steps % self._camera_steps(camera) == 0:
                 image = self._image(camera)
                 image.header.stamp, image.header.frame_id = stamp, camera.frame
-                info = _camera_info(camera, self._sim.matrix(camera.name))
+                info = _camera_info(camera, self._sim.camera_matrix(camera.name))
                 info.header = image.header
                 infos.publish(info)  # first: without it distances say nothing
                 images.publish(image)
@@ -218,4 +226,4 @@ def _point(place: np.ndarray) -> Point:
 
 def main() -> int:
     """Run the node."""
-    return run(ArmSimNode)
+    return spin_node(ArmSimNode)

@@ -3,9 +3,9 @@
 import importlib
 import sys
 
-from vlm_robot_ros.nodes.run import run_together
+from vlm_robot_ros.nodes.run import spin_nodes
 
-NODES = {
+NODE_CLASSES = {
     "voice_node": "VoiceNode",
     "policy_node": "PolicyNode",
     "arm_sim_node": "ArmSimNode",
@@ -18,13 +18,16 @@ def main() -> int:
     """Run those named before `--ros-args`; a parameter is given as `-p node:name:=...`."""
     end = sys.argv.index("--ros-args") if "--ros-args" in sys.argv else len(sys.argv)
     names = sys.argv[1:end]
-    unknown = [name for name in names if name not in NODES]
+    unknown = [name for name in names if name not in NODE_CLASSES]
     if unknown or not names or len(set(names)) < len(names):
-        print(f"nodes are '{' '.join(names)}'; valid: some of {', '.join(NODES)}", file=sys.stderr)
+        print(
+            f"nodes are '{' '.join(names)}'; valid: some of {', '.join(NODE_CLASSES)}",
+            file=sys.stderr,
+        )
         return 2
-    names.sort(key=list(NODES).index)  # they end in this order
+    names.sort(key=list(NODE_CLASSES).index)  # they end in this order
     makes = [
-        getattr(importlib.import_module(f"vlm_robot_ros.nodes.{name}"), NODES[name])
+        getattr(importlib.import_module(f"vlm_robot_ros.nodes.{name}"), NODE_CLASSES[name])
         for name in names
     ]
-    return run_together(makes)
+    return spin_nodes(makes)

@@ -8,16 +8,16 @@ from types import FrameType
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
-from vlm_robot_ros.nodes.console_access import Address
+from vlm_robot_ros.nodes.console_access import ServerAddress
 from vlm_robot_ros.nodes.console_node import ConsoleNode
 from vlm_robot_ros.nodes.console_server import serve
-from vlm_robot_ros.nodes.run import on_ending
+from vlm_robot_ros.nodes.run import install_signal_handlers
 from vlm_robot_ros.nodes.start import start_ros
 from vlm_robot_ros.shared_memory import restrict_segments
 
 
 def run_console(
-    address: Address,
+    address: ServerAddress,
     robot: str,
     reports: Path,
     namespace: str = "",
@@ -41,7 +41,7 @@ def run_console(
     def stop(number: int, frame: FrameType | None) -> None:
         done.set()
 
-    on_ending(stop)
+    install_signal_handlers(stop)
     start_ros(["--ros-args", "-p", f"robot:={robot}", "-r", f"__ns:=/{namespace.strip('/')}"])
     try:
         node = ConsoleNode()

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-COOKIE = "vlm_robot_token"
+COOKIE_PREFIX = "vlm_robot_token"
 """Beginning of the cookie's name; the port follows, for cookies are shared between ports."""
 
 
 @dataclass(frozen=True)
-class Address:
+class ServerAddress:
     """Where the console listens, and for whom."""
 
     host: str
@@ -25,7 +25,7 @@ class Address:
     """Host names that requests may be sent to, besides addresses and this machine's own name."""
 
 
-def names_this_machine(host: str, names: Sequence[str] = ()) -> bool:
+def is_own_host(host: str, names: Sequence[str] = ()) -> bool:
     """Tell whether a `Host` header is meant for this machine.
 
     A page of elsewhere can let its own name lead to this address (DNS rebinding), but then its
@@ -84,7 +84,7 @@ class MessageRate:
         self._rate, self._burst = rate, float(burst)
         self._left, self._when = self._burst, now
 
-    def take(self, now: float) -> bool:
+    def allow(self, now: float) -> bool:
         """Take one; returns whether there was one left."""
         self._left = min(self._burst, self._left + self._rate * (now - self._when))
         self._when = now

@@ -6,13 +6,13 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 
-CONNECTIONS = 96
+MAX_CONNECTIONS = 96
 """At the same time, in all."""
-PER_ADDRESS = 48
+MAX_CONNECTIONS_PER_ADDRESS = 48
 """At the same time, from one address: two dozen tabs."""
-HEADERS = 16 * 1024
+MAX_HEADER_BYTES = 16 * 1024
 """Of the headers of a request [bytes]."""
-BODY = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024
 """Of the body of a request, and of a message [bytes]."""
 HEADER_TIME, BODY_TIME = 10.0, 5.0
 """To send the headers of a request, or wait between two requests; to send a body [s]."""
@@ -41,8 +41,8 @@ class LimitedServer(HTTPServer):
         self._forget_closed()
         client = str(address[0])
         mine = [each for each, (other, _) in self._open.items() if other == client]
-        full = len(mine) >= PER_ADDRESS and not self._make_room(mine)
-        if full or (len(self._open) >= CONNECTIONS and not self._make_room(list(self._open))):
+        full = len(mine) >= MAX_CONNECTIONS_PER_ADDRESS and not self._make_room(mine)
+        if full or (len(self._open) >= MAX_CONNECTIONS and not self._make_room(list(self._open))):
             stream.close()
             return
         self._open[stream] = client, time.monotonic()
@@ -73,10 +73,10 @@ def limited_server(application: Any) -> LimitedServer:
     """Return a server with every limit set."""
     return LimitedServer(
         application,
-        max_header_size=HEADERS,
-        max_body_size=BODY,
-        max_buffer_size=2 * BODY,
-        chunk_size=BODY,
+        max_header_size=MAX_HEADER_BYTES,
+        max_body_size=MAX_BODY_BYTES,
+        max_buffer_size=2 * MAX_BODY_BYTES,
+        chunk_size=MAX_BODY_BYTES,
         idle_connection_timeout=HEADER_TIME,
         body_timeout=BODY_TIME,
     )

@@ -19,19 +19,21 @@ from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.data.pictures import ImageError, to_rgb
 from vlm_robot_ros.msg import EpisodeMark, Latency, TaskLabel, VlmAction
 from vlm_robot_ros.nodes.console_state import ConsoleState
-from vlm_robot_ros.nodes.parameters import Spec, declare
-from vlm_robot_ros.printable import printable
+from vlm_robot_ros.nodes.parameters import ParameterSpec, declare_parameters
+from vlm_robot_ros.printable import escape_unprintable
 
 PARAMETERS = (
-    Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
+    ParameterSpec(
+        "robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"
+    ),
 )
-MOST = 4000
+MAX_TEXT_CHARACTERS = 4000
 """Longer sentences are refused [characters]."""
-_OLD = 1.0
+_IMAGE_MAX_AGE_S = 1.0
 """An overlay older than this is not waited for: the camera's own picture is shown [s]."""
-_LARGEST = 16_000_000
+_MAX_IMAGE_PIXELS = 16_000_000
 """Larger images are not shown [pixels]."""
-_HELD = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+_LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class ConsoleNode(Node):
@@ -44,7 +46,7 @@ class ConsoleNode(Node):
             ValueError: there is no such contract.
         """
         super().__init__("console_node")
-        declare(self, PARAMETERS)
+        declare_parameters(self, PARAMETERS)
         robot = load_robot(self.get_parameter("robot").value)
         self._lock = threading.Lock()
         self._state = ConsoleState(f"{self.get_namespace()}/policy_node".lstrip("/"))
@@ -58,7 +60,7 @@ class ConsoleNode(Node):
         listen = self.create_subscription
         listen(VlmAction, "action", self._on_action, 10)
         listen(TaskLabel, "task_label", self._on_label, 10)
-        listen(String, "current_instruction", self._on_instruction, _HELD)
+        listen(String, "current_instruction", self._on_instruction, _LATCHED_QOS)
         listen(Latency, "latency", self._on_latency, 10)
         listen(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         listen(Image, "overlay", partial(self._on_picture, True), 1)
@@ -66,14 +68,14 @@ class ConsoleNode(Node):
             topic = robot.colour_cameras[0].topic
             listen(Image, topic, partial(self._on_picture, False), qos_profile_sensor_data)
 
-    def say(self, text: str) -> None:
+    def publish_instruction(self, text: str) -> None:
         """Publish an instruction.
 
         Raises:
             ValueError: it is too long, or nobody listens.
         """
-        if len(text) > MOST:
-            raise ValueError(f"{len(text)} characters; valid: up to {MOST}")
+        if len(text) > MAX_TEXT_CHARACTERS:
+            raise ValueError(f"{len(text)} characters; valid: up to {MAX_TEXT_CHARACTERS}")
         if not self._words.get_subscription_count():
             raise ValueError("nobody listens to instructions: is the policy node running?")
         self._words.publish(String(data=text.encode("utf-8", "replace").decode()))
@@ -88,7 +90,7 @@ class ConsoleNode(Node):
         if latches:
             self._stop.call_async(Trigger.Request())
         if not latches or self._words.get_subscription_count():
-            self.say("stop")
+            self.publish_instruction("stop")
 
     def reset(self) -> None:
         """Let the arm move again for a new instruction, after a stop or a trip.
@@ -100,14 +102,14 @@ class ConsoleNode(Node):
             raise ValueError("no service policy_node/reset: is the policy node running?")
         self._reset.call_async(Trigger.Request())
 
-    def judge(self, success: bool) -> None:
+    def publish_judgement(self, success: bool) -> None:
         """Publish whether what was to be done last went well."""
         event = EpisodeMark.SUCCESS if success else EpisodeMark.FAILURE
         mark = EpisodeMark(event=event, by="person")
         mark.header.stamp = self.get_clock().now().to_msg()
         self._marks.publish(mark)
         with self._lock:
-            self._state.judge(success)
+            self._state.on_judgement(success)
 
     def state(self) -> dict[str, Any]:
         """Return what is known now, of plain types."""
@@ -120,15 +122,17 @@ class ConsoleNode(Node):
         if newest is not None and newest[0] != self._encoded[0]:
             buffer = io.BytesIO()
             try:
-                if newest[1].width * newest[1].height > _LARGEST:
+                if newest[1].width * newest[1].height > _MAX_IMAGE_PIXELS:
                     raise ImageError(
-                        f"{newest[1].width}x{newest[1].height} pixels; valid: up to {_LARGEST}"
+                        f"{newest[1].width}x{newest[1].height} pixels; valid: up to {_MAX_IMAGE_PIXELS}"
                     )
                 Picture.fromarray(to_rgb(newest[1])).save(buffer, "JPEG", quality=85)
                 self._encoded = newest[0], buffer.getvalue()
             except ImageError as error:
                 self._encoded = newest[0], self._encoded[1]  # it is not tried again
-                text = f"an image cannot be shown: {printable(error, MOST)}"
+                text = (
+                    f"an image cannot be shown: {escape_unprintable(error, MAX_TEXT_CHARACTERS)}"
+                )
                 self.get_logger().warning(text, once=True)
         return self._encoded
 
@@ -136,7 +140,7 @@ class ConsoleNode(Node):
         now = time.monotonic()
         if drawn:
             self._overlay_time = now
-        elif now - self._overlay_time < _OLD:
+        elif now - self._overlay_time < _IMAGE_MAX_AGE_S:
             return
         self._picture = ((self._picture[0] if self._picture else 0) + 1, message)
 

@@ -9,15 +9,15 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-_FILE = "report.html"
-_LISTED = 20
+_REPORT_FILE = "report.html"
+_MAX_LISTED = 20
 """The newest are listed."""
-_SEEN = 10_000
+_MAX_FOLDER_ENTRIES = 10_000
 """Of the folder's entries, at most."""
-_LARGEST = 64 * 2**20
+_MAX_REPORT_BYTES = 64 * 2**20
 """Of a report [bytes]."""
 _STYLE = re.compile(rb"<style>(.*?)</style>", re.DOTALL)
-_STYLES = 4
+_MAX_STYLES = 4
 
 
 def list_reports(folder: Path) -> list[str]:
@@ -25,7 +25,7 @@ def list_reports(folder: Path) -> list[str]:
     found = {}
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in islice(entries, _SEEN)]
+            names = [entry.name for entry in islice(entries, _MAX_FOLDER_ENTRIES)]
     except OSError:
         return []
     for name in names:
@@ -34,7 +34,7 @@ def list_reports(folder: Path) -> list[str]:
             found[name] = os.fstat(file).st_mtime
             os.close(file)
     valid = [name for name in found if name.isprintable()]
-    return sorted(valid, key=lambda each: found[each], reverse=True)[:_LISTED]
+    return sorted(valid, key=lambda each: found[each], reverse=True)[:_MAX_LISTED]
 
 
 def read_report(folder: Path, name: str) -> bytes | None:
@@ -48,12 +48,12 @@ def read_report(folder: Path, name: str) -> bytes | None:
     if file is None:
         return None
     with os.fdopen(file, "rb") as report:
-        return report.read(_LARGEST)
+        return report.read(_MAX_REPORT_BYTES)
 
 
 def style_hashes(page: bytes) -> list[str]:
     """Return the sources of a content security policy that allow a page's own style sheets."""
-    found = islice(_STYLE.finditer(page.replace(b"\r\n", b"\n")), _STYLES)
+    found = islice(_STYLE.finditer(page.replace(b"\r\n", b"\n")), _MAX_STYLES)
     digests = (hashlib.sha256(each[1]).digest() for each in found)
     return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
 
@@ -71,7 +71,7 @@ def _open(folder: Path, name: str) -> int | None:
                 run = os.open(name, flags | os.O_DIRECTORY, dir_fd=root)
             finally:
                 os.close(root)
-            file = os.open(_FILE, flags | os.O_NONBLOCK, dir_fd=run)
+            file = os.open(_REPORT_FILE, flags | os.O_NONBLOCK, dir_fd=run)
     finally:
         if run is not None:
             os.close(run)
@@ -83,4 +83,6 @@ def _open(folder: Path, name: str) -> int | None:
 
 def _is_report(about: os.stat_result) -> bool:
     # A second name may be that of a file of elsewhere (hard link).
-    return stat.S_ISREG(about.st_mode) and about.st_nlink == 1 and about.st_size <= _LARGEST
+    return (
+        stat.S_ISREG(about.st_mode) and about.st_nlink == 1 and about.st_size <= _MAX_REPORT_BYTES
+    )

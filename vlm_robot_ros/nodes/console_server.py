@@ -15,36 +15,36 @@ from tornado.web import Application, HTTPError, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from vlm_robot_ros.nodes.console_access import (
-    COOKIE,
-    Address,
+    COOKIE_PREFIX,
     MessageRate,
+    ServerAddress,
+    is_own_host,
     is_same_origin,
     is_token,
-    names_this_machine,
 )
-from vlm_robot_ros.nodes.console_limits import BODY, LimitedServer, limited_server
+from vlm_robot_ros.nodes.console_limits import MAX_BODY_BYTES, LimitedServer, limited_server
 from vlm_robot_ros.nodes.console_node import ConsoleNode
 from vlm_robot_ros.nodes.console_reports import list_reports, read_report, style_hashes
-from vlm_robot_ros.printable import printable
+from vlm_robot_ros.printable import escape_unprintable
 
 _FILES = {"": "text/html", "console.js": "text/javascript", "console.css": "text/css"}
 """Content type of each file of the page, by its path."""
-_PUSH = 0.1
+_UPDATE_PERIOD_S = 0.1
 """Between two looks at what is new [s]."""
-_BEAT = 1.0
+_HEARTBEAT_PERIOD_S = 1.0
 """The page is told at least so often: who hears nothing knows that the wire is cut [s]."""
 _RATE, _BURST = 10.0, 40
 """Messages a second from one websocket, and at once; beyond that it is closed."""
-_CHUNK = 64 * 1024
+_CHUNK_BYTES = 64 * 1024
 """Of a report [bytes]."""
-_PATIENCE = 30.0
+_SEND_TIMEOUT_S = 30.0
 """For a client to take a part of a report [s]."""
-_POLICY = (
+_CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
+    "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -54,11 +54,11 @@ _HEADERS = {
 _LOG = logging.getLogger(__name__)
 
 
-class _Guarded(RequestHandler):
+class _GuardedHandler(RequestHandler):
     """Lets in who has the token, from the console's own page or from no page."""
 
     def initialize(
-        self, node: ConsoleNode, address: Address, reports: Path, server: list[LimitedServer]
+        self, node: ConsoleNode, address: ServerAddress, reports: Path, server: list[LimitedServer]
     ) -> None:
         self._node, self._address, self._folder, self._server = node, address, reports, server
 
@@ -69,12 +69,14 @@ class _Guarded(RequestHandler):
 
     def prepare(self) -> None:
         # A page of elsewhere may let its own name lead here, and may send what it likes.
-        if not names_this_machine(self.request.host, self._address.names):
+        if not is_own_host(self.request.host, self._address.names):
             raise HTTPError(403, reason="unknown host name: see --allow-host")
         if not is_same_origin(self.request.headers.get("Origin", ""), self.request.host):
             raise HTTPError(403, reason="asked by a page of another origin")
         given = [self.get_query_argument("token", "")]
-        given += [part.value for name, part in self.cookies.items() if name.startswith(COOKIE)]
+        given += [
+            part.value for name, part in self.cookies.items() if name.startswith(COOKIE_PREFIX)
+        ]
         if not any([is_token(each, self._address.token) for each in given]):
             raise HTTPError(403, reason="the token is missing or wrong")
         connection: Any = self.request.connection
@@ -88,37 +90,37 @@ class _Guarded(RequestHandler):
         # Only what is a fault of ours, for strangers shall not fill the log; and without the
         # query, where the token may be.
         if not isinstance(args[1], HTTPError | OSError):
-            path = printable(self.request.path, 100)
+            path = escape_unprintable(self.request.path, 100)
             _LOG.error("%s %s failed", self.request.method, path, exc_info=args)
 
 
-class _Missing(_Guarded):
+class _NotFoundHandler(_GuardedHandler):
     def prepare(self) -> None:
         super().prepare()
         raise HTTPError(404, reason="no such page")
 
 
-class _Page(_Guarded):
+class _PageHandler(_GuardedHandler):
     def get(self, name: str = "") -> None:
         if not name and self.get_query_argument("token", ""):
             port = self._address.port
             self.set_cookie(
-                f"{COOKIE}_{port}", self._address.token, httponly=True, samesite="Strict"
+                f"{COOKIE_PREFIX}_{port}", self._address.token, httponly=True, samesite="Strict"
             )
         self.set_header("Content-Type", f"{_FILES[name]}; charset=utf-8")
         self.write(Path(__file__).with_name(name or "console.html").read_text())
 
 
-class _Stop(_Guarded):
+class _StopHandler(_GuardedHandler):
     def post(self) -> None:
         try:
             self._node.stop()
         except ValueError as error:
-            raise HTTPError(503, reason=printable(error)) from error
+            raise HTTPError(503, reason=escape_unprintable(error)) from error
         self.set_status(204)
 
 
-class _Report(_Guarded):
+class _ReportHandler(_GuardedHandler):
     """Names the newest runs with a report, or hands one out."""
 
     async def get(self, name: str = "") -> None:
@@ -135,16 +137,16 @@ class _Report(_Guarded):
             "form-action 'none'; frame-ancestors 'none'; sandbox",
         )
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        for start in range(0, len(data), _CHUNK):
-            self.write(data[start : start + _CHUNK])
-            await asyncio.wait_for(self.flush(), _PATIENCE)
+        for start in range(0, len(data), _CHUNK_BYTES):
+            self.write(data[start : start + _CHUNK_BYTES])
+            await asyncio.wait_for(self.flush(), _SEND_TIMEOUT_S)
 
 
-class _Wire(_Guarded, WebSocketHandler):
+class _SocketHandler(_GuardedHandler, WebSocketHandler):
     def open(self, *args: str, **kwargs: str) -> None:
         self._shown, self._told, self._when = 0, "", 0.0
         self._rate = MessageRate(_RATE, _BURST, time.monotonic())
-        self._push = PeriodicCallback(self._look, 1e3 * _PUSH)
+        self._push = PeriodicCallback(self._look, 1e3 * _UPDATE_PERIOD_S)
         self._push.start()
 
     def on_close(self) -> None:
@@ -159,7 +161,7 @@ class _Wire(_Guarded, WebSocketHandler):
         number, data = self._node.picture()
         try:
             now = time.monotonic()
-            if told != self._told or now - self._when > _BEAT:
+            if told != self._told or now - self._when > _HEARTBEAT_PERIOD_S:
                 self._told, self._when = told, now
                 await self.write_message(told)
             if number != self._shown and data:
@@ -169,7 +171,7 @@ class _Wire(_Guarded, WebSocketHandler):
             self._push.stop()
 
     def on_message(self, message: str | bytes) -> None:
-        allowed = self._rate.take(time.monotonic())
+        allowed = self._rate.allow(time.monotonic())
         try:
             given = json.loads(message)
             if not isinstance(given, dict):
@@ -182,9 +184,9 @@ class _Wire(_Guarded, WebSocketHandler):
             elif given.get("reset") is True:
                 self._node.reset()
             elif isinstance(given.get("say"), str):
-                self._node.say(given["say"])
+                self._node.publish_instruction(given["say"])
             elif isinstance(given.get("success"), bool):
-                self._node.judge(given["success"])
+                self._node.publish_judgement(given["success"])
             else:
                 raise ValueError(
                     'valid: {"say": text}, {"stop": true}, {"reset": true} and '
@@ -195,12 +197,12 @@ class _Wire(_Guarded, WebSocketHandler):
                 self.close(1008, "too many messages")
                 return
             with suppress(WebSocketClosedError):
-                self.write_message(json.dumps({"problem": printable(error)}))
+                self.write_message(json.dumps({"problem": escape_unprintable(error)}))
 
 
 def serve(
     node: ConsoleNode,
-    address: Address,
+    address: ServerAddress,
     ready: Callable[[str], Any],
     alive: Callable[[], bool],
     reports: Path,
@@ -225,23 +227,23 @@ def serve(
         sockets = bind_sockets(address.port, address.host)
         number = sockets[0].getsockname()[1]
         server: list[LimitedServer] = []
-        own = Address(address.host, number, address.token, address.names)
+        own = ServerAddress(address.host, number, address.token, address.names)
         given: dict[str, Any] = {
             "node": node, "address": own, "reports": reports, "server": server,
         }  # fmt: skip
         application = Application(
             [
-                (r"/()", _Page, given),
-                (r"/(console\.js|console\.css)", _Page, given),
-                ("/wire", _Wire, given),
-                ("/stop", _Stop, given),
-                (r"/reports/([^/]+)", _Report, given),
-                ("/reports", _Report, given),
+                (r"/()", _PageHandler, given),
+                (r"/(console\.js|console\.css)", _PageHandler, given),
+                ("/wire", _SocketHandler, given),
+                ("/stop", _StopHandler, given),
+                (r"/reports/([^/]+)", _ReportHandler, given),
+                ("/reports", _ReportHandler, given),
             ],
-            default_handler_class=_Missing,
+            default_handler_class=_NotFoundHandler,
             default_handler_args=given,
             log_function=_log_request,
-            websocket_max_message_size=BODY,
+            websocket_max_message_size=MAX_BODY_BYTES,
             websocket_ping_interval=5,
             websocket_ping_timeout=5,
         )
@@ -250,7 +252,7 @@ def serve(
         name = f"[{address.host}]" if ":" in address.host else address.host
         ready(f"http://{name}:{number}/?token={address.token}")
         while alive():
-            await asyncio.sleep(_PUSH)
+            await asyncio.sleep(_UPDATE_PERIOD_S)
         server[0].stop()
         await server[0].close_all_connections()
 
@@ -260,5 +262,5 @@ def serve(
 def _log_request(handler: RequestHandler) -> None:
     """Log a request without its query, where the token may be."""
     request = handler.request
-    path = printable(request.path, 100)
+    path = escape_unprintable(request.path, 100)
     _LOG.debug("%s %s %s", handler.get_status(), request.method, path)

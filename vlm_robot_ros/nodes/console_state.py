@@ -8,24 +8,24 @@ from itertools import islice
 from typing import Any
 
 from vlm_robot_ros.control.instruction import (
+    EMPTY_INSTRUCTION,
     MAX_LENGTH,
-    NOTHING_SAID,
-    Kind,
+    InstructionKind,
     next_instruction,
 )
-from vlm_robot_ros.printable import printable
+from vlm_robot_ros.printable import escape_unprintable
 
-_SILENT = 1.0
+_SILENCE_S = 1.0
 """The policy node says something more often than this [s]."""
-_FAULT_LIFE = 5.0
+_FAULT_LIFETIME_S = 5.0
 """A fault that is not reported again goes after so long [s]."""
 _FAULTS, _EPISODES = 20, 30
 """How many are kept."""
-_STATUSES = 100
+_MAX_STATUSES = 100
 """Of one message of diagnostics; the rest is not looked at."""
-_SHORT = 200
+_MAX_SHOWN_CHARACTERS = 200
 """Of labels, reasons and faults [characters]."""
-_LEVELS = (1, 2, 3)
+_FAULT_LEVELS = (1, 2, 3)
 """Of `DiagnosticStatus`: warning, error, stale."""
 
 
@@ -53,7 +53,7 @@ class ConsoleState:
     def as_dict(self) -> dict[str, Any]:
         """Return what is known now, of plain types."""
         self._expire()
-        heard = self._clock() - self._heard < _SILENT
+        heard = self._clock() - self._heard < _SILENCE_S
         known = self._known if heard else {**self._known, "acting": False, "hold": ""}
         faults = [
             {"name": name, "level": level, "text": text}
@@ -65,7 +65,7 @@ class ConsoleState:
     def on_action(self, instruction: str, hold: bool, reason: str) -> None:
         """Note an action: the instruction that it answers, whether and why it holds."""
         self._heard = self._clock()
-        reason = printable(reason, _SHORT)
+        reason = escape_unprintable(reason, _MAX_SHOWN_CHARACTERS)
         self._known["acting"], self._known["hold"] = not hold, reason
         if episode := self._episode_of(instruction):
             episode["moved"] |= not hold
@@ -73,7 +73,7 @@ class ConsoleState:
 
     def on_label(self, instruction: str, label: str, score: float) -> None:
         """Note what an instruction was understood as, and how surely."""
-        label = printable(label, _SHORT)
+        label = escape_unprintable(label, _MAX_SHOWN_CHARACTERS)
         self._known["label"] = label
         self._known["score"] = min(max(score, 0.0), 1.0) if math.isfinite(score) else 0.0
         if episode := self._episode_of(instruction):
@@ -81,13 +81,13 @@ class ConsoleState:
 
     def on_instruction(self, text: str) -> None:
         """Note a new instruction."""
-        kind = next_instruction(NOTHING_SAID, text).kind
-        shown = printable(text, MAX_LENGTH)
+        kind = next_instruction(EMPTY_INSTRUCTION, text).kind
+        shown = escape_unprintable(text, MAX_LENGTH)
         self._known |= {"instruction": shown, "label": "", "score": 0.0}
-        if kind is not Kind.EMPTY:
+        if kind is not InstructionKind.EMPTY:
             self._episodes.append(
                 {"instruction": shown, "label": "", "moved": False, "hold": "",
-                 "task": kind is Kind.TASK,
+                 "task": kind is InstructionKind.TASK,
                  "success": None, "at": time.strftime("%H:%M:%S")}
             )  # fmt: skip
 
@@ -105,16 +105,16 @@ class ConsoleState:
         """
         now = self._clock()
         self._expire()
-        for name, level, text in islice(statuses, _STATUSES):
-            name = printable(name, _SHORT)
+        for name, level, text in islice(statuses, _MAX_STATUSES):
+            name = escape_unprintable(name, _MAX_SHOWN_CHARACTERS)
             known = self._faults.pop(name, None)
-            if level not in _LEVELS:
+            if level not in _FAULT_LEVELS:
                 continue
             if known is None and len(self._faults) >= _FAULTS and not self._make_room(name):
                 continue
-            self._faults[name] = now, level, printable(text, _SHORT)
+            self._faults[name] = now, level, escape_unprintable(text, _MAX_SHOWN_CHARACTERS)
 
-    def judge(self, success: bool) -> None:
+    def on_judgement(self, success: bool) -> None:
         """Note whether the last task went well."""
         tasks = [episode for episode in self._episodes if episode["task"]]
         if tasks:
@@ -122,11 +122,13 @@ class ConsoleState:
 
     def _episode_of(self, instruction: str) -> dict[str, Any] | None:
         last = self._episodes[-1] if self._episodes else None
-        same = last is not None and last["instruction"] == printable(instruction, MAX_LENGTH)
+        same = last is not None and last["instruction"] == escape_unprintable(
+            instruction, MAX_LENGTH
+        )
         return last if same else None
 
     def _expire(self) -> None:
-        oldest = self._clock() - _FAULT_LIFE
+        oldest = self._clock() - _FAULT_LIFETIME_S
         self._faults = {name: fault for name, fault in self._faults.items() if fault[0] > oldest}
 
     def _make_room(self, name: str) -> bool:

@@ -11,48 +11,59 @@ from rclpy.node import Node
 from tqdm import tqdm
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.evaluation.film import Caption, Film
-from vlm_robot_ros.evaluation.report import Result, save, summarise, table
+from vlm_robot_ros.evaluation.film import Caption, VideoWriter
+from vlm_robot_ros.evaluation.report import DemoResult, save, summarize_results, table
 from vlm_robot_ros.nodes.arguments import corrected_arguments
-from vlm_robot_ros.nodes.conductor import Conductor
-from vlm_robot_ros.nodes.parameters import Spec, declare
-from vlm_robot_ros.nodes.run import on_ending
-from vlm_robot_ros.nodes.stage import INTERRUPTED, Frame, Stage, StageError
+from vlm_robot_ros.nodes.conductor import DemoRunner
+from vlm_robot_ros.nodes.parameters import ParameterSpec, declare_parameters
+from vlm_robot_ros.nodes.run import install_signal_handlers
+from vlm_robot_ros.nodes.stage import (
+    INTERRUPTED,
+    RecordedFrame,
+    SimulationClient,
+    SimulationClientError,
+)
 from vlm_robot_ros.nodes.start import start_ros
 from vlm_robot_ros.paths import user_path
-from vlm_robot_ros.printable import printable
-from vlm_robot_ros.safe_import import leave_out_working_directory
+from vlm_robot_ros.printable import escape_unprintable
+from vlm_robot_ros.safe_import import exclude_working_directory
 from vlm_robot_ros.shared_memory import restrict_segments
-from vlm_robot_ros.sim.programme import demo_programme, task_programme
+from vlm_robot_ros.sim.programme import demo_script, task_script
 
 PARAMETERS = (
-    Spec("robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"),
-    Spec("seed", 1, "Of scenes and commands", 0, 2**31),
-    Spec("out", "runs/demo", "Folder of video and summary"),
-    Spec("commands", 0, "Give only so many commands; 0: all, or ten of `families`", 0, 1000),
-    Spec("families", "", "Only tasks of these, with commas between, as pick,push; empty: a mix"),
+    ParameterSpec(
+        "robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"
+    ),
+    ParameterSpec("seed", 1, "Of scenes and commands", 0, 2**31),
+    ParameterSpec("out", "runs/demo", "Folder of video and summary"),
+    ParameterSpec(
+        "commands", 0, "Give only so many commands; 0: all, or ten of `families`", 0, 1000
+    ),
+    ParameterSpec(
+        "families", "", "Only tasks of these, with commas between, as pick,push; empty: a mix"
+    ),
 )
 
-_TASKS = 10
+_DEFAULT_COMMANDS = 10
 
 
 @contextmanager
-def conducting(arguments: list[str] | None = None) -> Iterator[Node]:
+def demo_node_context(arguments: list[str] | None = None) -> Iterator[Node]:
     """Provide a node with `PARAMETERS`, from the start of ROS to its end.
 
-    SIGINT, SIGTERM and SIGHUP end the next wait of a `Stage` with KeyboardInterrupt; a second one
+    SIGINT, SIGTERM and SIGHUP end the next wait of a `SimulationClient` with KeyboardInterrupt; a second one
     ends whatever is going on.
 
     Raises:
         ValueError: a parameter is not valid.
     """
-    leave_out_working_directory()
-    on_ending(_interrupt)
+    exclude_working_directory()
+    install_signal_handlers(_interrupt)
     start_ros(corrected_arguments(arguments))
     node = rclpy.create_node("demo_node")
     restrict_segments()
     try:
-        declare(node, PARAMETERS)
+        declare_parameters(node, PARAMETERS)
         yield node
     finally:
         node.destroy_node()
@@ -65,7 +76,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     INTERRUPTED.set()
 
 
-def perform(node: Node, alive: Callable[[], str]) -> dict[str, Any]:
+def run_demo(node: Node, alive: Callable[[], str]) -> dict[str, Any]:
     """Run the demo and leave `summary.json` and `demo.mp4` in the folder `out`.
 
     Args:
@@ -83,36 +94,36 @@ def perform(node: Node, alive: Callable[[], str]) -> dict[str, Any]:
     seed, count = node.get_parameter("seed").value, node.get_parameter("commands").value
     families = node.get_parameter("families").value
     if families:
-        programme = task_programme(seed, families.split(","), count or _TASKS)
+        programme = task_script(seed, families.split(","), count or _DEFAULT_COMMANDS)
     else:
-        programme = demo_programme(seed)[: count or None]
+        programme = demo_script(seed)[: count or None]
     out = user_path(node.get_parameter("out").value)
     out.mkdir(parents=True, exist_ok=True)
-    stage = Stage(node, robot, alive)
+    stage = SimulationClient(node, robot, alive)
     stage.bring_up()
-    film = Film(out / "demo.mp4", robot.cameras[0].rate)
+    film = VideoWriter(out / "demo.mp4", robot.cameras[0].rate)
 
-    def record(instruction: str, frames: list[Frame]) -> None:
+    def record(instruction: str, frames: list[RecordedFrame]) -> None:
         for frame in frames:
             film.add(frame.picture, _caption(instruction, frame))
 
-    conductor = Conductor(stage, record)
-    results: list[Result] = []
+    conductor = DemoRunner(stage, record)
+    results: list[DemoResult] = []
     bar = tqdm(programme, "commands", file=sys.stdout, ascii=" #")
     try:
         for item in bar:
             bar.set_postfix_str(f"'{item.instruction}'")
-            result = conductor.perform(item)
+            result = conductor.run_command(item)
             results.append(result)
             tqdm.write(f"  {'ok  ' if result.success else 'FAIL'}  '{result.instruction}'")
-            save(summarise(seed, results, stage.latencies), out / "summary.json")
+            save(summarize_results(seed, results, stage.latencies), out / "summary.json")
     finally:
         bar.close()  # errors begin a line of their own
         film.close()
-    return summarise(seed, results, stage.latencies)
+    return summarize_results(seed, results, stage.latencies)
 
 
-def _caption(instruction: str, frame: Frame) -> Caption:
+def _caption(instruction: str, frame: RecordedFrame) -> Caption:
     action, label = frame.action, frame.label
     now = action is not None and not action.hold
     text = ""
@@ -131,10 +142,10 @@ def _caption(instruction: str, frame: Frame) -> Caption:
 def main() -> int:
     """Run the conductor beside nodes that somebody else has started."""
     try:
-        with conducting() as node:
-            print(table(perform(node, lambda: "")), flush=True)
-    except (StageError, ValueError) as error:
-        print(f"demo: {printable(error)}", file=sys.stderr)
+        with demo_node_context() as node:
+            print(table(run_demo(node, lambda: "")), flush=True)
+    except (SimulationClientError, ValueError) as error:
+        print(f"demo: {escape_unprintable(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -9,10 +9,10 @@ import numpy as np
 from rclpy.action import ActionClient
 from rclpy.node import Node
 
-from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.drive import Drive
+from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.control.drive import MotionCommand
 
-_AGAIN = 1.0
+_RETRY_PERIOD_S = 1.0
 """A goal that was refused is sent anew after so long [s]."""
 
 
@@ -81,9 +81,9 @@ class GripperAction:
     @property
     def was_refused(self) -> bool:
         """Whether the last goal was not taken, a second ago or longer."""
-        return time.monotonic() - self._refused_at > _AGAIN
+        return time.monotonic() - self._refused_at > _RETRY_PERIOD_S
 
-    def publish(self, told: GripperGoal) -> bool:
+    def send_goal(self, told: GripperGoal) -> bool:
         """Send a goal; returns whether there is somebody to take it."""
         if not self._client.server_is_ready():
             return False
@@ -94,7 +94,7 @@ class GripperAction:
         self._goals.append(_Goal(self._client.send_goal_async(goal), self._refused))
         return True
 
-    def halt(self) -> None:
+    def cancel_goals(self) -> None:
         """Take back what it has not done yet: the fingers stop."""
         for goal in self._goals:
             goal.cancel()
@@ -122,7 +122,7 @@ class ParallelGripperAction(GripperAction):
         command.effort = [told.effort] if told.effort else []
 
 
-def gripper_goal(drive: Drive, robot: Robot) -> GripperGoal:
+def gripper_goal(drive: MotionCommand, robot: RobotConfig) -> GripperGoal:
     """Return where the gripper's joint shall be, and with what it may press."""
     gripper = robot.gripper
     return GripperGoal(gripper.joint, gripper.position(drive.gripper), gripper.max_effort)

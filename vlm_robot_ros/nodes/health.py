@@ -6,32 +6,32 @@ from collections.abc import Sequence
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
-from vlm_robot_ros.control.watchdog import StreamWatch
+from vlm_robot_ros.control.watchdog import StreamMonitor
 from vlm_robot_ros.msg import Latency
 from vlm_robot_ros.nodes.messages import diagnostic_status
 
-_FRAMES = 500
+_LATENCY_WINDOW = 500
 """How many frames the percentiles are of."""
 _IDLE = ("no instruction", "waiting")
-_SELDOM = 0.5
+_MIN_RATE_FRACTION = 0.5
 """A stream that comes at less than this part of the contract's rate is warned of."""
 
 
-class Health:
+class DiagnosticsReporter:
     """Collects, and says it when asked."""
 
     def __init__(self, node: str) -> None:
         """Of the node with this name, which has its namespace in it where there is one."""
         self._node = node
         self._inference: deque[float] = deque(maxlen=100)
-        self._latency: deque[float] = deque(maxlen=_FRAMES)
+        self._latency: deque[float] = deque(maxlen=_LATENCY_WINDOW)
         self._stamp: float | None = None
 
-    def thought(self, seconds: float) -> None:
+    def record_inference(self, seconds: float) -> None:
         """Note how long the policy computed."""
         self._inference.append(seconds)
 
-    def acted(self, stamp: float, now: float) -> None:
+    def record_action(self, stamp: float, now: float) -> None:
         """Note an action that answers the camera frame of time `stamp`; the first one counts."""
         if stamp != self._stamp:
             self._stamp = stamp
@@ -50,7 +50,7 @@ class Health:
         reason: str,
         state: str,
         facts: dict[str, object],
-        watches: Sequence[StreamWatch],
+        watches: Sequence[StreamMonitor],
         now: float,
     ) -> DiagnosticArray:
         """Return what is to be said on /diagnostics, without its stamp.
@@ -78,9 +78,9 @@ class Health:
         streams = [self._stream_status(watch, now) for watch in watches]
         return DiagnosticArray(status=[policy, *streams])
 
-    def _stream_status(self, watch: StreamWatch, now: float) -> DiagnosticStatus:
+    def _stream_status(self, watch: StreamMonitor, now: float) -> DiagnosticStatus:
         problem = watch.problem(now).removeprefix(f"{watch.name}: ")
-        seldom = 0 < watch.rate < _SELDOM * watch.expected_rate
+        seldom = 0 < watch.rate < _MIN_RATE_FRACTION * watch.expected_rate
         text = problem or (f"{watch.rate:.1f} Hz" if watch.rate else "one message so far")
         if seldom and not problem:
             text += f", {watch.expected_rate:g} by the contract"

@@ -10,7 +10,7 @@ from PIL import Image
 from rclpy.node import Node
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.nodes.stage import Stage
+from vlm_robot_ros.nodes.stage import SimulationClient
 from vlm_robot_ros.paths import user_path
 
 _HELP = """Type what the arm should do, as in "pick up the {first}" or "push the {second} left".
@@ -18,26 +18,26 @@ _HELP = """Type what the arm should do, as in "pick up the {first}" or "push the
   help   this text               quit   ends"""
 
 
-def converse(node: Node, alive: Callable[[], str], seed: int) -> None:
+def run_terminal_session(node: Node, alive: Callable[[], str], seed: int) -> None:
     """Give what is typed to the arm, and tell what it does, until "quit" or the end of input.
 
     Raises:
         StageError: something that should be running is not heard of.
     """
-    stage = Stage(node, load_robot(node.get_parameter("robot").value), alive)
+    stage = SimulationClient(node, load_robot(node.get_parameter("robot").value), alive)
     view = user_path(node.get_parameter("out").value) / "view.png"
     stage.bring_up()
     lines: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_read, args=(lines,), daemon=True).start()
+    threading.Thread(target=_read_line, args=(lines,), daemon=True).start()
     stage.new_scene(seed)
-    _introduce(stage, view)
+    _print_introduction(stage, view)
     told = ""
     while True:
         stage.frames = []
         stage.wait(lambda: not lines.empty(), 0.5)
         if stage.frames:
             Image.fromarray(stage.frames[-1].picture).save(view)
-        told = _tell(stage, told)
+        told = _print_result(stage, told)
         if lines.empty():
             continue
         line = lines.get().strip()
@@ -46,22 +46,22 @@ def converse(node: Node, alive: Callable[[], str], seed: int) -> None:
         if line == "new":
             seed += 1
             stage.new_scene(seed)
-            _introduce(stage, view)
+            _print_introduction(stage, view)
         elif line == "help":
-            _introduce(stage, view)
+            _print_introduction(stage, view)
         elif line:
-            stage.say(line)
+            stage.publish_instruction(line)
             told = ""
 
 
-def _introduce(stage: Stage, view: Path) -> None:
+def _print_introduction(stage: SimulationClient, view: Path) -> None:
     assert stage.state is not None
     names = list(stage.state.objects)
     print(f"\nOn the table: {', '.join(names)}.  (The camera's picture: {view})")
     print(_HELP.format(first=names[0], second=names[1]), flush=True)
 
 
-def _tell(stage: Stage, told: str) -> str:
+def _print_result(stage: SimulationClient, told: str) -> str:
     """Print what the arm does when that has changed; returns what was told."""
     action, label = stage.action, stage.label
     if action is None or action.hold_reason.startswith(("waiting", "no instruction")):
@@ -74,7 +74,7 @@ def _tell(stage: Stage, told: str) -> str:
     return doing
 
 
-def _read(lines: "queue.Queue[str]") -> None:
+def _read_line(lines: "queue.Queue[str]") -> None:
     for line in sys.stdin:
         lines.put(line)
     lines.put("quit")

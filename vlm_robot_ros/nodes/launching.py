@@ -26,7 +26,7 @@ _ARGUMENTS = {
 """Those that are given overrule the file."""
 
 
-def policy_launch(**defaults: str) -> LaunchDescription:
+def policy_launch_description(**defaults: str) -> LaunchDescription:
     """Return a launch of the policy node; `defaults` are of its arguments, see `_ARGUMENTS`."""
     return LaunchDescription(
         [

@@ -5,17 +5,17 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from rclpy.time import Time as RclpyTime
 
 from vlm_robot_ros.contract.action import POSE_NAMES, ActionChunk, ActionMode
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 from vlm_robot_ros.control.instruction import Instruction
-from vlm_robot_ros.control.pilot import Command
+from vlm_robot_ros.control.pilot import ActionCommand
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
 from vlm_robot_ros.msg import PolicyInput, TaskLabel, VlmAction
-from vlm_robot_ros.policy.thinker import Question
+from vlm_robot_ros.policy.thinker import InferenceRequest
 
-_TOP = 3
+_MAX_SHOWN_LABELS = 3
 
 
-def seconds(stamp: Time) -> float:
+def stamp_to_seconds(stamp: Time) -> float:
     """Return a stamp in seconds.
 
     Raises:
@@ -31,30 +31,33 @@ def to_stamp(time: float) -> Time:
     return RclpyTime(nanoseconds=round(time * 1e9)).to_msg()
 
 
-def value_names(mode: ActionMode, robot: Robot) -> list[str]:
+def action_value_names(mode: ActionMode, robot: RobotConfig) -> list[str]:
     """Return the names of an action's seven values; empty ones where an arm has fewer joints."""
     if mode not in (ActionMode.JOINT_POSITION, ActionMode.JOINT_DELTA):
         return list(POSE_NAMES)
     return [*robot.joint_names, *[""] * (len(POSE_NAMES) - len(robot.joints))]
 
 
-def action_message(command: Command, robot: Robot) -> VlmAction:
+def action_message(command: ActionCommand, robot: RobotConfig) -> VlmAction:
     """Return what the arm is told as a message."""
-    message = VlmAction(mode=int(command.mode), names=value_names(command.mode, robot))
+    message = VlmAction(mode=int(command.mode), names=action_value_names(command.mode, robot))
     message.header.stamp = to_stamp(command.stamp)
     message.header.frame_id = robot.base_frame
     message.values, message.gripper = command.values, command.gripper
-    message.instruction, message.instruction_id = command.said.text, command.said.number
+    message.instruction, message.instruction_id = (
+        command.instruction.text,
+        command.instruction.number,
+    )
     message.confidence = float(command.confidence)
     message.hold, message.hold_reason = bool(command.hold_reason), command.hold_reason
     return message
 
 
 def chunk_message(
-    chunk: ActionChunk, robot: Robot, stamp: Time, said: Instruction, inference_time: float
+    chunk: ActionChunk, robot: RobotConfig, stamp: Time, said: Instruction, inference_time: float
 ) -> ChunkMessage:
     """Return a chunk as a message."""
-    message = ChunkMessage(mode=int(chunk.mode), names=value_names(chunk.mode, robot))
+    message = ChunkMessage(mode=int(chunk.mode), names=action_value_names(chunk.mode, robot))
     message.header.stamp, message.header.frame_id = stamp, robot.base_frame
     message.step_dt, message.horizon = chunk.step_dt, len(chunk.values)
     message.values = chunk.values.ravel().tolist()
@@ -64,7 +67,7 @@ def chunk_message(
     return message
 
 
-def input_message(question: Question, robot: Robot, first: bool) -> PolicyInput:
+def input_message(question: InferenceRequest, robot: RobotConfig, first: bool) -> PolicyInput:
     """Return what a policy was given as a message; its source is the pictures' stamps."""
     seen, stamps = question.observation, question.source
     assert isinstance(stamps, dict)
@@ -77,11 +80,13 @@ def input_message(question: Question, robot: Robot, first: bool) -> PolicyInput:
     return message
 
 
-def label_message(chunk: ActionChunk, robot: Robot, stamp: Time, said: Instruction) -> TaskLabel:
+def label_message(
+    chunk: ActionChunk, robot: RobotConfig, stamp: Time, said: Instruction
+) -> TaskLabel:
     """Return what the words were taken for as a message; no label where nothing was asked."""
     message = TaskLabel(instruction=said.text, instruction_id=said.number, label=chunk.label)
     message.header.stamp, message.header.frame_id = stamp, robot.base_frame
-    best = sorted(chunk.scores.items(), key=lambda pair: -pair[1])[:_TOP]
+    best = sorted(chunk.scores.items(), key=lambda pair: -pair[1])[:_MAX_SHOWN_LABELS]
     message.top_labels = [name for name, _ in best]
     message.top_scores = [float(score) for _, score in best]
     if chunk.label:

@@ -27,22 +27,22 @@ _COERCED = {
 
 
 @dataclass(frozen=True)
-class Spec:
+class ParameterSpec:
     """One parameter; numbers have a range, texts may have a list of valid values."""
 
     name: str
     default: bool | int | float | str
     description: str
-    low: float | None = None
-    high: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
     valid: tuple[str, ...] = ()
-    live: bool = False
+    dynamic: bool = False
     """Whether it may be changed at any time."""
     digits: bool = False
     """Of a text: whether an integer is taken as its digits, as of `device:=1`."""
-    form: str = ""
+    pattern: str = ""
     """Of a text with `valid`: regular expression of other valid texts."""
-    form_name: str = ""
+    pattern_description: str = ""
     """How errors describe these."""
 
 
@@ -67,9 +67,9 @@ class ReadOnlyReasons:
         return SetParametersResult(reason=f"{names} is read-only after the start; {way}")
 
 
-def declare(
+def declare_parameters(
     node: Node,
-    specs: tuple[Spec, ...],
+    specs: tuple[ParameterSpec, ...],
     fixed: Callable[[], str] = lambda: "",
     remote: tuple[str, tuple[str, ...]] | None = None,
 ) -> None:
@@ -89,7 +89,7 @@ def declare(
         ValueError: a value given at the start is not valid; says which are.
     """
     by_name = {spec.name: spec for spec in specs}
-    read_only = {spec.name for spec in specs if not spec.live}
+    read_only = {spec.name for spec in specs if not spec.dynamic}
 
     def convert(parameters: list[Parameter]) -> list[Parameter]:
         return [_converted(by_name.get(each.name), each) for each in parameters]
@@ -101,7 +101,7 @@ def declare(
                 continue
             if problem := _problem(spec, parameter.value):
                 return SetParametersResult(reason=problem)
-            why = "" if spec.live else fixed()
+            why = "" if spec.dynamic else fixed()
             if why and parameter.value != node.get_parameter(spec.name).value:
                 return SetParametersResult(reason=f"{spec.name} cannot be changed now: {why}")
         return SetParametersResult(successful=True)
@@ -120,12 +120,12 @@ def declare(
         node.reconfiguration = "" if remote is None else remote[0]
 
 
-def _declare(node: Node, spec: Spec, read_only: bool) -> None:
+def _declare(node: Node, spec: ParameterSpec, read_only: bool) -> None:
     descriptor = _describe(spec, read_only)
     try:
         node.declare_parameter(spec.name, spec.default, descriptor)
     except InvalidParameterTypeException:
-        value = _given(node, spec)
+        value = _overridden_value(node, spec)
         try:
             node.declare_parameter(spec.name, value, descriptor, ignore_override=True)
         except InvalidParameterValueException as error:
@@ -134,7 +134,7 @@ def _declare(node: Node, spec: Spec, read_only: bool) -> None:
         raise ValueError(f"parameter {spec.name}: {error}; {_validity(spec)}") from error
 
 
-def _given(node: Node, spec: Spec) -> Any:
+def _overridden_value(node: Node, spec: ParameterSpec) -> Any:
     """Return the value of another type that was given for a parameter, as its own type.
 
     Raises:
@@ -149,7 +149,7 @@ def _given(node: Node, spec: Spec) -> Any:
     return value
 
 
-def _converted(spec: Spec | None, parameter: Parameter) -> Parameter:
+def _converted(spec: ParameterSpec | None, parameter: Parameter) -> Parameter:
     """Return a parameter with an integer as what is meant by it."""
     value = parameter.value
     if spec is None or type(value) is not int:
@@ -161,17 +161,17 @@ def _converted(spec: Spec | None, parameter: Parameter) -> Parameter:
     return parameter
 
 
-def _problem(spec: Spec, value: Any) -> str:
+def _problem(spec: ParameterSpec, value: Any) -> str:
     """Return what is wrong with a value of the right type, or nothing."""
     if type(value) is not type(spec.default):
         return ""  # rclpy refuses it
     if isinstance(value, float) and not math.isfinite(value):
         return _refusal(spec, value)
-    formed = spec.form and re.fullmatch(spec.form, str(value))
+    formed = spec.pattern and re.fullmatch(spec.pattern, str(value))
     return _refusal(spec, value) if spec.valid and value not in spec.valid and not formed else ""
 
 
-def _wrong_type(spec: Spec, value: Any) -> str:
+def _wrong_type(spec: ParameterSpec, value: Any) -> str:
     """Return what to say of a value of another type, and what to write."""
     kind = _TYPES.get(type(value), f"a {type(value).__name__}")
     shown = str(value).lower() if isinstance(value, bool) else str(value)
@@ -193,29 +193,29 @@ def _wrong_type(spec: Spec, value: Any) -> str:
     )
 
 
-def _describe(spec: Spec, read_only: bool) -> ParameterDescriptor:
+def _describe(spec: ParameterSpec, read_only: bool) -> ParameterDescriptor:
     result = ParameterDescriptor(description=spec.description, read_only=read_only)
     if spec.valid:
         result.additional_constraints = _validity(spec)
-    if spec.low is not None and spec.high is not None:
+    if spec.minimum is not None and spec.maximum is not None:
         if isinstance(spec.default, float):
             result.floating_point_range = [
-                FloatingPointRange(from_value=float(spec.low), to_value=float(spec.high))
+                FloatingPointRange(from_value=float(spec.minimum), to_value=float(spec.maximum))
             ]
         else:
             result.integer_range = [
-                IntegerRange(from_value=int(spec.low), to_value=int(spec.high), step=1)
+                IntegerRange(from_value=int(spec.minimum), to_value=int(spec.maximum), step=1)
             ]
     return result
 
 
-def _refusal(spec: Spec, value: Any) -> str:
+def _refusal(spec: ParameterSpec, value: Any) -> str:
     return f"{spec.name} is '{value}'; {_validity(spec)}"
 
 
-def _validity(spec: Spec) -> str:
+def _validity(spec: ParameterSpec) -> str:
     if spec.valid:
-        return f"valid: {', '.join(filter(None, (*spec.valid, spec.form_name)))}"
-    if spec.low is not None:
-        return f"valid: {spec.low} to {spec.high}"
+        return f"valid: {', '.join(filter(None, (*spec.valid, spec.pattern_description)))}"
+    if spec.minimum is not None:
+        return f"valid: {spec.minimum} to {spec.maximum}"
     return "valid: true, false" if isinstance(spec.default, bool) else "valid: a text"

@@ -6,18 +6,23 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 
 from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.nodes.acting import Acting
-from vlm_robot_ros.nodes.arm_output import Permit
-from vlm_robot_ros.nodes.parameters import ReadOnlyReasons, declare
-from vlm_robot_ros.nodes.policy_settings import CHOOSING, PARAMETERS, RECONFIGURATION, start_policy
-from vlm_robot_ros.nodes.run import run
-from vlm_robot_ros.nodes.wires import Wires
-from vlm_robot_ros.policy.apart import PolicyApart
-from vlm_robot_ros.printable import printable
+from vlm_robot_ros.nodes.acting import PolicyRuntime
+from vlm_robot_ros.nodes.arm_output import MotionGate
+from vlm_robot_ros.nodes.parameters import ReadOnlyReasons, declare_parameters
+from vlm_robot_ros.nodes.policy_settings import (
+    CODE_SELECTING_PARAMETERS,
+    PARAMETERS,
+    REMOTE_RECONFIGURATION,
+    create_policy,
+)
+from vlm_robot_ros.nodes.run import spin_node
+from vlm_robot_ros.nodes.wires import LifecycleEntities
+from vlm_robot_ros.policy.apart import SubprocessPolicy
+from vlm_robot_ros.printable import escape_unprintable
 
 
 class PolicyNode(ReadOnlyReasons, LifecycleNode):
-    """A policy and its parameters through the states of a lifecycle; `Acting` does the rest."""
+    """A policy and its parameters through the states of a lifecycle; `PolicyRuntime` does the rest."""
 
     def __init__(self) -> None:
         """Declare the parameters; with `autostart`, come up.
@@ -26,11 +31,16 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
             ValueError: a parameter is not valid, or with `autostart` the node cannot come up.
         """
         super().__init__("policy_node")
-        self._acting: Acting | None = None
-        declare(self, PARAMETERS, self._why_fixed, (RECONFIGURATION, CHOOSING))
+        self._acting: PolicyRuntime | None = None
+        declare_parameters(
+            self,
+            PARAMETERS,
+            self._read_only_reason,
+            (REMOTE_RECONFIGURATION, CODE_SELECTING_PARAMETERS),
+        )
         self.add_post_set_parameters_callback(self._on_parameters_set)
-        self._permit, self._wires = Permit(), Wires(self)
-        self._policy: PolicyApart | None = None
+        self._permit, self._wires = MotionGate(), LifecycleEntities(self)
+        self._policy: SubprocessPolicy | None = None
         self._failure = ""
         if self._value("autostart"):
             up = (self.trigger_configure, self.trigger_activate)
@@ -42,12 +52,14 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
         try:
             robot = load_robot(self._value("robot"))
             values = {spec.name: self._value(spec.name) for spec in PARAMETERS}
-            self._policy = start_policy(values, robot)
-            self._acting = Acting(self, self._wires, robot, self._policy, values, self._permit)
+            self._policy = create_policy(values, robot)
+            self._acting = PolicyRuntime(
+                self, self._wires, robot, self._policy, values, self._permit
+            )
         except Exception as error:  # whatever it is, the node stays up and says it
             self._failure = str(error.args[0] if isinstance(error, KeyError) else error)
-            self.get_logger().error(f"cannot configure: {printable(self._failure)}")
-            self._let_go()
+            self.get_logger().error(f"cannot configure: {escape_unprintable(self._failure)}")
+            self._teardown()
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
 
@@ -55,7 +67,7 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
         """Begin to act; words said before do not count."""
         result = super().on_activate(state)
         assert self._acting is not None
-        self._acting.begin()
+        self._acting.activate()
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -65,13 +77,13 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of everything that `on_configure` made."""
-        self._let_go()
+        self._teardown()
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Hold, and be ready to be configured anew."""
         self._finish("an error in a transition")
-        self._let_go()
+        self._teardown()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -83,9 +95,9 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
     def close(self) -> None:
         """Hold before the process ends."""
         self._finish("the policy node ends")
-        self._let_go()
+        self._teardown()
 
-    def _why_fixed(self) -> str:
+    def _read_only_reason(self) -> str:
         """Return why what is read at configuration cannot be changed; empty when it can."""
         if self._acting is None:
             return ""
@@ -96,14 +108,14 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
 
     def _on_parameters_set(self, parameters: list[Parameter]) -> None:
         if self._acting is not None:
-            self._acting.adjust(self._value("min_confidence"))
+            self._acting.set_min_confidence(self._value("min_confidence"))
 
     def _finish(self, reason: str) -> None:
         if self._acting is not None:
-            self._acting.finish(reason)
+            self._acting.deactivate(reason)
 
-    def _let_go(self) -> None:
-        self._wires.cut()
+    def _teardown(self) -> None:
+        self._wires.destroy_all()
         self._acting = None
         self._end_policy()
 
@@ -118,4 +130,4 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
 
 def main() -> int:
     """Run the node."""
-    return run(PolicyNode)
+    return spin_node(PolicyNode)

@@ -33,25 +33,25 @@ from vlm_robot_ros import __version__
 from vlm_robot_ros.contract.load import contract_file, load_robot
 from vlm_robot_ros.msg import EpisodeMark
 from vlm_robot_ros.nodes.message_types import message_class
-from vlm_robot_ros.nodes.parameters import ReadOnlyReasons, Spec, declare
-from vlm_robot_ros.nodes.run import run
+from vlm_robot_ros.nodes.parameters import ParameterSpec, ReadOnlyReasons, declare_parameters
+from vlm_robot_ros.nodes.run import spin_node
 from vlm_robot_ros.paths import user_path
-from vlm_robot_ros.printable import printable
+from vlm_robot_ros.printable import escape_unprintable
 from vlm_robot_ros.privacy import folder_mode
 from vlm_robot_ros.provenance import git_hash
 
 PARAMETERS = (
-    Spec("bag", "", "Folder to write the bag to; it must not exist yet"),
-    Spec("topics", "", "Topics to record, separated by spaces; empty: all there are"),
-    Spec("robot", "", "Contract of the arm, to be kept in the bag; empty: none"),
-    Spec("about", "", "Anything else to be kept in the bag, such as a seed", digits=True),
+    ParameterSpec("bag", "", "Folder to write the bag to; it must not exist yet"),
+    ParameterSpec("topics", "", "Topics to record, separated by spaces; empty: all there are"),
+    ParameterSpec("robot", "", "Contract of the arm, to be kept in the bag; empty: none"),
+    ParameterSpec("about", "", "Anything else to be kept in the bag, such as a seed", digits=True),
 )
 ABOUT, MARKS = "/recording", "/episode_mark"
-_FLUSH = 0.5
+_FLUSH_PERIOD_S = 0.5
 """What is written is out of this process's hands after so long [s]: it may be killed."""
-_LAST_CALL = 0.2
+_FINAL_WAIT_S = 0.2
 """How long it listens on when it is told to end: for the last words of others [s]."""
-_NEVER = QosTime(0x7FFFFFFF, 0xFFFFFFFF)
+_INFINITE_DURATION = QosTime(0x7FFFFFFF, 0xFFFFFFFF)
 
 
 class RecorderNode(ReadOnlyReasons, Node):
@@ -67,14 +67,14 @@ class RecorderNode(ReadOnlyReasons, Node):
             ValueError: no bag folder is given, or it exists; or there is no such contract.
         """
         super().__init__("recorder_node")
-        declare(self, PARAMETERS)
+        declare_parameters(self, PARAMETERS)
         given = self.get_parameter("bag").value
         if not given:
             raise ValueError("parameter bag is empty; valid: a folder that does not exist yet")
         folder = user_path(given)
         if folder.exists():
             raise ValueError(f"parameter bag: '{folder}' exists; valid: a folder that does not")
-        about = self._about()
+        about = self._metadata()
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             names = self.get_parameter("topics").value.split()
@@ -89,13 +89,13 @@ class RecorderNode(ReadOnlyReasons, Node):
         self._writer.open()
         folder.chmod(folder_mode())
         # Also as a message: what is said of the bag at its end may never be written.
-        self._own(ABOUT, String(data=json.dumps(about)))
-        self._marks = self._connect(MARKS, "vlm_robot_ros/msg/EpisodeMark", True, True)
+        self._write_metadata_message(ABOUT, String(data=json.dumps(about)))
+        self._marks = self._create_publisher(MARKS, "vlm_robot_ros/msg/EpisodeMark", True, True)
         self._recorded: set[str] = {ABOUT}
-        self._look()
+        self._subscribe_new_topics()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(0.25, self._look, clock=steady)
-        self.create_timer(_FLUSH, self._flush, clock=steady)
+        self.create_timer(0.25, self._subscribe_new_topics, clock=steady)
+        self.create_timer(_FLUSH_PERIOD_S, self._flush, clock=steady)
         self.create_service(Trigger, "~/begin", partial(self._on_mark, EpisodeMark.BEGIN))
         self.create_service(Trigger, "~/end", partial(self._on_mark, EpisodeMark.END))
         self.create_service(SetBool, "~/success", self._on_success)
@@ -103,7 +103,7 @@ class RecorderNode(ReadOnlyReasons, Node):
 
     def close(self) -> None:
         """Take what is still on its way, and finish the bag."""
-        until = time.monotonic() + _LAST_CALL
+        until = time.monotonic() + _FINAL_WAIT_S
         try:
             while self.executor and time.monotonic() < until:
                 self.executor.spin_once(timeout_sec=0.0)
@@ -112,7 +112,7 @@ class RecorderNode(ReadOnlyReasons, Node):
             if never := sorted(self._wanted - self._recorded):
                 self.get_logger().warning(f"nobody published {', '.join(never)}")
 
-    def _about(self) -> dict[str, str]:
+    def _metadata(self) -> dict[str, str]:
         """Return what is to be known of the recording: versions, commit, contract, and more."""
         about = {"vlm_robot_ros": __version__, "git": git_hash()}
         if more := self.get_parameter("about").value:
@@ -129,7 +129,7 @@ class RecorderNode(ReadOnlyReasons, Node):
                 storage.close_chunk()
             storage.bio.flush()
 
-    def _look(self) -> None:
+    def _subscribe_new_topics(self) -> None:
         """Begin to record the topics that have appeared."""
         for topic, kinds in self.get_topic_names_and_types():
             wanted = not self._wanted or topic in self._wanted or topic == MARKS
@@ -143,7 +143,7 @@ class RecorderNode(ReadOnlyReasons, Node):
                 self._record(topic, kinds[0], [publisher.qos_profile for publisher in publishers])
             except (ImportError, AttributeError, LookupError, OSError, ValueError) as error:
                 self.get_logger().warning(
-                    f"{topic} is not recorded: no type {kinds[0]}: {printable(error)}"
+                    f"{topic} is not recorded: no type {kinds[0]}: {escape_unprintable(error)}"
                 )
 
     def _record(self, topic: str, kind: str, offered: list[QoSProfile]) -> None:
@@ -156,20 +156,20 @@ class RecorderNode(ReadOnlyReasons, Node):
             reliability=ReliabilityPolicy.RELIABLE if sure else ReliabilityPolicy.BEST_EFFORT,
         )
         known = topic == MARKS
-        connection = self._marks if known else self._connect(topic, kind, held, sure)
+        connection = self._marks if known else self._create_publisher(topic, kind, held, sure)
         write: Callable[[bytes], Any] = partial(self._write, connection)
         self.create_subscription(cls, topic, write, qos, raw=True)
 
-    def _connect(self, topic: str, kind: str, held: bool, sure: bool) -> Connection:
-        _learn(self._typestore, kind.split("/")[0], kind)
+    def _create_publisher(self, topic: str, kind: str, held: bool, sure: bool) -> Connection:
+        _register_types(self._typestore, kind.split("/")[0], kind)
         qos = [_describe(held, sure)]
         return self._writer.add_connection(
             topic, kind, typestore=self._typestore, offered_qos_profiles=qos
         )
 
-    def _own(self, topic: str, message: String) -> None:
+    def _write_metadata_message(self, topic: str, message: String) -> None:
         """Write a message of the recorder's own."""
-        connection = self._connect(topic, "std_msgs/msg/String", True, True)
+        connection = self._create_publisher(topic, "std_msgs/msg/String", True, True)
         self._write(connection, serialize_message(message))
 
     def _write(self, connection: Connection, data: bytes) -> None:
@@ -193,7 +193,7 @@ class RecorderNode(ReadOnlyReasons, Node):
         return response
 
 
-def _learn(store: Typestore, package: str, kind: str) -> None:
+def _register_types(store: Typestore, package: str, kind: str) -> None:
     """Add a package's types to the store, from their definitions where ROS installed them."""
     if kind in store.fielddefs:
         return
@@ -211,14 +211,14 @@ def _describe(held: bool, sure: bool) -> Qos:
         10,
         QosReliability.RELIABLE if sure else QosReliability.BEST_EFFORT,
         QosDurability.TRANSIENT_LOCAL if held else QosDurability.VOLATILE,
-        _NEVER,
-        _NEVER,
+        _INFINITE_DURATION,
+        _INFINITE_DURATION,
         QosLiveliness.AUTOMATIC,
-        _NEVER,
+        _INFINITE_DURATION,
         False,
     )
 
 
 def main() -> int:
     """Run the node."""
-    return run(RecorderNode)
+    return spin_node(RecorderNode)

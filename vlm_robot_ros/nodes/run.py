@@ -18,8 +18,8 @@ from rclpy.time_source import TimeSource
 
 from vlm_robot_ros.nodes.arguments import corrected_arguments
 from vlm_robot_ros.nodes.start import start_ros
-from vlm_robot_ros.printable import printable
-from vlm_robot_ros.safe_import import leave_out_working_directory
+from vlm_robot_ros.printable import escape_unprintable
+from vlm_robot_ros.safe_import import exclude_working_directory
 from vlm_robot_ros.shared_memory import restrict_segments
 
 RCLError = rclpy_implementation.RCLError
@@ -32,14 +32,14 @@ class ClosingNode(Protocol):
         """Say the last word and free what is held; ROS still works."""
 
 
-_TURN = 5e-4
+_SWITCH_INTERVAL_S = 5e-4
 """How long one thread may keep another from computing [s]; Python's own 5 ms are a whole tick."""
-_MAKES = 2
+_CONSTRUCTION_TIMEOUT_S = 2
 """A node that is told to go while it is made may still take so long to be made [s]."""
 Make = Callable[[], ClosingNode]
 
 
-def on_ending(handler: Callable[[int, FrameType | None], None]) -> None:
+def install_signal_handlers(handler: Callable[[int, FrameType | None], None]) -> None:
     """Have a handler called when the process is told to go: by SIGINT, SIGTERM, or SIGHUP.
 
     Where a hang-up is ignored (nohup) it still is; the others count also where they were.
@@ -50,16 +50,16 @@ def on_ending(handler: Callable[[int, FrameType | None], None]) -> None:
         signal.signal(signal.SIGHUP, handler)
 
 
-class _ToldTooSoon(BaseException):
+class _SignalDuringConstruction(BaseException):
     """A node is to go that is not made in time; it has nothing to say."""
 
 
-def run(make: Make, arguments: list[str] | None = None) -> int:
+def spin_node(make: Make, arguments: list[str] | None = None) -> int:
     """Run one node until SIGINT, SIGTERM or SIGHUP; returns the exit status."""
-    return run_together([make], arguments)
+    return spin_nodes([make], arguments)
 
 
-def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> int:
+def spin_nodes(makes: Sequence[Make], arguments: list[str] | None = None) -> int:
     """Run nodes in one process until SIGINT, SIGTERM or SIGHUP; returns the exit status.
 
     Each has a thread and an executor of its own: none waits for another's callbacks. Where one
@@ -74,21 +74,21 @@ def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> i
         nonlocal told
         told = True
         if alone and not made[0]:
-            signal.alarm(_MAKES)
+            signal.alarm(_CONSTRUCTION_TIMEOUT_S)
 
     def give_up(number: int, frame: FrameType | None) -> None:
         if not made[0]:
-            raise _ToldTooSoon
+            raise _SignalDuringConstruction
 
     def make(number: int) -> ClosingNode:
         node = makes[number]()
         made[number] = True
         return node
 
-    leave_out_working_directory()
-    on_ending(stop)
+    exclude_working_directory()
+    install_signal_handlers(stop)
     signal.signal(signal.SIGALRM, give_up)
-    sys.setswitchinterval(_TURN)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     try:
         start_ros(corrected_arguments(arguments))
     except (ValueError, RCLError) as error:
@@ -96,29 +96,31 @@ def run_together(makes: Sequence[Make], arguments: list[str] | None = None) -> i
         return 1
     try:
         if alone:
-            return _live(partial(make, 0), lambda: told)
+            return _spin_until_shutdown(partial(make, 0), lambda: told)
         with ThreadPoolExecutor(len(makes)) as threads:
             lives = [
-                threads.submit(_live, partial(make, number), partial(over.__getitem__, number))
+                threads.submit(
+                    _spin_until_shutdown, partial(make, number), partial(over.__getitem__, number)
+                )
                 for number in range(len(makes))
             ]
             while not told and not any(life.done() for life in lives):
                 wait(lives, 0.2, FIRST_COMPLETED)
             for number, life in enumerate(lives):
                 over[number] = True
-                wait([life], None if made[number] else _MAKES)
+                wait([life], None if made[number] else _CONSTRUCTION_TIMEOUT_S)
                 if made[number]:
                     wait([life])
             if not all(life.done() for life in lives):  # some are still made, by threads
-                os._exit(max((_status(life) for life in lives if life.done()), default=0))
-        return max(_status(life) for life in lives)
-    except _ToldTooSoon:
+                os._exit(max((_exit_status(life) for life in lives if life.done()), default=0))
+        return max(_exit_status(life) for life in lives)
+    except _SignalDuringConstruction:
         return 0
     finally:
         rclpy.try_shutdown()
 
 
-def _is_of_clock(error: ValueError) -> bool:
+def _raised_by_clock_callback(error: ValueError) -> bool:
     """Tell whether rclpy itself could not take a time from /clock: no time is negative."""
     return any(
         frame.f_code is TimeSource.clock_callback.__code__
@@ -126,18 +128,18 @@ def _is_of_clock(error: ValueError) -> bool:
     )
 
 
-def _status(life: Future[int]) -> int:
+def _exit_status(life: Future[int]) -> int:
     if error := life.exception():
         traceback.print_exception(error)
     return 1 if error else life.result()
 
 
-def _live(make: Make, ended: Callable[[], bool]) -> int:
+def _spin_until_shutdown(make: Make, ended: Callable[[], bool]) -> int:
     """Make a node and spin it until its end; returns the exit status."""
     try:
         node = make()
     except (ValueError, OSError, ModuleNotFoundError, RCLError) as error:
-        print(f"cannot start: {printable(error)}", file=sys.stderr)
+        print(f"cannot start: {escape_unprintable(error)}", file=sys.stderr)
         return 1
     assert isinstance(node, Node)
     restrict_segments()
@@ -152,7 +154,7 @@ def _live(make: Make, ended: Callable[[], bool]) -> int:
                 # Jazzy raises it for a transition that the state does not have.
                 node.get_logger().error(f"refused: {error}")
             except ValueError as error:
-                if not _is_of_clock(error):
+                if not _raised_by_clock_callback(error):
                     raise
                 text = f"a message on /clock is refused: {error}"
                 node.get_logger().error(text, throttle_duration_sec=2.0)

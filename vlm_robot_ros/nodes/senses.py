@@ -11,24 +11,24 @@ from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import Float64
 
-from vlm_robot_ros.contract.robot import Camera, Robot
+from vlm_robot_ros.contract.robot import Camera, RobotConfig
 from vlm_robot_ros.control.joint_jumps import JumpDetector
-from vlm_robot_ros.control.joints import ArmHistory, ArmState, JointReader
+from vlm_robot_ros.control.joints import JointStateAssembler, RobotState, RobotStateBuffer
 from vlm_robot_ros.control.speed_scaling import SpeedScaling
-from vlm_robot_ros.control.watchdog import AHEAD, StreamWatch
-from vlm_robot_ros.data.views import Calibration, calibration, view
-from vlm_robot_ros.nodes.messages import seconds
-from vlm_robot_ros.nodes.wires import Wires
+from vlm_robot_ros.control.watchdog import MAX_CLOCK_LEAD_S, StreamMonitor
+from vlm_robot_ros.data.views import CameraIntrinsics, calibration, to_policy_input
+from vlm_robot_ros.nodes.messages import stamp_to_seconds
+from vlm_robot_ros.nodes.wires import LifecycleEntities
 
-_NEWEST = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
+_IMAGE_QOS = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
 
 
-class Senses:
+class ObservationBuffer:
     """Takes messages of cameras and joints. All times in seconds of the node's clock."""
 
     def __init__(
         self,
-        robot: Robot,
+        robot: RobotConfig,
         cameras: Sequence[Camera],
         image_timeout: float,
         arm_timeout: float,
@@ -42,24 +42,27 @@ class Senses:
         self._robot, self._arm_timeout, self._clock = robot, arm_timeout, clock
         simulated = isinstance(clock, ROSClock) and clock.ros_time_is_active
         self._warn, self._warned = warn, set[str]()
-        ahead = None if simulated else AHEAD
-        self._arm_watch = StreamWatch("joint states", arm_timeout, robot.joint_state_rate, ahead)
+        ahead = None if simulated else MAX_CLOCK_LEAD_S
+        self._arm_watch = StreamMonitor("joint states", arm_timeout, robot.joint_state_rate, ahead)
         self._jumps = JumpDetector(robot)
         self._scaling = SpeedScaling(robot.speed_scaling) if robot.speed_scaling else None
         self._cameras = {c.name: c for c in cameras}
         self._times: dict[str, float] = {}
-        self._calibrations: dict[str, Calibration] = {}
+        self._calibrations: dict[str, CameraIntrinsics] = {}
         self._eyes = {
-            c.name: StreamWatch(f"{c.name} camera", image_timeout, c.rate, ahead) for c in cameras
+            c.name: StreamMonitor(f"{c.name} camera", image_timeout, c.rate, ahead)
+            for c in cameras
         }
-        self._history = ArmHistory()
-        self._joints = JointReader(robot, arm_timeout)
+        self._history = RobotStateBuffer()
+        self._joints = JointStateAssembler(robot, arm_timeout)
         self.pictures: dict[str, np.ndarray] = {}
         """The newest of each camera, by its name: see `Observation.images`."""
         self.stamps: dict[str, Time] = {}
         """Of the same, as the cameras said it."""
 
-    def listen(self, wires: Wires, transport: str, sensed: Callable[[float], None]) -> None:
+    def create_subscriptions(
+        self, wires: LifecycleEntities, transport: str, sensed: Callable[[float], None]
+    ) -> None:
         """Subscribe to cameras and joint states.
 
         Args:
@@ -78,38 +81,40 @@ class Senses:
             return took
 
         for name, camera in self._cameras.items():
-            seen = taking(partial(self.take_picture, name))
+            seen = taking(partial(self.on_image, name))
             if camera.depth:
-                wires.subscribe(
-                    CameraInfo, camera.info_topic, partial(self.take_info, name), _NEWEST
+                wires.create_subscription(
+                    CameraInfo, camera.info_topic, partial(self.on_camera_info, name), _IMAGE_QOS
                 )
-                wires.subscribe(Image, camera.topic, seen, _NEWEST)
+                wires.create_subscription(Image, camera.topic, seen, _IMAGE_QOS)
             elif (camera.transport if transport == "contract" else transport) == "raw":
-                wires.subscribe(Image, camera.topic, seen, _NEWEST)
+                wires.create_subscription(Image, camera.topic, seen, _IMAGE_QOS)
             else:
-                wires.subscribe(CompressedImage, f"{camera.topic}/compressed", seen, _NEWEST)
-        felt = self.take_joints if self._cameras else taking(self.take_joints)
-        wires.subscribe(JointState, "joint_states", felt, qos_profile_sensor_data)
+                wires.create_subscription(
+                    CompressedImage, f"{camera.topic}/compressed", seen, _IMAGE_QOS
+                )
+        felt = self.on_joint_state if self._cameras else taking(self.on_joint_state)
+        wires.create_subscription(JointState, "joint_states", felt, qos_profile_sensor_data)
         if self._scaling:
-            wires.subscribe(
+            wires.create_subscription(
                 Float64,
                 self._robot.speed_scaling,
-                self.take_speed_scaling,
+                self.on_speed_scaling,
                 qos_profile_sensor_data,
             )
 
     @property
-    def watches(self) -> list[StreamWatch]:
+    def monitors(self) -> list[StreamMonitor]:
         """What tells whether a stream can be relied on."""
         scaling = [self._scaling] if self._scaling else []
         return [self._arm_watch, *scaling, *self._eyes.values()]
 
     @property
-    def arm(self) -> ArmState | None:
+    def robot_state(self) -> RobotState | None:
         """The newest state of the arm."""
         return self._history.newest
 
-    def arm_problem(self, now: float) -> str:
+    def robot_state_problem(self, now: float) -> str:
         """Return why the joint states cannot be relied on; empty when they can."""
         return self._arm_watch.problem(now)
 
@@ -125,55 +130,55 @@ class Senses:
         """Take what a gripper without feedback was commanded for where it is: see `ArmState`."""
         self._joints.commanded_opening = opening
 
-    def take_speed_scaling(self, message: Float64) -> None:
+    def on_speed_scaling(self, message: Float64) -> None:
         """Take at what part of its speed the controller executes trajectories [%]."""
         assert self._scaling is not None
-        self._scaling.take(message.data, self._now())
+        self._scaling.update(message.data, self._now())
 
-    def take_joints(self, message: JointState) -> float | None:
+    def on_joint_state(self, message: JointState) -> float | None:
         """Take joint states; returns the arm's time, None if they say nothing of it."""
         try:
-            stamp = seconds(message.header.stamp)
+            stamp = stamp_to_seconds(message.header.stamp)
             state = self._joints.read(message.name, message.position, stamp)
         except ValueError as error:
-            self._arm_watch.refused(str(error))
+            self._arm_watch.on_rejected(str(error))
             return None
         if state is None:
             self._arm_watch.received += 1
             return None
         if contradiction := self._jumps.problem(state):
-            self._arm_watch.refused(contradiction)
+            self._arm_watch.on_rejected(contradiction)
             return None
-        self._arm_watch.saw(state.time, self._now())
+        self._arm_watch.on_message(state.time, self._now())
         self._history.add(state)
         return state.time
 
-    def take_info(self, camera: str, message: CameraInfo) -> None:
+    def on_camera_info(self, camera: str, message: CameraInfo) -> None:
         """Take a depth camera's calibration."""
         try:
             self._calibrations[camera] = calibration(message)
         except ValueError as error:
             self._calibrations.pop(camera, None)
-            self._eyes[camera].refused(f"camera_info: {error}")
+            self._eyes[camera].on_rejected(f"camera_info: {error}")
 
-    def take_picture(self, camera: str, message: Image | CompressedImage) -> float | None:
+    def on_image(self, camera: str, message: Image | CompressedImage) -> float | None:
         """Take a picture; returns its time, None if it cannot be used."""
         watch = self._eyes[camera]
         try:
-            stamp = seconds(message.header.stamp)
+            stamp = stamp_to_seconds(message.header.stamp)
             notes: list[str] = []
             known = self._calibrations.get(camera)
-            picture = view(message, self._cameras[camera], known, notes.append)
+            picture = to_policy_input(message, self._cameras[camera], known, notes.append)
         except ValueError as error:
-            watch.refused(str(error))
+            watch.on_rejected(str(error))
             return None
-        watch.saw(stamp, self._now())
+        watch.on_message(stamp, self._now())
         self._note(watch, "".join(notes))
         self.pictures[camera], self.stamps[camera] = picture, message.header.stamp
         self._times[camera] = stamp
         return stamp
 
-    def _note(self, watch: StreamWatch, note: str) -> None:
+    def _note(self, watch: StreamMonitor, note: str) -> None:
         """Say in diagnostics what is unusual about a stream; the log has it once."""
         watch.note = note
         if note and (text := f"{watch.name}: {note}") not in self._warned:
@@ -184,7 +189,7 @@ class Senses:
         return self._clock.now().nanoseconds * 1e-9
 
     @property
-    def matched(self) -> bool:
+    def depth_synchronized(self) -> bool:
         """Whether distances are of the same moment as the picture that they belong to."""
         for depth in self._cameras.values():
             for colour in self._cameras.values() if depth.depth else ():
@@ -195,9 +200,9 @@ class Senses:
                     return False
         return True
 
-    def arm_at(self, stamp: float, now: float) -> ArmState | None:
+    def state_at(self, stamp: float, now: float) -> RobotState | None:
         """Return the arm's state of about a time, if all streams can be relied on now."""
         arm = self._history.at(stamp)
-        if any(watch.problem(now) for watch in self.watches) or arm is None:
+        if any(watch.problem(now) for watch in self.monitors) or arm is None:
             return None
         return arm if abs(arm.time - stamp) <= self._arm_timeout else None

@@ -11,32 +11,34 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 from vlm_robot_ros.nodes.images import from_rgb
-from vlm_robot_ros.nodes.wires import Wires
-from vlm_robot_ros.policy.apart import PolicyApart
+from vlm_robot_ros.nodes.wires import LifecycleEntities
+from vlm_robot_ros.policy.apart import SubprocessPolicy
 from vlm_robot_ros.policy.overlay import caption
 
 _COLOURS = {"target": (1.0, 0.24, 0.16), "reference": (0.16, 0.47, 1.0), "goal": (0.95, 0.8, 0.2)}
 _WAY, _BOX = (0.35, 0.9, 0.47), (0.6, 0.6, 0.6)
-_THINKS = 0.4
+_OVERLAY_TIMEOUT_S = 0.4
 """A policy that has not planned for so long does not think [s]."""
-_EDGES = [(a, b) for a in range(8) for b in range(8) if a < b and (a ^ b) in (1, 2, 4)]
+_BOX_EDGES = [(a, b) for a in range(8) for b in range(8) if a < b and (a ^ b) in (1, 2, 4)]
 """Between corners whose numbers differ in one bit: of x, of y, of z."""
 
 
-class Show:
+class PolicyVisualizer:
     """Draws only while somebody listens: it takes a while."""
 
-    def __init__(self, wires: Wires, robot: Robot, policy: PolicyApart) -> None:
+    def __init__(
+        self, wires: LifecycleEntities, robot: RobotConfig, policy: SubprocessPolicy
+    ) -> None:
         """Make the topics `overlay` and `markers`."""
         self._robot, self._policy = robot, policy
-        self._overlays = wires.publish(Image, "overlay")
-        self._markers = wires.publish(MarkerArray, "markers")
+        self._overlays = wires.create_publisher(Image, "overlay")
+        self._markers = wires.create_publisher(MarkerArray, "markers")
         self._label, self._score = "", 0.0
         self._planned = 0.0
 
-    def plan(self, chunk: ActionChunk, instruction: str, stamp: Time) -> None:
+    def on_chunk(self, chunk: ActionChunk, instruction: str, stamp: Time) -> None:
         """Show a plan; to be called where the policy thinks.
 
         Args:
@@ -45,22 +47,22 @@ class Show:
             stamp: Of the camera frame.
         """
         try:
-            self._plan(chunk, instruction, stamp)
+            self._build_chunk_markers(chunk, instruction, stamp)
         except Exception as error:  # what cannot be shown must not end the policy
             get_logger("policy_node").warning(f"a plan cannot be shown: {error!r}", once=True)
 
-    def _plan(self, chunk: ActionChunk, instruction: str, stamp: Time) -> None:
+    def _build_chunk_markers(self, chunk: ActionChunk, instruction: str, stamp: Time) -> None:
         self._label = chunk.label
         self._score = float(chunk.scores.get(chunk.label, 0.0))
         if self._overlays.get_subscription_count():
             self._planned = time.monotonic()
             self._publish(self._policy.draw(), instruction, chunk.hold, stamp)
         if self._markers.get_subscription_count():
-            self._markers.publish(self._marks(chunk, stamp))
+            self._markers.publish(self._build_markers(chunk, stamp))
 
-    def hold(self, instruction: str, reason: str, stamp: Time, seen: np.ndarray | None) -> None:
+    def on_hold(self, instruction: str, reason: str, stamp: Time, seen: np.ndarray | None) -> None:
         """Show that the arm holds, over what a camera sees, where the policy does not think."""
-        thinks = time.monotonic() - self._planned < _THINKS
+        thinks = time.monotonic() - self._planned < _OVERLAY_TIMEOUT_S
         if self._overlays.get_subscription_count() and not thinks:
             try:
                 self._publish(seen, instruction, reason, stamp)
@@ -77,17 +79,17 @@ class Show:
         message.header.stamp = stamp
         self._overlays.publish(message)
 
-    def _marks(self, chunk: ActionChunk, stamp: Time) -> MarkerArray:
+    def _build_markers(self, chunk: ActionChunk, stamp: Time) -> MarkerArray:
         low, high = np.array(self._robot.workspace.min), np.array(self._robot.workspace.max)
         corners = [np.where([c & 1, c & 2, c & 4], high, low) for c in range(8)]
-        box = [corners[end] for edge in _EDGES for end in edge]
-        marks = [self._mark("workspace", Marker.LINE_LIST, 0.003, _BOX, box)]
+        box = [corners[end] for edge in _BOX_EDGES for end in edge]
+        marks = [self._build_marker("workspace", Marker.LINE_LIST, 0.003, _BOX, box)]
         if chunk.mode is ActionMode.END_EFFECTOR_POSE and not chunk.hold:
             way = list(chunk.values[:, :3])
-            marks.append(self._mark("plan", Marker.LINE_STRIP, 0.006, _WAY, way))
+            marks.append(self._build_marker("plan", Marker.LINE_STRIP, 0.006, _WAY, way))
         for name, point in self._policy.points.items():
             if np.all(np.isfinite(point)):
-                mark = self._mark(name, Marker.SPHERE, 0.03, _COLOURS.get(name, _WAY), [])
+                mark = self._build_marker(name, Marker.SPHERE, 0.03, _COLOURS.get(name, _WAY), [])
                 mark.pose.position = Point(**dict(zip("xyz", map(float, point), strict=True)))
                 marks.append(mark)
         for mark in marks:
@@ -95,7 +97,7 @@ class Show:
         # What is not meant any more goes: all is drawn anew.
         return MarkerArray(markers=[Marker(action=Marker.DELETEALL), *marks])
 
-    def _mark(
+    def _build_marker(
         self,
         name: str,
         kind: int,

@@ -10,9 +10,9 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from vlm_robot_ros.contract.kinematics import to_vector
-from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.drive import Drive
+from vlm_robot_ros.contract.kinematics import transform_to_pose7
+from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.control.drive import MotionCommand
 from vlm_robot_ros.control.motion import Setpoint
 from vlm_robot_ros.nodes.gripper_action import (
     GripperAction,
@@ -21,15 +21,15 @@ from vlm_robot_ros.nodes.gripper_action import (
 )
 from vlm_robot_ros.nodes.messages import to_stamp
 
-_GRIPPING = 0.3
+_GRIPPER_MOTION_S = 0.3
 """Time for the gripper to get where it is told to be [s]."""
 
 
-def joint_trajectory(drive: Drive, robot: Robot) -> JointTrajectory:
+def joint_trajectory(drive: MotionCommand, robot: RobotConfig) -> JointTrajectory:
     """Return the path ahead, which ends with a stand: nobody has to tell the arm to stop.
 
     For joint_trajectory_controller. Times count from the stamp, which is that of the first point,
-    a past one (see `Drive.points`): a message that is late is still executed on time.
+    a past one (see `MotionCommand.points`): a message that is late is still executed on time.
     """
     message = JointTrajectory(joint_names=list(robot.joint_names))
     points = drive.points()
@@ -52,22 +52,22 @@ def _duration(time: float) -> Duration:
     return Duration(sec=int(whole), nanosec=int(rest))
 
 
-def joint_positions(drive: Drive, robot: Robot) -> Float64MultiArray:
+def joint_positions(drive: MotionCommand, robot: RobotConfig) -> Float64MultiArray:
     """Return the next joint positions [rad] in the contract's order."""
-    return Float64MultiArray(data=drive.path.setpoints[0].position.tolist())
+    return Float64MultiArray(data=drive.preview.setpoints[0].position.tolist())
 
 
-def joint_state(drive: Drive, robot: Robot) -> JointState:
+def joint_state(drive: MotionCommand, robot: RobotConfig) -> JointState:
     """Return the next positions of the arm's joints [rad] and of the gripper's, by name."""
     fingers = robot.finger_names
     message = JointState(name=[*robot.joint_names, *fingers])
     message.header.stamp, message.header.frame_id = to_stamp(drive.time), robot.base_frame
     finger = robot.gripper.position(drive.gripper)
-    message.position = [*drive.path.setpoints[0].position.tolist(), *[finger] * len(fingers)]
+    message.position = [*drive.preview.setpoints[0].position.tolist(), *[finger] * len(fingers)]
     return message
 
 
-def twist(drive: Drive, robot: Robot) -> TwistStamped:
+def twist(drive: MotionCommand, robot: RobotConfig) -> TwistStamped:
     """Return the tool's velocity in the base frame [m/s, rad/s]: Servo's `speed_units`."""
     message = TwistStamped()
     message.header.stamp, message.header.frame_id = to_stamp(drive.time), robot.base_frame
@@ -76,30 +76,32 @@ def twist(drive: Drive, robot: Robot) -> TwistStamped:
     return message
 
 
-def pose(drive: Drive, robot: Robot) -> PoseStamped:
+def pose(drive: MotionCommand, robot: RobotConfig) -> PoseStamped:
     """Return the tool's next pose in the base frame."""
     message = PoseStamped()
     message.header.stamp, message.header.frame_id = to_stamp(drive.time), robot.base_frame
     place, turn = message.pose.position, message.pose.orientation
-    place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w = map(float, to_vector(drive.pose))
+    place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w = map(
+        float, transform_to_pose7(drive.pose)
+    )
     return message
 
 
-def gripper_trajectory(drive: Drive, robot: Robot) -> JointTrajectory:
+def gripper_trajectory(drive: MotionCommand, robot: RobotConfig) -> JointTrajectory:
     """Return where the gripper's joint shall be soon."""
     message = JointTrajectory(joint_names=[robot.gripper.joint])
     message.header.stamp, message.header.frame_id = to_stamp(drive.time), robot.base_frame
     place, still = np.array([robot.gripper.position(drive.gripper)]), np.zeros(1)
-    message.points = [_point(_GRIPPING, Setpoint(place, still, still))]
+    message.points = [_point(_GRIPPER_MOTION_S, Setpoint(place, still, still))]
     return message
 
 
-def gripper_positions(drive: Drive, robot: Robot) -> Float64MultiArray:
+def gripper_positions(drive: MotionCommand, robot: RobotConfig) -> Float64MultiArray:
     """Return where the gripper's joint shall be."""
     return Float64MultiArray(data=[robot.gripper.position(drive.gripper)])
 
 
-MESSAGES: dict[str, tuple[type, Callable[[Drive, Robot], Any]]] = {
+MESSAGES: dict[str, tuple[type, Callable[[MotionCommand, RobotConfig], Any]]] = {
     "joint_trajectory": (JointTrajectory, joint_trajectory),
     "joint_positions": (Float64MultiArray, joint_positions),
     "joint_state": (JointState, joint_state),

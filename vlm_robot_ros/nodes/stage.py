@@ -15,26 +15,26 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.control.driver import QUIET_AFTER
+from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.control.driver import IDLE_AFTER_S
 from vlm_robot_ros.data.pictures import to_rgb
 from vlm_robot_ros.msg import EpisodeMark, SimState, TaskLabel, VlmAction
-from vlm_robot_ros.nodes.messages import seconds
-from vlm_robot_ros.sim.judge import Situation
+from vlm_robot_ros.nodes.messages import stamp_to_seconds
+from vlm_robot_ros.sim.judge import WorldState
 from vlm_robot_ros.srv import ResetScene
 
-STILL = 0.02
+STANDSTILL_SPEED = 0.02
 """Joint speed below which the arm stands still [rad/s]."""
 INTERRUPTED = threading.Event()
 """Set by a signal. Raised between calls into ROS: in one, it would become another error."""
 
 
-class StageError(RuntimeError):
+class SimulationClientError(RuntimeError):
     """Something that should be running is not heard of."""
 
 
 @dataclass(frozen=True)
-class Frame:
+class RecordedFrame:
     """What was seen and done at one camera frame."""
 
     picture: np.ndarray
@@ -43,10 +43,10 @@ class Frame:
     action: VlmAction | None
 
 
-class Stage:
+class SimulationClient:
     """Watches state, pictures, actions and labels; resets scenes and gives instructions."""
 
-    def __init__(self, node: Node, robot: Robot, alive: Callable[[], str]) -> None:
+    def __init__(self, node: Node, robot: RobotConfig, alive: Callable[[], str]) -> None:
         """Listen; `alive` returns what has died of what should be running, if anything has."""
         self._alive = alive
         self._executor = SingleThreadedExecutor()
@@ -54,7 +54,7 @@ class Stage:
         self.state: SimState | None = None
         self.action: VlmAction | None = None
         self.label: TaskLabel | None = None
-        self.frames: list[Frame] | None = None
+        self.frames: list[RecordedFrame] | None = None
         """Filled while it is a list."""
         self.latencies: list[float] = []
         """From a camera frame to the first action computed from it, both as they came here [s]."""
@@ -83,7 +83,7 @@ class Stage:
 
         if not self.wait(ready, timeout):
             missing = "simulator" if self.state is None else "policy node"
-            raise StageError(f"the {missing} was not heard of within {timeout:.0f} s")
+            raise SimulationClientError(f"the {missing} was not heard of within {timeout:.0f} s")
 
     def wait(self, done: Callable[[], bool], timeout: float) -> bool:
         """Handle what comes until `done()`; False after `timeout` wall-clock seconds.
@@ -97,13 +97,13 @@ class Stage:
             if INTERRUPTED.is_set():
                 raise KeyboardInterrupt
             if dead := self._alive():
-                raise StageError(f"{dead} ended; its last words:")
+                raise SimulationClientError(f"{dead} ended; its last words:")
             if time.monotonic() > end or not rclpy.ok():
                 return False
             self._executor.spin_once(timeout_sec=0.05)
         return True
 
-    def pass_time(self, seconds_: float) -> None:
+    def wait_sim_time(self, seconds_: float) -> None:
         """Let simulated time pass.
 
         Raises:
@@ -111,7 +111,7 @@ class Stage:
         """
         end = self.time + seconds_
         if not self.wait(lambda: self.time >= end, 20.0 + 20.0 * seconds_):
-            raise StageError("the simulator's time stands still")
+            raise SimulationClientError("the simulator's time stands still")
 
     def new_scene(self, seed: int) -> None:
         """Take back the words, lay a scene, and wait until the arm rests in it; a trip is ended.
@@ -119,33 +119,35 @@ class Stage:
         Raises:
             StageError: the simulator or the policy node does not answer.
         """
-        self.say("")
+        self.publish_instruction("")
         if not self.wait(lambda: self.action is not None and self.action.hold, 20.0):
-            raise StageError("the policy node does not hold when its words are taken back")
-        if not self.wait(lambda: self._state.joint_speed < STILL, 20.0):
-            raise StageError("the arm does not come to a stand")
-        self.pass_time(2 * QUIET_AFTER)  # until controllers are told nothing more
+            raise SimulationClientError(
+                "the policy node does not hold when its words are taken back"
+            )
+        if not self.wait(lambda: self._state.joint_speed < STANDSTILL_SPEED, 20.0):
+            raise SimulationClientError("the arm does not come to a stand")
+        self.wait_sim_time(2 * IDLE_AFTER_S)  # until controllers are told nothing more
         future = self._reset.call_async(ResetScene.Request(seed=seed))
         if not self.wait(future.done, 20.0):
-            raise StageError("the simulator does not answer ~/reset")
+            raise SimulationClientError("the simulator does not answer ~/reset")
         answer = future.result()
         assert answer is not None
         if not self.wait(lambda: self._state.scene == answer.scene, 20.0):
-            raise StageError("the simulator does not come to the new scene")
-        self.pass_time(0.3)
+            raise SimulationClientError("the simulator does not come to the new scene")
+        self.wait_sim_time(0.3)
         if self.action and self.action.hold_reason.startswith("tripped"):
             # Whoever lays the table anew has looked.
             future = self._end_trip.call_async(Trigger.Request())
             if not self.wait(future.done, 20.0):
-                raise StageError("the policy node does not answer ~/reset")
+                raise SimulationClientError("the policy node does not answer ~/reset")
         self._seen.clear()
         self.label = None
 
-    def say(self, text: str) -> None:
+    def publish_instruction(self, text: str) -> None:
         """Publish an instruction."""
         self._instruction.publish(String(data=text))
 
-    def mark(self, event: int, note: str = "") -> None:
+    def publish_episode_mark(self, event: int, note: str = "") -> None:
         """Publish a mark of an episode, as its judge."""
         mark = EpisodeMark(event=event, by="judge", note=note)
         mark.header.stamp = self._state.header.stamp
@@ -154,14 +156,14 @@ class Stage:
     @property
     def time(self) -> float:
         """Simulated time [s]."""
-        return seconds(self._state.header.stamp)
+        return stamp_to_seconds(self._state.header.stamp)
 
     @property
-    def situation(self) -> Situation:
+    def world_state(self) -> WorldState:
         """What is true now, for the judge."""
         state = self._state
         positions = np.array([[p.x, p.y, p.z] for p in state.positions])
-        return Situation(positions, np.array(state.yaws), self.tool, state.opening)
+        return WorldState(positions, np.array(state.yaws), self.tool, state.opening)
 
     @property
     def tool(self) -> np.ndarray:
@@ -190,4 +192,4 @@ class Stage:
         stamp = message.header.stamp
         self._seen[stamp.sec, stamp.nanosec] = time.perf_counter()
         if self.frames is not None:
-            self.frames.append(Frame(to_rgb(message), self.label, self.action))
+            self.frames.append(RecordedFrame(to_rgb(message), self.label, self.action))

@@ -3,7 +3,7 @@
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 
-from vlm_robot_ros.privacy import keep_private
+from vlm_robot_ros.privacy import restrict_umask
 from vlm_robot_ros.shared_memory import remove_dead_segments
 
 
@@ -19,6 +19,6 @@ def start_ros(arguments: list[str] | None = None) -> None:
     Raises:
         ValueError: VLM_ROBOT_GROUP_READABLE is neither yes nor no.
     """
-    keep_private()
+    restrict_umask()
     remove_dead_segments()
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)

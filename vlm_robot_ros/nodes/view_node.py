@@ -14,10 +14,10 @@ from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.msg import Heard, Latency, TaskLabel, VlmAction
 
 Take = Callable[[str, str, float, Any], None]
-_HELD = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+_LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
-class ViewNode(Node):
+class RerunNode(Node):
     """Listens, and passes on."""
 
     def __init__(self, take: Take, robot: str) -> None:
@@ -34,7 +34,7 @@ class ViewNode(Node):
 
         def listen(cls: Any, topic: str, qos: Any) -> None:
             kind = "/".join((cls.__module__.split(".")[0], "msg", cls.__name__))
-            on_message: Callable[[Any], None] = partial(_pass_on, take, topic, kind)
+            on_message: Callable[[Any], None] = partial(_forward, take, topic, kind)
             self.create_subscription(cls, topic, on_message, qos)
 
         for camera in load_robot(robot).cameras:
@@ -45,11 +45,11 @@ class ViewNode(Node):
         listen(TaskLabel, "task_label", 10)
         listen(Latency, "latency", 10)
         listen(Heard, "heard", 10)
-        listen(String, "current_instruction", _HELD)
+        listen(String, "current_instruction", _LATCHED_QOS)
 
     def close(self) -> None:
         """Nothing is to be said."""
 
 
-def _pass_on(take: Take, topic: str, kind: str, message: Any) -> None:
+def _forward(take: Take, topic: str, kind: str, message: Any) -> None:
     take(topic, kind, time.time(), message)

@@ -19,13 +19,13 @@ import numpy as np
 
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.policy.base import Observation, Policy
-from vlm_robot_ros.policy.desk import Desk, Taker
-from vlm_robot_ros.policy.heap import trim_heap
-from vlm_robot_ros.priority import take_priority
+from vlm_robot_ros.policy.desk import SharedArrayReader, SharedArrayWriter
+from vlm_robot_ros.policy.heap import trim_malloc_heap
+from vlm_robot_ros.priority import set_thread_priority
 
-_LOOKS = 0.2
+_POLL_PERIOD_S = 0.2
 """Who waits for a process looks so often whether it lives [s]."""
-_LOADS = 10
+_LOAD_TIMEOUT_FACTOR = 10
 """It is loaded anew in so many times the time that an answer may take, or not at all."""
 
 
@@ -36,7 +36,7 @@ class PolicyError(Exception):
         return str(self)
 
 
-class PolicyApart:
+class SubprocessPolicy:
     """Is a `Policy`; its process ends with this one, and is begun anew when it dies or hangs.
 
     Python lets one thread of a process compute at a time. A policy beside the control loop would
@@ -105,18 +105,18 @@ class PolicyApart:
         with self._living:
             self._kill()
         with self._asking:  # who waits has noticed
-            self._hang_up()
+            self._close_pipes()
 
     def _call(self, name: str, *given: object) -> Any:
         with self._asking:
             try:
-                self._desk.hand(self._pipe, (name, given))
+                self._desk.send(self._pipe, (name, given))
                 answered = self._wait(self._patience)
                 error, result = self._pipe.recv() if answered else ("", None)
             except (EOFError, OSError):
-                raise PolicyError(self._renew()) from None
+                raise PolicyError(self._restart()) from None
             if not answered:
-                raise PolicyError(self._renew(f"has not answered for {self._patience:.0f} s"))
+                raise PolicyError(self._restart(f"has not answered for {self._patience:.0f} s"))
         if error:
             raise PolicyError(error)
         return result
@@ -132,24 +132,24 @@ class PolicyApart:
             raise EOFError
         return bool(ready)
 
-    def _renew(self, problem: str = "") -> str:
+    def _restart(self, problem: str = "") -> str:
         """Start anew; returns what to say about it."""
-        problem = problem or f"has ended {_manner(self._process)}"
+        problem = problem or f"has ended {_exit_description(self._process)}"
         with self._living:
             if self._closed:
                 return "its process was ended"
-            self._end()
+            self._stop_process()
             try:
-                self._start(_LOADS * self._patience)
+                self._start(_LOAD_TIMEOUT_FACTOR * self._patience)
             except ValueError as error:
                 return f"its process {problem}, and it cannot be begun anew: {error}"
         return f"its process {problem}, and was begun anew"
 
-    def _end(self) -> None:
+    def _stop_process(self) -> None:
         self._kill()
-        self._hang_up()
+        self._close_pipes()
 
-    def _hang_up(self) -> None:
+    def _close_pipes(self) -> None:
         self._pipe.close()
         self._life.close()
 
@@ -161,7 +161,7 @@ class PolicyApart:
     def _start(self, limit: float | None) -> None:
         """Start it and wait until it is ready, so long [s]."""
         context = multiprocessing.get_context("spawn")
-        self._desk = Desk()
+        self._desk = SharedArrayWriter()
         try:
             self._pipe, theirs = context.Pipe()
             with theirs:
@@ -185,13 +185,13 @@ class PolicyApart:
         self.begun += 1
         begun, error, self._cameras = time.monotonic(), "", ()
         try:
-            while not self._wait(_LOOKS):
+            while not self._wait(_POLL_PERIOD_S):
                 if self._closed or (limit and time.monotonic() - begun > limit):
-                    self._end()
+                    self._stop_process()
                     raise ValueError("the policy's process was not ready in time, or not wanted")
             error, self._cameras = self._pipe.recv()
         except EOFError:
-            error = f"the policy's process ended while it was loaded, {_manner(process)}"
+            error = f"the policy's process ended while it was loaded, {_exit_description(process)}"
         if error:
             raise ValueError(error)
 
@@ -202,10 +202,10 @@ def _serve(
     """Be the other process: answer until nobody asks any more."""
     for ending in (signal.SIGINT, signal.SIGHUP):  # they are for the node, which ends this one
         signal.signal(ending, signal.SIG_IGN)
-    taker, made, asker = Taker(), threading.Event(), os.getppid()
+    taker, made, asker = SharedArrayReader(), threading.Event(), os.getppid()
 
     def watch() -> None:
-        while not made.wait(_LOOKS):
+        while not made.wait(_POLL_PERIOD_S):
             if os.getppid() != asker:
                 os._exit(1)
 
@@ -222,17 +222,17 @@ def _serve(
             # Who asks ends what hangs. Where that one is dead, it ends itself, even if it lets no
             # other thread go on. That takes 0.1 ms, so while nobody waits for an answer.
             faulthandler.dump_traceback_later(3 * patience, exit=True)
-            take_priority(priority)
+            set_thread_priority(priority)
             if not pipe.poll(patience):
                 continue
-            name, given = taker.take(pipe)
-            take_priority(0)  # the rest is anybody's code
+            name, given = taker.receive(pipe)
+            set_thread_priority(0)  # the rest is anybody's code
             try:
                 answer = pickle.dumps(("", _answer(policy, name, given)))
             except Exception as error:  # anybody's code
                 answer = pickle.dumps((repr(error), None))
             pipe.send_bytes(answer)
-            trim_heap()
+            trim_malloc_heap()
 
 
 def _answer(policy: Policy, name: str, given: tuple[Any, ...]) -> object:
@@ -248,7 +248,7 @@ def _wait_for(process: BaseProcess, limit: float) -> None:
         time.sleep(0.01)
 
 
-def _manner(process: BaseProcess) -> str:
+def _exit_description(process: BaseProcess) -> str:
     _wait_for(process, 1.0)
     code = process.exitcode
     if code is not None and code < 0:

@@ -7,10 +7,10 @@ import numpy as np
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.policy.base import Observation, Policy
 
-_ALWAYS = "pick up the object"
+_FIXED_INSTRUCTION = "pick up the object"
 
 
-class BlindPolicy:
+class LanguageBlindPolicy:
     """Hears the same sentence whatever is said: it sees and acts as well as the policy within."""
 
     def __init__(self, policy: Policy) -> None:
@@ -31,7 +31,7 @@ class BlindPolicy:
 
     def infer(self, observation: Observation) -> ActionChunk:
         """Return what the policy within does for the one sentence."""
-        return self._policy.infer(replace(observation, instruction=_ALWAYS))
+        return self._policy.infer(replace(observation, instruction=_FIXED_INSTRUCTION))
 
     def draw(self) -> np.ndarray | None:
         """Return what the policy within looks at."""

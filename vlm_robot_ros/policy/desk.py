@@ -8,13 +8,13 @@ from multiprocessing.reduction import recv_handle, send_handle
 from typing import Any
 
 
-class Desk:
+class SharedArrayWriter:
     """Memory in which one process lays arrays down and the other finds them."""
 
     def __init__(self) -> None:
         self._memory: mmap.mmap | None = None
 
-    def hand(self, pipe: "Connection[Any, Any]", what: object) -> None:
+    def send(self, pipe: "Connection[Any, Any]", what: object) -> None:
         """Hand anything over; its arrays are copied into the memory."""
         arrays: list[pickle.PickleBuffer] = []
         head = pickle.dumps(what, protocol=5, buffer_callback=arrays.append)
@@ -39,12 +39,12 @@ class Desk:
                 os.close(file)
 
 
-class Taker:
+class SharedArrayReader:
     """Takes what is handed over a desk of the other process."""
 
     _memory: mmap.mmap
 
-    def take(self, pipe: "Connection[Any, Any]") -> Any:
+    def receive(self, pipe: "Connection[Any, Any]") -> Any:
         """Wait for it; its arrays are copies."""
         head, sizes, grows = pipe.recv()
         if grows:

@@ -10,17 +10,17 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, to_vector
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
+from vlm_robot_ros.contract.robot import RobotConfig
 from vlm_robot_ros.contract.vectors import from_vectors, to_vectors
-from vlm_robot_ros.models.checkpoint import CheckpointError, load_any, to_act
-from vlm_robot_ros.models.direct_model import DirectModel
-from vlm_robot_ros.models.encoders.preprocess import squashed
+from vlm_robot_ros.models.checkpoint import CheckpointError, load_model, prepare_for_inference
+from vlm_robot_ros.models.direct_model import ChunkPredictor
+from vlm_robot_ros.models.encoders.preprocess import resize_stretched
 from vlm_robot_ros.policy.base import Observation, hold_chunk
-from vlm_robot_ros.policy.faster import make_faster, upload
+from vlm_robot_ros.policy.faster import optimize_model, upload
 
 
-class DirectPolicy:
+class FinetunedPolicy:
     """Acts as demonstrated: each chunk from the last pictures, the words and the arm's state.
 
     Sentences that no demonstration was of are refused: the model would do something all the same.
@@ -30,7 +30,11 @@ class DirectPolicy:
     """
 
     def __init__(
-        self, checkpoint: Path, robot: Robot, device: str = "cpu", faster: Collection[str] = ()
+        self,
+        checkpoint: Path,
+        robot: RobotConfig,
+        device: str = "cpu",
+        faster: Collection[str] = (),
     ) -> None:
         """Load a checkpoint folder.
 
@@ -43,10 +47,10 @@ class DirectPolicy:
         Raises:
             CheckpointError: it is missing, corrupt, of another kind, or needs more cameras.
         """
-        model = load_any(checkpoint)
-        if not isinstance(model, DirectModel):
+        model = load_model(checkpoint)
+        if not isinstance(model, ChunkPredictor):
             raise CheckpointError(f"'{checkpoint}' was not made by `vlm-robot finetune`")
-        self.model, self._device = to_act(model, device), device
+        self.model, self._device = prepare_for_inference(model, device), device
         self._robot, self._kinematics = robot, Kinematics(robot)
         count = model.config.joints
         if count and count != len(robot.joints):
@@ -56,7 +60,7 @@ class DirectPolicy:
             )
         self.cameras = _cameras(model.config.cameras, robot, checkpoint)
         self._faster = faster
-        self._plan = make_faster(self.model, faster)
+        self._plan = optimize_model(self.model, faster)
         self._taught = {_plain(sentence) for sentence in model.config.sentences}
         self.reset()
         self._warm_up()
@@ -77,7 +81,10 @@ class DirectPolicy:
             problem = f"'{observation.instruction}' was not in the demonstrations"
             return hold_chunk(observation, config.step_dt, problem)
         if self._read is None or self._said != observation.instruction:
-            self._said, self._read = observation.instruction, model.read([observation.instruction])
+            self._said, self._read = (
+                observation.instruction,
+                model.encode_text([observation.instruction]),
+            )
         state = self._state(observation)
         if state is None:
             return hold_chunk(observation, config.step_dt, "the joints' positions are not known")
@@ -106,7 +113,7 @@ class DirectPolicy:
     def _warm_up(self) -> None:
         """Answer once about nothing: torch loads much, for seconds, when it first computes."""
         grey, home = np.full((64, 64, 3), 128, np.uint8), np.array(self._robot.home)
-        pose = to_vector(self._kinematics.forward(home))
+        pose = transform_to_pose7(self._kinematics.forward(home))
         words = next(iter(self.model.config.sentences), "")
         images = dict.fromkeys(self.cameras, grey)
         self.infer(Observation(images, pose, 1.0, words, home))
@@ -119,7 +126,7 @@ class DirectPolicy:
             upload(observation.images[name], self._device, self._faster)[None]
             for name in self.cameras
         ]
-        return torch.stack([prepare(squashed(each, prepare.size)) for each in pictures], 1)
+        return torch.stack([prepare(resize_stretched(each, prepare.size)) for each in pictures], 1)
 
     def _state(self, observation: Observation) -> Tensor | None:
         kind = self.model.config.state
@@ -146,7 +153,7 @@ class DirectPolicy:
         if mode is ActionMode.JOINT_POSITION:
             robot = self._robot
             joints = np.clip(values[:, : len(robot.joints)], robot.lower, robot.upper)
-            return np.stack([to_vector(self._kinematics.forward(row)) for row in joints])
+            return np.stack([transform_to_pose7(self._kinematics.forward(row)) for row in joints])
         poses, place, turn = [], pose[:3], Rotation.from_quat(pose[3:])
         for move in values:
             place, turn = place + move[:3], Rotation.from_quat(move[3:]) * turn
@@ -159,7 +166,7 @@ def _plain(sentence: str) -> str:
     return " ".join(re.sub(r"[^\w\s]", " ", sentence.lower()).split())
 
 
-def _cameras(wanted: tuple[str, ...], robot: Robot, checkpoint: Path) -> tuple[str, ...]:
+def _cameras(wanted: tuple[str, ...], robot: RobotConfig, checkpoint: Path) -> tuple[str, ...]:
     """Return the robot's cameras for the demonstrations': by the ends of their names.
 
     Where none of the names is a camera of the robot's, they are taken in order.

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlm_robot_ros.models.direct_model import DirectModel, Planned
+from vlm_robot_ros.models.direct_model import ChunkPredictor, ModelOutput
 from vlm_robot_ros.models.precision import has_bfloat16
 
-WAYS = {
+OPTIMIZATIONS = {
     "bfloat16": "the encoder computes in bfloat16",
     "channels_last": "convolutions have the colours of a pixel side by side",
     "compile": "torch.compile; on a GPU one launch for all (CUDA graphs)",
@@ -18,7 +18,7 @@ WAYS = {
 """All of them; words are kept, and all cameras are one batch, in any case."""
 
 
-def chosen_ways(asked: str, device: str) -> frozenset[str]:
+def parse_optimizations(asked: str, device: str) -> frozenset[str]:
     """Return the ways in a list, as in "bfloat16,compile".
 
     Args:
@@ -32,19 +32,19 @@ def chosen_ways(asked: str, device: str) -> frozenset[str]:
     if asked == "auto":
         return frozenset({"bfloat16"} if has_bfloat16(device) else ())
     ways = frozenset(way.strip() for way in asked.split(",") if way.strip())
-    unknown = sorted(ways - set(WAYS))
+    unknown = sorted(ways - set(OPTIMIZATIONS))
     if unknown:
         raise ValueError(
-            f"no way {unknown[0]!r} to be faster; valid: auto alone, or some of {', '.join(WAYS)}"
+            f"no way {unknown[0]!r} to be faster; valid: auto alone, or some of {', '.join(OPTIMIZATIONS)}"
         )
     if "pinned" in ways and not device.startswith("cuda"):
         raise ValueError(f"'pinned' is for device cuda, this is {device!r}")
     return ways
 
 
-def make_faster(
-    model: DirectModel, ways: Collection[str]
-) -> Callable[[Tensor, Tensor, Tensor], Planned]:
+def optimize_model(
+    model: ChunkPredictor, ways: Collection[str]
+) -> Callable[[Tensor, Tensor, Tensor], ModelOutput]:
     """Change a model in place; returns what plans from then on.
 
     With "compile" the first plan takes a minute, and shapes must stay as they are. On a GPU it is

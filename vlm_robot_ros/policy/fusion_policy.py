@@ -8,38 +8,38 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vlm_robot_ros.contract.action import ActionChunk, ActionMode
-from vlm_robot_ros.contract.kinematics import down, wrapped, yaw_of
-from vlm_robot_ros.models.action import ArmState
-from vlm_robot_ros.models.checkpoint import load_checkpoint, to_act
+from vlm_robot_ros.contract.kinematics import downward_pose, tool_yaw, wrap_to_pi
+from vlm_robot_ros.models.action import ActionHeadInput
+from vlm_robot_ros.models.checkpoint import load_checkpoint, prepare_for_inference
 from vlm_robot_ros.models.robot_model import Grounding
-from vlm_robot_ros.models.text import Slots
+from vlm_robot_ros.models.text import InstructionSlots
 from vlm_robot_ros.policy.base import Observation, hold_chunk
 from vlm_robot_ros.policy.correction import read_correction
-from vlm_robot_ros.policy.gaze import Gaze
-from vlm_robot_ros.policy.memory import PUT_DOWN, Memory, correct, one_skill
-from vlm_robot_ros.policy.overlay import draw_way, overlay
-from vlm_robot_ros.policy.sight import PictureWatch
-from vlm_robot_ros.policy.understanding import Understanding
+from vlm_robot_ros.policy.gaze import ObservationPreprocessor
+from vlm_robot_ros.policy.memory import PUT_DOWN, TaskState, apply_correction, one_skill
+from vlm_robot_ros.policy.overlay import draw_trajectory, overlay
+from vlm_robot_ros.policy.sight import ImageMonitor
+from vlm_robot_ros.policy.understanding import InstructionParser
 
-_HELD = (0.25, 0.8)
+_HELD_OPENINGS = (0.25, 0.8)
 """Gripper openings at which the fingers may be closed on something."""
-_STOPPED = 0.04
+_STOPPED_OPENING_CHANGE = 0.04
 """What the opening may change from picture to picture if something stops the fingers."""
-_AT_HAND = 0.07
+_IN_HAND_M = 0.07
 """How far from the tool the object may seem and be the one that is held [m]."""
 _PRESENT, _FOUND = 0.3, 0.5
 """Agreement of words and picture above which a thing is there still; is there at all."""
-_CLEAR = 0.12
+_CLEAR_OF_REFERENCE_M = 0.12
 """How far the tool must be aside of a reference not to hide it [m]."""
 _LOOK_AGAIN, _RISE = 0.2, 0.02
 """How high the hand goes to see what it may hide, and how far in a step of a chunk [m]."""
-_DOWN = 0.045
+_PUT_DOWN_HEIGHT_M = 0.045
 """How low the tool goes to put down what is in the way in the hand [m]."""
-_PATIENCE = 40
+_MAX_UNSEEN_IMAGES = 40
 """Pictures in a row that need not show what was there."""
 
 
-class FusionPolicy:
+class GroundedPolicy:
     """Acts as a checkpoint has learned to; remembers what it saw since the instruction came."""
 
     def __init__(self, checkpoint: Path, device: str = "cpu", any_object: bool = False) -> None:
@@ -53,13 +53,13 @@ class FusionPolicy:
         Raises:
             CheckpointError: it is missing or corrupt.
         """
-        self.model = to_act(load_checkpoint(checkpoint), device)
+        self.model = prepare_for_inference(load_checkpoint(checkpoint), device)
         self._device = device
         self._any_object = any_object
         config = self.model.config
         self._eye = None if config.depth else torch.tensor(config.eye, device=device)
-        self._words = Understanding(self.model, device)
-        self._gaze = Gaze(self.model.config, device)
+        self._words = InstructionParser(self.model, device)
+        self._gaze = ObservationPreprocessor(self.model.config, device)
         self.reset()
         self._warm_up()
 
@@ -71,9 +71,9 @@ class FusionPolicy:
 
     def reset(self) -> None:
         """Forget everything."""
-        self._memory: Memory | None = None
-        self._before: Memory | None = None
-        self._watches = {name: PictureWatch() for name in self.cameras}
+        self._memory: TaskState | None = None
+        self._before: TaskState | None = None
+        self._watches = {name: ImageMonitor() for name in self.cameras}
         self._gaze.reset()
         self._crop: Tensor | None = None
         self._way: np.ndarray | None = None
@@ -90,30 +90,31 @@ class FusionPolicy:
     def infer(self, observation: Observation) -> ActionChunk:
         """Return what to do next; a hold that says why where nothing is to be done."""
         config = self.model.config
-        memory = self._memory = self._memory or self._understand(observation.instruction)
-        problem = memory.problem or self._unseen(observation)
-        (self._crop, beside), self._way = self._gaze.look(observation), None
+        memory = self._memory = self._memory or self._parse_instruction(observation.instruction)
+        problem = memory.problem or self._image_problem(observation)
+        (self._crop, beside), self._way = self._gaze.preprocess(observation), None
         if problem:
             return hold_chunk(observation, config.step_dt, problem)
         tool = self._tensor(observation.pose[None, :3])
         opening = self._tensor(np.array([observation.opening]))
-        self.grounding = self.model.see(self._crop, tool, opening, memory.slots, beside)
-        problem = self._see(memory, self.grounding, tool, observation.opening)
+        self.grounding = self.model.ground(self._crop, tool, opening, memory.slots, beside)
+        problem = self._update_tracks(memory, self.grounding, tool, observation.opening)
         if not problem:
-            return self._act(observation, memory, tool, opening)
+            return self._plan_chunk(observation, memory, tool, opening)
         sights = (memory.target, memory.reference)
         hidden = any(
-            self._words.needs(memory.slots, i) and s.point is None for i, s in enumerate(sights)
+            self._words.argument_is_named(memory.slots, i) and s.point is None
+            for i, s in enumerate(sights)
         )
         if hidden and observation.pose[2] < _LOOK_AGAIN:
             # The hand may be before it.
-            return self._rise(observation, memory.slots)
+            return self._raise_hand(observation, memory.slots)
         return hold_chunk(observation, config.step_dt, problem)
 
-    def _unseen(self, observation: Observation) -> str:
+    def _image_problem(self, observation: Observation) -> str:
         """Return why what is seen cannot be trusted; empty when it can."""
         for name, watch in self._watches.items():
-            if problem := watch.problem(observation.images[name], observation.pose[:3]):
+            if problem := watch.check(observation.images[name], observation.pose[:3]):
                 return problem if name == self.model.config.camera else f"{name} camera: {problem}"
         return ""
 
@@ -123,7 +124,11 @@ class FusionPolicy:
             return None
         crop = (self._crop[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         picture = overlay(crop, self.grounding, self.model.config)
-        return picture if self._way is None else draw_way(picture, self._way, self.model.config)
+        return (
+            picture
+            if self._way is None
+            else draw_trajectory(picture, self._way, self.model.config)
+        )
 
     @property
     def points(self) -> dict[str, np.ndarray]:
@@ -145,39 +150,44 @@ class FusionPolicy:
         one, black = self._tensor(np.zeros(1)), np.zeros((480, 640, 3), np.uint8)
         nowhere = np.zeros((480, 640, 3), np.float32)
         images = {name: nowhere if number else black for number, name in enumerate(self.cameras)}
-        picture, beside = self._gaze.look(Observation(images, np.zeros(7), 0.0, ""))
-        self.model.see(picture, one.expand(1, 3), one, self._words.read(""), beside)
+        picture, beside = self._gaze.preprocess(Observation(images, np.zeros(7), 0.0, ""))
+        self.model.ground(picture, one.expand(1, 3), one, self._words.read(""), beside)
         self._gaze.reset()
 
-    def _understand(self, instruction: str) -> Memory:
+    def _parse_instruction(self, instruction: str) -> TaskState:
         correction = read_correction(instruction)
         if correction:
             skills, thing = self.model.config.skills, f"pick up {correction.words}"
-            memory = correct(self._before, correction, skills, self._words.read)
+            memory = apply_correction(self._before, correction, skills, self._words.read)
             if correction.kind == "other thing":
-                memory.strange = (self._words.strange(thing, self._words.read(thing), 0), "")
+                memory.unknown_word = (
+                    self._words.unknown_word(thing, self._words.read(thing), 0),
+                    "",
+                )
             return memory
         slots = self._words.read(instruction)
         problem = self._words.problem(instruction, slots, self._any_object)
-        strange = [self._words.strange(instruction, slots, which) for which in (0, 1)]
-        return Memory(slots, problem, (strange[0], strange[1]))
+        strange = [self._words.unknown_word(instruction, slots, which) for which in (0, 1)]
+        return TaskState(slots, problem, (strange[0], strange[1]))
 
-    def _see(self, memory: Memory, seen: Grounding, tool: Tensor, opening: float) -> str:
+    def _update_tracks(
+        self, memory: TaskState, seen: Grounding, tool: Tensor, opening: float
+    ) -> str:
         """Remember where things are; tells what is not there, or nothing."""
-        closed = _HELD[0] < opening < _HELD[1]
+        closed = _HELD_OPENINGS[0] < opening < _HELD_OPENINGS[1]
         sights = (memory.target, memory.reference)
         skill = self._words.skill(memory.slots)
         for which, sight in enumerate(sights):
-            if not self._words.needs(memory.slots, which):
+            if not self._words.argument_is_named(memory.slots, which):
                 continue
-            strange = memory.strange[which]
+            strange = memory.unknown_word[which]
             if strange and sight.point is None and float(seen.elsewhere[0, which]) > _PRESENT:
                 name = self._words.name(memory.slots, which)
                 return f"I do not know the word '{strange}', and see more than one {name}"
             if float(seen.present[0, which]) > (_FOUND if sight.point is None else _PRESENT):
                 around = tool if sight.point is None else sight.point
-                clear = float((around - tool)[:, :2].norm()) > _CLEAR
-                sight.see(seen.point[:, which].clone(), self._eye, clear)
+                clear = float((around - tool)[:, :2].norm()) > _CLEAR_OF_REFERENCE_M
+                sight.update(seen.point[:, which].clone(), self._eye, clear)
             else:
                 sight.unseen += 1
             if sight.point is None:
@@ -188,11 +198,11 @@ class FusionPolicy:
                 memory.start = point.clone()
                 memory.start[:, 2] = memory.target.height  # it may be in the hand
                 carries = self._before is not None and self._before.held and closed
-                apart = float((point - tool).norm()) > _AT_HAND
+                apart = float((point - tool).norm()) > _IN_HAND_M
                 memory.full = tool.clone() if carries and apart else None
-            near = memory.target.unseen > 0 or float((point - tool).norm()) < _AT_HAND
+            near = memory.target.unseen > 0 or float((point - tool).norm()) < _IN_HAND_M
             # Fingers that something stops are closed on it; then until they are open, or empty.
-            stopped = abs(opening - memory.opening) < _STOPPED
+            stopped = abs(opening - memory.opening) < _STOPPED_OPENING_CHANGE
             held, memory.held = memory.held, closed and (memory.held or (near and stopped))
             if memory.held:
                 # What keeps the fingers apart is between them, nearer than one camera can tell.
@@ -203,17 +213,17 @@ class FusionPolicy:
                 memory.push(tool, skill.split()[1])
         memory.opening = opening
         for which, sight in enumerate(sights):
-            if sight.unseen > _PATIENCE:
+            if sight.unseen > _MAX_UNSEEN_IMAGES:
                 return f"I lost sight of the {self._words.name(memory.slots, which)}"
         return ""
 
-    def _act(
-        self, observation: Observation, memory: Memory, tool: Tensor, opening: Tensor
+    def _plan_chunk(
+        self, observation: Observation, memory: TaskState, tool: Tensor, opening: Tensor
     ) -> ActionChunk:
         config, slots = self.model.config, memory.slots
-        yaw = yaw_of(observation.pose)
+        yaw = tool_yaw(observation.pose)
         if memory.held and memory.yaw is not None:
-            memory.turned += wrapped(yaw - memory.yaw)
+            memory.turned += wrap_to_pi(yaw - memory.yaw)
         memory.yaw = yaw
         if memory.held:
             memory.grip_yaw = yaw
@@ -221,7 +231,7 @@ class FusionPolicy:
         start = tool if memory.start is None else memory.start
         reference = start if memory.reference.point is None else memory.reference.point
         skill = F.one_hot(slots.skill.argmax(-1), len(config.skills)).float()
-        if memory.full is not None and observation.opening > _HELD[1]:
+        if memory.full is not None and observation.opening > _HELD_OPENINGS[1]:
             memory.full = None
         goal = self.model.goal(skill, start, reference)
         if memory.nudge is not None:
@@ -231,12 +241,14 @@ class FusionPolicy:
         memory.goal = goal
         if memory.full is not None:
             skill, item = one_skill(PUT_DOWN, config.skills, tool), tool
-            goal = memory.full * goal.new_tensor([1.0, 1.0, 0.0]) + goal.new_tensor([0, 0, _DOWN])
-        chunk = self.model.act(
-            ArmState(
+            goal = memory.full * goal.new_tensor([1.0, 1.0, 0.0]) + goal.new_tensor(
+                [0, 0, _PUT_DOWN_HEIGHT_M]
+            )
+        chunk = self.model.predict_actions(
+            ActionHeadInput(
                 skill,
                 tool,
-                self._tensor(np.array([wrapped(yaw - memory.straight)])),
+                self._tensor(np.array([wrap_to_pi(yaw - memory.is_straight)])),
                 opening,
                 item,
                 goal,
@@ -246,20 +258,20 @@ class FusionPolicy:
         moves, turns, grips = (part[0].double().cpu().numpy() for part in chunk)
         if not (np.all(np.isfinite(moves)) and np.all(np.isfinite(turns))):
             return hold_chunk(observation, config.step_dt, "the model's output is not finite")
-        return self._chunk(observation, slots, moves, yaw + turns, (grips > 0).astype(float))
+        return self._to_chunk(observation, slots, moves, yaw + turns, (grips > 0).astype(float))
 
-    def _rise(self, observation: Observation, slots: Slots) -> ActionChunk:
+    def _raise_hand(self, observation: Observation, slots: InstructionSlots) -> ActionChunk:
         """Move the hand up, to see what it may hide."""
         horizon = self.model.config.horizon
         moves = np.outer(np.arange(1, horizon + 1), [0.0, 0.0, _RISE])
-        yaws = np.full(horizon, yaw_of(observation.pose))
-        grips = np.full(horizon, float(observation.opening > _HELD[1]))
-        return self._chunk(observation, slots, moves, yaws, grips)
+        yaws = np.full(horizon, tool_yaw(observation.pose))
+        grips = np.full(horizon, float(observation.opening > _HELD_OPENINGS[1]))
+        return self._to_chunk(observation, slots, moves, yaws, grips)
 
-    def _chunk(
+    def _to_chunk(
         self,
         observation: Observation,
-        slots: Slots,
+        slots: InstructionSlots,
         moves: np.ndarray,
         yaws: np.ndarray,
         grips: np.ndarray,
@@ -270,7 +282,7 @@ class FusionPolicy:
         scores = self.model.label(slots)[0].tolist()
         return ActionChunk(
             ActionMode.END_EFFECTOR_POSE,
-            np.stack([down(p, yaw) for p, yaw in zip(places, yaws, strict=True)]),
+            np.stack([downward_pose(p, yaw) for p, yaw in zip(places, yaws, strict=True)]),
             grips,
             config.step_dt,
             config.labels[int(np.argmax(scores))],
@@ -279,11 +291,11 @@ class FusionPolicy:
             "",
         )
 
-    def _confidence(self, slots: Slots) -> float:
+    def _confidence(self, slots: InstructionSlots) -> float:
         """Return how sure the words are understood: the least sure slot decides."""
-        sure = [1 - self._words.useless(slots), float(slots.skill.softmax(-1).amax())]
+        sure = [1 - self._words.no_task_probability(slots), float(slots.skill.softmax(-1).amax())]
         for which in (0, 1):
-            if self._words.needs(slots, which):
+            if self._words.argument_is_named(slots, which):
                 sure += [float(p[0, which].softmax(-1).amax()) for p in (slots.colour, slots.noun)]
         return min(sure)
 

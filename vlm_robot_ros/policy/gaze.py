@@ -7,18 +7,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vlm_robot_ros.models.image import Beside
-from vlm_robot_ros.models.robot_model import ModelConfig
+from vlm_robot_ros.models.image import AuxiliaryInputs
+from vlm_robot_ros.models.robot_model import GroundedModelConfig
 from vlm_robot_ros.policy.base import Observation
 
-_EARLY = 0.04
+_HISTORY_TOLERANCE_S = 0.04
 """How much younger than wanted a picture of before may be [s]."""
 
 
-class Gaze:
+class ObservationPreprocessor:
     """Prepares observations for a model; keeps the pictures of before that it wants."""
 
-    def __init__(self, config: ModelConfig, device: str) -> None:
+    def __init__(self, config: GroundedModelConfig, device: str) -> None:
         self._config, self._device = config, device
         self.reset()
 
@@ -26,14 +26,14 @@ class Gaze:
         """Forget the pictures of before."""
         self._seen: deque[tuple[float, Tensor]] = deque()
 
-    def look(self, observation: Observation) -> tuple[Tensor, Beside]:
+    def preprocess(self, observation: Observation) -> tuple[Tensor, AuxiliaryInputs]:
         """Return the part that the model looks at, shape (1, 3, H, W), and what is beside it."""
         config = self._config
         picture = observation.images[config.camera]
         crop = self.crop(picture)
-        return crop, Beside(
-            self._past(crop, observation.time) if config.history else None,
-            self._surface(observation.images[config.depth]) if config.depth else None,
+        return crop, AuxiliaryInputs(
+            self._image_history(crop, observation.time) if config.history else None,
+            self._token_points(observation.images[config.depth]) if config.depth else None,
             _as_tensor(picture, self._device).float() / 255 if config.close_up else None,
         )
 
@@ -54,7 +54,7 @@ class Gaze:
         )
         return whole[:, :, top : top + height, left : left + width].float() / 255
 
-    def _past(self, crop: Tensor, time: float) -> Tensor:
+    def _image_history(self, crop: Tensor, time: float) -> Tensor:
         """Return the pictures of before, shape (1, P, 3, H, W), and keep this one.
 
         Where it has not looked for so long, the oldest stands for what was before; what is much
@@ -68,14 +68,14 @@ class Gaze:
             seen.pop()
         past = []
         for moment in wanted:
-            old = [kept for at, kept in seen if at <= moment + _EARLY]
+            old = [kept for at, kept in seen if at <= moment + _HISTORY_TOLERANCE_S]
             past.append(old[-1] if old else seen[0][1] if seen else crop)
-        while len(seen) > 1 and seen[1][0] <= wanted[-1] + _EARLY:
+        while len(seen) > 1 and seen[1][0] <= wanted[-1] + _HISTORY_TOLERANCE_S:
             seen.popleft()
         seen.append((time, crop))
         return torch.stack(past, 1)
 
-    def _surface(self, places: np.ndarray) -> Tensor:
+    def _token_points(self, places: np.ndarray) -> Tensor:
         """Return where what is in the middle of each token is. Shape (1, 3, n), [m]."""
         (top, left, _, _), (height, width) = self._config.crop, self._config.picture
         rows, columns = (np.arange(count) for count in self._config.grid)

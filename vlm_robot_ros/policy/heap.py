@@ -11,24 +11,24 @@ import math
 import os
 from pathlib import Path
 
-_GROWN = 256 * 2**20
+_GROWTH_BYTES = 256 * 2**20
 """What the process may grow by before the C library is asked for what is free [bytes]."""
 _STATM = Path("/proc/self/statm")
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
 _least = math.inf
 
 
-def trim_heap() -> bool:
+def trim_malloc_heap() -> bool:
     """Give what is free back to the system if the process has grown; returns whether it had.
 
     Where it has not grown, it takes 20 microseconds.
     """
     global _least
     try:
-        now = _resident()
+        now = _resident_bytes()
     except OSError:  # no such file here, or no more files to open
         return False
-    grown = now > _least + _GROWN
+    grown = now > _least + _GROWTH_BYTES
     if grown and _trim is not None:
         _trim(0)
     # What is in use may have grown, too: the next call tells how much.
@@ -36,5 +36,5 @@ def trim_heap() -> bool:
     return grown
 
 
-def _resident() -> int:
+def _resident_bytes() -> int:
     return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

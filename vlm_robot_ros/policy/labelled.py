@@ -9,35 +9,35 @@ import torch
 
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.looking import Looker
-from vlm_robot_ros.models.scoring import Calibration, Scorer
+from vlm_robot_ros.models.looking import PhraseLocalizer
+from vlm_robot_ros.models.scoring import ScoreCalibration, Scorer
 from vlm_robot_ros.policy.base import Observation, Policy
-from vlm_robot_ros.policy.overlay import tint
+from vlm_robot_ros.policy.overlay import overlay_heatmaps
 
-NONE = "none of these"
+NO_LABEL = "none of these"
 """The label of a picture that shows none of the phrases; listed after them."""
 
 
-def label_with(
+def with_zero_shot_labels(
     policy: Policy,
     camera: str,
     encoder: str,
     phrases: Sequence[str],
     calibration: Path | None,
     device: str,
-) -> "LabelledPolicy":
+) -> "ZeroShotLabelPolicy":
     """Give a policy the labels of an encoder by name.
 
     Raises:
         EncoderError: there is no such encoder.
         ValueError: phrases or calibration are not valid.
     """
-    sure = Calibration.load(calibration) if calibration else Calibration()
+    sure = ScoreCalibration.load(calibration) if calibration else ScoreCalibration()
     scorer = Scorer(load_encoder(encoder, device), phrases, calibration=sure)
-    return LabelledPolicy(policy, scorer, camera)
+    return ZeroShotLabelPolicy(policy, scorer, camera)
 
 
-class LabelledPolicy:
+class ZeroShotLabelPolicy:
     """Acts as the policy within, and labels what it sees with the likeliest of some phrases."""
 
     def __init__(self, policy: Policy, scorer: Scorer, camera: str) -> None:
@@ -50,7 +50,7 @@ class LabelledPolicy:
         """
         self._policy, self._scorer, self._camera = policy, scorer, camera
         self._seen: Observation | None = None
-        self._looker: tuple[str, Looker] | None = None
+        self._looker: tuple[str, PhraseLocalizer] | None = None
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ class LabelledPolicy:
             return chunk
         picture = torch.from_numpy(observation.images[self._camera].copy())[None]
         shown, none = (part[0].tolist() for part in self._scorer(picture))
-        scores = {**dict(zip(self._scorer.phrases, shown, strict=True)), NONE: none}
+        scores = {**dict(zip(self._scorer.phrases, shown, strict=True)), NO_LABEL: none}
         return replace(chunk, label=max(scores, key=scores.__getitem__), scores=scores)
 
     def draw(self) -> np.ndarray | None:
@@ -84,6 +84,6 @@ class LabelledPolicy:
             return drawn
         said, picture = seen.instruction, seen.images[self._camera]
         if self._looker is None or self._looker[0] != said:
-            self._looker = said, Looker(self._scorer.encoder, [said])
+            self._looker = said, PhraseLocalizer(self._scorer.encoder, [said])
         (found,) = self._looker[1](torch.from_numpy(picture.copy()))
-        return tint(picture, [found.heat.numpy()])
+        return overlay_heatmaps(picture, [found.heat.numpy()])

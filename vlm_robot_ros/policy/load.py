@@ -4,17 +4,19 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 from vlm_robot_ros.models.checkpoint import CheckpointError, kind_of
-from vlm_robot_ros.models.robot_model import ModelConfig
+from vlm_robot_ros.models.robot_model import GroundedModelConfig
 from vlm_robot_ros.paths import shipped_checkpoint, user_path
 from vlm_robot_ros.policy import registry
 from vlm_robot_ros.policy.base import Policy
-from vlm_robot_ros.policy.fusion_policy import FusionPolicy
-from vlm_robot_ros.policy.sight import Watchful
+from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
+from vlm_robot_ros.policy.sight import ImageGuard
 
 
-def load_learned(checkpoint: Path, robot: Robot, device: str = "cpu", faster: str = "") -> Policy:
+def load_checkpoint_policy(
+    checkpoint: Path, robot: RobotConfig, device: str = "cpu", faster: str = ""
+) -> Policy:
     """Load a checkpoint folder.
 
     Args:
@@ -28,21 +30,23 @@ def load_learned(checkpoint: Path, robot: Robot, device: str = "cpu", faster: st
         ValueError: there are no such ways.
     """
     if kind_of(checkpoint) == "direct":
-        from vlm_robot_ros.policy.direct_policy import DirectPolicy  # encoders load slowly
-        from vlm_robot_ros.policy.faster import chosen_ways
+        from vlm_robot_ros.policy.direct_policy import FinetunedPolicy  # encoders load slowly
+        from vlm_robot_ros.policy.faster import parse_optimizations
 
-        return Watchful(DirectPolicy(checkpoint, robot, device, chosen_ways(faster, device)))
+        return ImageGuard(
+            FinetunedPolicy(checkpoint, robot, device, parse_optimizations(faster, device))
+        )
     if faster not in ("", "auto"):
         raise ValueError(
             f"faster is '{faster}', and '{checkpoint}' is not of `vlm-robot finetune`; valid: "
             "auto, or nothing"
         )
-    policy = FusionPolicy(checkpoint, device)
+    policy = GroundedPolicy(checkpoint, device)
     _check_depth(policy.model.config, robot, checkpoint)
     return policy
 
 
-def _check_depth(config: ModelConfig, robot: Robot, checkpoint: Path) -> None:
+def _check_depth(config: GroundedModelConfig, robot: RobotConfig, checkpoint: Path) -> None:
     """Raise CheckpointError where a robot lacks the depth camera that a checkpoint needs."""
     if not config.depth:
         return
@@ -60,10 +64,10 @@ def _check_depth(config: ModelConfig, robot: Robot, checkpoint: Path) -> None:
         )
 
 
-def load_own(name: str, robot: Robot) -> Policy:
+def load_policy_class(name: str, robot: RobotConfig) -> Policy:
     """Return the policy that a user's class makes of a robot, watched for unusable images.
 
-    One that is `Watchful` itself is not watched twice.
+    One that is `ImageGuard` itself is not watched twice.
 
     Args:
         name: `module:Class`, or the name of an entry point of an installed package.
@@ -73,22 +77,22 @@ def load_own(name: str, robot: Robot) -> Policy:
         ValueError: there is no such class, it fails, or what it makes is no policy.
     """
     try:
-        made: Policy = _own_class(name)(robot)
+        made: Policy = _policy_class(name)(robot)
     except Exception as error:  # anybody's code
         raise ValueError(
             f"no policy of '{name}': {error!r}; valid: module:Class of an installed package or of "
             "a folder on PYTHONPATH, or the name of an entry point of group "
-            f"{registry.GROUP}. The working directory is not searched: set PYTHONPATH=. for a "
+            f"{registry.ENTRY_POINT_GROUP}. The working directory is not searched: set PYTHONPATH=. for a "
             "module in it"
         ) from error
     parts = [part for part in vars(Policy) if not part.startswith("_")]
     missing = [part for part in parts if not hasattr(made, part)]
     if missing:
         raise ValueError(f"'{name}' has no {', '.join(missing)}; see policy/base.py")
-    return made if isinstance(made, Watchful) else Watchful(made)
+    return made if isinstance(made, ImageGuard) else ImageGuard(made)
 
 
-def _own_class(name: str) -> Any:
+def _policy_class(name: str) -> Any:
     found = registry.registered_policies().get(name)
     if found is not None:
         return found.load()
@@ -96,8 +100,8 @@ def _own_class(name: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
-def load_named(name: str, robot: Robot, device: str = "cpu") -> Policy:
-    """Return the policy of a name: `shipped`, a checkpoint's folder, or one of `load_own`.
+def load_named(name: str, robot: RobotConfig, device: str = "cpu") -> Policy:
+    """Return the policy of a name: `shipped`, a checkpoint's folder, or one of `load_policy_class`.
 
     Raises:
         ValueError: there is none.
@@ -105,5 +109,5 @@ def load_named(name: str, robot: Robot, device: str = "cpu") -> Policy:
     folder = shipped_checkpoint() if name == "shipped" else user_path(name)
     own = ":" in name or name in registry.registered_policies()
     if own and not folder.exists():
-        return load_own(name, robot)
-    return load_learned(folder, robot, device)
+        return load_policy_class(name, robot)
+    return load_checkpoint_policy(folder, robot, device)

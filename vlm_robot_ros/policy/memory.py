@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vlm_robot_ros.models.text import Slots
+from vlm_robot_ros.models.text import InstructionSlots
 from vlm_robot_ros.policy.correction import Correction
 
-NUDGE = 0.05
+NUDGE_M = 0.05
 """How far "a bit" is [m]."""
-_WAYS = {"left": (0.0, 1.0), "right": (0.0, -1.0), "away": (1.0, 0.0), "closer": (-1.0, 0.0)}
+_DIRECTIONS = {"left": (0.0, 1.0), "right": (0.0, -1.0), "away": (1.0, 0.0), "closer": (-1.0, 0.0)}
 _OPPOSITE = {
     "push left": "push right", "push right": "push left", "push away": "push closer",
     "push closer": "push away", "turn left": "turn right", "turn right": "turn left",
@@ -21,18 +21,18 @@ _OPPOSITE = {
 }  # fmt: skip
 PUT_DOWN = "place left"
 """Any skill of placing: where to is given by the goal."""
-_FLOOR = 0.01
+_RECEPTACLE_FLOOR_M = 0.01
 """How much higher things stand in a receptacle than on the table [m]."""
 _CONTACT, _LOW = 0.033, 0.06
 """How near the tool comes to the middle of what it pushes, and how low it must be [m]."""
-_JUMP = 0.02
+_MAX_JUMP_M = 0.02
 """What seems to have gone farther since the last picture is not believed at once [m]."""
 _AGAIN, _AGAIN_HIDDEN = 6, 20
 """Pictures in a row that must show it where it seems to have gone; with the hand before it."""
 
 
 @dataclass
-class Sight:
+class ObjectTrack:
     """Where one thing of the instruction is."""
 
     point: Tensor | None = None
@@ -43,10 +43,10 @@ class Sight:
     """Pictures since it was seen."""
     elsewhere: Tensor | None = None
     """Where it seemed to have gone in the last picture, which is not believed yet."""
-    again: int = 0
+    confirmations: int = 0
     """Pictures in a row that showed it there."""
 
-    def see(self, place: Tensor, eye: Tensor | None, clear: bool) -> None:
+    def update(self, place: Tensor, eye: Tensor | None, clear: bool) -> None:
         """Take note of where it is seen.
 
         One camera cannot tell how far away a thing is, but what stands somewhere has a height:
@@ -64,33 +64,36 @@ class Sight:
         seen = place
         if eye is not None:
             place = eye + (seen - eye) * (self.height - eye[2]) / (seen[:, 2:] - eye[2])
-        if _apart(place, self.point) < _JUMP:
+        if _horizontal_distance(place, self.point) < _MAX_JUMP_M:
             self.point = self.point + (0.3 if clear else 0.1) * (place - self.point)
-            self.again = 0
-        elif _apart(seen, self.point) < _JUMP:
-            self.again = 0
+            self.confirmations = 0
+        elif _horizontal_distance(seen, self.point) < _MAX_JUMP_M:
+            self.confirmations = 0
         else:
-            same = self.elsewhere is not None and _apart(place, self.elsewhere) < _JUMP
-            self.elsewhere, self.again = place, self.again + 1 if same else 0
-            if self.again >= (_AGAIN if clear else _AGAIN_HIDDEN):
-                self.point, self.again = place, 0
+            same = (
+                self.elsewhere is not None
+                and _horizontal_distance(place, self.elsewhere) < _MAX_JUMP_M
+            )
+            self.elsewhere, self.confirmations = place, self.confirmations + 1 if same else 0
+            if self.confirmations >= (_AGAIN if clear else _AGAIN_HIDDEN):
+                self.point, self.confirmations = place, 0
 
 
-def _apart(one: Tensor, other: Tensor) -> float:
+def _horizontal_distance(one: Tensor, other: Tensor) -> float:
     return float((one - other)[:, :2].norm())
 
 
 @dataclass
-class Memory:
+class TaskState:
     """What is known since the instruction came."""
 
-    slots: Slots
+    slots: InstructionSlots
     problem: str = ""
     """Why the words cannot be followed, or nothing."""
-    strange: tuple[str, str] = ("", "")
+    unknown_word: tuple[str, str] = ("", "")
     """Of target and reference a word that is not known, and may be colour or shape; or nothing."""
-    target: Sight = field(default_factory=Sight)
-    reference: Sight = field(default_factory=Sight)
+    target: ObjectTrack = field(default_factory=ObjectTrack)
+    reference: ObjectTrack = field(default_factory=ObjectTrack)
     start: Tensor | None = None
     """Where the target was first. Shape (1, 3), [m]."""
     held: bool = False
@@ -107,7 +110,7 @@ class Memory:
     """Of the tool at the last picture [rad]."""
     grip_yaw: float = 0.0
     """Of the tool when it last held the target [rad]."""
-    straight: float = 0.0
+    is_straight: float = 0.0
     """Yaw at which the target is gripped [rad]."""
     nudge: Tensor | None = None
     """From `start` to the goal, instead of the skill's. Shape (3,), [m]."""
@@ -124,9 +127,13 @@ class Memory:
         assert sight.point is not None
         assert self.start is not None
         height = float(self.start[0, 2])
-        if self.goal is not None and _apart(sight.point, self.goal) < _JUMP and skill != "pick up":
+        if (
+            self.goal is not None
+            and _horizontal_distance(sight.point, self.goal) < _MAX_JUMP_M
+            and skill != "pick up"
+        ):
             # What is put into something is let go of above the rim, and falls.
-            height = height + _FLOOR if skill == "put" else float(self.goal[0, 2])
+            height = height + _RECEPTACLE_FLOOR_M if skill == "put" else float(self.goal[0, 2])
         sight.height = sight.point[:, 2] = height
 
     def push(self, tool: Tensor, way: str) -> None:
@@ -138,7 +145,7 @@ class Memory:
         """
         point = self.target.point
         assert point is not None
-        along = torch.tensor([*_WAYS[way], 0.0]).to(point)
+        along = torch.tensor([*_DIRECTIONS[way], 0.0]).to(point)
         offset = point - tool
         ahead = float(offset @ along)
         sideways = float((offset - ahead * along)[:, :2].norm())
@@ -146,12 +153,12 @@ class Memory:
             self.target.point = point + (_CONTACT - ahead) * along
 
 
-def correct(
-    before: Memory | None,
+def apply_correction(
+    before: TaskState | None,
     correction: Correction,
     skills: Sequence[str],
-    read: Callable[[str], Slots],
-) -> Memory:
+    read: Callable[[str], InstructionSlots],
+) -> TaskState:
     """Return the memory to go on with after a correction.
 
     Args:
@@ -162,59 +169,59 @@ def correct(
     """
     if before is None or before.problem:
         nothing = before.slots if before else read("")
-        return Memory(nothing, "there is no instruction to be corrected")
+        return TaskState(nothing, "there is no instruction to be corrected")
     skill = skills[int(before.slots.skill.argmax())]
     if correction.kind == "other thing":
-        return _other_thing(before, read(f"pick up {correction.words}"), correction.words)
+        return _with_other_object(before, read(f"pick up {correction.words}"), correction.words)
     if correction.kind == "undo":
-        return _undo(before, skill, skills)
+        return _undo_task(before, skill, skills)
     if correction.kind == "other way":
         family = skill.split()[0]
         other = f"{family} {correction.words}"
         if other not in skills:
-            return Memory(before.slots, f"I cannot {skill} to the {correction.words}")
+            return TaskState(before.slots, f"I cannot {skill} to the {correction.words}")
         straight = before.grip_yaw if family == "turn" else 0.0
-        return Memory(_with_skill(before.slots, skills, other), straight=straight)
+        return TaskState(_with_skill(before.slots, skills, other), is_straight=straight)
     if before.target.point is None:
-        return Memory(before.slots, "there is nothing to be moved a bit")
-    way = torch.tensor([*_WAYS[correction.words], 0.0]) * NUDGE
-    push = _with_skill(_alone(before.slots), skills, f"push {correction.words}")
-    return Memory(push, target=before.target, nudge=way.to(before.slots.skill.device))
+        return TaskState(before.slots, "there is nothing to be moved a bit")
+    way = torch.tensor([*_DIRECTIONS[correction.words], 0.0]) * NUDGE_M
+    push = _with_skill(_without_reference(before.slots), skills, f"push {correction.words}")
+    return TaskState(push, target=before.target, nudge=way.to(before.slots.skill.device))
 
 
-def _other_thing(before: Memory, read: Slots, words: str) -> Memory:
+def _with_other_object(before: TaskState, read: InstructionSlots, words: str) -> TaskState:
     old = before.slots
     unknown = float(read.reject[0]) > 0 or int(read.noun[0, 0].argmax()) == 0
     if unknown or int(old.noun[0, 0].argmax()) == 0:
-        return Memory(old, f"I do not know what '{words}' is to be")
+        return TaskState(old, f"I do not know what '{words}' is to be")
     colour, noun = old.colour.clone(), old.noun.clone()
     colour[:, 0] = read.colour[:, 0]
     if int(read.noun[0, 0].argmax()) != 1:  # "the blue one" is one of the same kind
         noun[:, 0] = read.noun[:, 0]
-    return Memory(old._replace(colour=colour, noun=noun))
+    return TaskState(old._replace(colour=colour, noun=noun))
 
 
-def _undo(before: Memory, skill: str, skills: Sequence[str]) -> Memory:
+def _undo_task(before: TaskState, skill: str, skills: Sequence[str]) -> TaskState:
     if skill == "home":
-        return Memory(before.slots, "I cannot undo going home")
+        return TaskState(before.slots, "I cannot undo going home")
     if skill in ("open", "close"):
-        return Memory(_with_skill(before.slots, skills, _OPPOSITE[skill]))
+        return TaskState(_with_skill(before.slots, skills, _OPPOSITE[skill]))
     if before.start is None:
-        return Memory(before.slots, "nothing was done yet that could be undone")
+        return TaskState(before.slots, "nothing was done yet that could be undone")
     if skill in _OPPOSITE:
         slots = _with_skill(before.slots, skills, _OPPOSITE[skill])
         if not skill.startswith("turn"):
-            return Memory(slots, back_to=before.start)
+            return TaskState(slots, back_to=before.start)
         # No farther back than it was turned; and gripped as it was let go of, for what is longer
         # than wide slips when it is gripped lengthwise.
         turned = before.turned + (-np.pi / 2 if skill == "turn left" else np.pi / 2)
         straight = before.grip_yaw - turned
-        return Memory(slots, target=before.target, turned=turned, straight=straight)
-    slots = _with_skill(_alone(before.slots), skills, PUT_DOWN)
-    return Memory(slots, target=before.target, back_to=before.start)
+        return TaskState(slots, target=before.target, turned=turned, is_straight=straight)
+    slots = _with_skill(_without_reference(before.slots), skills, PUT_DOWN)
+    return TaskState(slots, target=before.target, back_to=before.start)
 
 
-def _with_skill(slots: Slots, skills: Sequence[str], name: str) -> Slots:
+def _with_skill(slots: InstructionSlots, skills: Sequence[str], name: str) -> InstructionSlots:
     return slots._replace(skill=20 * one_skill(name, skills, slots.skill))
 
 
@@ -224,7 +231,7 @@ def one_skill(name: str, skills: Sequence[str], like: Tensor) -> Tensor:
     return F.one_hot(chosen, len(skills)).float()
 
 
-def _alone(slots: Slots) -> Slots:
+def _without_reference(slots: InstructionSlots) -> InstructionSlots:
     """Return slots without a reference."""
     noun = slots.noun.clone()
     noun[:, 1] = 20 * F.one_hot(torch.zeros(1, dtype=torch.long), noun.shape[-1]).to(noun)

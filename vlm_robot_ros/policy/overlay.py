@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:  # who only writes captions needs no torch
-    from vlm_robot_ros.models.robot_model import Grounding, ModelConfig
+    from vlm_robot_ros.models.robot_model import GroundedModelConfig, Grounding
 
 _COLOURS = np.array([[255, 60, 40], [40, 120, 255]])
 """Of target and reference."""
 _DARK, _STRONG = 0.75, 0.75
-_DRAWN = 0.3
+_HEATMAP_THRESHOLD = 0.3
 """How likely a thing must be there to be drawn."""
-_WAY = (90, 230, 120)
+_TRAJECTORY_COLOUR = (90, 230, 120)
 _BAR, _LEAST_WIDTH = 66, 480
 """Height of the words below a picture; narrower pictures are enlarged [px]."""
 _LARGEST, _MOST_ENLARGED = 1280, 4
@@ -21,7 +21,7 @@ _LARGEST, _MOST_ENLARGED = 1280, 4
 _PAPER, _INK, _GOOD, _HOLD = (24, 24, 28), (240, 240, 240), (90, 200, 120), (235, 70, 60)
 
 
-def tint(picture: np.ndarray, heats: list[np.ndarray]) -> np.ndarray:
+def overlay_heatmaps(picture: np.ndarray, heats: list[np.ndarray]) -> np.ndarray:
     """Return a picture, darkened, that turns red and then blue where heats are 1.
 
     Args:
@@ -35,7 +35,9 @@ def tint(picture: np.ndarray, heats: list[np.ndarray]) -> np.ndarray:
     return canvas.astype(np.uint8)
 
 
-def overlay(picture: np.ndarray, seen: "Grounding | None", config: "ModelConfig") -> np.ndarray:
+def overlay(
+    picture: np.ndarray, seen: "Grounding | None", config: "GroundedModelConfig"
+) -> np.ndarray:
     """Return what a model looks at with both heatmaps over it, red the target's.
 
     Args:
@@ -46,14 +48,16 @@ def overlay(picture: np.ndarray, seen: "Grounding | None", config: "ModelConfig"
     heats = []
     for which in range(len(_COLOURS)):
         heat = np.zeros(picture.shape[:2])
-        if seen is not None and float(seen.present[0, which]) >= _DRAWN:
+        if seen is not None and float(seen.present[0, which]) >= _HEATMAP_THRESHOLD:
             tokens = seen.heatmap[0, which].reshape(config.grid).cpu().numpy()
             heat = np.kron(tokens / max(tokens.max(), 1e-9), np.ones((4, 4)))
         heats.append(heat)
-    return tint(picture, heats)
+    return overlay_heatmaps(picture, heats)
 
 
-def draw_way(picture: np.ndarray, points: np.ndarray, config: "ModelConfig") -> np.ndarray:
+def draw_trajectory(
+    picture: np.ndarray, points: np.ndarray, config: "GroundedModelConfig"
+) -> np.ndarray:
     """Return a picture with a way of the tool in it, from the first point on.
 
     Args:
@@ -66,13 +70,13 @@ def draw_way(picture: np.ndarray, points: np.ndarray, config: "ModelConfig") -> 
     canvas = Image.fromarray(picture)
     pen = ImageDraw.Draw(canvas)
     way = [tuple(pixel) for pixel in project(points, config).tolist()]
-    pen.line(way, _WAY, 2)
+    pen.line(way, _TRAJECTORY_COLOUR, 2)
     column, row = way[-1]
-    pen.ellipse((column - 3, row - 3, column + 3, row + 3), outline=_WAY, width=2)
+    pen.ellipse((column - 3, row - 3, column + 3, row + 3), outline=_TRAJECTORY_COLOUR, width=2)
     return np.asarray(canvas)
 
 
-def project(points: np.ndarray, config: "ModelConfig") -> np.ndarray:
+def project(points: np.ndarray, config: "GroundedModelConfig") -> np.ndarray:
     """Return where points are in the crop: column and row, shape (N, 2) [px].
 
     Args:
@@ -110,9 +114,9 @@ def caption(
     canvas.paste(Image.fromarray(large))
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
     lines: Sequence[tuple[str, tuple[int, int, int]]] = (
-        (f'"{printable(instruction)}"' if instruction else "", _INK),
-        (f"{printable(label)}  {score:.0%}" if label else "", _GOOD),
-        (f"holding: {printable(hold)}" if hold else "", _HOLD),
+        (f'"{to_latin1(instruction)}"' if instruction else "", _INK),
+        (f"{to_latin1(label)}  {score:.0%}" if label else "", _GOOD),
+        (f"holding: {to_latin1(hold)}" if hold else "", _HOLD),
     )
     for number, (text, colour) in enumerate(lines):
         pen.text((8, height + 4 + 20 * number), text[: width // 7], colour, font)
@@ -121,6 +125,6 @@ def caption(
     return np.asarray(canvas)
 
 
-def printable(text: str) -> str:
+def to_latin1(text: str) -> str:
     """Return a text with a question mark for what a plain font cannot draw."""
     return "".join(sign if sign.isprintable() and ord(sign) < 0x2000 else "?" for sign in text)

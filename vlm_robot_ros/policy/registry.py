@@ -2,10 +2,10 @@
 
 from importlib.metadata import EntryPoint, entry_points
 
-GROUP = "vlm_robot_ros.policies"
+ENTRY_POINT_GROUP = "vlm_robot_ros.policies"
 """Group of entry points; each leads to a class that is given the robot's contract."""
 
 
 def registered_policies() -> dict[str, EntryPoint]:
     """Return the entry points of installed packages by their names."""
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}

@@ -7,32 +7,34 @@ import numpy as np
 from vlm_robot_ros.contract.action import ActionChunk
 from vlm_robot_ros.policy.base import Observation, Policy, hold_chunk
 
-_BLANK = 4.0
+_BLANK_DEVIATION = 4.0
 """Standard deviation of the brightness below which a picture shows nothing, of 255."""
-_MOVED = 0.015
+_TOOL_MOTION_M = 0.015
 """Way of the tool on which some pixel must have changed [m]."""
-_ROWS = 8
+_DEPTH_ROW_STEP = 8
 """Of distances, which are large, only each eighth row is compared."""
-_GRID = 85
+_SAMPLED_ROWS = 85
 """Rows and columns, about, of the pixels whose brightness is looked at."""
 
 
-class PictureWatch:
+class ImageMonitor:
     """Tells whether a picture can be trusted to show what is there now."""
 
     def __init__(self) -> None:
         self._last = bytearray()
         self._tool = np.zeros(3)
 
-    def problem(self, picture: np.ndarray, tool: np.ndarray) -> str:
+    def check(self, picture: np.ndarray, tool: np.ndarray) -> str:
         """Return what is wrong with a picture, or nothing.
 
         Args:
             picture: Shape (H, W, 3), uint8; distances may be of any shape and type, and blank.
             tool: Where the tool was when it was taken. Shape (3,), [m].
         """
-        picture = np.ascontiguousarray(picture if picture.dtype == np.uint8 else picture[::_ROWS])
-        if picture.dtype == np.uint8 and self._blank(picture):
+        picture = np.ascontiguousarray(
+            picture if picture.dtype == np.uint8 else picture[::_DEPTH_ROW_STEP]
+        )
+        if picture.dtype == np.uint8 and self._is_blank(picture):
             self._last.clear()
             return "the picture is blank"
         if picture.dtype != np.uint8 and not np.isfinite(picture).any():
@@ -43,26 +45,29 @@ class PictureWatch:
             self._last, self._tool = bytearray(seen), np.array(tool)
             return ""
         moved = float(np.linalg.norm(tool - self._tool))
-        if moved < _MOVED:
+        if moved < _TOOL_MOTION_M:
             return ""
         return f"the picture is frozen: no pixel changed while the tool moved {moved:.2f} m"
 
-    def _blank(self, picture: np.ndarray) -> bool:
-        step = max(1, min(picture.shape[:2]) // _GRID)
+    def _is_blank(self, picture: np.ndarray) -> bool:
+        step = max(1, min(picture.shape[:2]) // _SAMPLED_ROWS)
         # Red, green and blue by turns: six times as fast as all of each pixel.
-        return float(picture.reshape(len(picture), -1)[::step, :: 3 * step + 1].std()) < _BLANK
+        return (
+            float(picture.reshape(len(picture), -1)[::step, :: 3 * step + 1].std())
+            < _BLANK_DEVIATION
+        )
 
 
-_HELD = 0.1
+_HOLD_DURATION_S = 0.1
 """How long a hold lasts if no other plan comes [s]."""
 
 
-class Watchful:
+class ImageGuard:
     """Acts as the policy within, and holds when a picture cannot be trusted."""
 
     def __init__(self, policy: Policy) -> None:
         self.within = policy
-        self._watches: dict[str, PictureWatch] = {}
+        self._watches: dict[str, ImageMonitor] = {}
 
     def __getattr__(self, name: str) -> Any:
         """Return what else the policy within has."""
@@ -76,7 +81,7 @@ class Watchful:
     def infer(self, observation: Observation) -> ActionChunk:
         """Return the plan of the policy within, or a hold that says what is wrong."""
         for name, picture in observation.images.items():
-            watch = self._watches.setdefault(name, PictureWatch())
-            if problem := watch.problem(picture, observation.pose[:3]):
-                return hold_chunk(observation, _HELD, f"{name} camera: {problem}")
+            watch = self._watches.setdefault(name, ImageMonitor())
+            if problem := watch.check(picture, observation.pose[:3]):
+                return hold_chunk(observation, _HOLD_DURATION_S, f"{name} camera: {problem}")
         return self.within.infer(observation)

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from vlm_robot_ros.contract.action import ActionChunk, checked
+from vlm_robot_ros.contract.action import ActionChunk, validate_chunk
 from vlm_robot_ros.policy.base import Observation, Policy, hold_chunk
 
-_HANGS = 1.0
+_JOIN_TIMEOUT_S = 1.0
 """Who thinks longer is not waited for [s]."""
 
 
 @dataclass(frozen=True)
-class Question:
+class InferenceRequest:
     """What a policy is asked."""
 
     observation: Observation
@@ -26,7 +26,7 @@ class Question:
     """Whatever the asker wants to have with the answer."""
 
 
-def think(policy: Policy, question: Question, before: int) -> ActionChunk:
+def run_inference(policy: Policy, question: InferenceRequest, before: int) -> ActionChunk:
     """Return a policy's answer; where it fails, a hold that says so.
 
     Args:
@@ -40,16 +40,16 @@ def think(policy: Policy, question: Question, before: int) -> ActionChunk:
             policy.reset()
         elif question.number != before:
             policy.next_instruction()
-        return checked(policy.infer(question.observation))
+        return validate_chunk(policy.infer(question.observation))
     except Exception as error:
         return _failure(question, error)
 
 
-def _failure(question: Question, error: Exception) -> ActionChunk:
+def _failure(question: InferenceRequest, error: Exception) -> ActionChunk:
     return hold_chunk(question.observation, 0.1, f"the policy failed: {error!r}")
 
 
-class Thinker:
+class InferenceWorker:
     """Hands answers to `answer(question, chunk, seconds)`, called in its own thread.
 
     A question that comes meanwhile replaces one that waits. A policy is anybody's code: where it
@@ -59,21 +59,21 @@ class Thinker:
     def __init__(
         self,
         policy: Policy,
-        answer: Callable[[Question, ActionChunk, float], None],
+        answer: Callable[[InferenceRequest, ActionChunk, float], None],
         begin: Callable[[], object] = lambda: None,
     ) -> None:
         """Start the thread, which calls `begin()` first."""
         self._policy = policy
         self._answer = answer
         self._begin = begin
-        self._question: Question | None = None
+        self._question: InferenceRequest | None = None
         self._stopping = False
         self._began: float | None = None
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="policy", daemon=True)
         self._thread.start()
 
-    def ask(self, question: Question) -> None:
+    def submit(self, question: InferenceRequest) -> None:
         """Ask the newest question."""
         with self._changed:
             self._question = question
@@ -85,7 +85,7 @@ class Thinker:
         """That it hangs; empty when it does not."""
         began = self._began
         took = 0.0 if began is None else time.perf_counter() - began
-        return f"the policy has not answered for {took:.0f} s" if took > _HANGS else ""
+        return f"the policy has not answered for {took:.0f} s" if took > _JOIN_TIMEOUT_S else ""
 
     def stop(self) -> None:
         """Drop what waits and end the thread; what is thought about has a second to finish."""
@@ -105,7 +105,7 @@ class Thinker:
                 question, self._question = self._question, None
             assert question is not None
             self._began = begun = time.perf_counter()
-            chunk = think(self._policy, question, number)
+            chunk = run_inference(self._policy, question, number)
             number = question.number
             if self._stopping:
                 return

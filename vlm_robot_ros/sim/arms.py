@@ -11,7 +11,7 @@ from pathlib import Path
 
 import mujoco
 
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 
 _WHITE, _GREY, _DARK = (0.93, 0.94, 0.95, 1), (0.55, 0.56, 0.58, 1), (0.22, 0.23, 0.25, 1)
 _LINK_COLOURS = (_GREY, _WHITE, _WHITE, _WHITE, _GREY, _WHITE, _GREY, _DARK)
@@ -20,7 +20,7 @@ TOOL_OFFSET = 0.0965
 
 
 @dataclass(frozen=True)
-class Arm:
+class ServoModel:
     """How a model stands at the table, and how strong its servos are."""
 
     mount: tuple[float, float, float]
@@ -37,12 +37,14 @@ SERVO_LAG = 0.1
 _SEVEN = (4500, 4500, 3500, 3500, 2000, 2000, 2000)
 _STRONG = (150, 150, 150, 150, 60, 60, 60)
 ARMS = {
-    "panda": Arm((0.0, 0.0, 0.0), _SEVEN, (87, 87, 87, 87, 12, 12, 12)),
-    "ur5e": Arm((0.0, 0.0, 0.0), (4500, 4500, 3500, 2000, 2000, 2000), (150,) * 3 + (28,) * 3),
-    "kinova3": Arm((0.0, 0.0, 0.0), _SEVEN, (105, 105, 52, 52, 52, 52, 52)),
-    "xarm7": Arm((0.12, 0.0, 0.0), _SEVEN, _STRONG),
-    "iiwa": Arm((0.0, 0.0, 0.0), _SEVEN, (176, 176, 110, 110, 110, 40, 40)),
-    "sawyer": Arm((0.0, 0.0, 0.0), _SEVEN, (80, 80, 40, 40, 9, 9, 9)),
+    "panda": ServoModel((0.0, 0.0, 0.0), _SEVEN, (87, 87, 87, 87, 12, 12, 12)),
+    "ur5e": ServoModel(
+        (0.0, 0.0, 0.0), (4500, 4500, 3500, 2000, 2000, 2000), (150,) * 3 + (28,) * 3
+    ),
+    "kinova3": ServoModel((0.0, 0.0, 0.0), _SEVEN, (105, 105, 52, 52, 52, 52, 52)),
+    "xarm7": ServoModel((0.12, 0.0, 0.0), _SEVEN, _STRONG),
+    "iiwa": ServoModel((0.0, 0.0, 0.0), _SEVEN, (176, 176, 110, 110, 110, 40, 40)),
+    "sawyer": ServoModel((0.0, 0.0, 0.0), _SEVEN, (80, 80, 40, 40, 9, 9, 9)),
 }
 """The arms by robosuite's names."""
 
@@ -61,7 +63,7 @@ def asset_dir() -> Path:
     return Path(found.submodule_search_locations[0]) / "models" / "assets"
 
 
-def arm_with_gripper(robot: Robot) -> mujoco.MjSpec:
+def arm_with_gripper(robot: RobotConfig) -> mujoco.MjSpec:
     """Return the model of a contract's arm; the hand is the body "right_hand".
 
     Raises:
@@ -109,7 +111,7 @@ def _drop_visuals(spec: mujoco.MjSpec) -> None:
         spec.delete(unused)
 
 
-def _add_servos(spec: mujoco.MjSpec, robot: Robot) -> None:
+def _add_servos(spec: mujoco.MjSpec, robot: RobotConfig) -> None:
     """Replace the torque motors by position servos named as the contract's joints."""
     for motor in list(spec.actuators):
         spec.delete(motor)

@@ -8,31 +8,31 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from vlm_robot_ros.contract.kinematics import down, from_vector, wrapped
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.kinematics import downward_pose, pose7_to_transform, wrap_to_pi
+from vlm_robot_ros.contract.robot import RobotConfig
 from vlm_robot_ros.data.episode import (
     PICTURE,
-    Episode,
+    SimEpisode,
     crop,
-    cut_around,
+    crop_around_token,
+    downscale,
+    sample_at_tokens,
     save_episode,
-    shrunk,
-    tokens_of,
 )
-from vlm_robot_ros.sim.expert import STEP_DT, Moves, States, decide
-from vlm_robot_ros.sim.judge import Situation
+from vlm_robot_ros.sim.expert import STEP_DT, ExpertAction, ExpertInput, expert_action
+from vlm_robot_ros.sim.judge import WorldState
 from vlm_robot_ros.sim.objects import UNNAMED_PAIRS
 from vlm_robot_ros.sim.scene import sample_scene
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
-from vlm_robot_ros.sim.tasks import SKILLS, Task, goals, sample_task, speaks_of
-from vlm_robot_ros.workers import in_processes
+from vlm_robot_ros.sim.tasks import SKILLS, Task, goal_positions, refers_to, sample_task
+from vlm_robot_ros.workers import map_in_processes
 
-_STEPS = 84
-_EVERY = 2  # steps from one recorded frame to the next
-_NOISE = 0.008
+_EPISODE_STEPS = 84
+_FRAME_STRIDE = 2  # steps from one recorded frame to the next
+_ACTION_NOISE_M = 0.008
 _CLOSE = 2
 """Tokens of each frame that are looked at closely."""
-_demonstrator: "Demonstrator | None" = None
+_demonstrator: "DemonstrationRecorder | None" = None
 
 
 def collect(
@@ -40,7 +40,7 @@ def collect(
     episodes: int,
     seed: int,
     workers: int,
-    make_demonstrator: Callable[[], "Demonstrator"],
+    make_demonstrator: Callable[[], "DemonstrationRecorder"],
 ) -> int:
     """Record episodes `seed` to `seed + episodes - 1` that are not in `folder` yet.
 
@@ -64,7 +64,7 @@ def collect(
         make_demonstrator().sim.close()
     folder.mkdir(parents=True, exist_ok=True)
     bar = tqdm(total=episodes, initial=episodes - len(missing), desc="episodes")
-    recorded = in_processes(_record, missing, workers, _begin, (make_demonstrator,))
+    recorded = map_in_processes(_record, missing, workers, _begin, (make_demonstrator,))
     with bar, closing(recorded):
         try:
             for _ in recorded:
@@ -74,7 +74,7 @@ def collect(
     return len(missing)
 
 
-def _begin(make_demonstrator: Callable[[], "Demonstrator"]) -> None:
+def _begin(make_demonstrator: Callable[[], "DemonstrationRecorder"]) -> None:
     global _demonstrator
     _demonstrator = make_demonstrator()
 
@@ -85,52 +85,52 @@ def _record(path: Path, seed: int) -> None:
 
 
 @dataclass
-class Given:
+class AssignedTask:
     """A task, and what was true when it was given."""
 
     task: Task
-    start: Situation
+    start: WorldState
 
 
-def expert_move(sim: Simulator, given: Given) -> Moves:
+def simulated_expert_action(sim: Simulator, given: AssignedTask) -> ExpertAction:
     """Ask the expert what to do now; arrays of one row."""
-    task, now = given.task, sim.situation
+    task, now = given.task, sim.world_state
     item = start = now.tool
     reference, turned = np.zeros(3), 0.0
     if task.target is not None:
         item, start = now.positions[task.target], given.start.positions[task.target]
         gap = now.yaws[task.target] - given.start.yaws[task.target]
-        turned = wrapped(gap)
+        turned = wrap_to_pi(gap)
     if task.reference is not None:
         reference = now.positions[task.reference]
     skill = np.array([SKILLS.index(task.skill)])
-    return decide(
-        States(
+    return expert_action(
+        ExpertInput(
             skill,
             now.tool[None],
             np.array([sim.tool_yaw]),
             np.array([now.opening]),
             item[None],
-            goals(skill, start[None], reference[None]),
+            goal_positions(skill, start[None], reference[None]),
             np.array([turned]),
         )
     )
 
 
-def execute(sim: Simulator, move: Moves, bias: np.ndarray | float = 0.0) -> None:
+def execute_action(sim: Simulator, move: ExpertAction, bias: np.ndarray | float = 0.0) -> None:
     """Do a move of one row, off by `bias` (shape (3,), [m]), and let `STEP_DT` pass."""
     box = sim.robot.workspace
     goal = np.clip(sim.tool_position + move.tool[0] + bias, box.min, box.max)
-    sim.command_pose(from_vector(down(goal, sim.tool_yaw + float(move.yaw[0]))))
+    sim.command_pose(pose7_to_transform(downward_pose(goal, sim.tool_yaw + float(move.yaw[0]))))
     sim.command_gripper(float(move.grip[0]))
     for _ in range(round(STEP_DT / CONTROL_PERIOD)):
         sim.step()
 
 
-class Demonstrator:
+class DemonstrationRecorder:
     """Lets the expert act in random scenes, and records what is seen."""
 
-    def __init__(self, robot: Robot) -> None:
+    def __init__(self, robot: RobotConfig) -> None:
         self.sim = Simulator(robot)
         front = robot.camera("front")
         depth = [c for c in robot.cameras if c.depth and c.frame == front.frame]
@@ -143,17 +143,17 @@ class Demonstrator:
             )
         self._bias = np.zeros(3)
 
-    def give(self, given: Given, rng: np.random.Generator) -> None:
+    def assign_task(self, given: AssignedTask, rng: np.random.Generator) -> None:
         """Take a new task."""
         self._bias = np.zeros(3)
 
-    def act(self, given: Given, rng: np.random.Generator) -> None:
+    def step(self, given: AssignedTask, rng: np.random.Generator) -> None:
         """Let `STEP_DT` pass, with noise in what is executed, from which there is a way back."""
         if rng.random() < 0.2:
-            self._bias = rng.normal(0.0, _NOISE, 3) * (rng.random() < 0.6)
-        execute(self.sim, expert_move(self.sim, given), self._bias)
+            self._bias = rng.normal(0.0, _ACTION_NOISE_M, 3) * (rng.random() < 0.6)
+        execute_action(self.sim, simulated_expert_action(self.sim, given), self._bias)
 
-    def demonstrate(self, rng: np.random.Generator) -> Episode:
+    def demonstrate(self, rng: np.random.Generator) -> SimEpisode:
         """Act in a random scene, with changes of task.
 
         The labels are not recorded: the expert can be asked again for any task at any frame.
@@ -164,38 +164,40 @@ class Demonstrator:
             sim.command_gripper(0.0)
         given, change = None, 0
         frames: list[tuple] = []
-        for step in range(_STEPS):
+        for step in range(_EPISODE_STEPS):
             if step == change:
                 task = None
-                while task is None or speaks_of(task, scene, UNNAMED_PAIRS):
+                while task is None or refers_to(task, scene, UNNAMED_PAIRS):
                     task = sample_task(rng, scene)
-                given = Given(task, sim.situation)
-                self.give(given, rng)
+                given = AssignedTask(task, sim.world_state)
+                self.assign_task(given, rng)
                 change = step + int(rng.integers(15, 70))
-            if step % _EVERY == 0:
+            if step % _FRAME_STRIDE == 0:
                 arm = (sim.tool_position, sim.tool_yaw, sim.opening)
-                frames.append((self._look(rng), *arm, sim.positions))
+                frames.append((self._capture(rng), *arm, sim.positions))
             assert given is not None
-            self.act(given, rng)
+            self.step(given, rng)
         names = np.array([[thing.colour, thing.shape] for thing in scene.things])
         seen, *columns = zip(*frames, strict=True)
         arrays = {name: np.stack([frame[name] for frame in seen]) for name in seen[0]}
         tool, yaw, opening, things = (np.stack(column).astype(np.float32) for column in columns)
-        return Episode(**arrays, tool=tool, yaw=yaw, opening=opening, things=things, names=names)
+        return SimEpisode(
+            **arrays, tool=tool, yaw=yaw, opening=opening, things=things, names=names
+        )
 
-    def _look(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def _capture(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Return what an `Episode` keeps of what is seen now."""
         sim, whole = self.sim, self.sim.render("front")
-        found = {"image": crop(shrunk(whole)), "shown": tokens_of(sim.render_things())}
+        found = {"image": crop(downscale(whole)), "shown": sample_at_tokens(sim.render_things())}
         if self._depth:
-            found["surface"] = tokens_of(sim.view(self._depth)).astype(np.float16)
+            found["surface"] = sample_at_tokens(sim.observe(self._depth)).astype(np.float16)
         if len(whole) > PICTURE:
-            found["close_at"] = _chosen(rng, found["shown"].ravel())
-            found["close"] = np.stack([cut_around(whole, at) for at in found["close_at"]])
+            found["close_at"] = _choose_task(rng, found["shown"].ravel())
+            found["close"] = np.stack([crop_around_token(whole, at) for at in found["close_at"]])
         return found
 
 
-def _chosen(rng: np.random.Generator, shown: np.ndarray) -> np.ndarray:
+def _choose_task(rng: np.random.Generator, shown: np.ndarray) -> np.ndarray:
     """Return some tokens, mostly of things. Shape (K,)."""
     weight = np.where(shown > 0, 1.0, 0.1 * max(1, (shown > 0).sum()) / len(shown))
     return rng.choice(len(shown), _CLOSE, False, weight / weight.sum())

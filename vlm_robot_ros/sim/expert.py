@@ -26,7 +26,7 @@ _HELD_MIN, _HELD_MAX = 0.25, 0.8
 _NEAR = 0.035
 
 
-class States(NamedTuple):
+class ExpertInput(NamedTuple):
     """What the expert decides on."""
 
     skill: np.ndarray
@@ -45,7 +45,7 @@ class States(NamedTuple):
     """How far the target was turned since the task was given. Shape (B,), [rad]."""
 
 
-class Moves(NamedTuple):
+class ExpertAction(NamedTuple):
     """What the expert does."""
 
     tool: np.ndarray
@@ -56,7 +56,7 @@ class Moves(NamedTuple):
     """Gripper opening to command. Shape (B,)."""
 
 
-def decide(states: States) -> Moves:
+def expert_action(states: ExpertInput) -> ExpertAction:
     """Return what to do over the next `STEP_DT`."""
     family = _FAMILIES[states.skill]
     carry, push, arm = _decide_carry(states), _decide_push(states), _decide_arm(states)
@@ -66,10 +66,10 @@ def decide(states: States) -> Moves:
         pushes, arms = (family == "push").reshape(shape), (family == "arm").reshape(shape)
         return np.where(pushes, of_push, np.where(arms, of_arm, of_carry))
 
-    return Moves(*(choose(*parts) for parts in zip(carry, push, arm, strict=True)))
+    return ExpertAction(*(choose(*parts) for parts in zip(carry, push, arm, strict=True)))
 
 
-def plan(states: States, horizon: int) -> Moves:
+def rollout(states: ExpertInput, horizon: int) -> ExpertAction:
     """Return the expert's next `horizon` steps, imagined without physics.
 
     The tool goes where it is sent, a gripped object goes with it, a pushed one is moved along.
@@ -82,13 +82,13 @@ def plan(states: States, horizon: int) -> Moves:
     family = _FAMILIES[states.skill]
     steps = []
     for _ in range(horizon):
-        move = decide(states)
+        move = expert_action(states)
         held = is_held(states.tool, states.opening, states.item) & (family != "push")
         tool, yaw = states.tool + move.tool, states.yaw + move.yaw
         item = np.where(held[:, None], states.item + move.tool, states.item)
         turned = states.turned + held * move.yaw
         along = ALONG[states.skill]
-        behind, _ = _aside(tool, item, along)
+        behind, _ = _offset_from_line(tool, item, along)
         contact = 0.033
         was_behind = _is_behind(states.tool, states.item, along)
         pushing = (family == "push") & was_behind & (behind < contact)
@@ -98,8 +98,8 @@ def plan(states: States, horizon: int) -> Moves:
         change = np.clip(move.grip - states.opening, -0.25, 0.25)
         opening = np.maximum(states.opening + change, around * 0.5)
         states = states._replace(tool=tool, yaw=yaw, item=item, turned=turned, opening=opening)
-        steps.append(Moves(tool - origin, yaw - first, move.grip))
-    return Moves(*(np.stack(parts, axis=1) for parts in zip(*steps, strict=True)))
+        steps.append(ExpertAction(tool - origin, yaw - first, move.grip))
+    return ExpertAction(*(np.stack(parts, axis=1) for parts in zip(*steps, strict=True)))
 
 
 def is_held(tool: np.ndarray, opening: np.ndarray, item: np.ndarray) -> np.ndarray:
@@ -108,7 +108,7 @@ def is_held(tool: np.ndarray, opening: np.ndarray, item: np.ndarray) -> np.ndarr
     return near & (opening < _HELD_MAX) & (opening > _HELD_MIN)
 
 
-def _decide_carry(states: States) -> Moves:
+def _decide_carry(states: ExpertInput) -> ExpertAction:
     """Grip, carry, turn, put down, leave; or grip and lift."""
     _, tool, yaw, opening, item, goal, turned = states
     pick = states.skill == SKILLS.index("pick up")
@@ -145,10 +145,10 @@ def _decide_carry(states: States) -> Moves:
     move = np.where((held & there)[:, None], 0.0, move)
     turn_now = np.where(held, turning, np.where(done, 0.0, straight))
     grip = np.where(held, there, done | ~at_item).astype(float)
-    return Moves(move, turn_now, grip)
+    return ExpertAction(move, turn_now, grip)
 
 
-def _decide_push(states: States) -> Moves:
+def _decide_push(states: ExpertInput) -> ExpertAction:
     tool, item, goal = states.tool, states.item, states.goal
     along = ALONG[states.skill]
     behind_item = item - _GAP * along
@@ -170,7 +170,7 @@ def _decide_push(states: States) -> Moves:
 
     done = left <= 0
     # Back before up: fingers that rise along it would take it over.
-    behind, off = _aside(tool, item, along)
+    behind, off = _offset_from_line(tool, item, along)
     beside = (behind > 0) & (off < 0.025) & (tool[:, 2] < 0.09)
     free = np.where(beside, np.clip((behind - _TOUCH) / 0.01, 0.0, 1.0), 1.0)
     leave = -_BACK_STEP * (1 - free)[:, None] * along
@@ -182,16 +182,16 @@ def _decide_push(states: States) -> Moves:
     high = closed > 0
     move = np.where(high[:, None], np.array([0.0, 0.0, _TOP_STEP]), move)
     turn = np.where(done, 0.0, np.clip(turn, -_TURN_STEP, _TURN_STEP))
-    return Moves(move, turn, closed)
+    return ExpertAction(move, turn, closed)
 
 
-def _decide_arm(states: States) -> Moves:
+def _decide_arm(states: ExpertInput) -> ExpertAction:
     home = states.skill == SKILLS.index("home")
     move = np.where(home[:, None], _towards(states.tool, states.goal, _TOP_STEP), 0.0)
     turn = np.where(home, np.clip(-states.yaw, -_TURN_STEP, _TURN_STEP), 0.0)
     keep = (states.opening > 0.85).astype(float)
     opens = states.skill == SKILLS.index("open")
-    return Moves(move, turn, np.where(home, keep, opens.astype(float)))
+    return ExpertAction(move, turn, np.where(home, keep, opens.astype(float)))
 
 
 def _funnel(tool: np.ndarray, goal: np.ndarray, aside: np.ndarray, slack: float) -> np.ndarray:
@@ -206,13 +206,15 @@ def _funnel(tool: np.ndarray, goal: np.ndarray, aside: np.ndarray, slack: float)
 
 def _is_behind(tool: np.ndarray, item: np.ndarray, along: np.ndarray) -> np.ndarray:
     """Tell whether the tool is low behind the object, ready to push or pushing."""
-    behind, off = _aside(tool, item, along)
+    behind, off = _offset_from_line(tool, item, along)
     # To begin it must be low; once there it may be lifted a little.
     low = tool[:, 2] < _PUSH_HEIGHT + 0.012 + np.clip(_GAP - behind, 0.0, 0.02)
     return low & (behind > 0.015) & (behind < _GAP + 0.025) & (off < 0.02)
 
 
-def _aside(tool: np.ndarray, item: np.ndarray, along: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _offset_from_line(
+    tool: np.ndarray, item: np.ndarray, along: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return how far the tool is behind the object, and to its side. Shape (B,) each, [m]."""
     offset = item - tool
     behind = np.sum(offset * along, axis=1)

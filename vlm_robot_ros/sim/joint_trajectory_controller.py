@@ -130,13 +130,13 @@ class JointTrajectoryController:
         if self._trajectory is None:
             return self.command
         if self._before is None:
-            self._before, self._time = self._joined_from(now, measured, velocity), now
+            self._before, self._time = self._join_start(now, measured, velocity), now
         else:
             self._time += self._period * self._settings.speed_scaling
         self._command, self._command_time = self._sample(self._time + self._period), now
         return self.command
 
-    def _joined_from(
+    def _join_start(
         self, now: float, measured: np.ndarray, velocity: np.ndarray
     ) -> tuple[float, np.ndarray, np.ndarray]:
         """Return time, position and velocity from which a new trajectory is joined."""

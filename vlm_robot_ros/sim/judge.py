@@ -4,18 +4,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vlm_robot_ros.contract.kinematics import wrapped
+from vlm_robot_ros.contract.kinematics import wrap_to_pi
 from vlm_robot_ros.sim.objects import RECEPTACLES
 from vlm_robot_ros.sim.scene import Scene
-from vlm_robot_ros.sim.tasks import HOME, Task, direction
+from vlm_robot_ros.sim.tasks import HOME_POSITION, Task, direction
 
-_FAR = 0.05
+_CLEAR_DISTANCE_M = 0.05
 """A tool so far from an object has let go of it [m]."""
-_STANDS = 0.006
+_HEIGHT_TOLERANCE_M = 0.006
 """How far from its own the height of a thing that stands may be: lying ones are lower [m]."""
 
 
-class Situation(NamedTuple):
+class WorldState(NamedTuple):
     """What is true at one moment; the order of things is the scene's."""
 
     positions: np.ndarray
@@ -28,7 +28,7 @@ class Situation(NamedTuple):
     """Of the gripper, 0 closed to 1 open."""
 
 
-def is_done(task: Task, scene: Scene, start: Situation, now: Situation) -> bool:
+def is_success(task: Task, scene: Scene, start: WorldState, now: WorldState) -> bool:
     """Tell whether a task that was given at `start` is done.
 
     - pick: the target is 5 cm or more above where it stood.
@@ -54,13 +54,13 @@ def is_done(task: Task, scene: Scene, start: Situation, now: Situation) -> bool:
         assert along is not None
         forward = float(moved[:2] @ along)
         sideways = float(np.linalg.norm(moved[:2] - forward * along))
-        return bool(forward >= 0.05 and sideways < forward and abs(moved[2]) < _STANDS)
-    if np.linalg.norm(now.tool - here) < _FAR:
+        return bool(forward >= 0.05 and sideways < forward and abs(moved[2]) < _HEIGHT_TOLERANCE_M)
+    if np.linalg.norm(now.tool - here) < _CLEAR_DISTANCE_M:
         return False
     if task.family == "rotate":
-        turn = wrapped(now.yaws[task.target] - start.yaws[task.target])
+        turn = wrap_to_pi(now.yaws[task.target] - start.yaws[task.target])
         asked = np.pi / 2 if task.skill == "turn left" else -np.pi / 2
-        stands = np.linalg.norm(moved[:2]) < 0.06 and abs(moved[2]) < _STANDS
+        stands = np.linalg.norm(moved[:2]) < 0.06 and abs(moved[2]) < _HEIGHT_TOLERANCE_M
         return bool(abs(turn - asked) < np.deg2rad(20) and stands)
     assert task.reference is not None
     gap = here - now.positions[task.reference]
@@ -71,18 +71,21 @@ def is_done(task: Task, scene: Scene, start: Situation, now: Situation) -> bool:
         kind = RECEPTACLES[other.shape]
         return bool(aside < kind.radius and here[2] < kind.height + own.half_height + 0.015)
     if task.family == "stack":
-        return bool(aside < 0.035 and abs(gap[2] - other.half_height - own.half_height) < _STANDS)
+        return bool(
+            aside < 0.035
+            and abs(gap[2] - other.half_height - own.half_height) < _HEIGHT_TOLERANCE_M
+        )
     along = direction(task.skill)
     assert along is not None
     forward = float(gap[:2] @ along)
     sideways = float(np.linalg.norm(gap[:2] - forward * along))
     went = np.linalg.norm(now.positions[task.reference] - start.positions[task.reference])
-    stands = abs(float(moved[2])) < _STANDS and float(went) < 0.04
+    stands = abs(float(moved[2])) < _HEIGHT_TOLERANCE_M and float(went) < 0.04
     return 0.07 <= forward <= 0.19 and sideways < 0.06 and stands
 
 
-def _is_arm_done(task: Task, start: Situation, now: Situation) -> bool:
+def _is_arm_done(task: Task, start: WorldState, now: WorldState) -> bool:
     if task.skill == "home":
-        return bool(np.linalg.norm(now.tool - HOME) < 0.04)
+        return bool(np.linalg.norm(now.tool - HOME_POSITION) < 0.04)
     stayed = np.linalg.norm(now.tool - start.tool) < 0.05
     return bool(stayed and (now.opening > 0.9 if task.skill == "open" else now.opening < 0.15))

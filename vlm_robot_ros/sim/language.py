@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from vlm_robot_ros.sim.chatter import ASKED, CHATTER, CHATTER_HELD
-from vlm_robot_ros.sim.marks import MARKS, marked, unmarked
+from vlm_robot_ros.sim.marks import MARKS, strip_tags, tag_words
 from vlm_robot_ros.sim.objects import COLOURS, RECEPTACLES, SEEN_PAIRS, SHAPES
 from vlm_robot_ros.sim.phrases import (
     ASKING,
@@ -20,10 +20,10 @@ from vlm_robot_ros.sim.phrases import (
     PHRASE,
     PHRASE_BARE,
     POLITE,
-    Wording,
+    Paraphrases,
+    placement_phrases,
     templates,
     verbs,
-    where,
 )
 from vlm_robot_ros.sim.scene import Scene
 from vlm_robot_ros.sim.tasks import FAMILY, SKILLS, Task
@@ -38,14 +38,14 @@ COLOUR_SLOT = (ANY, *COLOURS)
 """What a sentence can say of a colour."""
 NOUN_SLOT = (NONE, "object", *SHAPES, *RECEPTACLES)
 """What a sentence can say of a shape: none where it speaks of no thing, or of any object."""
-_LOOSE = 0.25
+_LOOSE_FRACTION = 0.25
 """Part of the training's sentences that keep to no order."""
 _PRONOUNS = ("it", "that")
 """What does not tell which thing is meant."""
 
 
 @dataclass(frozen=True)
-class Thing:
+class ObjectReference:
     """A thing as a sentence names it."""
 
     colour: str = ANY
@@ -53,89 +53,91 @@ class Thing:
 
 
 @dataclass(frozen=True)
-class Meaning:
+class TaskSpec:
     """What a sentence asks for."""
 
     skill: str
-    target: Thing = Thing()
-    reference: Thing = Thing()
+    target: ObjectReference = ObjectReference()
+    reference: ObjectReference = ObjectReference()
 
 
-def meaning_of(rng: np.random.Generator, task: Task, scene: Scene) -> Meaning:
+def describe_task(rng: np.random.Generator, task: Task, scene: Scene) -> TaskSpec:
     """Return a task in words: things by colour and shape, or by one of them if that is enough."""
     target, reference = (
-        Thing() if index is None else _name(rng, scene, index)
+        ObjectReference() if index is None else _name(rng, scene, index)
         for index in (task.target, task.reference)
     )
-    return Meaning(task.skill, target, reference)
+    return TaskSpec(task.skill, target, reference)
 
 
-def _name(rng: np.random.Generator, scene: Scene, index: int) -> Thing:
+def _name(rng: np.random.Generator, scene: Scene, index: int) -> ObjectReference:
     thing = scene.things[index]
     if not thing.movable:
-        return Thing(ANY, thing.shape)
+        return ObjectReference(ANY, thing.shape)
     others = [other for i, other in enumerate(scene.things) if i != index and other.movable]
     roll = rng.random()
     if roll < 0.12 and all(other.shape != thing.shape for other in others):
-        return Thing(ANY, thing.shape)
+        return ObjectReference(ANY, thing.shape)
     if roll > 0.12 and roll < 0.3 and all(other.colour != thing.colour for other in others):
-        return Thing(thing.colour, "object")
-    return Thing(thing.colour, thing.shape)
+        return ObjectReference(thing.colour, "object")
+    return ObjectReference(thing.colour, thing.shape)
 
 
-def say(rng: np.random.Generator, meaning: Meaning, split: Split = "seen") -> str:
-    """Return a sentence for a meaning; see `say_marked`."""
-    return unmarked(say_marked(rng, meaning, split))[0]
+def generate_sentence(rng: np.random.Generator, meaning: TaskSpec, split: Split = "seen") -> str:
+    """Return a sentence for a meaning; see `generate_tagged_sentence`."""
+    return strip_tags(generate_tagged_sentence(rng, meaning, split))[0]
 
 
-def say_marked(rng: np.random.Generator, meaning: Meaning, split: Split = "seen") -> str:
+def generate_tagged_sentence(
+    rng: np.random.Generator, meaning: TaskSpec, split: Split = "seen"
+) -> str:
     """Return a sentence for a meaning, with `MARKS` at the words for its things.
 
     A sentence of the split "synonyms" has one word that training never hears; one of "held" a
     construction that it never hears, and half of its parts are said as it never hears them.
     """
-    if split == "seen" and meaning.target.noun != NONE and rng.random() < _LOOSE:
-        return _pick(rng, POLITE, "seen").format(s=_say_loosely(rng, meaning))
+    if split == "seen" and meaning.target.noun != NONE and rng.random() < _LOOSE_FRACTION:
+        return _choose(rng, POLITE, "seen").format(s=_loose_sentence(rng, meaning))
     odd = ""
     if split == "synonyms":
         places = ["verb", *(name for name in ("target", "reference")
                             if getattr(meaning, name).noun != NONE)]  # fmt: skip
         odd = places[int(rng.integers(len(places)))]
-    target = marked(_thing_words(rng, meaning.target, split, odd == "target"), MARKS[0])
+    target = tag_words(_thing_words(rng, meaning.target, split, odd == "target"), MARKS[0])
     reference = _thing_words(rng, meaning.reference, split, odd == "reference")
-    reference = marked(reference, MARKS[1])
-    template = _pick(rng, templates(meaning.skill), split, odd == "verb", must=True)
+    reference = tag_words(reference, MARKS[1])
+    template = _choose(rng, templates(meaning.skill), split, odd == "verb", must=True)
     while odd == "verb" and "{o}" in template and "{v}" not in template:
-        template = _pick(rng, templates(meaning.skill), split)
-    way, verb = _where(meaning), verbs(meaning.skill)
+        template = _choose(rng, templates(meaning.skill), split)
+    way, verb = _placement_phrase(meaning), verbs(meaning.skill)
     sentence = template.format(
-        v=_pick(rng, verb, split, odd == "verb") if verb else "",
+        v=_choose(rng, verb, split, odd == "verb") if verb else "",
         o=target,
-        d=_pick(rng, way, split).format(r=reference) if way else "",
+        d=_choose(rng, way, split).format(r=reference) if way else "",
     )
-    return _pick(rng, POLITE, split).format(s=sentence)
+    return _choose(rng, POLITE, split).format(s=sentence)
 
 
-def _say_loosely(rng: np.random.Generator, meaning: Meaning) -> str:
+def _loose_sentence(rng: np.random.Generator, meaning: TaskSpec) -> str:
     """Return the parts of a sentence in any order: what is said counts, not where it stands."""
-    way, verb = _where(meaning), verbs(meaning.skill)
+    way, verb = _placement_phrase(meaning), verbs(meaning.skill)
     assert verb is not None
     names = ["{o}", "{d}"] if way else ["{o}"]
     if way is None or meaning.skill.startswith("turn") or rng.random() < 0.8:
         names.append("{v}")
     target, reference = (
-        marked(_loose_thing(rng, thing), mark)
+        tag_words(_loose_thing(rng, thing), mark)
         for thing, mark in zip((meaning.target, meaning.reference), MARKS, strict=True)
     )
     links = [link for link in LINKS if "{v}" in names or link not in ASKING]
-    return _in_any_order(rng, names, links, templates(meaning.skill).held).format(
+    return _shuffled_parts(rng, names, links, templates(meaning.skill).held).format(
         o=target,
-        d=_pick(rng, way, "seen").format(r=reference) if way else "",
-        v=_pick(rng, verb, "seen"),
+        d=_choose(rng, way, "seen").format(r=reference) if way else "",
+        v=_choose(rng, verb, "seen"),
     )
 
 
-def _in_any_order(
+def _shuffled_parts(
     rng: np.random.Generator, parts: list[str], links: Sequence[str], held: Collection[str]
 ) -> str:
     """Return parts with words between them; not as a held-out construction has them."""
@@ -148,38 +150,42 @@ def _in_any_order(
     return " ".join(words)
 
 
-def _where(meaning: Meaning) -> Wording | None:
+def _placement_phrase(meaning: TaskSpec) -> Paraphrases | None:
     kind = RECEPTACLES.get(meaning.reference.noun)
-    return where(meaning.skill, kind.preposition if kind else "in")
+    return placement_phrases(meaning.skill, kind.preposition if kind else "in")
 
 
-def _loose_thing(rng: np.random.Generator, thing: Thing) -> str:
+def _loose_thing(rng: np.random.Generator, thing: ObjectReference) -> str:
     if thing.noun == NONE:
         return ""
-    noun = _pick(rng, NOUNS[thing.noun], "seen")
+    noun = _choose(rng, NOUNS[thing.noun], "seen")
     if thing.colour == ANY:
         return f"the {noun}"
-    colour = _pick(rng, COLOUR_WORDS[thing.colour], "seen")
+    colour = _choose(rng, COLOUR_WORDS[thing.colour], "seen")
     if rng.random() < 0.6:
-        return _pick(rng, PHRASE, "seen").format(c=colour, n=noun)
+        return _choose(rng, PHRASE, "seen").format(c=colour, n=noun)
     link = OBJECT_LINKS[int(rng.integers(len(OBJECT_LINKS)))]
     article = "the " if rng.random() < 0.6 else ""
     return f"{article}{noun} {link} {colour}"
 
 
-def _thing_words(rng: np.random.Generator, thing: Thing, split: Split, odd: bool) -> str:
+def _thing_words(rng: np.random.Generator, thing: ObjectReference, split: Split, odd: bool) -> str:
     if thing.noun == NONE:
         return ""
     at_colour = odd and thing.colour != ANY and rng.random() < 0.5
-    noun = _pick(rng, NOUNS[thing.noun], split, odd and not at_colour)
+    noun = _choose(rng, NOUNS[thing.noun], split, odd and not at_colour)
     if thing.colour == ANY:
-        return _pick(rng, PHRASE_BARE, split).format(n=noun)
-    colour = _pick(rng, COLOUR_WORDS[thing.colour], split, at_colour)
-    return _pick(rng, PHRASE, split).format(c=colour, n=noun)
+        return _choose(rng, PHRASE_BARE, split).format(n=noun)
+    colour = _choose(rng, COLOUR_WORDS[thing.colour], split, at_colour)
+    return _choose(rng, PHRASE, split).format(c=colour, n=noun)
 
 
-def _pick(
-    rng: np.random.Generator, wording: Wording, split: Split, odd: bool = False, must: bool = False
+def _choose(
+    rng: np.random.Generator,
+    wording: Paraphrases,
+    split: Split,
+    odd: bool = False,
+    must: bool = False,
 ) -> str:
     choices = wording.seen
     if split == "plain":
@@ -191,31 +197,31 @@ def _pick(
     return choices[int(rng.integers(len(choices)))]
 
 
-def sample_meaning(rng: np.random.Generator) -> Meaning:
+def sample_meaning(rng: np.random.Generator) -> TaskSpec:
     """Return a random meaning, of no scene: any skill, things of the training's names."""
     skill = SKILLS[int(rng.integers(len(SKILLS)))]
     family = FAMILY[skill]
     if family == "arm":
-        return Meaning(skill)
+        return TaskSpec(skill)
     target = _any_object(rng)
     if family == "put":
         kinds = list(RECEPTACLES)
-        return Meaning(skill, target, Thing(ANY, kinds[int(rng.integers(len(kinds)))]))
+        return TaskSpec(skill, target, ObjectReference(ANY, kinds[int(rng.integers(len(kinds)))]))
     if family in ("place", "stack"):
-        return Meaning(skill, target, _any_object(rng))
-    return Meaning(skill, target)
+        return TaskSpec(skill, target, _any_object(rng))
+    return TaskSpec(skill, target)
 
 
-def _any_object(rng: np.random.Generator) -> Thing:
+def _any_object(rng: np.random.Generator) -> ObjectReference:
     roll = rng.random()
     colour, shape = SEEN_PAIRS[int(rng.integers(len(SEEN_PAIRS)))]
     if roll < 0.2:
-        return Thing(ANY, NOUN_SLOT[int(rng.integers(1, 2 + len(SHAPES)))])
-    return Thing(colour, "object" if roll < 0.35 else shape)
+        return ObjectReference(ANY, NOUN_SLOT[int(rng.integers(1, 2 + len(SHAPES)))])
+    return ObjectReference(colour, "object" if roll < 0.35 else shape)
 
 
-def say_nothing_useful(
-    rng: np.random.Generator, kind: Useless, meaning: Meaning, split: Split = "seen"
+def generate_non_task(
+    rng: np.random.Generator, kind: Useless, meaning: TaskSpec, split: Split = "seen"
 ) -> str:
     """Return a sentence that asks for nothing the arm can do.
 
@@ -227,20 +233,22 @@ def say_nothing_useful(
     """
     if kind == "chatter":
         if split == "seen" and rng.random() < 0.5:
-            return _ask(rng, meaning)
+            return _question(rng, meaning)
         chatter = CHATTER_HELD if split == "held" else CHATTER
         return chatter[int(rng.integers(len(chatter)))]
     if kind == "forbidden":
-        return _pick(rng, FORBID, split, must=True).format(s=say(rng, meaning, split))
+        return _choose(rng, FORBID, split, must=True).format(
+            s=generate_sentence(rng, meaning, split)
+        )
     if kind == "bare":
         thing = _thing_words(rng, meaning.target, split, odd=False)
         return f"please {thing}" if rng.random() < 0.3 else thing
-    return unmarked(say_incompletely(rng, meaning, split)[0])[0]
+    return strip_tags(generate_incomplete(rng, meaning, split)[0])[0]
 
 
-def _ask(rng: np.random.Generator, meaning: Meaning) -> str:
+def _question(rng: np.random.Generator, meaning: TaskSpec) -> str:
     """Return a question or a remark about things; none that is held out."""
-    way, verb = _where(meaning), verbs(meaning.skill)
+    way, verb = _placement_phrase(meaning), verbs(meaning.skill)
     assert verb is not None
     text = CHATTER_HELD[0]
     while text in CHATTER_HELD:
@@ -250,58 +258,60 @@ def _ask(rng: np.random.Generator, meaning: Meaning) -> str:
         reference = _thing_words(rng, meaning.reference, "seen", odd=False)
         text = asked.format(
             o=_thing_words(rng, meaning.target, "seen", odd=False),
-            d=_pick(rng, way, "seen").format(r=reference) if way else "",
-            v=_pick(rng, verb, "seen"),
+            d=_choose(rng, way, "seen").format(r=reference) if way else "",
+            v=_choose(rng, verb, "seen"),
         )
     return text
 
 
-def say_incompletely(
-    rng: np.random.Generator, meaning: Meaning, split: Split = "seen"
-) -> tuple[str, Meaning, bool]:
+def generate_incomplete(
+    rng: np.random.Generator, meaning: TaskSpec, split: Split = "seen"
+) -> tuple[str, TaskSpec, bool]:
     """Return a command that does not say what to handle, or not where to.
 
     Returns:
         The command, with `MARKS`, what it does say, and whether it says which skill is asked for.
     """
-    way, verb = _where(meaning), verbs(meaning.skill)
+    way, verb = _placement_phrase(meaning), verbs(meaning.skill)
     assert verb is not None
     if way is not None and rng.random() < 0.5:
-        said = Meaning(meaning.skill, meaning.target)
+        said = TaskSpec(meaning.skill, meaning.target)
         place = ""
         if "{r}" in way.seen[0] and rng.random() < 0.5:
-            place = _pick(rng, way, split).format(r="")
-        target = marked(_thing_words(rng, meaning.target, split, odd=False), MARKS[0])
+            place = _choose(rng, way, split).format(r="")
+        target = tag_words(_thing_words(rng, meaning.target, split, odd=False), MARKS[0])
         parts = {"o": target, "d": place}
     else:
-        said = Meaning(meaning.skill, Thing(), meaning.reference)
+        said = TaskSpec(meaning.skill, ObjectReference(), meaning.reference)
         parts = {"o": ("", *_PRONOUNS)[int(rng.integers(3))], "d": ""}
         if way is not None:
             reference = _thing_words(rng, meaning.reference, split, odd=False)
-            reference = marked(reference, MARKS[1])
-            parts["d"] = _pick(rng, way, split).format(r=reference)
-    parts["v"] = _pick(rng, verb, split)
-    text = _pick(rng, POLITE, split).format(s=_without(rng, meaning.skill, parts, split))
+            reference = tag_words(reference, MARKS[1])
+            parts["d"] = _choose(rng, way, split).format(r=reference)
+    parts["v"] = _choose(rng, verb, split)
+    text = _choose(rng, POLITE, split).format(s=_without_part(rng, meaning.skill, parts, split))
     return " ".join(text.split()), said, bool(parts["d"]) or way is None
 
 
-def _without(rng: np.random.Generator, skill: str, parts: dict[str, str], split: Split) -> str:
+def _without_part(
+    rng: np.random.Generator, skill: str, parts: dict[str, str], split: Split
+) -> str:
     """Return a sentence for a skill of parts some of which are empty."""
     wording = templates(skill)
-    if split == "seen" and rng.random() < _LOOSE:
+    if split == "seen" and rng.random() < _LOOSE_FRACTION:
         said = ("", *_PRONOUNS)
         gone = {key: word if word in said else f"{{{key}}}" for key, word in parts.items()}
         held = {" ".join(text.format(**gone).split()) for text in wording.held}
         kept = [part for part in gone.values() if part]
-        return _in_any_order(rng, kept, LINKS, held).format(**parts)
+        return _shuffled_parts(rng, kept, LINKS, held).format(**parts)
     while True:
-        template = _pick(rng, wording, split, must=True)
+        template = _choose(rng, wording, split, must=True)
         # "Let it go" means the fingers.
         if "let " not in template or "{v}" in template:
             return template.format(**parts)
 
 
-def make_no_sense(rng: np.random.Generator, words: list[str]) -> str:
+def generate_gibberish(rng: np.random.Generator, words: list[str]) -> str:
     """Return words in no order, some of them of no meaning."""
     some = [words[int(i)] for i in rng.integers(0, len(words), int(rng.integers(1, 8)))]
     if rng.random() < 0.5:
@@ -314,7 +324,12 @@ def vocabulary() -> list[str]:
     """Return every word that training hears, sorted."""
     wordings = [*NOUNS.values(), *COLOUR_WORDS.values(), PHRASE, PHRASE_BARE, POLITE, FORBID]
     for skill in SKILLS:
-        parts = [templates(skill), verbs(skill), where(skill), where(skill, "on")]
+        parts = [
+            templates(skill),
+            verbs(skill),
+            placement_phrases(skill),
+            placement_phrases(skill, "on"),
+        ]
         wordings += [part for part in parts if part]
     texts = [*CHATTER, *ASKED, *LINKS] + [text for wording in wordings for text in wording.seen]
     words = {word for text in texts for word in re.sub(r"\{.\}", " ", text).split()}

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.contract.kinematics import Kinematics
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 from vlm_robot_ros.sim.joint_trajectory_controller import Trajectory
 from vlm_robot_ros.sim.servo_smoothing import SMOOTHING, Smoothing
 
@@ -63,7 +63,9 @@ class _State:
 class MoveItServo:
     """Turns twists or poses of the tool into trajectories. Times in seconds of one clock."""
 
-    def __init__(self, robot: Robot, kinematics: Kinematics, settings: ServoSettings) -> None:
+    def __init__(
+        self, robot: RobotConfig, kinematics: Kinematics, settings: ServoSettings
+    ) -> None:
         """Make one that listens to nothing yet: see `switch_command_type`."""
         self._robot, self._kinematics, self._settings = robot, kinematics, settings
         self._smoothing: Smoothing = SMOOTHING[settings.smoothing](robot, settings.publish_period)
@@ -226,7 +228,7 @@ class MoveItServo:
         if len(window) >= 2:
             before, last = window[-2], window[-1]
             back, forth = before.positions - last.positions, state.positions - last.positions
-            slow = _slower(forth / (state.time - last.time), -back / (last.time - before.time))
+            slow = _slowed(forth / (state.time - last.time), -back / (last.time - before.time))
             turns = np.sign(back) == np.sign(forth)
             velocities = np.where(turns, 0.0, slow)
             window[-1] = replace(last, velocities=velocities)
@@ -235,7 +237,7 @@ class MoveItServo:
         return state
 
 
-def check_command(robot: Robot, kind: str, frame: str, values: np.ndarray) -> None:
+def check_command(robot: RobotConfig, kind: str, frame: str, values: np.ndarray) -> None:
     """Refuse a command that Servo does not take.
 
     Raises:
@@ -247,6 +249,6 @@ def check_command(robot: Robot, kind: str, frame: str, values: np.ndarray) -> No
         raise ValueError(f"a {kind} that is not finite: {values.tolist()}")
 
 
-def _slower(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _slowed(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return of each pair of velocities the smaller one."""
     return np.where(np.abs(one) < np.abs(other), one, other)

@@ -6,15 +6,15 @@ import weakref
 import mujoco
 import numpy as np
 
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 from vlm_robot_ros.data.episode import PICTURE
 from vlm_robot_ros.sim.scene import Scene
 
 
-class Pictures:
+class CameraRenderer:
     """Draws a world as it is at the moment."""
 
-    def __init__(self, robot: Robot, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+    def __init__(self, robot: RobotConfig, model: mujoco.MjModel, data: mujoco.MjData) -> None:
         self._robot, self._model, self._data = robot, model, data
         self._renderers: dict[str, mujoco.Renderer] = {}
         self._finalizer = weakref.finalize(self, _close_all, self._renderers)
@@ -23,7 +23,7 @@ class Pictures:
         """Draw what a camera of the contract sees. Shape (H, W, 3), uint8 RGB."""
         if camera not in self._renderers:
             self._renderer(camera, self._size(camera))
-        self._renderers[camera].update_scene(self._data, self._eye(camera))
+        self._renderers[camera].update_scene(self._data, self._camera_id(camera))
         return self._renderers[camera].render()
 
     def depth(self, camera: str) -> np.ndarray:
@@ -31,7 +31,7 @@ class Pictures:
         kind = f"{camera} depth"
         if kind not in self._renderers:
             self._renderer(kind, self._size(camera)).enable_depth_rendering()
-        self._renderers[kind].update_scene(self._data, self._eye(camera))
+        self._renderers[kind].update_scene(self._data, self._camera_id(camera))
         return self._renderers[kind].render()
 
     def things(self, scene: Scene | None) -> np.ndarray:
@@ -52,7 +52,7 @@ class Pictures:
     def matrix(self, camera: str) -> np.ndarray:
         """Return K of a camera's calibration. Shape (3, 3), [px]."""
         of = self._robot.camera(camera)
-        fovy = np.deg2rad(self._model.camera(self._eye(camera)).fovy[0])
+        fovy = np.deg2rad(self._model.camera(self._camera_id(camera)).fovy[0])
         focal = of.height / 2 / float(np.tan(fovy / 2))
         # The middle of the first pixel is 0, as OpenCV has it.
         return np.array(
@@ -74,7 +74,7 @@ class Pictures:
         atexit.register(self._finalizer)
         return self._renderers[kind]
 
-    def _eye(self, camera: str) -> str:
+    def _camera_id(self, camera: str) -> str:
         """Return the model's camera that a camera of the contract is: that of its frame."""
         frame = self._robot.camera(camera).frame
         return next((c.name for c in self._robot.colour_cameras if c.frame == frame), camera)

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlm_robot_ros.sim.language import Meaning, Thing, meaning_of, say
+from vlm_robot_ros.sim.language import ObjectReference, TaskSpec, describe_task, generate_sentence
 from vlm_robot_ros.sim.objects import SEEN_PAIRS
 from vlm_robot_ros.sim.scene import Scene, sample_scene
 from vlm_robot_ros.sim.tasks import FAMILIES, Task, sample_task
 
-MEANINGLESS = "sing me a song"
+GIBBERISH = "sing me a song"
 _FAMILIES = ("pick", "push", "put", "place", "stack", "rotate", "pick", "push", "put", "place")
 
 
 @dataclass(frozen=True)
-class Item:
+class DemoCommand:
     """One command of the demo."""
 
     scene_seed: int
@@ -28,15 +28,15 @@ class Item:
     @property
     def scene(self) -> Scene:
         """What is on the table."""
-        return scene_of(self.scene_seed)
+        return sample_seeded_scene(self.scene_seed)
 
 
-def scene_of(seed: int) -> Scene:
+def sample_seeded_scene(seed: int) -> Scene:
     """Return the scene that the simulated arm lays for a seed."""
     return sample_scene(np.random.default_rng(seed))
 
 
-def demo_programme(seed: int) -> list[Item]:
+def demo_script(seed: int) -> list[DemoCommand]:
     """Return thirteen commands: ten tasks in mixed order, a stop and two that cannot be done."""
     rng = np.random.default_rng([seed, 20])
     families = [str(family) for family in rng.permutation(_FAMILIES)]
@@ -46,7 +46,7 @@ def demo_programme(seed: int) -> list[Item]:
     return [sample_item(rng, family) for family in families]
 
 
-def task_programme(seed: int, families: Sequence[str], count: int) -> list[Item]:
+def task_script(seed: int, families: Sequence[str], count: int) -> list[DemoCommand]:
     """Return `count` tasks of some families, in turn.
 
     Raises:
@@ -59,21 +59,25 @@ def task_programme(seed: int, families: Sequence[str], count: int) -> list[Item]
     return [sample_item(rng, families[number % len(families)]) for number in range(count)]
 
 
-def sample_item(rng: np.random.Generator, family: str) -> Item:
+def sample_item(rng: np.random.Generator, family: str) -> DemoCommand:
     """Draw one command and a scene that no training has."""
     asked = family if family in FAMILIES else "pick"
     while True:
         # Scenes of seeds that no training has: demonstrations count up from a million.
         scene_seed = int(rng.integers(10_000_000, 2**40))
-        scene = scene_of(scene_seed)
+        scene = sample_seeded_scene(scene_seed)
         task = sample_task(rng, scene, str(rng.choice(FAMILIES[asked])))
         if task is not None:
             break
     if family == "meaningless":
-        return Item(scene_seed, MEANINGLESS, family, None)
+        return DemoCommand(scene_seed, GIBBERISH, family, None)
     if family == "absent":
         there = {(thing.colour, thing.shape) for thing in scene.things}
         missing = [pair for pair in SEEN_PAIRS if pair not in there]
-        thing = Thing(*missing[int(rng.integers(len(missing)))])
-        return Item(scene_seed, say(rng, Meaning("pick up", thing)), family, None)
-    return Item(scene_seed, say(rng, meaning_of(rng, task, scene)), family, task)
+        thing = ObjectReference(*missing[int(rng.integers(len(missing)))])
+        return DemoCommand(
+            scene_seed, generate_sentence(rng, TaskSpec("pick up", thing)), family, None
+        )
+    return DemoCommand(
+        scene_seed, generate_sentence(rng, describe_task(rng, task, scene)), family, task
+    )

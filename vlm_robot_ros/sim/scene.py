@@ -21,7 +21,7 @@ TRAINING_PAIRS = (*SEEN_PAIRS, *sorted(UNNAMED_PAIRS))
 
 
 @dataclass(frozen=True)
-class Thing:
+class SceneObject:
     """One thing on the table: a movable object, or a receptacle, which has no colour."""
 
     colour: str
@@ -56,7 +56,7 @@ class Thing:
 
 
 @dataclass(frozen=True)
-class Look:
+class VisualConditions:
     """How a scene is seen: light, table and a camera that was bumped."""
 
     brightness: float = 1.0
@@ -74,8 +74,8 @@ class Look:
 class Scene:
     """A table with movable objects, no two of one name, and then receptacles."""
 
-    things: tuple[Thing, ...]
-    look: Look
+    things: tuple[SceneObject, ...]
+    look: VisualConditions
 
     @property
     def objects(self) -> list[int]:
@@ -124,13 +124,13 @@ def sample_scene(
     for (colour, shape), (x, y) in zip(chosen, places, strict=False):
         size = float(rng.uniform(0.9, 1.08)) if not SHAPES[shape].mesh else 1.0
         yaw = float(rng.uniform(-0.35, 0.35))
-        things.append(Thing(colour, shape, float(x), float(y), yaw, size))
+        things.append(SceneObject(colour, shape, float(x), float(y), yaw, size))
     for kind, (x, y) in zip(kinds, places[len(chosen) :], strict=True):
-        things.append(Thing("", kind, float(x), float(y), 0.0))
+        things.append(SceneObject("", kind, float(x), float(y), 0.0))
     return Scene(tuple(things), sample_look(rng, shift))
 
 
-def sample_look(rng: np.random.Generator, shift: float = 0.0) -> Look:
+def sample_look(rng: np.random.Generator, shift: float = 0.0) -> VisualConditions:
     """Return random light, table and camera; `shift` 1 takes them beyond the training's."""
     far = 1.0 + shift
     grey = rng.uniform(0.5, 0.8) if shift == 0 else rng.choice([0.38, 0.92])
@@ -142,7 +142,9 @@ def sample_look(rng: np.random.Generator, shift: float = 0.0) -> Look:
     turn = rng.normal(size=3)
     move *= rng.uniform(shift, far) * 0.005 / np.linalg.norm(move)
     turn *= rng.uniform(shift, far) * 0.004 / np.linalg.norm(turn)
-    return Look(float(brightness), _triple(table), texture, _triple(move), _triple(turn))
+    return VisualConditions(
+        float(brightness), _triple(table), texture, _triple(move), _triple(turn)
+    )
 
 
 def _triple(values: np.ndarray) -> tuple[float, float, float]:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 
 _COEFFICIENT = 1.5
 """`butterworth_filter_coeff`; more smooths more, and is later."""
@@ -17,7 +17,7 @@ _SAME = 1e-4
 class Smoothing(ABC):
     """Smooths the joint positions of one state after the other."""
 
-    def __init__(self, robot: Robot, period: float) -> None:
+    def __init__(self, robot: RobotConfig, period: float) -> None:
         """Smooth states every `period` seconds."""
         self._limits, self._period = robot.acceleration, period
 
@@ -76,7 +76,7 @@ class AccelerationLimited(Smoothing):
         here, speed = self._positions, self._velocities
         if np.linalg.norm(here - positions) < _SAME and np.linalg.norm(speed - velocities) < _SAME:
             return here, speed
-        there = accelerated(here, speed, positions, self._limits, self._period)
+        there = limit_acceleration(here, speed, positions, self._limits, self._period)
         self._positions, self._velocities = there, (there - here) / self._period
         return self._positions, self._velocities
 
@@ -88,7 +88,7 @@ SMOOTHING: dict[str, type[Smoothing]] = {
 }
 
 
-def accelerated(
+def limit_acceleration(
     here: np.ndarray, speed: np.ndarray, wanted: np.ndarray, limits: np.ndarray, period: float
 ) -> np.ndarray:
     """Return the next joint positions on a straight way, as the accelerations allow.

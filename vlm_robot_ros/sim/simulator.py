@@ -7,16 +7,22 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, from_vector, pose, to_vector, yaw_of
-from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.data.views import cut, places
+from vlm_robot_ros.contract.kinematics import (
+    Kinematics,
+    make_transform,
+    pose7_to_transform,
+    tool_yaw,
+    transform_to_pose7,
+)
+from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.data.views import backproject_depth, crop_image
 from vlm_robot_ros.sim.arms import SERVO_LAG
 from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings, Trajectory
-from vlm_robot_ros.sim.judge import Situation
+from vlm_robot_ros.sim.judge import WorldState
 from vlm_robot_ros.sim.moveit_servo import MoveItServo, ServoSettings
-from vlm_robot_ros.sim.pictures import Pictures
+from vlm_robot_ros.sim.pictures import CameraRenderer
 from vlm_robot_ros.sim.scene import Scene
-from vlm_robot_ros.sim.things import lay
+from vlm_robot_ros.sim.things import place_objects
 from vlm_robot_ros.sim.trajectory_execution import TrajectoryExecution
 from vlm_robot_ros.sim.world import TIMESTEP, build_world, place_front_camera
 
@@ -33,7 +39,7 @@ class Simulator:
 
     def __init__(
         self,
-        robot: Robot,
+        robot: RobotConfig,
         controller: ControllerSettings | None = None,
         servo: ServoSettings | None = None,
     ) -> None:
@@ -48,7 +54,7 @@ class Simulator:
         self.scene: Scene | None = None
         self._model = build_world(robot)
         self._data = mujoco.MjData(self._model)
-        self._pictures = Pictures(robot, self._model, self._data)
+        self._pictures = CameraRenderer(robot, self._model, self._data)
         self._target: np.ndarray = np.array(robot.home)
         self._pose_goal: np.ndarray | None = None
         self._gripper = 1.0
@@ -64,7 +70,7 @@ class Simulator:
         model, data = self._model, self._data
         mujoco.mj_resetData(model, data)
         self.scene = scene
-        lay(model, data, scene)
+        place_objects(model, data, scene)
         place_front_camera(model, scene.look)
         start = np.array(self.robot.home) if home is None else np.asarray(home, float)
         data.qpos[self._arm] = start
@@ -72,7 +78,7 @@ class Simulator:
             data.qpos[model.jnt_qposadr[joint]] = sign * self.robot.gripper.open
         self._gripper = 1.0
         self.execution = self._new_execution()
-        self._listen_to(start)
+        self._switch_controller(start)
         for _ in range(10):
             self.step()
         data.time = 0.0
@@ -89,37 +95,37 @@ class Simulator:
         elif mode == ActionMode.JOINT_DELTA:
             self.command_joints(self.target + values[: len(self._arm)])
         elif mode == ActionMode.END_EFFECTOR_POSE:
-            self.command_pose(from_vector(values))
+            self.command_pose(pose7_to_transform(values))
         else:
-            here, change = self.kinematics.forward(self.target), from_vector(values)
+            here, change = self.kinematics.forward(self.target), pose7_to_transform(values)
             turned = Rotation.from_matrix(change[:3, :3] @ here[:3, :3])
-            self.command_pose(pose(here[:3, 3] + change[:3, 3], turned))
+            self.command_pose(make_transform(here[:3, 3] + change[:3, 3], turned))
         self.command_gripper(gripper)
 
     def command_joints(self, positions: np.ndarray) -> None:
         """Set the joint positions to go to. Shape (J,), [rad]; clipped to the limits."""
-        self._listen_to(np.clip(_finite(positions, "joint positions"), *self._limits()))
+        self._switch_controller(np.clip(_finite(positions, "joint positions"), *self._limits()))
 
     def command_pose(self, goal: np.ndarray) -> None:
         """Set the tool pose to go to: a transform in the base frame. Shape (4, 4), [m]."""
         goal = _finite(goal, "pose")
-        self._listen_to(self._target)
+        self._switch_controller(self._target)
         self._pose_goal = goal
 
     def command_trajectory(self, trajectory: Trajectory) -> None:
         """Send the trajectory controller a trajectory of simulated times."""
         if not self.execution.active or self.execution.servo:
-            self._listen_to(self._target)
+            self._switch_controller(self._target)
             self.execution.activate(self._target)
         self.execution.send(trajectory, self.time)
 
     def servo(self) -> MoveItServo:
         """Return MoveIt Servo, which commands the arm from now on."""
         if self.execution.servo is None:
-            self._listen_to(self._target)
+            self._switch_controller(self._target)
         return self.execution.activate_servo(self._target)
 
-    def _listen_to(self, target: np.ndarray) -> None:
+    def _switch_controller(self, target: np.ndarray) -> None:
         """Forget who commanded before; go to joint positions if nothing else is said."""
         self._target, self._holding = target, False
         self._pose_goal = None
@@ -132,7 +138,7 @@ class Simulator:
     def hold(self) -> None:
         """Stay where it is, not where it was about to go; the gripper keeps its command."""
         if not self._holding:
-            self._listen_to(self.joint_positions)
+            self._switch_controller(self.joint_positions)
             self._holding = True
 
     def step(self) -> None:
@@ -142,7 +148,7 @@ class Simulator:
         if self.execution.active:
             self._execute_trajectory()
             return
-        self._target = self._next()
+        self._target = self._next_setpoint()
         # A joint that is told to jump is driven there at its own top speed.
         now, reach = self.target, self.robot.velocity * CONTROL_PERIOD
         told = np.clip(self._target, now - reach, now + reach)
@@ -174,7 +180,7 @@ class Simulator:
             self._data.ctrl[: len(self._arm)] = np.clip(command, here - lag, here + lag)
             mujoco.mj_step(self._model, self._data)
 
-    def _next(self) -> np.ndarray:
+    def _next_setpoint(self) -> np.ndarray:
         """Return where the joints shall be a period later. Shape (J,), [rad]."""
         here = there = self._target
         if self._pose_goal is not None:
@@ -198,14 +204,16 @@ class Simulator:
         """
         return self._pictures.things(self.scene)
 
-    def view(self, camera: str) -> np.ndarray:
+    def observe(self, camera: str) -> np.ndarray:
         """Return what a policy is given of a camera: see `Observation.images`."""
         of = self.robot.camera(camera)
         if not of.depth:
-            return cut(self.render(camera), of)
-        return cut(places(self.render_depth(camera), self.matrix(camera), of.pose), of)
+            return crop_image(self.render(camera), of)
+        return crop_image(
+            backproject_depth(self.render_depth(camera), self.camera_matrix(camera), of.pose), of
+        )
 
-    def matrix(self, camera: str) -> np.ndarray:
+    def camera_matrix(self, camera: str) -> np.ndarray:
         """Return K of a camera's calibration. Shape (3, 3), [px]."""
         return self._pictures.matrix(camera)
 
@@ -251,7 +259,7 @@ class Simulator:
     @property
     def tool_yaw(self) -> float:
         """Measured turn of the tool about the vertical from pointing down straight [rad]."""
-        return yaw_of(to_vector(self.kinematics.forward(self.joint_positions)))
+        return tool_yaw(transform_to_pose7(self.kinematics.forward(self.joint_positions)))
 
     @property
     def tool_position(self) -> np.ndarray:
@@ -282,9 +290,9 @@ class Simulator:
         return np.array([np.arctan2(matrix[3], matrix[0]) for matrix in matrices])
 
     @property
-    def situation(self) -> Situation:
+    def world_state(self) -> WorldState:
         """What is true now: for judge and expert only."""
-        return Situation(self.positions, self.yaws, self.tool_position, self.opening)
+        return WorldState(self.positions, self.yaws, self.tool_position, self.opening)
 
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:
         return self.robot.lower, self.robot.upper

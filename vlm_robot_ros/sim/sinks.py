@@ -16,7 +16,7 @@ CONTROLLERS = {
 GRIPPER = "gripper_positions"
 
 
-def contract_through(robot: str, kind: str) -> str:
+def contract_with_sink(robot: str, kind: str) -> str:
     """Return the contract of a simulated arm that is told by a sink of one kind, as YAML.
 
     Args:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlm_robot_ros.sim.objects import RECEPTACLES, SHAPES
-from vlm_robot_ros.sim.scene import Scene, Thing
+from vlm_robot_ros.sim.scene import Scene, SceneObject
 
 FAMILIES = {
     "pick": ("pick up",),
@@ -32,7 +32,7 @@ DIRECTIONS = {
     "behind": np.array([1.0, 0.0]),
 }
 """Unit vectors. Shape (2,), base frame."""
-HOME = np.array([0.507, 0.0, 0.327])
+HOME_POSITION = np.array([0.507, 0.0, 0.327])
 """Where the tool waits. Shape (3,), base frame [m]."""
 PUSH_DISTANCE = 0.10
 """How far the expert pushes [m]."""
@@ -111,11 +111,11 @@ def goal_table() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         offset[number, 2] = {"pick": _LIFT, "put": 0.012, "push": 0.0}.get(family, 0.004)
         # A reference's height is that of a receptacle's rim, but of an object's middle.
         of_reference[number, 2] = {"put": 1, "stack": 2}.get(family, 0)
-    offset[SKILLS.index("home")] = HOME
+    offset[SKILLS.index("home")] = HOME_POSITION
     return of_start, of_reference, offset
 
 
-def goals(skill: np.ndarray, start: np.ndarray, reference: np.ndarray) -> np.ndarray:
+def goal_positions(skill: np.ndarray, start: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Return where the targets shall be, or for "home" the tool. Shape (B, 3), [m].
 
     Args:
@@ -161,20 +161,20 @@ def _is_pushable(task: Task, scene: Scene) -> bool:
     here = scene.things[task.target].position[:2]
     # The gripper comes down behind the object and sweeps through to where the object will be.
     sweep = here + np.linspace(-0.08, PUSH_DISTANCE + 0.03, 12)[:, None] * along
-    return _is_free(sweep, scene, [task.target])
+    return _is_clear(sweep, scene, [task.target])
 
 
-def _is_placeable(task: Task, scene: Scene, target: Thing, reference: Thing) -> bool:
+def _is_placeable(task: Task, scene: Scene, target: SceneObject, reference: SceneObject) -> bool:
     along = direction(task.skill)
     assert along is not None
     assert task.target is not None
     goal = reference.position[:2] + PLACE_DISTANCE * along
     if np.linalg.norm(goal - target.position[:2]) < 0.09:
         return False
-    return _is_free(goal[None], scene, [task.target])
+    return _is_clear(goal[None], scene, [task.target])
 
 
-def _is_free(places: np.ndarray, scene: Scene, but: list[int]) -> bool:
+def _is_clear(places: np.ndarray, scene: Scene, but: list[int]) -> bool:
     """Tell whether places (shape (P, 2)) are in reach and clear of all things `but` some."""
     if np.any(places < _REACH_MIN) or np.any(places > _REACH_MAX):
         return False
@@ -200,7 +200,7 @@ def feasible_tasks(scene: Scene, skill: str, target: int | None = None) -> list[
     return [task for task in tasks if is_feasible(task, scene)]
 
 
-def speaks_of(task: Task, scene: Scene, pairs: Collection[tuple[str, str]]) -> bool:
+def refers_to(task: Task, scene: Scene, pairs: Collection[tuple[str, str]]) -> bool:
     """Tell whether a task's target or reference is of one of some pairs of colour and shape."""
     things = [scene.things[i] for i in (task.target, task.reference) if i is not None]
     return any((thing.colour, thing.shape) in pairs for thing in things)

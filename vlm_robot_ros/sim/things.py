@@ -10,7 +10,7 @@ from vlm_robot_ros.sim.scene import MOST_OBJECTS, Scene
 
 _MASS = 0.06
 _TEXTURES = 8
-_AWAY = np.array([-1.0, 0.0, -0.6])
+_PARKING_ORIGIN = np.array([-1.0, 0.0, -0.6])
 _WALLS = 12
 _RECEPTACLE_RGBA = {
     "plate": (0.93, 0.93, 0.90, 1),
@@ -33,7 +33,7 @@ def add_textures(spec: mujoco.MjSpec) -> None:
         material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = f"table{number}"
 
 
-def add_things(spec: mujoco.MjSpec, meshes: Path) -> None:
+def add_objects(spec: mujoco.MjSpec, meshes: Path) -> None:
     """Add `object0`..., each with a geom of every shape, and one body a kind of receptacle."""
     for name, shape in SHAPES.items():
         if shape.mesh:
@@ -42,7 +42,7 @@ def add_things(spec: mujoco.MjSpec, meshes: Path) -> None:
             mesh.scale = np.array(shape.half) / half
             mesh.refpos = centre * mesh.scale
     for slot in range(MOST_OBJECTS):
-        body = spec.worldbody.add_body(name=f"object{slot}", pos=_away(slot))
+        body = spec.worldbody.add_body(name=f"object{slot}", pos=_parking_position(slot))
         body.add_freejoint(name=f"object{slot}")
         for name, shape in SHAPES.items():
             geom = body.add_geom(name=f"object{slot}_{name}", mass=_MASS / len(SHAPES))
@@ -61,11 +61,11 @@ def add_things(spec: mujoco.MjSpec, meshes: Path) -> None:
                 if not cube:
                     geom.size[1] = shape.half[2] * 1.1
     for name, kind in RECEPTACLES.items():
-        body = spec.worldbody.add_body(name=name, mocap=True, pos=_AWAY)
+        body = spec.worldbody.add_body(name=name, mocap=True, pos=_PARKING_ORIGIN)
         _add_receptacle(body, name, kind)
 
 
-def lay(model: mujoco.MjModel, data: mujoco.MjData, scene: Scene) -> None:
+def place_objects(model: mujoco.MjModel, data: mujoco.MjData, scene: Scene) -> None:
     """Put a scene's things on the table, and all others out of sight."""
     for slot in range(MOST_OBJECTS):
         place = data.joint(f"object{slot}").qpos
@@ -73,7 +73,7 @@ def lay(model: mujoco.MjModel, data: mujoco.MjData, scene: Scene) -> None:
             geom = model.geom(f"object{slot}_{name}")
             geom.rgba[3], geom.contype[:], geom.conaffinity[:] = 0.0, 0, 0
         if slot >= len(scene.objects):
-            place[:] = [*(_away(slot)), 1, 0, 0, 0]
+            place[:] = [*(_parking_position(slot)), 1, 0, 0, 0]
             model.body_gravcomp[model.body(f"object{slot}").id] = 1.0  # nothing falls for ever
             continue
         thing = scene.things[slot]
@@ -88,7 +88,7 @@ def lay(model: mujoco.MjModel, data: mujoco.MjData, scene: Scene) -> None:
         spin = [np.cos(thing.yaw / 2), 0, 0, np.sin(thing.yaw / 2)]
         place[:] = [*thing.position, *spin]
     for name in RECEPTACLES:
-        data.mocap_pos[model.body(name).mocapid[0]] = _AWAY
+        data.mocap_pos[model.body(name).mocapid[0]] = _PARKING_ORIGIN
     for index in scene.receptacles:
         thing = scene.things[index]
         data.mocap_pos[model.body(thing.shape).mocapid[0]] = [thing.x, thing.y, 0.0]
@@ -100,9 +100,9 @@ def lay(model: mujoco.MjModel, data: mujoco.MjData, scene: Scene) -> None:
     model.vis.headlight.ambient[:] = 0.35 * look.brightness
 
 
-def _away(slot: int) -> np.ndarray:
+def _parking_position(slot: int) -> np.ndarray:
     """Return where a slot waits out of sight. Shape (3,), [m]."""
-    return _AWAY + np.array([0.0, slot * 0.2, 0.0])
+    return _PARKING_ORIGIN + np.array([0.0, slot * 0.2, 0.0])
 
 
 def _bounds(file: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vlm_robot_ros.contract.kinematics import Kinematics
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 from vlm_robot_ros.sim.joint_trajectory_controller import (
     ControllerSettings,
     JointTrajectoryController,
@@ -45,7 +45,7 @@ class TrajectoryExecution:
 
     def __init__(
         self,
-        robot: Robot,
+        robot: RobotConfig,
         kinematics: Kinematics,
         settings: ControllerSettings,
         servo: ServoSettings,

@@ -4,11 +4,11 @@ import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from vlm_robot_ros.contract.robot import Robot
+from vlm_robot_ros.contract.robot import RobotConfig
 from vlm_robot_ros.data.episode import PICTURE
 from vlm_robot_ros.sim.arms import arm_with_gripper, asset_dir
-from vlm_robot_ros.sim.scene import Look
-from vlm_robot_ros.sim.things import add_textures, add_things
+from vlm_robot_ros.sim.scene import VisualConditions
+from vlm_robot_ros.sim.things import add_objects, add_textures
 
 TIMESTEP = 0.002
 """Physics step [s]."""
@@ -16,13 +16,13 @@ TABLE_HALF = (0.36, 0.5)
 TABLE_X = 0.52
 """Middle and half extents [m] of the table top, which is the plane z = 0 of the base frame."""
 FRONT_POSITION, FRONT_TARGET = (1.12, 0.6, 0.52), (0.49, 0.0, 0.04)
-FRONT_FOVY = 45.0
+FRONT_FOV_DEG = 45.0
 """Where the front camera stands and looks, base frame [m], and its field of view [deg].
 
 Low and from a side, from where the hand hides no object that it works on."""
 
 
-def build_world(robot: Robot) -> mujoco.MjModel:
+def build_world(robot: RobotConfig) -> mujoco.MjModel:
     """Return the compiled model: arm, gripper, table, free object slots and cameras."""
     spec = arm_with_gripper(robot)
     wrist = spec.body("right_hand")
@@ -40,7 +40,7 @@ def build_world(robot: Robot) -> mujoco.MjModel:
     spec.visual.headlight.ambient = (0.35, 0.35, 0.35)
     spec.visual.headlight.diffuse = (0.35, 0.35, 0.35)
     spec.visual.headlight.specular = (0.0, 0.0, 0.0)
-    _furnish(spec)
+    _add_table_and_lights(spec)
     return spec.compile()
 
 
@@ -53,11 +53,11 @@ def _add_camera(
     fovy: float,
 ) -> None:
     """Add a camera that looks from `position` at `target`, both in the body's frame [m]."""
-    turn = Rotation.from_matrix(_look(position, target, up))
+    turn = Rotation.from_matrix(_look_at(position, target, up))
     body.add_camera(name=name, pos=position, quat=np.roll(turn.as_quat(), 1), fovy=fovy)
 
 
-def _look(
+def _look_at(
     position: tuple[float, float, float],
     target: tuple[float, float, float],
     up: tuple[float, float, float],
@@ -70,10 +70,10 @@ def _look(
     return np.column_stack([right, np.cross(back, right), back])
 
 
-def place_front_camera(model: mujoco.MjModel, look: Look) -> None:
+def place_front_camera(model: mujoco.MjModel, look: VisualConditions) -> None:
     """Move the front camera as the scene's look says."""
     camera = model.camera("front")
-    turn = Rotation.from_matrix(_look(FRONT_POSITION, FRONT_TARGET, (0.0, 0.0, 1.0)))
+    turn = Rotation.from_matrix(_look_at(FRONT_POSITION, FRONT_TARGET, (0.0, 0.0, 1.0)))
     turn = turn * Rotation.from_rotvec(look.camera_turn)
     camera.pos[:] = np.add(FRONT_POSITION, look.camera_shift)
     camera.quat[:] = np.roll(turn.as_quat(), 1)
@@ -89,8 +89,8 @@ def front_homography(size: int, height: float = 0.02) -> np.ndarray:
     Returns:
         From (column, row, 1) to (x w, y w, w), base frame [m]. Shape (3, 3).
     """
-    axes = _look(FRONT_POSITION, FRONT_TARGET, (0.0, 0.0, 1.0))
-    scale = np.tan(np.deg2rad(FRONT_FOVY / 2)) * 2 / size
+    axes = _look_at(FRONT_POSITION, FRONT_TARGET, (0.0, 0.0, 1.0))
+    scale = np.tan(np.deg2rad(FRONT_FOV_DEG / 2)) * 2 / size
     middle = (size - 1) / 2
     sight = axes @ np.array(
         [[scale, 0, -scale * middle], [0, -scale, scale * middle], [0, 0, -1.0]]
@@ -103,7 +103,7 @@ def front_homography(size: int, height: float = 0.02) -> np.ndarray:
     )  # fmt: skip
 
 
-def _furnish(spec: mujoco.MjSpec) -> None:
+def _add_table_and_lights(spec: mujoco.MjSpec) -> None:
     world = spec.worldbody
     box, plane = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_PLANE
     world.add_geom(name="floor", type=plane, size=[3, 3, 0.1], pos=[0, 0, -0.75])
@@ -123,6 +123,6 @@ def _furnish(spec: mujoco.MjSpec) -> None:
         name="lamp", pos=[0.9, 0.5, 1.6], dir=[-0.25, -0.3, -1], diffuse=[0.5, 0.5, 0.5]
     )
     spec.light("lamp").castshadow = False
-    _add_camera(world, "front", FRONT_POSITION, FRONT_TARGET, up=(0, 0, 1), fovy=FRONT_FOVY)
+    _add_camera(world, "front", FRONT_POSITION, FRONT_TARGET, up=(0, 0, 1), fovy=FRONT_FOV_DEG)
     add_textures(spec)
-    add_things(spec, asset_dir() / "objects" / "meshes")
+    add_objects(spec, asset_dir() / "objects" / "meshes")

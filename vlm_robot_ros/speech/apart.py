@@ -4,11 +4,11 @@ import multiprocessing
 from multiprocessing.connection import Connection
 from typing import Any
 
-from vlm_robot_ros.speech.recognition import Heard, make_recogniser
+from vlm_robot_ros.speech.recognition import Transcript, make_recogniser
 from vlm_robot_ros.speech.voice_activity import Utterance
 
 
-class RecogniserApart:
+class SubprocessRecogniser:
     """Is a `Recogniser`; its process ends with this one."""
 
     def __init__(self, name: str, wake_word: str = "", patience: float = 60.0) -> None:
@@ -25,7 +25,7 @@ class RecogniserApart:
         assert self._process.pid is not None
         return self._process.pid
 
-    def hear(self, utterance: Utterance) -> Heard:
+    def transcribe(self, utterance: Utterance) -> Transcript:
         """Return what was said; nothing, and a new process, where it failed."""
         try:
             self._pipe.send(utterance)
@@ -36,7 +36,7 @@ class RecogniserApart:
         except (EOFError, OSError):
             if not self._closed:
                 self._start()
-            return Heard("", 0.0)
+            return Transcript("", 0.0)
 
     def close(self) -> None:
         """End it; who waits for an answer hears nothing."""
@@ -67,6 +67,6 @@ def _serve(pipe: "Connection[Any, Any]", name: str, wake_word: str) -> None:
     pipe.send("")
     try:
         while True:
-            pipe.send(recogniser.hear(pipe.recv()))
+            pipe.send(recogniser.transcribe(pipe.recv()))
     except (EOFError, OSError):
         return  # nobody listens any more

@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Iterable
 
 from vlm_robot_ros.sim.objects import RECEPTACLES, SHAPES
-from vlm_robot_ros.sim.phrases import COLOUR_WORDS, NOUNS, OWN, VERBS, where
+from vlm_robot_ros.sim.phrases import COLOUR_WORDS, NOUNS, OWN, VERBS, placement_phrases
 from vlm_robot_ros.sim.tasks import SKILLS
 
 Rules = dict[str, str]
 """By name; in JSGF's way `a | b` is one of them, `[a]` may be left out, `<a>` is a rule."""
-SAID = "said"
+RULE_NAME = "said"
 """The rule of a whole sentence."""
 SPOKEN_STOPS = "stop | halt | freeze"
 """Those of all words of stop that are seldom heard in others."""
@@ -46,7 +46,7 @@ def make_rules(is_known: Callable[[str], bool], wake_word: str = "") -> Rules:
     def known(ways: Iterable[str]) -> str:
         spoken = (" ".join(_NUMBERS.get(word, word) for word in way.split()) for way in ways)
         words = re.compile(r"[a-z']+")
-        kept = [way for way in spoken if all(map(is_known, words.findall(_bare(way))))]
+        kept = [way for way in spoken if all(map(is_known, words.findall(_strip_rules(way))))]
         return " | ".join(dict.fromkeys(kept))
 
     if wake_word and not all(map(is_known, wake_word.split())):
@@ -86,14 +86,15 @@ def make_rules(is_known: Callable[[str], bool], wake_word: str = "") -> Rules:
     rules = {name: ways for name, ways in rules.items() if ways}
     rules["command"] = " | ".join(commands)
     asked = "[please] (<command>) [please] | <correction>"
-    rules[SAID] = f"{wake_word} ({asked}) | <stop>" if wake_word else f"{asked} | <stop>"
+    rules[RULE_NAME] = f"{wake_word} ({asked}) | <stop>" if wake_word else f"{asked} | <stop>"
     return rules
 
 
 def to_jsgf(rules: Rules) -> str:
-    """Return rules in the JSpeech Grammar Format, `SAID` the public one."""
+    """Return rules in the JSpeech Grammar Format, `RULE_NAME` the public one."""
     lines = [
-        f"{'public ' if name == SAID else ''}<{name}> = {ways};" for name, ways in rules.items()
+        f"{'public ' if name == RULE_NAME else ''}<{name}> = {ways};"
+        for name, ways in rules.items()
     ]
     return "\n".join(["#JSGF V1.0;", "grammar table;", *lines, ""])
 
@@ -111,19 +112,19 @@ def to_pattern(rules: Rules) -> re.Pattern[str]:
                 parts[-1] += " " if token[0].isalnum() else ""
         return "".join(parts)
 
-    return re.compile(expand(rules[SAID]))
+    return re.compile(expand(rules[RULE_NAME]))
 
 
 def _where(skill: str) -> list[str]:
     ways: list[str] = []
     for preposition in ("in", "on") if skill == "put" else ("in",):
-        wording = where(skill, preposition)
+        wording = placement_phrases(skill, preposition)
         assert wording is not None
         ways += wording.seen[:_WAYS]
     other = "<receptacle>" if skill == "put" else "<object>"
     return [way.replace("{r}", other) for way in ways]
 
 
-def _bare(way: str) -> str:
+def _strip_rules(way: str) -> str:
     """Return a way without the rules that it names."""
     return re.sub(r"<\w+>", "", way)

@@ -14,22 +14,27 @@ from typing import NamedTuple
 import numpy as np
 
 from vlm_robot_ros.control.instruction import is_stop
-from vlm_robot_ros.speech.recognition import Heard, Recogniser, Spoken
-from vlm_robot_ros.speech.stop_word import BRIEF, QUIET, StopSpotter, was_none
-from vlm_robot_ros.speech.voice_activity import RATE, Utterance, VoiceActivity
+from vlm_robot_ros.speech.recognition import Recogniser, TimedWord, Transcript
+from vlm_robot_ros.speech.stop_word import (
+    MAX_STOP_DURATION_S,
+    MIN_SILENCE_S,
+    StopKeywordSpotter,
+    is_false_alarm,
+)
+from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ, Utterance, VoiceActivity
 
-_BACKLOG = 30.0
+_MAX_BACKLOG_S = 30.0
 """Sound that waits longer than this is thrown away [s]."""
 
 
-_PIECE = RATE // 10
+_BLOCK_SAMPLES = SAMPLE_RATE_HZ // 10
 """What is heard at a time [samples]; an utterance is longer."""
 
 
-class Report(NamedTuple):
+class SpeechResult(NamedTuple):
     """What came of something that was said."""
 
-    heard: Heard
+    heard: Transcript
     send: bool
     """Whether it is an instruction."""
     reason: str
@@ -45,12 +50,12 @@ class _Task(NamedTuple):
     stops: int
     """How many stops had been heard when it began, or with it."""
     talking: bool
-    spotted: tuple[Spoken, ...] | None
+    spotted: tuple[TimedWord, ...] | None
     """What was taken for stops in its midst; None where nothing was."""
 
 
 @dataclass
-class _Hearing:
+class _UtteranceState:
     """What is known of the utterance that is being said."""
 
     fed: int = 0
@@ -64,11 +69,11 @@ class _Hearing:
     talking: bool = False
 
 
-class Listener:
+class SpeechPipeline:
     """Takes sound from any thread; reports from its own two."""
 
     def __init__(
-        self, recogniser: Recogniser, report: Callable[[Report], None], min_sureness: float
+        self, recogniser: Recogniser, report: Callable[[SpeechResult], None], min_sureness: float
     ) -> None:
         """Begin to listen.
 
@@ -80,22 +85,23 @@ class Listener:
         self.talking = True
         """Whether what is said now is meant for the arm; a stop always is."""
         self._recogniser, self._report, self._least = recogniser, report, min_sureness
-        self._activity, self._spotter = VoiceActivity(), StopSpotter()
+        self._activity, self._spotter = VoiceActivity(), StopKeywordSpotter()
         self._sound: queue.Queue[np.ndarray | None] = queue.Queue()
         self._waiting = 0
         self._counting, self._speaking = threading.Lock(), threading.Lock()
         self._tasks: queue.Queue[_Task | None] = queue.Queue()
         self._stops, self._closed = 0, False
         self._threads = [
-            threading.Thread(target=work, daemon=True) for work in (self._hear, self._understand)
+            threading.Thread(target=work, daemon=True)
+            for work in (self._run, self._recognise_utterances)
         ]
         for thread in self._threads:
             thread.start()
 
-    def take(self, samples: np.ndarray) -> bool:
+    def add_audio(self, samples: np.ndarray) -> bool:
         """Take sound, shape (N,), int16; False where there is too much of it already."""
         with self._counting:
-            if self._waiting + len(samples) > _BACKLOG * RATE:
+            if self._waiting + len(samples) > _MAX_BACKLOG_S * SAMPLE_RATE_HZ:
                 return False
             self._waiting += len(samples)
         self._sound.put(samples)
@@ -114,19 +120,21 @@ class Listener:
         for thread in self._threads:
             thread.join(5.0)
 
-    def _hear(self) -> None:
-        now = _Hearing()
+    def _run(self) -> None:
+        now = _UtteranceState()
         while (samples := self._sound.get()) is not None:
             with self._counting:
                 self._waiting -= len(samples)
             try:
-                for start in range(0, len(samples), _PIECE):
-                    self._hear_piece(now, samples[start : start + _PIECE])
+                for start in range(0, len(samples), _BLOCK_SAMPLES):
+                    self._process_block(now, samples[start : start + _BLOCK_SAMPLES])
             except Exception as error:  # who listens for a stop must not fall silent
-                self._report(Report(Heard("", 0.0), False, f"cannot hear: {error!r}", 0.0))
+                self._report(
+                    SpeechResult(Transcript("", 0.0), False, f"cannot hear: {error!r}", 0.0)
+                )
             self._sound.task_done()
 
-    def _hear_piece(self, now: "_Hearing", samples: np.ndarray) -> None:
+    def _process_block(self, now: "_UtteranceState", samples: np.ndarray) -> None:
         activity, spotter = self._activity, self._spotter
         was_speaking = activity.speaking
         over = activity.feed(samples)
@@ -148,46 +156,48 @@ class Listener:
         if now.stopped:
             return
         now.stopped = now.spotted = hit
-        brief = activity.silence >= QUIET and activity.speech <= BRIEF
+        brief = activity.silence >= MIN_SILENCE_S and activity.speech <= MAX_STOP_DURATION_S
         if brief and now.looked < activity.speech and not now.stopped:
             now.looked = activity.speech
             now.stopped = spotter.is_stop(said)
         if now.stopped:
             now.stops += 1
-            self._stop(Heard("stop", 1.0), said.ended)
+            self._report_stop(Transcript("stop", 1.0), said.ended)
 
-    def _understand(self) -> None:
+    def _recognise_utterances(self) -> None:
         while (task := self._tasks.get()) is not None and not self._closed:
             try:
-                self._understand_one(task)
+                self._recognise_utterance(task)
             except Exception as error:
-                self._report(Report(Heard("", 0.0), False, f"cannot understand: {error!r}", 0.0))
+                self._report(
+                    SpeechResult(Transcript("", 0.0), False, f"cannot understand: {error!r}", 0.0)
+                )
             self._tasks.task_done()
 
-    def _understand_one(self, task: _Task) -> None:
-        heard = self._recogniser.hear(task.utterance)
+    def _recognise_utterance(self, task: _Task) -> None:
+        heard = self._recogniser.transcribe(task.utterance)
         if self._closed:
             return
         seconds = time.monotonic() - task.over
-        sure = bool(heard.text) and heard.sureness >= self._least and not is_stop(heard.text)
-        if task.spotted is not None and not (sure and was_none(task.spotted, heard)):
+        sure = bool(heard.text) and heard.confidence >= self._least and not is_stop(heard.text)
+        if task.spotted is not None and not (sure and is_false_alarm(task.spotted, heard)):
             return  # it was a stop, and it has stopped
         reason = ""
         if not heard.text:
             reason = "nothing that can be said to the arm"
-        elif heard.sureness < self._least:
-            reason = f"not sure enough: {heard.sureness:.2f} of {self._least:.2f}"
+        elif heard.confidence < self._least:
+            reason = f"not sure enough: {heard.confidence:.2f} of {self._least:.2f}"
         elif is_stop(heard.text):
-            self._stop(heard, seconds)
+            self._report_stop(heard, seconds)
             return
         elif not task.talking:
             reason = "not meant for the arm: nobody pushes to talk"
         with self._speaking:  # between the look for a stop and the word, no stop may slip
             if not reason and task.stops != self._stops:
                 reason = "stop was said after it"
-            self._report(Report(heard, not reason, reason, seconds))
+            self._report(SpeechResult(heard, not reason, reason, seconds))
 
-    def _stop(self, heard: Heard, seconds: float) -> None:
+    def _report_stop(self, heard: Transcript, seconds: float) -> None:
         with self._speaking:
             self._stops += 1
-            self._report(Report(heard, True, "", seconds))
+            self._report(SpeechResult(heard, True, "", seconds))

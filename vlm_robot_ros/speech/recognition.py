@@ -8,7 +8,7 @@ import numpy as np
 from vlm_robot_ros.control.instruction import is_stop
 from vlm_robot_ros.paths import user_path
 from vlm_robot_ros.speech.grammar import make_rules, to_jsgf, to_pattern
-from vlm_robot_ros.speech.voice_activity import RATE, Utterance
+from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ, Utterance
 
 _PARTS = (0.6, 0.9, 0.75)
 """Parts of the noise that are taken away: with the noise go the soft sounds of words. Where the
@@ -23,38 +23,38 @@ _ALSO = {"left": ("L EH F", "L EH"), "stack": ("S T AA K",)}
 of Scottish "left", and English "stack" was heard as "stop"."""
 
 
-_SECOND = np.random.default_rng(0).integers(-300, 300, RATE).astype(np.int16)
+_SECOND = np.random.default_rng(0).integers(-300, 300, SAMPLE_RATE_HZ).astype(np.int16)
 NOISE = Utterance(_SECOND, _SECOND, 0.0)
 """To warm up with."""
 
 
-class Spoken(NamedTuple):
+class TimedWord(NamedTuple):
     """A word, and when it was said, from the beginning of its utterance [s]."""
 
     word: str
-    begins: float
-    ends: float
+    start: float
+    end: float
 
 
-class Heard(NamedTuple):
+class Transcript(NamedTuple):
     """What somebody seems to have said."""
 
     text: str
     """Empty where it is nothing."""
-    sureness: float
+    confidence: float
     """0 to 1."""
-    words: tuple[Spoken, ...] = ()
+    words: tuple[TimedWord, ...] = ()
     """Where the recogniser tells when each was said."""
 
 
 class Recogniser(Protocol):
     """Hears words."""
 
-    def hear(self, utterance: Utterance) -> Heard:
+    def transcribe(self, utterance: Utterance) -> Transcript:
         """Return what was said."""
 
 
-class TableSearch:
+class GrammarDecoder:
     """pocketsphinx with the grammar of the table: it knows no other sentences."""
 
     def __init__(self, wake_word: str = "") -> None:
@@ -68,7 +68,7 @@ class TableSearch:
         """
         from pocketsphinx import Decoder
 
-        self._decoder = Decoder(samprate=RATE, loglevel="FATAL", lm=None)
+        self._decoder = Decoder(samprate=SAMPLE_RATE_HZ, loglevel="FATAL", lm=None)
         for word, ways in _ALSO.items():
             for number, phones in enumerate(ways, 2):
                 self._decoder.add_word(f"{word}({number})", phones, True)
@@ -82,13 +82,13 @@ class TableSearch:
 
         The sentence is empty where it is the beginning of one only.
         """
-        text, score = search(self._decoder, samples)
+        text, score = find_sentence(self._decoder, samples)
         return (text if self._pattern.fullmatch(f"{text} ") else ""), score
 
     @property
-    def words(self) -> tuple[Spoken, ...]:
+    def words(self) -> tuple[TimedWord, ...]:
         """Of the sentence that was found last."""
-        return spoken(self._decoder)
+        return timed_words(self._decoder)
 
 
 class SphinxRecogniser:
@@ -99,54 +99,63 @@ class SphinxRecogniser:
     """
 
     def __init__(self, wake_word: str = "") -> None:
-        """Load the models; argument and errors as of `TableSearch`."""
+        """Load the models; argument and errors as of `GrammarDecoder`."""
         from pocketsphinx import Decoder
 
-        self._table, self._wake_word = TableSearch(wake_word), wake_word
+        self._table, self._wake_word = GrammarDecoder(wake_word), wake_word
         # One narrow pass is enough for English: only its score is used.
         self._english = Decoder(
-            samprate=RATE, loglevel="FATAL", fwdflat=False, bestpath=False, maxhmmpf=1000, maxwpf=5
+            samprate=SAMPLE_RATE_HZ,
+            loglevel="FATAL",
+            fwdflat=False,
+            bestpath=False,
+            maxhmmpf=1000,
+            maxwpf=5,
         )
-        self.hear(NOISE)  # the first time takes seconds
-        search(self._english, NOISE.samples)
+        self.transcribe(NOISE)  # the first time takes seconds
+        find_sentence(self._english, NOISE.samples)
 
-    def hear(self, utterance: Utterance) -> Heard:
+    def transcribe(self, utterance: Utterance) -> Transcript:
         """Return the sentence of the grammar that was said; the text has no wake word."""
-        found: list[Heard] = []
+        found: list[Transcript] = []
         for part in _PARTS:
-            found.append(self._hear(utterance, part))
+            found.append(self._transcribe(utterance, part))
             texts = [heard.text for heard in found]
             if len(texts) > 1 and texts[-1] in texts[:-1]:
                 found = [heard for heard in found if heard.text == texts[-1]]
                 break
-        return max(found, key=lambda heard: heard.sureness)
+        return max(found, key=lambda heard: heard.confidence)
 
-    def _hear(self, utterance: Utterance, part: float) -> Heard:
+    def _transcribe(self, utterance: Utterance, part: float) -> Transcript:
         """As `hear`, with so much of the noise taken away."""
         samples = denoise(utterance, part)
         text, score = self._table.find(samples)
         if not text:
-            return Heard("", 0.0)
+            return Transcript("", 0.0)
         if not is_stop(text) and len(text.split()) < _SLOWEST * utterance.speech:
-            return Heard(text, 0.0)
-        _, ordinary = search(self._english, samples)
+            return Transcript(text, 0.0)
+        _, ordinary = find_sentence(self._english, samples)
         margin = (score - ordinary) / (100 * utterance.speech)
         even = _EVEN_OF_STOP if is_stop(text) else _EVEN
         sureness = 1 / (1 + np.exp(-(margin - even) / _STEP))
-        return Heard(text.removeprefix(f"{self._wake_word} "), float(sureness), self._table.words)
+        return Transcript(
+            text.removeprefix(f"{self._wake_word} "), float(sureness), self._table.words
+        )
 
 
-def spoken(decoder: Any) -> tuple[Spoken, ...]:
+def timed_words(decoder: Any) -> tuple[TimedWord, ...]:
     """Return the words that a decoder has found, and when they were said."""
     frame = 1 / decoder.config["frate"]
     return tuple(
-        Spoken(part.word.split("(")[0].strip(), part.start_frame * frame, part.end_frame * frame)
+        TimedWord(
+            part.word.split("(")[0].strip(), part.start_frame * frame, part.end_frame * frame
+        )
         for part in decoder.seg() or ()
         if part.word[0] not in "<[("
     )
 
 
-def search(decoder: Any, samples: np.ndarray) -> tuple[str, float]:
+def find_sentence(decoder: Any, samples: np.ndarray) -> tuple[str, float]:
     """Search an utterance, int16 samples; returns words and score."""
     decoder.start_utt()
     decoder.process_raw(samples.tobytes(), full_utt=True)
@@ -185,12 +194,12 @@ class WhisperRecogniser:
             ) from error
         self._wake_word = wake_word
 
-    def hear(self, utterance: Utterance) -> Heard:
+    def transcribe(self, utterance: Utterance) -> Transcript:
         """Return what was said, without signs; the text has no wake word."""
         import torch
 
         samples = utterance.samples.astype(np.float32) / 32768
-        given = self._processor(samples, sampling_rate=RATE, return_tensors="pt")
+        given = self._processor(samples, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
         with torch.inference_mode():
             made = self._model.generate(
                 given.input_features,
@@ -205,9 +214,9 @@ class WhisperRecogniser:
         text = " ".join(re.findall(r"[^\W_]+", written.lower().replace("'", "")))
         called = text.startswith(f"{self._wake_word} ") or is_stop(text)
         if self._wake_word and not called:
-            return Heard("", 0.0)
+            return Transcript("", 0.0)
         sureness = float(scores[0][scores[0].isfinite()].mean().exp())
-        return Heard(text.removeprefix(f"{self._wake_word} "), sureness)
+        return Transcript(text.removeprefix(f"{self._wake_word} "), sureness)
 
 
 def make_recogniser(name: str, wake_word: str = "") -> Recogniser:
@@ -232,12 +241,12 @@ def denoise(utterance: Utterance, part: float) -> np.ndarray:
     """Return an utterance without a part of the steady noise that was there before it; int16."""
     from noisereduce import reduce_noise
 
-    if len(utterance.noise) < RATE // 4:
+    if len(utterance.noise) < SAMPLE_RATE_HZ // 4:
         return utterance.samples
     with np.errstate(divide="ignore"):  # of digital silence
         quiet = reduce_noise(
             utterance.samples.astype(np.float32),
-            RATE,
+            SAMPLE_RATE_HZ,
             y_noise=utterance.noise.astype(np.float32),
             stationary=True,
             prop_decrease=part,

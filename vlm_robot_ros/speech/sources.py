@@ -1,4 +1,4 @@
-"""Where sound comes from, other than a topic: a microphone, a file. Blocks of int16 at `RATE`."""
+"""Where sound comes from, other than a topic: a microphone, a file. Blocks of int16 at `SAMPLE_RATE_HZ`."""
 
 import threading
 import wave
@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from vlm_robot_ros.speech.voice_activity import RATE
+from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ
 
 Take = Callable[[np.ndarray], None]
-_PERIOD = 0.1
+_BLOCK_PERIOD_S = 0.1
 """Between the blocks of a file [s]."""
 
 
 def read_wav(path: Path) -> np.ndarray:
-    """Return the sound of a file: one channel at `RATE`. Shape (N,), int16.
+    """Return the sound of a file: one channel at `SAMPLE_RATE_HZ`. Shape (N,), int16.
 
     Raises:
         ValueError: it is no such file; says what it is and what is valid.
@@ -34,11 +34,11 @@ def read_wav(path: Path) -> np.ndarray:
         )
     samples = np.frombuffer(data[: len(data) // (2 * channels) * 2 * channels], "<i2")
     mono = samples.reshape(-1, channels).astype(np.float64).mean(1)
-    if rate != RATE:
+    if rate != SAMPLE_RATE_HZ:
         from scipy.signal import resample_poly
 
-        part = gcd(rate, RATE)
-        mono = resample_poly(mono, RATE // part, rate // part)
+        part = gcd(rate, SAMPLE_RATE_HZ)
+        mono = resample_poly(mono, SAMPLE_RATE_HZ // part, rate // part)
     return mono.round().clip(-32768, 32767).astype(np.int16)
 
 
@@ -62,11 +62,11 @@ class WavSource:
         self._thread.join()
 
     def _play(self) -> None:
-        size = round(_PERIOD * RATE)
+        size = round(_BLOCK_PERIOD_S * SAMPLE_RATE_HZ)
         # Silence at the end: the last word is over, too.
-        samples = np.concatenate([self._samples, np.zeros(2 * RATE, np.int16)])
+        samples = np.concatenate([self._samples, np.zeros(2 * SAMPLE_RATE_HZ, np.int16)])
         for start in range(0, len(samples), size):
-            if self._closed.wait(_PERIOD):
+            if self._closed.wait(_BLOCK_PERIOD_S):
                 return
             self._take(samples[start : start + size])
 
@@ -97,7 +97,7 @@ class Microphone:
         chosen: int | str | None = int(device) if device.isdecimal() else device or None
         try:
             self._stream = sounddevice.RawInputStream(
-                RATE, blocksize=RATE // 20, device=chosen, channels=1, dtype="int16",
+                SAMPLE_RATE_HZ, blocksize=SAMPLE_RATE_HZ // 20, device=chosen, channels=1, dtype="int16",
                 callback=on_block,
             )  # fmt: skip
             self._stream.start()

@@ -13,20 +13,20 @@ from vlm_robot_ros.sim.phrases import VERBS
 from vlm_robot_ros.speech.grammar import SPOKEN_STOPS
 from vlm_robot_ros.speech.recognition import (
     NOISE,
-    Heard,
-    Spoken,
-    TableSearch,
+    GrammarDecoder,
+    TimedWord,
+    Transcript,
     denoise,
-    search,
-    spoken,
+    find_sentence,
+    timed_words,
 )
-from vlm_robot_ros.speech.voice_activity import RATE, Utterance
+from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ, Utterance
 
-BRIEF = 1.2
+MAX_STOP_DURATION_S = 1.2
 """What is no longer than this may be a stop and nothing more [s]."""
-QUIET = 0.2
+MIN_SILENCE_S = 0.2
 """After so much silence it is looked at [s]."""
-_LIKELY = 1e-12
+_KEYWORD_THRESHOLD = 1e-12
 """How unlikely a word may be, to be spotted in the midst of others: with less, others are, too."""
 _PARTS = (0.9, 0.6)
 """Parts of the noise that are taken away, one after the other."""
@@ -38,20 +38,20 @@ _OTHERS = (
 )  # fmt: skip
 
 
-class StopSpotter:
+class StopKeywordSpotter:
     """Listens to one utterance at a time."""
 
     def __init__(self) -> None:
         """Load the models, which are in pocketsphinx's wheel."""
         from pocketsphinx import Decoder
 
-        self._words = Decoder(samprate=RATE, loglevel="FATAL", lm=None)
+        self._words = Decoder(samprate=SAMPLE_RATE_HZ, loglevel="FATAL", lm=None)
         with NamedTemporaryFile("w", suffix=".kws") as file:
-            file.write(f"stop /{_LIKELY:g}/\n")
+            file.write(f"stop /{_KEYWORD_THRESHOLD:g}/\n")
             file.flush()
             self._words.add_kws("stop", file.name)
         self._words.activate_search("stop")
-        self._short = Decoder(samprate=RATE, loglevel="FATAL", lm=None)
+        self._short = Decoder(samprate=SAMPLE_RATE_HZ, loglevel="FATAL", lm=None)
         others = [*_OTHERS, *(verb for wording in VERBS.values() for verb in wording.seen)]
         self._short.add_jsgf_string(
             "short",
@@ -60,7 +60,7 @@ class StopSpotter:
             f"{' | '.join(dict.fromkeys(others))};",
         )
         self._short.activate_search("short")
-        self._table = TableSearch()
+        self._table = GrammarDecoder()
         self._begun = False
         self.is_stop(NOISE)  # the first time takes seconds
 
@@ -77,21 +77,21 @@ class StopSpotter:
         return self._words.hyp() is not None
 
     @property
-    def spotted(self) -> tuple[Spoken, ...]:
+    def spotted(self) -> tuple[TimedWord, ...]:
         """The stops that were spotted since `begin`."""
-        return spoken(self._words) if self._words.hyp() else ()
+        return timed_words(self._words) if self._words.hyp() else ()
 
     def is_stop(self, utterance: Utterance) -> bool:
         """Return whether a short utterance is a stop."""
         for part in _PARTS:
             samples = denoise(utterance, part)
             command, _ = self._table.find(samples)
-            if is_stop(command or search(self._short, samples)[0]):
+            if is_stop(command or find_sentence(self._short, samples)[0]):
                 return True
         return False
 
 
-def was_none(spotted: tuple[Spoken, ...], heard: Heard) -> bool:
+def is_false_alarm(spotted: tuple[TimedWord, ...], heard: Transcript) -> bool:
     """Return whether all that was spotted is explained by words that sound like a stop.
 
     Args:
@@ -99,7 +99,7 @@ def was_none(spotted: tuple[Spoken, ...], heard: Heard) -> bool:
         heard: What the whole of it is; who cannot tell when words were said explains nothing.
     """
     alike = [word for word in heard.words if word.word in _ALIKE]
-    middles = [(stop.begins + stop.ends) / 2 for stop in spotted]
+    middles = [(stop.start + stop.end) / 2 for stop in spotted]
     return bool(spotted) and all(
-        any(word.begins <= middle <= word.ends for word in alike) for middle in middles
+        any(word.start <= middle <= word.end for word in alike) for middle in middles
     )

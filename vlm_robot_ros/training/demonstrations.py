@@ -9,34 +9,34 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vlm_robot_ros.data.action_space import ActionSpace
-from vlm_robot_ros.data.robot_data import RobotData
-from vlm_robot_ros.models.encoders.preprocess import squashed
+from vlm_robot_ros.data.robot_data import EpisodeDataset
+from vlm_robot_ros.models.encoders.preprocess import resize_stretched
 
-_KEPT = 64
+_MAX_KEPT_EPISODES = 64
 """Episodes in memory at a time."""
 
 
-class Demonstrated(NamedTuple):
+class ChunkBatch(NamedTuple):
     """A batch of moments."""
 
     pixels: Tensor
     """Shape (B, cameras, H, W, 3), uint8."""
-    said: Tensor
+    instructions: Tensor
     """Which of the sentences. Shape (B,)."""
     state: Tensor
     """Shape (B, S)."""
     actions: Tensor
     """What was done from then on, as `ActionSpace.vectors`. Shape (B, H, A)."""
-    true: Tensor
+    is_valid: Tensor
     """1 where the episode went on so long. Shape (B, H)."""
 
 
-class Demonstrations:
+class ChunkDataset:
     """Random moments of some episodes; large sets pass through memory in random order."""
 
     def __init__(
         self,
-        data: RobotData,
+        data: EpisodeDataset,
         numbers: Sequence[int],
         space: ActionSpace,
         felt: ActionSpace | None,
@@ -67,44 +67,45 @@ class Demonstrations:
         self.sentences = sorted(set(said))
         self._weights = weights or {}
         self._waiting: list[int] = []
-        count = min(_KEPT, len(self._numbers))
+        count = min(_MAX_KEPT_EPISODES, len(self._numbers))
         self._kept = [self._read(self._next()) for _ in tqdm(range(count), "episodes")]
 
-    def draw(self, size: int) -> Demonstrated:
+    def draw(self, size: int) -> ChunkBatch:
         """Return `size` random moments; of large sets another episode comes into memory."""
         if len(self._numbers) > len(self._kept):
             self._kept[self._rng.integers(len(self._kept))] = self._read(self._next())
         weights = np.array([episode.weight for episode in self._kept])
         chosen = self._rng.choice(len(self._kept), size, p=weights / weights.sum())
         rows = [self._moment(self._kept[number]) for number in chosen]
-        return Demonstrated(*(torch.stack(part) for part in zip(*rows, strict=True)))
+        return ChunkBatch(*(torch.stack(part) for part in zip(*rows, strict=True)))
 
-    def moments(self, most: int, size: int) -> Iterator[Demonstrated]:
+    def sample_moments(self, most: int, size: int) -> Iterator[ChunkBatch]:
         """Return moments of what is in memory, `size` at a time: all, or evenly spread ones."""
         every = [(e, step) for e in self._kept for step in range(len(e.actions))]
         chosen = np.linspace(0, len(every) - 1, min(most, len(every))).round().astype(int)
         rows = [self._moment(*every[number]) for number in chosen]
         for first in range(0, len(rows), size):
             parts = zip(*rows[first : first + size], strict=True)
-            yield Demonstrated(*(torch.stack(part) for part in parts))
+            yield ChunkBatch(*(torch.stack(part) for part in parts))
 
     def _next(self) -> int:
         if not self._waiting:
             self._waiting = [int(n) for n in self._rng.permutation(self._numbers)]
         return self._waiting.pop()
 
-    def _read(self, number: int) -> "_Kept":
+    def _read(self, number: int) -> "_KeptEpisode":
         episode = self._data.episode(number, self._cameras)
         pictures = [
-            squashed(torch.from_numpy(episode.images[name]), self._size) for name in self._cameras
+            resize_stretched(torch.from_numpy(episode.images[name]), self._size)
+            for name in self._cameras
         ]
         said = self.sentences.index(self._data.instruction(number))
-        both = vectors_of(episode.state, episode.action, self._space, self._felt)
+        both = action_vectors(episode.state, episode.action, self._space, self._felt)
         state, actions = (torch.from_numpy(part) for part in both)
         weight = self._weights.get(number, 1.0)
-        return _Kept(torch.stack(pictures, 1), said, state, actions, weight)
+        return _KeptEpisode(torch.stack(pictures, 1), said, state, actions, weight)
 
-    def _moment(self, episode: "_Kept", step: int | None = None) -> tuple[Tensor, ...]:
+    def _moment(self, episode: "_KeptEpisode", step: int | None = None) -> tuple[Tensor, ...]:
         count = len(episode.actions)
         at = int(self._rng.integers(count)) if step is None else step
         steps = torch.arange(at, at + self._horizon)
@@ -113,7 +114,7 @@ class Demonstrations:
         return episode.pictures[at], said, episode.state[at], actions, (steps < count).float()
 
 
-class _Kept(NamedTuple):
+class _KeptEpisode(NamedTuple):
     pictures: Tensor
     said: int
     state: Tensor
@@ -136,7 +137,7 @@ def statistics(
     return tuple(table.mean(0).tolist()), tuple(kept.tolist())
 
 
-def vectors_of(
+def action_vectors(
     state: np.ndarray, action: np.ndarray, space: ActionSpace, felt: ActionSpace | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return an episode's states, shape (T, S), and actions, (T, A), as a model learns them."""

@@ -12,19 +12,19 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.data.action_space import notes_of, read_actions
-from vlm_robot_ros.data.robot_data import DataError, RobotData
-from vlm_robot_ros.models.direct_model import DirectConfig, DirectModel
+from vlm_robot_ros.data.action_space import describe_mapping, read_actions
+from vlm_robot_ros.data.robot_data import DataError, EpisodeDataset
+from vlm_robot_ros.models.direct_model import ChunkPredictor, ChunkPredictorConfig
 from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.encoders.tune import tune
-from vlm_robot_ros.models.precision import half_where_fast
+from vlm_robot_ros.models.encoders.tune import set_trainable
+from vlm_robot_ros.models.precision import autocast_bfloat16
 from vlm_robot_ros.training.demonstrations import (
-    Demonstrated,
-    Demonstrations,
+    ChunkBatch,
+    ChunkDataset,
+    action_vectors,
     statistics,
-    vectors_of,
 )
-from vlm_robot_ros.training.fit import Run, make_accelerator
+from vlm_robot_ros.training.fit import Trainer, make_accelerator
 
 _READ_FIRST = 200
 """Episodes whose statistics stand for all."""
@@ -62,35 +62,35 @@ class FinetuneConfig:
     save_every: int = 250
 
 
-class DirectFit(nn.Module):
+class ChunkLoss(nn.Module):
     """Moments to what was done next, and to what was asked for."""
 
-    def __init__(self, model: DirectModel) -> None:
+    def __init__(self, model: ChunkPredictor) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, batch: Demonstrated) -> dict[str, Tensor]:
+    def forward(self, batch: ChunkBatch) -> dict[str, Tensor]:
         """Return the losses of a batch."""
         model = self.model
-        with half_where_fast(batch.pixels.device):
-            chosen, which = batch.said.unique(return_inverse=True)
-            read = model.read([model.config.sentences[n] for n in chosen.tolist()])[which]
-            planned = model(prepared(model, batch.pixels), read, batch.state)
+        with autocast_bfloat16(batch.pixels.device):
+            chosen, which = batch.instructions.unique(return_inverse=True)
+            read = model.encode_text([model.config.sentences[n] for n in chosen.tolist()])[which]
+            planned = model(preprocess_batch(model, batch.pixels), read, batch.state)
         wanted = (batch.actions - model.action_mean) / model.action_std
-        miss = (planned.actions.float() - wanted).abs().mean(-1) * batch.true
-        losses = {"actions": miss.sum() / batch.true.sum()}
+        miss = (planned.actions.float() - wanted).abs().mean(-1) * batch.is_valid
+        losses = {"actions": miss.sum() / batch.is_valid.sum()}
         if model.config.tasks:
-            losses["task"] = 0.1 * F.cross_entropy(planned.tasks.float(), batch.said)
+            losses["task"] = 0.1 * F.cross_entropy(planned.tasks.float(), batch.instructions)
         return losses
 
 
-def prepared(model: DirectModel, pixels: Tensor) -> Tensor:
+def preprocess_batch(model: ChunkPredictor, pixels: Tensor) -> Tensor:
     """Return what the encoder takes of pictures of shape (B, cameras, H, W, 3), uint8."""
     flat = model.encoder.preprocess(pixels.flatten(0, 1))
     return flat.unflatten(0, pixels.shape[:2])
 
 
-def finetune(data: RobotData, out: Path, config: FinetuneConfig) -> DirectModel:
+def finetune(data: EpisodeDataset, out: Path, config: FinetuneConfig) -> ChunkPredictor:
     """Fit a model to demonstrations; an interrupted run in `out` goes on where it was.
 
     Args:
@@ -105,7 +105,7 @@ def finetune(data: RobotData, out: Path, config: FinetuneConfig) -> DirectModel:
     """
     torch.manual_seed(config.seed)
     accelerator = make_accelerator()
-    say = print if accelerator.is_main_process else _say_nothing
+    say = print if accelerator.is_main_process else _empty_batch
     fps = data.info.fps or config.fps
     if not fps:
         raise DataError(f"'{data.info.path}' does not say how many frames a second; give --fps")
@@ -119,12 +119,12 @@ def finetune(data: RobotData, out: Path, config: FinetuneConfig) -> DirectModel:
     tables = [data.table(number) for number in tqdm(train[:_READ_FIRST], "statistics")]
     states, actions = zip(*tables, strict=True)
     space, felt = read_actions(data.info, config.arm, actions, states, config.units)
-    for note in notes_of(data.info, space, felt):
+    for note in describe_mapping(data.info, space, felt):
         say(note)
     encoder = load_encoder(config.encoder)
-    vectors = [vectors_of(state, action, space, felt) for state, action in tables]
+    vectors = [action_vectors(state, action, space, felt) for state, action in tables]
     shared = (space, felt, cameras, encoder.preprocess.size, config.horizon)
-    seen = Demonstrations(
+    seen = ChunkDataset(
         data,
         train,
         *shared,
@@ -135,7 +135,7 @@ def finetune(data: RobotData, out: Path, config: FinetuneConfig) -> DirectModel:
         raise DataError(f"'{data.info.path}' has no instructions: nothing can be asked for")
     joints = [len(each.columns) for each in (space, felt)
               if each and each.mode is ActionMode.JOINT_POSITION]  # fmt: skip
-    made = DirectConfig(
+    made = ChunkPredictorConfig(
         config.encoder,
         cameras,
         int(space.mode),
@@ -150,27 +150,27 @@ def finetune(data: RobotData, out: Path, config: FinetuneConfig) -> DirectModel:
         config.fusion,
         config.horizon,
     )
-    model = DirectModel(made, encoder)
-    tune(model.encoder, config.tune, config.rank)
+    model = ChunkPredictor(made, encoder)
+    set_trainable(model.encoder, config.tune, config.rank)
     about = {**asdict(config), "data": str(data.info.path), "episodes": len(train),
              "action": {**asdict(space), "mode": space.mode.name}}  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
-    say(sizes(model))
-    run = Run(model, out, about, accelerator, config.seed, config.save_every)
-    fit = DirectFit(model)
+    say(parameter_counts(model))
+    run = Trainer(model, out, about, accelerator, config.seed, config.save_every)
+    fit = ChunkLoss(model)
     run.fit("direct", fit, lambda: seen.draw(config.batch), config.steps, config.rate)
     say(f"memory: {_memory(accelerator.device):.2f} GB at most")
     if accelerator.is_main_process:
         model.to(accelerator.device)
-        say(errors(model, seen, "trained on"))
+        say(evaluate_error(model, seen, "trained on"))
         if held:
-            say(errors(model, Demonstrations(data, held, *shared), "held out"))
+            say(evaluate_error(model, ChunkDataset(data, held, *shared), "held out"))
         model.to("cpu")
     return model
 
 
 def _weights(
-    data: RobotData, config: FinetuneConfig, say: Callable[[str], None]
+    data: EpisodeDataset, config: FinetuneConfig, say: Callable[[str], None]
 ) -> dict[int, float]:
     """Return what the corrections among the episodes weigh; only bags know of any."""
     if not 0 < config.correction_weight < np.inf:
@@ -181,11 +181,11 @@ def _weights(
     return dict.fromkeys(corrections, config.correction_weight)
 
 
-def _say_nothing(line: str) -> None:
+def _empty_batch(line: str) -> None:
     """Leave it to the main process."""
 
 
-def _cameras(data: RobotData, config: FinetuneConfig) -> tuple[str, ...]:
+def _cameras(data: EpisodeDataset, config: FinetuneConfig) -> tuple[str, ...]:
     valid = data.info.cameras
     for name in config.cameras:
         if name not in valid:
@@ -206,7 +206,7 @@ def _split(count: int, config: FinetuneConfig) -> tuple[list[int], list[int]]:
     return order[kept:], order[:kept]
 
 
-def sizes(model: DirectModel) -> str:
+def parameter_counts(model: ChunkPredictor) -> str:
     """Return how many parameters are trained, and how many there are."""
     total = sum(weight.numel() for weight in model.parameters())
     trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
@@ -225,16 +225,18 @@ def _memory(device: torch.device) -> float:
 
 
 @torch.inference_mode()
-def errors(model: DirectModel, seen: Demonstrations, name: str) -> str:
+def evaluate_error(model: ChunkPredictor, seen: ChunkDataset, name: str) -> str:
     """Return how far planned actions are from what was done, beside always doing the mean."""
     model.eval()
     device, off, far = model.encoder.device, [], []
-    for cpu in seen.moments(_MOMENTS, 32):
-        batch = Demonstrated(*(part.to(device) for part in cpu))
-        read = model.read([seen.sentences[number] for number in batch.said.tolist()])
-        planned = model(prepared(model, batch.pixels), read, batch.state).actions
+    for cpu in seen.sample_moments(_MOMENTS, 32):
+        batch = ChunkBatch(*(part.to(device) for part in cpu))
+        read = model.encode_text(
+            [seen.sentences[number] for number in batch.instructions.tolist()]
+        )
+        planned = model(preprocess_batch(model, batch.pixels), read, batch.state).actions
         wanted = (batch.actions - model.action_mean) / model.action_std
-        true = batch.true[..., None].bool().expand_as(planned)
+        true = batch.is_valid[..., None].bool().expand_as(planned)
         off.append((planned - wanted).abs()[true])
         far.append(wanted.abs()[true])
     return (

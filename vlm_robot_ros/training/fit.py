@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from vlm_robot_ros.models.checkpoint import Saved, refuse_to_replace, save_checkpoint
+from vlm_robot_ros.models.checkpoint import Saved, ensure_no_checkpoint, save_checkpoint
 
 _AVERAGED = 0.995
 """How much of the average of the weights stays from step to step."""
@@ -29,7 +29,7 @@ def make_accelerator() -> Accelerator:
 
 
 @dataclass
-class Run:
+class Trainer:
     """One model's fitting, in its folder."""
 
     model: Saved
@@ -57,7 +57,7 @@ class Run:
         part.to(accelerator.device)
         fitted = {name: p for name, p in part.named_parameters() if p.requires_grad}
         average = {name: weight.detach().clone() for name, weight in fitted.items()}
-        optimizer = torch.optim.AdamW(_groups(fitted), rate, weight_decay=0.01)
+        optimizer = torch.optim.AdamW(_parameter_groups(fitted), rate, weight_decay=0.01)
         resume, first = self.out / f"{name}.resume.pt", 0
         if resume.exists():
             state = _read(resume, accelerator.device)
@@ -67,7 +67,7 @@ class Run:
             optimizer.load_state_dict(state["optimizer"])
             first = int(state["step"])
         elif not any(self.out.glob("*.resume.pt")) and not self._began:
-            refuse_to_replace(self.out)
+            ensure_no_checkpoint(self.out)
         self._began = True
         wrapped, optimizer = accelerator.prepare(part, optimizer)
         main = accelerator.is_main_process
@@ -129,7 +129,7 @@ def _read(resume: Path, device: torch.device) -> dict[str, Any]:
         ) from error
 
 
-def _groups(fitted: dict[str, nn.Parameter]) -> list[dict[str, Any]]:
+def _parameter_groups(fitted: dict[str, nn.Parameter]) -> list[dict[str, Any]]:
     """Return the optimizer's groups: what comes from elsewhere is changed more slowly."""
     others = [p for name, p in fitted.items() if "encoder." in name and "lora_" not in name]
     own = [p for name, p in fitted.items() if "encoder." not in name or "lora_" in name]

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vlm_robot_ros.data.episode import Episode, load_episode
+from vlm_robot_ros.data.episode import SimEpisode, load_episode
 from vlm_robot_ros.sim.language import COLOUR_SLOT, NOUN_SLOT
 from vlm_robot_ros.sim.objects import UNNAMED_PAIRS
 
 _TOKENS = 256
 
 
-class Pictures(NamedTuple):
+class GroundingBatch(NamedTuple):
     """Pictures and what `n` chosen tokens of each show."""
 
     image: Tensor
@@ -35,10 +35,10 @@ class Pictures(NamedTuple):
     """Pictures of before, the newest first. Shape (B, P, H, W, 3), uint8."""
     surface: Tensor | None = None
     """See `models.image.Beside`. Shape (B, 3, tokens)."""
-    close: "Close | None" = None
+    close: "CropBatch | None" = None
 
 
-class Close(NamedTuple):
+class CropBatch(NamedTuple):
     """What is around one token of each picture, in the camera's own resolution."""
 
     cut: Tensor
@@ -51,7 +51,7 @@ class Close(NamedTuple):
     """The middle of that. Shape (B, 3), base frame [m]."""
 
 
-class Frames:
+class GroundingDataset:
     """All frames of some folders of episodes, in memory (130 kB a frame)."""
 
     def __init__(
@@ -103,15 +103,15 @@ class Frames:
     def __len__(self) -> int:
         return len(self._owner)
 
-    def draw(self, size: int) -> Pictures:
+    def draw(self, size: int) -> GroundingBatch:
         """Return `size` random frames."""
         return self.pictures(self._rng.integers(0, len(self), size))
 
-    def frame(self, number: int) -> tuple[Episode, int]:
+    def frame(self, number: int) -> tuple[SimEpisode, int]:
         """Return the episode of a frame, and which of its frames it is."""
         return self.episodes[self._owner[number]], int(self._row[number])
 
-    def pictures(self, numbers: np.ndarray) -> Pictures:
+    def pictures(self, numbers: np.ndarray) -> GroundingBatch:
         """Return frames by number, shape (B,), each with tokens to learn from."""
         rng, rows = self._rng, []
         for at in numbers:
@@ -134,10 +134,17 @@ class Frames:
                     **self._beside(episode, row, shown, noun, things),
                 }
             )
-        return Pictures(**{name: _stacked([each[name] for each in rows]) for name in rows[0]})
+        return GroundingBatch(
+            **{name: _stacked([each[name] for each in rows]) for name in rows[0]}
+        )
 
     def _beside(
-        self, episode: Episode, row: int, shown: np.ndarray, noun: np.ndarray, things: np.ndarray
+        self,
+        episode: SimEpisode,
+        row: int,
+        shown: np.ndarray,
+        noun: np.ndarray,
+        things: np.ndarray,
     ) -> dict[str, Any]:
         """Return what is wanted of a frame besides its picture."""
         found: dict[str, Any] = {}
@@ -155,18 +162,18 @@ class Frames:
             kind = shown[token]
             cut: Any = episode.close[row, one]
             at: Any = np.int64(token)
-            found["close"] = Close(cut, at, noun[kind], things[kind])
+            found["close"] = CropBatch(cut, at, noun[kind], things[kind])
         return found
 
 
 def _stacked(values: list[Any]) -> Any:
-    """Return arrays as one tensor; of tuples of them, `Close`, as a tuple of tensors."""
-    if isinstance(values[0], Close):
-        return Close(*(_stacked(list(part)) for part in zip(*values, strict=True)))
+    """Return arrays as one tensor; of tuples of them, `CropBatch`, as a tuple of tensors."""
+    if isinstance(values[0], CropBatch):
+        return CropBatch(*(_stacked(list(part)) for part in zip(*values, strict=True)))
     return torch.from_numpy(np.stack(values))
 
 
-def _classes(episode: Episode) -> tuple[np.ndarray, np.ndarray]:
+def _classes(episode: SimEpisode) -> tuple[np.ndarray, np.ndarray]:
     """Return the colour and noun class of nothing and then of each thing. Shape (1 + N,) each."""
     colour, noun = [0], [0]
     for name, shape in episode.names.tolist():

@@ -6,35 +6,35 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vlm_robot_ros.models.close_up import CloseUp, of_token
+from vlm_robot_ros.models.close_up import CropRefiner, gather_token
 from vlm_robot_ros.models.fusion import PooledFusion
-from vlm_robot_ros.models.image import PointHeads, first_features
-from vlm_robot_ros.models.precision import half_where_fast
+from vlm_robot_ros.models.image import TokenHeads, stem_features
+from vlm_robot_ros.models.precision import autocast_bfloat16
 from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
-from vlm_robot_ros.models.text import Slots
-from vlm_robot_ros.training.frames import Pictures
-from vlm_robot_ros.training.questions import Questions
-from vlm_robot_ros.training.sentences import Sentences
-from vlm_robot_ros.training.states import Labelled
+from vlm_robot_ros.models.text import InstructionSlots
+from vlm_robot_ros.training.frames import GroundingBatch
+from vlm_robot_ros.training.questions import InstructionImageBatch
+from vlm_robot_ros.training.sentences import InstructionBatch
+from vlm_robot_ros.training.states import ExpertBatch
 
 Losses = dict[str, Tensor]
 
 
-class TextFit(nn.Module):
+class SlotLoss(nn.Module):
     """Sentences to slots."""
 
     def __init__(self, model: VisionLanguageRobotModel) -> None:
         super().__init__()
         self.text = model.text
 
-    def forward(self, batch: Sentences) -> Losses:
+    def forward(self, batch: InstructionBatch) -> Losses:
         """Return the losses of a batch, the mean over the readers."""
-        with half_where_fast(batch.words.device):
-            each = [_misread(slots, batch) for slots in self.text.each(batch.words)]
+        with autocast_bfloat16(batch.words.device):
+            each = [_slot_error(slots, batch) for slots in self.text.each(batch.words)]
         return {term: torch.stack([losses[term] for losses in each]).mean() for term in each[0]}
 
 
-def _misread(slots: Slots, batch: Sentences) -> Losses:
+def _slot_error(slots: InstructionSlots, batch: InstructionBatch) -> Losses:
     def chosen(logits: Tensor, classes: Tensor) -> Tensor:
         return F.cross_entropy(logits, classes, ignore_index=-1)
 
@@ -51,7 +51,7 @@ def _misread(slots: Slots, batch: Sentences) -> Losses:
     }
 
 
-class ImageFit(nn.Module):
+class TokenLoss(nn.Module):
     """Pictures to what their tokens show.
 
     Shapes and places are learned from pictures in any hue, colours from next to nothing around a
@@ -63,31 +63,31 @@ class ImageFit(nn.Module):
         self.image, self.points, self.colour = model.image, model.points, model.colour
         self.recall, self.close_up = model.recall, model.close_up
 
-    def forward(self, batch: Pictures) -> Losses:
+    def forward(self, batch: GroundingBatch) -> Losses:
         """Return the losses of a batch."""
-        image, past = _seen(batch)
-        with half_where_fast(image.device):
-            hued, hued_past = _together(_in_any_hue, image, past)
+        image, past = _visible(batch)
+        with autocast_bfloat16(image.device):
+            hued, hued_past = _sum_losses(_jitter_hue, image, past)
             before = None if hued_past is None else hued_past * 2 - 1
-            near = first_features(self.image.stem, self.recall, hued * 2 - 1, before)
+            near = stem_features(self.image.stem, self.recall, hued * 2 - 1, before)
             features = self.image.finish(near)
             colour = self.colour(image * 2 - 1)
         features = features.float()
         arm = batch.tool, batch.opening
         noun, points = self.points(features, *arm, batch.chosen, batch.surface)
-        losses = _look_closely(self.close_up, self.points, features, batch)
+        losses = _crop_loss(self.close_up, self.points, features, batch)
         chosen = batch.chosen[:, None].expand(-1, colour.shape[1], -1)
         return {
             "colour": F.cross_entropy(
                 colour.float().gather(2, chosen), batch.colour, ignore_index=-1
             ),
             "noun": F.cross_entropy(noun, batch.noun, ignore_index=-1),
-            "point": _miss(points, batch),
+            "point": _point_l1(points, batch),
             **losses,
         }
 
 
-class FusionFit(nn.Module):
+class GroundingLoss(nn.Module):
     """Pictures and sentences to what is meant, for the fusions other than slots."""
 
     def __init__(self, model: VisionLanguageRobotModel) -> None:
@@ -96,14 +96,14 @@ class FusionFit(nn.Module):
         model.text.requires_grad_(False)
         model.action.requires_grad_(False)
 
-    def forward(self, batch: Questions) -> Losses:
+    def forward(self, batch: InstructionImageBatch) -> Losses:
         """Return the losses of a batch."""
         model, pictures = self.model, batch.pictures
         with torch.no_grad():
             read = model.text.eval()(batch.words).read
         assert model.fusion is not None
-        image, past = _seen(pictures)
-        with half_where_fast(image.device):
+        image, past = _visible(pictures)
+        with autocast_bfloat16(image.device):
             features = model.features(image, read, past)
         features = features.float()
         if isinstance(model.fusion, PooledFusion):
@@ -118,26 +118,26 @@ class FusionFit(nn.Module):
         heat = model.fusion(features.flatten(2), read).log_softmax(-1)
         arm = pictures.tool, pictures.opening
         _, points = model.points(features, *arm, pictures.chosen, pictures.surface)
-        losses = _look_closely(model.close_up, model.points, features, pictures)
+        losses = _crop_loss(model.close_up, model.points, features, pictures)
         missed = -(batch.meant * heat).sum(-1) * batch.spoken
         return {
             "heat": missed.sum() / batch.spoken.sum().clamp(min=1),
-            "point": _miss(points, pictures),
+            "point": _point_l1(points, pictures),
             **losses,
         }
 
 
-def _look_closely(
-    close_up: CloseUp | None, heads: PointHeads, features: Tensor, batch: Pictures
+def _crop_loss(
+    close_up: CropRefiner | None, heads: TokenHeads, features: Tensor, batch: GroundingBatch
 ) -> Losses:
     """Return the losses of a second look, if there is one."""
     if close_up is None:
         return {}
-    close, (places, _) = batch.close, heads.places_of(batch.surface, len(features))
+    close, (places, _) = batch.close, heads.points_of(batch.surface, len(features))
     assert close is not None
-    at = [of_token(part, close.at) for part in (features.flatten(2), places)]
-    with half_where_fast(features.device):
-        cut = _in_any_hue(_as_it_may_be(close.cut))
+    at = [gather_token(part, close.at) for part in (features.flatten(2), places)]
+    with autocast_bfloat16(features.device):
+        cut = _jitter_hue(_jitter_brightness(close.cut))
         noun, point = close_up(cut * 2 - 1, *at)
     on = (close.noun > 0).float()
     miss = (point.float() - close.point).abs().mean(1) * on
@@ -147,24 +147,24 @@ def _look_closely(
     }
 
 
-def _seen(batch: Pictures) -> tuple[Tensor, Tensor | None]:
+def _visible(batch: GroundingBatch) -> tuple[Tensor, Tensor | None]:
     """Return pictures, shape (B, 3, H, W), and those of before, (B, P, 3, H, W), in another light.
 
     It is the same light for what belongs together.
     """
     if batch.past is None:
-        return _as_it_may_be(batch.image), None
+        return _jitter_brightness(batch.image), None
     every = torch.cat([batch.image[:, None], batch.past], 1)
-    light = _as_it_may_be(every.flatten(1, 2)).unflatten(2, every.shape[1:3])
+    light = _jitter_brightness(every.flatten(1, 2)).unflatten(2, every.shape[1:3])
     return light[:, :, 0].contiguous(memory_format=torch.channels_last), light[:, :, 1:].transpose(
         1, 2
     )
 
 
-def _together(
+def _sum_losses(
     change: Callable[[Tensor], Tensor], image: Tensor, past: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
-    """Change pictures and those of before in the same way; shapes as of `_seen`."""
+    """Change pictures and those of before in the same way; shapes as of `_visible`."""
     if past is None:
         return change(image), None
     every = torch.cat([image[:, None], past], 1).transpose(1, 2)
@@ -172,7 +172,7 @@ def _together(
     return changed[:, 0].contiguous(memory_format=torch.channels_last), changed[:, 1:]
 
 
-def _as_it_may_be(image: Tensor) -> Tensor:
+def _jitter_brightness(image: Tensor) -> Tensor:
     """Return pictures of shape (B, H, W, 3), uint8, in another light, shape (B, 3, H, W)."""
     light = image.permute(0, 3, 1, 2).float() / 255
     # Brighter or darker, warmer or colder.
@@ -181,7 +181,7 @@ def _as_it_may_be(image: Tensor) -> Tensor:
     return (light * tone).clamp(0, 1).contiguous(memory_format=torch.channels_last)
 
 
-def _in_any_hue(image: Tensor) -> Tensor:
+def _jitter_hue(image: Tensor) -> Tensor:
     """Turn the colours of each picture, shape (B, 3, H, W), and make them stronger or weaker."""
     count = len(image)
     angle = torch.rand(count, device=image.device) * 2 * torch.pi
@@ -197,21 +197,21 @@ def _in_any_hue(image: Tensor) -> Tensor:
     return mixed.contiguous(memory_format=torch.channels_last)
 
 
-def _miss(points: Tensor, batch: Pictures) -> Tensor:
+def _point_l1(points: Tensor, batch: GroundingBatch) -> Tensor:
     """Return how far the tokens' points are from what they show."""
     on = (batch.noun > 0).float()
     miss = (points - batch.point.transpose(1, 2)).abs().mean(1)
     return (miss * on).sum() / on.sum().clamp(min=1) * 60
 
 
-class ActionFit(nn.Module):
+class ActionLoss(nn.Module):
     """States to what the expert does."""
 
     def __init__(self, model: VisionLanguageRobotModel) -> None:
         super().__init__()
         self.action = model.action
 
-    def forward(self, batch: Labelled) -> Losses:
+    def forward(self, batch: ExpertBatch) -> Losses:
         """Return the losses of a batch."""
         chunk = self.action(batch.state)
         steps = torch.arange(1, chunk.yaw.shape[1] + 1, device=chunk.yaw.device)

@@ -6,19 +6,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlm_robot_ros.data.episode import Episode
+from vlm_robot_ros.data.episode import SimEpisode
 from vlm_robot_ros.models.words import Tokenizer
-from vlm_robot_ros.sim.language import Meaning, Thing, sample_meaning, say, vocabulary
+from vlm_robot_ros.sim.language import (
+    ObjectReference,
+    TaskSpec,
+    generate_sentence,
+    sample_meaning,
+    vocabulary,
+)
 from vlm_robot_ros.sim.objects import RECEPTACLES, SEEN_PAIRS, UNNAMED_PAIRS
-from vlm_robot_ros.training.frames import Frames, Pictures
+from vlm_robot_ros.training.frames import GroundingBatch, GroundingDataset
 
 _ABSENT = 0.15
 
 
-class Questions(NamedTuple):
+class InstructionImageBatch(NamedTuple):
     """Pictures, a sentence for each, and which tokens show what it speaks of."""
 
-    pictures: Pictures
+    pictures: GroundingBatch
     words: Tensor
     """Shape (B, MAX_WORDS)."""
     meant: Tensor
@@ -29,28 +35,28 @@ class Questions(NamedTuple):
     """1 where the sentence speaks of a target, of a reference. Shape (B, 2)."""
 
 
-class QuestionSource:
+class InstructionImageSampler:
     """Draws pictures with sentences about what they show, or about what they do not."""
 
-    def __init__(self, frames: Frames, seed: int) -> None:
+    def __init__(self, frames: GroundingDataset, seed: int) -> None:
         self._frames = frames
         self._rng = np.random.default_rng([seed, 4])
         self._tokenizer = Tokenizer(vocabulary())
 
-    def draw(self, size: int) -> Questions:
+    def draw(self, size: int) -> InstructionImageBatch:
         """Return `size` questions."""
         at = self._rng.integers(0, len(self._frames), size)
         words, meant, places, spoken = [], [], [], []
         for number in at:
             episode, row = self._frames.frame(int(number))
-            sentence, things = self._ask(episode)
+            sentence, things = self._sample_question(episode)
             shown = episode.shown[row].ravel()
             shares = [_share(shown, thing) for thing in things]
             words.append(self._tokenizer(sentence))
             meant.append(np.stack(shares))
             places.append([episode.things[row][thing or 0] for thing in things])
             spoken.append([thing is not None for thing in things])
-        return Questions(
+        return InstructionImageBatch(
             self._frames.pictures(at),
             torch.tensor(words),
             torch.from_numpy(np.stack(meant).astype(np.float32)),
@@ -58,7 +64,7 @@ class QuestionSource:
             torch.tensor(spoken, dtype=torch.float32),
         )
 
-    def _ask(self, episode: Episode) -> tuple[str, list[int | None]]:
+    def _sample_question(self, episode: SimEpisode) -> tuple[str, list[int | None]]:
         """Return a sentence, and for target and reference the thing's index, -1 if absent."""
         rng = self._rng
         meaning = sample_meaning(rng)
@@ -73,18 +79,18 @@ class QuestionSource:
         for which, asked in enumerate((meaning.target, meaning.reference)):
             if asked.noun == "none":
                 found.append(None)
-                things.append(Thing())
+                things.append(ObjectReference())
             elif asked.noun in RECEPTACLES:
                 there = [i for i, name in enumerate(names) if name[1] == asked.noun]
                 found.append(there[0] if there else -1)
                 things.append(asked)
             elif rng.random() < _ABSENT or which >= len(chosen):
                 found.append(-1)
-                things.append(Thing(*missing[int(rng.integers(len(missing)))]))
+                things.append(ObjectReference(*missing[int(rng.integers(len(missing)))]))
             else:
                 found.append(chosen[which])
-                things.append(Thing(*names[chosen[which]]))
-        return say(rng, Meaning(meaning.skill, *things)), found
+                things.append(ObjectReference(*names[chosen[which]]))
+        return generate_sentence(rng, TaskSpec(meaning.skill, *things)), found
 
 
 def _share(shown: np.ndarray, thing: int | None) -> np.ndarray:

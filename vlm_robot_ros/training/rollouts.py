@@ -8,34 +8,36 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vlm_robot_ros.contract.robot import Robot
-from vlm_robot_ros.evaluation.playing import Player
-from vlm_robot_ros.policy.fusion_policy import FusionPolicy
-from vlm_robot_ros.sim.collect import Demonstrator, Given
+from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.evaluation.playing import ClosedLoopRunner
+from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
+from vlm_robot_ros.sim.collect import AssignedTask, DemonstrationRecorder
 from vlm_robot_ros.sim.expert import STEP_DT
-from vlm_robot_ros.sim.language import meaning_of, say
+from vlm_robot_ros.sim.language import describe_task, generate_sentence
 
 
-class PolicyDemonstrator(Demonstrator):
+class DaggerRecorder(DemonstrationRecorder):
     """Lets a policy act on what it is told, and now and then the expert."""
 
-    def __init__(self, robot: Robot, checkpoint: Path) -> None:
+    def __init__(self, robot: RobotConfig, checkpoint: Path) -> None:
         super().__init__(robot)
         torch.set_num_threads(1)
-        self._policy = FusionPolicy(checkpoint)
-        self._player: Player | None = None
+        self._policy = GroundedPolicy(checkpoint)
+        self._player: ClosedLoopRunner | None = None
 
-    def give(self, given: Given, rng: np.random.Generator) -> None:
+    def assign_task(self, given: AssignedTask, rng: np.random.Generator) -> None:
         """Say the new task."""
-        super().give(given, rng)
+        super().assign_task(given, rng)
         assert self.sim.scene is not None
-        self._player = Player(self.sim, self._policy) if rng.random() < 0.8 else None
+        self._player = ClosedLoopRunner(self.sim, self._policy) if rng.random() < 0.8 else None
         if self._player:
-            self._player.say(say(rng, meaning_of(rng, given.task, self.sim.scene)))
+            self._player.set_instruction(
+                generate_sentence(rng, describe_task(rng, given.task, self.sim.scene))
+            )
 
-    def act(self, given: Given, rng: np.random.Generator) -> None:
+    def step(self, given: AssignedTask, rng: np.random.Generator) -> None:
         """Let `STEP_DT` pass."""
         if self._player:
-            self._player.play(STEP_DT)
+            self._player.run(STEP_DT)
         else:
-            super().act(given, rng)
+            super().step(given, rng)

@@ -12,16 +12,16 @@ from vlm_robot_ros.sim.language import (
     NONE,
     NOUN_SLOT,
     USELESS,
-    Meaning,
     Split,
-    make_no_sense,
+    TaskSpec,
+    generate_gibberish,
+    generate_incomplete,
+    generate_non_task,
+    generate_tagged_sentence,
     sample_meaning,
-    say_incompletely,
-    say_marked,
-    say_nothing_useful,
     vocabulary,
 )
-from vlm_robot_ros.sim.marks import unmarked
+from vlm_robot_ros.sim.marks import strip_tags
 from vlm_robot_ros.sim.phrases import LINKS
 from vlm_robot_ros.sim.tasks import SKILLS
 
@@ -38,7 +38,7 @@ _CROWDED, _SHORT = 0.35, 0.2
 """Parts of the sentences that get words in between, that lose articles."""
 
 
-class Sentences(NamedTuple):
+class InstructionBatch(NamedTuple):
     """Token ids and the slots they fill."""
 
     words: Tensor
@@ -59,12 +59,12 @@ class Sentences(NamedTuple):
 class _Row(NamedTuple):
     text: str
     """With marks where something is said."""
-    said: Meaning | None = None
+    said: TaskSpec | None = None
     skilled: bool = True
     useless: float = 0.0
 
 
-class SentenceSource:
+class InstructionSampler:
     """Draws sentences of the training's words and constructions."""
 
     def __init__(self, seed: int) -> None:
@@ -76,44 +76,46 @@ class SentenceSource:
                          for word in text.split()]  # fmt: skip
         self._articles = {self._tokenizer(word)[0] for word in _ARTICLES}
 
-    def draw(self, size: int) -> Sentences:
+    def draw(self, size: int) -> InstructionBatch:
         """Return `size` random sentences."""
         ids, slots, owners = [], [], []
         for _ in range(size):
-            row = self._one()
-            text, marks = unmarked(row.text)
+            row = self._sample_row()
+            text, marks = strip_tags(row.text)
             words, missed = self._tokenizer(text), 0.0
             known = row.said is not None and len(marks) <= MAX_WORDS
             owner = [*marks, *[-1] * MAX_WORDS][:MAX_WORDS] if known else [-1] * MAX_WORDS
             if row.said is not None:
-                words, owner = self._jostle(words, owner)
+                words, owner = self._insert_and_drop_words(words, owner)
             if not row.useless:
-                words, owner, missed = self._miss(words, owner)
+                words, owner, missed = self._mask_words(words, owner)
             ids.append(words)
             owners.append(owner)
             slots.append((*_slots(None if missed else row), max(row.useless, missed)))
         filled = torch.tensor(slots)
         skill, things = filled[:, 0].long(), filled[:, 1:5].long()
-        return Sentences(torch.tensor(ids), skill, things[:, :2], things[:, 2:], filled[:, 5],
+        return InstructionBatch(torch.tensor(ids), skill, things[:, :2], things[:, 2:], filled[:, 5],
                          torch.tensor(owners))  # fmt: skip
 
-    def _one(self) -> _Row:
+    def _sample_row(self) -> _Row:
         rng = self._rng
         meaning = sample_meaning(rng)
         if rng.random() > _USELESS:
             split: Split = "plain" if rng.random() < _PLAIN else "seen"
-            return _Row(say_marked(rng, meaning, split), meaning)
+            return _Row(generate_tagged_sentence(rng, meaning, split), meaning)
         if rng.random() < 0.3:
-            return _Row(make_no_sense(rng, self._vocabulary), useless=1.0)
+            return _Row(generate_gibberish(rng, self._vocabulary), useless=1.0)
         kind = USELESS[int(rng.integers(len(USELESS)))]
         while kind != "forbidden" and meaning.target.noun == NONE:
             meaning = sample_meaning(rng)
         if kind == "incomplete":
             # What is missing is missed by the slots, too.
-            return _Row(*say_incompletely(rng, meaning), useless=1.0)
-        return _Row(say_nothing_useful(rng, kind, meaning), useless=1.0)
+            return _Row(*generate_incomplete(rng, meaning), useless=1.0)
+        return _Row(generate_non_task(rng, kind, meaning), useless=1.0)
 
-    def _jostle(self, ids: list[int], owner: list[int]) -> tuple[list[int], list[int]]:
+    def _insert_and_drop_words(
+        self, ids: list[int], owner: list[int]
+    ) -> tuple[list[int], list[int]]:
         """Put words in between that say nothing, and leave out some: what is said is the same."""
         rng = self._rng
         pairs = [pair for pair in zip(ids, owner, strict=True) if pair[0] != PAD]
@@ -129,7 +131,7 @@ class SentenceSource:
         pairs = [*pairs, *[(PAD, -1)] * MAX_WORDS][:MAX_WORDS]
         return [number for number, _ in pairs], [whose for _, whose in pairs]
 
-    def _miss(self, ids: list[int], owner: list[int]) -> tuple[list[int], list[int], float]:
+    def _mask_words(self, ids: list[int], owner: list[int]) -> tuple[list[int], list[int], float]:
         """Return words some of which are not understood, and whether they are useless by that."""
         rng = self._rng
         roll = rng.random()

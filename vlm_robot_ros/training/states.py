@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlm_robot_ros.data.episode import Episode
-from vlm_robot_ros.models.action import ArmState
-from vlm_robot_ros.sim.expert import ALONG, States, plan
+from vlm_robot_ros.data.episode import SimEpisode
+from vlm_robot_ros.models.action import ActionHeadInput
+from vlm_robot_ros.sim.expert import ALONG, ExpertInput, rollout
 from vlm_robot_ros.sim.scene import AREA_MAX, AREA_MIN
-from vlm_robot_ros.sim.tasks import FAMILIES, FAMILY, PUSH_DISTANCE, SKILLS, goals
+from vlm_robot_ros.sim.tasks import FAMILIES, FAMILY, PUSH_DISTANCE, SKILLS, goal_positions
 
 _FAMILIES = np.array([FAMILY[skill] for skill in SKILLS])
 _TURN = (
@@ -18,19 +18,19 @@ _TURN = (
 )
 
 
-class Labelled(NamedTuple):
-    """What the action head sees and what it shall do; shapes as in `Chunk`."""
+class ExpertBatch(NamedTuple):
+    """What the action head sees and what it shall do; shapes as in `RelativeChunk`."""
 
-    state: ArmState
+    state: ActionHeadInput
     tool: Tensor
     yaw: Tensor
     grip: Tensor
 
 
-class StateSource:
+class ExpertStateSampler:
     """Draws states around those of recorded episodes, for any task."""
 
-    def __init__(self, episodes: list[Episode], horizon: int, seed: int) -> None:
+    def __init__(self, episodes: list[SimEpisode], horizon: int, seed: int) -> None:
         self._tool = np.concatenate([episode.tool for episode in episodes]).astype(float)
         self._yaw = np.concatenate([episode.yaw for episode in episodes]).astype(float)
         self._opening = np.concatenate([episode.opening for episode in episodes]).astype(float)
@@ -45,23 +45,23 @@ class StateSource:
         self._horizon = horizon
         self._rng = np.random.default_rng([seed, 3])
 
-    def draw(self, size: int) -> Labelled:
+    def draw(self, size: int) -> ExpertBatch:
         """Return `size` random states."""
-        states = self._states(size)
+        states = self._sample_states(size)
         # What is seen is not quite what is there.
         off = self._rng.random((size, 1)) < 0.5
         states = states._replace(
             item=states.item + self._rng.normal(0.0, 0.004, (size, 3)) * off,
             goal=states.goal + self._rng.normal(0.0, 0.004, (size, 3)) * off,
         )
-        moves = plan(states, self._horizon)
+        moves = rollout(states, self._horizon)
         skill = np.eye(len(SKILLS))[states.skill]
-        return Labelled(
-            ArmState(*(_float(part) for part in (skill, *states[1:]))),
+        return ExpertBatch(
+            ActionHeadInput(*(_float(part) for part in (skill, *states[1:]))),
             *(_float(part) for part in moves),
         )
 
-    def _states(self, size: int) -> States:
+    def _sample_states(self, size: int) -> ExpertInput:
         rng = self._rng
         # Families are equally hard to learn only if those with many phases are seen more often.
         weight = {"pick": 2, "push": 4, "put": 2, "place": 4, "stack": 2, "rotate": 4, "arm": 1.5}
@@ -83,7 +83,7 @@ class StateSource:
         reference = np.column_stack(
             [rng.uniform(AREA_MIN, AREA_MAX, (size, 2)), rng.uniform(0.01, 0.06, size)]
         )
-        goal = goals(skill, start, reference)
+        goal = goal_positions(skill, start, reference)
         jitter = rng.normal(0.0, 0.015, tool.shape) * (rng.random((size, 1)) < 0.5)
         tool = tool + jitter
         turned = np.zeros(size)
@@ -147,7 +147,7 @@ class StateSource:
         arm = (family == "arm")[:, None]
         tool[:, 2] = np.clip(tool[:, 2], 0.008, 0.45)
         item = np.where(arm, tool, item)
-        return States(skill, tool, yaw, np.clip(opening, 0.0, 1.0), item, goal, turned)
+        return ExpertInput(skill, tool, yaw, np.clip(opening, 0.0, 1.0), item, goal, turned)
 
 
 def _float(array: np.ndarray) -> Tensor:

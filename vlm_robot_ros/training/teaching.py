@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
-from vlm_robot_ros.models.text import Slots
+from vlm_robot_ros.models.text import InstructionSlots
 from vlm_robot_ros.models.words import Tokenizer, split
-from vlm_robot_ros.policy.understanding import Understanding
+from vlm_robot_ros.policy.understanding import InstructionParser
 
 _CLEAR = 0.7
 """How likely a sentence must say with a word what it was to say, for the word to be learned."""
@@ -31,22 +31,22 @@ Lesson = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Learned:
+class SynonymResult:
     """What came of a word."""
 
     word: str
-    like: str
+    similar_to: str
     """The known word that it is a synonym of; empty when it is not learned."""
-    sure: float
+    confidence: float
     """How likely its sentences say, with that word, what they were to say, 0 to 1."""
     lessons: int
-    why_not: str = ""
+    refusal: str = ""
 
 
 @torch.no_grad()
-def learn(
+def learn_synonyms(
     model: VisionLanguageRobotModel, lessons: Sequence[Lesson], at_least: int = 2
-) -> tuple[VisionLanguageRobotModel, list[Learned]]:
+) -> tuple[VisionLanguageRobotModel, list[SynonymResult]]:
     """Return a model that knows the words of lessons that it did not know, and what was learned.
 
     Args:
@@ -56,11 +56,11 @@ def learn(
             may turn round what the others say.
 
     Raises:
-        ValueError: `at_least` is below 1.
+        ValueError: `int_at_least` is below 1.
     """
     if at_least < 1:
         raise ValueError(f"a word needs at least one lesson, not {at_least}")
-    tokenizer, words = Tokenizer(model.config.vocabulary), Understanding(model, "cpu")
+    tokenizer, words = Tokenizer(model.config.vocabulary), InstructionParser(model, "cpu")
     lessons = [
         (said, meant)
         for said, meant in dict.fromkeys(lessons)
@@ -68,22 +68,22 @@ def learn(
     ]
     news = list(dict.fromkeys(word for said, _ in lessons for word in tokenizer.unknown(said)))
     of = {new: [lesson for lesson in lessons if new in split(lesson[0])] for new in news}
-    known: dict[str, Learned] = {}
+    known: dict[str, SynonymResult] = {}
     while True:  # a word that is learned may make others clear
-        synonyms = {new: found.like for new, found in known.items()}
+        synonyms = {new: found.similar_to for new, found in known.items()}
         found = {}
         for new in news:
             clear = [each for each in of[new] if _alone(tokenizer, each[0], new, synonyms)]
             if new not in known and len(clear) >= at_least:
                 found[new] = _compare(model, new, clear, synonyms, at_least)
-        fresh = {new: each for new, each in found.items() if each.like}
+        fresh = {new: each for new, each in found.items() if each.similar_to}
         if not fresh:
             break
         known |= fresh
     learned = [
         known.get(new) or found.get(new) or _too_few(new, of[new], at_least) for new in news
     ]
-    return _extended(model, {new: found.like for new, found in known.items()}), learned
+    return _extended(model, {new: found.similar_to for new, found in known.items()}), learned
 
 
 def _alone(tokenizer: Tokenizer, said: str, new: str, synonyms: Mapping[str, str]) -> bool:
@@ -91,9 +91,9 @@ def _alone(tokenizer: Tokenizer, said: str, new: str, synonyms: Mapping[str, str
     return all(word == new or word in synonyms for word in tokenizer.unknown(said))
 
 
-def _too_few(new: str, lessons: Sequence[Lesson], at_least: int) -> Learned:
+def _too_few(new: str, lessons: Sequence[Lesson], at_least: int) -> SynonymResult:
     why = f"{len(lessons)} lessons, at least {at_least} wanted with no other new word"
-    return Learned(new, "", 0.0, len(lessons), why)
+    return SynonymResult(new, "", 0.0, len(lessons), why)
 
 
 def _compare(
@@ -102,7 +102,7 @@ def _compare(
     lessons: Sequence[Lesson],
     synonyms: Mapping[str, str],
     at_least: int,
-) -> Learned:
+) -> SynonymResult:
     """Return which known word a new one is like, if it is clear."""
     tokenizer, vocabulary = Tokenizer(model.config.vocabulary), model.config.vocabulary
     others, sure = ("", *vocabulary), torch.zeros(1 + len(vocabulary))
@@ -113,25 +113,25 @@ def _compare(
             for other in others
         ]
         read = model.text(torch.tensor([tokenizer(text) for text in texts]))
-        sure += _alike(read, model.text(torch.tensor([tokenizer(meant)]))).log()
+        sure += _similarity(read, model.text(torch.tensor([tokenizer(meant)]))).log()
         people_said.update(set(split(meant)))
     sure = (sure / len(lessons)).exp()
     if sure[0] >= _CLEAR and _FILLER in vocabulary:
         how = float(sure[0])
         if len(lessons) > at_least:
-            return Learned(new, _FILLER, how, len(lessons))
+            return SynonymResult(new, _FILLER, how, len(lessons))
         why = f"it seems to say nothing; to ignore a word takes {at_least + 1} lessons"
-        return Learned(new, "", how, len(lessons), why)
+        return SynonymResult(new, "", how, len(lessons), why)
     sure = sure[1:]
     good = [at for at, how in enumerate(sure.tolist()) if how >= _NEARLY * float(sure.max())]
     best = max(good, key=lambda at: (people_said[vocabulary[at]], float(sure[at])))
     how, like = float(sure[best]), vocabulary[best]
     if how < _CLEAR:
-        return Learned(new, "", how, len(lessons), f"it is not clear: at best like '{like}'")
-    return Learned(new, like, how, len(lessons))
+        return SynonymResult(new, "", how, len(lessons), f"it is not clear: at best like '{like}'")
+    return SynonymResult(new, like, how, len(lessons))
 
 
-def _alike(read: Slots, meant: Slots) -> torch.Tensor:
+def _similarity(read: InstructionSlots, meant: InstructionSlots) -> torch.Tensor:
     """Return how likely sentences say what one says that is meant. Shape (B,)."""
     sure = (-read.reject).sigmoid()
     for name in ("skill", "colour", "noun"):

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import torch
 
-from vlm_robot_ros.data.episode import CLOSE_REGION, CROP
+from vlm_robot_ros.data.episode import CROP_REGION, TABLE_CROP
 from vlm_robot_ros.models.checkpoint import load_checkpoint
-from vlm_robot_ros.models.robot_model import ModelConfig, VisionLanguageRobotModel
+from vlm_robot_ros.models.robot_model import GroundedModelConfig, VisionLanguageRobotModel
 from vlm_robot_ros.sim.language import COLOUR_SLOT, NOUN_SLOT, vocabulary
 from vlm_robot_ros.sim.objects import RECEPTACLES, SHAPES
 from vlm_robot_ros.sim.tasks import FAMILY, SKILLS, goal_table, task_label
 from vlm_robot_ros.sim.world import FRONT_POSITION, front_homography
-from vlm_robot_ros.training.fit import Run, make_accelerator
-from vlm_robot_ros.training.frames import Frames
-from vlm_robot_ros.training.losses import ActionFit, FusionFit, ImageFit, TextFit
-from vlm_robot_ros.training.questions import QuestionSource
-from vlm_robot_ros.training.sentences import SentenceSource
-from vlm_robot_ros.training.states import StateSource
+from vlm_robot_ros.training.fit import Trainer, make_accelerator
+from vlm_robot_ros.training.frames import GroundingDataset
+from vlm_robot_ros.training.losses import ActionLoss, GroundingLoss, SlotLoss, TokenLoss
+from vlm_robot_ros.training.questions import InstructionImageSampler
+from vlm_robot_ros.training.sentences import InstructionSampler
+from vlm_robot_ros.training.states import ExpertStateSampler
 
 _PICTURES = ("image", "colour", "points", "fusion", "recall", "close_up")
 
@@ -40,7 +40,7 @@ class TrainConfig:
     depth: str = ""
     history: int = 0
     close_up: bool = False
-    """What else is looked at: see `ModelConfig`."""
+    """What else is looked at: see `GroundedModelConfig`."""
     text_steps: int = 4000
     text_batch: int = 256
     action_steps: int = 12000
@@ -52,11 +52,11 @@ class TrainConfig:
     save_every: int = 250
 
 
-def model_config() -> ModelConfig:
+def model_config() -> GroundedModelConfig:
     """Return the configuration of a model of the table's language."""
     labels, parts = _labels()
     tables = [tuple(tuple(row) for row in table.tolist()) for table in goal_table()]
-    return ModelConfig(
+    return GroundedModelConfig(
         vocabulary=tuple(vocabulary()),
         skills=SKILLS,
         colours=COLOUR_SLOT,
@@ -69,7 +69,7 @@ def model_config() -> ModelConfig:
         goal_offset=tables[2],
         homography=tuple(tuple(row) for row in front_homography(256).tolist()),
         eye=FRONT_POSITION,
-        crop=CROP,
+        crop=TABLE_CROP,
     )
 
 
@@ -123,49 +123,49 @@ def train(
             readers=readers,
             depth=config.depth,
             history=config.history,
-            close_up=CLOSE_REGION if config.close_up else 0,
+            close_up=CROP_REGION if config.close_up else 0,
         )
     )
     if model.encoder is not None:
-        from vlm_robot_ros.models.encoders.tune import tune  # it loads slowly
+        from vlm_robot_ros.models.encoders.tune import set_trainable  # it loads slowly
 
-        tune(model.encoder, config.tune, config.rank, image_only=True)
+        set_trainable(model.encoder, config.tune, config.rank, image_only=True)
     if pictures:
-        _take(model, load_checkpoint(pictures), pictures, _PICTURES)
+        _copy_parameters(model, load_checkpoint(pictures), pictures, _PICTURES)
     if words and words_of:
-        _take(model, words_of, words, ("text", "action"))
+        _copy_parameters(model, words_of, words, ("text", "action"))
     out.mkdir(parents=True, exist_ok=True)
     accelerator = make_accelerator()
     seed = config.seed + 1000 * accelerator.process_index
-    frames = Frames(episodes, seed, config.history, bool(config.depth), config.close_up)
+    frames = GroundingDataset(episodes, seed, config.history, bool(config.depth), config.close_up)
     about = {**asdict(config), "frames": len(frames), "processes": accelerator.num_processes}
-    sentences = SentenceSource(seed)
-    states = StateSource(frames.episodes, model.config.horizon, seed)
-    run = Run(model, out, about, accelerator, config.seed, config.save_every)
+    sentences = InstructionSampler(seed)
+    states = ExpertStateSampler(frames.episodes, model.config.horizon, seed)
+    run = Trainer(model, out, about, accelerator, config.seed, config.save_every)
     if not words:
         run.fit(
-            "text", TextFit(model), lambda: sentences.draw(config.text_batch),
+            "text", SlotLoss(model), lambda: sentences.draw(config.text_batch),
             config.text_steps, config.rate / 2,
         )  # fmt: skip
         run.fit(
-            "action", ActionFit(model), lambda: states.draw(config.action_batch),
+            "action", ActionLoss(model), lambda: states.draw(config.action_batch),
             config.action_steps, config.rate,
         )  # fmt: skip
     if config.fusion == "slots":
         run.fit(
-            "image", ImageFit(model), lambda: frames.draw(config.image_batch),
+            "image", TokenLoss(model), lambda: frames.draw(config.image_batch),
             config.image_steps, config.rate,
         )  # fmt: skip
     else:
-        questions = QuestionSource(frames, seed)
+        questions = InstructionImageSampler(frames, seed)
         run.fit(
-            "image", FusionFit(model), lambda: questions.draw(config.image_batch),
+            "image", GroundingLoss(model), lambda: questions.draw(config.image_batch),
             config.image_steps, config.rate,
         )  # fmt: skip
     return out
 
 
-def _take(
+def _copy_parameters(
     model: VisionLanguageRobotModel,
     other: VisionLanguageRobotModel,
     folder: Path,

@@ -52,15 +52,15 @@ class Encoder(nn.Module):
     """Whether each pair of picture and phrase has a probability of its own (SigLIP's sigmoid);
     else those of one picture's phrases sum to one."""
 
-    def see(self, pixels: Tensor) -> ImageFeatures:
+    def encode_image(self, pixels: Tensor) -> ImageFeatures:
         """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
         raise NotImplementedError
 
-    def read(self, sentences: Sequence[str]) -> TextFeatures:
+    def encode_text(self, sentences: Sequence[str]) -> TextFeatures:
         """Encode sentences; what is longer than the model's context is cut."""
         raise NotImplementedError
 
-    def locate(self, seen: ImageFeatures) -> Tensor:
+    def patch_embeddings(self, seen: ImageFeatures) -> Tensor:
         """Return each patch in the space shared with text, of unit length. Shape (B, n, E).
 
         It is what the model's own pooling makes of that patch alone.
@@ -90,7 +90,7 @@ class Encoder(nn.Module):
         scale, bias = self.scale_and_bias()
         return (image @ text.T).amax(1) * scale + bias
 
-    def compare(
+    def zero_shot_head(
         self, phrases: Sequence[str], templates: Sequence[str] = ("{}",)
     ) -> Callable[[ImageFeatures], Tensor]:
         """Return what tells how well pictures and phrases go together.
@@ -103,8 +103,8 @@ class Encoder(nn.Module):
             Of B pictures the `logits`, shape (B, P).
         """
         texts = [text.replace("{}", phrase) for phrase in phrases for text in templates]
-        embedding = self.read(texts).embedding
-        text = unit(embedding.view(len(phrases), len(templates), -1).mean(1))
+        embedding = self.encode_text(texts).embedding
+        text = l2_normalize(embedding.view(len(phrases), len(templates), -1).mean(1))
         return lambda seen: self.logits(seen.embedding, text)
 
     @property
@@ -118,6 +118,6 @@ class Encoder(nn.Module):
         return next(self.parameters()).device
 
 
-def unit(embedding: Tensor) -> Tensor:
+def l2_normalize(embedding: Tensor) -> Tensor:
     """Return an embedding at length one along its last axis."""
     return F.normalize(embedding.float(), dim=-1)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vlm_robot_ros.models.encoders.base import Encoder, ImageFeatures, TextFeatures, unit
+from vlm_robot_ros.models.encoders.base import Encoder, ImageFeatures, TextFeatures, l2_normalize
 from vlm_robot_ros.models.encoders.preprocess import Preprocess
 
 
@@ -28,7 +28,7 @@ class Blip2Encoder(Encoder):
         self._grid = (side, side)
         self._context = former.max_position_embeddings
 
-    def see(self, pixels: Tensor) -> ImageFeatures:
+    def encode_image(self, pixels: Tensor) -> ImageFeatures:
         """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
         model = self.model
         tokens = model.vision_model(pixel_values=pixels).last_hidden_state
@@ -37,10 +37,12 @@ class Blip2Encoder(Encoder):
             encoder_hidden_states=tokens,
             encoder_attention_mask=torch.ones(tokens.shape[:2], device=tokens.device).long(),
         ).last_hidden_state
-        embedding = unit(model.vision_projection(asked.to(model.vision_projection.weight.dtype)))
+        embedding = l2_normalize(
+            model.vision_projection(asked.to(model.vision_projection.weight.dtype))
+        )
         return ImageFeatures(tokens[:, 1:], self._grid, embedding)
 
-    def read(self, sentences: Sequence[str]) -> TextFeatures:
+    def encode_text(self, sentences: Sequence[str]) -> TextFeatures:
         """Encode sentences; what is longer than the model's context is cut."""
         model = self.model
         batch = self._tokenizer(
@@ -54,7 +56,7 @@ class Blip2Encoder(Encoder):
             attention_mask=mask,
         ).last_hidden_state
         first = tokens[:, 0].to(model.text_projection.weight.dtype)
-        return TextFeatures(tokens, mask.bool(), unit(model.text_projection(first)))
+        return TextFeatures(tokens, mask.bool(), l2_normalize(model.text_projection(first)))
 
     def scale_and_bias(self) -> tuple[Tensor | float, Tensor | float]:
         """Return one and zero."""

@@ -14,7 +14,7 @@ from vlm_robot_ros.models.encoders.base import (
     EncoderError,
     ImageFeatures,
     TextFeatures,
-    unit,
+    l2_normalize,
 )
 from vlm_robot_ros.models.encoders.hf_blip2 import Blip2Encoder
 from vlm_robot_ros.models.encoders.hf_paligemma import PaliGemmaEncoder
@@ -37,7 +37,7 @@ class TwoTowerEncoder(Encoder):
         self._context = text.max_position_embeddings
         self._patch = vision.patch_size
 
-    def see(self, pixels: Tensor) -> ImageFeatures:
+    def encode_image(self, pixels: Tensor) -> ImageFeatures:
         """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
         out = self.model.get_image_features(pixel_values=pixels)
         tokens = out.last_hidden_state
@@ -45,17 +45,19 @@ class TwoTowerEncoder(Encoder):
             # CLIP's first token is no patch, and its norm comes after the last layer.
             tokens = self.model.vision_model.post_layernorm(tokens[:, 1:])
         grid = pixels.shape[2] // self._patch, pixels.shape[3] // self._patch
-        return ImageFeatures(tokens, grid, unit(out.pooler_output)[:, None])
+        return ImageFeatures(tokens, grid, l2_normalize(out.pooler_output)[:, None])
 
-    def locate(self, seen: ImageFeatures) -> Tensor:
+    def patch_embeddings(self, seen: ImageFeatures) -> Tensor:
         """Return each patch in the space shared with text."""
         if not self.independent:
-            return unit(self.model.visual_projection(seen.tokens))
+            return l2_normalize(self.model.visual_projection(seen.tokens))
         # SigLIP's pooling is attention of a learned question.
         alone = seen.tokens.flatten(0, 1)[:, None]
-        return unit(self.model.vision_model.head(alone)).unflatten(0, seen.tokens.shape[:2])
+        return l2_normalize(self.model.vision_model.head(alone)).unflatten(
+            0, seen.tokens.shape[:2]
+        )
 
-    def read(self, sentences: Sequence[str]) -> TextFeatures:
+    def encode_text(self, sentences: Sequence[str]) -> TextFeatures:
         """Encode sentences; what is longer than the model's context is cut."""
         batch = self._tokenizer(
             list(sentences),
@@ -70,7 +72,7 @@ class TwoTowerEncoder(Encoder):
         mask = ids != self._tokenizer.pad_token_id if mask is None else mask.to(self.device)
         given = {} if self.independent else {"attention_mask": mask}
         out = self.model.get_text_features(input_ids=ids, **given)
-        return TextFeatures(out.last_hidden_state, mask.bool(), unit(out.pooler_output))
+        return TextFeatures(out.last_hidden_state, mask.bool(), l2_normalize(out.pooler_output))
 
     def scale_and_bias(self) -> tuple[Tensor | float, Tensor | float]:
         """Return by what cosines are multiplied, and what is added, to be logits."""
@@ -81,7 +83,7 @@ class TwoTowerEncoder(Encoder):
 class NaflexEncoder(TwoTowerEncoder):
     """SigLIP 2 of transformers whose pictures keep their form (NaFlex)."""
 
-    def see(self, pixels: Tensor) -> ImageFeatures:
+    def encode_image(self, pixels: Tensor) -> ImageFeatures:
         """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
         count, side = len(pixels), self._patch
         rows, columns = pixels.shape[2] // side, pixels.shape[3] // side
@@ -92,7 +94,7 @@ class NaflexEncoder(TwoTowerEncoder):
             pixel_attention_mask=torch.ones(patches.shape[:2], device=pixels.device).long(),
             spatial_shapes=torch.tensor([[rows, columns]] * count, device=pixels.device),
         )
-        embedding = unit(out.pooler_output)[:, None]
+        embedding = l2_normalize(out.pooler_output)[:, None]
         return ImageFeatures(out.last_hidden_state, (rows, columns), embedding)
 
 

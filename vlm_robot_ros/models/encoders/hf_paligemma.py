@@ -11,7 +11,7 @@ from vlm_robot_ros.models.encoders.base import (
     EncoderError,
     ImageFeatures,
     TextFeatures,
-    unit,
+    l2_normalize,
 )
 from vlm_robot_ros.models.encoders.preprocess import Preprocess
 
@@ -37,21 +37,23 @@ class PaliGemmaEncoder(Encoder):
         side = vision.image_size // vision.patch_size
         self._grid = (side, side)
 
-    def see(self, pixels: Tensor) -> ImageFeatures:
+    def encode_image(self, pixels: Tensor) -> ImageFeatures:
         """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
         tokens = self.model.get_image_features(pixels).pooler_output
-        return ImageFeatures(tokens, self._grid, unit(tokens.mean(1))[:, None])
+        return ImageFeatures(tokens, self._grid, l2_normalize(tokens.mean(1))[:, None])
 
-    def read(self, sentences: Sequence[str]) -> TextFeatures:
+    def encode_text(self, sentences: Sequence[str]) -> TextFeatures:
         """Encode sentences, of no picture."""
         start = self._tokenizer.bos_token
         ids, mask = self._ids([f"{start}{sentence}\n" for sentence in sentences])
         language = self.model.model.language_model
         tokens = language(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
         weights = mask[..., None].to(tokens.dtype)
-        return TextFeatures(tokens, mask.bool(), unit((tokens * weights).sum(1) / weights.sum(1)))
+        return TextFeatures(
+            tokens, mask.bool(), l2_normalize((tokens * weights).sum(1) / weights.sum(1))
+        )
 
-    def compare(
+    def zero_shot_head(
         self, phrases: Sequence[str], templates: Sequence[str] = ("{}",)
     ) -> Callable[[ImageFeatures], Tensor]:
         """Return what says how likely phrases are as captions; templates' logits are averaged."""

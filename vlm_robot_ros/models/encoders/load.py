@@ -2,7 +2,7 @@
 
 import torch
 
-from vlm_robot_ros.device import chosen_device
+from vlm_robot_ros.device import parse_device
 from vlm_robot_ros.models.encoders.base import Encoder, EncoderError
 from vlm_robot_ros.paths import user_path
 
@@ -20,7 +20,7 @@ def load_encoder(name: str, device: str = "cpu", dtype: torch.dtype = torch.floa
         EncoderError: there is no such encoder, or its files cannot be had.
     """
     try:
-        device = chosen_device(device)
+        device = parse_device(device)
     except ValueError as error:
         raise EncoderError(str(error)) from error
     library, _, rest = name.partition(":")

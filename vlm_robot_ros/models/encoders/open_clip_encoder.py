@@ -17,7 +17,7 @@ from vlm_robot_ros.models.encoders.base import (
     EncoderError,
     ImageFeatures,
     TextFeatures,
-    unit,
+    l2_normalize,
 )
 from vlm_robot_ros.models.encoders.preprocess import Preprocess, ResizeMode
 from vlm_robot_ros.models.encoders.remote_code import refuse_remote_code, tokenizer_options
@@ -49,7 +49,7 @@ class OpenClipEncoder(Encoder):
         )
         self.independent = model.logit_bias is not None
 
-    def see(self, pixels: Tensor) -> ImageFeatures:
+    def encode_image(self, pixels: Tensor) -> ImageFeatures:
         """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
         # CoCa's last norm is for what it pools, not for patches.
         pools = getattr(self.model.visual, "attn_pool", None) is not None
@@ -58,10 +58,10 @@ class OpenClipEncoder(Encoder):
         )
         tokens = out["image_intermediates"][-1]
         rows, columns = tokens.shape[2:]
-        embedding = unit(out["image_features"])[:, None]
+        embedding = l2_normalize(out["image_features"])[:, None]
         return ImageFeatures(tokens.flatten(2).transpose(1, 2), (rows, columns), embedding)
 
-    def locate(self, seen: ImageFeatures) -> Tensor:
+    def patch_embeddings(self, seen: ImageFeatures) -> Tensor:
         """Return each patch in the space shared with text."""
         visual = self.model.visual
         alone = seen.tokens.flatten(0, 1)[:, None]
@@ -74,10 +74,10 @@ class OpenClipEncoder(Encoder):
         elif isinstance(visual, VisionTransformer) and visual.attn_pool is None:
             pooled = alone[:, 0] if visual.proj is None else alone[:, 0] @ visual.proj
         else:
-            return super().locate(seen)
-        return unit(pooled).unflatten(0, seen.tokens.shape[:2])
+            return super().patch_embeddings(seen)
+        return l2_normalize(pooled).unflatten(0, seen.tokens.shape[:2])
 
-    def read(self, sentences: Sequence[str]) -> TextFeatures:
+    def encode_text(self, sentences: Sequence[str]) -> TextFeatures:
         """Encode sentences; what is longer than the model's context is cut."""
         ids = self._tokenizer(list(sentences)).to(self.device)
         tower = getattr(self.model, "text", self.model)
@@ -87,14 +87,14 @@ class OpenClipEncoder(Encoder):
             pooled, tokens = tower(ids)
             tower.output_tokens = False
             mask = ids != self._pad
-            return TextFeatures(tokens, mask[:, -tokens.shape[1] :], unit(pooled))
+            return TextFeatures(tokens, mask[:, -tokens.shape[1] :], l2_normalize(pooled))
         out = self.model.forward_intermediates(
             text=ids, text_indices=1, normalize=False, normalize_intermediates=True
         )
         tokens = out["text_intermediates"][-1]
         mask = ids != self._pad
         mask[:, 0] = True
-        return TextFeatures(tokens, mask[:, : tokens.shape[1]], unit(out["text_features"]))
+        return TextFeatures(tokens, mask[:, : tokens.shape[1]], l2_normalize(out["text_features"]))
 
     def scale_and_bias(self) -> tuple[Tensor | float, Tensor | float]:
         """Return by what cosines are multiplied, and what is added, to be logits."""
@@ -149,7 +149,7 @@ def _check(arch: str, weights: str) -> None:
     models = open_clip.list_models()
     if arch not in models:
         raise EncoderError(
-            f"open_clip has no model {arch!r}; nearest: {_nearest(arch, models)}; "
+            f"open_clip has no model {arch!r}; nearest: {_closest_names(arch, models)}; "
             "or give the folder of one (with open_clip_config.json)"
         )
     tags = open_clip.list_pretrained_tags_by_model(arch)
@@ -183,12 +183,12 @@ def _create(
         tokenizer = open_clip.get_tokenizer(arch, **tokenizer_options(arch))
     except Exception as error:  # whatever the library and its downloads raise
         raise EncoderError(
-            f"open_clip:{name} cannot be loaded: {error}. {_where(arch, weights)}"
+            f"open_clip:{name} cannot be loaded: {error}. {_patch_features(arch, weights)}"
         ) from error
     return OpenClipEncoder(model.to(dtype), tokenizer)
 
 
-def _where(arch: str, weights: str | None) -> str:
+def _patch_features(arch: str, weights: str | None) -> str:
     """Tell which file is needed, and where it is looked for."""
     config = open_clip.get_pretrained_cfg(arch, weights) if weights else None
     if not config:
@@ -204,6 +204,6 @@ def _where(arch: str, weights: str | None) -> str:
     )
 
 
-def _nearest(name: str, names: Sequence[str]) -> str:
+def _closest_names(name: str, names: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, names, 4, 0.3)
     return ", ".join(near or names[:4])

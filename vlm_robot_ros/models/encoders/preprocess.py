@@ -60,7 +60,7 @@ class Preprocess:
             )  # fmt: skip
             # Pipelines that resize bytes round here, too.
             pixels = pixels.round().clamp(0, 255)
-        pixels = self._cut(pixels)
+        pixels = self._center_crop(pixels)
         mean, std = (pixels.new_tensor(part)[:, None, None] for part in (self.mean, self.std))
         return (pixels / 255 - mean) / std
 
@@ -92,7 +92,7 @@ class Preprocess:
         rows, columns = sides(low)
         return rows * self.patch, columns * self.patch
 
-    def _cut(self, pixels: Tensor) -> Tensor:
+    def _center_crop(self, pixels: Tensor) -> Tensor:
         """Cut out the middle, or fill around it."""
         if self.resize == "patches":
             return pixels
@@ -109,7 +109,7 @@ class Preprocess:
         return pixels
 
 
-def squashed(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+def resize_stretched(pictures: Tensor, size: tuple[int, int]) -> Tensor:
     """Return whole pictures at another size, whatever that does to their form.
 
     The edges of a robot's picture are of its table, too; a model's own pipeline cuts them off.

@@ -27,7 +27,7 @@ class EncoderTower(nn.Module):
             value = torch.tensor(getattr(encoder.preprocess, name))[:, None, None]
             self.register_buffer(name, value, persistent=False)
         with torch.no_grad():
-            patches = encoder.see(self.mean.new_zeros(1, 3, *self._size)).tokens.shape[-1]
+            patches = encoder.encode_image(self.mean.new_zeros(1, 3, *self._size)).tokens.shape[-1]
         self.project = nn.Sequential(nn.LayerNorm(patches), nn.Linear(patches, width))
         self.smooth = nn.Sequential(
             nn.Conv2d(width, width, 3, 1, 1), nn.GroupNorm(8, width), nn.ReLU(),
@@ -48,7 +48,7 @@ class EncoderTower(nn.Module):
             antialias=True,
             align_corners=False,
         )
-        seen = self.encoder.see((pixels - self.mean) / self.std)
+        seen = self.encoder.encode_image((pixels - self.mean) / self.std)
         tokens = self.project(seen.tokens).transpose(1, 2).unflatten(2, seen.grid)
         grid = image.shape[2] // 4, image.shape[3] // 4
         return F.interpolate(tokens, grid, mode="bilinear", align_corners=False)

@@ -16,7 +16,7 @@ _IMAGE = ("visual.", "vision_model.", "vision_tower.")
 """How the names of what sees begin, in open_clip and in transformers."""
 
 
-def tune(encoder: Encoder, how: str, rank: int = 8, image_only: bool = False) -> None:
+def set_trainable(encoder: Encoder, how: str, rank: int = 8, image_only: bool = False) -> None:
     """Set what of an encoder is trained.
 
     Args:
@@ -45,12 +45,12 @@ def tune(encoder: Encoder, how: str, rank: int = 8, image_only: bool = False) ->
     if how == "lora":
         if rank < 1:
             raise EncoderError(f"rank is {rank}; valid: 1 or more")
-        names = [name for name, module in chosen.items() if _adapts(module)]
+        names = [name for name, module in chosen.items() if _takes_adapters(module)]
         config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names)
         encoder.model, encoder.adapted = peft.get_peft_model(encoder.model, config), True
 
 
-def _adapts(module: nn.Module) -> bool:
+def _takes_adapters(module: nn.Module) -> bool:
     """Tell whether a layer gets an adapter; the last layer within torch's attention is its own."""
     if isinstance(module, NonDynamicallyQuantizableLinear):
         return False
