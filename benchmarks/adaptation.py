@@ -22,20 +22,24 @@ import torch
 from tqdm import tqdm
 
 from vlm_robot_ros.cli.main import main as vlm_robot
-from vlm_robot_ros.contract.kinematics import downward_pose, pose7_to_transform, transform_to_pose7
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.contract.robot import RobotConfig
-from vlm_robot_ros.evaluation.episode import run_episode
+from vlm_robot_ros.evaluation.run_episode import run_episode
 from vlm_robot_ros.evaluation.wilson import wilson
+from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.kinematics.kinematics import (
+    downward_pose,
+    pose7_to_transform,
+    transform_to_pose7,
+)
 from vlm_robot_ros.models.checkpoint import load_checkpoint
-from vlm_robot_ros.models.image import AuxiliaryInputs
-from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
-from vlm_robot_ros.models.text import InstructionSlots
-from vlm_robot_ros.models.words import Tokenizer
+from vlm_robot_ros.models.grounded.image import AuxiliaryInputs
+from vlm_robot_ros.models.grounded.model import VisionLanguageRobotModel
+from vlm_robot_ros.models.grounded.text import InstructionSlots
+from vlm_robot_ros.models.tokenizer import Tokenizer
 from vlm_robot_ros.paths import share_dir
-from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.gaze import ObservationPreprocessor
-from vlm_robot_ros.policy.load import load_checkpoint_policy
+from vlm_robot_ros.policies.factory import load_checkpoint_policy
+from vlm_robot_ros.policies.grounded.preprocessor import ObservationPreprocessor
+from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.scene import Scene, sample_scene
 from vlm_robot_ros.sim.simulator import Simulator
 

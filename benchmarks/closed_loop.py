@@ -18,21 +18,21 @@ import numpy as np
 from tqdm import tqdm
 
 from vlm_robot_ros.cli.main import main as command
-from vlm_robot_ros.cli.processes import (
+from vlm_robot_ros.cli.node_processes import (
     parameter_override,
     prepare_domain,
     start_node,
     stop_nodes,
     write_bag_report,
 )
-from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.demo.demo_node import demo_node_context
+from vlm_robot_ros.demo.runner import DemoRunner
+from vlm_robot_ros.demo.script import DemoCommand, sample_item
+from vlm_robot_ros.demo.sim_client import SimulationClient
 from vlm_robot_ros.evaluation.wilson import wilson
-from vlm_robot_ros.models.words import split
-from vlm_robot_ros.nodes.conductor import DemoRunner
-from vlm_robot_ros.nodes.demo_node import demo_node_context
-from vlm_robot_ros.nodes.stage import SimulationClient
-from vlm_robot_ros.sim.programme import DemoCommand, sample_item
-from vlm_robot_ros.sim.tasks import FAMILIES
+from vlm_robot_ros.models.tokenizer import split
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.tasks.tasks import FAMILIES
 
 WORDS = {
     "ruby": "red", "mint": "green", "magenta": "pink", "cuboid": "cube", "pipe": "cylinder",

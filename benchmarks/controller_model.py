@@ -11,8 +11,8 @@ usage: python benchmarks/controller_model.py [ROBOT]
 
 import sys
 
-from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.evaluation.controller_run import ControllerSetup, run_controller
+from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
 
 DESIRED = {"interpolate_from_desired_state": True}

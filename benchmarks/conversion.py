@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image as Picture
 from sensor_msgs.msg import CompressedImage, Image
 
-from vlm_robot_ros.data.pictures import to_depth, to_rgb
+from vlm_robot_ros.data.image_decoding import to_depth, to_rgb
 
 CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1, "16UC1": 2, "32FC1": 4}
 """Bytes of a pixel."""

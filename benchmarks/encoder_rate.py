@@ -19,10 +19,15 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from torch import Tensor
 
-from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.models.direct_model import ChunkPredictor, ChunkPredictorConfig
-from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.policy.faster import OPTIMIZATIONS, optimize_model, parse_optimizations, upload
+from vlm_robot_ros.inference.optimizations import (
+    OPTIMIZATIONS,
+    optimize_model,
+    parse_optimizations,
+    upload,
+)
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.models.encoders.registry import load_encoder
+from vlm_robot_ros.models.finetuned.model import ChunkPredictor, ChunkPredictorConfig
 
 WORDS = "put the red cube into the blue bowl"
 

@@ -28,16 +28,16 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
-from vlm_robot_ros.contract.action import ActionChunk
-from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.demo.script import demo_script
+from vlm_robot_ros.interfaces.action import ActionChunk
+from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
 from vlm_robot_ros.msg import VlmAction
-from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.load import load_checkpoint_policy
-from vlm_robot_ros.policy.sight import ImageGuard
-from vlm_robot_ros.sim.programme import demo_script
+from vlm_robot_ros.policies.factory import load_checkpoint_policy
+from vlm_robot_ros.policies.image_monitor import ImageGuard
+from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.simulator import Simulator
 
 ROBOT = load_robot("panda_sim")

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import rclpy
 
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.nodes.stage import SimulationClient
+from vlm_robot_ros.demo.sim_client import SimulationClient
+from vlm_robot_ros.robot.loader import load_robot
 
 EVERY, LOOK = 8.0, 5.0
 """Between two commands, between two looks at the memory [s]."""

@@ -12,12 +12,12 @@ import time
 import numpy as np
 import torch
 
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.evaluation.playing import ClosedLoopRunner
+from vlm_robot_ros.demo.script import demo_script
+from vlm_robot_ros.evaluation.closed_loop import ClosedLoopRunner
+from vlm_robot_ros.interfaces.policy import Observation
 from vlm_robot_ros.paths import share_dir
-from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
-from vlm_robot_ros.sim.programme import demo_script
+from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
+from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.simulator import Simulator
 
 

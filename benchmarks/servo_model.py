@@ -13,16 +13,16 @@ from itertools import product
 
 import numpy as np
 
-from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import transform_to_pose7
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.contract.robot import RobotConfig
-from vlm_robot_ros.control.driver import PREVIEW_TICKS, MotionController
-from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION
-from vlm_robot_ros.control.pilot import ActionCommand
+from vlm_robot_ros.demo.script import sample_seeded_scene
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.kinematics.kinematics import transform_to_pose7
+from vlm_robot_ros.motion.motion_controller import PREVIEW_TICKS, MotionController
+from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.runtime.chunk_executor import ActionCommand
+from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION
 from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
 from vlm_robot_ros.sim.moveit_servo import ServoSettings
-from vlm_robot_ros.sim.programme import sample_seeded_scene
 from vlm_robot_ros.sim.servo_smoothing import SMOOTHING
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.pilot import BLEND_S, JOINED_STEPS
-from vlm_robot_ros.evaluation.cells import make_episode_spec
-from vlm_robot_ros.evaluation.playing import FRAME_PERIOD_S, LATENCY_S, ClosedLoopRunner
+from vlm_robot_ros.evaluation.closed_loop import FRAME_PERIOD_S, LATENCY_S, ClosedLoopRunner
+from vlm_robot_ros.evaluation.conditions import make_episode_spec
+from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.paths import shipped_checkpoint
-from vlm_robot_ros.policy.base import Policy
-from vlm_robot_ros.policy.load import load_checkpoint_policy
+from vlm_robot_ros.policies.factory import load_checkpoint_policy
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.runtime.chunk_executor import BLEND_S, JOINED_STEPS
 from vlm_robot_ros.sim.joint_trajectory_controller import Trajectory
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 

@@ -29,16 +29,16 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 from tqdm import tqdm
 
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.data.episode import crop
-from vlm_robot_ros.evaluation.cells import CONDITIONS
+from vlm_robot_ros.data.sim_episode import crop
+from vlm_robot_ros.evaluation.conditions import CONDITIONS
+from vlm_robot_ros.models.autocast import autocast_bfloat16
 from vlm_robot_ros.models.checkpoint import load_checkpoint
-from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.precision import autocast_bfloat16
+from vlm_robot_ros.models.encoders.registry import load_encoder
 from vlm_robot_ros.paths import shipped_checkpoint
-from vlm_robot_ros.sim.objects import RECEPTACLES, SEEN_PAIRS
+from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.scene import sample_scene
 from vlm_robot_ros.sim.simulator import Simulator
+from vlm_robot_ros.tasks.objects import RECEPTACLES, SEEN_PAIRS
 
 VARIANTS = {
     "early": ("early", ""),

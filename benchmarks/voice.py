@@ -21,26 +21,26 @@ from rclpy.node import Node
 from std_msgs.msg import Int16MultiArray
 from tqdm import tqdm
 
-from vlm_robot_ros.cli.processes import prepare_domain, start_node, stop_nodes
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.instruction import is_stop
+from vlm_robot_ros.cli.node_processes import prepare_domain, start_node, stop_nodes
+from vlm_robot_ros.demo.demo_node import demo_node_context
+from vlm_robot_ros.demo.runner import DemoRunner
+from vlm_robot_ros.demo.script import DemoCommand, sample_seeded_scene
+from vlm_robot_ros.demo.sim_client import SimulationClient
 from vlm_robot_ros.evaluation.wilson import wilson
+from vlm_robot_ros.language.distractors import CHATTER_HELD
+from vlm_robot_ros.language.generator import describe_task, generate_sentence
 from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.msg import Heard
-from vlm_robot_ros.nodes.conductor import DemoRunner
-from vlm_robot_ros.nodes.demo_node import demo_node_context
-from vlm_robot_ros.nodes.stage import SimulationClient
 from vlm_robot_ros.paths import share_dir
-from vlm_robot_ros.policy.understanding import InstructionParser
-from vlm_robot_ros.sim.chatter import CHATTER_HELD
-from vlm_robot_ros.sim.language import describe_task, generate_sentence
-from vlm_robot_ros.sim.programme import DemoCommand, sample_seeded_scene
-from vlm_robot_ros.sim.tasks import FAMILIES, sample_task
-from vlm_robot_ros.speech.apart import SubprocessRecogniser
-from vlm_robot_ros.speech.listener import SpeechPipeline, SpeechResult
+from vlm_robot_ros.policies.grounded.instruction_parser import InstructionParser
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.runtime.instructions import is_stop
+from vlm_robot_ros.speech.audio_sources import read_wav
+from vlm_robot_ros.speech.pipeline import SpeechPipeline, SpeechResult
 from vlm_robot_ros.speech.recognition import SphinxRecogniser
-from vlm_robot_ros.speech.sources import read_wav
+from vlm_robot_ros.speech.subprocess_recogniser import SubprocessRecogniser
 from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ, VoiceActivity
+from vlm_robot_ros.tasks.tasks import FAMILIES, sample_task
 
 _SEED = 910000
 VOICES = (("flite", "slt", 1.0), ("flite", "awb", 0.9), ("espeak-ng", "en-gb", 1.1))

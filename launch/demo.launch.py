@@ -20,9 +20,9 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from vlm_robot_ros.discovery import discovery_environment
+from vlm_robot_ros.dds_discovery import discovery_environment
+from vlm_robot_ros.file_permissions import restrict_umask
 from vlm_robot_ros.paths import user_path
-from vlm_robot_ros.privacy import restrict_umask
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -5,7 +5,7 @@ ros2 launch vlm_robot_ros iiwa7.launch.py checkpoint:=/path/to/mine output:=live
 
 from launch import LaunchDescription
 
-from vlm_robot_ros.nodes.launching import policy_launch_description
+from vlm_robot_ros.ros.policy_launch import policy_launch_description
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -6,7 +6,7 @@ ros2 launch vlm_robot_ros policy.launch.py robot:=fr3 voice:=microphone
 
 from launch import LaunchDescription
 
-from vlm_robot_ros.nodes.launching import policy_launch_description
+from vlm_robot_ros.ros.policy_launch import policy_launch_description
 
 
 def generate_launch_description() -> LaunchDescription:

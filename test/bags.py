@@ -6,7 +6,7 @@ import numpy as np
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from vlm_robot_ros.contract.load import contract_file, load_robot
+from vlm_robot_ros.robot.loader import contract_file, load_robot
 
 DEMO_COMMANDS = 9
 """Of the demo that is recorded for the tests; the first nine hold the stop and the meaningless."""

@@ -148,7 +148,7 @@ def _graph():
 @pytest.fixture(scope="module")
 def sim():
     """The simulated arm, for all tests of a file."""
-    from vlm_robot_ros.contract.load import load_robot
+    from vlm_robot_ros.robot.loader import load_robot
     from vlm_robot_ros.sim.simulator import Simulator
 
     simulator = Simulator(load_robot("panda_sim"))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vlm_robot_ros.contract.action import ActionChunk, ActionMode
-from vlm_robot_ros.policy.base import HoldPolicy, hold_chunk
-from vlm_robot_ros.policy.sight import ImageGuard
+from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
+from vlm_robot_ros.interfaces.policy import HoldPolicy, hold_chunk
+from vlm_robot_ros.policies.image_monitor import ImageGuard
 
 
 class Closing(HoldPolicy):

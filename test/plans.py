@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vlm_robot_ros.contract.action import ActionChunk, ActionMode
+from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
 
 HOME = np.array([0.5, 0.0, 0.3, 1.0, 0.0, 0.0, 0.0])
 """The pose where a plan begins."""

@@ -16,12 +16,12 @@ from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from vlm_robot_ros.contract.kinematics import Kinematics
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.limits import limit_violation
+from vlm_robot_ros.kinematics.kinematics import Kinematics
+from vlm_robot_ros.motion.limits import limit_violation
 from vlm_robot_ros.msg import SimState, VlmAction
-from vlm_robot_ros.nodes.messages import stamp_to_seconds
-from vlm_robot_ros.sim.sinks import GRIPPER, contract_with_sink
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
+from vlm_robot_ros.sim.controller_topics import GRIPPER, contract_with_sink
 from vlm_robot_ros.srv import ResetScene
 
 ROBOT = load_robot("panda_sim")

@@ -11,9 +11,9 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.instruction import REPEAT_WINDOW_S
 from vlm_robot_ros.msg import ActionChunk, TaskLabel, VlmAction
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.runtime.instructions import REPEAT_WINDOW_S
 
 ROBOT = load_robot("panda_sim")
 TOPIC = ROBOT.cameras[0].topic

@@ -21,8 +21,8 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from vlm_robot_ros.msg import VlmAction
-from vlm_robot_ros.nodes.messages import stamp_to_seconds
 from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
 
 CONTENT = yaml.safe_load((config_dir() / "arms" / "ur5e.yaml").read_text())
 NAMES = [joint["name"] for joint in CONTENT["joints"]]

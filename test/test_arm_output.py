@@ -17,13 +17,13 @@ from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from vlm_robot_ros.contract.kinematics import Kinematics
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.contract.robot import SINK_KINDS
+from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.msg import Latency, SimState, VlmAction
-from vlm_robot_ros.nodes.messages import stamp_to_seconds
-from vlm_robot_ros.nodes.sink_messages import MESSAGES
 from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.robot.config import SINK_KINDS
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
+from vlm_robot_ros.sinks.command_encoders import MESSAGES
 
 ROBOT = load_robot("panda_sim")
 SINKS = [
@@ -184,8 +184,8 @@ def test_an_arm_that_brakes_for_longer_than_a_second_is_brought_to_a_stand(graph
 
 _BROKEN = """
 import sys
-from vlm_robot_ros.control.driver import MotionController
-from vlm_robot_ros.control.pilot import ChunkExecutor
+from vlm_robot_ros.motion.motion_controller import MotionController
+from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
 from vlm_robot_ros.nodes.policy_node import main
 tick, drive, moved = ChunkExecutor.step, MotionController.update, [0]
 def counted(self, *arguments):

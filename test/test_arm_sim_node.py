@@ -12,9 +12,9 @@ from sensor_msgs.msg import CameraInfo, Image, JointState  # noqa: E402
 from std_msgs.msg import Float64, Float64MultiArray  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
-from vlm_robot_ros.contract.load import load_robot  # noqa: E402
 from vlm_robot_ros.msg import SimState, VlmAction  # noqa: E402
-from vlm_robot_ros.nodes.messages import stamp_to_seconds  # noqa: E402
+from vlm_robot_ros.robot.loader import load_robot  # noqa: E402
+from vlm_robot_ros.ros.message_conversions import stamp_to_seconds  # noqa: E402
 from vlm_robot_ros.srv import ResetScene  # noqa: E402
 
 ROBOT = load_robot("panda_sim")

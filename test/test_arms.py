@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.kinematics import tool_yaw, transform_to_pose7
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.contract.robot import SIMULATIONS
-from vlm_robot_ros.evaluation.episode import run_episode
-from vlm_robot_ros.policy.load import load_checkpoint_policy
+from vlm_robot_ros.evaluation.run_episode import run_episode
+from vlm_robot_ros.kinematics.kinematics import tool_yaw, transform_to_pose7
+from vlm_robot_ros.policies.factory import load_checkpoint_policy
+from vlm_robot_ros.robot.config import SIMULATIONS
+from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.arms import ARMS, TOOL_OFFSET
 from vlm_robot_ros.sim.scene import sample_scene
 from vlm_robot_ros.sim.simulator import Simulator
@@ -78,8 +78,8 @@ def test_the_shipped_policy_drives_every_arm_within_its_limits(sim, shipped, thr
 def test_the_policy_drives_an_arm_of_no_model_nowhere(tmp_path):
     import yaml
 
-    from vlm_robot_ros.contract.load import parse_robot
     from vlm_robot_ros.paths import config_dir
+    from vlm_robot_ros.robot.loader import parse_robot
 
     content = yaml.safe_load((config_dir() / "arms" / "ur5e_sim.yaml").read_text())
     with pytest.raises(ValueError, match="got 'ur99'; it must be '' for a real arm, or one"):

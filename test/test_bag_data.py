@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from bags import moving_bag
 
+from vlm_robot_ros.bags.alignment import BagDataset, open_dataset
 from vlm_robot_ros.bags.bag import BagError
-from vlm_robot_ros.bags.episodes import BagDataset, open_dataset
-from vlm_robot_ros.bags.find import find_bags
+from vlm_robot_ros.bags.discovery import find_bags
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.data.action_space import read_actions
-from vlm_robot_ros.data.lerobot_writer import merge_shards, write_part
-from vlm_robot_ros.data.robot_data import DataError, open_data_folder
-from vlm_robot_ros.training.demonstrations import ChunkDataset
+from vlm_robot_ros.data.dataset import DataError, open_data_folder
+from vlm_robot_ros.data.formats.lerobot_writer import merge_shards, write_part
+from vlm_robot_ros.training.chunk_dataset import ChunkDataset
 
 
 def test_a_bag_is_data_on_an_even_grid_with_nothing_made_up(tmp_path):
@@ -110,8 +110,8 @@ def test_bags_become_a_dataset_that_says_the_same(tmp_path):
 
 
 def test_a_conversion_goes_on_where_it_was(tmp_path, monkeypatch):
-    from vlm_robot_ros.bags import convert as room
-    from vlm_robot_ros.data import lerobot_writer
+    from vlm_robot_ros.bags import to_lerobot
+    from vlm_robot_ros.data.formats import lerobot_writer
 
     for number in range(3):
         moving_bag(tmp_path / "bags" / str(number))
@@ -126,21 +126,21 @@ def test_a_conversion_goes_on_where_it_was(tmp_path, monkeypatch):
 
     monkeypatch.setattr(lerobot_writer, "write_part", tiring)
     with pytest.raises(KeyboardInterrupt):
-        room.convert_to_lerobot(bags, tmp_path / "out")
+        to_lerobot.convert_to_lerobot(bags, tmp_path / "out")
     assert not (tmp_path / "out" / "meta").exists()
     monkeypatch.setattr(
         lerobot_writer,
         "write_part",
         lambda data, folder: written.append(data.info.path) or write(data, folder),
     )
-    assert room.convert_to_lerobot(bags, tmp_path / "out")[0] == 3
+    assert to_lerobot.convert_to_lerobot(bags, tmp_path / "out")[0] == 3
     assert written == bags
     with pytest.raises(DataError, match="has a dataset already"):
-        room.convert_to_lerobot(bags, tmp_path / "out")
+        to_lerobot.convert_to_lerobot(bags, tmp_path / "out")
 
 
 def test_a_join_that_was_interrupted_mixes_no_videos(tmp_path, monkeypatch):
-    from vlm_robot_ros.data import lerobot_writer
+    from vlm_robot_ros.data.formats import lerobot_writer
 
     parts = [tmp_path / name for name in ("a", "b")]
     for part, name in zip(parts, "ab", strict=True):

@@ -11,13 +11,13 @@ from bags import DEMO_COMMANDS, HOME, BagWriter, moving_bag
 from rosbags.rosbag2 import StoragePlugin
 from safetensors.numpy import load_file, save_file
 
+from vlm_robot_ros.bags.alignment import BagDataset
 from vlm_robot_ros.bags.bag import Bag, BagError
-from vlm_robot_ros.bags.episodes import BagDataset
-from vlm_robot_ros.bags.measures import summarize_recording
+from vlm_robot_ros.bags.metrics import summarize_recording
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.bags.replay import RECORDED, compare, replay
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
+from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 

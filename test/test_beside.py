@@ -7,21 +7,21 @@ import pytest
 import torch
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.data.episode import TABLE_CROP, crop_around_token, load_episode
-from vlm_robot_ros.evaluation.playing import ClosedLoopRunner
+from vlm_robot_ros.data.sim_episode import TABLE_CROP, crop_around_token, load_episode
+from vlm_robot_ros.demo.script import sample_seeded_scene
+from vlm_robot_ros.evaluation.closed_loop import ClosedLoopRunner
+from vlm_robot_ros.interfaces.policy import Observation
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from vlm_robot_ros.models.close_up import sample_crops
-from vlm_robot_ros.models.image import AuxiliaryInputs, TokenHeads
-from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
-from vlm_robot_ros.models.words import Tokenizer
-from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
-from vlm_robot_ros.policy.gaze import ObservationPreprocessor
-from vlm_robot_ros.policy.load import load_checkpoint_policy
-from vlm_robot_ros.sim.programme import sample_seeded_scene
+from vlm_robot_ros.models.grounded.crop_refiner import sample_crops
+from vlm_robot_ros.models.grounded.image import AuxiliaryInputs, TokenHeads
+from vlm_robot_ros.models.grounded.model import VisionLanguageRobotModel
+from vlm_robot_ros.models.tokenizer import Tokenizer
+from vlm_robot_ros.policies.factory import load_checkpoint_policy
+from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
+from vlm_robot_ros.policies.grounded.preprocessor import ObservationPreprocessor
+from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.simulator import Simulator
-from vlm_robot_ros.training.train import model_config
+from vlm_robot_ros.training.train_grounded import model_config
 
 WAYS = {
     "depth": ["--depth", "front_depth"],

@@ -14,7 +14,7 @@ from std_msgs.msg import String
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.msg import SimState, VlmAction
 
-CODE = "import sys; from vlm_robot_ros.nodes.composed import main; sys.exit(main())"
+CODE = "import sys; from vlm_robot_ros.nodes.multi_node import main; sys.exit(main())"
 
 
 def compose(graph, *nodes, **parameters):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vlm_robot_ros.data.pictures import ImageError, to_depth, to_rgb
+from vlm_robot_ros.data.image_decoding import ImageError, to_depth, to_rgb
 
 HEIGHT, WIDTH = 32, 48
 SCENE = np.empty((HEIGHT, WIDTH, 3), np.uint8)

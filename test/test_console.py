@@ -21,9 +21,9 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.control.instruction import QUIET_AFTER_STOP_S
+from vlm_robot_ros.console.report_files import list_reports, read_report, style_hashes
 from vlm_robot_ros.msg import EpisodeMark, SimState, TaskLabel, VlmAction
-from vlm_robot_ros.nodes.console_reports import list_reports, read_report, style_hashes
+from vlm_robot_ros.runtime.instructions import QUIET_AFTER_STOP_S
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD
 
 

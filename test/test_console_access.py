@@ -20,13 +20,13 @@ from test_console import start_console
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
-from vlm_robot_ros.nodes.console_access import (
+from vlm_robot_ros.console.access import (
     MessageRate,
     is_own_host,
     is_same_origin,
     is_token,
 )
-from vlm_robot_ros.nodes.console_limits import HEADER_TIME, MAX_CONNECTIONS_PER_ADDRESS
+from vlm_robot_ros.console.request_limits import HEADER_TIME, MAX_CONNECTIONS_PER_ADDRESS
 
 
 class Client:

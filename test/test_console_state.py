@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-pytest.importorskip("vlm_robot_ros.nodes.console_state")
+pytest.importorskip("vlm_robot_ros.console.state")
 
-from vlm_robot_ros.nodes.console_state import ConsoleState
+from vlm_robot_ros.console.state import ConsoleState
 
 WARN, ERROR, OK = 1, 2, 0
 EVIL = "<b>\x1b[2J\u202e\ud800" + "x" * 1_000_000

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import yaml
 
-from vlm_robot_ros.contract.fields import ContractError
-from vlm_robot_ros.contract.kinematics import Kinematics, downward_pose, pose7_to_transform
-from vlm_robot_ros.contract.load import load_robot, parse_robot, read_robot
+from vlm_robot_ros.kinematics.kinematics import Kinematics, downward_pose, pose7_to_transform
 from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.robot.loader import load_robot, parse_robot, read_robot
+from vlm_robot_ros.robot.yaml_fields import ContractError
 from vlm_robot_ros.sim.world import build_world
 
 

@@ -5,20 +5,20 @@ import pytest
 from plans import HOME, plan
 from scipy.interpolate import PchipInterpolator
 
-from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, downward_pose
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.beat import TickSchedule
-from vlm_robot_ros.control.curve import MonotoneCubic
-from vlm_robot_ros.control.instruction import (
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.kinematics.kinematics import Kinematics, downward_pose
+from vlm_robot_ros.motion.limits import clamp_action
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.runtime.chunk_interpolator import ChunkInterpolator
+from vlm_robot_ros.runtime.instructions import (
     EMPTY_INSTRUCTION,
     MAX_LENGTH,
     InstructionKind,
     next_instruction,
 )
-from vlm_robot_ros.control.limits import clamp_action
-from vlm_robot_ros.control.timeline import ChunkInterpolator
-from vlm_robot_ros.control.watchdog import StreamMonitor
+from vlm_robot_ros.runtime.monotone_cubic import MonotoneCubic
+from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
+from vlm_robot_ros.runtime.tick_schedule import TickSchedule
 
 ROBOT = load_robot("panda_sim")
 

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from odd_policies import Own, Wary
 
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION, InstructionKind, next_instruction
-from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.correction import Correction, read_correction
-from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
-from vlm_robot_ros.policy.load import load_policy_class
-from vlm_robot_ros.policy.sight import ImageGuard, ImageMonitor
-from vlm_robot_ros.sim.objects import COLOURS
+from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.language.corrections import Correction, read_correction
+from vlm_robot_ros.policies.factory import load_policy_class
+from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
+from vlm_robot_ros.policies.image_monitor import ImageGuard, ImageMonitor
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION, InstructionKind, next_instruction
 from vlm_robot_ros.sim.scene import Scene, SceneObject, VisualConditions
+from vlm_robot_ros.tasks.objects import COLOURS
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,8 @@ def picture(sim):
     names = list(COLOURS)
     sim.reset(
         Scene(
-            (SceneObject(names[0], "cube", 0.45, 0.15, 0.0), SceneObject(names[5], "cube", 0.5, -0.1, 0.0),
+            (SceneObject(names[0], "cube", 0.45, 0.15, 0.0),
+             SceneObject(names[5], "cube", 0.5, -0.1, 0.0),
              SceneObject(names[2], "lemon", 0.6, 0.05, 0.0)), VisualConditions()
         )
     )  # fmt: skip

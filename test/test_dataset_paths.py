@@ -10,8 +10,8 @@ from bags import moving_bag
 
 from vlm_robot_ros.bags.bag import Bag, BagError
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.data.robot_data import DataError, open_data_folder
-from vlm_robot_ros.dataset_paths import file_below, files_below, fill_template
+from vlm_robot_ros.data.dataset import DataError, open_data_folder
+from vlm_robot_ros.data.dataset_paths import file_below, files_below, fill_template
 from vlm_robot_ros.file_limits import FileLimitError
 
 DATA = Path(__file__).parent / "data"

@@ -21,8 +21,8 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.sim.programme import GIBBERISH, demo_script
-from vlm_robot_ros.sim.tasks import FAMILIES, is_feasible
+from vlm_robot_ros.demo.script import GIBBERISH, demo_script
+from vlm_robot_ros.tasks.tasks import FAMILIES, is_feasible
 
 TOPICS = {
     "/action": "vlm_robot_ros/msg/VlmAction",

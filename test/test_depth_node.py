@@ -11,13 +11,13 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import String
 
-from vlm_robot_ros.bags.inputs import RecordedRequests
+from vlm_robot_ros.bags.policy_inputs import RecordedRequests
 from vlm_robot_ros.bags.recording import read_recording
-from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.models.checkpoint import load_checkpoint, save_checkpoint
-from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
+from vlm_robot_ros.models.grounded.model import VisionLanguageRobotModel
 from vlm_robot_ros.msg import ActionChunk, VlmAction
 from vlm_robot_ros.paths import share_dir
+from vlm_robot_ros.robot.loader import load_robot
 
 ROBOT = load_robot("panda_sim_rgbd")
 DEPTH = ROBOT.camera("front_depth")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vlm_robot_ros.discovery import discovery_environment
+from vlm_robot_ros.dds_discovery import discovery_environment
 from vlm_robot_ros.paths import config_dir, dds_profile_variable
 
 PROFILE = dds_profile_variable()

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from small_models import PATCH, save_hf, save_open_clip
 
 from vlm_robot_ros.models.encoders.base import EncoderError
-from vlm_robot_ros.models.encoders.load import load_encoder
 from vlm_robot_ros.models.encoders.preprocess import Preprocess
+from vlm_robot_ros.models.encoders.registry import load_encoder
 
 PHRASES = ["robot moving box", "a photo of the red cube", "nothing"]
 KINDS = ["open_clip-clip", "open_clip-siglip", "open_clip-coca", "hf-clip", "hf-siglip",

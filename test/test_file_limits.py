@@ -9,9 +9,7 @@ import pytest
 from hostile import array_declaring, laughing_yaml, run_with_little_memory
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.fields import ContractError
-from vlm_robot_ros.contract.load import load_robot, read_robot
-from vlm_robot_ros.data.episode import EpisodeError, load_episode
+from vlm_robot_ros.data.sim_episode import EpisodeError, load_episode
 from vlm_robot_ros.file_limits import (
     LIMIT_VARIABLE,
     FileLimitError,
@@ -24,6 +22,8 @@ from vlm_robot_ros.file_limits import (
     regular_file,
 )
 from vlm_robot_ros.paths import config_dir, shipped_checkpoint
+from vlm_robot_ros.robot.loader import load_robot, read_robot
+from vlm_robot_ros.robot.yaml_fields import ContractError
 
 
 @pytest.fixture

@@ -10,20 +10,20 @@ from scipy.spatial.transform import Rotation
 from small_models import save_hf, save_open_clip
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.data.action_space import infer_action_space
-from vlm_robot_ros.data.robot_data import open_data_folder
+from vlm_robot_ros.data.dataset import open_data_folder
+from vlm_robot_ros.inference.optimizations import parse_optimizations
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.models.autocast import has_bfloat16
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, load_model
-from vlm_robot_ros.models.precision import has_bfloat16
 from vlm_robot_ros.paths import share_dir
-from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.direct_policy import FinetunedPolicy
-from vlm_robot_ros.policy.faster import parse_optimizations
-from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
-from vlm_robot_ros.policy.load import load_checkpoint_policy
-from vlm_robot_ros.training.demonstrations import ChunkDataset
-from vlm_robot_ros.training.finetune import preprocess_batch
+from vlm_robot_ros.policies.factory import load_checkpoint_policy
+from vlm_robot_ros.policies.finetuned.policy import FinetunedPolicy
+from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.training.chunk_dataset import ChunkDataset
+from vlm_robot_ros.training.train_finetuned import preprocess_batch
 
 DATA = Path(__file__).parent / "data"
 SAID = ("Pick up the red cube!", "push the lemon left")

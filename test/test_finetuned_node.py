@@ -11,10 +11,10 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 from rig import ROBOT, Rig
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
-from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.direct_policy import FinetunedPolicy
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
+from vlm_robot_ros.policies.finetuned.policy import FinetunedPolicy
 
 DATA = Path(__file__).parent / "data" / "lerobot_v3"
 KINDS = ["open_clip-clip", "open_clip-siglip", "open_clip-coca", "hf-clip", "hf-siglip",

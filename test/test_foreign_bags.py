@@ -12,8 +12,8 @@ from mcap.writer import CompressionType, IndexType
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from vlm_robot_ros.bags.bag import Bag, BagError
-from vlm_robot_ros.bags.message_types import package_message_versions, type_hash
 from vlm_robot_ros.bags.recording import read_recording
+from vlm_robot_ros.bags.type_definitions import package_message_versions, type_hash
 from vlm_robot_ros.cli.main import main
 
 ROOT = Path(__file__).parents[1]

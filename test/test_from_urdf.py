@@ -5,9 +5,9 @@ import pinocchio
 import pytest
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.fields import ContractError
-from vlm_robot_ros.contract.kinematics import Kinematics
-from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.kinematics.kinematics import Kinematics
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.robot.yaml_fields import ContractError
 
 JOINT = """
   <joint name="{name}" type="{kind}">

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.contract.robot import WITHOUT_GRIPPER, CommandSink
-from vlm_robot_ros.contract.soft_limits import soft_limits
+from vlm_robot_ros.robot.config import WITHOUT_GRIPPER, CommandSink
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.robot.soft_limits import soft_limits
 
 NAMES = tuple(f"joint{number}" for number in range(1, 7))
 LIMIT = '<limit lower="-2" upper="2" velocity="{0}" effort="5"/>'

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from vlm_robot_ros.models.fusion import FUSIONS, CrossFusion, Fusion, LateFusion, make_fusion
+from vlm_robot_ros.models.grounded.fusion import (
+    FUSIONS,
+    CrossFusion,
+    Fusion,
+    LateFusion,
+    make_fusion,
+)
 
 MEETING = [kind for kind in FUSIONS if kind not in ("slots", "pooled")]
 

@@ -9,13 +9,13 @@ import torch
 from small_models import save_hf, save_open_clip
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.policy.apart import SubprocessPolicy
-from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.direct_policy import FinetunedPolicy
-from vlm_robot_ros.policy.faster import OPTIMIZATIONS
-from vlm_robot_ros.policy.load import load_named
+from vlm_robot_ros.inference.optimizations import OPTIMIZATIONS
+from vlm_robot_ros.inference.subprocess_policy import SubprocessPolicy
+from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
+from vlm_robot_ros.policies.factory import load_named
+from vlm_robot_ros.policies.finetuned.policy import FinetunedPolicy
+from vlm_robot_ros.robot.loader import load_robot
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a GPU that torch can use (CUDA)"

@@ -16,8 +16,8 @@ from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import SetBool
 from test_arm_output import SINKS, contract
 
-from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.msg import SimState
+from vlm_robot_ros.robot.loader import load_robot
 
 ROBOT = load_robot("panda_sim")
 SLOW = 0.0004

@@ -7,15 +7,15 @@ from plans import HOME, plan
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
-from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
-from vlm_robot_ros.contract.load import load_robot, parse_robot
-from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION
-from vlm_robot_ros.control.joints import RobotState
-from vlm_robot_ros.control.pilot import ActionCommand, ChunkExecutor
-from vlm_robot_ros.control.watchdog import StreamMonitor
-from vlm_robot_ros.nodes.arm_output import CommandPublisher, MotionGate
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.robot.loader import load_robot, parse_robot
+from vlm_robot_ros.runtime.chunk_executor import ActionCommand, ChunkExecutor
+from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION
+from vlm_robot_ros.runtime.joint_state_assembler import RobotState
+from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
+from vlm_robot_ros.sinks.command_publisher import CommandPublisher, MotionGate
 
 ROBOT = load_robot("panda_sim")
 PERIOD = 0.02
@@ -37,7 +37,8 @@ class Bench:
         self.robot = parse_robot(content)
         self.told = {kind: Kept() for kind in KINDS}
         self.output = CommandPublisher(
-            self.robot, PERIOD, lambda _, topic: self.told[topic], "live", lambda: None, MotionGate(),
+            self.robot, PERIOD, lambda _, topic: self.told[topic], "live", lambda: None,
+            MotionGate(),
             lambda: self.now,
         )  # fmt: skip
         self.joints, self.now = np.array(self.robot.home), 100.0
@@ -45,7 +46,8 @@ class Bench:
 
     def send(self, gripper, hold="", stops=False, ticks=1):
         for _ in range(ticks):
-            command = ActionCommand(ActionMode.END_EFFECTOR_POSE, self._pose, gripper, self.now, 1.0,
+            command = ActionCommand(ActionMode.END_EFFECTOR_POSE, self._pose, gripper, self.now,
+                1.0,
                               hold, EMPTY_INSTRUCTION, stops)  # fmt: skip
             self.output.send(self.now, command, [], RobotState(self.now, self.joints, 1.0))
             self.now += PERIOD

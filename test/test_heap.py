@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from plans import plan
 
-from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.driver import MotionController
-from vlm_robot_ros.control.pilot import ChunkExecutor
-from vlm_robot_ros.control.watchdog import StreamMonitor
-from vlm_robot_ros.policy import heap
+from vlm_robot_ros.inference import malloc_trim
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
+from vlm_robot_ros.motion.motion_controller import MotionController
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
+from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 CODE = """
 import ctypes
-from vlm_robot_ros.policy.heap import _resident, trim_heap
+from vlm_robot_ros.inference.malloc_trim import _resident, trim_heap
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 assert not trim_heap()
@@ -42,7 +42,7 @@ assert not trim_heap()
 """
 
 
-@pytest.mark.skipif(heap._trim is None, reason="the C library is not glibc")
+@pytest.mark.skipif(malloc_trim._trim is None, reason="the C library is not glibc")
 def test_what_is_free_between_blocks_in_use_goes_back():
     result = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from vlm_robot_ros.data.pictures import ImageError, to_depth, to_rgb
+from vlm_robot_ros.data.image_decoding import ImageError, to_depth, to_rgb
 
 HEIGHT, WIDTH = 8, 12
 RED, BLUE = (200, 30, 30), (30, 30, 200)

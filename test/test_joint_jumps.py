@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.joint_jumps import QUARANTINE_S, JumpDetector
-from vlm_robot_ros.control.joints import JointStateAssembler, RobotState
-from vlm_robot_ros.control.speed_scaling import SpeedScaling
+from vlm_robot_ros.motion.jump_detector import QUARANTINE_S, JumpDetector
+from vlm_robot_ros.motion.speed_scaling import SpeedScaling
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.runtime.joint_state_assembler import JointStateAssembler, RobotState
 
 UR5E = load_robot("ur5e")
 HOME = np.array(UR5E.home)

@@ -5,18 +5,18 @@ import pytest
 from bags import BagWriter
 from plans import HOME, plan
 
-from vlm_robot_ros.bags.measures import summarize_recording
+from vlm_robot_ros.bags.metrics import summarize_recording
 from vlm_robot_ros.bags.recording import read_recording
-from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.differential import DifferentialIK
-from vlm_robot_ros.contract.kinematics import Kinematics
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.driver import MotionController
-from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION
-from vlm_robot_ros.control.joints import JointStateAssembler
-from vlm_robot_ros.control.limits import clamp_action
-from vlm_robot_ros.control.pilot import ActionCommand, ChunkExecutor
-from vlm_robot_ros.control.watchdog import StreamMonitor
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.kinematics.differential_ik import DifferentialIK
+from vlm_robot_ros.kinematics.kinematics import Kinematics
+from vlm_robot_ros.motion.limits import clamp_action
+from vlm_robot_ros.motion.motion_controller import MotionController
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.runtime.chunk_executor import ActionCommand, ChunkExecutor
+from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION
+from vlm_robot_ros.runtime.joint_state_assembler import JointStateAssembler
+from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 PANDA, GEN3 = load_robot("panda_sim"), load_robot("gen3")
 TURNS = 2  # its third joint is a continuous one

@@ -10,12 +10,12 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 from rig import Rig
 from sensor_msgs.msg import Image
 
-from vlm_robot_ros.data.pictures import to_rgb
-from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.looking import PhraseLocalizer
-from vlm_robot_ros.models.scoring import Scorer
-from vlm_robot_ros.policy.labelled import NO_LABEL
-from vlm_robot_ros.policy.overlay import caption, overlay_heatmaps
+from vlm_robot_ros.data.image_decoding import to_rgb
+from vlm_robot_ros.models.encoders.registry import load_encoder
+from vlm_robot_ros.models.zero_shot.classification import Scorer
+from vlm_robot_ros.models.zero_shot.localization import PhraseLocalizer
+from vlm_robot_ros.policies.zero_shot_labels import NO_LABEL
+from vlm_robot_ros.viz.overlay import caption, overlay_heatmaps
 
 PHRASES = ["robot moving box", "a photo of the red cube"]
 

@@ -15,17 +15,17 @@ import torch
 from PIL import Image
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.data.episode import EpisodeError, load_episode
+from vlm_robot_ros.data.sim_episode import EpisodeError, load_episode
 from vlm_robot_ros.evaluation.wilson import wilson
+from vlm_robot_ros.interfaces.policy import Observation
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from vlm_robot_ros.models.fusion import FUSIONS
-from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
-from vlm_robot_ros.models.words import MAX_WORDS, UNKNOWN, Tokenizer
-from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
-from vlm_robot_ros.sim.collect import collect
-from vlm_robot_ros.training.train import model_config
-from vlm_robot_ros.workers import map_in_processes
+from vlm_robot_ros.models.grounded.fusion import FUSIONS
+from vlm_robot_ros.models.grounded.model import VisionLanguageRobotModel
+from vlm_robot_ros.models.tokenizer import MAX_WORDS, UNKNOWN, Tokenizer
+from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
+from vlm_robot_ros.process_pool import map_in_processes
+from vlm_robot_ros.sim.demonstrations import collect
+from vlm_robot_ros.training.train_grounded import model_config
 
 
 def test_collecting_again_records_only_what_is_missing(demos, capsys):
@@ -213,7 +213,7 @@ def test_what_nobody_foresaw_is_one_line_unless_it_is_asked_for(monkeypatch, cap
     def fail(args):
         raise ZeroDivisionError("of all things")
 
-    monkeypatch.setattr("vlm_robot_ros.cli.merge.run", fail)
+    monkeypatch.setattr("vlm_robot_ros.cli.merge_lora.run", fail)
     assert main(["merge", "here", "--out", "there"]) == 3
     said = capsys.readouterr().err
     assert "unexpected ZeroDivisionError('of all things')" in said

@@ -12,9 +12,9 @@ from bags import moving_bag
 from PIL import Image
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.action import ActionMode
 from vlm_robot_ros.data.action_space import read_actions
-from vlm_robot_ros.data.robot_data import DataError, open_data_folder
+from vlm_robot_ros.data.dataset import DataError, open_data_folder
+from vlm_robot_ros.interfaces.action import ActionMode
 
 JOINTS = [*(f"joint_{number}" for number in range(6)), "gripper"]
 SO101 = [

@@ -10,8 +10,8 @@ from small_models import SIZE, save_hf, save_open_clip
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.models.encoders.base import EncoderError
-from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.looking import SIDES, PhraseLocalizer, spatial_relation
+from vlm_robot_ros.models.encoders.registry import load_encoder
+from vlm_robot_ros.models.zero_shot.localization import SIDES, PhraseLocalizer, spatial_relation
 
 COLOURS = {"red": (220, 40, 30), "blue": (30, 60, 220)}
 

@@ -16,8 +16,8 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import Header, String
 
-from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.msg import VlmAction
+from vlm_robot_ros.robot.loader import load_robot
 
 ROBOT = load_robot("panda_sim_rgbd")
 FRONT, DEPTH = ROBOT.camera("front"), ROBOT.camera("front_depth")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from vlm_robot_ros.evaluation.playing import ClosedLoopRunner
-from vlm_robot_ros.policy.base import Observation
-from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
-from vlm_robot_ros.policy.memory import ObjectTrack
+from vlm_robot_ros.evaluation.closed_loop import ClosedLoopRunner
+from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
+from vlm_robot_ros.policies.grounded.task_state import ObjectTrack
 from vlm_robot_ros.sim.scene import Scene, SceneObject, VisualConditions
 
 EYE = torch.tensor([1.2, 0.4, 0.8])

@@ -9,7 +9,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 from sensor_msgs.msg import Image
 
 from vlm_robot_ros.msg import VlmAction
-from vlm_robot_ros.nodes.message_types import message_class
+from vlm_robot_ros.ros.message_types import message_class
 
 
 def test_types_of_installed_packages_are_found():

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.stream import TargetTracker
+from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
+from vlm_robot_ros.motion.target_tracker import TargetTracker
+from vlm_robot_ros.robot.loader import load_robot
 
 PERIOD = 0.02
 ARMS = ["panda_sim", "fr3", "ur5e", "gen3", "xarm7", "iiwa7", "so101"]

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vlm_robot_ros.contract.kinematics import Kinematics
-from vlm_robot_ros.contract.load import load_robot
+from vlm_robot_ros.kinematics.kinematics import Kinematics
+from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.moveit_servo import MoveItServo, ServoSettings
 from vlm_robot_ros.sim.servo_smoothing import SMOOTHING
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import yaml
 
-from vlm_robot_ros.contract.fields import ContractError
-from vlm_robot_ros.contract.load import load_robot, parse_robot
-from vlm_robot_ros.contract.permissions import permissions
-from vlm_robot_ros.contract.robot import WITHOUT_GRIPPER
-from vlm_robot_ros.control.joints import JointStateAssembler
 from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.robot.config import WITHOUT_GRIPPER
+from vlm_robot_ros.robot.loader import load_robot, parse_robot
+from vlm_robot_ros.robot.sros2_policy import permissions
+from vlm_robot_ros.robot.yaml_fields import ContractError
+from vlm_robot_ros.runtime.joint_state_assembler import JointStateAssembler
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def test_joint_states_need_no_finger(content):
 
 def test_a_joint_state_sink_is_sent_the_arm_alone(content):
     pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
-    from vlm_robot_ros.control.driver import MotionController
-    from vlm_robot_ros.nodes.sink_messages import MESSAGES
+    from vlm_robot_ros.motion.motion_controller import MotionController
+    from vlm_robot_ros.sinks.command_encoders import MESSAGES
 
     robot = parse_robot(content)
     drive = MotionController(robot, 0.02).stationary_command(100.0, np.array(robot.home), 0.3)

@@ -11,15 +11,15 @@ import pytest
 from odd_policies import Broken, Closing, Sweeping
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.evaluation.cells import CONDITIONS, make_episode_spec
-from vlm_robot_ros.evaluation.episode import Outcome, run_episode
+from vlm_robot_ros.evaluation.conditions import CONDITIONS, make_episode_spec
+from vlm_robot_ros.evaluation.run_episode import Outcome, run_episode
 from vlm_robot_ros.evaluation.suite import SuiteConfig, run_suite, summarize_outcomes
 from vlm_robot_ros.evaluation.suite_report import confusion_table
-from vlm_robot_ros.policy.base import HoldPolicy
-from vlm_robot_ros.policy.load import load_checkpoint_policy
-from vlm_robot_ros.sim.objects import UNNAMED_PAIRS, UNSEEN_PAIRS
-from vlm_robot_ros.sim.tasks import FAMILIES, is_feasible
+from vlm_robot_ros.interfaces.policy import HoldPolicy
+from vlm_robot_ros.policies.factory import load_checkpoint_policy
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.tasks.objects import UNNAMED_PAIRS, UNSEEN_PAIRS
+from vlm_robot_ros.tasks.tasks import FAMILIES, is_feasible
 
 
 def evaluate(out, *options):

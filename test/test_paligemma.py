@@ -7,8 +7,8 @@ import transformers
 from small_models import save_hf
 
 from vlm_robot_ros.models.encoders.base import EncoderError
-from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.scoring import Scorer
+from vlm_robot_ros.models.encoders.registry import load_encoder
+from vlm_robot_ros.models.zero_shot.classification import Scorer
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 PHRASES = ["robot moving box", "the red cube", "nothing"]

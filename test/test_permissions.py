@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.contract.permissions import permissions
 from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.robot.sros2_policy import permissions
 
 SINKS = [
     {"kind": "joint_trajectory", "topic": "joint_trajectory_controller/joint_trajectory"},

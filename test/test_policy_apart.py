@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from odd_policies import Mirror, OnWord
 
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.policy.apart import PolicyError, SubprocessPolicy
-from vlm_robot_ros.policy.base import Observation
+from vlm_robot_ros.inference.subprocess_policy import PolicyError, SubprocessPolicy
+from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.robot.loader import load_robot
 
 
 def observation(words="aside", size=(4, 6)):

@@ -17,7 +17,7 @@ from std_msgs.msg import Header, String  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 from visualization_msgs.msg import MarkerArray  # noqa: E402
 
-from vlm_robot_ros.data.pictures import to_rgb  # noqa: E402
+from vlm_robot_ros.data.image_decoding import to_rgb  # noqa: E402
 from vlm_robot_ros.msg import VlmAction  # noqa: E402
 from vlm_robot_ros.paths import config_dir  # noqa: E402
 

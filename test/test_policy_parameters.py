@@ -16,9 +16,9 @@ from rcl_interfaces.srv import (  # noqa: E402
     SetParameters,
 )
 
-from vlm_robot_ros.nodes.arguments import corrected_arguments  # noqa: E402
-from vlm_robot_ros.nodes.policy_settings import PARAMETERS  # noqa: E402
 from vlm_robot_ros.paths import config_dir  # noqa: E402
+from vlm_robot_ros.ros.arguments import corrected_arguments  # noqa: E402
+from vlm_robot_ros.ros.policy_parameters import PARAMETERS  # noqa: E402
 
 
 def test_a_clock_that_stands_still_is_told(graph):

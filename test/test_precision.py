@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vlm_robot_ros.models.precision import autocast_bfloat16, has_bfloat16
+from vlm_robot_ros.models.autocast import autocast_bfloat16, has_bfloat16
 
 
 @pytest.mark.skipif(

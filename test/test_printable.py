@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.printable import EscapingStream, escape_output, escape_unprintable
+from vlm_robot_ros.terminal_text import EscapingStream, escape_output, escape_unprintable
 
 CLEAR, TITLE = "\x1b[2J", "\x1b]0;gotcha\x07"
 

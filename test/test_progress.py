@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tqdm import tqdm
 
-from vlm_robot_ros.cli.messages import print_error, route_warnings
+from vlm_robot_ros.cli.terminal_output import print_error, route_warnings
 
 BRIDGE = Path(__file__).parent / "data" / "rlds" / "tiny_bridge" / "1.0.0"
 

@@ -47,7 +47,7 @@ def test_a_tokenizer_of_open_clip_runs_no_code_of_its_folder(tmp_path):
     pytest.importorskip("open_clip")
     from small_models import save_open_clip
 
-    from vlm_robot_ros.models.encoders.load import load_encoder
+    from vlm_robot_ros.models.encoders.registry import load_encoder
 
     folder, proof = tmp_path / "model", tmp_path / "run"
     save_open_clip(folder, "siglip")
@@ -71,7 +71,7 @@ def test_a_tokenizer_of_open_clip_runs_no_code_of_its_folder(tmp_path):
 def test_adapters_that_allocate_without_end_are_refused(tmp_path, change, said):
     pytest.importorskip("peft")
     from vlm_robot_ros.models.encoders.base import EncoderError
-    from vlm_robot_ros.models.encoders.tune import load_adapters
+    from vlm_robot_ros.models.encoders.finetuning import load_adapters
 
     about = {"peft_type": "LORA", "r": 8, **change}
     (tmp_path / "adapter_config.json").write_text(json.dumps(about))

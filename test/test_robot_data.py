@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.vectors import from_vectors
 from vlm_robot_ros.data.action_space import (
     infer_action_space,
     read_actions,
     state_space,
     with_gripper_range,
 )
-from vlm_robot_ros.data.robot_data import DataError, DatasetInfo, open_data_folder
+from vlm_robot_ros.data.dataset import DataError, DatasetInfo, open_data_folder
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.kinematics.action_encoding import from_vectors
 
 DATA = Path(__file__).parent / "data"
 BRIDGE, FRACTAL = (DATA / "rlds" / f"tiny_{name}" / "1.0.0" for name in ("bridge", "fractal"))

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from bags import moving_bag
 
-from vlm_robot_ros.policy.base import HoldPolicy
+from vlm_robot_ros.interfaces.policy import HoldPolicy
 from vlm_robot_ros.safe_import import exclude_working_directory
 
 _CLI = "import sys; from vlm_robot_ros.cli.main import main; sys.exit(main(sys.argv[1:]))"
 _NODE = "import sys; from vlm_robot_ros.nodes.policy_node import main; sys.exit(main())"
 _POLICY = """
 from pathlib import Path
-from vlm_robot_ros.policy.base import HoldPolicy
+from vlm_robot_ros.interfaces.policy import HoldPolicy
 Path(__file__).with_name("imported").touch()
 class Mine(HoldPolicy):
     def __init__(self, robot):
@@ -123,8 +123,8 @@ def _of_this_package():
 
 
 def test_a_registered_policy_is_loaded_by_its_name(tmp_path, monkeypatch):
-    from vlm_robot_ros.contract.load import load_robot
-    from vlm_robot_ros.policy.load import load_policy_class
+    from vlm_robot_ros.policies.factory import load_policy_class
+    from vlm_robot_ros.robot.loader import load_robot
 
     (tmp_path / "mine-1.0.dist-info").mkdir()
     (tmp_path / "mine-1.0.dist-info" / "METADATA").write_text("Name: mine\nVersion: 1.0\n")
@@ -132,7 +132,8 @@ def test_a_registered_policy_is_loaded_by_its_name(tmp_path, monkeypatch):
         "[vlm_robot_ros.policies]\nsteady = mine_module:make\n"
     )
     (tmp_path / "mine_module.py").write_text(
-        "from vlm_robot_ros.policy.base import HoldPolicy\ndef make(robot): return HoldPolicy()\n"
+        "from vlm_robot_ros.interfaces.policy import HoldPolicy\n"
+        "def make(robot): return HoldPolicy()\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     made = load_policy_class("steady", load_robot("panda_sim"))

@@ -9,8 +9,13 @@ from PIL import Image
 from small_models import save_hf, save_open_clip
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.scoring import ScoreCalibration, Scorer, fit_calibration, probabilities
+from vlm_robot_ros.models.encoders.registry import load_encoder
+from vlm_robot_ros.models.zero_shot.classification import (
+    ScoreCalibration,
+    Scorer,
+    fit_calibration,
+    probabilities,
+)
 
 PHRASES = ["robot moving box", "a photo of the red cube", "blue"]
 

@@ -14,10 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vlm_robot_ros import shared_memory
-from vlm_robot_ros.policy.desk import SharedArrayWriter
-from vlm_robot_ros.privacy import GROUP_READABLE, folder_mode, restrict_umask
-from vlm_robot_ros.shared_memory import SHARED_MEMORY_DIR, remove_dead_segments, restrict_segments
+from vlm_robot_ros import dds_shared_memory
+from vlm_robot_ros.dds_shared_memory import (
+    SHARED_MEMORY_DIR,
+    remove_dead_segments,
+    restrict_segments,
+)
+from vlm_robot_ros.file_permissions import GROUP_READABLE, folder_mode, restrict_umask
+from vlm_robot_ros.inference.shared_memory import SharedArrayWriter
 
 SEGMENT, PORT = "fastdds_0123456789abcdef", "fastdds_port7411"
 
@@ -61,7 +65,7 @@ def test_a_wrong_value_is_refused_with_the_valid_ones(monkeypatch):
 
 
 def make_old(monkeypatch):
-    monkeypatch.setattr(shared_memory, "_YOUNG", -1.0)
+    monkeypatch.setattr(dds_shared_memory, "_YOUNG", -1.0)
 
 
 def make(folder, *names):
@@ -141,7 +145,7 @@ def test_the_policys_memory_is_for_the_user_only(monkeypatch):
     ours, theirs = Pipe()
     seen = []
     monkeypatch.setattr(
-        "vlm_robot_ros.policy.desk.send_handle",
+        "vlm_robot_ros.inference.shared_memory.send_handle",
         lambda pipe, file, pid: seen.append(stat.S_IMODE(os.fstat(file).st_mode)),
     )
     SharedArrayWriter().send(ours, np.zeros(10))
@@ -178,7 +182,7 @@ def test_a_nodes_memory_is_private_and_goes_at_the_next_start_after_a_kill(graph
     other = start("two")
     left = of(first)
     assert any("port" not in file.name for file in left)
-    time.sleep(shared_memory._MIN_AGE_S)
+    time.sleep(dds_shared_memory._MIN_AGE_S)
     first.send_signal(signal.SIGKILL)
     first.wait()
     # Live nodes have it mapped, too: Fast DDS removes some of it there.

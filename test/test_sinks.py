@@ -7,15 +7,15 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 
 import itertools
 
-from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import Kinematics, pose7_to_transform, transform_to_pose7
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.contract.robot import SINK_KINDS
-from vlm_robot_ros.control.driver import MotionController
-from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION
-from vlm_robot_ros.control.pilot import ActionCommand
-from vlm_robot_ros.nodes.messages import stamp_to_seconds
-from vlm_robot_ros.nodes.sink_messages import MESSAGES
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.kinematics.kinematics import Kinematics, pose7_to_transform, transform_to_pose7
+from vlm_robot_ros.motion.motion_controller import MotionController
+from vlm_robot_ros.robot.config import SINK_KINDS
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
+from vlm_robot_ros.runtime.chunk_executor import ActionCommand
+from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION
+from vlm_robot_ros.sinks.command_encoders import MESSAGES
 
 ROBOT = load_robot("panda_sim")
 HOME = np.array(ROBOT.home)
@@ -221,7 +221,8 @@ def test_a_tool_that_turns_is_told_so_in_the_base_frame_in_radians():
         angle = rate * PERIOD * (tick + 1)
         about_z = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         turned[:2, :3] = about_z @ frame[:2, :3]
-        command = ActionCommand(ActionMode.END_EFFECTOR_POSE, transform_to_pose7(turned), 0.3, NOW, 1.0, "",
+        command = ActionCommand(ActionMode.END_EFFECTOR_POSE, transform_to_pose7(turned), 0.3, NOW,
+            1.0, "",
                           EMPTY_INSTRUCTION)  # fmt: skip
         drive = driver.update(NOW + tick * PERIOD, command, [], joints)
         joints = drive.preview.setpoints[0].position

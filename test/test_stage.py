@@ -6,10 +6,10 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 
 import rclpy
 
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.nodes.stage import SimulationClient
-from vlm_robot_ros.sim.programme import demo_script
-from vlm_robot_ros.sim.sinks import contract_with_sink
+from vlm_robot_ros.demo.script import demo_script
+from vlm_robot_ros.demo.sim_client import SimulationClient
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.sim.controller_topics import contract_with_sink
 
 
 @pytest.fixture

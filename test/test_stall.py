@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.following import StallDetector
+from vlm_robot_ros.motion.tracking_monitor import StallDetector
+from vlm_robot_ros.robot.loader import load_robot
 
 ROBOT = load_robot("panda_sim")
 

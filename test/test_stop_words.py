@@ -2,7 +2,7 @@
 
 import pytest
 
-from vlm_robot_ros.control.instruction import EMPTY_INSTRUCTION, InstructionKind, next_instruction
+from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION, InstructionKind, next_instruction
 
 STOPS = [
     "stop", "STOP!", "Stop, please.", "Stopp.", "Stopped.", "stopping", "stop\u2026",

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from vlm_robot_ros.contract.kinematics import Kinematics, transform_to_pose7
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.control.stream import TargetTracker
+from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
+from vlm_robot_ros.motion.target_tracker import TargetTracker
+from vlm_robot_ros.robot.loader import load_robot
 
 ROBOT = load_robot("panda_sim")
 HOME = np.array(ROBOT.home)

@@ -7,12 +7,8 @@ import numpy as np
 import pytest
 import yaml
 
-from vlm_robot_ros.paths import config_dir
-from vlm_robot_ros.sim import language
-from vlm_robot_ros.sim.collect import AssignedTask, execute_action, simulated_expert_action
-from vlm_robot_ros.sim.expert import ExpertInput, expert_action
-from vlm_robot_ros.sim.judge import WorldState, is_success
-from vlm_robot_ros.sim.language import (
+from vlm_robot_ros.language import generator
+from vlm_robot_ros.language.generator import (
     USELESS,
     TaskSpec,
     describe_task,
@@ -23,11 +19,15 @@ from vlm_robot_ros.sim.language import (
     sample_meaning,
     vocabulary,
 )
-from vlm_robot_ros.sim.marks import MARKS, strip_tags
-from vlm_robot_ros.sim.objects import HELD_PAIRS
-from vlm_robot_ros.sim.phrases import Paraphrases, placement_phrases, templates, verbs
+from vlm_robot_ros.language.lexicon import Paraphrases, placement_phrases, templates, verbs
+from vlm_robot_ros.language.role_tags import MARKS, strip_tags
+from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.sim.demonstrations import AssignedTask, execute_action, simulated_expert_action
+from vlm_robot_ros.sim.expert import ExpertInput, expert_action
 from vlm_robot_ros.sim.scene import Scene, SceneObject, VisualConditions, sample_scene
-from vlm_robot_ros.sim.tasks import (
+from vlm_robot_ros.sim.success import WorldState, is_success
+from vlm_robot_ros.tasks.objects import HELD_PAIRS
+from vlm_robot_ros.tasks.tasks import (
     DIRECTIONS,
     SKILLS,
     Task,
@@ -208,7 +208,7 @@ def test_a_thing_is_named_by_one_word_only_where_that_is_enough():
 def test_useless_sentences_are_said_without_end(kind, split):
     rng = np.random.default_rng(0)
     meaning = TaskSpec(
-        "put", language.ObjectReference("red", "cube"), language.ObjectReference("any", "bowl")
+        "put", generator.ObjectReference("red", "cube"), generator.ObjectReference("any", "bowl")
     )
     said = {generate_non_task(rng, kind, meaning, split) for _ in range(300)}
     assert len(said) > (40 if kind in ("chatter", "bare") else 150)
@@ -217,7 +217,7 @@ def test_useless_sentences_are_said_without_end(kind, split):
 
 def test_training_asks_no_question_that_is_held_out(monkeypatch):
     meaning, question = (
-        TaskSpec("pick up", language.ObjectReference("red", "cube")),
+        TaskSpec("pick up", generator.ObjectReference("red", "cube")),
         "is there the red cube",
     )
 
@@ -226,16 +226,16 @@ def test_training_asks_no_question_that_is_held_out(monkeypatch):
         return {generate_non_task(rng, "chatter", meaning) for _ in range(5000)}
 
     assert question in asked()
-    monkeypatch.setattr(language, "CHATTER_HELD", ("what is for dinner", question))
+    monkeypatch.setattr(generator, "CHATTER_HELD", ("what is for dinner", question))
     assert question not in asked()
 
 
 @pytest.mark.parametrize("split", ["seen", "held"])
 def test_an_incomplete_command_says_what_is_missing(split):
     rng = np.random.default_rng(0)
-    cube, bowl = language.ObjectReference("red", "cube"), language.ObjectReference("any", "bowl")
+    cube, bowl = generator.ObjectReference("red", "cube"), generator.ObjectReference("any", "bowl")
     for skill, reference in (("put", bowl), ("push left", None), ("pick up", None)):
-        meaning = TaskSpec(skill, cube, reference or language.ObjectReference())
+        meaning = TaskSpec(skill, cube, reference or generator.ObjectReference())
         placed = []
         for _ in range(300):
             text, said, skilled = generate_incomplete(rng, meaning, split)
@@ -255,7 +255,10 @@ def test_an_incomplete_command_says_what_is_missing(split):
 
 def test_marks_tell_whose_a_word_is():
     rng = np.random.default_rng(0)
-    red, blue = language.ObjectReference("red", "cube"), language.ObjectReference("blue", "bread")
+    red, blue = (
+        generator.ObjectReference("red", "cube"),
+        generator.ObjectReference("blue", "bread"),
+    )
     for _ in range(500):
         text, owner = strip_tags(generate_tagged_sentence(rng, TaskSpec("stack", red, blue)))
         whose = dict(zip(text.split(), owner, strict=True))
@@ -265,8 +268,8 @@ def test_marks_tell_whose_a_word_is():
 
 
 def test_jostled_sentences_keep_what_they_say_and_whose_it_is():
-    from vlm_robot_ros.models.words import Tokenizer
-    from vlm_robot_ros.training.sentences import InstructionSampler
+    from vlm_robot_ros.models.tokenizer import Tokenizer
+    from vlm_robot_ros.training.instruction_dataset import InstructionSampler
 
     source, tokenizer = InstructionSampler(0), Tokenizer(vocabulary())
     text, owner = strip_tags("stack the\x01 red\x01 cube\x01 on the\x02 blue\x02 bread\x02")
@@ -294,12 +297,12 @@ def test_training_never_speaks_of_a_held_out_pair():
 
 def test_no_loose_sentence_has_a_held_out_construction(monkeypatch):
     assert "go {v} {o} {d}" in templates("push away").held
-    monkeypatch.setattr(language, "LINKS", ("go",))
-    monkeypatch.setattr(language, "POLITE", Paraphrases(("{s}",)))
-    monkeypatch.setattr(language, "_LOOSE", 1.0)
+    monkeypatch.setattr(generator, "LINKS", ("go",))
+    monkeypatch.setattr(generator, "POLITE", Paraphrases(("{s}",)))
+    monkeypatch.setattr(generator, "_LOOSE", 1.0)
     rng, meaning = (
         np.random.default_rng(0),
-        TaskSpec("push away", language.ObjectReference("red", "cube")),
+        TaskSpec("push away", generator.ObjectReference("red", "cube")),
     )
     said = [generate_sentence(rng, meaning) for _ in range(5000)]
     verb, place = (

@@ -5,9 +5,9 @@ import torch
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.models.checkpoint import load_checkpoint
-from vlm_robot_ros.models.words import Tokenizer
-from vlm_robot_ros.policy.understanding import InstructionParser
-from vlm_robot_ros.training.teaching import learn_synonyms
+from vlm_robot_ros.models.tokenizer import Tokenizer
+from vlm_robot_ros.policies.grounded.instruction_parser import InstructionParser
+from vlm_robot_ros.training.synonym_learning import learn_synonyms
 
 pytest.importorskip("rosbags", reason="needs rosbags: pip install 'vlm_robot_ros[bags]'")
 

@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from vlm_robot_ros.data.episode import SimEpisode
-from vlm_robot_ros.sim.language import NOUN_SLOT
-from vlm_robot_ros.sim.tasks import SKILLS
-from vlm_robot_ros.training.sentences import InstructionSampler
-from vlm_robot_ros.training.states import ExpertStateSampler
+from vlm_robot_ros.data.sim_episode import SimEpisode
+from vlm_robot_ros.language.generator import NOUN_SLOT
+from vlm_robot_ros.tasks.tasks import SKILLS
+from vlm_robot_ros.training.expert_dataset import ExpertStateSampler
+from vlm_robot_ros.training.instruction_dataset import InstructionSampler
 
 
 def test_useless_sentences_teach_the_slots_only_what_they_say():

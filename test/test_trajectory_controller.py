@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.evaluation.controller_run import ControllerSetup, run_controller
+from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.joint_trajectory_controller import (
     ControllerSettings,
     JointTrajectoryController,

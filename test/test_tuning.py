@@ -7,9 +7,9 @@ from small_models import save_hf, save_open_clip
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.models.checkpoint import load_checkpoint, save_checkpoint
 from vlm_robot_ros.models.encoders.base import EncoderError
-from vlm_robot_ros.models.encoders.load import load_encoder
-from vlm_robot_ros.models.encoders.tune import TUNINGS, merge_adapters, set_trainable
-from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
+from vlm_robot_ros.models.encoders.finetuning import TUNINGS, merge_adapters, set_trainable
+from vlm_robot_ros.models.encoders.registry import load_encoder
+from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
-from vlm_robot_ros.contract.load import load_robot
 from vlm_robot_ros.msg import VlmAction
+from vlm_robot_ros.robot.loader import load_robot
 
 ROBOT = load_robot("ur5e_sim")
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.evaluation.playing import ClosedLoopRunner
+from vlm_robot_ros.evaluation.closed_loop import ClosedLoopRunner
 from vlm_robot_ros.models.checkpoint import load_checkpoint
-from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
-from vlm_robot_ros.policy.understanding import InstructionParser
+from vlm_robot_ros.policies.grounded.instruction_parser import InstructionParser
+from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
+from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.scene import Scene, SceneObject, VisualConditions
 from vlm_robot_ros.sim.simulator import Simulator
 

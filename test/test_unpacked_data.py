@@ -12,7 +12,7 @@ from hostile import large_png, laughing_yaml, mcap_of, run_with_little_memory
 
 from vlm_robot_ros.bags.bag import Bag, BagError
 from vlm_robot_ros.bags.bag_files import check_compressed_file, check_message
-from vlm_robot_ros.data.robot_data import DataError, open_data_folder
+from vlm_robot_ros.data.dataset import DataError, open_data_folder
 from vlm_robot_ros.file_limits import LIMIT_VARIABLE, FileLimitError
 
 DATA = Path(__file__).parent / "data"
@@ -30,7 +30,7 @@ def limit(monkeypatch):
 
 _READ = """
 import sys
-from vlm_robot_ros.data.parquet_rows import read_rows
+from vlm_robot_ros.data.formats.parquet_rows import read_rows
 try:
     print(len(read_rows(__import__("pathlib").Path(sys.argv[1]), None, None)))
 except ValueError as error:
@@ -56,7 +56,7 @@ def test_parquet_columns_that_declare_too_many_values_are_refused(tmp_path, limi
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    from vlm_robot_ros.data.parquet_rows import read_rows
+    from vlm_robot_ros.data.formats.parquet_rows import read_rows
 
     file = tmp_path / "a.parquet"
     lists = pa.ListArray.from_arrays([0, 4_000_000], pa.array(np.zeros(4_000_000, np.float32)))
@@ -71,7 +71,7 @@ def test_rows_are_those_that_pyarrow_reads(tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    from vlm_robot_ros.data.parquet_rows import column_names, read_rows
+    from vlm_robot_ros.data.formats.parquet_rows import column_names, read_rows
 
     file = tmp_path / "a.parquet"
     rng = np.random.default_rng(0)
@@ -152,7 +152,7 @@ def test_a_playlist_in_place_of_a_video_is_not_followed(tmp_path):
 
 
 def test_a_record_of_more_numbers_than_the_limit_is_refused(tmp_path, limit):
-    from vlm_robot_ros.data.tfrecord import _EXAMPLE, read_example
+    from vlm_robot_ros.data.formats.tfrecord import _EXAMPLE, read_example
 
     example = _EXAMPLE()
     example.features.feature["steps/action"].int64_list.value.extend([0] * 2_000_000)

@@ -8,20 +8,20 @@ import pytest
 import yaml
 from scipy.spatial.transform import Rotation
 
-from vlm_robot_ros.contract.fields import ContractError
-from vlm_robot_ros.contract.load import load_robot, parse_robot
-from vlm_robot_ros.contract.permissions import permissions
-from vlm_robot_ros.contract.robot import camera_info_topic
-from vlm_robot_ros.data.pictures import ImageError, to_depth
-from vlm_robot_ros.data.views import (
+from vlm_robot_ros.data.camera_input import (
     CameraIntrinsics,
     backproject_depth,
     calibration,
     crop_image,
     to_policy_input,
 )
+from vlm_robot_ros.data.image_decoding import ImageError, to_depth
+from vlm_robot_ros.demo.script import sample_seeded_scene
 from vlm_robot_ros.paths import config_dir
-from vlm_robot_ros.sim.programme import sample_seeded_scene
+from vlm_robot_ros.robot.config import camera_info_topic
+from vlm_robot_ros.robot.loader import load_robot, parse_robot
+from vlm_robot_ros.robot.sros2_policy import permissions
+from vlm_robot_ros.robot.yaml_fields import ContractError
 from vlm_robot_ros.sim.scene import VisualConditions
 from vlm_robot_ros.sim.simulator import Simulator
 

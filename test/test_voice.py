@@ -11,18 +11,18 @@ import pytest
 from small_models import save_whisper
 from voices import needs_flite, speak
 
-from vlm_robot_ros.sim.language import generate_sentence, sample_meaning
-from vlm_robot_ros.speech.apart import SubprocessRecogniser
+from vlm_robot_ros.language.generator import generate_sentence, sample_meaning
+from vlm_robot_ros.speech.audio_sources import read_wav
 from vlm_robot_ros.speech.grammar import make_rules, to_jsgf, to_pattern
-from vlm_robot_ros.speech.listener import SpeechPipeline
+from vlm_robot_ros.speech.keyword_spotter import is_false_alarm
+from vlm_robot_ros.speech.pipeline import SpeechPipeline
 from vlm_robot_ros.speech.recognition import (
     SphinxRecogniser,
     TimedWord,
     Transcript,
     make_recogniser,
 )
-from vlm_robot_ros.speech.sources import read_wav
-from vlm_robot_ros.speech.stop_word import is_false_alarm
+from vlm_robot_ros.speech.subprocess_recogniser import SubprocessRecogniser
 from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ, Utterance, VoiceActivity
 
 

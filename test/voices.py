@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vlm_robot_ros.speech.sources import read_wav
+from vlm_robot_ros.speech.audio_sources import read_wav
 from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ
 
 needs_flite = pytest.mark.skipif(

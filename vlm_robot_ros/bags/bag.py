@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 from rosbags.typesys.store import Typestore
 
 from vlm_robot_ros.bags.bag_files import check_bag_folder, check_mcap
-from vlm_robot_ros.bags.message_types import MessageTypes, UnknownTypeError, VersionError
-from vlm_robot_ros.bags.parts import find_split_files
+from vlm_robot_ros.bags.split_files import find_split_files
 from vlm_robot_ros.bags.storage import (
     Channel,
     RawMessage,
@@ -21,6 +20,7 @@ from vlm_robot_ros.bags.storage import (
     decompress_message,
     open_storage,
 )
+from vlm_robot_ros.bags.type_definitions import MessageTypes, UnknownTypeError, VersionError
 from vlm_robot_ros.file_limits import FileLimitError
 
 METADATA_TOPIC = "/recording"

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 import yaml
 from lz4.frame import LZ4FrameDecompressor
 
-from vlm_robot_ros.dataset_paths import file_below
+from vlm_robot_ros.data.dataset_paths import file_below
 from vlm_robot_ros.file_limits import (
     FileLimitError,
     check_size,

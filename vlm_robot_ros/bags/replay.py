@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from vlm_robot_ros.bags.inputs import RecordedRequests
+from vlm_robot_ros.bags.policy_inputs import RecordedRequests
 from vlm_robot_ros.bags.recording import Recording, header_seconds, topic_prefix
-from vlm_robot_ros.contract.action import ActionChunk
-from vlm_robot_ros.policy.base import Policy
-from vlm_robot_ros.policy.thinker import run_inference
+from vlm_robot_ros.inference.worker import run_inference
+from vlm_robot_ros.interfaces.action import ActionChunk
+from vlm_robot_ros.interfaces.policy import Policy
 
 RECORDED = "recorded"
 

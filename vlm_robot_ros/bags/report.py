@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from vlm_robot_ros.bags import figures
+from vlm_robot_ros.bags import plots
 from vlm_robot_ros.bags.bag import BagError
-from vlm_robot_ros.bags.measures import summarize_recording
+from vlm_robot_ros.bags.metrics import summarize_recording
 from vlm_robot_ros.bags.recording import (
     EpisodeInterval,
     Recording,
     contract_cameras,
     header_seconds,
 )
-from vlm_robot_ros.data.pictures import ImageError, to_rgb
+from vlm_robot_ros.data.image_decoding import ImageError, to_rgb
 
 _PICTURES = 6
 """How many pictures of an episode are shown."""
@@ -48,15 +48,15 @@ def _episodes(recording: Recording) -> list[dict[str, Any]]:
     return [
         {
             "span": span,
-            "strip": figures.data_uri(figures.image_strip(seen)) if seen else "",
-            "timeline": figures.data_uri(figures.plot_timeline(recording, span)),
+            "strip": plots.data_uri(plots.image_strip(seen)) if seen else "",
+            "timeline": plots.data_uri(plots.plot_timeline(recording, span)),
         }
         for span, seen in zip(spans, pictures, strict=True)
     ]
 
 
 def _joints(recording: Recording) -> str:
-    return figures.data_uri(figures.plot_joints(recording)) if recording.joints else ""
+    return plots.data_uri(plots.plot_joints(recording)) if recording.joints else ""
 
 
 def _pictures(

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from vlm_robot_ros.cli.numbers import int_at_least
-from vlm_robot_ros.cli.processes import add_access_options
-from vlm_robot_ros.privacy import restrict_umask
+from vlm_robot_ros.cli.argument_types import int_at_least
+from vlm_robot_ros.cli.node_processes import add_access_options
+from vlm_robot_ros.file_permissions import restrict_umask
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -56,7 +56,7 @@ def _report(args: argparse.Namespace) -> int:
 
     from vlm_robot_ros.bags.recording import read_recording
     from vlm_robot_ros.bags.report import write_report
-    from vlm_robot_ros.cli.opening import print_bag_warnings
+    from vlm_robot_ros.cli.dataset_options import print_bag_warnings
 
     if args.out.suffix == ".json":
         raise ValueError(f"--out is '{args.out}', where the figures go; give the page, as .html")
@@ -80,8 +80,8 @@ def _replay(args: argparse.Namespace) -> int:
 
     from vlm_robot_ros.bags.recording import read_recording
     from vlm_robot_ros.bags.replay import RECORDED, compare, replay, table
-    from vlm_robot_ros.cli.opening import print_bag_warnings
-    from vlm_robot_ros.policy.load import load_named
+    from vlm_robot_ros.cli.dataset_options import print_bag_warnings
+    from vlm_robot_ros.policies.factory import load_named
 
     torch.set_num_threads(args.threads)
     recording = read_recording(args.bag, args.robot, args.namespace)
@@ -102,9 +102,9 @@ def _convert(args: argparse.Namespace) -> int:
     restrict_umask(args.group_readable)
     from tqdm import tqdm
 
-    from vlm_robot_ros.bags.convert import convert_to_lerobot
-    from vlm_robot_ros.bags.find import find_all_bags
-    from vlm_robot_ros.cli.opening import print_warnings
+    from vlm_robot_ros.bags.discovery import find_all_bags
+    from vlm_robot_ros.bags.to_lerobot import convert_to_lerobot
+    from vlm_robot_ros.cli.dataset_options import print_warnings
 
     bags = find_all_bags(args.bags)
     episodes, frames, problems = convert_to_lerobot(

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from vlm_robot_ros.cli.numbers import int_at_least
+from vlm_robot_ros.cli.argument_types import int_at_least
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,13 +24,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Run it; what is there already is not recorded again."""
-    from vlm_robot_ros.contract.load import load_robot
-    from vlm_robot_ros.sim.collect import DemonstrationRecorder, collect
+    from vlm_robot_ros.robot.loader import load_robot
+    from vlm_robot_ros.sim.demonstrations import DemonstrationRecorder, collect
 
     robot = load_robot(args.robot)
     make: Callable[[], DemonstrationRecorder] = functools.partial(DemonstrationRecorder, robot)
     if args.checkpoint:
-        from vlm_robot_ros.training.rollouts import DaggerRecorder
+        from vlm_robot_ros.training.dagger import DaggerRecorder
 
         make = functools.partial(DaggerRecorder, robot, args.checkpoint)
     new = collect(args.out, args.episodes, args.seed, args.workers, make)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from vlm_robot_ros.cli.numbers import int_at_least
-from vlm_robot_ros.cli.processes import add_access_options
-from vlm_robot_ros.privacy import restrict_umask
+from vlm_robot_ros.cli.argument_types import int_at_least
+from vlm_robot_ros.cli.node_processes import add_access_options
+from vlm_robot_ros.file_permissions import restrict_umask
 
 _MIN_TOKEN_CHARACTERS = 16
 """Of a token that the user chooses [characters]."""
@@ -44,8 +44,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     try:
-        from vlm_robot_ros.nodes.console import run_console
-        from vlm_robot_ros.nodes.console_access import ServerAddress
+        from vlm_robot_ros.console.access import ServerAddress
+        from vlm_robot_ros.console.main import run_console
     except ModuleNotFoundError as error:
         raise ValueError(
             f"the console needs ROS 2 and tornado ({error}): `make setup`, then `. ./env.sh`"
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _demo(stack: ExitStack, args: argparse.Namespace) -> Callable[[], str]:
     """Start simulated arm, policy and recorder, which end with a stack; returns who has died."""
-    from vlm_robot_ros.cli.processes import (
+    from vlm_robot_ros.cli.node_processes import (
         exited_nodes,
         prepare_domain,
         start_node,

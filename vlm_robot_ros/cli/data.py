@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from vlm_robot_ros.cli.numbers import int_at_least
-from vlm_robot_ros.cli.opening import add_reading_options
+from vlm_robot_ros.cli.argument_types import int_at_least
+from vlm_robot_ros.cli.dataset_options import add_reading_options
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -29,15 +29,15 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
     from tqdm import tqdm
 
-    from vlm_robot_ros.cli.opening import open_dataset_with_warnings
+    from vlm_robot_ros.cli.dataset_options import open_dataset_with_warnings
     from vlm_robot_ros.data.action_space import (
         describe_mapping,
         infer_action_space,
         read_actions,
         state_space,
     )
+    from vlm_robot_ros.data.dataset import DataError
     from vlm_robot_ros.data.joint_units import UnknownUnitError
-    from vlm_robot_ros.data.robot_data import DataError
     from vlm_robot_ros.evaluation.data_report import contact_sheet, describe
 
     if args.episodes < 1:

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vlm_robot_ros.cli.processes import add_access_options
-from vlm_robot_ros.privacy import restrict_umask
+from vlm_robot_ros.cli.node_processes import add_access_options
+from vlm_robot_ros.file_permissions import restrict_umask
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,14 +38,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Start the nodes, run the demo beside them, end them, and print what came of it."""
     try:
-        from vlm_robot_ros.nodes.demo_node import demo_node_context, run_demo
-        from vlm_robot_ros.nodes.interactive import run_terminal_session
-        from vlm_robot_ros.nodes.stage import SimulationClientError
+        from vlm_robot_ros.demo.demo_node import demo_node_context, run_demo
+        from vlm_robot_ros.demo.sim_client import SimulationClientError
+        from vlm_robot_ros.demo.terminal import run_terminal_session
     except ModuleNotFoundError as error:
         raise ValueError(
             f"the demo needs ROS 2 ({error}): `make setup`, then `. ./env.sh`"
         ) from error
-    from vlm_robot_ros.cli.processes import (
+    from vlm_robot_ros.cli.node_processes import (
         exited_nodes,
         parameter_override,
         prepare_domain,
@@ -53,10 +53,10 @@ def run(args: argparse.Namespace) -> int:
         stop_nodes,
         write_bag_report,
     )
-    from vlm_robot_ros.contract.load import load_robot
-    from vlm_robot_ros.evaluation.report import table
-    from vlm_robot_ros.sim.programme import task_script
-    from vlm_robot_ros.sim.sinks import CONTROLLERS, contract_with_sink
+    from vlm_robot_ros.demo.script import task_script
+    from vlm_robot_ros.demo.summary import table
+    from vlm_robot_ros.robot.loader import load_robot
+    from vlm_robot_ros.sim.controller_topics import CONTROLLERS, contract_with_sink
 
     if args.voice and not args.interactive:
         raise ValueError("--voice is for --interactive: else the programme gives the commands")

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from vlm_robot_ros.cli.numbers import int_at_least
+from vlm_robot_ros.cli.argument_types import int_at_least
 
 if TYPE_CHECKING:
-    from vlm_robot_ros.contract.robot import RobotConfig
-    from vlm_robot_ros.policy.base import Policy
+    from vlm_robot_ros.interfaces.policy import Policy
+    from vlm_robot_ros.robot.config import RobotConfig
     from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
 
 _POLICIES = ("fusion", "blind", "hold")
@@ -44,9 +44,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Run it, print the tables and write the report; what `--out` holds is not run again."""
-    from vlm_robot_ros.contract.load import contract_file, load_robot
-    from vlm_robot_ros.evaluation.cells import CONDITIONS
-    from vlm_robot_ros.evaluation.playing import CONTROL_INTERFACES
+    from vlm_robot_ros.evaluation.closed_loop import CONTROL_INTERFACES
+    from vlm_robot_ros.evaluation.conditions import CONDITIONS
     from vlm_robot_ros.evaluation.suite import SuiteConfig, run_suite, summarize_outcomes
     from vlm_robot_ros.evaluation.suite_report import (
         conditions_table,
@@ -55,8 +54,9 @@ def run(args: argparse.Namespace) -> int:
     )
     from vlm_robot_ros.paths import shipped_checkpoint
     from vlm_robot_ros.provenance import checkpoint_hash, git_hash
+    from vlm_robot_ros.robot.loader import contract_file, load_robot
     from vlm_robot_ros.sim.simulator import Simulator
-    from vlm_robot_ros.sim.tasks import FAMILIES
+    from vlm_robot_ros.tasks.tasks import FAMILIES
 
     cells = tuple(CONDITIONS) if args.suite == "obedience" else (args.suite,)
     if args.cells:
@@ -137,10 +137,10 @@ def controller_settings(text: str) -> "ControllerSettings":
 
 def make_policy(kind: str, checkpoint: Path, robot: "RobotConfig") -> "Policy":
     """Return a policy by name; called in each worker."""
-    from vlm_robot_ros.policy.base import HoldPolicy
-    from vlm_robot_ros.policy.blind import LanguageBlindPolicy
-    from vlm_robot_ros.policy.fusion_policy import GroundedPolicy
-    from vlm_robot_ros.policy.load import load_checkpoint_policy
+    from vlm_robot_ros.interfaces.policy import HoldPolicy
+    from vlm_robot_ros.policies.factory import load_checkpoint_policy
+    from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
+    from vlm_robot_ros.policies.language_ablation import LanguageBlindPolicy
 
     if kind == "hold":
         return HoldPolicy()

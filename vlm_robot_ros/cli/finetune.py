@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from vlm_robot_ros.cli.numbers import int_at_least
-from vlm_robot_ros.cli.opening import add_reading_options
+from vlm_robot_ros.cli.argument_types import int_at_least
+from vlm_robot_ros.cli.dataset_options import add_reading_options
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -39,8 +39,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Run it; an interrupted run in `--out` goes on where it was."""
-    from vlm_robot_ros.cli.opening import open_dataset_with_warnings
-    from vlm_robot_ros.training.finetune import FinetuneConfig, finetune
+    from vlm_robot_ros.cli.dataset_options import open_dataset_with_warnings
+    from vlm_robot_ros.training.train_finetuned import FinetuneConfig, finetune
 
     config = FinetuneConfig(
         encoder=args.encoder,

@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vlm_robot_ros.cli.messages import (
+from vlm_robot_ros.cli.terminal_output import (
     close_progress_bars,
     print_error,
     route_warnings,
 )
 from vlm_robot_ros.paths import user_path
-from vlm_robot_ros.printable import escape_output
 from vlm_robot_ros.safe_import import exclude_working_directory
+from vlm_robot_ros.terminal_text import escape_output
 
 _SHOW = "VLM_ROBOT_TRACEBACK"
 _COMMANDS = (

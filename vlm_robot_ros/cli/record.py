@@ -4,8 +4,8 @@ import argparse
 import time
 from pathlib import Path
 
-from vlm_robot_ros.cli.processes import add_access_options
-from vlm_robot_ros.privacy import restrict_umask
+from vlm_robot_ros.cli.node_processes import add_access_options
+from vlm_robot_ros.file_permissions import restrict_umask
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,12 +24,12 @@ def run(args: argparse.Namespace) -> int:
     """Run it."""
     try:
         from vlm_robot_ros.nodes.recorder_node import RecorderNode
-        from vlm_robot_ros.nodes.run import spin_node as run_node
+        from vlm_robot_ros.ros.spin import spin_node as run_node
     except ModuleNotFoundError as error:
         raise ValueError(
             f"recording needs ROS 2 ({error}): `make setup`, then `. ./env.sh`"
         ) from error
-    from vlm_robot_ros.cli.processes import parameter_override
+    from vlm_robot_ros.cli.node_processes import parameter_override
 
     restrict_umask(args.group_readable)
     out = (args.out or Path("bags") / time.strftime("%Y%m%d-%H%M%S")).resolve()

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from vlm_robot_ros.cli.numbers import int_at_least
+from vlm_robot_ros.cli.argument_types import int_at_least
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -40,7 +40,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Run it; an interrupted run in `--out` goes on where it was."""
-    from vlm_robot_ros.training.train import TrainConfig, train
+    from vlm_robot_ros.training.train_grounded import TrainConfig, train
 
     config = TrainConfig(
         fusion=args.fusion,

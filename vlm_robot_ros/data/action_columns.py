@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.vectors import POSE_MODES, to_vectors
-from vlm_robot_ros.data.robot_data import DataError, DatasetInfo
+from vlm_robot_ros.data.dataset import DataError, DatasetInfo
 from vlm_robot_ros.data.value_names import arms_in, is_delta, quantity_of, side_of
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.kinematics.action_encoding import POSE_MODES, to_vectors
 
 Turn = Literal["none", "euler", "rotation_vector", "quaternion"]
 JOINTS = 7

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.vectors import POSE_MODES
 from vlm_robot_ros.data.action_columns import ActionSpace, infer_action_space
+from vlm_robot_ros.data.dataset import DataError, DatasetInfo
 from vlm_robot_ros.data.joint_units import in_radians
-from vlm_robot_ros.data.robot_data import DataError, DatasetInfo
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.kinematics.action_encoding import POSE_MODES
 
 _LARGEST_MOVE = 0.2
 """What a tool moves from frame to frame at most, half of the time [m]."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from vlm_robot_ros.data.action_columns import ActionSpace
-from vlm_robot_ros.data.robot_data import DataError, DatasetInfo
+from vlm_robot_ros.data.dataset import DataError, DatasetInfo
 from vlm_robot_ros.data.value_names import unit_of
 
 UNITS = {"rad": 1.0, "deg": float(np.pi / 180)}

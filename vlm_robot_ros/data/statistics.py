@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from vlm_robot_ros.data.robot_data import Episode
+from vlm_robot_ros.data.dataset import Episode
 
 _SAMPLED = 100
 """Pictures of an episode that statistics are of, at most."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from vlm_robot_ros.data.robot_data import Episode, EpisodeDataset
-from vlm_robot_ros.evaluation.page import image_grid
+from vlm_robot_ros.data.dataset import Episode, EpisodeDataset
+from vlm_robot_ros.viz.image_grid import image_grid
 
 _THUMBNAIL_SIDE = 256
 """Of a picture of the contact sheet [px]."""

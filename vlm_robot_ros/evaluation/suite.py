@@ -12,15 +12,15 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from vlm_robot_ros.contract.robot import RobotConfig
-from vlm_robot_ros.evaluation.cells import CONDITIONS, make_episode_spec
-from vlm_robot_ros.evaluation.episode import Outcome, crashed, run_episode
+from vlm_robot_ros.evaluation.conditions import CONDITIONS, make_episode_spec
+from vlm_robot_ros.evaluation.run_episode import Outcome, crashed, run_episode
 from vlm_robot_ros.evaluation.wilson import wilson
+from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.paths import atomic_write_text
-from vlm_robot_ros.policy.base import Policy
+from vlm_robot_ros.process_pool import map_in_processes
+from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
 from vlm_robot_ros.sim.simulator import Simulator
-from vlm_robot_ros.workers import map_in_processes
 
 _DISTURBANCE_M = 0.03
 

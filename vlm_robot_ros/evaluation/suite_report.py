@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from vlm_robot_ros.evaluation.episode import Outcome
+from vlm_robot_ros.evaluation.run_episode import Outcome
 
 _SIDE, _COLUMNS, _MOST = 220, 6, 36
 

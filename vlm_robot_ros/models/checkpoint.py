@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from vlm_robot_ros.file_limits import check_image, read_json, regular_file
-from vlm_robot_ros.models.direct_model import ChunkPredictor, ChunkPredictorConfig
-from vlm_robot_ros.models.robot_model import GroundedModelConfig, VisionLanguageRobotModel
+from vlm_robot_ros.models.finetuned.model import ChunkPredictor, ChunkPredictorConfig
+from vlm_robot_ros.models.grounded.model import GroundedModelConfig, VisionLanguageRobotModel
 
 ADAPTERS = "adapters"
 Saved = VisionLanguageRobotModel | ChunkPredictor
@@ -47,7 +47,7 @@ def save_checkpoint(model: Saved, folder: Path, about: dict[str, Any]) -> None:
     weights.replace(folder / "model.safetensors")
     config.replace(folder / "config.json")
     if encoder is not None and encoder.adapted:
-        from vlm_robot_ros.models.encoders.tune import save_adapters  # it loads slowly
+        from vlm_robot_ros.models.encoders.finetuning import save_adapters  # it loads slowly
 
         save_adapters(encoder, folder / ADAPTERS)
     else:
@@ -78,7 +78,7 @@ def prepare_for_inference(model: _Model, device: str) -> _Model:
     peft merges those of torch's attention, as open_clip has it, anew for each answer.
     """
     if model.encoder is not None and model.encoder.adapted:
-        from vlm_robot_ros.models.encoders.tune import merge_adapters  # it loads slowly
+        from vlm_robot_ros.models.encoders.finetuning import merge_adapters  # it loads slowly
 
         merge_adapters(model.encoder)
     return model.to(device)
@@ -155,7 +155,7 @@ def _make(kind: str, fields: dict[str, Any]) -> Saved:
         raise ValueError(f"it is of kind {kind!r}; valid: {', '.join(_KINDS)}")
     if kind == "grounded":
         return VisionLanguageRobotModel(GroundedModelConfig(**fields))
-    from vlm_robot_ros.models.encoders.load import load_encoder  # it loads slowly
+    from vlm_robot_ros.models.encoders.registry import load_encoder  # it loads slowly
 
     config = ChunkPredictorConfig(**fields)
     return ChunkPredictor(config, load_encoder(config.encoder))
@@ -170,7 +170,7 @@ def _fill(model: Saved, folder: Path) -> None:
             state |= {name: own[name] for name in own if _is_of_encoder(name)}
     model.load_state_dict(state)
     if encoder is not None and (folder / ADAPTERS).is_dir():
-        from vlm_robot_ros.models.encoders.tune import load_adapters  # it loads slowly
+        from vlm_robot_ros.models.encoders.finetuning import load_adapters  # it loads slowly
 
         load_adapters(encoder, folder / ADAPTERS)
 

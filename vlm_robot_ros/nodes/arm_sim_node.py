@@ -16,10 +16,9 @@ from std_msgs.msg import Float64, Float64MultiArray
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.contract.robot import Camera
+from vlm_robot_ros.demo.script import sample_seeded_scene
 from vlm_robot_ros.msg import SimState, VlmAction
-from vlm_robot_ros.nodes.arm_commands import (
+from vlm_robot_ros.nodes.sim_command_handlers import (
     apply_action,
     apply_gripper,
     apply_joints,
@@ -27,16 +26,17 @@ from vlm_robot_ros.nodes.arm_commands import (
     apply_trajectory,
     apply_twist,
 )
-from vlm_robot_ros.nodes.images import from_depth, from_rgb
-from vlm_robot_ros.nodes.messages import stamp_to_seconds, to_stamp
-from vlm_robot_ros.nodes.parameters import ParameterSpec, ReadOnlyReasons, declare_parameters
-from vlm_robot_ros.nodes.run import spin_node
-from vlm_robot_ros.printable import escape_unprintable
-from vlm_robot_ros.priority import raise_dds_receiver_priority
-from vlm_robot_ros.sim.programme import sample_seeded_scene
+from vlm_robot_ros.realtime import raise_dds_receiver_priority
+from vlm_robot_ros.robot.config import Camera
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.ros.image_messages import from_depth, from_rgb
+from vlm_robot_ros.ros.message_conversions import stamp_to_seconds, to_stamp
+from vlm_robot_ros.ros.parameters import ParameterSpec, ReadOnlyReasons, declare_parameters
+from vlm_robot_ros.ros.spin import spin_node
+from vlm_robot_ros.sim.controller_topics import CONTROLLERS, GRIPPER
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
-from vlm_robot_ros.sim.sinks import CONTROLLERS, GRIPPER
 from vlm_robot_ros.srv import ResetScene
+from vlm_robot_ros.terminal_text import escape_unprintable
 
 PARAMETERS = (
     ParameterSpec(

@@ -5,24 +5,24 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
-from vlm_robot_ros.contract.load import load_robot
-from vlm_robot_ros.nodes.acting import PolicyRuntime
-from vlm_robot_ros.nodes.arm_output import MotionGate
-from vlm_robot_ros.nodes.parameters import ReadOnlyReasons, declare_parameters
-from vlm_robot_ros.nodes.policy_settings import (
+from vlm_robot_ros.inference.subprocess_policy import SubprocessPolicy
+from vlm_robot_ros.nodes.policy_runtime import PolicyRuntime
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
+from vlm_robot_ros.ros.parameters import ReadOnlyReasons, declare_parameters
+from vlm_robot_ros.ros.policy_parameters import (
     CODE_SELECTING_PARAMETERS,
     PARAMETERS,
     REMOTE_RECONFIGURATION,
     create_policy,
 )
-from vlm_robot_ros.nodes.run import spin_node
-from vlm_robot_ros.nodes.wires import LifecycleEntities
-from vlm_robot_ros.policy.apart import SubprocessPolicy
-from vlm_robot_ros.printable import escape_unprintable
+from vlm_robot_ros.ros.spin import spin_node
+from vlm_robot_ros.sinks.command_publisher import MotionGate
+from vlm_robot_ros.terminal_text import escape_unprintable
 
 
 class PolicyNode(ReadOnlyReasons, LifecycleNode):
-    """A policy and its parameters through the states of a lifecycle; `PolicyRuntime` does the rest."""
+    """Takes a policy and its parameters through the lifecycle; `PolicyRuntime` does the rest."""
 
     def __init__(self) -> None:
         """Declare the parameters; with `autostart`, come up.

@@ -30,15 +30,15 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from vlm_robot_ros import __version__
-from vlm_robot_ros.contract.load import contract_file, load_robot
+from vlm_robot_ros.file_permissions import folder_mode
 from vlm_robot_ros.msg import EpisodeMark
-from vlm_robot_ros.nodes.message_types import message_class
-from vlm_robot_ros.nodes.parameters import ParameterSpec, ReadOnlyReasons, declare_parameters
-from vlm_robot_ros.nodes.run import spin_node
 from vlm_robot_ros.paths import user_path
-from vlm_robot_ros.printable import escape_unprintable
-from vlm_robot_ros.privacy import folder_mode
 from vlm_robot_ros.provenance import git_hash
+from vlm_robot_ros.robot.loader import contract_file, load_robot
+from vlm_robot_ros.ros.message_types import message_class
+from vlm_robot_ros.ros.parameters import ParameterSpec, ReadOnlyReasons, declare_parameters
+from vlm_robot_ros.ros.spin import spin_node
+from vlm_robot_ros.terminal_text import escape_unprintable
 
 PARAMETERS = (
     ParameterSpec("bag", "", "Folder to write the bag to; it must not exist yet"),

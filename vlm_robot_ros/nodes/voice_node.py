@@ -14,13 +14,13 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool, Int16MultiArray, String
 
 from vlm_robot_ros.msg import Heard
-from vlm_robot_ros.nodes.parameters import ParameterSpec, ReadOnlyReasons, declare_parameters
-from vlm_robot_ros.nodes.run import spin_node
 from vlm_robot_ros.paths import user_path
-from vlm_robot_ros.printable import escape_unprintable
-from vlm_robot_ros.speech.apart import SubprocessRecogniser
-from vlm_robot_ros.speech.listener import SpeechPipeline, SpeechResult
-from vlm_robot_ros.speech.sources import Microphone, WavSource
+from vlm_robot_ros.ros.parameters import ParameterSpec, ReadOnlyReasons, declare_parameters
+from vlm_robot_ros.ros.spin import spin_node
+from vlm_robot_ros.speech.audio_sources import Microphone, WavSource
+from vlm_robot_ros.speech.pipeline import SpeechPipeline, SpeechResult
+from vlm_robot_ros.speech.subprocess_recogniser import SubprocessRecogniser
+from vlm_robot_ros.terminal_text import escape_unprintable
 
 PARAMETERS = (
     ParameterSpec("source", "microphone", "Of the sound: microphone, topic, or a path of a .wav"),

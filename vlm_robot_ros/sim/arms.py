@@ -11,7 +11,7 @@ from pathlib import Path
 
 import mujoco
 
-from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.robot.config import RobotConfig
 
 _WHITE, _GREY, _DARK = (0.93, 0.94, 0.95, 1), (0.55, 0.56, 0.58, 1), (0.22, 0.23, 0.25, 1)
 _LINK_COLOURS = (_GREY, _WHITE, _WHITE, _WHITE, _GREY, _WHITE, _GREY, _DARK)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vlm_robot_ros.sim.tasks import DIRECTIONS, FAMILY, SKILLS
+from vlm_robot_ros.tasks.tasks import DIRECTIONS, FAMILY, SKILLS
 
 STEP_DT = 0.1
 """Time between two expert decisions, and between two steps of a chunk [s]."""

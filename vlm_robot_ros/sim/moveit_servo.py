@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from vlm_robot_ros.contract.kinematics import Kinematics
-from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.kinematics.kinematics import Kinematics
+from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.sim.joint_trajectory_controller import Trajectory
 from vlm_robot_ros.sim.servo_smoothing import SMOOTHING, Smoothing
 

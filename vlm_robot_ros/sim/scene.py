@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlm_robot_ros.sim.objects import (
+from vlm_robot_ros.tasks.objects import (
     RECEPTACLES,
     SEEN_PAIRS,
     SHAPES,

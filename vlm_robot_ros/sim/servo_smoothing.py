@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.robot.config import RobotConfig
 
 _COEFFICIENT = 1.5
 """`butterworth_filter_coeff`; more smooths more, and is later."""

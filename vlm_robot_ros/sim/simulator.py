@@ -6,23 +6,23 @@ import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from vlm_robot_ros.contract.action import ActionMode
-from vlm_robot_ros.contract.kinematics import (
+from vlm_robot_ros.data.camera_input import backproject_depth, crop_image
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.kinematics.kinematics import (
     Kinematics,
     make_transform,
     pose7_to_transform,
     tool_yaw,
     transform_to_pose7,
 )
-from vlm_robot_ros.contract.robot import RobotConfig
-from vlm_robot_ros.data.views import backproject_depth, crop_image
+from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.sim.arms import SERVO_LAG
 from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings, Trajectory
-from vlm_robot_ros.sim.judge import WorldState
 from vlm_robot_ros.sim.moveit_servo import MoveItServo, ServoSettings
-from vlm_robot_ros.sim.pictures import CameraRenderer
+from vlm_robot_ros.sim.object_bodies import place_objects
+from vlm_robot_ros.sim.renderer import CameraRenderer
 from vlm_robot_ros.sim.scene import Scene
-from vlm_robot_ros.sim.things import place_objects
+from vlm_robot_ros.sim.success import WorldState
 from vlm_robot_ros.sim.trajectory_execution import TrajectoryExecution
 from vlm_robot_ros.sim.world import TIMESTEP, build_world, place_front_camera
 

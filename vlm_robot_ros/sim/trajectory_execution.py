@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vlm_robot_ros.contract.kinematics import Kinematics
-from vlm_robot_ros.contract.robot import RobotConfig
+from vlm_robot_ros.kinematics.kinematics import Kinematics
+from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.sim.joint_trajectory_controller import (
     ControllerSettings,
     JointTrajectoryController,

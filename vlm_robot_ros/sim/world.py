@@ -4,11 +4,11 @@ import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from vlm_robot_ros.contract.robot import RobotConfig
-from vlm_robot_ros.data.episode import PICTURE
+from vlm_robot_ros.data.sim_episode import PICTURE
+from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.sim.arms import arm_with_gripper, asset_dir
+from vlm_robot_ros.sim.object_bodies import add_objects, add_textures
 from vlm_robot_ros.sim.scene import VisualConditions
-from vlm_robot_ros.sim.things import add_objects, add_textures
 
 TIMESTEP = 0.002
 """Physics step [s]."""

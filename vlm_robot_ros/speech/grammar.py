@@ -7,9 +7,9 @@ of the many ways to say a thing these are the plain ones.
 import re
 from collections.abc import Callable, Iterable
 
-from vlm_robot_ros.sim.objects import RECEPTACLES, SHAPES
-from vlm_robot_ros.sim.phrases import COLOUR_WORDS, NOUNS, OWN, VERBS, placement_phrases
-from vlm_robot_ros.sim.tasks import SKILLS
+from vlm_robot_ros.language.lexicon import COLOUR_WORDS, NOUNS, OWN, VERBS, placement_phrases
+from vlm_robot_ros.tasks.objects import RECEPTACLES, SHAPES
+from vlm_robot_ros.tasks.tasks import SKILLS
 
 Rules = dict[str, str]
 """By name; in JSGF's way `a | b` is one of them, `[a]` may be left out, `<a>` is a rule."""

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from vlm_robot_ros.control.instruction import is_stop
 from vlm_robot_ros.paths import user_path
+from vlm_robot_ros.runtime.instructions import is_stop
 from vlm_robot_ros.speech.grammar import make_rules, to_jsgf, to_pattern
 from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ, Utterance
 

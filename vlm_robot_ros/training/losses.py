@@ -6,16 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vlm_robot_ros.models.close_up import CropRefiner, gather_token
-from vlm_robot_ros.models.fusion import PooledFusion
-from vlm_robot_ros.models.image import TokenHeads, stem_features
-from vlm_robot_ros.models.precision import autocast_bfloat16
-from vlm_robot_ros.models.robot_model import VisionLanguageRobotModel
-from vlm_robot_ros.models.text import InstructionSlots
-from vlm_robot_ros.training.frames import GroundingBatch
-from vlm_robot_ros.training.questions import InstructionImageBatch
-from vlm_robot_ros.training.sentences import InstructionBatch
-from vlm_robot_ros.training.states import ExpertBatch
+from vlm_robot_ros.models.autocast import autocast_bfloat16
+from vlm_robot_ros.models.grounded.crop_refiner import CropRefiner, gather_token
+from vlm_robot_ros.models.grounded.fusion import PooledFusion
+from vlm_robot_ros.models.grounded.image import TokenHeads, stem_features
+from vlm_robot_ros.models.grounded.model import VisionLanguageRobotModel
+from vlm_robot_ros.models.grounded.text import InstructionSlots
+from vlm_robot_ros.training.expert_dataset import ExpertBatch
+from vlm_robot_ros.training.grounding_dataset import GroundingBatch
+from vlm_robot_ros.training.instruction_dataset import InstructionBatch
+from vlm_robot_ros.training.instruction_image_dataset import InstructionImageBatch
 
 Losses = dict[str, Tensor]
 

@@ -1,0 +1,301 @@
+"""Bags as training data: what was seen, felt and commanded, brought to one even grid of times."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vlm_robot_ros.bags.bag import Bag, BagError
+from vlm_robot_ros.bags.discovery import find_bags
+from vlm_robot_ros.bags.recording import (
+    MIN_GAP_S,
+    EpisodeInterval,
+    RecordedAction,
+    Recording,
+    contract_cameras,
+    header_seconds,
+    is_correction,
+    read_recording,
+)
+from vlm_robot_ros.data.dataset import (
+    DataError,
+    DatasetInfo,
+    Episode,
+    EpisodeDataset,
+    check_episode_index,
+    open_data_folder,
+)
+from vlm_robot_ros.data.image_decoding import ImageError, to_rgb
+from vlm_robot_ros.interfaces.action import ActionMode
+
+FORMAT = "rosbag2 of the policy node"
+_MAX_IMAGE_AGE_PERIODS = 1.5
+"""A picture, or a command, may be so many periods old."""
+_MAX_JOINT_GAP_S = 0.1
+"""Joint states farther apart are not interpolated between [s]."""
+_MAX_STEPS = 1_000_000
+"""Frames of an episode that can be meant."""
+_MIN_STEPS = 4
+"""Shorter episodes are left out [frames]."""
+
+
+@dataclass(frozen=True)
+class AlignedEpisode:
+    """One episode on a grid of even times, without its pictures."""
+
+    recording: Recording
+    instruction: str
+    times: np.ndarray
+    """Shape (T,), [s]."""
+    pictures: dict[str, np.ndarray]
+    """Of each camera the stamps of the pictures that are newest at each time. Shape (T,), [s]."""
+    state: np.ndarray
+    """Joint positions [rad] and gripper opening. Shape (T, J + 1), float32."""
+    action: np.ndarray
+    """What the arm was told to reach by the next time, and the opening. Shape (T, A), float32."""
+    names: tuple[str, ...]
+    """Of the actions."""
+    cut: int
+    """How many times are left out, since something was missing then."""
+
+
+def align(
+    recording: Recording, span: EpisodeInterval, fps: float, namespace: str = ""
+) -> AlignedEpisode | None:
+    """Bring an episode to an even grid, from its first command of motion to its last.
+
+    Nothing is made up: of each camera the newest picture is taken, the command that was given
+    last before the next time, joints are interpolated between two states. Where one of these is
+    missing or too old the episode is cut, and the longest part is kept.
+
+    Raises:
+        BagError: the actions are changes, which cannot be brought to another rate.
+    """
+    period = 1.0 / fps
+    moving = [a for a in recording.actions if span.start <= a.time <= span.end and not a.hold]
+    if not moving:
+        return None
+    if moving[0].mode not in (ActionMode.JOINT_POSITION, ActionMode.END_EFFECTOR_POSE):
+        raise BagError(
+            f"bag '{recording.bag.path}' has actions of mode {ActionMode(moving[0].mode).name}; "
+            "valid: JOINT_POSITION, END_EFFECTOR_POSE"
+        )
+    commands = [a for a in recording.actions if moving[0].time <= a.time <= moving[-1].time]
+    commands = [a for a in commands if a.mode == moving[0].mode]
+    begin, frames = moving[0].stamp, (moving[-1].time - moving[0].stamp) * fps
+    if abs(begin - moving[0].time) > MIN_GAP_S or not 0 < frames < _MAX_STEPS:
+        raise BagError(
+            f"bag '{recording.bag.path}': actions are stamped {begin:.1f} s and recorded "
+            f"{moving[0].time:.1f} to {moving[-1].time:.1f} s: record with the simulator's time"
+        )
+    times = begin + period * np.arange(int(np.ceil(frames)))
+    good = np.ones(len(times), bool)
+    pictures = {}
+    for topic, camera in contract_cameras(recording, namespace).items():
+        if recording.robot.camera(camera).depth:  # no set of the field has a common form for it
+            continue
+        late = _MAX_IMAGE_AGE_PERIODS / recording.robot.camera(camera).rate
+        pictures[camera], fresh = _latest_before(recording.frames[topic], times + 1e-6, late)
+        good &= fresh
+    state, felt = _interpolate_joint_states(recording, times)
+    told, fresh = _latest_before(
+        [a.time for a in commands], times + period, _MAX_IMAGE_AGE_PERIODS * period
+    )
+    good &= felt & fresh
+    first, last = _longest_gap(good)
+    if last - first < _MIN_STEPS:
+        return None
+    part = slice(first, last)
+    by_time = {a.time: a for a in commands}
+    chosen = [by_time[time] for time in told[part]]
+    names, action = _vectors(chosen)
+    return AlignedEpisode(
+        recording, span.instruction, times[part],
+        {camera: stamps[part] for camera, stamps in pictures.items()},
+        state[part], action, names, len(times) - (last - first),
+    )  # fmt: skip
+
+
+def _latest_before(
+    given: Sequence[float], times: np.ndarray, oldest: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the newest of some times at each time, and whether it is not too old."""
+    known = np.sort(given)
+    place = np.searchsorted(known, times, side="right") - 1
+    newest = known[np.maximum(place, 0)]
+    return newest, (place >= 0) & (times - newest <= oldest)
+
+
+def _interpolate_joint_states(
+    recording: Recording, times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return joints and opening at each time, shape (T, J + 1), and whether they are known."""
+    known, first = np.unique(recording.joint_times, return_index=True)
+    if len(known) < 2:
+        return np.zeros((len(times), 1), np.float32), np.zeros(len(times), bool)
+    values = np.column_stack([recording.joints, recording.openings])[first]
+    after = np.clip(np.searchsorted(known, times), 1, len(known) - 1)
+    near = known[after] - known[after - 1] <= _MAX_JOINT_GAP_S
+    inside = (times >= known[0] - 1e-6) & (times <= known[-1] + 1e-6)
+    columns = [np.interp(times, known, column) for column in values.T]
+    return np.column_stack(columns).astype(np.float32), near & inside
+
+
+def _longest_gap(good: np.ndarray) -> tuple[int, int]:
+    """Return begin and end of the longest run of what is true."""
+    edges = np.flatnonzero(np.diff(np.r_[0, good.astype(int), 0]))
+    runs = edges.reshape(-1, 2)
+    if not len(runs):
+        return 0, 0
+    first, last = runs[np.argmax(runs[:, 1] - runs[:, 0])]
+    return int(first), int(last)
+
+
+def _vectors(actions: Sequence[RecordedAction]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return names and values of actions, shape (T, A), those that the arm has."""
+    named = [number for number, name in enumerate(actions[0].names) if name]
+    names = (*(actions[0].names[number] for number in named), "gripper")
+    rows = [np.r_[action.values[named], action.gripper] for action in actions]
+    return names, np.array(rows, np.float32)
+
+
+class BagDataset:
+    """Episodes of one bag or several, behind the interface of all data."""
+
+    def __init__(
+        self, bags: Sequence[Path], robot: str = "", namespace: str = "", failed: bool = False
+    ) -> None:
+        """Read all but the pictures.
+
+        Args:
+            bags: Of one robot.
+            robot: Contract; empty: as `read_recording` finds it.
+            namespace: Of the node, where it had one.
+            failed: Whether to keep episodes that were marked as failures.
+
+        Raises:
+            BagError: one of them cannot be read, or nothing can be learned from them.
+        """
+        self._namespace = namespace
+        self._episodes: list[AlignedEpisode] = []
+        self.corrections: set[int] = set()
+        """Which of them were a success within two minutes after a failure."""
+        self._bags: list[Bag] = []
+        left_out = cut = 0
+        for bag in bags:
+            recording = read_recording(bag, robot, namespace)
+            self._bags.append(recording.bag)
+            cameras = recording.robot.colour_cameras
+            self._fps = cameras[0].rate if cameras else 0.0
+            if not self._fps:
+                raise BagError(f"the contract of '{bag}' has no camera")
+            for before, span in zip([None, *recording.spans], recording.spans, strict=False):
+                found = None
+                if failed or span.success is not False:
+                    found = align(recording, span, self._fps, namespace)
+                if found is None:
+                    left_out += 1
+                    continue
+                cut += found.cut
+                if before and is_correction(before, span):
+                    self.corrections.add(len(self._episodes))
+                self._episodes.append(found)
+        if not self._episodes:
+            raise BagError(
+                f"nothing to learn from in {', '.join(map(str, bags))}: {left_out} episodes are "
+                + "; ".join(["failures, without motion, or have gaps", *self.problems])
+            )
+        first = self._episodes[0]
+        for other in self._episodes:
+            if _kind(other) != _kind(first):
+                raise BagError(
+                    f"bag '{other.recording.bag.path}' has {_kind(other)}, "
+                    f"'{first.recording.bag.path}' {_kind(first)}"
+                )
+        said = (
+            f"{left_out} episodes are left out: failures, without motion, or with gaps",
+            f"{cut} moments are left out: something was missing",
+        )
+        notes = tuple(note for note, count in zip(said, (left_out, cut), strict=True) if count)
+        where = bags[0] if len(bags) == 1 else bags[0].parent
+        joints = first.recording.robot.joint_names
+        self.info = DatasetInfo(
+            where, FORMAT, first.recording.robot.name, self._fps, tuple(first.pictures),
+            (*joints, "gripper"), first.names, (*notes, *self.problems), "rad",
+        )  # fmt: skip
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with bags that can be read only in part."""
+        return [f"bag '{bag.path}': {bag.problem}" for bag in self._bags if bag.problem]
+
+    def __len__(self) -> int:
+        return len(self._episodes)
+
+    def instruction(self, number: int) -> str:
+        """Return what is said in an episode."""
+        check_episode_index(number, len(self), self.info.path)
+        return self._episodes[number].instruction
+
+    def table(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return states and actions of one."""
+        check_episode_index(number, len(self), self.info.path)
+        return self._episodes[number].state, self._episodes[number].action
+
+    def episode(self, number: int, cameras: Sequence[str] | None = None) -> Episode:
+        """Read one."""
+        check_episode_index(number, len(self), self.info.path)
+        found = self._episodes[number]
+        wanted = [name for name in found.pictures if cameras is None or name in cameras]
+        images = {name: self._pictures(found, name) for name in wanted}
+        return Episode(found.instruction, images, found.state, found.action)
+
+    def _pictures(self, found: AlignedEpisode, camera: str) -> np.ndarray:
+        recording = found.recording
+        topics = contract_cameras(recording, self._namespace)
+        topic = next(name for name, whose in topics.items() if whose == camera)
+        wanted, seen = set(found.pictures[camera].tolist()), {}
+        ends = float(found.times[0]) - MIN_GAP_S, float(found.times[-1]) + MIN_GAP_S
+        for message in recording.bag.messages([topic], max(0.0, ends[0]), ends[1]):
+            at = header_seconds(message.value)
+            if at in wanted:
+                try:
+                    seen[at] = to_rgb(message.value)
+                except ImageError as error:
+                    raise DataError(
+                        f"bag '{recording.bag.path}': a picture on {topic} at {at:.2f} s: {error}"
+                    ) from error
+            if len(seen) == len(wanted):
+                break
+        try:
+            return np.stack([seen[at] for at in found.pictures[camera].tolist()])
+        except (KeyError, ValueError) as error:
+            raise DataError(
+                f"bag '{recording.bag.path}': pictures on {topic} are missing or change their "
+                f"size in '{found.instruction}': {error}"
+            ) from error
+
+
+def _kind(episode: AlignedEpisode) -> str:
+    """Return what must be the same in all episodes of a dataset, in words."""
+    robot = episode.recording.robot
+    return (
+        f"actions {', '.join(episode.names)}, cameras {', '.join(episode.pictures)} at "
+        f"{robot.colour_cameras[0].rate:g} Hz, joints {', '.join(robot.joint_names)}"
+    )
+
+
+def open_dataset(path: Path, split: str = "train") -> EpisodeDataset:
+    """Open data of any kind: a bag, a folder of bags, or what `open_data_folder` takes.
+
+    Raises:
+        DataError: there is none, or it is of another format.
+    """
+    bags = find_bags(path)
+    if not bags:
+        return open_data_folder(path, split)
+    try:
+        return BagDataset(bags)
+    except BagError as error:
+        raise DataError(str(error)) from error

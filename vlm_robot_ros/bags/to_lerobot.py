@@ -1,0 +1,123 @@
+"""Many bags to one LeRobotDataset: in parallel, resumable, on this machine or on a Ray cluster."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from vlm_robot_ros.bags.alignment import BagDataset
+from vlm_robot_ros.bags.bag import BagError
+from vlm_robot_ros.process_pool import map_in_processes
+
+ENGINES = ("processes", "ray")
+_Made = Generator[tuple[Path, str, str], None, None]
+"""Bags, why each is left out, and what is wrong with those that are not; empty if nothing is."""
+
+
+def convert_to_lerobot(
+    bags: Sequence[Path],
+    out: Path,
+    robot: str = "",
+    namespace: str = "",
+    failed: bool = False,
+    workers: int = 1,
+    engine: str = "processes",
+    progress: Callable[..., Iterable[Any]] = lambda each, total: each,
+    warn: Callable[[str], None] = lambda line: None,
+) -> tuple[int, int, dict[Path, str]]:
+    """Write a dataset; a conversion that was interrupted goes on with the bags that are left.
+
+    Args:
+        bags: Of one robot.
+        out: The dataset's folder. On a cluster all machines must see it, and the bags.
+        robot: Contract; empty: the one in each bag.
+        namespace: Of the node, where it had one.
+        failed: Whether to keep episodes that were marked as failures.
+        workers: Processes.
+        engine: One of `ENGINES`.
+        progress: Wraps what is gone through, to show how far it is.
+        warn: Is called with each problem of a bag that can be read only in part.
+
+    Returns:
+        How many episodes and frames there are, and of each bag that is left out, why.
+
+    Raises:
+        BagError: there are no bags, or nothing can be learned from any of them.
+        DataError: they are of different robots, or `out` has a dataset already.
+    """
+    # pyarrow and av are an extra
+    from vlm_robot_ros.data.formats.lerobot_writer import ensure_no_dataset, merge_shards
+
+    if engine not in ENGINES:
+        raise BagError(f"engine is '{engine}'; valid: {', '.join(ENGINES)}")
+    if not bags:
+        raise BagError("no bags; valid: folders of rosbag2, MCAP files, folders of these")
+    ensure_no_dataset(out)
+    unlike = {bag.resolve(): bag for bag in bags}
+    how = f"{robot} {namespace} {failed}"
+    parts = {bag: out / ".parts" / _name(bag, how) for bag in unlike.values()}
+    jobs = [
+        (bag, part, robot, namespace, failed) for bag, part in parts.items() if not part.exists()
+    ]
+    run = _on_ray if engine == "ray" else _in_processes
+    with closing(run(jobs, workers)) as done:
+        problems = {}
+        for bag, why, problem in progress(done, total=len(jobs)):
+            if why:
+                problems[bag] = why
+            if problem:
+                warn(problem)
+    made = [part for part in parts.values() if part.exists()]
+    if not made:
+        raise BagError("; ".join(problems.values()))
+    counts = merge_shards(made, out)
+    shutil.rmtree(out / ".parts")
+    return *counts, problems
+
+
+def _convert_one(
+    bag: Path, part: Path, robot: str, namespace: str, failed: bool
+) -> tuple[Path, str, str]:
+    """Make one part; returns the bag, why it is left out, and what is wrong with it if not."""
+    from vlm_robot_ros.data.formats.lerobot_writer import write_part
+
+    try:
+        data = BagDataset([bag], robot, namespace, failed)
+        write_part(data, part)
+    except ValueError as error:
+        return bag, str(error), ""
+    except Exception as error:  # one bag must not end the conversion of thousands
+        return bag, f"bag '{bag}': {error!r}", ""
+    return bag, "", "; ".join(data.problems)
+
+
+def _in_processes(jobs: Sequence[tuple], workers: int) -> _Made:
+    if workers < 2 or len(jobs) < 2:
+        yield from (_convert_one(*job) for job in jobs)
+        return
+    try:
+        yield from map_in_processes(_convert_one, jobs, workers)
+    except ChildProcessError as error:
+        raise BagError(f"{error}; what was converted is kept: call again") from error
+
+
+def _on_ray(jobs: Sequence[tuple], workers: int) -> _Made:
+    """Spread the jobs over the cluster that RAY_ADDRESS names, or over a local one."""
+    try:
+        import ray
+    except ImportError as error:
+        raise BagError(f"engine ray needs Ray ({error}): pip install ray") from error
+    ray.init(ignore_reinit_error=True, log_to_driver=False)
+    task = ray.remote(_convert_one)
+    waiting = [task.remote(*job) for job in jobs]
+    while waiting:
+        done, waiting = ray.wait(waiting)
+        yield from ray.get(done)
+
+
+def _name(bag: Path, how: str) -> str:
+    """Return a name for a bag's part that no other bag has, nor the same read in another way."""
+    digest = hashlib.sha256(f"{bag.resolve()} {how}".encode()).hexdigest()[:8]
+    return f"{bag.stem}-{digest}"

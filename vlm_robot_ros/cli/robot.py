@@ -1,0 +1,91 @@
+"""`vlm-robot contract`: check an arm's contract, begin one from its URDF, secure its node."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("contract", help=(__doc__ or "").split(": ", 1)[1])
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="say what is wrong with a contract, or what it says")
+    check.add_argument("contract", help="a shipped name, or the path of a .yaml")
+    check.set_defaults(run=run_check)
+    urdf = actions.add_parser("from-urdf", help="joints, limits and frames of a description")
+    urdf.add_argument("urdf", type=Path, help="the robot description, xacro already expanded")
+    urdf.add_argument("--tool", required=True, help="link between the fingertips")
+    urdf.add_argument(
+        "--gripper", default="", help="joint that the gripper is known by; leave out if none moves"
+    )
+    urdf.add_argument("--base", default="", help="link in which poses are; the root if not given")
+    urdf.add_argument("--out", type=Path, default=Path("my_arm.yaml"), help="file to write")
+    urdf.set_defaults(run=run_from_urdf)
+    allow = actions.add_parser("permissions", help="what its node may do in a secured graph")
+    allow.add_argument("contract", help="a shipped name, or the path of a .yaml")
+    allow.add_argument("--enclave", default="/policy_node", help="of the node")
+    allow.add_argument("--namespace", default="/", help="of the node")
+    allow.set_defaults(run=run_permissions)
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Check a contract and print what it says."""
+    import numpy as np
+
+    from vlm_robot_ros.kinematics.kinematics import Kinematics
+    from vlm_robot_ros.robot.loader import load_robot
+
+    robot = load_robot(args.contract)
+    place = Kinematics(robot).forward(np.array(robot.home))[:3, 3]
+    print(f"{robot.name}: {len(robot.joints)} joints, poses of {robot.tool_frame} in "
+          f"{robot.base_frame}, {'simulated' if robot.simulated else 'real'}\n")  # fmt: skip
+    print("| joint | from [rad] | to [rad] | rad/s | rad/s^2 | rad/s^3 | home |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for joint, home in zip(robot.joints, robot.home, strict=True):
+        cells = (*joint.position, joint.velocity, joint.acceleration, joint.jerk, home)
+        print(f"| {joint.name} | " + " | ".join(f"{cell:.3f}" for cell in cells) + " |")
+    print(f"\ntool at home: {place.round(3).tolist()} m")
+    if not robot.has_gripper:
+        print("no gripper")
+    box = robot.workspace
+    if np.any(place < box.min) or np.any(place > box.max):
+        print(f"  which is outside the workspace {list(box.min)} to {list(box.max)}: "
+              "the arm cannot go home")  # fmt: skip
+    for camera in robot.cameras:
+        print(f"camera {camera.name}: {camera.topic}, {camera.width}x{camera.height}, "
+              f"{camera.rate:g} Hz")  # fmt: skip
+        if camera.crop:
+            print("  of which policies get top {}, left {}, {} x {}".format(*camera.crop))
+        if camera.depth:
+            print(f"  depth, calibrated on {camera.info_topic}; its optical frame is at "
+                  f"{list(camera.pose[:3])} m, turned by {list(camera.pose[3:])} rad")  # fmt: skip
+    for sink in robot.sinks:
+        print(f"sink {sink.kind}: {sink.topic}")
+    if not robot.sinks:
+        print("no sinks: it is told on the topic `action` only")
+    return 0
+
+
+def run_from_urdf(args: argparse.Namespace) -> int:
+    """Write a contract to complete."""
+    from vlm_robot_ros.robot.urdf_import import contract_from_urdf, free_joints
+
+    if args.out.exists():
+        raise FileExistsError(f"'{args.out}' is there already; give another --out")
+    text = contract_from_urdf(args.urdf, args.tool, args.gripper, args.base)
+    args.out.write_text(text, encoding="utf-8")
+    if "\ngripper: null\n" in text:
+        free = ", ".join(free_joints(args.urdf, args.tool, args.base))
+        hint = f"; moving joints besides the arm's: {free}" if free else ""
+        print(f"{args.out}: without gripper{hint}")
+    print(f"{args.out}: complete what is marked with \"check\"; then vlm-robot contract check "
+          f"{args.out}")  # fmt: skip
+    return 0
+
+
+def run_permissions(args: argparse.Namespace) -> int:
+    """Print an access control policy for SROS 2."""
+    from vlm_robot_ros.robot.loader import load_robot
+    from vlm_robot_ros.robot.sros2_policy import permissions
+
+    print(permissions(load_robot(args.contract), args.enclave, args.namespace), end="")
+    return 0

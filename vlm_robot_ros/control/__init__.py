@@ -1,1 +1,0 @@
-"""From words and plans to commands, in time and within limits; pure Python and numpy."""

@@ -1,0 +1,1 @@
+"""The scripted and the interactive demo."""

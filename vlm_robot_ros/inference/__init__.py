@@ -1,0 +1,1 @@
+"""How a policy runs: worker thread, process, shared memory, optimizations."""

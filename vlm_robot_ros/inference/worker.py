@@ -1,0 +1,118 @@
+"""A policy that thinks in a thread of its own, always about the newest observation."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from vlm_robot_ros.interfaces.action import ActionChunk, validate_chunk
+from vlm_robot_ros.interfaces.policy import Observation, Policy, hold_chunk
+
+_JOIN_TIMEOUT_S = 1.0
+"""Who thinks longer is not waited for [s]."""
+
+
+@dataclass(frozen=True)
+class InferenceRequest:
+    """What a policy is asked."""
+
+    observation: Observation
+    stamp: float
+    """Of the camera frame [s]."""
+    number: int
+    """Of the instruction; a new one makes the policy forget the old."""
+    source: object = None
+    """Whatever the asker wants to have with the answer."""
+
+
+def run_inference(policy: Policy, question: InferenceRequest, before: int) -> ActionChunk:
+    """Return a policy's answer; where it fails, a hold that says so.
+
+    Args:
+        policy: Anybody's code.
+        question: What it is asked.
+        before: Number of the instruction that it was asked about before; negative when it is to
+            forget everything first.
+    """
+    try:
+        if before < 0:
+            policy.reset()
+        elif question.number != before:
+            policy.next_instruction()
+        return validate_chunk(policy.infer(question.observation))
+    except Exception as error:
+        return _failure(question, error)
+
+
+def _failure(question: InferenceRequest, error: Exception) -> ActionChunk:
+    return hold_chunk(question.observation, 0.1, f"the policy failed: {error!r}")
+
+
+class InferenceWorker:
+    """Hands answers to `answer(question, chunk, seconds)`, called in its own thread.
+
+    A question that comes meanwhile replaces one that waits. A policy is anybody's code: where it
+    or its answer fails, the answer is a hold that says so.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        answer: Callable[[InferenceRequest, ActionChunk, float], None],
+        begin: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Start the thread, which calls `begin()` first."""
+        self._policy = policy
+        self._answer = answer
+        self._begin = begin
+        self._question: InferenceRequest | None = None
+        self._stopping = False
+        self._began: float | None = None
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="policy", daemon=True)
+        self._thread.start()
+
+    def submit(self, question: InferenceRequest) -> None:
+        """Ask the newest question."""
+        with self._changed:
+            self._question = question
+            self._changed.notify()
+        time.sleep(0)  # the other thread goes on now, not when this one next waits for something
+
+    @property
+    def problem(self) -> str:
+        """That it hangs; empty when it does not."""
+        began = self._began
+        took = 0.0 if began is None else time.perf_counter() - began
+        return f"the policy has not answered for {took:.0f} s" if took > _JOIN_TIMEOUT_S else ""
+
+    def stop(self) -> None:
+        """Drop what waits and end the thread; what is thought about has a second to finish."""
+        with self._changed:
+            self._stopping, self._question = True, None
+            self._changed.notify()
+        self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        self._begin()
+        number = -1
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping or self._question is not None)
+                if self._stopping:
+                    return
+                question, self._question = self._question, None
+            assert question is not None
+            self._began = begun = time.perf_counter()
+            chunk = run_inference(self._policy, question, number)
+            number = question.number
+            if self._stopping:
+                return
+            try:
+                self._answer(question, chunk, time.perf_counter() - begun)
+            except Exception as error:
+                failed = _failure(question, error)
+                with suppress(Exception):  # whatever happens, this thread goes on
+                    self._answer(question, failed, time.perf_counter() - begun)
+            self._began = None

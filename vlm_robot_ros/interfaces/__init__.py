@@ -1,0 +1,1 @@
+"""The data types that all other packages share; numpy only."""

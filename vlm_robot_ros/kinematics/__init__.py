@@ -1,0 +1,1 @@
+"""Forward and differential kinematics, and actions as vectors to learn."""

@@ -1,0 +1,1 @@
+"""The network of a fine-tuned policy."""

@@ -1,0 +1,1 @@
+"""Labels and locations from a pretrained encoder, without training."""

@@ -1,0 +1,1 @@
+"""From targets to setpoints from which the arm can always stop."""

@@ -1,0 +1,333 @@
+"""From commands to what joints are told, past the last gate before an arm.
+
+What a pilot commands becomes setpoints that the joints can follow, and nothing passes that is not
+finite or outside a limit. What should never be trips: the arm is brought to a stand and stays
+there until somebody has looked and says so. All times in seconds of one clock.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.motion.limits import limit_violation
+from vlm_robot_ros.motion.motion_command import STANDSTILL_DURATION_S, MotionCommand
+from vlm_robot_ros.motion.motion_start import MotionStart
+from vlm_robot_ros.motion.rest_position import ARRIVED_RAD, RestPosition
+from vlm_robot_ros.motion.sent_trajectory import SentTrajectory
+from vlm_robot_ros.motion.setpoint_check import SetpointCheck
+from vlm_robot_ros.motion.setpoint_generator import Setpoint
+from vlm_robot_ros.motion.target_tracker import SetpointPreview, TargetTracker
+from vlm_robot_ros.motion.tracking_monitor import StallDetector, TrackingErrorMonitor
+from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.runtime.chunk_executor import ActionCommand
+
+PREVIEW_TICKS = 5
+"""How many ticks a path looks ahead before it comes to a stand."""
+IDLE_AFTER_S = 0.2
+"""An arm that stands still is told so for so long, and then nothing [s]."""
+_SILENCE_LIMIT_S = 0.1
+"""An arm that was told nothing for so long stands, or nobody knows where it is [s]."""
+_LIMIT_EXCESS_RAD = 0.05
+"""How far a measured joint may be outside its limits [rad]."""
+_ROUNDING_TOLERANCE = 1e-6
+_PAST_DURATION_S = 0.04
+"""How much of what was commanded each trajectory repeats [s]; two setpoints at least."""
+_COMMITTED_DURATION_S = 0.03
+"""How much of the trajectory before each new one keeps [s], a period at least: one that arrives
+late by less is joined without a jump."""
+
+
+class MotionController:
+    """Knows where the arm has been told to be, and whether it may be told anything at all."""
+
+    def __init__(
+        self,
+        robot: RobotConfig,
+        period: float,
+        by_tool: bool = False,
+        by_path: bool = False,
+        heard: bool = True,
+    ) -> None:
+        """Make a driver that is called every `period` seconds.
+
+        Args:
+            robot: The contract.
+            period: [s]
+            by_tool: The arm is told where its tool shall be, and chooses its joints itself.
+            by_path: The arm is told whole paths, and goes on along the last when no other comes.
+                The first setpoints of each are those of the one before: see `committed`.
+            heard: Somebody is told; else an arm that stays behind is none that does not follow.
+        """
+        self._robot, self._period, self._by_path, self._heard = robot, period, by_path, heard
+        self._kept = (
+            math.ceil(_COMMITTED_DURATION_S / period - _ROUNDING_TOLERANCE) if by_path else 0
+        )
+        self._past = (
+            max(2, math.ceil(_PAST_DURATION_S / period - _ROUNDING_TOLERANCE)) if by_path else 0
+        )
+        self.committed = self._kept * period
+        """How late a trajectory may arrive [s]."""
+        self.ahead = PREVIEW_TICKS + max(self._kept - 1, 0)
+        """How many ticks `drive` looks ahead."""
+        self._stream = TargetTracker(robot, period)
+        self._following = TrackingErrorMonitor(robot, self._stream.kinematics, by_tool)
+        self._stall = StallDetector(robot.joint_names)
+        self._motion_start = MotionStart(robot, period)
+        self._check = SetpointCheck(robot, self._stream)
+        self._sent: SentTrajectory | None = None
+        self._undo: Callable[[], None] | None = None
+        self._rest = RestPosition(robot)
+        self._still_since: float | None = None
+        self._time = 0.0
+        self.tripped = ""
+        """Why nothing may move until `reset`; empty when it may."""
+        self.waiting = ""
+        """Why motion cannot begin yet; empty when it can."""
+        self._driving = False
+        self.release_arm()
+
+    def release_arm(self) -> None:
+        """Expect that others move the arm: it goes on from where it is found."""
+        # An arm that stood when it was commanded last still does.
+        self._motion_start.reset(moving=self._driving and self._still_since is None)
+        self._driving = False
+        self._following.reset()
+        self._stall.reset()
+        self._still_since = None
+        self._rest.restart()
+
+    def release(self) -> None:
+        """Send nothing more: a trajectory controller ends the last trajectory by itself.
+
+        For when what is sent would be executed at another time, or at another speed.
+        """
+        if self._driving:
+            self._rest.forget_expected()
+            self.release_arm()
+
+    def restart(self) -> None:
+        """Begin again after a time without ticks, in which others may have moved the arm."""
+        self._rest.forget_measurements()
+        self._rest.clear_doubt()
+        self.release_arm()
+
+    def reset(self) -> None:
+        """Let it move again after a trip: from where the arm is, or where it is braking."""
+        self.tripped = ""
+        self._stall.clear()
+        self._rest.clear_doubt()
+        if not self._driving:
+            self._rest.forget_expected()
+            self.release_arm()
+
+    def trip(self, reason: str) -> None:
+        """Stop, and stay stopped until `reset`; the first reason is kept."""
+        self.tripped = self.tripped or reason
+
+    def update(
+        self,
+        now: float,
+        command: ActionCommand,
+        ahead: Sequence[np.ndarray],
+        joints: np.ndarray,
+        measured_at: float | None = None,
+    ) -> MotionCommand | None:
+        """Return what the arm is to be told; None when it stands still and knows it.
+
+        When motion begins, `waiting` says why it cannot yet: the arm must stand still, and a
+        trajectory controller is first sent to where the motion begins.
+
+        Args:
+            now: When this tick is due: periods after the one before, as of `TickSchedule` [s].
+            command: What it is told by the pilot; on a hold it comes to a stand.
+            ahead: What it will be told at the next ticks, in the command's mode. Shape (7,) each.
+            joints: Measured positions. Shape (J,), [rad].
+            measured_at: When they were measured [s]; None: now.
+        """
+        self._undo, undo = None, self._snapshot()
+        self._apply_skipped_ticks(now)
+        if not np.all(np.isfinite([*command.values, *np.ravel(ahead)])):
+            self.trip("a command is not finite")
+        self._check_tracking(now, joints, now if measured_at is None else measured_at)
+        holds = bool(command.hold_reason or self.tripped)
+        poses = command.mode == ActionMode.END_EFFECTOR_POSE
+        if not self._driving:
+            self._rest.detect_external_motion(now, joints)
+            self.waiting = self._motion_start.problem(now, joints)
+            if holds or self.waiting:  # it stands already, where we or others have left it
+                return None
+            start = self._motion_start.adopt_position()
+            if self._by_path and start is None:
+                return self._start_command(now, joints, command.gripper, undo)
+            self._start_motion(now, self._rest.position_near(joints) if start is None else start)
+        before, targets = self._stream.setpoint, [command.values, *ahead]
+        targets = targets[min(self._kept, len(ahead)) :]  # what is due before has been sent
+        setpoint, problem = (
+            self._stream.brake() if holds else self._next_setpoint(targets[0], poses),
+            "",
+        )
+        if not holds and self._check.exits_workspace(
+            self._stream.stop_preview()[1], before.position
+        ):
+            # From where it was it can still come to a stand in time; so it does.
+            problem = self._check.edge_problem(now, setpoint)
+            self._stream.continue_from(before)
+            setpoint = self._stream.brake()
+        elif not holds:
+            problem = self._check.problem(setpoint, joints)
+        if problem:
+            self.trip(problem)
+            holds = True
+            self._stream.continue_from(before)
+            setpoint = self._stream.brake()
+        path = self._stream.preview(
+            [] if holds else self._target_joints(targets[1:], poses), poses
+        )
+        if self._check.exits_workspace(
+            [each.position for each in (*path.setpoints, path.end)], before.position
+        ):
+            path = self._stream.preview([], poses)
+        assert self._sent is not None
+        kept = self._sent.sample(now, self._period, range(1, self._kept + 1))
+        told = (*kept, setpoint)
+        drive = MotionCommand(
+            now,
+            self._period,
+            SetpointPreview((*told, *path.setpoints), path.stop_time, path.end),
+            self._stream.tool_pose(told[0].position),
+            self._stream.twist_to(told[0], joints, holds),
+            command.gripper,
+            self._sent.sample(now, self._period, range(1 - self._past, 1)),
+        )
+        if self._by_path:
+            self._undo, self._sent = undo, drive.sent_trajectory()
+        moves = bool(np.any(told[0].velocity))
+        self._rest.on_command(now, told[0].position, path.end.position, moves)
+        self._stop_after(now, holds and not np.any(setpoint.velocity))
+        return drive
+
+    def skip_tick(self) -> None:
+        """Take back the last drive, which was not sent: the controller executes the one before."""
+        (self._undo or self.release_arm)()
+
+    def _snapshot(self) -> Callable[[], None]:
+        """Return what brings the driver back to where it is now."""
+        before = self._time, self._rest.sent, self._sent, self._driving, self._still_since
+        stream = self._stream.state()
+
+        def undo() -> None:
+            self._time, self._rest.sent, self._sent, self._driving, self._still_since = before
+            self._stream.restore(stream)
+
+        return undo
+
+    def stationary_command(self, now: float, joints: np.ndarray, gripper: float) -> MotionCommand:
+        """Return a drive of an arm that stays where it is. See `drive`."""
+        here, still = self._rest.position_near(joints), np.zeros(len(joints))
+        stand = Setpoint(here, still, still)
+        path = SetpointPreview((stand,), self._period, stand)
+        return MotionCommand(
+            now, self._period, path, self._stream.tool_pose(here), np.zeros(6), gripper
+        )
+
+    def _apply_skipped_ticks(self, now: float) -> None:
+        """Take into account that ticks may have been missed, or the clock been set back."""
+        late, self._time = now - self._time, now
+        missed = round(late / self._period) - 1
+        if late < 0:  # nobody knows how long anything has lasted
+            self._rest.forget_measurements()
+            self._following.reset()
+            self._still_since = None
+            if self._by_path:
+                self.release_arm()
+        elif (
+            missed > 1
+            and missed * self._period >= _SILENCE_LIMIT_S - _ROUNDING_TOLERANCE
+            and not self._by_path
+        ):
+            self.release_arm()
+        elif self._by_path and self._driving and missed > 0:
+            assert self._sent is not None
+            if now + self.committed < self._sent.end - STANDSTILL_DURATION_S:
+                self._stream.skip(missed, self._sent.at(now + self.committed))
+            else:
+                self._rest.expect_end()  # the path has come to it meanwhile
+                self.release_arm()
+
+    def _start_command(
+        self, now: float, joints: np.ndarray, gripper: float, undo: Callable[[], None]
+    ) -> MotionCommand:
+        """Return the drive that brings a controller to where the motion begins."""
+        there = self._rest.position_near(joints)
+        away = self._rest.max_distance(now, there, joints)
+        seconds, self.waiting = self._motion_start.prepare(now, there, joints, away)
+        self._rest.on_start_command(there, away, now + seconds)
+
+        def begin_again() -> None:
+            undo()
+            self.release_arm()
+
+        self._undo = begin_again
+        return replace(self.stationary_command(now, joints, gripper), first_offset=seconds)
+
+    def _start_motion(self, now: float, position: np.ndarray) -> None:
+        """Begin to move an arm that stands at a position. Shape (J,), [rad]."""
+        self._stream.start(position)
+        still = np.zeros(len(position))
+        self._sent = SentTrajectory([now], [Setpoint(position, still, still)])
+        self._driving = True
+
+    def _stop_after(self, now: float, still: bool) -> None:
+        if not still:
+            self._still_since = None
+        elif self._still_since is None:
+            self._still_since = now
+        elif self.tripped or now - self._still_since > IDLE_AFTER_S:
+            # After a trip at once: an arm that did not hear would leap to where it should be.
+            self._rest.expect_end()
+            self.release_arm()
+
+    def _next_setpoint(self, values: np.ndarray, poses: bool) -> Setpoint:
+        (target,) = self._target_joints([values], poses)
+        return self._stream.step_to_pose(target) if poses else self._stream.step_to_joints(target)
+
+    def _target_joints(self, values: Sequence[np.ndarray], poses: bool) -> list[np.ndarray]:
+        """Return poses as they are, and of joint actions what is not the gripper's."""
+        return [value if poses else value[: len(self._robot.joints)] for value in values]
+
+    def _check_tracking(self, now: float, joints: np.ndarray, measured_at: float) -> None:
+        """Trip when the arm is not where it was told to be, or where it cannot be."""
+        robot = self._robot
+        strayed = limit_violation(joints, robot.lower, robot.upper)
+        worst = int(strayed.argmax())
+        if strayed[worst] > _LIMIT_EXCESS_RAD:
+            self.trip(
+                f"{robot.joint_names[worst]} is at {joints[worst]:.2f} rad, outside its limits "
+                f"{robot.lower[worst]:.2f} to {robot.upper[worst]:.2f}"
+                + ("; joint states must be in radians" if strayed[worst] > math.pi else "")
+            )
+        if not self._heard:
+            return
+        doubt, expected = self._rest.doubt(joints, measured_at), self._rest.sent.expected
+        if not self._driving and doubt:
+            self.trip(doubt)
+        if expected is None or not self._driving:
+            return
+        # Servos are a little late, and farther behind the faster they go.
+        told = self._stream.nearest_recent_command(joints, expected)
+        if np.max(np.abs(told - joints)) < ARRIVED_RAD:
+            self._rest.clear_doubt()
+        if problem := self._following.problem(now, joints, told):
+            self.trip(problem)
+        if self._sent is not None and self._by_path:
+            command = self._sent.at(now).position
+            if problem := self._stall.problem(now, command, joints, measured_at):
+                # A controller that was switched off would jump to the next trajectory when it is
+                # switched on: nothing more is sent, and motion begins again where the arm stands.
+                if self._stall.repetitions:
+                    self.trip(problem)
+                self._rest.forget_expected()
+                self.release_arm()

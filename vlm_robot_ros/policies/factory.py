@@ -1,0 +1,114 @@
+"""The policy of a checkpoint, whichever kind it is."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from vlm_robot_ros.interfaces.policy import Policy
+from vlm_robot_ros.models.checkpoint import CheckpointError, kind_of
+from vlm_robot_ros.models.grounded.model import GroundedModelConfig
+from vlm_robot_ros.paths import shipped_checkpoint, user_path
+from vlm_robot_ros.policies import registry
+from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
+from vlm_robot_ros.policies.image_monitor import ImageGuard
+from vlm_robot_ros.robot.config import RobotConfig
+
+
+def load_checkpoint_policy(
+    checkpoint: Path, robot: RobotConfig, device: str = "cpu", faster: str = ""
+) -> Policy:
+    """Load a checkpoint folder.
+
+    Args:
+        checkpoint: The folder.
+        robot: That is to act.
+        device: Where to compute.
+        faster: Ways to be faster, of a fine-tuned policy: see `faster.chosen_ways`.
+
+    Raises:
+        CheckpointError: it is missing or corrupt, or does not fit the robot.
+        ValueError: there are no such ways.
+    """
+    if kind_of(checkpoint) == "direct":
+        from vlm_robot_ros.inference.optimizations import parse_optimizations
+        from vlm_robot_ros.policies.finetuned.policy import FinetunedPolicy  # encoders load slowly
+
+        return ImageGuard(
+            FinetunedPolicy(checkpoint, robot, device, parse_optimizations(faster, device))
+        )
+    if faster not in ("", "auto"):
+        raise ValueError(
+            f"faster is '{faster}', and '{checkpoint}' is not of `vlm-robot finetune`; valid: "
+            "auto, or nothing"
+        )
+    policy = GroundedPolicy(checkpoint, device)
+    _check_depth(policy.model.config, robot, checkpoint)
+    return policy
+
+
+def _check_depth(config: GroundedModelConfig, robot: RobotConfig, checkpoint: Path) -> None:
+    """Raise CheckpointError where a robot lacks the depth camera that a checkpoint needs."""
+    if not config.depth:
+        return
+    colour = {camera.name: camera for camera in robot.colour_cameras}.get(config.camera)
+    valid = [
+        camera.name
+        for camera in robot.cameras
+        if camera.depth and colour and camera.frame == colour.frame and not camera.crop
+    ]
+    if config.depth not in valid or (colour and colour.crop):
+        raise CheckpointError(
+            f"'{checkpoint}' needs a depth camera '{config.depth}' in the frame of camera "
+            f"'{config.camera}', both without a crop; robot '{robot.name}' has "
+            f"{', '.join(valid) or 'none'}"
+        )
+
+
+def load_policy_class(name: str, robot: RobotConfig) -> Policy:
+    """Return the policy that a user's class makes of a robot, watched for unusable images.
+
+    One that is `ImageGuard` itself is not watched twice.
+
+    Args:
+        name: `module:Class`, or the name of an entry point of an installed package.
+        robot: That is to act.
+
+    Raises:
+        ValueError: there is no such class, it fails, or what it makes is no policy.
+    """
+    try:
+        made: Policy = _policy_class(name)(robot)
+    except Exception as error:  # anybody's code
+        raise ValueError(
+            f"no policy of '{name}': {error!r}; valid: module:Class of an installed package or of "
+            "a folder on PYTHONPATH, or the name of an entry point of group "
+            f"{registry.ENTRY_POINT_GROUP}. The working directory is not "
+            "searched: set PYTHONPATH=. for a "
+            "module in it"
+        ) from error
+    parts = [part for part in vars(Policy) if not part.startswith("_")]
+    missing = [part for part in parts if not hasattr(made, part)]
+    if missing:
+        raise ValueError(f"'{name}' has no {', '.join(missing)}; see interfaces/policy.py")
+    return made if isinstance(made, ImageGuard) else ImageGuard(made)
+
+
+def _policy_class(name: str) -> Any:
+    found = registry.registered_policies().get(name)
+    if found is not None:
+        return found.load()
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def load_named(name: str, robot: RobotConfig, device: str = "cpu") -> Policy:
+    """Return the policy of a name: `shipped`, a checkpoint's folder, or a class's name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    folder = shipped_checkpoint() if name == "shipped" else user_path(name)
+    own = ":" in name or name in registry.registered_policies()
+    if own and not folder.exists():
+        return load_policy_class(name, robot)
+    return load_checkpoint_policy(folder, robot, device)

@@ -1,0 +1,238 @@
+"""What the learned policy knows since an instruction came, and what a correction makes of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vlm_robot_ros.language.corrections import Correction
+from vlm_robot_ros.models.grounded.text import InstructionSlots
+
+NUDGE_M = 0.05
+"""How far "a bit" is [m]."""
+_DIRECTIONS = {"left": (0.0, 1.0), "right": (0.0, -1.0), "away": (1.0, 0.0), "closer": (-1.0, 0.0)}
+_OPPOSITE = {
+    "push left": "push right", "push right": "push left", "push away": "push closer",
+    "push closer": "push away", "turn left": "turn right", "turn right": "turn left",
+    "open": "close", "close": "open",
+}  # fmt: skip
+PUT_DOWN = "place left"
+"""Any skill of placing: where to is given by the goal."""
+_RECEPTACLE_FLOOR_M = 0.01
+"""How much higher things stand in a receptacle than on the table [m]."""
+_CONTACT, _LOW = 0.033, 0.06
+"""How near the tool comes to the middle of what it pushes, and how low it must be [m]."""
+_MAX_JUMP_M = 0.02
+"""What seems to have gone farther since the last picture is not believed at once [m]."""
+_AGAIN, _AGAIN_HIDDEN = 6, 20
+"""Pictures in a row that must show it where it seems to have gone; with the hand before it."""
+
+
+@dataclass
+class ObjectTrack:
+    """Where one thing of the instruction is."""
+
+    point: Tensor | None = None
+    """Shape (1, 3), base frame [m]; None until it was seen."""
+    height: float = 0.0
+    """Of its middle where it stands [m]."""
+    unseen: int = 0
+    """Pictures since it was seen."""
+    elsewhere: Tensor | None = None
+    """Where it seemed to have gone in the last picture, which is not believed yet."""
+    confirmations: int = 0
+    """Pictures in a row that showed it there."""
+
+    def update(self, place: Tensor, eye: Tensor | None, clear: bool) -> None:
+        """Take note of where it is seen.
+
+        One camera cannot tell how far away a thing is, but what stands somewhere has a height:
+        of the line of sight it is the point at that height.
+
+        Args:
+            place: Where it seems to be. Shape (1, 3), base frame [m].
+            eye: Where the camera is, shape (3,), [m]; None where distances are measured.
+            clear: Whether the hand is far enough aside not to hide it.
+        """
+        self.unseen = 0
+        if self.point is None:
+            self.point, self.height = place, float(place[0, 2])
+            return
+        seen = place
+        if eye is not None:
+            place = eye + (seen - eye) * (self.height - eye[2]) / (seen[:, 2:] - eye[2])
+        if _horizontal_distance(place, self.point) < _MAX_JUMP_M:
+            self.point = self.point + (0.3 if clear else 0.1) * (place - self.point)
+            self.confirmations = 0
+        elif _horizontal_distance(seen, self.point) < _MAX_JUMP_M:
+            self.confirmations = 0
+        else:
+            same = (
+                self.elsewhere is not None
+                and _horizontal_distance(place, self.elsewhere) < _MAX_JUMP_M
+            )
+            self.elsewhere, self.confirmations = place, self.confirmations + 1 if same else 0
+            if self.confirmations >= (_AGAIN if clear else _AGAIN_HIDDEN):
+                self.point, self.confirmations = place, 0
+
+
+def _horizontal_distance(one: Tensor, other: Tensor) -> float:
+    return float((one - other)[:, :2].norm())
+
+
+@dataclass
+class TaskState:
+    """What is known since the instruction came."""
+
+    slots: InstructionSlots
+    problem: str = ""
+    """Why the words cannot be followed, or nothing."""
+    unknown_word: tuple[str, str] = ("", "")
+    """Of target and reference a word that is not known, and may be colour or shape; or nothing."""
+    target: ObjectTrack = field(default_factory=ObjectTrack)
+    reference: ObjectTrack = field(default_factory=ObjectTrack)
+    start: Tensor | None = None
+    """Where the target was first. Shape (1, 3), [m]."""
+    held: bool = False
+    """Whether the fingers are closed on the target."""
+    full: Tensor | None = None
+    """Where the tool was with something else in it that must be put down. Shape (1, 3), [m]."""
+    goal: Tensor | None = None
+    """Where the target shall be. Shape (1, 3), [m]."""
+    opening: float = 1.0
+    """Of the gripper at the last picture, 0 closed to 1 open."""
+    turned: float = 0.0
+    """How far what is held was turned [rad]."""
+    yaw: float | None = None
+    """Of the tool at the last picture [rad]."""
+    grip_yaw: float = 0.0
+    """Of the tool when it last held the target [rad]."""
+    is_straight: float = 0.0
+    """Yaw at which the target is gripped [rad]."""
+    nudge: Tensor | None = None
+    """From `start` to the goal, instead of the skill's. Shape (3,), [m]."""
+    back_to: Tensor | None = None
+    """The goal itself, instead of the skill's. Shape (1, 3), [m]."""
+
+    def put_down(self, skill: str) -> None:
+        """Take note that the fingers have opened: the target stands where they let go of it.
+
+        Args:
+            skill: What is being done.
+        """
+        sight = self.target
+        assert sight.point is not None
+        assert self.start is not None
+        height = float(self.start[0, 2])
+        if (
+            self.goal is not None
+            and _horizontal_distance(sight.point, self.goal) < _MAX_JUMP_M
+            and skill != "pick up"
+        ):
+            # What is put into something is let go of above the rim, and falls.
+            height = height + _RECEPTACLE_FLOOR_M if skill == "put" else float(self.goal[0, 2])
+        sight.height = sight.point[:, 2] = height
+
+    def push(self, tool: Tensor, way: str) -> None:
+        """Take note that what stands in the way of closed fingers goes along with them.
+
+        Args:
+            tool: Shape (1, 3), base frame [m].
+            way: "left", "right", "away" or "closer".
+        """
+        point = self.target.point
+        assert point is not None
+        along = torch.tensor([*_DIRECTIONS[way], 0.0]).to(point)
+        offset = point - tool
+        ahead = float(offset @ along)
+        sideways = float((offset - ahead * along)[:, :2].norm())
+        if float(tool[0, 2]) < _LOW and sideways < _CONTACT and 0 < ahead < _CONTACT:
+            self.target.point = point + (_CONTACT - ahead) * along
+
+
+def apply_correction(
+    before: TaskState | None,
+    correction: Correction,
+    skills: Sequence[str],
+    read: Callable[[str], InstructionSlots],
+) -> TaskState:
+    """Return the memory to go on with after a correction.
+
+    Args:
+        before: Of the instruction that is corrected.
+        correction: What was said.
+        skills: Names of the skills.
+        read: Reads a sentence.
+    """
+    if before is None or before.problem:
+        nothing = before.slots if before else read("")
+        return TaskState(nothing, "there is no instruction to be corrected")
+    skill = skills[int(before.slots.skill.argmax())]
+    if correction.kind == "other thing":
+        return _with_other_object(before, read(f"pick up {correction.words}"), correction.words)
+    if correction.kind == "undo":
+        return _undo_task(before, skill, skills)
+    if correction.kind == "other way":
+        family = skill.split()[0]
+        other = f"{family} {correction.words}"
+        if other not in skills:
+            return TaskState(before.slots, f"I cannot {skill} to the {correction.words}")
+        straight = before.grip_yaw if family == "turn" else 0.0
+        return TaskState(_with_skill(before.slots, skills, other), is_straight=straight)
+    if before.target.point is None:
+        return TaskState(before.slots, "there is nothing to be moved a bit")
+    way = torch.tensor([*_DIRECTIONS[correction.words], 0.0]) * NUDGE_M
+    push = _with_skill(_without_reference(before.slots), skills, f"push {correction.words}")
+    return TaskState(push, target=before.target, nudge=way.to(before.slots.skill.device))
+
+
+def _with_other_object(before: TaskState, read: InstructionSlots, words: str) -> TaskState:
+    old = before.slots
+    unknown = float(read.reject[0]) > 0 or int(read.noun[0, 0].argmax()) == 0
+    if unknown or int(old.noun[0, 0].argmax()) == 0:
+        return TaskState(old, f"I do not know what '{words}' is to be")
+    colour, noun = old.colour.clone(), old.noun.clone()
+    colour[:, 0] = read.colour[:, 0]
+    if int(read.noun[0, 0].argmax()) != 1:  # "the blue one" is one of the same kind
+        noun[:, 0] = read.noun[:, 0]
+    return TaskState(old._replace(colour=colour, noun=noun))
+
+
+def _undo_task(before: TaskState, skill: str, skills: Sequence[str]) -> TaskState:
+    if skill == "home":
+        return TaskState(before.slots, "I cannot undo going home")
+    if skill in ("open", "close"):
+        return TaskState(_with_skill(before.slots, skills, _OPPOSITE[skill]))
+    if before.start is None:
+        return TaskState(before.slots, "nothing was done yet that could be undone")
+    if skill in _OPPOSITE:
+        slots = _with_skill(before.slots, skills, _OPPOSITE[skill])
+        if not skill.startswith("turn"):
+            return TaskState(slots, back_to=before.start)
+        # No farther back than it was turned; and gripped as it was let go of, for what is longer
+        # than wide slips when it is gripped lengthwise.
+        turned = before.turned + (-np.pi / 2 if skill == "turn left" else np.pi / 2)
+        straight = before.grip_yaw - turned
+        return TaskState(slots, target=before.target, turned=turned, is_straight=straight)
+    slots = _with_skill(_without_reference(before.slots), skills, PUT_DOWN)
+    return TaskState(slots, target=before.target, back_to=before.start)
+
+
+def _with_skill(slots: InstructionSlots, skills: Sequence[str], name: str) -> InstructionSlots:
+    return slots._replace(skill=20 * one_skill(name, skills, slots.skill))
+
+
+def one_skill(name: str, skills: Sequence[str], like: Tensor) -> Tensor:
+    """Return a skill as a one-hot row, shape (1, K), on the device of another tensor."""
+    chosen = torch.tensor([list(skills).index(name)], device=like.device)
+    return F.one_hot(chosen, len(skills)).float()
+
+
+def _without_reference(slots: InstructionSlots) -> InstructionSlots:
+    """Return slots without a reference."""
+    noun = slots.noun.clone()
+    noun[:, 1] = 20 * F.one_hot(torch.zeros(1, dtype=torch.long), noun.shape[-1]).to(noun)
+    return slots._replace(noun=noun)

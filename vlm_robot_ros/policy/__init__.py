@@ -1,1 +1,0 @@
-"""The seam: an observation in, a chunk of actions out."""

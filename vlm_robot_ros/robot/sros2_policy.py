@@ -1,0 +1,61 @@
+"""What the policy node may do in a secured graph: an access control policy for SROS 2."""
+
+from xml.etree import ElementTree
+
+from vlm_robot_ros.robot.config import RobotConfig
+
+_VERSION = "0.2.0"
+SUBSCRIBED_TOPICS = ("instruction", "joint_states", "/clock")
+PUBLISHED_TOPICS = (
+    "action", "action_chunk", "task_label", "current_instruction", "policy_input", "latency",
+    "overlay", "markers", "/diagnostics", "/rosout", "/parameter_events", "~/transition_event",
+)  # fmt: skip
+_SERVED_SERVICES = (
+    "~/enable", "~/reset", "~/stop",
+    "~/change_state", "~/get_state", "~/get_available_states", "~/get_available_transitions",
+    "~/get_transition_graph",
+    "~/describe_parameters", "~/get_parameter_types", "~/get_parameters", "~/list_parameters",
+    "~/set_parameters", "~/set_parameters_atomically", "~/get_type_description",
+)  # fmt: skip
+_ACTIONS = ("gripper_action", "parallel_gripper_action")
+"""Sinks that are actions; the others are topics."""
+
+
+def permissions(robot: RobotConfig, enclave: str, namespace: str = "/") -> str:
+    """Return the policy file of a node that drives a robot, for `ros2 security`.
+
+    Nothing else is allowed: neither other topics, nor to ask services.
+
+    Args:
+        robot: The contract; its cameras are heard and its sinks are told.
+        enclave: Name of the node's enclave, as in `/arm/policy_node`.
+        namespace: Of the node.
+
+    Raises:
+        ValueError: enclave or namespace do not begin with a slash.
+    """
+    for name, given in (("enclave", enclave), ("namespace", namespace)):
+        if not given.startswith("/"):
+            raise ValueError(f"{name} is '{given}'; valid: names that begin with /")
+    pictures = [camera.topic + end for camera in robot.cameras for end in ("", "/compressed")]
+    pictures += [camera.info_topic for camera in robot.cameras if camera.depth]
+    scaling = [robot.speed_scaling] if robot.speed_scaling else []
+    told = [sink.topic for sink in robot.sinks if sink.kind not in _ACTIONS]
+    called = [sink.topic for sink in robot.sinks if sink.kind in _ACTIONS]
+    root = ElementTree.Element("policy", version=_VERSION)
+    node = ElementTree.SubElement(root, "enclaves")
+    node = ElementTree.SubElement(node, "enclave", path=enclave)
+    node = ElementTree.SubElement(node, "profiles")
+    node = ElementTree.SubElement(node, "profile", ns=namespace, node="policy_node")
+    for kind, how, names in (
+        ("topic", "subscribe", [*SUBSCRIBED_TOPICS, *pictures, *scaling]),
+        ("topic", "publish", [*PUBLISHED_TOPICS, *told]),
+        ("service", "reply", [*_SERVED_SERVICES]),
+        ("action", "call", called),
+    ):
+        if names:
+            group = ElementTree.SubElement(node, f"{kind}s", {how: "ALLOW"})
+            for name in names:
+                ElementTree.SubElement(group, kind).text = name
+    ElementTree.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, "unicode")}\n'

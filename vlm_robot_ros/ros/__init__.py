@@ -1,0 +1,1 @@
+"""Adapters between ROS and the other packages."""

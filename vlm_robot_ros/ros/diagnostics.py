@@ -1,0 +1,99 @@
+"""How the policy node is doing: diagnostics, and the time from a picture to an action."""
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+
+from vlm_robot_ros.msg import Latency
+from vlm_robot_ros.ros.message_conversions import diagnostic_status
+from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
+
+_LATENCY_WINDOW = 500
+"""How many frames the percentiles are of."""
+_IDLE = ("no instruction", "waiting")
+_MIN_RATE_FRACTION = 0.5
+"""A stream that comes at less than this part of the contract's rate is warned of."""
+
+
+class DiagnosticsReporter:
+    """Collects, and says it when asked."""
+
+    def __init__(self, node: str) -> None:
+        """Of the node with this name, which has its namespace in it where there is one."""
+        self._node = node
+        self._inference: deque[float] = deque(maxlen=100)
+        self._latency: deque[float] = deque(maxlen=_LATENCY_WINDOW)
+        self._stamp: float | None = None
+
+    def record_inference(self, seconds: float) -> None:
+        """Note how long the policy computed."""
+        self._inference.append(seconds)
+
+    def record_action(self, stamp: float, now: float) -> None:
+        """Note an action that answers the camera frame of time `stamp`; the first one counts."""
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._latency.append(now - stamp)
+
+    def latency(self) -> Latency | None:
+        """Return the percentiles, without a stamp; None before the first action."""
+        if not self._latency:
+            return None
+        p50, p95, p99 = np.percentile(self._latency, (50, 95, 99)).tolist()
+        longest = max(self._latency)
+        return Latency(count=len(self._latency), p50=p50, p95=p95, p99=p99, longest=longest)
+
+    def status(
+        self,
+        reason: str,
+        state: str,
+        facts: dict[str, object],
+        watches: Sequence[StreamMonitor],
+        now: float,
+    ) -> DiagnosticArray:
+        """Return what is to be said on /diagnostics, without its stamp.
+
+        Args:
+            reason: Why the arm holds; empty when it moves.
+            state: What is done otherwise.
+            facts: What else is to be said.
+            watches: Of the streams that come in; each has a status of its own.
+            now: [s]
+        """
+        took = f"{1e3 * float(np.median(self._inference)):.1f}" if self._inference else "none yet"
+        facts = {**facts, "inference_ms_p50": took}
+        latency = self.latency()
+        if latency:
+            for name in ("p50", "p95", "p99"):
+                facts[f"camera_to_action_ms_{name}"] = f"{1e3 * getattr(latency, name):.1f}"
+        level = DiagnosticStatus.WARN
+        if reason.startswith("tripped"):
+            level = DiagnosticStatus.ERROR
+        elif not reason or reason.startswith(_IDLE):
+            level = DiagnosticStatus.OK
+        text = f"holding: {reason}" if reason else state
+        policy = diagnostic_status(f"{self._node}: policy", level, text, facts)
+        streams = [self._stream_status(watch, now) for watch in watches]
+        return DiagnosticArray(status=[policy, *streams])
+
+    def _stream_status(self, watch: StreamMonitor, now: float) -> DiagnosticStatus:
+        problem = watch.problem(now).removeprefix(f"{watch.name}: ")
+        seldom = 0 < watch.rate < _MIN_RATE_FRACTION * watch.expected_rate
+        text = problem or (f"{watch.rate:.1f} Hz" if watch.rate else "one message so far")
+        if seldom and not problem:
+            text += f", {watch.expected_rate:g} by the contract"
+        if watch.note and not problem:
+            text += f"; {watch.note}"
+        level = DiagnosticStatus.OK
+        if problem or seldom or watch.note:
+            level = DiagnosticStatus.WARN
+        rate = 0.0 if problem else watch.rate
+        facts: dict[str, object] = {
+            "rate_hz": f"{rate:.1f}",
+            "expected_rate_hz": f"{watch.expected_rate:g}",
+            "received": watch.received,
+            "refused": watch.refusals,
+        }
+        return diagnostic_status(f"{self._node}: {watch.name}", level, text, facts)

@@ -1,0 +1,212 @@
+"""What the policy node sees and feels: the newest pictures, and the arm's last states."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from rclpy.clock import Clock, ROSClock
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+from std_msgs.msg import Float64
+
+from vlm_robot_ros.data.camera_input import CameraIntrinsics, calibration, to_policy_input
+from vlm_robot_ros.motion.jump_detector import JumpDetector
+from vlm_robot_ros.motion.speed_scaling import SpeedScaling
+from vlm_robot_ros.robot.config import Camera, RobotConfig
+from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
+from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
+from vlm_robot_ros.runtime.joint_state_assembler import (
+    JointStateAssembler,
+    RobotState,
+    RobotStateBuffer,
+)
+from vlm_robot_ros.runtime.stream_monitor import MAX_CLOCK_LEAD_S, StreamMonitor
+
+_IMAGE_QOS = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
+
+
+class ObservationBuffer:
+    """Takes messages of cameras and joints. All times in seconds of the node's clock."""
+
+    def __init__(
+        self,
+        robot: RobotConfig,
+        cameras: Sequence[Camera],
+        image_timeout: float,
+        arm_timeout: float,
+        clock: Clock,
+        warn: Callable[[str], object] = lambda text: None,
+    ) -> None:
+        """Expect pictures of `cameras`, none older than the timeouts [s] by the node's clock.
+
+        `warn` is called once for each thing that is unusual about a camera's images.
+        """
+        self._robot, self._arm_timeout, self._clock = robot, arm_timeout, clock
+        simulated = isinstance(clock, ROSClock) and clock.ros_time_is_active
+        self._warn, self._warned = warn, set[str]()
+        ahead = None if simulated else MAX_CLOCK_LEAD_S
+        self._arm_watch = StreamMonitor("joint states", arm_timeout, robot.joint_state_rate, ahead)
+        self._jumps = JumpDetector(robot)
+        self._scaling = SpeedScaling(robot.speed_scaling) if robot.speed_scaling else None
+        self._cameras = {c.name: c for c in cameras}
+        self._times: dict[str, float] = {}
+        self._calibrations: dict[str, CameraIntrinsics] = {}
+        self._eyes = {
+            c.name: StreamMonitor(f"{c.name} camera", image_timeout, c.rate, ahead)
+            for c in cameras
+        }
+        self._history = RobotStateBuffer()
+        self._joints = JointStateAssembler(robot, arm_timeout)
+        self.pictures: dict[str, np.ndarray] = {}
+        """The newest of each camera, by its name: see `Observation.images`."""
+        self.stamps: dict[str, Time] = {}
+        """Of the same, as the cameras said it."""
+
+    def create_subscriptions(
+        self, wires: LifecycleEntities, transport: str, sensed: Callable[[float], None]
+    ) -> None:
+        """Subscribe to cameras and joint states.
+
+        Args:
+            wires: To the graph.
+            transport: "raw", "compressed", or "contract" for that of each camera there.
+            sensed: Called with the time of each good picture; where no camera is looked through,
+                with that of joint states.
+        """
+
+        def taking(take: Callable[[Any], float | None]) -> Callable[[Any], None]:
+            def took(message: Any) -> None:
+                stamp = take(message)
+                if stamp is not None:
+                    sensed(stamp)
+
+            return took
+
+        for name, camera in self._cameras.items():
+            seen = taking(partial(self.on_image, name))
+            if camera.depth:
+                wires.create_subscription(
+                    CameraInfo, camera.info_topic, partial(self.on_camera_info, name), _IMAGE_QOS
+                )
+                wires.create_subscription(Image, camera.topic, seen, _IMAGE_QOS)
+            elif (camera.transport if transport == "contract" else transport) == "raw":
+                wires.create_subscription(Image, camera.topic, seen, _IMAGE_QOS)
+            else:
+                wires.create_subscription(
+                    CompressedImage, f"{camera.topic}/compressed", seen, _IMAGE_QOS
+                )
+        felt = self.on_joint_state if self._cameras else taking(self.on_joint_state)
+        wires.create_subscription(JointState, "joint_states", felt, qos_profile_sensor_data)
+        if self._scaling:
+            wires.create_subscription(
+                Float64,
+                self._robot.speed_scaling,
+                self.on_speed_scaling,
+                qos_profile_sensor_data,
+            )
+
+    @property
+    def monitors(self) -> list[StreamMonitor]:
+        """What tells whether a stream can be relied on."""
+        scaling = [self._scaling] if self._scaling else []
+        return [self._arm_watch, *scaling, *self._eyes.values()]
+
+    @property
+    def robot_state(self) -> RobotState | None:
+        """The newest state of the arm."""
+        return self._history.newest
+
+    def robot_state_problem(self, now: float) -> str:
+        """Return why the joint states cannot be relied on; empty when they can."""
+        return self._arm_watch.problem(now)
+
+    def timing_problem(self, now: float) -> str:
+        """Return why a controller would execute a trajectory at another time, or another speed.
+
+        Empty when it executes it as it is sent.
+        """
+        scaling = self._scaling.problem(now) if self._scaling else ""
+        return scaling or self._arm_watch.clock_problem(now)
+
+    def expect_opening(self, opening: float) -> None:
+        """Take what a gripper without feedback was commanded for where it is: see `ArmState`."""
+        self._joints.commanded_opening = opening
+
+    def on_speed_scaling(self, message: Float64) -> None:
+        """Take at what part of its speed the controller executes trajectories [%]."""
+        assert self._scaling is not None
+        self._scaling.update(message.data, self._now())
+
+    def on_joint_state(self, message: JointState) -> float | None:
+        """Take joint states; returns the arm's time, None if they say nothing of it."""
+        try:
+            stamp = stamp_to_seconds(message.header.stamp)
+            state = self._joints.read(message.name, message.position, stamp)
+        except ValueError as error:
+            self._arm_watch.on_rejected(str(error))
+            return None
+        if state is None:
+            self._arm_watch.received += 1
+            return None
+        if contradiction := self._jumps.problem(state):
+            self._arm_watch.on_rejected(contradiction)
+            return None
+        self._arm_watch.on_message(state.time, self._now())
+        self._history.add(state)
+        return state.time
+
+    def on_camera_info(self, camera: str, message: CameraInfo) -> None:
+        """Take a depth camera's calibration."""
+        try:
+            self._calibrations[camera] = calibration(message)
+        except ValueError as error:
+            self._calibrations.pop(camera, None)
+            self._eyes[camera].on_rejected(f"camera_info: {error}")
+
+    def on_image(self, camera: str, message: Image | CompressedImage) -> float | None:
+        """Take a picture; returns its time, None if it cannot be used."""
+        watch = self._eyes[camera]
+        try:
+            stamp = stamp_to_seconds(message.header.stamp)
+            notes: list[str] = []
+            known = self._calibrations.get(camera)
+            picture = to_policy_input(message, self._cameras[camera], known, notes.append)
+        except ValueError as error:
+            watch.on_rejected(str(error))
+            return None
+        watch.on_message(stamp, self._now())
+        self._note(watch, "".join(notes))
+        self.pictures[camera], self.stamps[camera] = picture, message.header.stamp
+        self._times[camera] = stamp
+        return stamp
+
+    def _note(self, watch: StreamMonitor, note: str) -> None:
+        """Say in diagnostics what is unusual about a stream; the log has it once."""
+        watch.note = note
+        if note and (text := f"{watch.name}: {note}") not in self._warned:
+            self._warned.add(text)
+            self._warn(text)
+
+    def _now(self) -> float:
+        return self._clock.now().nanoseconds * 1e-9
+
+    @property
+    def depth_synchronized(self) -> bool:
+        """Whether distances are of the same moment as the picture that they belong to."""
+        for depth in self._cameras.values():
+            for colour in self._cameras.values() if depth.depth else ():
+                if colour.depth or colour.frame != depth.frame:
+                    continue
+                apart = self._times.get(depth.name, -np.inf) - self._times.get(colour.name, np.inf)
+                if abs(apart) > 0.5 / depth.rate:
+                    return False
+        return True
+
+    def state_at(self, stamp: float, now: float) -> RobotState | None:
+        """Return the arm's state of about a time, if all streams can be relied on now."""
+        arm = self._history.at(stamp)
+        if any(watch.problem(now) for watch in self.monitors) or arm is None:
+            return None
+        return arm if abs(arm.time - stamp) <= self._arm_timeout else None

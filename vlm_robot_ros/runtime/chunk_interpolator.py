@@ -1,0 +1,215 @@
+"""Plays chunks of actions by the clock, never by count."""
+
+from bisect import bisect_left
+from dataclasses import replace
+from math import expm1
+
+import numpy as np
+
+from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
+from vlm_robot_ros.runtime.monotone_cubic import MonotoneCubic
+
+_FADE_STEPS = 3.0
+"""Steps of a chunk, its last ones, in which it loses its say."""
+_MIN_WEIGHT = 0.02
+"""Who counts less is not asked."""
+_MAX_STEPS = 1000
+"""Steps of a chunk: more take longer to be read than an arm may wait."""
+
+
+_MAX_VALUE = 1e3
+"""No plan leads so far [m or rad]."""
+
+
+class ChunkInterpolator:
+    """The chunk that is played now, and how it was blended in. Times in seconds of one clock.
+
+    It is smooth: a monotone cubic through the steps of a chunk (`MonotoneCubic`), and from one
+    chunk to the next neither place nor speed jumps. Older chunks may have a say, too:
+    temporal ensembling (Zhao et al., 2023), with the largest weight for the newest; or real-time
+    chunking (Black, Galliker and Levine, NeurIPS 2025), here for policies of any kind: the steps
+    that are played before a chunk can be there stay as they were, and the later they are, the
+    more they are the new chunk's.
+    """
+
+    def __init__(self, blend: float, ensemble: float = 0.0, joined_steps: int = 0) -> None:
+        """Play nothing yet.
+
+        Args:
+            blend: How long it takes to move from one chunk to the next [s].
+            ensemble: What a chunk counts, as a part of what the next newer one counts; 0: only
+                the newest counts.
+            joined_steps: In how many steps, after those that are played before it can be
+                there, a chunk goes over from the one before to its own by real-time chunking;
+                0: not joined so. The grip is the newest chunk's at once.
+        """
+        self._blend, self._ensemble, self._joined_steps = blend, ensemble, joined_steps
+        self._left = np.zeros((2, 7))
+        self._joined = self._stamp = 0.0
+        self.clear()
+
+    def clear(self) -> None:
+        """Flush what was to be played."""
+        self._chunk: ActionChunk | None = None
+        self._curves: list[MonotoneCubic] = []
+        self._end = -np.inf
+
+    def set_chunk(self, chunk: ActionChunk, stamp: float, now: float) -> bool:
+        """Go on with a chunk computed from the camera frame of time `stamp`; drop an older one.
+
+        Args:
+            chunk: Its first step is one `step_dt` after `stamp`.
+            stamp: [s]
+            now: When the chunk begins to be played [s].
+
+        Returns:
+            Whether it is played, and is not one of an older frame than that which is.
+
+        Raises:
+            ValueError: the chunk is not made of finite numbers, seven a step, or of deltas.
+        """
+        _check(chunk)
+        if chunk.mode == ActionMode.END_EFFECTOR_POSE:
+            chunk = replace(chunk, values=_align_quaternion_signs(chunk.values))
+        if self._chunk is not None and stamp < self._stamp:
+            return False
+        goes_on = self._chunk is not None and self._chunk.mode == chunk.mode and now <= self._end
+        before = self._position_and_velocity(now) if goes_on else None
+        values = np.asarray(chunk.values, float)
+        # Where it comes from: at the speed of its first step.
+        origin = 2 * values[0] - values[min(1, len(values) - 1)]
+        values = np.concatenate([origin[None], values])
+        times = stamp + chunk.step_dt * np.arange(len(values))
+        if not np.all(times[1:] > times[:-1]):
+            raise ValueError(f"step_dt is {chunk.step_dt}: too little to be told by the clock")
+        if goes_on and self._joined_steps:
+            values = self._rtc_merge(values, times, now)
+        self._chunk, self._stamp, self._end = chunk, stamp, float(times[-1])
+        curve = MonotoneCubic(stamp, chunk.step_dt, values)
+        older = [each for each in self._curves if each.end > now]
+        self._curves = [curve, *(older if goes_on and self._ensemble > 0 else [])]
+        self._left = np.zeros((2, 7))
+        if before is not None and self._blend > 0:
+            goes = self._position_and_velocity(now)
+            if chunk.mode == ActionMode.END_EFFECTOR_POSE and before[0, 3:] @ goes[0, 3:] < 0:
+                before[:, 3:] *= -1  # the same orientation, the other quaternion of it
+            self._left, self._joined = before - goes, now
+        return True
+
+    def sample(self, now: float) -> tuple[np.ndarray, float] | None:
+        """Return seven values and the gripper's opening to command at `now`.
+
+        None when there is nothing to play: no chunk, or the last one is over.
+        """
+        if self._chunk is None or now > self._end:
+            return None
+        values, _ = self._position_and_velocity(now)
+        if self._chunk.mode == ActionMode.END_EFFECTOR_POSE:
+            values[3:] /= np.linalg.norm(values[3:])
+        # The fingers follow what was decided for the state that was seen: planned ahead of an arm
+        # that lags they would close above the object.
+        return values, float(self._chunk.gripper[0])
+
+    def _rtc_merge(self, values: np.ndarray, times: np.ndarray, now: float) -> np.ndarray:
+        """Return a new chunk that begins as what is played goes on. Shape (H + 1, 7)."""
+        assert self._chunk is not None
+        joined = values.copy()
+        committed = bisect_left(times, now) + 1
+        shared = bisect_left(times, self._end + 1e-6)
+        weights = _soft_mask(committed, min(shared, committed + self._joined_steps))
+        for row, time, weight in zip(joined, times, weights, strict=False):
+            played, _ = self._position_and_velocity(time)
+            if self._chunk.mode == ActionMode.END_EFFECTOR_POSE and played[3:] @ row[3:] < 0:
+                played[3:] *= -1
+            row += weight * (played - row)
+        return (
+            _align_quaternion_signs(joined)
+            if self._chunk.mode == ActionMode.END_EFFECTOR_POSE
+            else joined
+        )
+
+    def _position_and_velocity(self, now: float) -> np.ndarray:
+        """Return where what is played is, and how fast [1/s]. Shape (2, 7)."""
+        planned = self._sample_chunk(max(now, self._stamp))
+        part = (now - self._joined) / self._blend if self._blend > 0 else 1.0
+        if part >= 1.0:
+            return planned
+        # What is left of the chunk before: a cubic from its place and speed to none.
+        part = max(part, 0.0)
+        rest, drift = 1 + part**2 * (2 * part - 3), self._blend * part * (1 - part) ** 2
+        slope, turn = 6 * part * (part - 1) / self._blend, (1 - part) * (1 - 3 * part)
+        return planned + np.array([[rest, drift], [slope, turn]]) @ self._left
+
+    def _sample_chunk(self, now: float) -> np.ndarray:
+        """Return where the chunks say to be, and how fast [1/s]. Shape (2, 7)."""
+        assert self._chunk is not None
+        newest, *older = self._curves
+        first, speed = planned = newest.at(now)
+        if not older:
+            return planned
+        place, total, change, weight = first, 1.0, 0.0, 1.0
+        for curve in older:
+            weight *= self._ensemble
+            if weight < _MIN_WEIGHT:
+                break
+            fade = _FADE_STEPS * curve.step
+            left = (curve.end - now) / fade
+            if left <= 0:
+                continue
+            left = min(left, 1.0)  # before it ends it counts less and less
+            part, falls = left**2 * (3 - 2 * left), -6 * left * (1 - left) / fade
+            other, moves = curve.at(now)
+            if self._chunk.mode == ActionMode.END_EFFECTOR_POSE and other[3:] @ first[3:] < 0:
+                other[3:], moves[3:] = -other[3:], -moves[3:]
+            place = place + weight * part * other
+            speed = speed + weight * (part * moves + falls * other)
+            total, change = total + weight * part, change + weight * falls
+        return np.stack([place, speed - place / total * change]) / total
+
+
+def _soft_mask(committed: int, shared: int) -> list[float]:
+    """Return what the chunk before counts, step by step: equation 5 of real-time chunking.
+
+    Args:
+        committed: Steps, the first, that cannot be changed any more.
+        shared: Steps that both chunks have; what it counts beyond them is 0.
+
+    Returns:
+        As many weights.
+    """
+    lefts = [(shared - step) / (shared - committed + 1) for step in range(committed, shared)]
+    return [1.0] * min(committed, shared) + [e * expm1(e) / expm1(1.0) for e in lefts]
+
+
+def _align_quaternion_signs(poses: np.ndarray) -> np.ndarray:
+    """Return poses whose quaternions keep to one hemisphere from row to row. Shape (H, 7)."""
+    turns = (poses[1:, 3:] * poses[:-1, 3:]).sum(1) < 0
+    if not turns.any():
+        return poses
+    result = poses.copy()
+    result[1:, 3:] *= np.where(turns, -1, 1).cumprod()[:, None]
+    return result
+
+
+def _check(chunk: ActionChunk) -> None:
+    values, gripper = np.asarray(chunk.values), np.asarray(chunk.gripper)
+    if chunk.mode not in (ActionMode.JOINT_POSITION, ActionMode.END_EFFECTOR_POSE):
+        raise ValueError(f"a chunk of {chunk.mode.name} has no clock to be played by")
+    if values.ndim != 2 or values.shape[1] != 7 or not len(values):
+        raise ValueError(f"a chunk has values of shape (H, 7), got {values.shape}")
+    if len(values) > _MAX_STEPS:
+        raise ValueError(f"a chunk has {_MAX_STEPS} steps at most, got {len(values)}")
+    if gripper.shape != (len(values),):
+        raise ValueError(f"a chunk of {len(values)} steps has as many grips, got {gripper.shape}")
+    if not (np.all(np.isfinite(values)) and np.all(np.isfinite(gripper))):
+        raise ValueError("the plan has numbers that are not finite")
+    if (most := float(max(np.abs(values).max(), np.abs(gripper).max()))) > _MAX_VALUE:
+        raise ValueError(
+            f"the plan has a number of {most:.3g}; at most {_MAX_VALUE:g} m or rad is one"
+        )
+    if not chunk.step_dt > 0:
+        raise ValueError(f"step_dt is {chunk.step_dt}; it must be above 0")
+    if chunk.mode == ActionMode.END_EFFECTOR_POSE:
+        norms = np.linalg.norm(values[:, 3:], axis=1)
+        if np.any(np.abs(norms - 1) > 0.01):
+            raise ValueError(f"the plan's quaternions have norms {norms.round(3).tolist()}, not 1")
