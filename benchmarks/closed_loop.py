@@ -4,7 +4,7 @@
 
 A person calls red things "ruby" and plates "platter": ten words that the policy does not know.
 Each sentence is said so, and then in known words; nodes, physics and recorder are those of the
-demo. `vlm-robot teach` reads the bag: what failed first and was then done is a lesson. All are
+demo. `vlm-robot learn-words` reads the bag: what failed first and was then done is a lesson. All are
 said again to the policy before and after, and others with the same words, in scenes of no lesson.
 """
 
@@ -58,7 +58,7 @@ def main() -> None:
     done = _perform(said, args.out / "lessons")
     before = done[::2], _perform(fresh, args.out / "fresh-before")
     write_bag_report(args.out / "lessons")
-    if status := command(["teach", str(args.out / "lessons" / "bag"), "--out", str(again)]):
+    if status := command(["learn-words", str(args.out / "lessons" / "bag"), "--out", str(again)]):
         raise SystemExit(status)
     after = (
         _perform(failing, args.out / "after", again),

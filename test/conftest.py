@@ -32,6 +32,7 @@ def pytest_collection_modifyitems(items):
     """
     for item in items:
         if {"graph", "lasting_graph", "demo"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.ros)
             item.add_marker(pytest.mark.flaky(reruns=1, rerun_except="unsafe|has ended"))
 
 

@@ -81,7 +81,7 @@ def test_it_does_what_is_commanded_and_then_stands(arm):
     tool = Kinematics(ROBOT).forward(arm.joints)[:3, 3]
     assert tool == pytest.approx(_aside(0.1)[:3], abs=0.002)
     told = [arm.tick() for _ in range(5)]
-    assert not np.any(told[-1].path.setpoints[0].velocity)
+    assert not np.any(told[-1].preview.setpoints[0].velocity)
 
 
 def test_every_path_ends_at_a_stand(arm):
@@ -90,7 +90,7 @@ def test_every_path_ends_at_a_stand(arm):
         times = [time for time, _ in drive.points()]
         assert np.all(np.diff([0.0, *times]) > 0)
         assert not np.any(drive.points()[-1][1].velocity)
-    assert np.any(drive.path.setpoints[0].velocity), "it should be moving"
+    assert np.any(drive.preview.setpoints[0].velocity), "it should be moving"
 
 
 def test_who_stands_still_is_told_so_for_a_while_and_then_nothing(arm):
@@ -108,7 +108,7 @@ def test_an_arm_that_others_moved_goes_on_from_where_it_is(arm):
     assert arm.tick(aside) is None
     assert "waiting until the arm stands still: " in arm.driver.waiting
     drive = arm.start(aside)
-    assert drive.path.setpoints[0].position == pytest.approx(HOME + 0.3, abs=0.01)
+    assert drive.preview.setpoints[0].position == pytest.approx(HOME + 0.3, abs=0.01)
     assert not arm.driver.tripped
 
 
@@ -129,14 +129,14 @@ def test_an_arm_that_others_moved_a_little_does_not_jump_back(by_path):
 def test_an_arm_that_droops_where_it_stands_goes_on_from_where_it_was_told_to_be(arm):
     arm.follows = False
     for _ in range(20):
-        told = arm.tick(_aside(0.05)).path.setpoints[0].position
+        told = arm.tick(_aside(0.05)).preview.setpoints[0].position
         arm.joints = told + 0.02
     while drive := arm.tick():
-        told = drive.path.setpoints[0].position
+        told = drive.preview.setpoints[0].position
         arm.joints = told + 0.02
     for _ in range(60):
         arm.tick()
-    assert arm.tick(_aside(0.05)).path.setpoints[0].position == pytest.approx(told, abs=2e-3)
+    assert arm.tick(_aside(0.05)).preview.setpoints[0].position == pytest.approx(told, abs=2e-3)
 
 
 @pytest.mark.parametrize("rate", [50, 250, 500])
@@ -181,7 +181,7 @@ def test_an_arm_whose_servos_are_late_may_go_fast_for_long(arm):
         goal[6] = place
         arm.follows, arm.joints = False, told[-5]
         drive = arm.tick(goal, ActionMode.JOINT_POSITION)
-        told.append(drive.path.setpoints[0].position)
+        told.append(drive.preview.setpoints[0].position)
     assert np.max(np.abs(told[-1] - arm.joints)) > 0.1
     assert not arm.driver.tripped
 
@@ -209,7 +209,7 @@ def test_joint_positions_that_would_take_the_tool_out_of_its_box_trip(arm):
     tool = Kinematics(ROBOT).forward(arm.joints)[:3, 3]
     assert np.all(tool <= np.array(ROBOT.workspace.max) + 0.007)
     assert arm.tick(outside, ActionMode.JOINT_POSITION) is None or not np.any(
-        arm.driver.drive(arm.now, _hold(), [], arm.joints).path.setpoints[0].velocity
+        arm.driver.update(arm.now, _hold(), [], arm.joints).preview.setpoints[0].velocity
     )
 
 
@@ -226,16 +226,16 @@ def test_after_a_gap_it_does_not_go_on_at_speed(arm):
     assert arm.tick(_aside(0.3)) is None, "it must be seen to stand first"
     drive = arm.start(_aside(0.3))
     reach = ROBOT.acceleration * PERIOD
-    assert np.all(np.abs(drive.path.setpoints[0].velocity) <= reach + 1e-9)
+    assert np.all(np.abs(drive.preview.setpoints[0].velocity) <= reach + 1e-9)
 
 
 def test_numbers_that_are_not_finite_never_get_through(arm):
     command = ActionCommand(
         ActionMode.JOINT_POSITION, np.full(7, np.nan), 1.0, 0.0, 1.0, "", EMPTY_INSTRUCTION
     )
-    drive = arm.driver.drive(arm.now, command, [], arm.joints)
+    drive = arm.driver.update(arm.now, command, [], arm.joints)
     assert arm.driver.tripped
-    assert drive is None or np.all(np.isfinite(drive.path.setpoints[0].position))
+    assert drive is None or np.all(np.isfinite(drive.preview.setpoints[0].position))
 
 
 def test_ticks_that_were_missed_do_not_jerk_an_arm_on_its_path():
@@ -273,7 +273,7 @@ def test_a_tool_that_falls_towards_the_edge_comes_to_a_stand_before_it(arm):
         drive = arm.tick(pose)
         if drive is None:
             break
-        for setpoint in (*drive.path.setpoints, drive.path.stand):
+        for setpoint in (*drive.preview.setpoints, drive.preview.end):
             tool = Kinematics(ROBOT).forward(setpoint.position)[:3, 3]
             lowest = min(lowest, tool[2])
     assert floor - 0.006 < lowest < floor + 0.03
@@ -316,7 +316,7 @@ def test_an_arm_that_was_told_nothing_yet_is_not_told_to_stand(arm):
 def _speeds(arm, ticks):
     """What it is told by a hold, until it is told nothing more."""
     drives = [arm.tick() for _ in range(ticks)]
-    return [drive.path.setpoints[0].velocity for drive in drives if drive]
+    return [drive.preview.setpoints[0].velocity for drive in drives if drive]
 
 
 @pytest.mark.parametrize("by_path", [True, False])

@@ -206,6 +206,6 @@ def test_a_checkpoint_of_a_deep_configuration_is_refused_by_the_command(tmp_path
     folder = tmp_path / "made"
     shutil.copytree(shipped_checkpoint(), folder)
     (folder / "config.json").write_text('{"model": ' + "[" * 100_000)
-    command = ["ground", "--checkpoint", str(folder), "--out", str(tmp_path / "x.png"), "push"]
+    command = ["visualize", "--checkpoint", str(folder), "--out", str(tmp_path / "x.png"), "push"]
     assert main(command) == 2
     assert "nested deeper" in capsys.readouterr().err

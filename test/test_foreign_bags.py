@@ -188,8 +188,8 @@ COMMANDS = {
         "bag", "convert", bag, f"{out}/whole", "--out", f"{out}/made", "--workers", "2"
     ],
     "inspect": lambda bag, out: ["data", "inspect", bag, "--out", f"{out}/x.png"],
-    "teach": lambda bag, out: ["teach", bag, "--out", f"{out}/taught"],
-    "view": lambda bag, out: ["view", bag, "--out", f"{out}/x.rrd"],
+    "teach": lambda bag, out: ["learn-words", bag, "--out", f"{out}/taught"],
+    "view": lambda bag, out: ["rerun", bag, "--out", f"{out}/x.rrd"],
 }  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def test_every_fusion_can_be_trained_and_hears_one_word(demos, tmp_path, fusion)
 
 
 def test_the_recipe_goes_from_nothing_to_a_policy_and_does_nothing_twice(tmp_path, capsys):
-    command = ["recipe", "--out", str(tmp_path), "--scale", "0.001", "--workers", "1"]
+    command = ["reproduce", "--out", str(tmp_path), "--scale", "0.001", "--workers", "1"]
     assert main(command) == 0
     first, last = (load_checkpoint(tmp_path / name) for name in ("first", "policy"))
     for name, value in first.text.state_dict().items():
@@ -120,7 +120,7 @@ def test_a_policy_can_be_let_act_for_the_data(demos, tmp_path, shipped):
 
 def test_heatmaps_are_drawn(tmp_path, capsys):
     out = tmp_path / "heat.png"
-    assert main(["ground", "--out", str(out), "go home", "pick up the violin"]) == 0
+    assert main(["visualize", "--out", str(out), "go home", "pick up the violin"]) == 0
     assert Image.open(out).size[0] > 400
     assert "'pick up the violin' -> hold: " in capsys.readouterr().out
 
@@ -213,7 +213,7 @@ def test_what_nobody_foresaw_is_one_line_unless_it_is_asked_for(monkeypatch, cap
     def fail(args):
         raise ZeroDivisionError("of all things")
 
-    monkeypatch.setattr("vlm_robot_ros.cli.merge_lora.run", fail)
+    monkeypatch.setattr("vlm_robot_ros.cli.merge.run", fail)
     assert main(["merge", "here", "--out", "there"]) == 3
     said = capsys.readouterr().err
     assert "unexpected ZeroDivisionError('of all things')" in said

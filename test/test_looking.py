@@ -108,7 +108,7 @@ def test_patches_of_every_family_are_in_the_space_of_phrases(tmp_path):
 def test_the_command_prints_and_draws(tmp_path, capsys, picture):
     save_hf(tmp_path / "clip", "clip")
     Image.fromarray(picture.numpy()).save(tmp_path / "table.png")
-    command = ["look", str(tmp_path / "table.png"), "red", "left of the blue"]
+    command = ["localize", str(tmp_path / "table.png"), "red", "left of the blue"]
     command += ["--encoder", f"hf:{tmp_path / 'clip'}", "--out", str(tmp_path / "look.png")]
     assert main(command) == 0
     said = capsys.readouterr().out
@@ -118,5 +118,5 @@ def test_the_command_prints_and_draws(tmp_path, capsys, picture):
     assert main([*command[:2], " ", *command[4:]]) == 2
     assert "none may be empty" in capsys.readouterr().err
     (tmp_path / "no.png").write_text("no picture")
-    assert main(["look", str(tmp_path / "no.png"), *command[2:]]) == 2
+    assert main(["localize", str(tmp_path / "no.png"), *command[2:]]) == 2
     assert "is no picture" in capsys.readouterr().err

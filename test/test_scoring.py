@@ -106,7 +106,7 @@ def likelihood(phrases, none, label, calibration, independent):
 
 def test_the_command_prints_and_writes_what_is_most_likely_first(names, image, tmp_path, capsys):
     out = tmp_path / "scores.json"
-    command = ["score", str(image), *PHRASES, "--encoder", names["clip"], "--json", str(out)]
+    command = ["classify", str(image), *PHRASES, "--encoder", names["clip"], "--json", str(out)]
     assert main([*command, "--top", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
@@ -122,11 +122,11 @@ def test_the_command_calibrates(names, image, tmp_path, capsys):
     table.write_text(f"image,phrase\n{image},blue\n{image},\n")
     made = tmp_path / "calibration.json"
     command = ["--encoder", names["clip"], "--calibration", str(made)]
-    assert main(["score", str(table), *PHRASES, *command, "--fit"]) == 0
+    assert main(["classify", str(table), *PHRASES, *command, "--fit"]) == 0
     assert ScoreCalibration.load(made).temperature > 0
-    assert main(["score", str(image), *PHRASES, *command]) == 0
+    assert main(["classify", str(image), *PHRASES, *command]) == 0
     table.write_text(f"image,phrase\n{image},green\n")
-    assert main(["score", str(table), *PHRASES, *command, "--fit"]) == 2
+    assert main(["classify", str(table), *PHRASES, *command, "--fit"]) == 2
     assert "line 2: 'green' is none of the phrases" in capsys.readouterr().err
 
 
@@ -143,17 +143,17 @@ def test_the_command_calibrates(names, image, tmp_path, capsys):
     ],
 )
 def test_wrong_options_are_refused(names, image, capsys, options, said):
-    assert main(["score", str(image), *options, "--encoder", names["clip"]]) == 2
+    assert main(["classify", str(image), *options, "--encoder", names["clip"]]) == 2
     assert said in capsys.readouterr().err
 
 
 def test_what_is_no_picture_is_refused(names, tmp_path, capsys):
     path = tmp_path / "scene.png"
     path.write_bytes(b"no picture")
-    assert main(["score", str(path), "a", "--encoder", names["clip"]]) == 2
+    assert main(["classify", str(path), "a", "--encoder", names["clip"]]) == 2
     assert "is no picture that can be read" in capsys.readouterr().err
     path.write_text('{"temperature": -1}')
     command = ["--encoder", names["clip"], "--calibration", str(path)]
     Image.new("RGB", (9, 9)).save(tmp_path / "good.png")
-    assert main(["score", str(tmp_path / "good.png"), "a", *command]) == 2
+    assert main(["classify", str(tmp_path / "good.png"), "a", *command]) == 2
     assert "temperature must be above 0" in capsys.readouterr().err

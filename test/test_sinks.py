@@ -238,7 +238,7 @@ def test_poses_are_valid_and_those_of_the_joints(drives):
         frame = pose7_to_transform(
             np.array([place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w])
         )
-        forward = Kinematics(ROBOT).forward(drive.path.setpoints[0].position)
+        forward = Kinematics(ROBOT).forward(drive.preview.setpoints[0].position)
         assert frame == pytest.approx(forward, abs=1e-6)
 
 

@@ -124,7 +124,7 @@ def write(folder, said, apart=10.0, marked=True):
 def test_a_bag_is_lessons_for_the_shipped_policy(tmp_path, first, second, capsys):
     said = [(text, *how) for pair in RUBY for text, how in zip(pair, (first, second), strict=True)]
     bag = write(tmp_path / "bag", said)
-    assert main(["teach", str(bag), "--out", str(tmp_path / "taught")]) == 0
+    assert main(["learn-words", str(bag), "--out", str(tmp_path / "taught")]) == 0
     assert "| ruby | red |" in capsys.readouterr().out
     assert "ruby" in load_checkpoint(tmp_path / "taught").config.vocabulary
 
@@ -140,7 +140,7 @@ def test_what_was_judged_otherwise_is_no_lesson(
     for first, second in RUBY:
         said += [(first, first_moved, first_success), (second, True, second_success)]
     bag = write(tmp_path / "bag", said)
-    assert main(["teach", str(bag), "--out", str(tmp_path / "taught")]) == 1
+    assert main(["learn-words", str(bag), "--out", str(tmp_path / "taught")]) == 1
     assert "nothing was learned" in capsys.readouterr().out
     assert not (tmp_path / "taught").exists()
 
@@ -153,7 +153,7 @@ def test_who_says_it_much_later_means_something_else(tmp_path, apart, status):
         for text, moved in zip(pair, (False, True), strict=True)
     ]
     bag = write(tmp_path / "bag", said, apart, marked=False)
-    assert main(["teach", str(bag), "--out", str(tmp_path / "taught")]) == status
+    assert main(["learn-words", str(bag), "--out", str(tmp_path / "taught")]) == status
 
 
 def test_a_word_needs_a_lesson(model):
@@ -162,10 +162,13 @@ def test_a_word_needs_a_lesson(model):
 
 
 def test_what_is_no_bag_is_named(tmp_path, shipped, capsys):
-    assert main(["teach", str(tmp_path), "--out", str(tmp_path / "taught")]) == 2
+    assert main(["learn-words", str(tmp_path), "--out", str(tmp_path / "taught")]) == 2
     assert f"no bag in '{tmp_path}'" in capsys.readouterr().err
     bag = write(tmp_path / "bag", [("pick up the red cube", True, True)])
-    assert main(["teach", str(bag), str(tmp_path / "typo"), "--out", str(tmp_path / "new")]) == 2
+    assert (
+        main(["learn-words", str(bag), str(tmp_path / "typo"), "--out", str(tmp_path / "new")])
+        == 2
+    )
     assert "typo'; valid:" in capsys.readouterr().err
-    assert main(["teach", str(bag), "--out", str(shipped)]) == 2
+    assert main(["learn-words", str(bag), "--out", str(shipped)]) == 2
     assert "has a checkpoint already" in capsys.readouterr().err

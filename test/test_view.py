@@ -22,7 +22,7 @@ def _entities(path):
 def test_a_bag_is_shown(demo, tmp_path, capsys):
     pytest.importorskip("rerun", reason="needs rerun-sdk")
     out = tmp_path / "demo.rrd"
-    assert main(["view", str(demo[0] / "bag"), "--out", str(out)]) == 0
+    assert main(["rerun", str(demo[0] / "bag"), "--out", str(out)]) == 0
     assert "messages shown" in capsys.readouterr().out
     entities = _entities(out)
     for wanted in (
@@ -39,7 +39,7 @@ def test_what_cannot_be_shown_is_told(tmp_path, capsys):
         said = "nothing"
     except ModuleNotFoundError:
         said = "viewing needs Rerun"
-    assert main(["view", str(tmp_path / "nothing"), "--out", str(tmp_path / "x.rrd")]) != 0
+    assert main(["rerun", str(tmp_path / "nothing"), "--out", str(tmp_path / "x.rrd")]) != 0
     assert said in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""`vlm-robot score`: tell which of some phrases a picture shows, with a pretrained CLIP."""
+"""`vlm-robot classify`: tell which of some phrases a picture shows, with a pretrained CLIP."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("score", help=(__doc__ or "").split(": ", 1)[1])
+    parser = commands.add_parser("classify", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("image", type=Path, help="a picture, or with --fit a table of them (CSV)")
     parser.add_argument("phrases", nargs="+", help='as in "robot moving box"')
     parser.add_argument(

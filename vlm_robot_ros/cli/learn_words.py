@@ -1,4 +1,4 @@
-"""`vlm-robot teach`: new words for a policy, from bags in which you had to say it differently."""
+"""`vlm-robot learn-words`: new words for a policy, from bags in which you had to say it differently."""
 
 import argparse
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("teach", help=(__doc__ or "").split(": ", 1)[1])
+    parser = commands.add_parser("learn-words", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("bags", type=Path, nargs="+", help="bags, or folders of bags")
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new checkpoint")

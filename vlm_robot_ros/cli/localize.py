@@ -1,4 +1,4 @@
-"""`vlm-robot look`: show where phrases are in a picture, with a pretrained CLIP."""
+"""`vlm-robot localize`: show where phrases are in a picture, with a pretrained CLIP."""
 
 import argparse
 from pathlib import Path
@@ -6,13 +6,15 @@ from pathlib import Path
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("look", help=(__doc__ or "").split(": ", 1)[1])
+    parser = commands.add_parser("localize", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("image", type=Path, help="a picture")
     parser.add_argument(
         "phrases", nargs="+", help='as in "the handle of the drawer", "left of the red cup"'
     )
     parser.add_argument(
-        "--encoder", default="open_clip:ViT-B-16/laion2b_s34b_b88k", help="see `vlm-robot score`"
+        "--encoder",
+        default="open_clip:ViT-B-16/laion2b_s34b_b88k",
+        help="see `vlm-robot classify`",
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, or auto")
     parser.add_argument("--out", type=Path, default=Path("look.png"), help="picture to write")

@@ -19,24 +19,33 @@ from vlm_robot_ros.terminal_text import escape_output
 _SHOW = "VLM_ROBOT_TRACEBACK"
 _COMMANDS = (
     "demo",
-    "ground",
-    "score",
-    "collect",
-    "train",
-    "recipe",
+    "console",
+    "visualize",
+    "localize",
+    "classify",
     "evaluate",
     "compare",
     "contract",
+    "record",
+    "bag",
+    "rerun",
     "data",
     "finetune",
     "merge",
-    "teach",
-    "look",
-    "console",
-    "record",
-    "view",
-    "bag",
+    "learn-words",
+    "collect",
+    "train",
+    "reproduce",
 )
+_DEPRECATED = {
+    "ground": "visualize",
+    "look": "localize",
+    "score": "classify",
+    "view": "rerun",
+    "teach": "learn-words",
+    "recipe": "reproduce",
+}
+"""Old names of commands; they work with a warning until version 0.3."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,14 +57,24 @@ def main(argv: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name in _COMMANDS:
-        importlib.import_module(f"vlm_robot_ros.cli.{name}").add_parser(commands)
+        module = f"vlm_robot_ros.cli.{name.replace('-', '_')}"
+        importlib.import_module(module).add_parser(commands)
     mask = os.umask(0o077)
     os.umask(mask)
     try:
         with escape_output():
-            return _run(parser.parse_args(argv))
+            return _run(parser.parse_args(_current_names(argv)))
     finally:
         os.umask(mask)  # commands narrow it; who calls this function may be no command
+
+
+def _current_names(argv: list[str] | None) -> list[str]:
+    """Return a command line with the current name of its command; an old one is warned of."""
+    given = sys.argv[1:] if argv is None else argv
+    if given and (name := _DEPRECATED.get(given[0])):
+        print_error(f"vlm-robot: '{given[0]}' is now called '{name}'; the old name ends with 0.3")
+        return [name, *given[1:]]
+    return given
 
 
 def _run(args: argparse.Namespace) -> int:

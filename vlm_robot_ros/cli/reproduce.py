@@ -1,4 +1,4 @@
-"""`vlm-robot recipe`: make the shipped policy from nothing: data, training, DAgger; resumes."""
+"""`vlm-robot reproduce`: make the shipped policy from nothing: data, training, DAgger; resumes."""
 
 import argparse
 import time
@@ -11,7 +11,7 @@ _VARIANTS = ("slots", "early", "late", "cross", "pooled")
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("recipe", help=(__doc__ or "").split(": ", 1)[1])
+    parser = commands.add_parser("reproduce", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("--out", type=Path, default=Path("runs/recipe"), help="folder for it all")
     parser.add_argument("--workers", type=int_at_least(1), default=2, help="processes that record")
     parser.add_argument(

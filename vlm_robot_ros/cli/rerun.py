@@ -1,4 +1,4 @@
-"""`vlm-robot view`: show a bag, or what is on the topics now, in Rerun."""
+"""`vlm-robot rerun`: show a bag, or what is on the topics now, in Rerun."""
 
 import argparse
 from pathlib import Path
@@ -10,7 +10,7 @@ from vlm_robot_ros.file_permissions import restrict_umask
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("view", help=(__doc__ or "").split(": ", 1)[1])
+    parser = commands.add_parser("rerun", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("bag", type=Path, nargs="?", help="a bag; what is on the topics if none")
     parser.add_argument("--out", type=Path, help="write a .rrd file instead of opening the viewer")
     parser.add_argument(

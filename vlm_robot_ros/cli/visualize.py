@@ -1,4 +1,4 @@
-"""`vlm-robot ground`: show where sentences lead in a picture, without moving an arm."""
+"""`vlm-robot visualize`: show where sentences lead in a picture, without moving an arm."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ from vlm_robot_ros.cli.argument_types import int_at_least
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("ground", help=(__doc__ or "").split(": ", 1)[1])
+    parser = commands.add_parser("visualize", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("sentences", nargs="+", help='as in "put the red cube in the bowl"')
     parser.add_argument("--image", type=Path, help="a camera's picture; else a simulated scene")
     parser.add_argument("--seed", type=int_at_least(0), default=1, help="of the simulated scene")

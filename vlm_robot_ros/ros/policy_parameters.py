@@ -34,7 +34,7 @@ PARAMETERS = (
         "encoder", "", "For labels of what is seen, where a policy has none: open_clip:..., hf:..."
     ),
     ParameterSpec("phrases", "", "What it may be, separated by |; empty: config/tasks.yaml"),
-    ParameterSpec("calibration", "", "File of `vlm-robot score --fit`, for the encoder"),
+    ParameterSpec("calibration", "", "File of `vlm-robot classify --fit`, for the encoder"),
     ParameterSpec(
         "device",
         "auto",

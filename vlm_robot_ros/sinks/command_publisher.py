@@ -229,7 +229,7 @@ class CommandPublisher:
                 news[number] = news[number] or self._again[number] or refused
             if (kind in _EVENT_GRIPPER_KINDS or fingers) and not news[number]:
                 continue
-            if publisher.send_goal(MESSAGES[kind][1](drive, self._robot)) is not False:
+            if publisher.publish(MESSAGES[kind][1](drive, self._robot)) is not False:
                 self._told[number] = drive.gripper
                 self._again[number] = self._again[number] and bool(command.hold_reason)
 

@@ -83,7 +83,7 @@ class GripperAction:
         """Whether the last goal was not taken, a second ago or longer."""
         return time.monotonic() - self._refused_at > _RETRY_PERIOD_S
 
-    def send_goal(self, told: GripperGoal) -> bool:
+    def publish(self, told: GripperGoal) -> bool:
         """Send a goal; returns whether there is somebody to take it."""
         if not self._client.server_is_ready():
             return False
