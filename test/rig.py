@@ -22,11 +22,11 @@ TOPIC = ROBOT.cameras[0].topic
 class Rig:
     """An arm at rest with a camera, and ears on all that the node says."""
 
-    def __init__(self, graph, picture):
+    def __init__(self, graph, pixels):
         self.graph, node = graph, graph.node
         self._said = {}
         self.clock = node.get_clock()
-        self.picture = picture
+        self.pixels = pixels
         self.camera = node.create_publisher(Image, TOPIC, qos_profile_sensor_data)
         self.joints = node.create_publisher(JointState, "joint_states", 10)
         self.words = node.create_publisher(String, "instruction", 10)
@@ -44,10 +44,10 @@ class Rig:
         self.send_joints = lambda: self.joints.publish(self.joint_state())
 
     def image(self, **changes):
-        height, width, _ = self.picture.shape
+        height, width, _ = self.pixels.shape
         image = Image(height=height, width=width, encoding="rgb8", step=3 * width)
         image.header.stamp = self.clock.now().to_msg()
-        image.data = self.picture.tobytes()
+        image.data = self.pixels.tobytes()
         for name, value in changes.items():
             setattr(image, name, value)
         return image

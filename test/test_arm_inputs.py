@@ -38,7 +38,7 @@ class Driver:
     def __init__(self, graph, folder):
         self.graph, node = graph, graph.node
         self.clock, self.random = node.get_clock(), np.random.default_rng(0)
-        self.picture = self.random.integers(0, 255, (480, 640, 3), np.uint8)
+        self.pixels = self.random.integers(0, 255, (480, 640, 3), np.uint8)
         self.states = node.create_publisher(JointState, "joint_states", 50)
         self.others = node.create_publisher(JointState, "joint_states", 50)
         self.camera = node.create_publisher(
@@ -91,9 +91,9 @@ class Driver:
         self.states.publish(message)
 
     def image(self, ahead=0.0):
-        self.picture[:20] = self.random.integers(0, 255, (20, 640, 3), np.uint8)
+        self.pixels[:20] = self.random.integers(0, 255, (20, 640, 3), np.uint8)
         image = Image(height=480, width=640, encoding="rgb8", step=1920)
-        image.header.stamp, image.data = self.stamp(ahead), self.picture.tobytes()
+        image.header.stamp, image.data = self.stamp(ahead), self.pixels.tobytes()
         self.camera.publish(image)
 
     def zeros(self):

@@ -45,11 +45,11 @@ def name_of(folder):
 
 def theirs(folder, pictures):
     """What the library itself makes of pictures and phrases: pixels, embeddings, logits."""
-    images = [Image.fromarray(picture) for picture in pictures]
+    pil_images = [Image.fromarray(picture) for picture in pictures]
     if folder.name.startswith("open_clip"):
         model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{folder}")
         model.eval()
-        pixels = torch.stack([transform(image) for image in images])
+        pixels = torch.stack([transform(each) for each in pil_images])
         ids = open_clip.get_tokenizer(f"local-dir:{folder}")(PHRASES)
         image = model.encode_image(pixels, normalize=True)
         text = model.encode_text(ids, normalize=True)
@@ -58,7 +58,7 @@ def theirs(folder, pictures):
     retrieval = "blip2" in folder.name
     of = transformers.Blip2ForImageTextRetrieval if retrieval else transformers.AutoModel
     model = of.from_pretrained(folder).eval()
-    pixels = transformers.AutoImageProcessor.from_pretrained(folder)(images, return_tensors="pt")
+    pixels = transformers.AutoImageProcessor.from_pretrained(folder)(pil_images, return_tensors="pt")
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     padding = "max_length" if "siglip" in folder.name else True
     batch = tokenizer(

@@ -94,13 +94,13 @@ def test_what_was_stopped_is_told_anew_when_the_arm_acts_again(bench):
 
 def test_other_words_tell_the_gripper_anew_but_not_before_there_is_a_plan(bench):
     bench.send(0.0, ticks=5)
-    bench.output.forget()  # somebody has opened it by hand, and asks for something else
+    bench.output.resend_gripper()  # somebody has opened it by hand, and asks for something else
     bench.send(0.0, "waiting for a plan", ticks=5)
     bench.send(0.0, "stopped by 'stop'", stops=True, ticks=5)
     assert bench.gripper_paths() == [0.0]
     bench.send(1.0, ticks=5)
     assert bench.gripper_paths() == [0.0, pytest.approx(0.04)]
-    bench.output.forget()
+    bench.output.resend_gripper()
     bench.send(1.0, ticks=5)
     assert len(bench.gripper_paths()) == 3
 

@@ -19,26 +19,26 @@ from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 CODE = """
 import ctypes
-from vlm_robot_ros.inference.malloc_trim import _resident_bytes, trim_heap
+from vlm_robot_ros.inference.malloc_trim import _resident_bytes, trim_malloc_heap
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
-assert not trim_heap()
+assert not trim_malloc_heap()
 before = _resident_bytes()
 blocks = [libc.malloc(100_000) for _ in range(6000)]
 for block in blocks:
     ctypes.memset(block, 1, 100_000)
-assert trim_heap()  # nothing is free: nothing goes back
+assert trim_malloc_heap()  # nothing is free: nothing goes back
 full = _resident_bytes()
 assert full - before > 550e6, full - before
 for block in blocks[::2]:  # between others that stay
     libc.free(block)
-assert not trim_heap()
+assert not trim_malloc_heap()
 more = [libc.malloc(110_000) for _ in range(3000)]  # they fit into no gap
 for block in more:
     ctypes.memset(block, 1, 110_000)
-assert trim_heap()
+assert trim_malloc_heap()
 assert _resident_bytes() - full < 100e6, _resident_bytes() - full
-assert not trim_heap()
+assert not trim_malloc_heap()
 """
 
 

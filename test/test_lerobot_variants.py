@@ -45,7 +45,7 @@ def rows(scale=0.3, last=1.0, width=7):
 
 def dataset(
     folder, names=JOINTS, values=None, states=None, state_names=None, keys=None, info=None,
-    column=None, episodes=None, tasks=("pick up the cube",), spoil=None, picture=None,
+    column=None, episodes=None, tasks=("pick up the cube",), spoil=None, cell=None,
 ):  # fmt: skip
     """Write a dataset of version 2.1 with two episodes, odd in what is given."""
     values = rows() if values is None else values
@@ -73,7 +73,7 @@ def dataset(
     (meta / "episodes.jsonl").write_text("".join(json.dumps(line) + "\n\n" for line in known))
     for number in (0, 1):
         table = {
-            camera: [picture or image() for _ in range(LENGTH)],
+            camera: [cell or image() for _ in range(LENGTH)],
             state: states.tolist(), action: values.tolist(),
             "timestamp": np.arange(LENGTH) / 10, "frame_index": np.arange(LENGTH),
             "episode_index": np.full(LENGTH, number), "task_index": np.zeros(LENGTH, int),
@@ -163,7 +163,7 @@ READ = {
         {"spoil": replaced("{episode_chunk:03d}", "{chunk_index:03d}")},
         POSITION, range(6), 6,
     ),
-    "grey images": ({"picture": image("L")}, POSITION, range(6), 6),
+    "grey images": ({"cell": image("L")}, POSITION, range(6), 6),
     "times of day": (
         {"column": {"timestamp": 1.7e9 + np.arange(LENGTH) * 0.1}}, POSITION, range(6), 6
     ),
@@ -274,21 +274,21 @@ def test_what_has_no_sure_meaning_is_refused_with_what_to_do(tmp_path, name, cap
 
 
 @pytest.mark.parametrize(
-    ("picture", "said"),
+    ("cell", "said"),
     [
         ({"bytes": None, "path": "images/x.png"}, "cannot be read"),
         ({"bytes": b"no image", "path": None}, "cannot be read"),
         (image("I;16"), "is of mode I;16; valid: 8 bits"),
     ],
 )
-def test_images_that_cannot_be_read_are_refused_by_their_camera(tmp_path, picture, said, capsys):
-    folder = dataset(tmp_path / "data", picture=picture)
+def test_images_that_cannot_be_read_are_refused_by_their_camera(tmp_path, cell, said, capsys):
+    folder = dataset(tmp_path / "data", cell=cell)
     assert main(["data", "inspect", str(folder), "--out", str(tmp_path / "x.png")]) == 2
     assert f"data': an image of {CAMERA} {said}" in capsys.readouterr().err
 
 
 def test_an_image_beside_the_tables_is_read(tmp_path):
-    folder = dataset(tmp_path / "data", picture={"bytes": None, "path": "images/x.png"})
+    folder = dataset(tmp_path / "data", cell={"bytes": None, "path": "images/x.png"})
     (folder / "images").mkdir()
     (folder / "images" / "x.png").write_bytes(image()["bytes"])
     assert (open_data_folder(folder).episode(0).images[CAMERA] == 77).all()

@@ -166,7 +166,7 @@ def test_a_picture_that_cannot_be_one_is_held_for_until_a_good_one_comes(rig, ch
 def test_an_image_of_half_the_size_is_scaled_and_warned_of(rig):
     rig.say(rig.command)
     rig.until_acting()
-    half = np.ascontiguousarray(rig.picture[::2, ::2])
+    half = np.ascontiguousarray(rig.pixels[::2, ::2])
     small = {"height": 128, "width": 128, "step": 384, "data": half.tobytes()}
     rig.send_image = lambda: rig.camera.publish(rig.image(**small))
     told = lambda: [  # noqa: E731

@@ -91,11 +91,11 @@ def test_distances_need_a_calibration():
 
 
 def test_a_crop_is_the_part_that_the_contract_names():
-    picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    pixels = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
     camera = replace(ROBOT.camera("wrist"), width=6, height=4, crop=(1, 2, 3, 4))
-    np.testing.assert_array_equal(to_policy_input(image(picture, "rgb8"), camera), picture[1:, 2:])
+    np.testing.assert_array_equal(to_policy_input(image(pixels, "rgb8"), camera), pixels[1:, 2:])
     with pytest.raises(ImageError, match=r"size 5x4; .*crop \[1, 2, 3, 4\]: from 6x4"):
-        crop_image(picture[:, :5], camera)
+        crop_image(pixels[:, :5], camera)
 
 
 COLOUR = replace(ROBOT.camera("wrist"), width=64, height=48)

@@ -1,4 +1,4 @@
-"""`vlm-robot learn-words`: new words for a policy, from bags in which you had to say it differently."""
+"""`vlm-robot learn-words`: new words for a policy, from bags with failed and repeated commands."""
 
 import argparse
 from pathlib import Path

@@ -40,8 +40,8 @@ def describe(
         "| camera | height | width |",
         "|---|---|---|",
     ]
-    for name, pictures in images.items():
-        lines.append(f"| {name} | {pictures.shape[1]} | {pictures.shape[2]} |")
+    for name, frames in images.items():
+        lines.append(f"| {name} | {frames.shape[1]} | {frames.shape[2]} |")
     states, actions = (np.concatenate(part) for part in zip(*tables, strict=True))
     lines += ["", "| | name | lowest | mean | highest | deviation |", "|---|---|---|---|---|---|"]
     for kind, names, values in (
@@ -63,9 +63,9 @@ def contact_sheet(episodes: Sequence[Episode]) -> Image.Image:
     """Return the first, the middle and the last picture of each episode, by its first camera."""
     panels = []
     for number, episode in enumerate(episodes):
-        name, pictures = next(iter(episode.images.items()))
-        for at in (0, len(pictures) // 2, len(pictures) - 1):
-            small = Image.fromarray(pictures[at]).resize((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
+        name, frames = next(iter(episode.images.items()))
+        for at in (0, len(frames) // 2, len(frames) - 1):
+            small = Image.fromarray(frames[at]).resize((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
             panels.append(
                 (np.asarray(small), episode.instruction, f"{number}: {name}, frame {at}")
             )
