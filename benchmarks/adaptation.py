@@ -44,7 +44,7 @@ from vlm_robot_ros.sim.scene import Scene, sample_scene
 from vlm_robot_ros.sim.simulator import Simulator
 
 WAYS: dict[str, list[str]] = {
-    "one picture": [],
+    "one image": [],
     "depth": ["--depth", "front_depth"],
     "history": ["--history", "2"],
     "close-up": ["--close-up"],

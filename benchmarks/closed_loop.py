@@ -5,7 +5,8 @@
 A person calls red things "ruby" and plates "platter": ten words that the policy does not know.
 Each sentence is said so, and then in known words; nodes, physics and recorder are those of the
 demo. `vlm-robot learn-words` reads the bag: what failed first and was then done is a lesson. All
-are said again to the policy before and after, and others with the same words, in scenes of no lesson.
+are said again to the policy before and after, and others with the same words, in scenes of no
+lesson.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How long does it take to make a picture of an image message, here and elsewhere?
+"""How long does it take to make an image of an image message, here and elsewhere?
 
     python benchmarks/conversion.py [--width 640 --height 480]
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image as Picture
+from PIL import Image as PilImage
 from sensor_msgs.msg import CompressedImage, Image
 
 from vlm_robot_ros.data.image_decoding import to_depth, to_rgb
@@ -68,13 +68,13 @@ def others() -> dict[str, Convert]:
 
 
 def messages(width: int, height: int) -> dict[str, Any]:
-    """Return one message of each kind; the picture is smooth, as pictures are."""
+    """Return one message of each kind; the image is smooth, as images are."""
     v, u = np.mgrid[0:height, 0:width]
     waves = [np.sin(u / 40 + c) + np.cos(v / 30 - c) for c in range(4)]
-    picture = (np.stack(waves, -1) * 60 + 127).astype(np.uint8)
+    image = (np.stack(waves, -1) * 60 + 127).astype(np.uint8)
     made: dict[str, Any] = {}
     for encoding, size in CHANNELS.items():
-        pixels = np.ascontiguousarray(picture[..., :size])
+        pixels = np.ascontiguousarray(image[..., :size])
         if encoding == "32FC1":
             pixels = (u / width + 0.5).astype(np.float32)
         message = Image(width=width, height=height, encoding=encoding, step=width * size)
@@ -82,7 +82,7 @@ def messages(width: int, height: int) -> dict[str, Any]:
         made[encoding] = message
     for kind in ("jpeg", "png"):
         buffer = BytesIO()
-        Picture.fromarray(picture[..., :3]).save(buffer, kind)
+        PilImage.fromarray(image[..., :3]).save(buffer, kind)
         made[kind] = CompressedImage(format=kind, data=buffer.getvalue())
     return made
 
@@ -104,14 +104,14 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=480)
     args = parser.parse_args()
     ways = others()
-    print(f"{args.width}x{args.height}, ms a picture (its time by ours)\n")
+    print(f"{args.width}x{args.height}, ms an image (its time by ours)\n")
     print("| | " + " | ".join(["ours", *ways]) + " |\n|---|---|" + "---|" * len(ways))
     for kind, message in messages(args.width, args.height).items():
-        picture, mine = ours(message), timed(ours, message)
+        image, mine = ours(message), timed(ours, message)
         cells = [f"{mine:.2f}"]
         for convert in ways.values():
             theirs = convert(message).astype(float) * (1e-3 if kind == "16UC1" else 1.0)
-            off = float(np.abs(theirs - picture).max())
+            off = float(np.abs(theirs - image).max())
             took = timed(convert, message)
             # Decoders of JPEG may differ by a little.
             wrong = "" if off < (6 if kind == "jpeg" else 1e-6) else f", differs by {off:.3g}"

@@ -2,8 +2,8 @@
 
     python benchmarks/encoder_rate.py [--encoder open_clip:ViT-B-32/random] [--threads 2]
 
-Cameras' pictures of 480 x 640 and a sentence come in, a chunk of actions goes out. The naive
-way prepares pictures with PIL and runs both towers for every frame, in float32. Then one thing
+Cameras' images of 480 x 640 and a sentence come in, a chunk of actions goes out. The naive
+way prepares images with PIL and runs both towers for every frame, in float32. Then one thing
 after the other is done better, and with all of them each of the policy's ways to be faster.
 Weights are random: they do not change the time.
 """
@@ -85,7 +85,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     rng = np.random.default_rng(0)
-    pictures = [rng.integers(0, 256, (480, 640, 3), dtype=np.uint8) for _ in range(args.cameras)]
+    images = [rng.integers(0, 256, (480, 640, 3), dtype=np.uint8) for _ in range(args.cameras)]
     state = torch.zeros(1, 1, device=args.device)
     plain = make(args.encoder, args.device, args.fusion, args.cameras)
     library = getattr(plain.encoder.model, "visual", None)
@@ -97,11 +97,11 @@ def main() -> None:
     kept = plain.encode_text([WORDS])
 
     def by_pil() -> Tensor:
-        pixels = torch.stack([pil(Image.fromarray(picture)) for picture in pictures])
+        pixels = torch.stack([pil(Image.fromarray(image)) for image in images])
         return pixels[None].to(args.device)
 
     def on_device(model: ChunkPredictor, ways: Collection[str] = ()) -> Tensor:
-        batch = torch.stack([upload(picture, args.device, ways) for picture in pictures])
+        batch = torch.stack([upload(image, args.device, ways) for image in images])
         return model.encoder.preprocess(batch)[None]
 
     rows = {

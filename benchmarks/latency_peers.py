@@ -2,10 +2,10 @@
 
     python benchmarks/latency_peers.py naive CHECKPOINT DEVICE THREADS
     python benchmarks/latency_peers.py echo
-    python benchmarks/latency_peers.py model CHECKPOINT WORDS DEVICE PICTURES
+    python benchmarks/latency_peers.py model CHECKPOINT WORDS DEVICE IMAGES
 
 A node as one writes it first, a node that does nothing, and a model without a node. `Clocked` is
-a learned policy that tells for each picture when it began to think and when it had an answer.
+a learned policy that tells for each image when it began to think and when it had an answer.
 """
 
 import json
@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import rclpy
 import torch
-from PIL import Image as Picture
+from PIL import Image as PilImage
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
@@ -53,22 +53,22 @@ class Asked(NamedTuple):
     checkpoint: Path
     words: str
     device: str
-    pictures: float
+    images: float
     """A second."""
 
 
 def scene() -> tuple[np.ndarray, str]:
-    """Return a picture of 560 x 560, and a command that can be obeyed in it."""
+    """Return an image of 560 x 560, and a command that can be obeyed in it."""
     sim, item = Simulator(ROBOT), demo_script(1)[0]
     sim.reset(item.scene)
-    picture = Picture.fromarray(sim.render(ROBOT.cameras[0].name))
-    return np.array(picture.resize((560, 560))), item.instruction
+    image = PilImage.fromarray(sim.render(ROBOT.cameras[0].name))
+    return np.array(image.resize((560, 560))), item.instruction
 
 
 class Clocked(ImageGuard):
     """A learned policy that writes down when it began and ended, by the clock of messages.
 
-    Learned policies watch their pictures themselves: this one is watched no more than they are.
+    Learned policies watch their images themselves: this one is watched no more than they are.
     """
 
     def __init__(self, robot: RobotConfig) -> None:
@@ -88,7 +88,7 @@ class Clocked(ImageGuard):
 
 @contextmanager
 def answering(asked: Asked) -> Iterator[list[float]]:
-    """Let a policy answer, once for every picture, in a process of its own.
+    """Let a policy answer, once for every image, in a process of its own.
 
     Yields a list which, after the end, has how long each answer took [s].
     """
@@ -101,14 +101,14 @@ def answering(asked: Asked) -> Iterator[list[float]]:
     took += json.loads(process.communicate()[0])
 
 
-def be_model(checkpoint: str, words: str, device: str, pictures: str) -> None:
+def be_model(checkpoint: str, words: str, device: str, images: str) -> None:
     """Answer until nobody wants to hear any more; print how long it took."""
     torch.set_num_threads(1)
     policy, home = load_checkpoint_policy(Path(checkpoint), ROBOT, device), np.array(ROBOT.home)
-    picture, _ = scene()  # first the policy: after Mesa's LLVM, Triton's cannot be imported
-    period = 1 / float(pictures)
+    image, _ = scene()  # first the policy: after Mesa's LLVM, Triton's cannot be imported
+    period = 1 / float(images)
     pose = transform_to_pose7(Kinematics(ROBOT).forward(home))
-    seen = Observation({ROBOT.cameras[0].name: picture}, pose, 1.0, words, home)
+    seen = Observation({ROBOT.cameras[0].name: image}, pose, 1.0, words, home)
     for _ in range(10):
         policy.infer(seen)
     print("ready", flush=True)
@@ -141,7 +141,7 @@ def be_naive(checkpoint: str, device: str, threads: str) -> None:
         if not said[0]:
             return
         pixels = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
-        image = prepare(Picture.fromarray(pixels))[None, None].to(device)
+        image = prepare(PilImage.fromarray(pixels))[None, None].to(device)
         planned = model(image, model.encode_text([said[0]]), torch.zeros(1, 1, device=device))
         action = VlmAction(names=[""] * 7)
         action.header = message.header
@@ -155,7 +155,7 @@ def be_naive(checkpoint: str, device: str, threads: str) -> None:
 
 
 def be_echo() -> None:
-    """Answer every picture at once."""
+    """Answer every image at once."""
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # it ends when told to, at once
     node = rclpy.create_node("echo")
     actions = node.create_publisher(VlmAction, "action", SENT)

@@ -1,4 +1,4 @@
-"""From a camera's picture to an action: the policy node, and a node as one writes it first.
+"""From a camera's image to an action: the policy node, and a node as one writes it first.
 
     python benchmarks/node_latency.py [--seconds 20] [--encoder open_clip:ViT-B-32/random]
         [--device cuda]
@@ -7,13 +7,13 @@ A camera sends 560 x 560 rgb8, an arm its joints at 100 Hz, stamped by the wall 
 table is of a policy with a large encoder, whose weights are random: they do not change the time.
 The naive node runs it in the image's callback, both towers for every frame, prepared with PIL.
 
-The second table is what the node adds to the model, at so few pictures a second that none waits
+The second table is what the node adds to the model, at so few images a second that none waits
 for the one before: the shipped policy at several control rates, and the large encoder. For each
-picture, of the time from its stamp until its plan is sent (DDS's own stamp), the time that the
+image, of the time from its stamp until its plan is sent (DDS's own stamp), the time that the
 policy thought about it is taken away, by clocks in the policy, and the median way to a node that
 answers at once and does nothing. What is left is the node's. The model is measured without a node
 too, alone and beside camera, arm and the node that does nothing: what it takes longer within the
-node is of the cores that it shares. The last columns are of 30 pictures a second; an action counts
+node is of the cores that it shares. The last columns are of 30 images a second; an action counts
 when the camera's process hears it, and jitter is how much later or earlier than its period a
 command is sent.
 """
@@ -44,7 +44,7 @@ from vlm_robot_ros.paths import shipped_checkpoint
 
 WORDS = "put the red cube into the blue bowl"
 OFTEN = 30.0
-"""Pictures a second."""
+"""Images a second."""
 RATES = (50.0, 100.0, 250.0)
 """Of control [Hz]."""
 
@@ -57,28 +57,28 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of all policies")
     parser.add_argument("--threads", type=int, nargs=2, default=(2, 1), help="naive's, ours")
     args = parser.parse_args()
-    picture, command = scene()
+    image, command = scene()
     os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
     rclpy.init()
     with tempfile.TemporaryDirectory() as folder:
         save_checkpoint(make(args.encoder, "cpu", "cross", 1), Path(folder), {})
-        # Odd rates, lest pictures fall at one place between joint states or commands all the time.
+        # Odd rates, lest images fall at one place between joint states or commands all the time.
         large = Asked(Path(folder), WORDS, args.device, 3.9)
         small = Asked(shipped_checkpoint(), command, args.device, 9.7)
-        _compare(args.encoder, large, args.threads, picture, args.seconds)
+        _compare(args.encoder, large, args.threads, image, args.seconds)
         _head_parts(args.device)
-        bare = _measure_bare(small, picture, args.seconds)
+        bare = _measure_bare(small, image, args.seconds)
         for rate in RATES:
-            parts = _measure_node(small, rate, picture, args.seconds)
+            parts = _measure_node(small, rate, image, args.seconds)
             _print_parts(f"shipped, {rate:.0f} Hz", bare, parts)
-        bare = _measure_bare(large, picture, args.seconds)
-        parts = _measure_node(large, 50.0, picture, args.seconds)
+        bare = _measure_bare(large, image, args.seconds)
+        parts = _measure_node(large, 50.0, image, args.seconds)
         _print_parts(f"{args.encoder}, 50 Hz", bare, parts)
     rclpy.shutdown()
 
 
 def _compare(
-    encoder: str, asked: Asked, threads: tuple[int, int], picture: np.ndarray, seconds: float
+    encoder: str, asked: Asked, threads: tuple[int, int], image: np.ndarray, seconds: float
 ) -> None:
     """Print what the policy node takes beside the naive node."""
     naive = [peers.__file__, "naive", str(asked.checkpoint), asked.device, str(threads[0])]
@@ -86,12 +86,12 @@ def _compare(
     ways = {"naive": naive, "policy_node": _node(*ours, "-p", f"threads:={threads[1]}")}
     print(
         f"{encoder}, {asked.device}, {' and '.join(str(count) for count in threads)} threads, "
-        f"{OFTEN:.0f} pictures a second: camera to action\n"
+        f"{OFTEN:.0f} images a second: camera to action\n"
     )
     _head("node", "actions", "p50 ms", "p95 ms", "p99 ms", "p99, part of the naive node's")
     first = 0.0
     for way, command in ways.items():
-        with World(command, picture, WORDS) as world:
+        with World(command, image, WORDS) as world:
             taken = world.measure(seconds, OFTEN).latency
         p50, p95, p99 = 1e3 * np.percentile(taken, (50, 95, 99))
         first = first or p99
@@ -106,7 +106,7 @@ class Bare(NamedTuple):
     beside: np.ndarray
     """The same, beside camera, arm and a node that does nothing."""
     way: np.ndarray
-    """A picture's, to a node that answers at once, as its answer's stamp tells."""
+    """An image's, to a node that answers at once, as its answer's stamp tells."""
 
 
 class Parts(NamedTuple):
@@ -115,31 +115,31 @@ class Parts(NamedTuple):
     within: np.ndarray
     """The model."""
     planned: np.ndarray
-    """From a picture's stamp until its plan is sent, of the same pictures."""
+    """From an image's stamp until its plan is sent, of the same images."""
     latency: np.ndarray
-    """From a picture's stamp to the first action that answers it, with pictures often."""
+    """From an image's stamp to the first action that answers it, with images often."""
     jitter: np.ndarray
     """Of commands, likewise."""
 
 
-def _measure_bare(asked: Asked, picture: np.ndarray, seconds: float) -> Bare:
+def _measure_bare(asked: Asked, image: np.ndarray, seconds: float) -> Bare:
     with answering(asked) as alone:
         time.sleep(seconds)
-    with World([peers.__file__, "echo"], picture, WORDS) as world:
-        way = world.measure(seconds, asked.pictures).planned
+    with World([peers.__file__, "echo"], image, WORDS) as world:
+        way = world.measure(seconds, asked.images).planned
         with answering(asked) as beside:
-            world.measure(seconds, asked.pictures)
+            world.measure(seconds, asked.images)
     return Bare(np.array(alone), np.array(beside), np.array([*way.values()]))
 
 
-def _measure_node(asked: Asked, rate: float, picture: np.ndarray, seconds: float) -> Parts:
+def _measure_node(asked: Asked, rate: float, image: np.ndarray, seconds: float) -> Parts:
     with tempfile.TemporaryDirectory() as folder:
         clocks = Path(folder) / "clocks"
         os.environ[CLOCKS] = json.dumps([str(asked.checkpoint), asked.device, str(clocks)])
         command = _node("-p", "policy:=latency_peers:Clocked", "-p", f"control_rate:={rate}")
-        with World(command, picture, asked.words) as world:
+        with World(command, image, asked.words) as world:
             busy = world.measure(seconds, OFTEN)
-            calm = world.measure(seconds, asked.pictures)
+            calm = world.measure(seconds, asked.images)
         lines = [[float(each) for each in line.split()] for line in clocks.open()]
     thought = {round(stamp, 6): ended - begun for stamp, begun, ended in lines}
     known = [stamp for stamp in calm.planned if stamp in thought]
@@ -203,9 +203,9 @@ class Measured(NamedTuple):
     """What came while somebody measured; times in seconds."""
 
     latency: list[float]
-    """From a picture's stamp to the first action that answers it."""
+    """From an image's stamp to the first action that answers it."""
     planned: dict[float, float]
-    """From a picture's stamp until its plan is sent, by the stamp, to the microsecond."""
+    """From an image's stamp until its plan is sent, by the stamp, to the microsecond."""
     ticks: list[float]
     """When actions were published."""
 
@@ -213,14 +213,14 @@ class Measured(NamedTuple):
 class World:
     """A camera and an arm at rest, and a watch: starts one node, and ends it."""
 
-    def __init__(self, command: list[str], picture: np.ndarray, words: str) -> None:
+    def __init__(self, command: list[str], image: np.ndarray, words: str) -> None:
         """Start the node, and wait for its first actions."""
         self._answered: set[tuple[int, int]] = set()
         self._measured = Measured([], {}, [])
         self.node = node = rclpy.create_node("world")
-        height, width, _ = picture.shape
+        height, width, _ = image.shape
         self._image = Image(height=height, width=width, encoding="rgb8", step=3 * width)
-        self._image.data = picture.tobytes()
+        self._image.data = image.tobytes()
         self._images = node.create_publisher(Image, TOPIC, qos_profile_sensor_data)
         self._joints = node.create_publisher(JointState, "joint_states", SENT)
         instructions = node.create_publisher(String, "instruction", SENT)
@@ -254,9 +254,9 @@ class World:
             self._process.wait()
         self.node.destroy_node()
 
-    def measure(self, seconds: float, pictures: float) -> Measured:
-        """Measure so long, with so many pictures a second; those before do not count."""
-        self._camera.timer_period_ns = int(1e9 / pictures)
+    def measure(self, seconds: float, images: float) -> Measured:
+        """Measure so long, with so many images a second; those before do not count."""
+        self._camera.timer_period_ns = int(1e9 / images)
         self._camera.reset()
         self._spin(lambda: False, 1.0)  # what waits from before is done
         self._measured = measured = Measured([], {}, [])

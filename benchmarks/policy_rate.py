@@ -38,10 +38,10 @@ def main() -> None:
     player = ClosedLoopRunner(sim, policy)
     times, parts = [], []
     for _ in range(args.frames):
-        pictures = {camera.name: sim.render(camera.name) for camera in robot.cameras}
+        images = {camera.name: sim.render(camera.name) for camera in robot.cameras}
         seen = player.observe(item.instruction)
         begun = time.perf_counter()
-        policy.infer(Observation(pictures, seen.pose, seen.opening, seen.instruction))
+        policy.infer(Observation(images, seen.pose, seen.opening, seen.instruction))
         times.append(time.perf_counter() - begun)
         begun = time.perf_counter()
         with torch.inference_mode():

@@ -2,7 +2,7 @@
 
     python benchmarks/recording.py [--seconds 600] [--cameras 2] [--folder /tmp]
 
-The pictures are noise of five bits a byte, about as hard to compress as a camera's. The bag is
+The images are noise of five bits a byte, about as hard to compress as a camera's. The bag is
 read back by our reader and removed; ten minutes of two cameras need 20 GB.
 """
 

@@ -1,6 +1,6 @@
 """Does the arm feel where one plan ends and the next begins? Steps of joint speed, tick by tick.
 
-python benchmarks/smoothness.py [EPISODES] [PICTURE]
+python benchmarks/smoothness.py [EPISODES] [IMAGE]
 """
 
 import sys

@@ -3,7 +3,7 @@
     python benchmarks/tuning.py --data data/demos [--steps 1500] [--episodes 56]
 
 Model hubs are not asked: the "pretrained" encoder is a small CLIP of open_clip, made here first,
-from pictures of other scenes and captions, with open_clip's own loss. Then each variant is fitted
+from images of other scenes and captions, with open_clip's own loss. Then each variant is fitted
 to the same demonstrations in as many steps, with the words and actions of the shipped policy, in
 a process of its own, and the obedience suite measures it. What `--out` holds is not done again.
 """
@@ -58,7 +58,7 @@ CLIP = {
     "text_cfg": {"width": 96, "heads": 3, "layers": 2},
 }  # fmt: skip
 STAGES = ((4, 64, 0.7), (2, 96, 0.2), (1, 32, 0.1))
-"""Part of a picture's sides, pictures a step, share of the steps: small windows cost little."""
+"""Part of an image's sides, images a step, share of the steps: small windows cost little."""
 SEEN = 100
 """Pixels of a thing that are enough to know it by."""
 SCENES, UNSEEN = 5_000_000, 5_900_000
@@ -66,7 +66,7 @@ SCENES, UNSEEN = 5_000_000, 5_900_000
 
 
 class Album(NamedTuple):
-    """Pictures of N tables, and what they show."""
+    """Images of N tables, and what they show."""
 
     image: np.ndarray
     """Shape (N, 176, 240, 3), uint8."""
@@ -79,7 +79,7 @@ class Album(NamedTuple):
 def draw_scenes(first: int, count: int) -> Album:
     """Draw scenes by seed, the arm somewhere; held-out pairs are not there."""
     sim, rows = Simulator(load_robot("panda_sim")), []
-    for seed in tqdm(range(first, first + count), "pictures"):
+    for seed in tqdm(range(first, first + count), "images"):
         rng = np.random.default_rng(seed)
         scene = sample_scene(rng, SEEN_PAIRS)
         sim.reset(scene, np.array(sim.robot.home) + rng.normal(0.0, 0.3, 7))
@@ -93,7 +93,7 @@ def draw_scenes(first: int, count: int) -> Album:
 def windows(
     album: Album, rng: np.random.Generator, count: int, part: int
 ) -> tuple[np.ndarray, list[str]]:
-    """Return windows of a part of the pictures' sides, and captions, no two the same."""
+    """Return windows of a part of the images' sides, and captions, no two the same."""
     height, width = album.shown.shape[1:]
     rows, columns = height // part, width // part
     found: dict[str, np.ndarray] = {}
@@ -113,20 +113,20 @@ def windows(
     return np.stack(list(found.values())), list(found)
 
 
-def squash(pictures: np.ndarray, side: int) -> Tensor:
-    """Return pictures, shape (B, H, W, 3), uint8, as `EncoderTower` gives them to the encoder."""
-    pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+def squash(images: np.ndarray, side: int) -> Tensor:
+    """Return images, shape (B, H, W, 3), uint8, as `EncoderTower` gives them to the encoder."""
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
     mean, std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
     return (pixels - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
 
 
-def make_encoder(folder: Path, steps: int, pictures: int) -> None:
+def make_encoder(folder: Path, steps: int, images: int) -> None:
     """Train the small CLIP and save it in open_clip's format."""
     folder.mkdir(parents=True, exist_ok=True)
     config = {"model_cfg": CLIP, "preprocess_cfg": {"resize_mode": "squash"}}
     (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
-    album, rng = draw_scenes(SCENES, pictures), np.random.default_rng(0)
+    album, rng = draw_scenes(SCENES, images), np.random.default_rng(0)
     torch.manual_seed(0)
     state: dict[str, Tensor] = {}
     for part, size, share in STAGES:
@@ -150,9 +150,9 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, max(steps, 2), pct_start=0.1)
     loss_of, tokenizer = ClipLoss(), open_clip.SimpleTokenizer()
     for _ in (bar := tqdm(range(steps), f"windows of 1/{part}")):
-        pictures, captions = windows(album, rng, size, part)
+        images, captions = windows(album, rng, size, part)
         with autocast_bfloat16("cpu"):
-            image, text, scale = model(squash(pictures, SIDE // part), tokenizer(captions))
+            image, text, scale = model(squash(images, SIDE // part), tokenizer(captions))
         loss = loss_of(image.float(), text.float(), scale.clamp(max=100))
         optimizer.zero_grad()
         loss.backward()
@@ -164,12 +164,12 @@ def fit(
 
 @torch.inference_mode()
 def zero_shot(folder: Path) -> str:
-    """Tell how well the encoder knows unseen scenes: pictures by caption, things by patch."""
+    """Tell how well the encoder knows unseen scenes: images by caption, things by patch."""
     encoder, album = load_encoder(f"open_clip:{folder}"), draw_scenes(UNSEEN, 100)
     names = [*(" ".join(pair) for pair in SEEN_PAIRS), *RECEPTACLES]
     words = encoder.encode_text([f"a {name}" for name in names]).embedding
-    pictures, captions = windows(album, np.random.default_rng(1), 64, 1)
-    seen = encoder.encode_image(squash(pictures, SIDE))
+    images, captions = windows(album, np.random.default_rng(1), 64, 1)
+    seen = encoder.encode_image(squash(images, SIDE))
     best = encoder.logits(seen.embedding, encoder.encode_text(captions).embedding).argmax(1)
     matched = int((best == torch.arange(64)).sum())
     seen = encoder.encode_image(squash(album.image, SIDE))
@@ -185,7 +185,7 @@ def zero_shot(folder: Path) -> str:
         f"{np.mean([one[part] == other[part] for one, other in pairs]):.0%}"
         for part in (slice(None), 0, -1)
     )
-    return f"""{matched} of 64 unseen pictures go best with their own caption.
+    return f"""{matched} of 64 unseen images go best with their own caption.
 Of {len(pairs)} objects the middle patch is named rightly, of {len(names)} names, in {right};
 the colour in {colour}, the shape in {shape}."""
 
@@ -255,9 +255,9 @@ def main() -> None:
     parser.add_argument("--words", type=Path, default=shipped_checkpoint())
     parser.add_argument("--out", type=Path, default=Path("runs/tuning"))
     parser.add_argument("--clip-steps", type=int, default=1000, help="of the encoder's making")
-    parser.add_argument("--clip-pictures", type=int, default=2000, help="that it is made from")
+    parser.add_argument("--clip-images", type=int, default=2000, help="that it is made from")
     parser.add_argument("--steps", type=int, default=1500, help="of each variant; more than 50")
-    parser.add_argument("--batch", type=int, default=48, help="pictures a step")
+    parser.add_argument("--batch", type=int, default=48, help="images a step")
     parser.add_argument("--rank", type=int, default=4, help="of the adapters")
     parser.add_argument("--cells", default="seen,pairs b,swap", help=f"of {', '.join(CONDITIONS)}")
     parser.add_argument("--episodes", type=int, default=56, help="a cell")
@@ -273,7 +273,7 @@ def main() -> None:
     about.write_text(json.dumps(settings))
     clip, said = args.out / "clip", args.out / "clip.txt"
     if not (clip / "open_clip_model.safetensors").exists():
-        make_encoder(clip, args.clip_steps, args.clip_pictures)
+        make_encoder(clip, args.clip_steps, args.clip_images)
     if not said.exists():
         said.write_text(zero_shot(clip) + "\n")
     print(said.read_text())
@@ -293,7 +293,7 @@ def main() -> None:
         lines.append(row(variant, spent, json.loads(report.read_text())["cells"]))
         (args.out / "tuning.md").write_text("\n".join(lines) + "\n")
         print("\n".join(lines), flush=True)
-    print(f"\nof the memory {spent['frames'] * 129_360 / 2**30:.2f} GiB are pictures")
+    print(f"\nof the memory {spent['frames'] * 129_360 / 2**30:.2f} GiB are images")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class BagWriter:
     def say(self, at, text):
         self.add("/current_instruction", "std_msgs/msg/String", at, data=text)
 
-    def picture(self, stamp, pixels, camera="front", late=0.002):
+    def image(self, stamp, pixels, camera="front", late=0.002):
         height, width, _ = pixels.shape
         self.add(
             f"/camera/{camera}/image_raw", "sensor_msgs/msg/Image", stamp + late,
@@ -99,9 +99,9 @@ class BagWriter:
 def moving_bag(
     folder, seconds=3.0, said="pick up the red cube", skip=(), success=None, again="", **options
 ):
-    """Write a bag of an arm that moves from 0.5 s on; returns its pictures by stamp.
+    """Write a bag of an arm that moves from 0.5 s on; returns its images by stamp.
 
-    Pictures of both cameras come ten times a second but for the numbers in `skip`, commands and
+    Images of both cameras come ten times a second but for the numbers in `skip`, commands and
     joint states fifty times. With `again` the first half is judged a failure, and that is said.
     """
     bag, shown = BagWriter(folder, **options), {}
@@ -118,7 +118,7 @@ def moving_bag(
             pixels = np.kron(corners, np.ones((32, 32, 1))).astype(np.uint8)
             shown[round(now, 3)] = pixels
             for camera in ("front", "wrist"):
-                bag.picture(now, pixels, camera)
+                bag.image(now, pixels, camera)
         pose = [0.4 + 0.01 * now, 0.0, 0.3, 1.0, 0.0, 0.0, 0.0]
         frame = (tick // 5) * 0.1
         bag.action(now + 0.003, frame, pose, hold="" if now >= 0.5 else "waiting for a plan")

@@ -159,7 +159,7 @@ def sim():
 
 @pytest.fixture(scope="module")
 def scene(sim):
-    """A picture of a scene and the name of an object in it."""
+    """An image of a scene and the name of an object in it."""
     from vlm_robot_ros.sim.scene import sample_scene
 
     sim.reset(sample_scene(np.random.default_rng(77)))

@@ -59,7 +59,7 @@ class Own(HoldPolicy):
 
 
 class Wary(ImageGuard):
-    """A policy that watches its pictures itself."""
+    """A policy that watches its images itself."""
 
     def __init__(self, robot):
         super().__init__(Own(robot))

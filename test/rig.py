@@ -39,7 +39,7 @@ class Rig:
         node.create_timer(0.05, lambda: self.send_image())
 
     def rest(self):
-        """Send good pictures and joint states."""
+        """Send good images and joint states."""
         self.send_image = lambda: self.camera.publish(self.image())
         self.send_joints = lambda: self.joints.publish(self.joint_state())
 

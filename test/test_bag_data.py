@@ -32,7 +32,7 @@ def test_a_bag_is_data_on_an_even_grid_with_nothing_made_up(tmp_path):
         truth = np.stack([shown[round(time, 3)] for time in times])
         assert np.array_equal(episode.images[camera], truth)
     assert np.allclose(episode.state[:, 0], 0.1 * np.sin(times), atol=1e-4)
-    # What it was told last before the next picture's time.
+    # What it was told last before the next image's time.
     told = np.minimum(times + 0.1 - 0.02, 2.98)
     assert np.allclose(episode.action[:, 0], 0.4 + 0.01 * told, atol=2e-4)
     states, actions = data.table(0)
@@ -40,10 +40,10 @@ def test_a_bag_is_data_on_an_even_grid_with_nothing_made_up(tmp_path):
     assert np.array_equal(actions, episode.action)
 
 
-def test_an_episode_is_cut_where_pictures_are_missing(tmp_path):
+def test_an_episode_is_cut_where_images_are_missing(tmp_path):
     moving_bag(tmp_path / "bag", skip=(20, 21))
     episode = BagDataset([tmp_path / "bag"]).episode(0)
-    assert len(episode.action) == 16  # 0.5 s to 2.0 s: one late picture may be used again
+    assert len(episode.action) == 16  # 0.5 s to 2.0 s: one late image may be used again
     notes = BagDataset([tmp_path / "bag"]).info.notes
     assert notes == ("9 moments are left out: something was missing",)
 

@@ -126,7 +126,7 @@ def test_a_replay_finds_a_planted_difference(recorded, shipped, tmp_path, capsys
     assert apart["part_in"] in capsys.readouterr().out
 
 
-def test_a_bag_of_another_recorder_is_asked_picture_by_picture(tmp_path):
+def test_a_bag_of_another_recorder_is_asked_image_by_image(tmp_path):
     moving_bag(tmp_path / "bag")
     found = replay(read_recording(tmp_path / "bag"), {"hold": _Hold()})
     assert len(found.times) == 27
@@ -146,16 +146,16 @@ class _Hold:
         raise RuntimeError("out of order")
 
 
-def test_a_picture_that_was_never_recorded_costs_one_answer(tmp_path):
+def test_a_image_that_was_never_recorded_costs_one_answer(tmp_path):
     bag, blank = BagWriter(tmp_path / "bag"), np.zeros((256, 256, 3), np.uint8)
     for number in range(5):
         stamp = 1.0 + 0.1 * number
         if number != 1:
-            bag.picture(stamp, blank)
+            bag.image(stamp, blank)
         at = bag.header(stamp)
         bag.add(
             "/policy_input", "vlm_robot_ros/msg/PolicyInput", stamp + 0.03, header=at,
-            cameras=["front"], pictures=[at.stamp], joints=HOME, opening=1.0,
+            cameras=["front"], images=[at.stamp], joints=HOME, opening=1.0,
             instruction="go home", instruction_id=1, first=number == 0,
         )  # fmt: skip
         bag.joints(stamp)
@@ -222,7 +222,7 @@ def test_a_bag_of_another_clock_than_its_stamps_is_named(tmp_path):
     bag.say(1.7e9, "go home")
     for number in range(20):
         bag.joints(0.1 * number)
-        bag.picture(0.1 * number, np.zeros((64, 64, 3), np.uint8), late=1.7e9)
+        bag.image(0.1 * number, np.zeros((64, 64, 3), np.uint8), late=1.7e9)
         bag.action(1.7e9 + 0.1 * number, 0.1 * number, [0.4, 0, 0.3, 1, 0, 0, 0])
     bag.close()
     with pytest.raises(BagError, match="record with the simulator's time"):

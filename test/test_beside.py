@@ -1,4 +1,4 @@
-"""What a grounded model can look at besides one picture: distances, the past, a close-up."""
+"""What a grounded model can look at besides one image: distances, the past, a close-up."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ def rgbd(tmp_path_factory):
     return folder
 
 
-def test_an_episode_keeps_what_depth_and_a_larger_picture_tell(rgbd):
+def test_an_episode_keeps_what_depth_and_a_larger_image_tell(rgbd):
     episode = load_episode(next(rgbd.glob("*.npz")))
     frames = len(episode.tool)
     assert episode.surface.shape == (frames, TABLE_CROP[2] // 4, TABLE_CROP[3] // 4, 3)
@@ -116,14 +116,14 @@ def test_points_begin_from_what_is_measured_and_from_the_table_where_nothing_is(
 def test_the_past_is_of_the_times_it_is_asked_for():
     gaze = ObservationPreprocessor(replace(model_config(), history=2, history_dt=0.2), "cpu")
     seen = []
-    for step in range(8):  # pictures every 0.1 s, each one brighter
-        picture = np.full((256, 256, 3), 10 * step, np.uint8)
+    for step in range(8):  # images every 0.1 s, each one brighter
+        image = np.full((256, 256, 3), 10 * step, np.uint8)
         _, beside = gaze.preprocess(
-            Observation({"front": picture}, np.zeros(7), 1.0, "", time=step / 10)
+            Observation({"front": image}, np.zeros(7), 1.0, "", time=step / 10)
         )
         seen.append([round(float(one.mean()) * 25.5) for one in beside.past[0]])
     assert seen == [[0, 0], [0, 0], [0, 0], [1, 0], [2, 0], [3, 1], [4, 2], [5, 3]]
-    _, beside = gaze.preprocess(Observation({"front": picture}, np.zeros(7), 1.0, "", time=0.0))
+    _, beside = gaze.preprocess(Observation({"front": image}, np.zeros(7), 1.0, "", time=0.0))
     assert float(beside.past.min()) == pytest.approx(70 / 255)  # another world's are forgotten
 
 
@@ -141,10 +141,8 @@ def test_one_moment_may_be_asked_about_twice_and_a_pause_is_forgotten():
     gaze = ObservationPreprocessor(replace(model_config(), history=1, history_dt=0.2), "cpu")
 
     def look(time, brightness):
-        picture = np.full((256, 256, 3), brightness, np.uint8)
-        _, beside = gaze.preprocess(
-            Observation({"front": picture}, np.zeros(7), 1.0, "", time=time)
-        )
+        image = np.full((256, 256, 3), brightness, np.uint8)
+        _, beside = gaze.preprocess(Observation({"front": image}, np.zeros(7), 1.0, "", time=time))
         return round(float(beside.past.mean()) * 255)
 
     for step in range(4):

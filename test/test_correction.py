@@ -1,4 +1,4 @@
-"""Words that correct the instruction before them, and pictures that cannot be trusted."""
+"""Words that correct the instruction before them, and images that cannot be trusted."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_the_pace_changes_and_the_instruction_stays():
 
 
 @pytest.fixture(scope="module")
-def picture(sim):
+def image(sim):
     names = list(COLOURS)
     sim.reset(
         Scene(
@@ -63,15 +63,15 @@ def picture(sim):
 
 
 class Listener:
-    """The shipped policy, told one thing after the other before one picture."""
+    """The shipped policy, told one thing after the other before one image."""
 
-    def __init__(self, policy, picture):
-        self.policy, self.picture = policy, picture
+    def __init__(self, policy, image):
+        self.policy, self.image = policy, image
 
     def tell(self, text):
         self.policy.next_instruction()
         pose = np.array([0.45, 0, 0.3, 1, 0, 0, 0])
-        return self.policy.infer(Observation({"front": self.picture}, pose, 1.0, text))
+        return self.policy.infer(Observation({"front": self.image}, pose, 1.0, text))
 
     def heads_to(self):
         """Where the target of the last instruction is taken to be. Shape (2,), [m]."""
@@ -79,8 +79,8 @@ class Listener:
 
 
 @pytest.fixture
-def listener(shipped, picture):
-    return Listener(GroundedPolicy(shipped), picture)
+def listener(shipped, image):
+    return Listener(GroundedPolicy(shipped), image)
 
 
 def test_the_other_one_is_meant(listener):
@@ -133,11 +133,11 @@ def test_what_is_not_there_is_a_hold_that_says_so(listener):
     assert "to itself" in listener.tell("stack the red cube on the red cube").hold
 
 
-def test_blank_and_frozen_pictures_are_not_trusted():
+def test_blank_and_frozen_images_are_not_trusted():
     watch, rng = ImageMonitor(), np.random.default_rng(0)
     one, other = rng.integers(0, 255, (2, 64, 64, 3), np.uint8)
     here, there = np.array([0.4, 0.0, 0.3]), np.array([0.4, 0.03, 0.3])
-    assert watch.check(np.full_like(one, 17), here) == "the picture is blank"
+    assert watch.check(np.full_like(one, 17), here) == "the image is blank"
     assert watch.check(one, here) == ""
     assert watch.check(one, here) == ""  # nothing moves, nothing need change
     assert "frozen" in watch.check(one, there)
@@ -159,7 +159,7 @@ def test_frozen_distances_are_not_trusted():
             assert watch.check(np.full_like(one, np.nan), place) == ""  # nothing is near
 
 
-def test_who_watches_its_pictures_is_not_watched_twice():
+def test_who_watches_its_images_is_not_watched_twice():
     own, wary = (
         load_policy_class(f"odd_policies:{name}", load_robot("panda_sim"))
         for name in ("Own", "Wary")
@@ -169,9 +169,9 @@ def test_who_watches_its_pictures_is_not_watched_twice():
     assert [type(each.within) for each in (own, wary)] == [Own, Own]
 
 
-def test_what_does_not_say_which_object_is_held(shipped, picture):
-    choosy = Listener(GroundedPolicy(shipped), picture)
+def test_what_does_not_say_which_object_is_held(shipped, image):
+    choosy = Listener(GroundedPolicy(shipped), image)
     for text in ("pick up the object", "put the thing in the bowl", "push that one to the left"):
         assert f"'{text}' does not say which object to" in choosy.tell(text).hold
     anything = GroundedPolicy(shipped, any_object=True)
-    assert not Listener(anything, picture).tell("pick up the object").hold
+    assert not Listener(anything, image).tell("pick up the object").hold

@@ -32,8 +32,8 @@ def folders(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pictures():
-    """Two pictures that are not square. Shape (2, 60, 81, 3)."""
+def images():
+    """Two images that are not square. Shape (2, 60, 81, 3)."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (2, 6, 9, 3), dtype=np.uint8)
     return np.stack([np.array(Image.fromarray(c).resize((81, 60), 2)) for c in coarse])
@@ -43,9 +43,9 @@ def name_of(folder):
     return f"{folder.name.split('-')[0]}:{folder}"
 
 
-def theirs(folder, pictures):
-    """What the library itself makes of pictures and phrases: pixels, embeddings, logits."""
-    pil_images = [Image.fromarray(picture) for picture in pictures]
+def theirs(folder, images):
+    """What the library itself makes of images and phrases: pixels, embeddings, logits."""
+    pil_images = [Image.fromarray(image) for image in images]
     if folder.name.startswith("open_clip"):
         model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{folder}")
         model.eval()
@@ -58,7 +58,9 @@ def theirs(folder, pictures):
     retrieval = "blip2" in folder.name
     of = transformers.Blip2ForImageTextRetrieval if retrieval else transformers.AutoModel
     model = of.from_pretrained(folder).eval()
-    pixels = transformers.AutoImageProcessor.from_pretrained(folder)(pil_images, return_tensors="pt")
+    pixels = transformers.AutoImageProcessor.from_pretrained(folder)(
+        pil_images, return_tensors="pt"
+    )
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     padding = "max_length" if "siglip" in folder.name else True
     batch = tokenizer(
@@ -77,10 +79,10 @@ def theirs(folder, pictures):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_embeddings_and_scores_are_the_librarys_own(folders, pictures, kind):
+def test_embeddings_and_scores_are_the_librarys_own(folders, images, kind):
     encoder = load_encoder(name_of(folders[kind]))
     with torch.inference_mode():
-        pixels, image, text, logits = theirs(folders[kind], pictures)
+        pixels, image, text, logits = theirs(folders[kind], images)
         seen, read = encoder.encode_image(pixels), encoder.encode_text(PHRASES)
         theirs_by_query = image.reshape(seen.embedding.shape)
         torch.testing.assert_close(seen.embedding, theirs_by_query, atol=1e-4, rtol=1e-4)
@@ -95,10 +97,10 @@ def test_embeddings_and_scores_are_the_librarys_own(folders, pictures, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_pictures_are_prepared_as_the_library_does(folders, pictures, kind):
+def test_images_are_prepared_as_the_library_does(folders, images, kind):
     encoder = load_encoder(name_of(folders[kind]))
-    pixels, *_ = theirs(folders[kind], pictures)
-    ours = encoder.preprocess(torch.from_numpy(pictures))
+    pixels, *_ = theirs(folders[kind], images)
+    ours = encoder.preprocess(torch.from_numpy(images))
     level = 1 / 255 / min(encoder.preprocess.std)
     assert ours.shape == pixels.shape
     assert float((ours - pixels).abs().max()) < 1.5 * level
@@ -106,7 +108,7 @@ def test_pictures_are_prepared_as_the_library_does(folders, pictures, kind):
 
 
 @pytest.mark.parametrize("size", [(256, 256), (480, 640), (720, 1280), (3, 400)])
-def test_pictures_in_patches_have_the_size_that_the_library_gives_them(size):
+def test_images_in_patches_have_the_size_that_the_library_gives_them(size):
     theirs = transformers.Siglip2ImageProcessor(patch_size=16, max_num_patches=256)
     shapes = theirs(Image.new("RGB", size[::-1]), return_tensors="pt")["spatial_shapes"]
     ours = Preprocess((256, 256), (0.5,) * 3, (0.5,) * 3, "patches", "bilinear", patch=16)
@@ -138,11 +140,11 @@ def test_a_wrong_name_is_refused_with_valid_ones(name, said):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_half_precision_is_near(folders, pictures, kind):
+def test_half_precision_is_near(folders, images, kind):
     exact = load_encoder(name_of(folders[kind]))
     half = load_encoder(name_of(folders[kind]), dtype=torch.bfloat16)
     with torch.inference_mode():
-        pixels = exact.preprocess(torch.from_numpy(pictures))
+        pixels = exact.preprocess(torch.from_numpy(images))
         for one, other in (
             (exact.encode_image(pixels).embedding, half.encode_image(pixels.bfloat16()).embedding),
             (exact.encode_text(PHRASES).embedding, half.encode_text(PHRASES).embedding),
@@ -178,7 +180,7 @@ def test_tagged_weights_get_the_activation_that_they_were_trained_with(tiny):
     assert not torch.allclose(one, other, atol=1e-3)
 
 
-def test_a_file_is_refused_where_it_does_not_say_how_pictures_are_prepared(tiny):
+def test_a_file_is_refused_where_it_does_not_say_how_images_are_prepared(tiny):
     folder, tags = tiny
     name = f"open_clip:Tiny/{folder / 'open_clip_model.safetensors'}"
     assert load_encoder(name).preprocess.resize == "shortest"

@@ -73,11 +73,11 @@ HELD = [
     Fault("huge", CAMERA, changed(height=2**31), "size 256x2147483648"),
     Fault("short rows", CAMERA, changed(step=5), "step 5"),
     Fault("long rows", CAMERA, changed(step=2**32 - 1), "bytes of data"),
-    Fault("frozen pixels", CAMERA, frozen("data"), "the picture is frozen"),
+    Fault("frozen pixels", CAMERA, frozen("data"), "the image is frozen"),
     Fault("black", CAMERA, changed(data=lambda m: bytes(len(m.data))), "blank"),
     Fault("frozen stamp", CAMERA, frozen("header", "data"), "the stamp is frozen"),
-    Fault("late pictures", CAMERA, stamped(-3.0), "front camera: 3."),
-    Fault("early pictures", CAMERA, stamped(9.0), "ahead of this node's clock"),
+    Fault("late images", CAMERA, stamped(-3.0), "front camera: 3."),
+    Fault("early images", CAMERA, stamped(9.0), "ahead of this node's clock"),
     Fault("no camera", CAMERA, gone, "front camera: "),
     Fault("nan joint", JOINTS, changed(position=position(2, np.nan)), "not finite"),
     Fault("infinite joint", JOINTS, changed(position=position(0, np.inf)), "not finite"),
@@ -89,7 +89,7 @@ HELD = [
     Fault("late joints", JOINTS, stamped(-2.0), "joint states: 2."),
     Fault("early joints", JOINTS, stamped(5.0), "ahead of this node's clock"),
     Fault("no joint states", JOINTS, gone, "joint states: "),
-    Fault("negative pictures", CAMERA, negative, "front camera: "),
+    Fault("negative images", CAMERA, negative, "front camera: "),
     Fault("negative joints", JOINTS, negative, "joint states: "),
     Fault("clock behind", CLOCK, stamped(-5.0), "ahead of this node's clock"),
     Fault("clock ahead", CLOCK, stamped(100.0), "old, at most"),
@@ -112,11 +112,11 @@ BORNE = {
     "a tenth of everything is lost": {
         topic: lossy(0.1, number) for number, topic in enumerate((CAMERA, JOINTS, CLOCK, PATH))
     },
-    "half of the pictures are lost": {CAMERA: lossy(0.5, 9)},
+    "half of the images are lost": {CAMERA: lossy(0.5, 9)},
     "everything comes twice": dict.fromkeys((CAMERA, JOINTS, CLOCK, PATH), twice),
     "joint states overtake each other": {JOINTS: out_of_order()},
-    "pictures overtake each other": {CAMERA: out_of_order()},
-    "pictures are a tenth of a second late": {CAMERA: stamped(-0.1)},
+    "images overtake each other": {CAMERA: out_of_order()},
+    "images are a tenth of a second late": {CAMERA: stamped(-0.1)},
     "bgr8": {CAMERA: in_bgr},
     "rows are padded": {CAMERA: padded},
 }
@@ -166,7 +166,7 @@ def test_without_time_the_arm_comes_to_a_stand_by_itself(relay, way):
 def test_a_camera_that_comes_too_seldom_is_told_of_while_the_arm_goes_on(relay):
     numbers = itertools.count()
     del relay.health[:]
-    relay.ways[CAMERA] = lambda picture: [picture] if next(numbers) % 3 == 0 else []
+    relay.ways[CAMERA] = lambda image: [image] if next(numbers) % 3 == 0 else []
     relay.until_told("Hz, 10 by the contract")
     told = [s for m in relay.health for s in m.status if "by the contract" in s.message]
     assert all(s.level == s.WARN and s.name.endswith(": front camera") for s in told)

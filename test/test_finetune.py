@@ -45,9 +45,9 @@ def run(out, encoder, *options, data=DATA / "lerobot_v3"):
 
 
 def seen(words, joints=None, seed=0):
-    picture = np.random.default_rng(seed).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    image = np.random.default_rng(seed).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     pose = np.array([0.5, 0.0, 0.3, 1.0, 0.0, 0.0, 0.0])
-    return Observation({"front": picture}, pose, 1.0, words, joints)
+    return Observation({"front": image}, pose, 1.0, words, joints)
 
 
 OVERFIT = ("--steps", 600, "--batch", 16, "--rate", 2e-3, "--held-out", 0, "--fps", 5)
@@ -102,14 +102,14 @@ def test_an_interrupted_run_goes_on(encoders, tmp_path, capsys):
     assert '"step": 3' in (tmp_path / "config.json").read_text()
 
 
-def test_pictures_are_prepared_for_acting_as_they_were_for_learning(overfitted):
+def test_images_are_prepared_for_acting_as_they_were_for_learning(overfitted):
     data, policy = open_data_folder(DATA / "lerobot_v3"), FinetunedPolicy(overfitted, ROBOT)
     space, cameras = infer_action_space(data.info, "left"), data.info.cameras
     size = policy.model.encoder.preprocess.size
     learned = next(ChunkDataset(data, [3], space, None, cameras, size, 8).sample_moments(1, 1))
-    picture = data.episode(3).images[cameras[0]][0]
-    assert picture.shape[0] != picture.shape[1]
-    acting = policy._pixels(replace(seen(""), images={"front": picture}))
+    image = data.episode(3).images[cameras[0]][0]
+    assert image.shape[0] != image.shape[1]
+    acting = policy._pixels(replace(seen(""), images={"front": image}))
     assert torch.equal(acting, preprocess_batch(policy.model, learned.pixels))
 
 

@@ -27,8 +27,8 @@ def test_what_a_checkpoint_plans_is_published_and_done(graph, tmp_path, kind):
     (save_open_clip if library == "open_clip" else save_hf)(tmp_path / name, name)
     command = ["finetune", str(DATA), "--out", str(tmp_path / "made"), "--steps", "2"]
     assert main([*command, "--encoder", f"{library}:{tmp_path / name}", "--batch", "2"]) == 0
-    picture = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
-    rig = Rig(graph, picture)
+    image = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    rig = Rig(graph, image)
     graph.start("policy_node", checkpoint=str(tmp_path / "made"), min_confidence=0.0)
     graph.until_up(lambda: rig.actions)
     rig.until_held("no instruction yet")
@@ -41,7 +41,7 @@ def test_what_a_checkpoint_plans_is_published_and_done(graph, tmp_path, kind):
     assert published.mode == ActionMode.END_EFFECTOR_POSE
     policy = FinetunedPolicy(tmp_path / "made", ROBOT)
     at_home = transform_to_pose7(Kinematics(ROBOT).forward(np.array(ROBOT.home)))
-    planned = policy.infer(Observation({"front": picture}, at_home, 1.0, words))
+    planned = policy.infer(Observation({"front": image}, at_home, 1.0, words))
     np.testing.assert_allclose(pose, planned.values[0], atol=1e-3)
     assert graph.until(lambda: rig.labels)
     label = rig.labels[-1]

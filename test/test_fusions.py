@@ -1,4 +1,4 @@
-"""Fusions: words and pictures meet where each says, and know of one another then."""
+"""Fusions: words and images meet where each says, and know of one another then."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def meet(fusion, near, read):
 
 
 @pytest.mark.parametrize("kind", MEETING)
-def test_each_token_hears_the_words_and_no_other_picture(kind):
+def test_each_token_hears_the_words_and_no_other_image(kind):
     fusion = make(kind)
     near, read = torch.randn(2, 16, 4, 5), torch.randn(2, 6, 12)
     heat = meet(fusion, near, read)
@@ -44,7 +44,7 @@ def test_attention_says_which_words_a_token_listens_to():
     assert maps.std() > 0
 
 
-def test_words_attend_to_pictures_as_pictures_do_to_words():
+def test_words_attend_to_images_as_images_do_to_words():
     fusion = make("cross")
     tokens, read = torch.randn(1, 16, 20), torch.randn(1, 6, 12)
     other = tokens.clone()

@@ -27,8 +27,8 @@ SAID = "push thing 0 to the left"
 
 
 def test_the_shipped_policy_plans_the_same(scene):
-    picture, thing = scene
-    seen = Observation({"front": picture}, AT_HOME, 1.0, f"pick up the {thing}")
+    image, thing = scene
+    seen = Observation({"front": image}, AT_HOME, 1.0, f"pick up the {thing}")
     chunks = [load_named("shipped", ROBOT, device).infer(seen) for device in ("cpu", "cuda")]
     assert chunks[0].label == chunks[1].label
     # Products of matrices are of fewer bits there, by torch's own choice.
@@ -50,8 +50,8 @@ def test_what_was_tuned_there_plans_the_same_here(tmp_path, capsys, library, tun
     made = fitted(tmp_path, library, "--tune", tune)
     assert "memory: " in capsys.readouterr().out
     assert torch.cuda.max_memory_allocated() > 0, "it was tuned on the CPU"
-    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
-    seen = Observation({"front": picture}, AT_HOME, 1.0, SAID)
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    seen = Observation({"front": image}, AT_HOME, 1.0, SAID)
     plain = FinetunedPolicy(made, ROBOT).infer(seen)
     assert not plain.hold
     for ways in ([], *([way] for way in OPTIMIZATIONS), [*OPTIMIZATIONS]):
@@ -78,8 +78,8 @@ def test_the_node_plans_there(graph, tmp_path, faster):
     from rig import Rig
 
     made = fitted(tmp_path, "open_clip")
-    picture = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
-    rig = Rig(graph, picture)
+    image = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    rig = Rig(graph, image)
     graph.start(
         "policy_node", checkpoint=str(made), min_confidence=0.0, device="cuda", faster=faster
     )
@@ -88,7 +88,5 @@ def test_the_node_plans_there(graph, tmp_path, faster):
     rig.say(SAID)
     assert graph.until(lambda: rig.chunks, 100.0), rig.actions[-1].hold_reason
     rig.until_acting()
-    planned = FinetunedPolicy(made, ROBOT).infer(
-        Observation({"front": picture}, AT_HOME, 1.0, SAID)
-    )
+    planned = FinetunedPolicy(made, ROBOT).infer(Observation({"front": image}, AT_HOME, 1.0, SAID))
     np.testing.assert_allclose(rig.chunks[0].values[:7], planned.values[0], atol=0.02)

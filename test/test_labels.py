@@ -24,15 +24,15 @@ PHRASES = ["robot moving box", "a photo of the red cube"]
 def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind):
     save_hf(tmp_path / kind, kind)
     name = f"hf:{tmp_path / kind}"
-    picture = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
-    rig = Rig(graph, picture)
+    image = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    rig = Rig(graph, image)
     graph.start("policy_node", policy="hold", encoder=name, phrases="|".join(PHRASES))
     graph.until_up(lambda: rig.actions)
     rig.until_held("no instruction yet")
     overlays = graph.listen(Image, "overlay")
     rig.say("look")
     assert graph.until(lambda: rig.labels)
-    shown, none = Scorer(load_encoder(name), PHRASES)(torch.from_numpy(picture)[None])
+    shown, none = Scorer(load_encoder(name), PHRASES)(torch.from_numpy(image)[None])
     expected = {**dict(zip(PHRASES, shown[0].tolist(), strict=True)), NO_LABEL: float(none)}
     label = rig.labels[-1]
     assert label.label == max(expected, key=expected.get)
@@ -40,9 +40,9 @@ def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind
     assert told == pytest.approx(expected, abs=1e-4)
     rig.until_held("hold policy")
     if kind not in ("blip2", "paligemma"):  # they have no patches in the space of phrases
-        assert graph.until(lambda: rig.planned(overlays))  # others show the picture alone
-        (found,) = PhraseLocalizer(load_encoder(name), ["look"])(torch.from_numpy(picture))
-        drawn = overlay_heatmaps(picture, [found.heat.numpy()]).astype(int)
+        assert graph.until(lambda: rig.planned(overlays))  # others show the image alone
+        (found,) = PhraseLocalizer(load_encoder(name), ["look"])(torch.from_numpy(image))
+        drawn = overlay_heatmaps(image, [found.heat.numpy()]).astype(int)
         drawn = caption(drawn.astype(np.uint8), "", "", 0.0, "hold").astype(int)
         shown = to_rgb(rig.planned(overlays)[-1]).astype(int)
         inside = np.s_[8 : drawn.shape[0] - 80, 8:-8]  # within the frame, above the words

@@ -86,9 +86,9 @@ def test_the_recipe_goes_from_nothing_to_a_policy_and_does_nothing_twice(tmp_pat
     assert capsys.readouterr().out.count("0 new episodes") == 2
 
 
-def test_pictures_of_another_fusion_are_refused(demos, tmp_path, shipped, capsys):
+def test_images_of_another_fusion_are_refused(demos, tmp_path, shipped, capsys):
     command = ["train", "--data", str(demos), "--out", str(tmp_path), "--fusion", "late"]
-    assert main([*command, "--words", str(shipped), "--pictures", str(shipped)]) == 2
+    assert main([*command, "--words", str(shipped), "--images", str(shipped)]) == 2
     assert "of fusion 'late'" in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""Where phrases are in a picture: a small CLIP that has learned two words, and its patches."""
+"""Where phrases are in an image: a small CLIP that has learned two words, and its patches."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ COLOURS = {"red": (220, 40, 30), "blue": (30, 60, 220)}
 
 
 def learn(encoder):
-    """Teach an encoder what is red and what is blue, from patches of pictures of both."""
+    """Teach an encoder what is red and what is blue, from patches of images of both."""
     generator = torch.Generator().manual_seed(0)
     colours = torch.tensor([*COLOURS.values(), (128, 128, 128)], dtype=torch.uint8)
     encoder.requires_grad_(True)
@@ -44,7 +44,7 @@ def taught(request, tmp_path_factory):
 
 
 @pytest.fixture
-def picture():
+def image():
     """Grey, 64 x 96, with a red block on the left below and a blue one on the right above."""
     made = np.full((64, 96, 3), 128, np.uint8)
     made[48:64, 0:24] = COLOURS["red"]
@@ -52,8 +52,8 @@ def picture():
     return torch.from_numpy(made)
 
 
-def test_phrases_lead_to_what_they_name(taught, picture):
-    red, blue = PhraseLocalizer(taught, ["red", "blue"])(picture)
+def test_phrases_lead_to_what_they_name(taught, image):
+    red, blue = PhraseLocalizer(taught, ["red", "blue"])(image)
     assert red.point[0] < 24
     assert red.point[1] >= 48
     assert blue.point[0] >= 72
@@ -63,11 +63,11 @@ def test_phrases_lead_to_what_they_name(taught, picture):
     assert red.score > 0.1
 
 
-def test_relations_are_those_of_the_points(taught, picture):
-    red, blue = PhraseLocalizer(taught, ["red", "blue"])(picture)
+def test_relations_are_those_of_the_points(taught, image):
+    red, blue = PhraseLocalizer(taught, ["red", "blue"])(image)
     assert spatial_relation(red, blue) == "left of"
     assert spatial_relation(blue, red) == "right of"
-    made = picture.numpy().copy()
+    made = image.numpy().copy()
     made[0:16, 72:96] = 128
     made[16:32, 24:48] = COLOURS["blue"]
     for side, towards in SIDES.items():
@@ -77,7 +77,7 @@ def test_relations_are_those_of_the_points(taught, picture):
         assert np.subtract(beside.point, blue.point) @ towards > 0, side
 
 
-def test_a_patch_alone_is_pooled_as_siglip_pools_a_picture_of_such_patches(tmp_path):
+def test_a_patch_alone_is_pooled_as_siglip_pools_a_image_of_such_patches(tmp_path):
     save_hf(tmp_path / "siglip", "siglip")
     encoder = load_encoder(f"hf:{tmp_path / 'siglip'}")
     seen = encoder.encode_image(torch.rand(1, 3, SIZE, SIZE))
@@ -105,9 +105,9 @@ def test_patches_of_every_family_are_in_the_space_of_phrases(tmp_path):
         encoder.patch_embeddings(encoder.encode_image(torch.rand(1, 3, SIZE, SIZE)))
 
 
-def test_the_command_prints_and_draws(tmp_path, capsys, picture):
+def test_the_command_prints_and_draws(tmp_path, capsys, image):
     save_hf(tmp_path / "clip", "clip")
-    Image.fromarray(picture.numpy()).save(tmp_path / "table.png")
+    Image.fromarray(image.numpy()).save(tmp_path / "table.png")
     command = ["localize", str(tmp_path / "table.png"), "red", "left of the blue"]
     command += ["--encoder", f"hf:{tmp_path / 'clip'}", "--out", str(tmp_path / "look.png")]
     assert main(command) == 0
@@ -117,6 +117,6 @@ def test_the_command_prints_and_draws(tmp_path, capsys, picture):
     assert Image.open(tmp_path / "look.png").size[0] == 2 * 2 * 96
     assert main([*command[:2], " ", *command[4:]]) == 2
     assert "none may be empty" in capsys.readouterr().err
-    (tmp_path / "no.png").write_text("no picture")
+    (tmp_path / "no.png").write_text("no image")
     assert main(["localize", str(tmp_path / "no.png"), *command[2:]]) == 2
-    assert "is no picture" in capsys.readouterr().err
+    assert "is no image" in capsys.readouterr().err

@@ -58,15 +58,15 @@ def senses():
 
 @MANY
 @given(message=st.one_of(IMAGE, PACKED))
-def test_a_picture_is_one_or_is_refused_with_a_reason(message):
+def test_a_image_is_one_or_is_refused_with_a_reason(message):
     eyes = senses()
     stamp = eyes.on_image("front", message)
     if stamp is None:
         assert eyes.monitors[1].problem(0.0)
-        assert not eyes.pictures
+        assert not eyes.images
     else:
-        assert eyes.pictures["front"].dtype == np.uint8
-        assert eyes.pictures["front"].shape[2:] == (3,)
+        assert eyes.images["front"].dtype == np.uint8
+        assert eyes.images["front"].shape[2:] == (3,)
 
 
 @MANY
@@ -89,7 +89,7 @@ def test_words_are_one_printable_line(text):
     assert not {unicodedata.category(c) for c in said.text} & {"Cc", "Zl", "Zp"}
 
 
-def picture(rng, good):
+def image(rng, good):
     """Return an image message with one or more fields that do not fit the others."""
     message = copy.copy(good)
     sizes = (0, 1, 255, 257, 8193, 2**31, 2**32 - 1)
@@ -137,7 +137,7 @@ def test_ten_thousand_messages_on_the_wire_are_survived_and_move_nothing(graph, 
     relay.ways.update({CAMERA: lambda message: [], JOINTS: lambda message: []})
     rng = np.random.default_rng(5)
     out = (
-        (relay.out[CAMERA], picture, relay.last[CAMERA]),
+        (relay.out[CAMERA], image, relay.last[CAMERA]),
         (relay.out[JOINTS], joints, relay.last[JOINTS]),
         (relay.words, words, None),
     )
@@ -154,7 +154,7 @@ def test_ten_thousand_messages_on_the_wire_are_survived_and_move_nothing(graph, 
         if number in (2, 9_998):
             counts.append(_received(relay))
     (eyes, joints_heard), refused = counts[1][0] - counts[0][0], counts[1][1] - counts[0][1]
-    assert eyes > 3300, f"only {eyes} of 3332 pictures came"
+    assert eyes > 3300, f"only {eyes} of 3332 images came"
     assert joints_heard > 3300, f"only {joints_heard} of 3332 joint states came"
     # Joint states that lack some joints are as good as from one of several publishers.
     assert np.all(refused > (2000, 1500)), f"only {refused} were refused"
@@ -166,7 +166,7 @@ def test_ten_thousand_messages_on_the_wire_are_survived_and_move_nothing(graph, 
 
 
 def _received(relay):
-    """Return how many pictures and joint states have come, and how many were refused."""
+    """Return how many images and joint states have come, and how many were refused."""
     begun = len(relay.health)
     assert relay.graph.until(lambda: len(relay.health) > begun + 1), "no diagnostics"
     by_name = {each.name.split(": ")[-1]: each for each in relay.health[-1].status}

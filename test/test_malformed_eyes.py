@@ -1,4 +1,4 @@
-"""Packed pictures, distances and calibrations that are none, on the wire: survived and told."""
+"""Packed images, distances and calibrations that are none, on the wire: survived and told."""
 
 import io
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image as Picture
+from PIL import Image as PilImage
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
@@ -27,7 +27,7 @@ RNG = np.random.default_rng(8)
 def packed():
     file = io.BytesIO()
     noise = RNG.integers(0, 255, (FRONT.height, FRONT.width, 3), np.uint8)
-    Picture.fromarray(noise).save(file, "JPEG")
+    PilImage.fromarray(noise).save(file, "JPEG")
     return CompressedImage(format="jpeg", data=file.getvalue())
 
 

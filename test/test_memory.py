@@ -1,4 +1,4 @@
-"""What the policy remembers between pictures: where things stand, what is in the hand."""
+"""What the policy remembers between images: where things stand, what is in the hand."""
 
 import numpy as np
 import pytest

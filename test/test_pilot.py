@@ -274,7 +274,7 @@ def test_an_arm_of_six_joints_is_told_six_and_nothing_more(watch):
     assert command.values[6] == 0.0
 
 
-def test_a_plan_of_an_older_picture_changes_nothing(pilot, watch):
+def test_a_plan_of_an_older_image_changes_nothing(pilot, watch):
     watch.on_message(1.0)
     said = pilot.set_instruction("pick up the cube", 1.0)
     pilot.set_chunk(plan([0.58, 0, 0.3]), said.number, 1.0, 1.0)

@@ -20,8 +20,8 @@ from vlm_robot_ros.robot.loader import load_robot
 
 
 def observation(words="aside", size=(4, 6)):
-    picture = np.random.default_rng(1).integers(0, 256, (*size, 3)).astype(np.uint8)
-    return Observation({"front": picture}, np.arange(7.0), 0.5, words, np.arange(7.0))
+    image = np.random.default_rng(1).integers(0, 256, (*size, 3)).astype(np.uint8)
+    return Observation({"front": image}, np.arange(7.0), 0.5, words, np.arange(7.0))
 
 
 @pytest.fixture

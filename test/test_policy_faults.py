@@ -71,11 +71,11 @@ def test_it_comes_to_a_stand_says_why_and_obeys_again(relay, word, reason):
 @pytest.mark.parametrize(
     ("way", "reason"),
     [
-        (frozen("data"), "front camera: the picture is frozen"),
-        (changed(data=lambda m: bytes(len(m.data))), "front camera: the picture is blank"),
+        (frozen("data"), "front camera: the image is frozen"),
+        (changed(data=lambda m: bytes(len(m.data))), "front camera: the image is blank"),
     ],
 )
-def test_pictures_that_cannot_be_trusted_are_noticed_for_any_policy(relay, way, reason):
+def test_images_that_cannot_be_trusted_are_noticed_for_any_policy(relay, way, reason):
     relay.ways[CAMERA] = way
     relay.until_held(reason)
     relay.until_told(reason)

@@ -9,7 +9,7 @@ import yaml
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 from builtin_interfaces.msg import Time  # noqa: E402
-from PIL import Image as Picture  # noqa: E402
+from PIL import Image as PilImage  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data  # noqa: E402
 from rig import ROBOT, TOPIC, Rig, bring_up  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image, JointState  # noqa: E402
@@ -73,10 +73,10 @@ def test_who_listens_sees_where_the_words_lead(rig):
     planned = rig.planned(overlays)[-1]
     shown = to_rgb(planned).astype(int)
     assert shown.shape == (2 * 176 + 66, 480, 3)
-    picture = shown[: 2 * 176]
-    red = picture[..., 0] - picture[..., 1:].max(-1) > 100
+    image = shown[: 2 * 176]
+    red = image[..., 0] - image[..., 1:].max(-1) > 100
     assert 10 < red.sum() < 0.1 * red.size  # on the target, and nowhere else
-    green = picture[..., 1] - picture[..., ::2].max(-1) > 100
+    green = image[..., 1] - image[..., ::2].max(-1) > 100
     assert 10 < green.sum() < 0.1 * green.size  # the way that is planned
     assert shown[2 * 176 :].max() > 200  # and words
     assert planned.header.stamp.sec > 0
@@ -152,7 +152,7 @@ def test_what_means_nothing_is_held_and_why_is_said(rig):
         ({"encoding": "mono8", "width": 768}, "768x256, but the contract has 256x256"),
     ],
 )
-def test_a_picture_that_cannot_be_one_is_held_for_until_a_good_one_comes(rig, changes, reason):
+def test_a_image_that_cannot_be_one_is_held_for_until_a_good_one_comes(rig, changes, reason):
     rig.say(rig.command)
     rig.until_acting()
     if "height" in changes:
@@ -245,7 +245,7 @@ def test_compressed_images_do_as_well(graph, scene, tmp_path):
 
     def send(data=None):
         buffer = io.BytesIO()
-        Picture.fromarray(scene[0]).save(buffer, "JPEG", quality=92)
+        PilImage.fromarray(scene[0]).save(buffer, "JPEG", quality=92)
         message = CompressedImage(format="jpeg", data=data or buffer.getvalue())
         message.header.stamp = rig.clock.now().to_msg()
         camera.publish(message)
@@ -261,7 +261,7 @@ def test_compressed_images_do_as_well(graph, scene, tmp_path):
     rig.say(f"pick up the {scene[1]}")
     rig.until_acting()
     for data, problem in (
-        (b"\xff\xd8\xff no picture", "no JPEG that can be decoded"),
+        (b"\xff\xd8\xff no image", "no JPEG that can be decoded"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\0IHDR", "no PNG that can be decoded"),
         (b"GIF89a", "GIF, no JPEG or PNG"),
     ):

@@ -60,7 +60,7 @@ def test_episodes_are_marked_by_services_and_the_contract_is_in_the_bag(recordin
 
 def test_what_was_written_a_second_ago_outlives_a_kill(recording):
     graph, words, process, folder = recording
-    camera = graph.node.create_publisher(Image, "picture", qos_profile_sensor_data)
+    camera = graph.node.create_publisher(Image, "image", qos_profile_sensor_data)
     assert graph.until(lambda: camera.get_subscription_count() > 0)
     image = Image(height=480, width=640, encoding="rgb8", step=3 * 640, data=bytes(480 * 640 * 3))
     sent = {}
@@ -80,15 +80,15 @@ def test_what_was_written_a_second_ago_outlives_a_kill(recording):
     assert not (folder / "metadata.yaml").exists()
     bag = Bag(folder)
     assert bag.problem
-    pictures, said = set(), set()
-    for topic, _, message in bag.messages(["/picture", "/instruction"]):
-        if topic == "/picture":
-            pictures.add(message.header.stamp.sec * 10**9 + message.header.stamp.nanosec)
+    images, said = set(), set()
+    for topic, _, message in bag.messages(["/image", "/instruction"]):
+        if topic == "/image":
+            images.add(message.header.stamp.sec * 10**9 + message.header.stamp.nanosec)
         else:
             said.add(int(message.data))
     due = {stamp for stamp, when in sent.items() if killed - when > 1.0}
     assert len(due) > 45
-    assert due <= pictures
+    assert due <= images
     assert due <= said
     assert bag.metadata()["robot"] == "ur5e"
     # The mcap library's own reader finds as much, until it misses the end.

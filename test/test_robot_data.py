@@ -174,15 +174,15 @@ def test_a_gripper_goes_as_far_as_it_does_in_the_data():
 
 
 def test_inspect_prints_what_is_there_and_draws_it(tmp_path, capsys):
-    picture = tmp_path / "sheet.png"
-    assert main(["data", "inspect", str(DATA / "lerobot_v3"), "--out", str(picture)]) == 0
+    image = tmp_path / "sheet.png"
+    assert main(["data", "inspect", str(DATA / "lerobot_v3"), "--out", str(image)]) == 0
     said = capsys.readouterr().out
     assert "10 episodes; in the 10 that were read 4 to 6 frames, 49 in all, 10 a second" in said
     assert "| observation.images.front | 64 | 96 |" in said
     assert "| pick up the red cube | 5 |" in said
     assert "actions are read as END_EFFECTOR_DELTA" in said
     assert "states are read as END_EFFECTOR_POSE" in said
-    assert picture.stat().st_size > 1000
+    assert image.stat().st_size > 1000
 
 
 @pytest.mark.parametrize(

@@ -31,22 +31,22 @@ def names(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
-    """The path of a picture."""
-    path = tmp_path_factory.mktemp("pictures") / "scene.png"
+    """The path of an image."""
+    path = tmp_path_factory.mktemp("images") / "scene.png"
     noise = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     return path
 
 
-def picture_of(path):
+def image_of(path):
     return torch.from_numpy(np.array(Image.open(path)))[None]
 
 
 def test_without_none_the_scores_are_clips_own(names, image):
     encoder = load_encoder(names["clip"])
-    shown, none = Scorer(encoder, PHRASES, none=False)(picture_of(image))
+    shown, none = Scorer(encoder, PHRASES, none=False)(image_of(image))
     with torch.inference_mode():
-        seen = encoder.encode_image(encoder.preprocess(picture_of(image)))
+        seen = encoder.encode_image(encoder.preprocess(image_of(image)))
         text = encoder.encode_text(PHRASES)
         own = encoder.logits(seen.embedding, text.embedding).softmax(-1)
     torch.testing.assert_close(shown, own, atol=1e-4, rtol=1e-4)
@@ -54,21 +54,21 @@ def test_without_none_the_scores_are_clips_own(names, image):
 
 
 def test_phrases_and_none_sum_to_one_or_stand_by_themselves(names, image):
-    shown, none = Scorer(load_encoder(names["clip"]), PHRASES)(picture_of(image))
+    shown, none = Scorer(load_encoder(names["clip"]), PHRASES)(image_of(image))
     assert float(shown.sum() + none) == pytest.approx(1, abs=1e-5)
     assert float(none) > 0
-    shown, none = Scorer(load_encoder(names["siglip"]), PHRASES)(picture_of(image))
+    shown, none = Scorer(load_encoder(names["siglip"]), PHRASES)(image_of(image))
     assert float(none) == pytest.approx(float((1 - shown).prod()), abs=1e-5)
 
 
 def test_templates_are_averaged(names, image):
     encoder = load_encoder(names["clip"])
-    plain, _ = Scorer(encoder, PHRASES).logits(picture_of(image))
-    both, _ = Scorer(encoder, PHRASES, ["{}", "a photo of {}"]).logits(picture_of(image))
+    plain, _ = Scorer(encoder, PHRASES).logits(image_of(image))
+    both, _ = Scorer(encoder, PHRASES, ["{}", "a photo of {}"]).logits(image_of(image))
     assert not torch.allclose(plain, both, atol=1e-3)
     with torch.inference_mode():
         rows = encoder.encode_text([PHRASES[0], f"a photo of {PHRASES[0]}"]).embedding.mean(0)
-        seen = encoder.encode_image(encoder.preprocess(picture_of(image))).embedding
+        seen = encoder.encode_image(encoder.preprocess(image_of(image))).embedding
         own = encoder.logits(seen, (rows / rows.norm())[None])
     torch.testing.assert_close(both[:, :1], own, atol=1e-4, rtol=1e-4)
 
@@ -147,11 +147,11 @@ def test_wrong_options_are_refused(names, image, capsys, options, said):
     assert said in capsys.readouterr().err
 
 
-def test_what_is_no_picture_is_refused(names, tmp_path, capsys):
+def test_what_is_no_image_is_refused(names, tmp_path, capsys):
     path = tmp_path / "scene.png"
-    path.write_bytes(b"no picture")
+    path.write_bytes(b"no image")
     assert main(["classify", str(path), "a", "--encoder", names["clip"]]) == 2
-    assert "is no picture that can be read" in capsys.readouterr().err
+    assert "is no image that can be read" in capsys.readouterr().err
     path.write_text('{"temperature": -1}')
     command = ["--encoder", names["clip"], "--calibration", str(path)]
     Image.new("RGB", (9, 9)).save(tmp_path / "good.png")

@@ -178,7 +178,7 @@ def test_a_depth_camera_without_a_pose_is_refused(content):
 
 
 @pytest.mark.parametrize("crop", [[0, 0, 513, 100], [-1, 0, 10, 10], [0, 0, 0, 10], [0, 0, 10]])
-def test_a_crop_outside_the_picture_is_refused(content, crop):
+def test_a_crop_outside_the_image_is_refused(content, crop):
     content["cameras"][0]["crop"] = crop
     with pytest.raises(ContractError, match=r"cameras\[0\]: crop"):
         parse_robot(content)

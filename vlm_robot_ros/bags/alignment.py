@@ -31,7 +31,7 @@ from vlm_robot_ros.interfaces.action import ActionMode
 
 FORMAT = "rosbag2 of the policy node"
 _MAX_IMAGE_AGE_PERIODS = 1.5
-"""A picture, or a command, may be so many periods old."""
+"""An image, or a command, may be so many periods old."""
 _MAX_JOINT_GAP_S = 0.1
 """Joint states farther apart are not interpolated between [s]."""
 _MAX_STEPS = 1_000_000
@@ -42,14 +42,14 @@ _MIN_STEPS = 4
 
 @dataclass(frozen=True)
 class AlignedEpisode:
-    """One episode on a grid of even times, without its pictures."""
+    """One episode on a grid of even times, without its images."""
 
     recording: Recording
     instruction: str
     times: np.ndarray
     """Shape (T,), [s]."""
-    pictures: dict[str, np.ndarray]
-    """Of each camera the stamps of the pictures that are newest at each time. Shape (T,), [s]."""
+    images: dict[str, np.ndarray]
+    """Of each camera the stamps of the images that are newest at each time. Shape (T,), [s]."""
     state: np.ndarray
     """Joint positions [rad] and gripper opening. Shape (T, J + 1), float32."""
     action: np.ndarray
@@ -65,7 +65,7 @@ def align(
 ) -> AlignedEpisode | None:
     """Bring an episode to an even grid, from its first command of motion to its last.
 
-    Nothing is made up: of each camera the newest picture is taken, the command that was given
+    Nothing is made up: of each camera the newest image is taken, the command that was given
     last before the next time, joints are interpolated between two states. Where one of these is
     missing or too old the episode is cut, and the longest part is kept.
 
@@ -91,12 +91,12 @@ def align(
         )
     times = begin + period * np.arange(int(np.ceil(frames)))
     good = np.ones(len(times), bool)
-    pictures = {}
+    images = {}
     for topic, camera in contract_cameras(recording, namespace).items():
         if recording.robot.camera(camera).depth:  # no set of the field has a common form for it
             continue
         late = _MAX_IMAGE_AGE_PERIODS / recording.robot.camera(camera).rate
-        pictures[camera], fresh = _latest_before(recording.frames[topic], times + 1e-6, late)
+        images[camera], fresh = _latest_before(recording.frames[topic], times + 1e-6, late)
         good &= fresh
     state, felt = _interpolate_joint_states(recording, times)
     told, fresh = _latest_before(
@@ -112,7 +112,7 @@ def align(
     names, action = _vectors(chosen)
     return AlignedEpisode(
         recording, span.instruction, times[part],
-        {camera: stamps[part] for camera, stamps in pictures.items()},
+        {camera: stamps[part] for camera, stamps in images.items()},
         state[part], action, names, len(times) - (last - first),
     )  # fmt: skip
 
@@ -166,7 +166,7 @@ class BagDataset:
     def __init__(
         self, bags: Sequence[Path], robot: str = "", namespace: str = "", failed: bool = False
     ) -> None:
-        """Read all but the pictures.
+        """Read all but the images.
 
         Args:
             bags: Of one robot.
@@ -221,7 +221,7 @@ class BagDataset:
         where = bags[0] if len(bags) == 1 else bags[0].parent
         joints = first.recording.robot.joint_names
         self.info = DatasetInfo(
-            where, FORMAT, first.recording.robot.name, self._fps, tuple(first.pictures),
+            where, FORMAT, first.recording.robot.name, self._fps, tuple(first.images),
             (*joints, "gripper"), first.names, (*notes, *self.problems), "rad",
         )  # fmt: skip
 
@@ -247,15 +247,15 @@ class BagDataset:
         """Read one."""
         check_episode_index(number, len(self), self.info.path)
         found = self._episodes[number]
-        wanted = [name for name in found.pictures if cameras is None or name in cameras]
-        images = {name: self._pictures(found, name) for name in wanted}
+        wanted = [name for name in found.images if cameras is None or name in cameras]
+        images = {name: self._images(found, name) for name in wanted}
         return Episode(found.instruction, images, found.state, found.action)
 
-    def _pictures(self, found: AlignedEpisode, camera: str) -> np.ndarray:
+    def _images(self, found: AlignedEpisode, camera: str) -> np.ndarray:
         recording = found.recording
         topics = contract_cameras(recording, self._namespace)
         topic = next(name for name, whose in topics.items() if whose == camera)
-        wanted, seen = set(found.pictures[camera].tolist()), {}
+        wanted, seen = set(found.images[camera].tolist()), {}
         ends = float(found.times[0]) - MIN_GAP_S, float(found.times[-1]) + MIN_GAP_S
         for message in recording.bag.messages([topic], max(0.0, ends[0]), ends[1]):
             at = header_seconds(message.value)
@@ -264,15 +264,15 @@ class BagDataset:
                     seen[at] = to_rgb(message.value)
                 except ImageError as error:
                     raise DataError(
-                        f"bag '{recording.bag.path}': a picture on {topic} at {at:.2f} s: {error}"
+                        f"bag '{recording.bag.path}': an image on {topic} at {at:.2f} s: {error}"
                     ) from error
             if len(seen) == len(wanted):
                 break
         try:
-            return np.stack([seen[at] for at in found.pictures[camera].tolist()])
+            return np.stack([seen[at] for at in found.images[camera].tolist()])
         except (KeyError, ValueError) as error:
             raise DataError(
-                f"bag '{recording.bag.path}': pictures on {topic} are missing or change their "
+                f"bag '{recording.bag.path}': images on {topic} are missing or change their "
                 f"size in '{found.instruction}': {error}"
             ) from error
 
@@ -281,7 +281,7 @@ def _kind(episode: AlignedEpisode) -> str:
     """Return what must be the same in all episodes of a dataset, in words."""
     robot = episode.recording.robot
     return (
-        f"actions {', '.join(episode.names)}, cameras {', '.join(episode.pictures)} at "
+        f"actions {', '.join(episode.names)}, cameras {', '.join(episode.images)} at "
         f"{robot.colour_cameras[0].rate:g} Hz, joints {', '.join(robot.joint_names)}"
     )
 

@@ -171,7 +171,7 @@ def joint_margins(recording: Recording) -> list[dict[str, Any]]:
 
 
 def _period(recording: Recording, topic: str) -> float | None:
-    """Return the period that the contract says of a topic's pictures."""
+    """Return the period that the contract says of a topic's images."""
     for camera in recording.robot.cameras:
         if topic.removesuffix("/compressed").endswith(camera.topic):
             return 1.0 / camera.rate

@@ -1,4 +1,4 @@
-"""Pictures of a recording, as PNG: what was done beside what was seen, and the joints' ways."""
+"""Images of a recording, as PNG: what was done beside what was seen, and the joints' ways."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ from vlm_robot_ros.bags.recording import EpisodeInterval, Recording
 
 _HELD, _TOOL = "#f0b446", ("#d1495b", "#2e8b57", "#3066be")
 _THUMBNAIL = 150
-"""Side of a picture beside the time line [px]."""
+"""Side of an image beside the time line [px]."""
 
 
 def plot_timeline(recording: Recording, span: EpisodeInterval) -> bytes:
@@ -67,12 +67,12 @@ def plot_joints(recording: Recording) -> bytes:
     return _png(figure)
 
 
-def image_strip(pictures: Sequence[tuple[float, np.ndarray]]) -> bytes:
-    """Return pictures side by side, each with its time [s]. Pictures: shape (H, W, 3), uint8."""
-    page = Image.new("RGB", (max(1, len(pictures)) * _THUMBNAIL, _THUMBNAIL), (24, 24, 28))
+def image_strip(images: Sequence[tuple[float, np.ndarray]]) -> bytes:
+    """Return images side by side, each with its time [s]. Images: shape (H, W, 3), uint8."""
+    page = Image.new("RGB", (max(1, len(images)) * _THUMBNAIL, _THUMBNAIL), (24, 24, 28))
     pen = ImageDraw.Draw(page)
-    for number, (time, picture) in enumerate(pictures):
-        small = Image.fromarray(picture)
+    for number, (time, image) in enumerate(images):
+        small = Image.fromarray(image)
         small.thumbnail((_THUMBNAIL - 2, _THUMBNAIL - 2))
         page.paste(small, (number * _THUMBNAIL, 0))
         pen.text((number * _THUMBNAIL + 4, 2), f"{time:.1f} s", (240, 240, 240))
@@ -82,7 +82,7 @@ def image_strip(pictures: Sequence[tuple[float, np.ndarray]]) -> bytes:
 
 
 def data_uri(data: bytes) -> str:
-    """Return a picture's bytes as an address that a page can carry in itself."""
+    """Return an image's bytes as an address that a page can carry in itself."""
     kind = "png" if data[:4] == b"\x89PNG" else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 

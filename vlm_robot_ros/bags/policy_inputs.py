@@ -25,7 +25,7 @@ from vlm_robot_ros.runtime.instructions import (
 
 _MESSAGE_TYPE = "vlm_robot_ros/msg/PolicyInput"
 _MAX_KEPT_IMAGES = 300
-"""Pictures of each camera that are remembered while an input that names them is waited for."""
+"""Images of each camera that are remembered while an input that names them is waited for."""
 
 
 @dataclass
@@ -35,13 +35,13 @@ class RecordedRequests:
     recording: Recording
     namespace: str = ""
     missed: int = 0
-    """Questions whose pictures are not in the bag, known at the end."""
+    """Questions whose images are not in the bag, known at the end."""
 
     def __iter__(self) -> Iterator[tuple[InferenceRequest, bool]]:
         """Return what the node was asked; in a bag without it, what it could have been asked.
 
         Raises:
-            BagError: there are no pictures, or no joint states, to ask about.
+            BagError: there are no images, or no joint states, to ask about.
         """
         topic = topic_prefix(self.namespace) + "policy_input"
         if (
@@ -55,7 +55,7 @@ class RecordedRequests:
             or not self.recording.instructions
         ):
             raise BagError(
-                f"bag '{self.recording.bag.path}' has neither {topic} nor all of pictures, joint "
+                f"bag '{self.recording.bag.path}' has neither {topic} nor all of images, joint "
                 "states and instructions"
             )
         return self._synthesize_requests()
@@ -101,15 +101,13 @@ class RecordedRequests:
                     continue
                 last = same
                 try:
-                    pictures = {
-                        name: eyes.images_at(name, seen[key]) for name, key in keys.items()
-                    }
+                    images = {name: eyes.images_at(name, seen[key]) for name, key in keys.items()}
                 except ImageError as error:
                     raise BagError(f"bag '{recording.bag.path}': {error}") from error
                 joints = np.array(asked.joints, float)
                 pose = transform_to_pose7(kinematics.forward(joints))
                 observation = Observation(
-                    pictures,
+                    images,
                     pose,
                     float(asked.opening),
                     asked.instruction,
@@ -124,31 +122,31 @@ class RecordedRequests:
         self.missed += len(waiting)
 
     def _synthesize_requests(self) -> Iterator[tuple[InferenceRequest, bool]]:
-        """Ask about every picture of the contract's first camera, with the newest of the rest."""
+        """Ask about every image of the contract's first camera, with the newest of the rest."""
         recording, kinematics = self.recording, Kinematics(self.recording.robot)
         cameras = contract_cameras(self.recording, self.namespace)
         leader = next(iter(cameras))
         eyes = _CameraDecoder(recording, {camera: topic for topic, camera in cameras.items()})
         times = np.array(recording.joint_times)
         said, words, first = deque(recording.instructions), EMPTY_INSTRUCTION, True
-        pictures: dict[str, np.ndarray] = {}
+        images: dict[str, np.ndarray] = {}
         for message in recording.bag.messages([*cameras, *eyes.infos]):
             if eyes.add(message):
                 continue
             try:
                 name = cameras[message.topic]
-                pictures[name] = eyes.images_at(name, message.value)
+                images[name] = eyes.images_at(name, message.value)
             except ImageError:
                 continue
             words = _instruction_at(words, said, message.time)
-            complete = message.topic == leader and len(pictures) == len(cameras)
+            complete = message.topic == leader and len(images) == len(cameras)
             if not complete or words.kind is not InstructionKind.TASK:
                 continue
             at = header_seconds(message.value)
             near = int(np.abs(times - at).argmin())
             joints, opening = recording.joints[near], recording.openings[near]
             pose = transform_to_pose7(kinematics.forward(joints))
-            observation = Observation(dict(pictures), pose, opening, words.text, joints, at)
+            observation = Observation(dict(images), pose, opening, words.text, joints, at)
             yield InferenceRequest(observation, at, words.number), first
             first = False
 

@@ -19,7 +19,7 @@ BEGIN, END, SUCCESS, FAILURE = range(4)
 """Events of EpisodeMark."""
 MIN_GAP_S = 5.0
 """What is recorded so long before or after its stamp is stamped by another clock [s]."""
-PICTURES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ JUDGEMENT_WINDOW_S = 120.0
 
 @dataclass
 class Recording:
-    """A bag's small topics; pictures stay where they are. Times in seconds."""
+    """A bag's small topics; images stay where they are. Times in seconds."""
 
     bag: Bag
     robot: RobotConfig
@@ -88,7 +88,7 @@ class Recording:
     """Measured, of those joint states that tell them. Shape (J,) each, [rad/s]."""
     openings: list[float] = field(default_factory=list)
     frames: dict[str, list[float]] = field(default_factory=dict)
-    """Stamps of the pictures on each topic."""
+    """Stamps of the images on each topic."""
 
     @property
     def spans(self) -> list[EpisodeInterval]:
@@ -184,7 +184,7 @@ def read_recording(path: Path, robot: str = "", namespace: str = "") -> Recordin
         takes[topic] = lambda time, m: found.marks.append((time, int(m.event), m.by, m.note))
     cameras = find_cameras(bag)
     for topic in cameras:
-        takes[topic] = partial(_take_picture, found.frames.setdefault(topic, []))
+        takes[topic] = partial(_take_image, found.frames.setdefault(topic, []))
     for topic, time, message in bag.messages(takes, stamps_of=cameras):
         try:
             takes[topic](time, message)
@@ -201,16 +201,16 @@ def topic_prefix(namespace: str) -> str:
 
 
 def find_cameras(bag: Bag) -> list[str]:
-    """Return the topics of pictures, but for those that the node draws."""
+    """Return the topics of images, but for those that the node draws."""
     return [
         topic
         for topic, kind in bag.kinds.items()
-        if kind in PICTURES and not topic.endswith("/overlay")
+        if kind in IMAGES and not topic.endswith("/overlay")
     ]
 
 
 def contract_cameras(recording: Recording, namespace: str = "") -> dict[str, str]:
-    """Return the topics with pictures of the contract's cameras, in its order, and whose.
+    """Return the topics with images of the contract's cameras, in its order, and whose.
 
     Raises:
         BagError: there are none.
@@ -224,7 +224,7 @@ def contract_cameras(recording: Recording, namespace: str = "") -> dict[str, str
                 break
     if not found:
         raise BagError(
-            f"bag '{recording.bag.path}' has no pictures of the cameras of robot "
+            f"bag '{recording.bag.path}' has no images of the cameras of robot "
             f"'{recording.robot.name}'; it has {', '.join(there) or 'none'}"
         )
     return found
@@ -265,7 +265,7 @@ def _action(time: float, message: Any) -> RecordedAction:
     )  # fmt: skip
 
 
-def _take_picture(stamps: list[float], time: float, stamp_: float) -> None:
+def _take_image(stamps: list[float], time: float, stamp_: float) -> None:
     stamps.append(stamp_)
 
 

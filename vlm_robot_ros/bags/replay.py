@@ -53,7 +53,7 @@ class Replay:
     answers: dict[str, list[PolicyAnswer | None]] = field(default_factory=dict)
     """Of `RECORDED` and of each policy."""
     missed: int = 0
-    """Questions whose pictures the bag lacks."""
+    """Questions whose images the bag lacks."""
 
 
 def replay(

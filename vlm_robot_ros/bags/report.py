@@ -19,8 +19,8 @@ from vlm_robot_ros.bags.recording import (
 )
 from vlm_robot_ros.data.image_decoding import ImageError, to_rgb
 
-_PICTURES = 6
-"""How many pictures of an episode are shown."""
+_IMAGES = 6
+"""How many images of an episode are shown."""
 _DRAWN = 40
 """How many episodes of a bag are drawn; all are in the table."""
 
@@ -44,14 +44,14 @@ def write_report(recordings: Sequence[Recording], page: Path) -> list[dict[str, 
 
 def _episodes(recording: Recording) -> list[dict[str, Any]]:
     spans = recording.spans[:_DRAWN]
-    pictures = _pictures(recording, spans)
+    images = _images(recording, spans)
     return [
         {
             "span": span,
             "strip": plots.data_uri(plots.image_strip(seen)) if seen else "",
             "timeline": plots.data_uri(plots.plot_timeline(recording, span)),
         }
-        for span, seen in zip(spans, pictures, strict=True)
+        for span, seen in zip(spans, images, strict=True)
     ]
 
 
@@ -59,10 +59,10 @@ def _joints(recording: Recording) -> str:
     return plots.data_uri(plots.plot_joints(recording)) if recording.joints else ""
 
 
-def _pictures(
+def _images(
     recording: Recording, spans: Sequence[EpisodeInterval]
 ) -> list[list[tuple[float, np.ndarray]]]:
-    """Return of each episode some pictures of the first camera, and when they were seen in it."""
+    """Return of each episode some images of the first camera, and when they were seen in it."""
     found: list[list[tuple[float, np.ndarray]]] = [[] for _ in spans]
     if not recording.frames:
         return found
@@ -74,7 +74,7 @@ def _pictures(
     wanted: dict[float, tuple[int, float]] = {}
     for number, span in enumerate(spans):
         inside = stamps[(stamps >= span.start) & (stamps <= span.end)]
-        picked = np.linspace(0, len(inside) - 1, min(_PICTURES, len(inside))).round().astype(int)
+        picked = np.linspace(0, len(inside) - 1, min(_IMAGES, len(inside))).round().astype(int)
         wanted.update({float(inside[i]): (number, float(inside[i] - span.start)) for i in picked})
     for message in recording.bag.messages([topic]):
         place = wanted.pop(header_seconds(message.value), None)
@@ -82,7 +82,7 @@ def _pictures(
             try:
                 found[place[0]].append((place[1], to_rgb(message.value)))
             except ImageError:
-                continue  # a picture that nobody can read is not shown
+                continue  # an image that nobody can read is not shown
     return found
 
 

@@ -7,19 +7,19 @@ from vlm_robot_ros.bags.bag import Bag
 from vlm_robot_ros.data.image_decoding import DISTANCES, ImageError, to_depth, to_rgb
 
 _QUALITY = 85
-"""Of pictures, which are kept as JPEG."""
+"""Of images, which are kept as JPEG."""
 
 
 class RerunLogger:
-    """Puts messages where Rerun shows them: pictures, curves, texts, on one time line."""
+    """Puts messages where Rerun shows them: images, curves, texts, on one time line."""
 
     def __init__(self, stream: Any) -> None:
         """Log into a `rerun.RecordingStream`."""
         self._stream = stream
         self._last: dict[str, str] = {}
         self._takers: dict[str, Callable[[str, Any], None]] = {
-            "sensor_msgs/msg/Image": self._picture,
-            "sensor_msgs/msg/CompressedImage": self._picture,
+            "sensor_msgs/msg/Image": self._image,
+            "sensor_msgs/msg/CompressedImage": self._image,
             "sensor_msgs/msg/JointState": self._joints,
             "vlm_robot_ros/msg/VlmAction": self._action,
             "vlm_robot_ros/msg/TaskLabel": self._label,
@@ -45,11 +45,11 @@ class RerunLogger:
         self._stream.set_time("time", timestamp=time)
         self._takers[kind](topic.strip("/"), message)
 
-    def _picture(self, topic: str, message: Any) -> None:
+    def _image(self, topic: str, message: Any) -> None:
         import rerun
 
         try:
-            picture = (
+            image = (
                 rerun.DepthImage(to_depth(message), meter=1.0)
                 if getattr(message, "encoding", "") in DISTANCES
                 else rerun.Image(to_rgb(message)).compress(_QUALITY)
@@ -57,7 +57,7 @@ class RerunLogger:
         except ImageError as error:
             self._text(topic, str(error))
             return
-        self._stream.log(topic, picture)
+        self._stream.log(topic, image)
 
     def _curves(self, topic: str, values: dict[str, float]) -> None:
         import rerun

@@ -92,7 +92,7 @@ def _replay(args: argparse.Namespace) -> int:
     rows = [compare(found, *pair) for pair in combinations([RECORDED, *policies], 2)]
     print(table(rows))
     if found.missed:
-        print(f"{found.missed} questions are left out: their pictures are not in the bag")
+        print(f"{found.missed} questions are left out: their images are not in the bag")
     if args.json:
         args.json.write_text(json.dumps(rows, indent=2) + "\n")
     return 0

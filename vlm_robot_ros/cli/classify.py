@@ -1,4 +1,4 @@
-"""`vlm-robot classify`: tell which of some phrases a picture shows, with a pretrained CLIP."""
+"""`vlm-robot classify`: tell which of some phrases an image shows, with a pretrained CLIP."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
     parser = commands.add_parser("classify", help=(__doc__ or "").split(": ", 1)[1])
-    parser.add_argument("image", type=Path, help="a picture, or with --fit a table of them (CSV)")
+    parser.add_argument("image", type=Path, help="an image, or with --fit a table of them (CSV)")
     parser.add_argument("phrases", nargs="+", help='as in "robot moving box"')
     parser.add_argument(
         "--encoder", default="open_clip:ViT-B-32/laion2b_s34b_b79k",
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     if args.fit:
         table = _read_table(args.image, args.phrases)
     else:
-        picture = read_image(args.image)
+        image = read_image(args.image)
     calibration = ScoreCalibration()
     if args.calibration and not args.fit:
         calibration = ScoreCalibration.load(args.calibration)
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     )
     if args.fit:
         return _fit(scorer, table, args.calibration)
-    shown, none = (part[0].tolist() for part in scorer(picture[None]))
+    shown, none = (part[0].tolist() for part in scorer(image[None]))
     rows = sorted(zip(shown, args.phrases, strict=True), reverse=True)[: args.top]
     for probability, phrase in [*rows, *([] if args.no_none else [(none, "(none of these)")])]:
         print(f"{probability:7.2%}  {phrase}")
@@ -90,9 +90,9 @@ def read_image(path: Path) -> "Tensor":
             check_image(*image.size, f"'{path}'")
             return torch.from_numpy(np.array(image.convert("RGB")))
     except UnidentifiedImageError as error:
-        raise ValueError(f"'{path}' is no picture that can be read; valid: PNG, JPEG") from error
+        raise ValueError(f"'{path}' is no image that can be read; valid: PNG, JPEG") from error
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"'{path}' is no picture that can be read: {error}") from error
+        raise ValueError(f"'{path}' is no image that can be read: {error}") from error
 
 
 def _read_table(path: Path, phrases: list[str]) -> list[tuple[Path, int]]:
@@ -114,7 +114,7 @@ def _read_table(path: Path, phrases: list[str]) -> list[tuple[Path, int]]:
             shown = phrases.index(phrase) if phrase else -1
             rows.append((path.parent / row["image"], shown))
     if not rows:
-        raise ValueError(f"'{path}' has no rows; needed: pictures of some phrase, and of none")
+        raise ValueError(f"'{path}' has no rows; needed: images of some phrase, and of none")
     return rows
 
 
@@ -124,7 +124,7 @@ def _fit(scorer, table: list[tuple[Path, int]], out: Path) -> int:  # type: igno
 
     from vlm_robot_ros.models.zero_shot.classification import fit_calibration
 
-    logits = [scorer.logits(read_image(path)[None]) for path, _ in tqdm(table, "pictures")]
+    logits = [scorer.logits(read_image(path)[None]) for path, _ in tqdm(table, "images")]
     phrases, none = (torch.cat(part).cpu() for part in zip(*logits, strict=True))
     shown = torch.tensor([label for _, label in table])
     made = fit_calibration(phrases, none, shown, scorer.encoder.independent)

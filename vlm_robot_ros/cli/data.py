@@ -11,7 +11,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the subcommand."""
     parser = commands.add_parser("data", help=(__doc__ or "").split(": ", 1)[1])
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    inspect = actions.add_parser("inspect", help="print what is in a dataset, and picture it")
+    inspect = actions.add_parser("inspect", help="print what is in a dataset, and image it")
     inspect.add_argument(
         "path", type=Path, help="folder of a LeRobotDataset, an RLDS set, or bags"
     )
@@ -60,8 +60,8 @@ def run(args: argparse.Namespace) -> int:
         notes = [f"cannot be fine-tuned on: {error}", *(f"- {note}" for note in data.info.notes)]
     print(describe(data, tables, said, drawn[0].images, notes))
     if not data.info.cameras:
-        print("\nno cameras, no picture")
+        print("\nno cameras, no image")
         return 0
     contact_sheet(drawn).save(args.out)
-    print(f"\npicture {args.out}")
+    print(f"\nimage {args.out}")
     return 0

@@ -1,4 +1,4 @@
-"""`vlm-robot localize`: show where phrases are in a picture, with a pretrained CLIP."""
+"""`vlm-robot localize`: show where phrases are in an image, with a pretrained CLIP."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from pathlib import Path
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
     parser = commands.add_parser("localize", help=(__doc__ or "").split(": ", 1)[1])
-    parser.add_argument("image", type=Path, help="a picture")
+    parser.add_argument("image", type=Path, help="an image")
     parser.add_argument(
         "phrases", nargs="+", help='as in "the handle of the drawer", "left of the red cup"'
     )
@@ -17,7 +17,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="see `vlm-robot classify`",
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, or auto")
-    parser.add_argument("--out", type=Path, default=Path("look.png"), help="picture to write")
+    parser.add_argument("--out", type=Path, default=Path("look.png"), help="image to write")
     parser.set_defaults(run=run)
 
 
@@ -31,15 +31,15 @@ def run(args: argparse.Namespace) -> int:
     from vlm_robot_ros.viz.image_grid import image_grid
     from vlm_robot_ros.viz.overlay import overlay_heatmaps
 
-    picture = read_image(args.image)
-    found = PhraseLocalizer(load_encoder(args.encoder, args.device), args.phrases)(picture)
+    image = read_image(args.image)
+    found = PhraseLocalizer(load_encoder(args.encoder, args.device), args.phrases)(image)
     panels = []
     for each in found:
         place = f"column {each.point[0]:.0f}, row {each.point[1]:.0f}"
         print(f"{each.phrase}: {place}, agrees by {each.score:.3f}")
-        panels.append((overlay_heatmaps(picture.numpy(), [each.heat.numpy()]), each.phrase, place))
+        panels.append((overlay_heatmaps(image.numpy(), [each.heat.numpy()]), each.phrase, place))
     for first, second in itertools.combinations(found, 2):
         print(f"{first.phrase} is {spatial_relation(first, second)} {second.phrase}")
     image_grid(panels).save(args.out)
-    print(f"picture {args.out}")
+    print(f"image {args.out}")
     return 0

@@ -54,7 +54,7 @@ def _policy(out: Path, scale: float, workers: int) -> list[list[str]]:
         ["collect", "--out", rollouts, *record, _scaled(500, scale), "--seed", "2000000",
          "--checkpoint", first],
         ["train", "--data", demos, rollouts, "--out", str(out / "policy"), "--words", first,
-         "--pictures", first, "--image-steps", _scaled(4000, scale)],
+         "--images", first, "--image-steps", _scaled(4000, scale)],
     ]  # fmt: skip
 
 

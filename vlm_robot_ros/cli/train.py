@@ -14,7 +14,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("--out", type=Path, default=Path("runs/train"), help="checkpoint folder")
     parser.add_argument("--words", type=Path, help="checkpoint to take words and actions from")
-    parser.add_argument("--pictures", type=Path, help="checkpoint to begin with for the pictures")
+    parser.add_argument("--images", type=Path, help="checkpoint to begin with for the images")
     parser.add_argument("--fusion", default="slots", help="slots, early, late, cross or pooled")
     parser.add_argument("--encoder", default="", help="pretrained, to see instead of the compact")
     parser.add_argument("--tune", default="frozen", help="of the encoder: frozen, lora or full")
@@ -22,7 +22,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--rank", type=int_at_least(1), default=8, help="of the encoder's adapters"
     )
     parser.add_argument("--depth", default="", help="depth camera whose distances are used")
-    parser.add_argument("--history", type=int, default=0, help="pictures of before to look at")
+    parser.add_argument("--history", type=int, default=0, help="images of before to look at")
     parser.add_argument(
         "--close-up", action="store_true", help="look again, in the camera's own resolution"
     )
@@ -30,10 +30,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--action-steps", type=int_at_least(0), default=12000, help="for the action head"
     )
-    parser.add_argument(
-        "--image-steps", type=int_at_least(0), default=5000, help="for the pictures"
-    )
-    parser.add_argument("--batch", type=int_at_least(1), default=48, help="pictures a step")
+    parser.add_argument("--image-steps", type=int_at_least(0), default=5000, help="for the images")
+    parser.add_argument("--batch", type=int_at_least(1), default=48, help="images a step")
     parser.add_argument("--seed", type=int_at_least(0), default=0)
     parser.set_defaults(run=run)
 
@@ -56,5 +54,5 @@ def run(args: argparse.Namespace) -> int:
         image_batch=args.batch,
         seed=args.seed,
     )
-    print(f"checkpoint in {train(args.data, args.out, config, args.words, args.pictures)}")
+    print(f"checkpoint in {train(args.data, args.out, config, args.words, args.images)}")
     return 0

@@ -1,4 +1,4 @@
-"""`vlm-robot visualize`: show where sentences lead in a picture, without moving an arm."""
+"""`vlm-robot visualize`: show where sentences lead in an image, without moving an arm."""
 
 import argparse
 from pathlib import Path
@@ -10,11 +10,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the subcommand."""
     parser = commands.add_parser("visualize", help=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument("sentences", nargs="+", help='as in "put the red cube in the bowl"')
-    parser.add_argument("--image", type=Path, help="a camera's picture; else a simulated scene")
+    parser.add_argument("--image", type=Path, help="a camera's image; else a simulated scene")
     parser.add_argument("--seed", type=int_at_least(0), default=1, help="of the simulated scene")
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.add_argument("--robot", default="panda_sim", help="name or file of the contract")
-    parser.add_argument("--out", type=Path, default=Path("heatmaps.png"), help="picture to write")
+    parser.add_argument("--out", type=Path, default=Path("heatmaps.png"), help="image to write")
     parser.set_defaults(run=run)
 
 
@@ -38,11 +38,11 @@ def run(args: argparse.Namespace) -> int:
         if len(policy.cameras) > 1:
             raise ValueError(
                 f"'{args.checkpoint}' looks through {', '.join(policy.cameras)}, --image is one "
-                "picture; valid: a simulated scene, --seed"
+                "image; valid: a simulated scene, --seed"
             )
-        size = config.picture[::-1]
-        picture = Image.fromarray(read_image(args.image).numpy()).resize(size)
-        images = {config.camera: np.asarray(picture)}
+        size = config.image[::-1]
+        image = Image.fromarray(read_image(args.image).numpy()).resize(size)
+        images = {config.camera: np.asarray(image)}
     else:
         from vlm_robot_ros.demo.script import sample_seeded_scene
         from vlm_robot_ros.sim.simulator import Simulator
@@ -64,5 +64,5 @@ def run(args: argparse.Namespace) -> int:
         assert drawn is not None
         panels.append((drawn, sentence, done))
     image_grid(panels).save(args.out)
-    print(f"picture {args.out}")
+    print(f"image {args.out}")
     return 0

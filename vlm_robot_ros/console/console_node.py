@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from PIL import Image as Picture
+from PIL import Image as PilImage
 from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
@@ -30,7 +30,7 @@ PARAMETERS = (
 MAX_TEXT_CHARACTERS = 4000
 """Longer sentences are refused [characters]."""
 _IMAGE_MAX_AGE_S = 1.0
-"""An overlay older than this is not waited for: the camera's own picture is shown [s]."""
+"""An overlay older than this is not waited for: the camera's own image is shown [s]."""
 _MAX_IMAGE_PIXELS = 16_000_000
 """Larger images are not shown [pixels]."""
 _LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -50,7 +50,7 @@ class ConsoleNode(Node):
         robot = load_robot(self.get_parameter("robot").value)
         self._lock = threading.Lock()
         self._state = ConsoleState(f"{self.get_namespace()}/policy_node".lstrip("/"))
-        self._picture: tuple[int, Image] | None = None
+        self._image: tuple[int, Image] | None = None
         self._overlay_time = 0.0
         self._encoded: tuple[int, bytes] = (0, b"")
         self._words = self.create_publisher(String, "instruction", 10)
@@ -63,10 +63,10 @@ class ConsoleNode(Node):
         listen(String, "current_instruction", self._on_instruction, _LATCHED_QOS)
         listen(Latency, "latency", self._on_latency, 10)
         listen(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
-        listen(Image, "overlay", partial(self._on_picture, True), 1)
+        listen(Image, "overlay", partial(self._on_image, True), 1)
         if robot.colour_cameras:
             topic = robot.colour_cameras[0].topic
-            listen(Image, topic, partial(self._on_picture, False), qos_profile_sensor_data)
+            listen(Image, topic, partial(self._on_image, False), qos_profile_sensor_data)
 
     def publish_instruction(self, text: str) -> None:
         """Publish an instruction.
@@ -116,9 +116,9 @@ class ConsoleNode(Node):
         with self._lock:
             return self._state.as_dict()
 
-    def picture(self) -> tuple[int, bytes]:
-        """Return number and JPEG of the newest picture; number 0 where there is none."""
-        newest = self._picture
+    def image(self) -> tuple[int, bytes]:
+        """Return number and JPEG of the newest image; number 0 where there is none."""
+        newest = self._image
         if newest is not None and newest[0] != self._encoded[0]:
             buffer = io.BytesIO()
             try:
@@ -127,7 +127,7 @@ class ConsoleNode(Node):
                         f"{newest[1].width}x{newest[1].height} pixels; "
                         f"valid: up to {_MAX_IMAGE_PIXELS}"
                     )
-                Picture.fromarray(to_rgb(newest[1])).save(buffer, "JPEG", quality=85)
+                PilImage.fromarray(to_rgb(newest[1])).save(buffer, "JPEG", quality=85)
                 self._encoded = newest[0], buffer.getvalue()
             except ImageError as error:
                 self._encoded = newest[0], self._encoded[1]  # it is not tried again
@@ -137,13 +137,13 @@ class ConsoleNode(Node):
                 self.get_logger().warning(text, once=True)
         return self._encoded
 
-    def _on_picture(self, drawn: bool, message: Image) -> None:
+    def _on_image(self, drawn: bool, message: Image) -> None:
         now = time.monotonic()
         if drawn:
             self._overlay_time = now
         elif now - self._overlay_time < _IMAGE_MAX_AGE_S:
             return
-        self._picture = ((self._picture[0] if self._picture else 0) + 1, message)
+        self._image = ((self._image[0] if self._image else 0) + 1, message)
 
     def _on_action(self, message: VlmAction) -> None:
         with self._lock:

@@ -158,7 +158,7 @@ class _SocketHandler(_GuardedHandler, WebSocketHandler):
     async def _look(self) -> None:
         """Send what is new; the next look comes when the client has taken it."""
         told = json.dumps({"state": self._node.state()})
-        number, data = self._node.picture()
+        number, data = self._node.image()
         try:
             now = time.monotonic()
             if told != self._told or now - self._when > _HEARTBEAT_PERIOD_S:

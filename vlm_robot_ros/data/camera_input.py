@@ -1,4 +1,4 @@
-"""What a policy is given of a camera: its part of the picture, or of the places that it shows."""
+"""What a policy is given of a camera: its part of the image, or of the places that it shows."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -18,7 +18,7 @@ class CameraIntrinsics(NamedTuple):
     matrix: np.ndarray
     """K. Shape (3, 3), [px]."""
     size: tuple[int, int]
-    """Height and width of the pictures that it is of [px]."""
+    """Height and width of the images that it is of [px]."""
 
 
 def to_policy_input(
@@ -85,21 +85,21 @@ def _fit(image: np.ndarray, camera: Camera, warn: Callable[[str], None] | None) 
     return cv2.resize(image, (camera.width, camera.height), interpolation=how)
 
 
-def crop_image(picture: np.ndarray, camera: Camera) -> np.ndarray:
-    """Return the part of a picture, shape (H, W, ...), that policies are given.
+def crop_image(image: np.ndarray, camera: Camera) -> np.ndarray:
+    """Return the part of an image, shape (H, W, ...), that policies are given.
 
     Raises:
         ImageError: it is smaller than that.
     """
     if not camera.crop:
-        return picture
+        return image
     top, left, height, width = camera.crop
-    if picture.shape[0] < top + height or picture.shape[1] < left + width:
+    if image.shape[0] < top + height or image.shape[1] < left + width:
         raise ImageError(
-            f"size {picture.shape[1]}x{picture.shape[0]}; valid for the contract's crop "
+            f"size {image.shape[1]}x{image.shape[0]}; valid for the contract's crop "
             f"{list(camera.crop)}: from {left + width}x{top + height}"
         )
-    return picture[top : top + height, left : left + width]
+    return image[top : top + height, left : left + width]
 
 
 def backproject_depth(

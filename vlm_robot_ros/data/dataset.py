@@ -57,13 +57,13 @@ class EpisodeDataset(Protocol):
         """Return how many there are."""
 
     def instruction(self, number: int) -> str:
-        """Return what is said in an episode, without reading its pictures."""
+        """Return what is said in an episode, without reading its images."""
 
     def table(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return states, shape (T, S), and actions, (T, A), of one, without its pictures."""
+        """Return states, shape (T, S), and actions, (T, A), of one, without its images."""
 
     def episode(self, number: int, cameras: Sequence[str] | None = None) -> Episode:
-        """Read one, with the pictures of some cameras or of all.
+        """Read one, with the images of some cameras or of all.
 
         Raises:
             DataError: its files are missing or corrupt.

@@ -9,13 +9,13 @@ from PIL import Image
 from vlm_robot_ros.file_limits import check_archive
 
 TABLE_CROP = (36, 16, 176, 240)
-"""The part of the front camera's picture that is kept: top, left, height, width [px]."""
+"""The part of the front camera's image that is kept: top, left, height, width [px]."""
 TOKEN_PIXELS = 4
 """Side of a token [px]."""
 CROP_REGION = 48
-"""Side of what is looked at closely, in pixels of the whole picture below [px]."""
-PICTURE = 256
-"""Side of the whole front camera's picture, of which the crop is kept [px]."""
+"""Side of what is looked at closely, in pixels of the whole image below [px]."""
+IMAGE = 256
+"""Side of the whole front camera's image, of which the crop is kept [px]."""
 
 
 class EpisodeError(ValueError):
@@ -44,54 +44,54 @@ class SimEpisode:
     """Where what each token shows is, by a depth camera, NaN where that is not known.
     Shape (T, 44, 60, 3), float16."""
     close: np.ndarray | None = None
-    """Cut out of pictures of a larger camera, in its own resolution, around some tokens.
+    """Cut out of images of a larger camera, in its own resolution, around some tokens.
     Shape (T, K, S, S, 3), uint8."""
     close_at: np.ndarray | None = None
     """Which tokens. Shape (T, K)."""
 
 
 def crop(image: np.ndarray) -> np.ndarray:
-    """Return the `TABLE_CROP` of a picture, shape (H, W, ...)."""
+    """Return the `TABLE_CROP` of an image, shape (H, W, ...)."""
     top, left, height, width = TABLE_CROP
     return image[top : top + height, left : left + width]
 
 
-def downscale(picture: np.ndarray) -> np.ndarray:
-    """Return a square picture at the side `PICTURE`, shape (256, 256, 3), as the policy does."""
-    if len(picture) == PICTURE:
-        return picture
-    small = Image.fromarray(picture).resize((PICTURE, PICTURE), Image.Resampling.BILINEAR)
+def downscale(image: np.ndarray) -> np.ndarray:
+    """Return a square image at the side `IMAGE`, shape (256, 256, 3), as the policy does."""
+    if len(image) == IMAGE:
+        return image
+    small = Image.fromarray(image).resize((IMAGE, IMAGE), Image.Resampling.BILINEAR)
     return np.asarray(small)
 
 
-def sample_at_tokens(picture: np.ndarray) -> np.ndarray:
-    """Return what is in the middle of each token, of a square picture of shape (H, H, ...)."""
+def sample_at_tokens(image: np.ndarray) -> np.ndarray:
+    """Return what is in the middle of each token, of a square image of shape (H, H, ...)."""
     top, left, height, width = TABLE_CROP
-    scale = len(picture) / PICTURE
+    scale = len(image) / IMAGE
     rows, columns = (
         ((first + np.arange(0, size, TOKEN_PIXELS) + TOKEN_PIXELS // 2 + 0.5) * scale).astype(int)
         for first, size in ((top, height), (left, width))
     )
-    return picture[rows[:, None], columns]
+    return image[rows[:, None], columns]
 
 
-def crop_around_token(picture: np.ndarray, token: int) -> np.ndarray:
+def crop_around_token(image: np.ndarray, token: int) -> np.ndarray:
     """Return what is around a token, as `models.close_up.cut_out` does.
 
     Args:
-        picture: Of a larger camera. Shape (H, H, 3).
+        image: Of a larger camera. Shape (H, H, 3).
         token: Its index.
 
     Returns:
-        Shape (96, 96, 3) of a picture of 512 pixels: in its own resolution.
+        Shape (96, 96, 3) of an image of 512 pixels: in its own resolution.
     """
-    scale, columns = len(picture) / PICTURE, TABLE_CROP[3] // TOKEN_PIXELS
+    scale, columns = len(image) / IMAGE, TABLE_CROP[3] // TOKEN_PIXELS
     half = round(CROP_REGION / 2 * scale)
     middle = [
         int((TABLE_CROP[axis] + TOKEN_PIXELS * at + TOKEN_PIXELS // 2 + 0.5) * scale)
         for axis, at in enumerate(divmod(token, columns))
     ]
-    padded = np.pad(picture, ((half, half), (half, half), (0, 0)), "edge")
+    padded = np.pad(image, ((half, half), (half, half), (0, 0)), "edge")
     return padded[middle[0] : middle[0] + 2 * half, middle[1] : middle[1] + 2 * half]
 
 

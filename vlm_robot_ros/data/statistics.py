@@ -8,15 +8,15 @@ import numpy as np
 from vlm_robot_ros.data.dataset import Episode
 
 _SAMPLED = 100
-"""Pictures of an episode that statistics are of, at most."""
+"""Images of an episode that statistics are of, at most."""
 _QUANTILES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
 
 
 def statistics(episode: Episode, times: np.ndarray) -> dict[str, dict[str, Any]]:
-    """Return of each feature what training normalises by; of pictures by channel, 0 to 1.
+    """Return of each feature what training normalises by; of images by channel, 0 to 1.
 
     Args:
-        episode: With its pictures.
+        episode: With its images.
         times: Of its frames. Shape (T,), [s].
     """
     found = {
@@ -24,9 +24,9 @@ def statistics(episode: Episode, times: np.ndarray) -> dict[str, dict[str, Any]]
         "action": _of_rows(episode.action),
         "timestamp": _of_rows(times[:, None]),
     }
-    for camera, pictures in episode.images.items():
-        chosen = np.linspace(0, len(pictures) - 1, min(_SAMPLED, len(pictures))).round()
-        pixels = pictures[chosen.astype(int)][:, ::4, ::4].reshape(-1, 3) / 255.0
+    for camera, images in episode.images.items():
+        chosen = np.linspace(0, len(images) - 1, min(_SAMPLED, len(images))).round()
+        pixels = images[chosen.astype(int)][:, ::4, ::4].reshape(-1, 3) / 255.0
         values = {name: [[[number]] for number in row] for name, row in _of_rows(pixels).items()}
         found[camera] = {**values, "count": [len(chosen)]}
     return found

@@ -106,7 +106,7 @@ def run_demo(node: Node, alive: Callable[[], str]) -> dict[str, Any]:
 
     def record(instruction: str, frames: list[RecordedFrame]) -> None:
         for frame in frames:
-            film.add(frame.picture, _caption(instruction, frame))
+            film.add(frame.image, _caption(instruction, frame))
 
     conductor = DemoRunner(stage, record)
     results: list[DemoResult] = []

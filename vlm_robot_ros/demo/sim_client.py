@@ -37,14 +37,14 @@ class SimulationClientError(RuntimeError):
 class RecordedFrame:
     """What was seen and done at one camera frame."""
 
-    picture: np.ndarray
+    image: np.ndarray
     """Shape (H, W, 3), uint8 RGB."""
     label: TaskLabel | None
     action: VlmAction | None
 
 
 class SimulationClient:
-    """Watches state, pictures, actions and labels; resets scenes and gives instructions."""
+    """Watches state, images, actions and labels; resets scenes and gives instructions."""
 
     def __init__(self, node: Node, robot: RobotConfig, alive: Callable[[], str]) -> None:
         """Listen; `alive` returns what has died of what should be running, if anything has."""

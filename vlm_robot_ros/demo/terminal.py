@@ -36,7 +36,7 @@ def run_terminal_session(node: Node, alive: Callable[[], str], seed: int) -> Non
         stage.frames = []
         stage.wait(lambda: not lines.empty(), 0.5)
         if stage.frames:
-            Image.fromarray(stage.frames[-1].picture).save(view)
+            Image.fromarray(stage.frames[-1].image).save(view)
         told = _print_result(stage, told)
         if lines.empty():
             continue
@@ -57,7 +57,7 @@ def run_terminal_session(node: Node, alive: Callable[[], str], seed: int) -> Non
 def _print_introduction(stage: SimulationClient, view: Path) -> None:
     assert stage.state is not None
     names = list(stage.state.objects)
-    print(f"\nOn the table: {', '.join(names)}.  (The camera's picture: {view})")
+    print(f"\nOn the table: {', '.join(names)}.  (The camera's image: {view})")
     print(_HELP.format(first=names[0], second=names[1]), flush=True)
 
 

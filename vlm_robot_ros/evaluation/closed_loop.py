@@ -53,8 +53,8 @@ class ClosedLoopRunner:
         """Largest measured joint speed, as a part of its limit."""
         self.outside = 0.0
         """How far a measured joint was outside its limits [rad]."""
-        self.camera: Callable[[str, np.ndarray], np.ndarray] = lambda name, picture: picture
-        """What becomes of the pictures of a camera on their way."""
+        self.camera: Callable[[str, np.ndarray], np.ndarray] = lambda name, image: image
+        """What becomes of the images of a camera on their way."""
         self._pilot = ChunkExecutor(
             sim.robot, [], CONTROL_PERIOD, blend, ensemble=ensemble, joined_steps=joined_steps
         )
@@ -136,11 +136,11 @@ class ClosedLoopRunner:
     def observe(self, instruction: str) -> Observation:
         """Return what a policy may know now."""
         sim = self.sim
-        pictures = {
+        images = {
             camera: self.camera(camera, sim.observe(camera)) for camera in self.policy.cameras
         }
         joints = sim.joint_positions
-        return Observation(pictures, self._pose(), sim.opening, instruction, joints, sim.time)
+        return Observation(images, self._pose(), sim.opening, instruction, joints, sim.time)
 
     def _pose(self) -> np.ndarray:
         return transform_to_pose7(self.sim.kinematics.forward(self.sim.joint_positions))

@@ -1,4 +1,4 @@
-"""What is in a dataset, as tables and as a picture."""
+"""What is in a dataset, as tables and as an image."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from vlm_robot_ros.data.dataset import Episode, EpisodeDataset
 from vlm_robot_ros.viz.image_grid import image_grid
 
 _THUMBNAIL_SIDE = 256
-"""Of a picture of the contact sheet [px]."""
+"""Of an image of the contact sheet [px]."""
 
 
 def describe(
@@ -60,7 +60,7 @@ def describe(
 
 
 def contact_sheet(episodes: Sequence[Episode]) -> Image.Image:
-    """Return the first, the middle and the last picture of each episode, by its first camera."""
+    """Return the first, the middle and the last image of each episode, by its first camera."""
     panels = []
     for number, episode in enumerate(episodes):
         name, frames = next(iter(episode.images.items()))

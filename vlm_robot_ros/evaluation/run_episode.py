@@ -63,7 +63,7 @@ class Outcome:
 def run_episode(
     sim: Simulator, policy: Policy, cell: str, seed: int, index: int, through: str = "action"
 ) -> tuple[Outcome, np.ndarray]:
-    """Run one episode; returns its outcome and the last picture, shape (H, W, 3), uint8."""
+    """Run one episode; returns its outcome and the last image, shape (H, W, 3), uint8."""
     case = replace(make_episode_spec(cell, seed, index), through=through)
     said = tuple(order.text for order in case.instructions)
     if case.fault:
@@ -188,8 +188,8 @@ def _run_fault(sim: Simulator, policy: Policy, case: EpisodeSpec) -> dict:
     begun, _ = _watch(player, case.change)
     last = {camera: sim.observe(camera) for camera in policy.cameras}
     if case.fault == "blank":
-        last = {camera: np.zeros_like(picture) for camera, picture in last.items()}
-    player.camera = lambda name, picture: last[name]
+        last = {camera: np.zeros_like(image) for camera, image in last.items()}
+    player.camera = lambda name, image: last[name]
     moved, _ = _watch(player, 1.0)
     after, other = _watch(player, 2.0)
     stayed = moved <= SETTLED and after <= STAYED and not other

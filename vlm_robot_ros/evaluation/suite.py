@@ -55,7 +55,7 @@ def run_suite(
         robot: The simulated arm.
         make_policy: Called once in each process; must be picklable.
         config: What is to be run.
-        out: Folder for `episodes.jsonl`, and for pictures of what failed.
+        out: Folder for `episodes.jsonl`, and for images of what failed.
         about: What was measured; `out` must hold nothing else.
         workers: Processes.
 
@@ -151,12 +151,12 @@ def _run(cell: str, index: int) -> Outcome:
     sim, policy, config, failures = _worker
     seed, through = config.seed, config.through
     try:
-        outcome, picture = run_episode(sim, policy, cell, seed, index, through)
+        outcome, image = run_episode(sim, policy, cell, seed, index, through)
     except Exception as error:  # a policy is anybody's code
         return crashed(cell, seed, index, error)
     if not outcome.success:
         name = f"{outcome.cell.replace(' ', '-')}-{outcome.index:04d}.jpg"
-        Image.fromarray(picture).save(failures / name, quality=85)
+        Image.fromarray(image).save(failures / name, quality=85)
     return outcome
 
 

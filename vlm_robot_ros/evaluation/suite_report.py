@@ -77,7 +77,7 @@ def confusion_table(outcomes: Sequence[Outcome]) -> str:
 
 
 def contact_sheet(outcomes: Sequence[Outcome], failures: Path, path: Path) -> None:
-    """Write a picture of the last frames of what failed, with what was said and done."""
+    """Write an image of the last frames of what failed, with what was said and done."""
     shown = [outcome for outcome in outcomes if not outcome.success][:_MOST]
     if not shown:
         return

@@ -13,7 +13,7 @@ OPTIMIZATIONS = {
     "bfloat16": "the encoder computes in bfloat16",
     "channels_last": "convolutions have the colours of a pixel side by side",
     "compile": "torch.compile; on a GPU one launch for all (CUDA graphs)",
-    "pinned": "pictures wait for the GPU in memory that it reads by itself",
+    "pinned": "images wait for the GPU in memory that it reads by itself",
 }
 """All of them; words are kept, and all cameras are one batch, in any case."""
 
@@ -61,9 +61,9 @@ def optimize_model(
     return torch.compile(model, mode=kind, dynamic=False)
 
 
-def upload(picture: np.ndarray, device: str, ways: Collection[str]) -> Tensor:
-    """Bring a picture, shape (H, W, 3), uint8, to the device."""
-    tensor = torch.from_numpy(np.ascontiguousarray(picture))
+def upload(image: np.ndarray, device: str, ways: Collection[str]) -> Tensor:
+    """Bring an image, shape (H, W, 3), uint8, to the device."""
+    tensor = torch.from_numpy(np.ascontiguousarray(image))
     if "pinned" in ways:
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)

@@ -14,7 +14,7 @@ class Observation:
     """What a policy may know at one camera frame."""
 
     images: Mapping[str, np.ndarray]
-    """One picture a camera, by its name. Shape (H, W, 3), uint8 RGB; of a depth camera where what
+    """One image a camera, by its name. Shape (H, W, 3), uint8 RGB; of a depth camera where what
     each pixel shows is, float32, base frame [m], NaN where that is not known."""
     pose: np.ndarray
     """Tool pose in the base frame: x, y, z [m], quaternion qx, qy, qz, qw. Shape (7,)."""
@@ -24,7 +24,7 @@ class Observation:
     joints: np.ndarray | None = None
     """Joint positions, from the base outwards. Shape (J,), [rad]."""
     time: float = 0.0
-    """When the pictures were taken [s]."""
+    """When the images were taken [s]."""
 
 
 class Policy(Protocol):
@@ -44,7 +44,7 @@ class Policy(Protocol):
         """Return what to do next."""
 
     def draw(self) -> np.ndarray | None:
-        """Return the last picture and what was found in it, shape (H, W, 3), uint8 RGB, if any."""
+        """Return the last image and what was found in it, shape (H, W, 3), uint8 RGB, if any."""
 
 
 def hold_chunk(observation: Observation, step_dt: float, reason: str) -> ActionChunk:

@@ -19,6 +19,8 @@ from vlm_robot_ros.models.grounded.model import GroundedModelConfig, VisionLangu
 ADAPTERS = "adapters"
 Saved = VisionLanguageRobotModel | ChunkPredictor
 _Model = TypeVar("_Model", VisionLanguageRobotModel, ChunkPredictor)
+_OLD_FIELDS = {"picture": "image"}
+"""Names of fields in the config.json of checkpoints from before version 0.2."""
 _DIMENSIONS = ("width", "text_width", "hidden", "horizon", "readers", "history")
 _WEIGHT_SIZE = 2
 """Bytes of a weight at least."""
@@ -105,7 +107,10 @@ def load_model(folder: Path) -> Saved:
     try:
         content = read_json(folder / "config.json")
         kind = content.get("kind", "grounded")
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in content["model"].items()}
+        fields = {
+            _OLD_FIELDS.get(name, name): tuple(value) if isinstance(value, list) else value
+            for name, value in content["model"].items()
+        }
         _check_dimensions(fields, regular_file(folder / "model.safetensors").stat().st_size)
         model = _make(kind, fields)
         _fill(model, folder)
@@ -145,7 +150,7 @@ def _check_dimensions(fields: dict[str, Any], size: int) -> None:
             f"config.json describes a model of at least {largest} weights ({given}), but "
             f"model.safetensors has only {size} bytes; copy both files of one checkpoint"
         )
-    for name in ("picture", "crop"):
+    for name in ("image", "crop"):
         if len(side := fields.get(name, ())) >= 2:
             check_image(int(side[-1]), int(side[-2]), f"'{name}' of config.json")
 

@@ -54,7 +54,7 @@ _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class PolicyRuntime:
-    """Plays what a policy plans for the newest picture and the last words, or holds."""
+    """Plays what a policy plans for the newest image and the last words, or holds."""
 
     def __init__(
         self,
@@ -224,9 +224,9 @@ class PolicyRuntime:
         arm = self._senses.state_at(stamp, self._now())
         if arm is not None:
             assert self._thinker is not None
-            pictures = dict(self._senses.pictures)
+            images = dict(self._senses.images)
             pose = self._pose(arm.joints)
-            seen = Observation(pictures, pose, arm.opening, said.text, arm.joints, stamp)
+            seen = Observation(images, pose, arm.opening, said.text, arm.joints, stamp)
             stamps = dict(self._senses.stamps)
             self._thinker.submit(InferenceRequest(seen, stamp, said.number, stamps))
 
@@ -322,9 +322,7 @@ class PolicyRuntime:
         held, self._held = self._held, self._reason
         if self._active and self._reason and self._reason == held:  # not while the arm brakes
             eyes = [camera.name for camera in self._robot.colour_cameras]
-            seen = next(
-                (self._senses.pictures[n] for n in eyes if n in self._senses.pictures), None
-            )
+            seen = next((self._senses.images[n] for n in eyes if n in self._senses.images), None)
             self._show.on_hold(said.text, self._reason, message.header.stamp, seen)
         latency = self._state.latency()
         if latency:

@@ -1,4 +1,4 @@
-"""Pictures that show nothing: a covered lens, a camera that repeats itself."""
+"""Images that show nothing: a covered lens, a camera that repeats itself."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.policy import Observation, Policy, hold_chunk
 
 _BLANK_DEVIATION = 4.0
-"""Standard deviation of the brightness below which a picture shows nothing, of 255."""
+"""Standard deviation of the brightness below which an image shows nothing, of 255."""
 _TOOL_MOTION_M = 0.015
 """Way of the tool on which some pixel must have changed [m]."""
 _DEPTH_ROW_STEP = 8
@@ -18,43 +18,42 @@ _SAMPLED_ROWS = 85
 
 
 class ImageMonitor:
-    """Tells whether a picture can be trusted to show what is there now."""
+    """Tells whether an image can be trusted to show what is there now."""
 
     def __init__(self) -> None:
         self._last = bytearray()
         self._tool = np.zeros(3)
 
-    def check(self, picture: np.ndarray, tool: np.ndarray) -> str:
-        """Return what is wrong with a picture, or nothing.
+    def check(self, image: np.ndarray, tool: np.ndarray) -> str:
+        """Return what is wrong with an image, or nothing.
 
         Args:
-            picture: Shape (H, W, 3), uint8; distances may be of any shape and type, and blank.
+            image: Shape (H, W, 3), uint8; distances may be of any shape and type, and blank.
             tool: Where the tool was when it was taken. Shape (3,), [m].
         """
-        picture = np.ascontiguousarray(
-            picture if picture.dtype == np.uint8 else picture[::_DEPTH_ROW_STEP]
+        image = np.ascontiguousarray(
+            image if image.dtype == np.uint8 else image[::_DEPTH_ROW_STEP]
         )
-        if picture.dtype == np.uint8 and self._is_blank(picture):
+        if image.dtype == np.uint8 and self._is_blank(image):
             self._last.clear()
-            return "the picture is blank"
-        if picture.dtype != np.uint8 and not np.isfinite(picture).any():
+            return "the image is blank"
+        if image.dtype != np.uint8 and not np.isfinite(image).any():
             self._last.clear()
             return ""
-        seen = picture.data.cast("B")
+        seen = image.data.cast("B")
         if self._last != seen:  # twice as fast as numpy compares
             self._last, self._tool = bytearray(seen), np.array(tool)
             return ""
         moved = float(np.linalg.norm(tool - self._tool))
         if moved < _TOOL_MOTION_M:
             return ""
-        return f"the picture is frozen: no pixel changed while the tool moved {moved:.2f} m"
+        return f"the image is frozen: no pixel changed while the tool moved {moved:.2f} m"
 
-    def _is_blank(self, picture: np.ndarray) -> bool:
-        step = max(1, min(picture.shape[:2]) // _SAMPLED_ROWS)
+    def _is_blank(self, image: np.ndarray) -> bool:
+        step = max(1, min(image.shape[:2]) // _SAMPLED_ROWS)
         # Red, green and blue by turns: six times as fast as all of each pixel.
         return (
-            float(picture.reshape(len(picture), -1)[::step, :: 3 * step + 1].std())
-            < _BLANK_DEVIATION
+            float(image.reshape(len(image), -1)[::step, :: 3 * step + 1].std()) < _BLANK_DEVIATION
         )
 
 
@@ -63,7 +62,7 @@ _HOLD_DURATION_S = 0.1
 
 
 class ImageGuard:
-    """Acts as the policy within, and holds when a picture cannot be trusted."""
+    """Acts as the policy within, and holds when an image cannot be trusted."""
 
     def __init__(self, policy: Policy) -> None:
         self.within = policy
@@ -74,14 +73,14 @@ class ImageGuard:
         return getattr(self.within, name)
 
     def reset(self) -> None:
-        """Forget the pictures, and let the policy within forget."""
+        """Forget the images, and let the policy within forget."""
         self._watches.clear()
         self.within.reset()
 
     def infer(self, observation: Observation) -> ActionChunk:
         """Return the plan of the policy within, or a hold that says what is wrong."""
-        for name, picture in observation.images.items():
+        for name, image in observation.images.items():
             watch = self._watches.setdefault(name, ImageMonitor())
-            if problem := watch.check(picture, observation.pose[:3]):
+            if problem := watch.check(image, observation.pose[:3]):
                 return hold_chunk(observation, _HOLD_DURATION_S, f"{name} camera: {problem}")
         return self.within.infer(observation)

@@ -15,7 +15,7 @@ from vlm_robot_ros.models.zero_shot.localization import PhraseLocalizer
 from vlm_robot_ros.viz.overlay import overlay_heatmaps
 
 NO_LABEL = "none of these"
-"""The label of a picture that shows none of the phrases; listed after them."""
+"""The label of an image that shows none of the phrases; listed after them."""
 
 
 def with_zero_shot_labels(
@@ -45,8 +45,8 @@ class ZeroShotLabelPolicy:
 
         Args:
             policy: What it plans stays as it is; labels of its own, too.
-            scorer: Of pictures and phrases.
-            camera: Name of the camera whose pictures are labelled.
+            scorer: Of images and phrases.
+            camera: Name of the camera whose images are labelled.
         """
         self._policy, self._scorer, self._camera = policy, scorer, camera
         self._seen: Observation | None = None
@@ -54,7 +54,7 @@ class ZeroShotLabelPolicy:
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """Those of the policy within, and the one whose pictures are labelled."""
+        """Those of the policy within, and the one whose images are labelled."""
         return tuple(dict.fromkeys((*self._policy.cameras, self._camera)))
 
     def reset(self) -> None:
@@ -72,18 +72,18 @@ class ZeroShotLabelPolicy:
         chunk = self._policy.infer(observation)
         if chunk.scores:
             return chunk
-        picture = torch.from_numpy(observation.images[self._camera].copy())[None]
-        shown, none = (part[0].tolist() for part in self._scorer(picture))
+        image = torch.from_numpy(observation.images[self._camera].copy())[None]
+        shown, none = (part[0].tolist() for part in self._scorer(image))
         scores = {**dict(zip(self._scorer.phrases, shown, strict=True)), NO_LABEL: none}
         return replace(chunk, label=max(scores, key=scores.__getitem__), scores=scores)
 
     def draw(self) -> np.ndarray | None:
-        """Return where what was said is in the picture, if the policy within draws nothing."""
+        """Return where what was said is in the image, if the policy within draws nothing."""
         drawn, seen = self._policy.draw(), self._seen
         if drawn is not None or seen is None or not seen.instruction.strip():
             return drawn
-        said, picture = seen.instruction, seen.images[self._camera]
+        said, image = seen.instruction, seen.images[self._camera]
         if self._looker is None or self._looker[0] != said:
             self._looker = said, PhraseLocalizer(self._scorer.encoder, [said])
-        (found,) = self._looker[1](torch.from_numpy(picture.copy()))
-        return overlay_heatmaps(picture, [found.heat.numpy()])
+        (found,) = self._looker[1](torch.from_numpy(image.copy()))
+        return overlay_heatmaps(image, [found.heat.numpy()])

@@ -66,7 +66,7 @@ class Workspace:
 
 
 TRANSPORTS = ("raw", "compressed")
-"""How pictures come: `Image` on a topic, or `CompressedImage` on the one below it."""
+"""How images come: `Image` on a topic, or `CompressedImage` on the one below it."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Camera:
     rate: float
     """[Hz]"""
     depth: bool = False
-    """Whether its pictures tell how far away things are; one of a colour camera's frame is
+    """Whether its images tell how far away things are; one of a colour camera's frame is
     registered to that camera."""
     pose: tuple[float, ...] = ()
     """Where its optical frame is (x right, y down, z forward), in the base frame: x, y, z [m],
@@ -89,7 +89,7 @@ class Camera:
     crop: tuple[int, ...] = ()
     """The part that policies are given: top, left, height, width [px]; empty for all of it."""
     transport: str = "raw"
-    """How its pictures come; see `TRANSPORTS`."""
+    """How its images come; see `TRANSPORTS`."""
 
     @property
     def info_topic(self) -> str:
@@ -168,7 +168,7 @@ class RobotConfig:
     sinks: tuple[CommandSink, ...]
     """Who is told what the arm shall do, besides the topic `action`."""
     image_timeout: float = 0.5
-    """An arm holds when the newest picture is older [s]."""
+    """An arm holds when the newest image is older [s]."""
     joint_state_timeout: float = 0.3
     """And when the newest joint states are [s]."""
     speed_scaling: str = ""
@@ -241,7 +241,7 @@ class RobotConfig:
 
     @property
     def colour_cameras(self) -> tuple[Camera, ...]:
-        """Those whose pictures can be looked at."""
+        """Those whose images can be looked at."""
         return tuple(camera for camera in self.cameras if not camera.depth)
 
     def camera(self, name: str) -> Camera:

@@ -37,8 +37,8 @@ def permissions(robot: RobotConfig, enclave: str, namespace: str = "/") -> str:
     for name, given in (("enclave", enclave), ("namespace", namespace)):
         if not given.startswith("/"):
             raise ValueError(f"{name} is '{given}'; valid: names that begin with /")
-    pictures = [camera.topic + end for camera in robot.cameras for end in ("", "/compressed")]
-    pictures += [camera.info_topic for camera in robot.cameras if camera.depth]
+    images = [camera.topic + end for camera in robot.cameras for end in ("", "/compressed")]
+    images += [camera.info_topic for camera in robot.cameras if camera.depth]
     scaling = [robot.speed_scaling] if robot.speed_scaling else []
     told = [sink.topic for sink in robot.sinks if sink.kind not in _ACTIONS]
     called = [sink.topic for sink in robot.sinks if sink.kind in _ACTIONS]
@@ -48,7 +48,7 @@ def permissions(robot: RobotConfig, enclave: str, namespace: str = "/") -> str:
     node = ElementTree.SubElement(node, "profiles")
     node = ElementTree.SubElement(node, "profile", ns=namespace, node="policy_node")
     for kind, how, names in (
-        ("topic", "subscribe", [*SUBSCRIBED_TOPICS, *pictures, *scaling]),
+        ("topic", "subscribe", [*SUBSCRIBED_TOPICS, *images, *scaling]),
         ("topic", "publish", [*PUBLISHED_TOPICS, *told]),
         ("service", "reply", [*_SERVED_SERVICES]),
         ("action", "call", called),

@@ -1,4 +1,4 @@
-"""How the policy node is doing: diagnostics, and the time from a picture to an action."""
+"""How the policy node is doing: diagnostics, and the time from an image to an action."""
 
 from collections import deque
 from collections.abc import Sequence

@@ -1,14 +1,14 @@
-"""Image messages of pictures and of distances."""
+"""Image messages of images and of distances."""
 
 import numpy as np
 from sensor_msgs.msg import Image
 
 
-def from_rgb(picture: np.ndarray) -> Image:
-    """Return a message, without its header, of a picture of shape (H, W, 3), uint8 RGB."""
-    height, width, _ = picture.shape
+def from_rgb(image: np.ndarray) -> Image:
+    """Return a message, without its header, of an image of shape (H, W, 3), uint8 RGB."""
+    height, width, _ = image.shape
     message = Image(height=height, width=width, encoding="rgb8", step=3 * width)
-    message.data = picture.tobytes()
+    message.data = image.tobytes()
     return message
 
 

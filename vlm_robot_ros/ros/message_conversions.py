@@ -68,7 +68,7 @@ def chunk_message(
 
 
 def input_message(question: InferenceRequest, robot: RobotConfig, first: bool) -> PolicyInput:
-    """Return what a policy was given as a message; its source is the pictures' stamps."""
+    """Return what a policy was given as a message; its source is the images' stamps."""
     seen, stamps = question.observation, question.source
     assert isinstance(stamps, dict)
     assert seen.joints is not None

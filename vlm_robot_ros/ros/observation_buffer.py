@@ -1,4 +1,4 @@
-"""What the policy node sees and feels: the newest pictures, and the arm's last states."""
+"""What the policy node sees and feels: the newest images, and the arm's last states."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -39,7 +39,7 @@ class ObservationBuffer:
         clock: Clock,
         warn: Callable[[str], object] = lambda text: None,
     ) -> None:
-        """Expect pictures of `cameras`, none older than the timeouts [s] by the node's clock.
+        """Expect images of `cameras`, none older than the timeouts [s] by the node's clock.
 
         `warn` is called once for each thing that is unusual about a camera's images.
         """
@@ -59,7 +59,7 @@ class ObservationBuffer:
         }
         self._history = RobotStateBuffer()
         self._joints = JointStateAssembler(robot, arm_timeout)
-        self.pictures: dict[str, np.ndarray] = {}
+        self.images: dict[str, np.ndarray] = {}
         """The newest of each camera, by its name: see `Observation.images`."""
         self.stamps: dict[str, Time] = {}
         """Of the same, as the cameras said it."""
@@ -72,7 +72,7 @@ class ObservationBuffer:
         Args:
             wires: To the graph.
             transport: "raw", "compressed", or "contract" for that of each camera there.
-            sensed: Called with the time of each good picture; where no camera is looked through,
+            sensed: Called with the time of each good image; where no camera is looked through,
                 with that of joint states.
         """
 
@@ -166,19 +166,19 @@ class ObservationBuffer:
             self._eyes[camera].on_rejected(f"camera_info: {error}")
 
     def on_image(self, camera: str, message: Image | CompressedImage) -> float | None:
-        """Take a picture; returns its time, None if it cannot be used."""
+        """Take an image; returns its time, None if it cannot be used."""
         watch = self._eyes[camera]
         try:
             stamp = stamp_to_seconds(message.header.stamp)
             notes: list[str] = []
             known = self._calibrations.get(camera)
-            picture = to_policy_input(message, self._cameras[camera], known, notes.append)
+            image = to_policy_input(message, self._cameras[camera], known, notes.append)
         except ValueError as error:
             watch.on_rejected(str(error))
             return None
         watch.on_message(stamp, self._now())
         self._note(watch, "".join(notes))
-        self.pictures[camera], self.stamps[camera] = picture, message.header.stamp
+        self.images[camera], self.stamps[camera] = image, message.header.stamp
         self._times[camera] = stamp
         return stamp
 
@@ -194,7 +194,7 @@ class ObservationBuffer:
 
     @property
     def depth_synchronized(self) -> bool:
-        """Whether distances are of the same moment as the picture that they belong to."""
+        """Whether distances are of the same moment as the image that they belong to."""
         for depth in self._cameras.values():
             for colour in self._cameras.values() if depth.depth else ():
                 if colour.depth or colour.frame != depth.frame:

@@ -14,7 +14,7 @@ _ARGUMENTS = {
     "robot": ("", "contract of the arm: a shipped name or the path of a .yaml"),
     "camera": (
         "",
-        "topic of the first camera's pictures; as in the contract of robot:= if not given",
+        "topic of the first camera's images; as in the contract of robot:= if not given",
     ),
     "checkpoint": ("", "checkpoint folder; the shipped one if not given, but not for a real arm"),
     "policy": ("", "which policy acts: fusion, hold, or module:Class of your own"),
@@ -80,6 +80,6 @@ def _node(context: LaunchContext) -> list:
 
 
 def _to_camera(robot: str, topic: str) -> list[tuple[str, str]]:
-    """Return the remappings that bring a contract's first camera its pictures from a topic."""
+    """Return the remappings that bring a contract's first camera its images from a topic."""
     own = load_robot(robot or "panda_sim").colour_cameras[0].topic
     return [(own, topic), (f"{own}/compressed", f"{topic}/compressed")]

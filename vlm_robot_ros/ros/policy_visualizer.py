@@ -69,13 +69,11 @@ class PolicyVisualizer:
             except Exception as error:  # what cannot be shown must not end the node
                 get_logger("policy_node").warning(f"a hold cannot be shown: {error!r}", once=True)
 
-    def _publish(
-        self, picture: np.ndarray | None, instruction: str, hold: str, stamp: Time
-    ) -> None:
-        if picture is None:
+    def _publish(self, image: np.ndarray | None, instruction: str, hold: str, stamp: Time) -> None:
+        if image is None:
             return
         label = "" if hold else self._label
-        message = from_rgb(caption(picture, instruction, label, self._score, hold))
+        message = from_rgb(caption(image, instruction, label, self._score, hold))
         message.header.stamp = stamp
         self._overlays.publish(message)
 

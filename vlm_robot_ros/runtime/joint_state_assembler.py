@@ -126,7 +126,7 @@ class JointStateAssembler:
 
 
 class RobotStateBuffer:
-    """The last few states of the arm, so that a picture is paired with the arm of its time."""
+    """The last few states of the arm, so that an image is paired with the arm of its time."""
 
     def __init__(self, length: int = 100) -> None:
         self._states: deque[RobotState] = deque(maxlen=length)

@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from vlm_robot_ros.data.sim_episode import (
-    PICTURE,
+    IMAGE,
     SimEpisode,
     crop,
     crop_around_token,
@@ -136,10 +136,10 @@ class DemonstrationRecorder:
         depth = [c for c in robot.cameras if c.depth and c.frame == front.frame]
         self._depth = depth[0].name if depth else ""
         whole = [c for c in (front, *depth[:1]) if c.crop or c.width != c.height]
-        if whole or front.width not in (PICTURE, 2 * PICTURE):
+        if whole or front.width not in (IMAGE, 2 * IMAGE):
             raise ValueError(
                 f"robot '{robot.name}': front camera {front.width}x{front.height}; valid for "
-                f"recording: {PICTURE}x{PICTURE} or twice that, depth square, both without a crop"
+                f"recording: {IMAGE}x{IMAGE} or twice that, depth square, both without a crop"
             )
         self._bias = np.zeros(3)
 
@@ -191,7 +191,7 @@ class DemonstrationRecorder:
         found = {"image": crop(downscale(whole)), "shown": sample_at_tokens(sim.render_things())}
         if self._depth:
             found["surface"] = sample_at_tokens(sim.observe(self._depth)).astype(np.float16)
-        if len(whole) > PICTURE:
+        if len(whole) > IMAGE:
             found["close_at"] = _choose_task(rng, found["shown"].ravel())
             found["close"] = np.stack([crop_around_token(whole, at) for at in found["close_at"]])
         return found

@@ -6,7 +6,7 @@ import weakref
 import mujoco
 import numpy as np
 
-from vlm_robot_ros.data.sim_episode import PICTURE
+from vlm_robot_ros.data.sim_episode import IMAGE
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.sim.scene import Scene
 
@@ -37,7 +37,7 @@ class CameraRenderer:
     def things(self, scene: Scene | None) -> np.ndarray:
         """Tell what each pixel of the front camera shows: see `Simulator.render_things`."""
         if "front segments" not in self._renderers:
-            self._renderer("front segments", (PICTURE, PICTURE)).enable_segmentation_rendering()
+            self._renderer("front segments", (IMAGE, IMAGE)).enable_segmentation_rendering()
         renderer = self._renderers["front segments"]
         renderer.update_scene(self._data, "front")
         segments = renderer.render()
@@ -60,15 +60,15 @@ class CameraRenderer:
         )
 
     def close(self) -> None:
-        """Free what the pictures were drawn with."""
+        """Free what the images were drawn with."""
         self._finalizer()
 
     def _size(self, camera: str) -> tuple[int, int]:
-        """Return height and width of a camera's pictures [px]."""
+        """Return height and width of a camera's images [px]."""
         return self._robot.camera(camera).height, self._robot.camera(camera).width
 
     def _renderer(self, kind: str, size: tuple[int, int]) -> mujoco.Renderer:
-        """Make what draws pictures of a kind."""
+        """Make what draws images of a kind."""
         self._renderers[kind] = mujoco.Renderer(self._model, *size)
         # At exit too, before MuJoCo's own exit hook ends EGL: the last registered runs first.
         atexit.register(self._finalizer)

@@ -1,4 +1,4 @@
-"""The simulated arm in motion: commands in, physics, joint states and pictures out."""
+"""The simulated arm in motion: commands in, physics, joint states and images out."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ class Simulator:
         self.scene: Scene | None = None
         self._model = build_world(robot)
         self._data = mujoco.MjData(self._model)
-        self._pictures = CameraRenderer(robot, self._model, self._data)
+        self._images = CameraRenderer(robot, self._model, self._data)
         self._target: np.ndarray = np.array(robot.home)
         self._pose_goal: np.ndarray | None = None
         self._gripper = 1.0
@@ -189,11 +189,11 @@ class Simulator:
 
     def render(self, camera: str) -> np.ndarray:
         """Draw what a camera of the contract sees. Shape (H, W, 3), uint8 RGB."""
-        return self._pictures.colours(camera)
+        return self._images.colours(camera)
 
     def render_depth(self, camera: str) -> np.ndarray:
         """Measure what a depth camera of the contract does. Shape (H, W), float32 [m]."""
-        return self._pictures.depth(camera)
+        return self._images.depth(camera)
 
     def render_things(self) -> np.ndarray:
         """Tell what each pixel of the front camera shows: for training only.
@@ -202,7 +202,7 @@ class Simulator:
             0, or 1 + the index of a thing of the scene. Shape (256, 256), uint8, whatever the
             camera's own resolution is.
         """
-        return self._pictures.things(self.scene)
+        return self._images.things(self.scene)
 
     def observe(self, camera: str) -> np.ndarray:
         """Return what a policy is given of a camera: see `Observation.images`."""
@@ -215,11 +215,11 @@ class Simulator:
 
     def camera_matrix(self, camera: str) -> np.ndarray:
         """Return K of a camera's calibration. Shape (3, 3), [px]."""
-        return self._pictures.matrix(camera)
+        return self._images.matrix(camera)
 
     def close(self) -> None:
-        """Free what the pictures were drawn with."""
-        self._pictures.close()
+        """Free what the images were drawn with."""
+        self._images.close()
 
     @property
     def time(self) -> float:

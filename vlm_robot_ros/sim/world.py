@@ -4,7 +4,7 @@ import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from vlm_robot_ros.data.sim_episode import PICTURE
+from vlm_robot_ros.data.sim_episode import IMAGE
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.sim.arms import arm_with_gripper, asset_dir
 from vlm_robot_ros.sim.object_bodies import add_objects, add_textures
@@ -35,8 +35,8 @@ def build_world(robot: RobotConfig) -> mujoco.MjModel:
     spec.visual.quality.shadowsize = 0
     spec.visual.quality.offsamples = 0
     # At least what `Simulator.render_things` draws.
-    spec.visual.global_.offwidth = max(PICTURE, *(camera.width for camera in robot.cameras))
-    spec.visual.global_.offheight = max(PICTURE, *(camera.height for camera in robot.cameras))
+    spec.visual.global_.offwidth = max(IMAGE, *(camera.width for camera in robot.cameras))
+    spec.visual.global_.offheight = max(IMAGE, *(camera.height for camera in robot.cameras))
     spec.visual.headlight.ambient = (0.35, 0.35, 0.35)
     spec.visual.headlight.diffuse = (0.35, 0.35, 0.35)
     spec.visual.headlight.specular = (0.0, 0.0, 0.0)
@@ -83,7 +83,7 @@ def front_homography(size: int, height: float = 0.02) -> np.ndarray:
     """Return where lines of sight of the front camera meet the plane `height` above the table.
 
     Args:
-        size: Of the square picture [px].
+        size: Of the square image [px].
         height: [m]
 
     Returns:

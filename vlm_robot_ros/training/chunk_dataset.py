@@ -53,8 +53,8 @@ class ChunkDataset:
             numbers: Which episodes.
             space: How their actions are read.
             felt: How their states are read, if they are.
-            cameras: Whose pictures are wanted.
-            size: Height and width that pictures are squashed to [px].
+            cameras: Whose images are wanted.
+            size: Height and width that images are squashed to [px].
             horizon: Actions in a chunk.
             seed: Of the order and of the draws.
             weights: How often moments of some episodes are drawn, where those of others are once.
@@ -95,7 +95,7 @@ class ChunkDataset:
 
     def _read(self, number: int) -> "_KeptEpisode":
         episode = self._data.episode(number, self._cameras)
-        pictures = [
+        images = [
             resize_stretched(torch.from_numpy(episode.images[name]), self._size)
             for name in self._cameras
         ]
@@ -103,7 +103,7 @@ class ChunkDataset:
         both = action_vectors(episode.state, episode.action, self._space, self._felt)
         state, actions = (torch.from_numpy(part) for part in both)
         weight = self._weights.get(number, 1.0)
-        return _KeptEpisode(torch.stack(pictures, 1), said, state, actions, weight)
+        return _KeptEpisode(torch.stack(images, 1), said, state, actions, weight)
 
     def _moment(self, episode: "_KeptEpisode", step: int | None = None) -> tuple[Tensor, ...]:
         count = len(episode.actions)
@@ -111,11 +111,11 @@ class ChunkDataset:
         steps = torch.arange(at, at + self._horizon)
         actions = episode.actions[steps.clamp(max=count - 1)]
         said = torch.tensor(episode.said)
-        return episode.pictures[at], said, episode.state[at], actions, (steps < count).float()
+        return episode.images[at], said, episode.state[at], actions, (steps < count).float()
 
 
 class _KeptEpisode(NamedTuple):
-    pictures: Tensor
+    images: Tensor
     said: int
     state: Tensor
     actions: Tensor

@@ -1,4 +1,4 @@
-"""Recorded pictures, with what each of their tokens shows."""
+"""Recorded images, with what each of their tokens shows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ _TOKENS = 256
 
 
 class GroundingBatch(NamedTuple):
-    """Pictures and what `n` chosen tokens of each show."""
+    """Images and what `n` chosen tokens of each show."""
 
     image: Tensor
     """Shape (B, H, W, 3), uint8."""
@@ -32,14 +32,14 @@ class GroundingBatch(NamedTuple):
     point: Tensor
     """The middle of what it shows. Shape (B, n, 3), base frame [m]."""
     past: Tensor | None = None
-    """Pictures of before, the newest first. Shape (B, P, H, W, 3), uint8."""
+    """Images of before, the newest first. Shape (B, P, H, W, 3), uint8."""
     surface: Tensor | None = None
     """See `models.image.Beside`. Shape (B, 3, tokens)."""
     close: "CropBatch | None" = None
 
 
 class CropBatch(NamedTuple):
-    """What is around one token of each picture, in the camera's own resolution."""
+    """What is around one token of each image, in the camera's own resolution."""
 
     cut: Tensor
     """Shape (B, S, S, 3), uint8."""
@@ -67,9 +67,9 @@ class GroundingDataset:
         Args:
             folders: Of episodes.
             seed: Of the draws.
-            history: How many pictures of before come with each.
+            history: How many images of before come with each.
             depth: Whether distances do.
-            close_up: Whether what was cut out of larger pictures does.
+            close_up: Whether what was cut out of larger images does.
 
         Raises:
             ValueError: there are no episodes, or they lack what is wanted.
@@ -105,13 +105,13 @@ class GroundingDataset:
 
     def draw(self, size: int) -> GroundingBatch:
         """Return `size` random frames."""
-        return self.pictures(self._rng.integers(0, len(self), size))
+        return self.images(self._rng.integers(0, len(self), size))
 
     def frame(self, number: int) -> tuple[SimEpisode, int]:
         """Return the episode of a frame, and which of its frames it is."""
         return self.episodes[self._owner[number]], int(self._row[number])
 
-    def pictures(self, numbers: np.ndarray) -> GroundingBatch:
+    def images(self, numbers: np.ndarray) -> GroundingBatch:
         """Return frames by number, shape (B,), each with tokens to learn from."""
         rng, rows = self._rng, []
         for at in numbers:
@@ -146,7 +146,7 @@ class GroundingDataset:
         noun: np.ndarray,
         things: np.ndarray,
     ) -> dict[str, Any]:
-        """Return what is wanted of a frame besides its picture."""
+        """Return what is wanted of a frame besides its image."""
         found: dict[str, Any] = {}
         if self._history:
             before = np.maximum(row - 1 - np.arange(self._history), 0)

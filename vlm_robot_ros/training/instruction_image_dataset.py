@@ -1,4 +1,4 @@
-"""Recorded pictures with sentences about them: what the other fusions learn from."""
+"""Recorded images with sentences about them: what the other fusions learn from."""
 
 from typing import NamedTuple
 
@@ -22,9 +22,9 @@ _ABSENT = 0.15
 
 
 class InstructionImageBatch(NamedTuple):
-    """Pictures, a sentence for each, and which tokens show what it speaks of."""
+    """Images, a sentence for each, and which tokens show what it speaks of."""
 
-    pictures: GroundingBatch
+    images: GroundingBatch
     words: Tensor
     """Shape (B, MAX_WORDS)."""
     meant: Tensor
@@ -36,7 +36,7 @@ class InstructionImageBatch(NamedTuple):
 
 
 class InstructionImageSampler:
-    """Draws pictures with sentences about what they show, or about what they do not."""
+    """Draws images with sentences about what they show, or about what they do not."""
 
     def __init__(self, frames: GroundingDataset, seed: int) -> None:
         self._frames = frames
@@ -57,7 +57,7 @@ class InstructionImageSampler:
             places.append([episode.things[row][thing or 0] for thing in things])
             spoken.append([thing is not None for thing in things])
         return InstructionImageBatch(
-            self._frames.pictures(at),
+            self._frames.images(at),
             torch.tensor(words),
             torch.from_numpy(np.stack(meant).astype(np.float32)),
             torch.from_numpy(np.array(places, np.float32)),

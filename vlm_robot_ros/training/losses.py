@@ -52,9 +52,9 @@ def _slot_error(slots: InstructionSlots, batch: InstructionBatch) -> Losses:
 
 
 class TokenLoss(nn.Module):
-    """Pictures to what their tokens show.
+    """Images to what their tokens show.
 
-    Shapes and places are learned from pictures in any hue, colours from next to nothing around a
+    Shapes and places are learned from images in any hue, colours from next to nothing around a
     token: neither can lean on the other, so that pairs that were never seen work.
     """
 
@@ -88,7 +88,7 @@ class TokenLoss(nn.Module):
 
 
 class GroundingLoss(nn.Module):
-    """Pictures and sentences to what is meant, for the fusions other than slots."""
+    """Images and sentences to what is meant, for the fusions other than slots."""
 
     def __init__(self, model: VisionLanguageRobotModel) -> None:
         super().__init__()
@@ -98,11 +98,11 @@ class GroundingLoss(nn.Module):
 
     def forward(self, batch: InstructionImageBatch) -> Losses:
         """Return the losses of a batch."""
-        model, pictures = self.model, batch.pictures
+        model, images = self.model, batch.images
         with torch.no_grad():
             read = model.text.eval()(batch.words).read
         assert model.fusion is not None
-        image, past = _visible(pictures)
+        image, past = _visible(images)
         with autocast_bfloat16(image.device):
             features = model.features(image, read, past)
         features = features.float()
@@ -116,13 +116,13 @@ class GroundingLoss(nn.Module):
                 "point": miss.sum() / batch.spoken.sum().clamp(min=1) * 60,
             }
         heat = model.fusion(features.flatten(2), read).log_softmax(-1)
-        arm = pictures.tool, pictures.opening
-        _, points = model.points(features, *arm, pictures.chosen, pictures.surface)
-        losses = _crop_loss(model.close_up, model.points, features, pictures)
+        arm = images.tool, images.opening
+        _, points = model.points(features, *arm, images.chosen, images.surface)
+        losses = _crop_loss(model.close_up, model.points, features, images)
         missed = -(batch.meant * heat).sum(-1) * batch.spoken
         return {
             "heat": missed.sum() / batch.spoken.sum().clamp(min=1),
-            "point": _point_l1(points, pictures),
+            "point": _point_l1(points, images),
             **losses,
         }
 
@@ -148,7 +148,7 @@ def _crop_loss(
 
 
 def _visible(batch: GroundingBatch) -> tuple[Tensor, Tensor | None]:
-    """Return pictures, shape (B, 3, H, W), and those of before, (B, P, 3, H, W), in another light.
+    """Return images, shape (B, 3, H, W), and those of before, (B, P, 3, H, W), in another light.
 
     It is the same light for what belongs together.
     """
@@ -164,7 +164,7 @@ def _visible(batch: GroundingBatch) -> tuple[Tensor, Tensor | None]:
 def _sum_losses(
     change: Callable[[Tensor], Tensor], image: Tensor, past: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
-    """Change pictures and those of before in the same way; shapes as of `_visible`."""
+    """Change images and those of before in the same way; shapes as of `_visible`."""
     if past is None:
         return change(image), None
     every = torch.cat([image[:, None], past], 1).transpose(1, 2)
@@ -173,7 +173,7 @@ def _sum_losses(
 
 
 def _jitter_brightness(image: Tensor) -> Tensor:
-    """Return pictures of shape (B, H, W, 3), uint8, in another light, shape (B, 3, H, W)."""
+    """Return images of shape (B, H, W, 3), uint8, in another light, shape (B, 3, H, W)."""
     light = image.permute(0, 3, 1, 2).float() / 255
     # Brighter or darker, warmer or colder.
     tone = light.new_empty(len(light), 3, 1, 1).uniform_(0.94, 1.06)
@@ -182,7 +182,7 @@ def _jitter_brightness(image: Tensor) -> Tensor:
 
 
 def _jitter_hue(image: Tensor) -> Tensor:
-    """Turn the colours of each picture, shape (B, 3, H, W), and make them stronger or weaker."""
+    """Turn the colours of each image, shape (B, 3, H, W), and make them stronger or weaker."""
     count = len(image)
     angle = torch.rand(count, device=image.device) * 2 * torch.pi
     angle = torch.where(torch.rand_like(angle) < 0.2, torch.zeros_like(angle), angle)

@@ -53,7 +53,7 @@ class FinetuneConfig:
     units: str = ""
     """Of joint positions, where the demonstrations do not say: rad or deg."""
     cameras: tuple[str, ...] = ()
-    """Whose pictures are used; all if none is named."""
+    """Whose images are used; all if none is named."""
     held_out: float = 0.1
     """Part of the episodes that is not trained on."""
     correction_weight: float = 1.0
@@ -85,7 +85,7 @@ class ChunkLoss(nn.Module):
 
 
 def preprocess_batch(model: ChunkPredictor, pixels: Tensor) -> Tensor:
-    """Return what the encoder takes of pictures of shape (B, cameras, H, W, 3), uint8."""
+    """Return what the encoder takes of images of shape (B, cameras, H, W, 3), uint8."""
     flat = model.encoder.preprocess(pixels.flatten(0, 1))
     return flat.unflatten(0, pixels.shape[:2])
 

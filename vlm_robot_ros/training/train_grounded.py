@@ -1,4 +1,4 @@
-"""Fit the fusion model: words, then actions, then pictures; resumable, on whatever there is.
+"""Fit the fusion model: words, then actions, then images; resumable, on whatever there is.
 
 With accelerate, the same call runs on a CPU, on a GPU, or under `accelerate launch` on many.
 """
@@ -23,7 +23,7 @@ from vlm_robot_ros.training.instruction_image_dataset import InstructionImageSam
 from vlm_robot_ros.training.losses import ActionLoss, GroundingLoss, SlotLoss, TokenLoss
 from vlm_robot_ros.training.trainer import Trainer, make_accelerator
 
-_PICTURES = ("image", "colour", "points", "fusion", "recall", "close_up")
+_IMAGES = ("image", "colour", "points", "fusion", "recall", "close_up")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def train(
     out: Path,
     config: TrainConfig,
     words: Path | None = None,
-    pictures: Path | None = None,
+    images: Path | None = None,
 ) -> Path:
     """Train from folders of episodes; an interrupted run in `out` goes on where it was.
 
@@ -99,7 +99,7 @@ def train(
         out: The run's folder.
         config: How to train.
         words: Checkpoint whose words and actions are taken as they are, and not fitted.
-        pictures: Checkpoint of the same fusion, to begin with for the pictures.
+        images: Checkpoint of the same fusion, to begin with for the images.
 
     Raises:
         CheckpointError: one of these is missing or corrupt.
@@ -130,8 +130,8 @@ def train(
         from vlm_robot_ros.models.encoders.finetuning import set_trainable  # it loads slowly
 
         set_trainable(model.encoder, config.tune, config.rank, image_only=True)
-    if pictures:
-        _copy_parameters(model, load_checkpoint(pictures), pictures, _PICTURES)
+    if images:
+        _copy_parameters(model, load_checkpoint(images), images, _IMAGES)
     if words and words_of:
         _copy_parameters(model, words_of, words, ("text", "action"))
     out.mkdir(parents=True, exist_ok=True)

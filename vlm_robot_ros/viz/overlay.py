@@ -1,4 +1,4 @@
-"""Pictures of what a policy looks at and is about to do, over what the camera sees."""
+"""Images of what a policy looks at and is about to do, over what the camera sees."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,20 +15,20 @@ _HEATMAP_THRESHOLD = 0.3
 """How likely a thing must be there to be drawn."""
 _TRAJECTORY_COLOUR = (90, 230, 120)
 _BAR, _LEAST_WIDTH = 66, 480
-"""Height of the words below a picture; narrower pictures are enlarged [px]."""
+"""Height of the words below an image; narrower images are enlarged [px]."""
 _LARGEST, _MOST_ENLARGED = 1280, 4
-"""Larger sides are made smaller [px]; no picture is enlarged more."""
+"""Larger sides are made smaller [px]; no image is enlarged more."""
 _PAPER, _INK, _GOOD, _HOLD = (24, 24, 28), (240, 240, 240), (90, 200, 120), (235, 70, 60)
 
 
-def overlay_heatmaps(picture: np.ndarray, heats: list[np.ndarray]) -> np.ndarray:
-    """Return a picture, darkened, that turns red and then blue where heats are 1.
+def overlay_heatmaps(image: np.ndarray, heats: list[np.ndarray]) -> np.ndarray:
+    """Return an image, darkened, that turns red and then blue where heats are 1.
 
     Args:
-        picture: Shape (H, W, 3), uint8 RGB.
+        image: Shape (H, W, 3), uint8 RGB.
         heats: 0 to 1; at most two. Shape (H, W) each.
     """
-    canvas = picture * _DARK
+    canvas = image * _DARK
     for heat, colour in zip(heats, _COLOURS, strict=False):
         strength = heat[..., None] * _STRONG
         canvas = canvas * (1 - strength) + colour * strength
@@ -36,38 +36,38 @@ def overlay_heatmaps(picture: np.ndarray, heats: list[np.ndarray]) -> np.ndarray
 
 
 def overlay(
-    picture: np.ndarray, seen: "Grounding | None", config: "GroundedModelConfig"
+    image: np.ndarray, seen: "Grounding | None", config: "GroundedModelConfig"
 ) -> np.ndarray:
     """Return what a model looks at with both heatmaps over it, red the target's.
 
     Args:
-        picture: The crop. Shape (H, W, 3), uint8 RGB.
+        image: The crop. Shape (H, W, 3), uint8 RGB.
         seen: What the model found in it, if it looked; what it did not find is not drawn.
         config: Of the model.
     """
     heats = []
     for which in range(len(_COLOURS)):
-        heat = np.zeros(picture.shape[:2])
+        heat = np.zeros(image.shape[:2])
         if seen is not None and float(seen.present[0, which]) >= _HEATMAP_THRESHOLD:
             tokens = seen.heatmap[0, which].reshape(config.grid).cpu().numpy()
             heat = np.kron(tokens / max(tokens.max(), 1e-9), np.ones((4, 4)))
         heats.append(heat)
-    return overlay_heatmaps(picture, heats)
+    return overlay_heatmaps(image, heats)
 
 
 def draw_trajectory(
-    picture: np.ndarray, points: np.ndarray, config: "GroundedModelConfig"
+    image: np.ndarray, points: np.ndarray, config: "GroundedModelConfig"
 ) -> np.ndarray:
-    """Return a picture with a way of the tool in it, from the first point on.
+    """Return an image with a way of the tool in it, from the first point on.
 
     Args:
-        picture: The crop. Shape (H, W, 3), uint8 RGB.
+        image: The crop. Shape (H, W, 3), uint8 RGB.
         points: Shape (N, 3), base frame [m].
         config: Of the model, which knows where its camera is.
     """
     from PIL import Image, ImageDraw  # who only acts needs no Pillow
 
-    canvas = Image.fromarray(picture)
+    canvas = Image.fromarray(image)
     pen = ImageDraw.Draw(canvas)
     way = [tuple(pixel) for pixel in project(points, config).tolist()]
     pen.line(way, _TRAJECTORY_COLOUR, 2)
@@ -92,12 +92,12 @@ def project(points: np.ndarray, config: "GroundedModelConfig") -> np.ndarray:
 
 
 def caption(
-    picture: np.ndarray, instruction: str, label: str, score: float, hold: str
+    image: np.ndarray, instruction: str, label: str, score: float, hold: str
 ) -> np.ndarray:
-    """Return a picture, about 480 to 1280 px wide, with what is asked and done below it.
+    """Return an image, about 480 to 1280 px wide, with what is asked and done below it.
 
     Args:
-        picture: Shape (H, W, 3), uint8 RGB.
+        image: Shape (H, W, 3), uint8 RGB.
         instruction: The words.
         label: What they were taken for; empty for nothing.
         score: How likely, 0..1.
@@ -105,10 +105,10 @@ def caption(
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    step = -(-max(picture.shape[:2]) // _LARGEST)
-    picture = picture[::step, ::step]
-    scale = min(_MOST_ENLARGED, max(1, -(-_LEAST_WIDTH // picture.shape[1])))
-    large = np.repeat(np.repeat(picture, scale, 0), scale, 1)
+    step = -(-max(image.shape[:2]) // _LARGEST)
+    image = image[::step, ::step]
+    scale = min(_MOST_ENLARGED, max(1, -(-_LEAST_WIDTH // image.shape[1])))
+    large = np.repeat(np.repeat(image, scale, 0), scale, 1)
     height, width, _ = large.shape
     canvas = Image.new("RGB", (width, height + _BAR), _PAPER)
     canvas.paste(Image.fromarray(large))

@@ -16,7 +16,7 @@ _INK, _DIM, _GOOD, _HOLD = (240, 240, 240), (150, 150, 155), (90, 200, 120), (24
 
 @dataclass(frozen=True)
 class Caption:
-    """What is written under one picture."""
+    """What is written under one image."""
 
     instruction: str
     label: str
@@ -35,19 +35,19 @@ class VideoWriter:
         )
         self._writer.send(None)
 
-    def add(self, picture: np.ndarray, caption: Caption) -> None:
-        """Add one frame from a picture of shape (H, W, 3), uint8 RGB."""
-        self._writer.send(draw_caption(picture, caption).tobytes())
+    def add(self, image: np.ndarray, caption: Caption) -> None:
+        """Add one frame from an image of shape (H, W, 3), uint8 RGB."""
+        self._writer.send(draw_caption(image, caption).tobytes())
 
     def close(self) -> None:
         """Finish the file."""
         self._writer.close()
 
 
-def draw_caption(picture: np.ndarray, caption: Caption) -> np.ndarray:
-    """Return the picture, enlarged, with its caption below. Shape (640, 512, 3), uint8."""
+def draw_caption(image: np.ndarray, caption: Caption) -> np.ndarray:
+    """Return the image, enlarged, with its caption below. Shape (640, 512, 3), uint8."""
     canvas = Image.new("RGB", (_SIDE, _SIDE + _PANEL), (24, 24, 28))
-    canvas.paste(Image.fromarray(picture).resize((_SIDE, _SIDE)), (0, 0))
+    canvas.paste(Image.fromarray(image).resize((_SIDE, _SIDE)), (0, 0))
     pen = ImageDraw.Draw(canvas)
     big, small = ImageFont.load_default(20), ImageFont.load_default(14)
     pen.text((14, _SIDE + 10), f'"{to_latin1(caption.instruction)}"', _INK, big)

@@ -1,4 +1,4 @@
-"""LeRobotDataset, versions 2.0, 2.1 and 3.0: parquet tables, and pictures in them or in videos."""
+"""LeRobotDataset, versions 2.0, 2.1 and 3.0: parquet tables, and images in them or in videos."""
 
 import io
 from collections.abc import Sequence
@@ -162,7 +162,7 @@ class LeRobotDataset:
             images = {
                 name: self._video(name, self._episodes[number], times, size)
                 if video
-                else np.stack([self._picture(row[name], name, size) for row in rows])
+                else np.stack([self._image(row[name], name, size) for row in rows])
                 for name, video in wanted.items()
             }
         except (KeyError, TypeError, ValueError) as error:
@@ -171,7 +171,7 @@ class LeRobotDataset:
             raise DataError(f"'{file}': episode {number} is incomplete: {error}") from error
         return Episode(self.instruction(number), images, *self._vectors(rows, file))
 
-    def _rows(self, number: int, pictures: list[str]) -> tuple[list[dict[str, Any]], Path]:
+    def _rows(self, number: int, images: list[str]) -> tuple[list[dict[str, Any]], Path]:
         """Return the frames of an episode, and the file that they are in."""
         check_episode_index(number, len(self), self._path)
         about = self._episodes[number]
@@ -188,7 +188,7 @@ class LeRobotDataset:
             raise DataError(
                 f"'{self._path / 'meta'}' does not say where episode {number} is: {error}"
             ) from error
-        wanted = [self._state, self._action, "timestamp", "task_index", *pictures]
+        wanted = [self._state, self._action, "timestamp", "task_index", *images]
         rows = _read_table(_file(self._path, name), wanted, ("episode_index", index))
         if not rows:
             there = {row["episode_index"] for row in _read_table(file, ["episode_index"])}
@@ -217,7 +217,7 @@ class LeRobotDataset:
         chunk = index // int(self._meta.get("chunks_size") or 1000)
         return {"episode_chunk": chunk, "chunk_index": chunk, "episode_index": index}
 
-    def _picture(self, cell: Any, camera: str, size: UnpackedSize) -> np.ndarray:
+    def _image(self, cell: Any, camera: str, size: UnpackedSize) -> np.ndarray:
         try:
             content = cell["bytes"] or read_bytes(file_below(self._path, cell["path"]))
             with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:

@@ -35,7 +35,7 @@ def write_part(data: EpisodeDataset, folder: Path) -> None:
     """Write the episodes of some data as one part; it is there whole or not at all.
 
     Args:
-        data: With pictures, and as many frames a second as it says.
+        data: With images, and as many frames a second as it says.
         folder: Of the part.
 
     Raises:
@@ -55,12 +55,12 @@ def write_part(data: EpisodeDataset, folder: Path) -> None:
             episode = data.episode(number)
             times = np.arange(len(episode.action)) / info.fps
             begun = {}
-            for camera, pictures in episode.images.items():
+            for camera, images in episode.images.items():
                 if camera not in videos:
                     path = making / f"{len(videos)}.mp4"
-                    videos[camera] = _Video(path, pictures.shape[1:], info.fps)
+                    videos[camera] = _Video(path, images.shape[1:], info.fps)
                 begun[camera] = videos[camera].frames / info.fps
-                videos[camera].add(pictures)
+                videos[camera].add(images)
             columns[_STATE].append(episode.state)
             columns[_ACTION].append(episode.action)
             columns["timestamp"].append(times.astype(np.float32))
@@ -265,7 +265,7 @@ class _Video:
     def __init__(self, path: Path, shape: Sequence[int], fps: float) -> None:
         self.shape = tuple(int(size) for size in shape)
         if self.shape[0] % 2 or self.shape[1] % 2:
-            raise DataError(f"pictures of {self.shape[1]}x{self.shape[0]}; H.264 needs even sides")
+            raise DataError(f"images of {self.shape[1]}x{self.shape[0]}; H.264 needs even sides")
         self.frames = 0
         self._file = av.open(str(path), "w")
         rate = Fraction(fps).limit_denominator(1000)
@@ -274,16 +274,16 @@ class _Video:
         self._stream.height, self._stream.width = self.shape[:2]
         self._stream.pix_fmt = "yuv420p"
 
-    def add(self, pictures: np.ndarray) -> None:
-        """Add pictures of shape (T, H, W, 3), uint8 RGB.
+    def add(self, images: np.ndarray) -> None:
+        """Add images of shape (T, H, W, 3), uint8 RGB.
 
         Raises:
             DataError: they are of another size than those before.
         """
-        if pictures.shape[1:] != self.shape:
-            raise DataError(f"pictures of {pictures.shape[1:]} after those of {self.shape}")
-        for picture in pictures:
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        if images.shape[1:] != self.shape:
+            raise DataError(f"images of {images.shape[1:]} after those of {self.shape}")
+        for image in images:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             self._file.mux(self._stream.encode(frame))
             self.frames += 1
 

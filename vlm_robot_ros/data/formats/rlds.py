@@ -67,8 +67,8 @@ class RldsDataset:
         self.info = self._describe(about["name"])
 
     def _describe(self, name: str) -> DatasetInfo:
-        pictures = [n for n, leaf in self._leaves.items() if leaf.kind == "image"]
-        self._cameras = [n for n in pictures if self._leaves[n].dtype == "uint8"
+        images = [n for n, leaf in self._leaves.items() if leaf.kind == "image"]
+        self._cameras = [n for n in images if self._leaves[n].dtype == "uint8"
                          and self._leaves[n].shape[-1:] in ((3,), ())]  # fmt: skip
         said = [n for n, leaf in self._leaves.items() if "instruction" in n
                 and (leaf.kind == "text" or leaf.dtype == "string")]  # fmt: skip
@@ -129,7 +129,7 @@ class RldsDataset:
         steps = self._steps(number)
         count = self._count(steps)
         images = {
-            name: self._pictures(steps, key, count)
+            name: self._images(steps, key, count)
             for key, name in zip(self._cameras, self.info.cameras, strict=True)
             if cameras is None or name in cameras
         }
@@ -153,10 +153,10 @@ class RldsDataset:
         said = next((steps[name] for name in self._said if steps.get(name)), [b""])
         return bytes(said[0]).decode(errors="replace")
 
-    def _pictures(self, steps: dict[str, list[Any]], key: str, count: int) -> np.ndarray:
+    def _images(self, steps: dict[str, list[Any]], key: str, count: int) -> np.ndarray:
         files = steps.get(key, [])
         if len(files) != count or not count:
-            raise DataError(f"'{self._path}': {key} has {len(files)} pictures for {count} steps")
+            raise DataError(f"'{self._path}': {key} has {len(files)} images for {count} steps")
         size = UnpackedSize(f"'{self._path}': {key} of one episode")
         rows = []
         try:
@@ -169,7 +169,7 @@ class RldsDataset:
         except FileLimitError as error:
             raise DataError(str(error)) from error
         except (OSError, ValueError, Image.DecompressionBombError) as error:
-            raise DataError(f"'{self._path}': a picture of {key} is corrupt: {error}") from error
+            raise DataError(f"'{self._path}': an image of {key} is corrupt: {error}") from error
 
     def _vector(self, steps: dict[str, list[Any]], leaves: list[str], count: int) -> np.ndarray:
         rows = []

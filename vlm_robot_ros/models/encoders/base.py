@@ -15,7 +15,7 @@ class EncoderError(ValueError):
 
 
 class ImageFeatures(NamedTuple):
-    """What an encoder sees in pictures."""
+    """What an encoder sees in images."""
 
     tokens: Tensor
     """One a patch, row by row. Shape (B, rows * columns, D)."""
@@ -34,26 +34,26 @@ class TextFeatures(NamedTuple):
     mask: Tensor
     """True where there is a token, False where there is padding. Shape (B, L), bool."""
     embedding: Tensor
-    """In the space shared with pictures, of unit length. Shape (B, E)."""
+    """In the space shared with images, of unit length. Shape (B, E)."""
 
 
 class Encoder(nn.Module):
-    """A pretrained model that sees pictures and reads sentences."""
+    """A pretrained model that sees images and reads sentences."""
 
     model: Any
     """The other library's."""
     preprocess: Preprocess
-    """What the model's own pipeline does to a picture."""
+    """What the model's own pipeline does to an image."""
     changed: bool = False
     """Whether its weights are no longer those that its name stands for."""
     adapted: bool = False
     """Whether adapters are on it."""
     independent: bool = False
-    """Whether each pair of picture and phrase has a probability of its own (SigLIP's sigmoid);
-    else those of one picture's phrases sum to one."""
+    """Whether each pair of image and phrase has a probability of its own (SigLIP's sigmoid);
+    else those of one image's phrases sum to one."""
 
     def encode_image(self, pixels: Tensor) -> ImageFeatures:
-        """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
+        """Encode images that `preprocess` has prepared, shape (B, 3, H, W)."""
         raise NotImplementedError
 
     def encode_text(self, sentences: Sequence[str]) -> TextFeatures:
@@ -78,7 +78,7 @@ class Encoder(nn.Module):
         raise NotImplementedError
 
     def logits(self, image: Tensor, text: Tensor) -> Tensor:
-        """Return how well pictures and phrases go together, as the model was trained to say it.
+        """Return how well images and phrases go together, as the model was trained to say it.
 
         Args:
             image: `ImageFeatures.embedding`. Shape (B, Q, E).
@@ -93,14 +93,14 @@ class Encoder(nn.Module):
     def zero_shot_head(
         self, phrases: Sequence[str], templates: Sequence[str] = ("{}",)
     ) -> Callable[[ImageFeatures], Tensor]:
-        """Return what tells how well pictures and phrases go together.
+        """Return what tells how well images and phrases go together.
 
         Args:
             phrases: P of them.
             templates: Prompts with {} for the phrase, whose embeddings are averaged.
 
         Returns:
-            Of B pictures the `logits`, shape (B, P).
+            Of B images the `logits`, shape (B, P).
         """
         texts = [text.replace("{}", phrase) for phrase in phrases for text in templates]
         embedding = self.encode_text(texts).embedding

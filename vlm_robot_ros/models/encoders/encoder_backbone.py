@@ -35,12 +35,12 @@ class EncoderTower(nn.Module):
         )  # fmt: skip
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return features of shape (B, width, H / 4, W / 4) of pictures in -1..1."""
+        """Return features of shape (B, width, H / 4, W / 4) of images in -1..1."""
         return self.finish(self.stem(image))
 
     def stem(self, image: Tensor) -> Tensor:
         """Return the patches' features, shape (B, width, H / 4, W / 4)."""
-        # The whole picture is squashed to the encoder's size: its edges are of the table, too.
+        # The whole image is squashed to the encoder's size: its edges are of the table, too.
         pixels = F.interpolate(
             (image.float() + 1) / 2,
             self._size,

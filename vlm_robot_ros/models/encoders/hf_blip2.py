@@ -11,7 +11,7 @@ from vlm_robot_ros.models.encoders.preprocess import Preprocess
 
 
 class Blip2Encoder(Encoder):
-    """The image-text retrieval model: its queries look at the picture, the best one counts.
+    """The image-text retrieval model: its queries look at the image, the best one counts.
 
     As transformers gives them, its logits are bare cosines: a temperature well below 1 tells
     phrases apart (0.07 was learned with the weights).
@@ -29,7 +29,7 @@ class Blip2Encoder(Encoder):
         self._context = former.max_position_embeddings
 
     def encode_image(self, pixels: Tensor) -> ImageFeatures:
-        """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
+        """Encode images that `preprocess` has prepared, shape (B, 3, H, W)."""
         model = self.model
         tokens = model.vision_model(pixel_values=pixels).last_hidden_state
         asked = model.qformer(

@@ -38,7 +38,7 @@ class TwoTowerEncoder(Encoder):
         self._patch = vision.patch_size
 
     def encode_image(self, pixels: Tensor) -> ImageFeatures:
-        """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
+        """Encode images that `preprocess` has prepared, shape (B, 3, H, W)."""
         out = self.model.get_image_features(pixel_values=pixels)
         tokens = out.last_hidden_state
         if not self.independent:
@@ -81,10 +81,10 @@ class TwoTowerEncoder(Encoder):
 
 
 class NaflexEncoder(TwoTowerEncoder):
-    """SigLIP 2 of transformers whose pictures keep their form (NaFlex)."""
+    """SigLIP 2 of transformers whose images keep their form (NaFlex)."""
 
     def encode_image(self, pixels: Tensor) -> ImageFeatures:
-        """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
+        """Encode images that `preprocess` has prepared, shape (B, 3, H, W)."""
         count, side = len(pixels), self._patch
         rows, columns = pixels.shape[2] // side, pixels.shape[3] // side
         patches = pixels.reshape(count, 3, rows, side, columns, side)
@@ -147,7 +147,7 @@ def _preprocess(name: str, given: dict[str, Any]) -> Preprocess:
         wanted, resize = (crop["height"], crop["width"]), "shortest"
     else:
         raise EncoderError(
-            f"hf:{name}: its pictures are resized to {size} and cut to {crop}; valid: a height "
+            f"hf:{name}: its images are resized to {size} and cut to {crop}; valid: a height "
             "and a width, or a shortest edge and a middle of that size"
         )
     interpolation: Interpolation = "bilinear" if given.get("resample") == _BILINEAR else "bicubic"

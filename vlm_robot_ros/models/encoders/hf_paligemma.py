@@ -20,10 +20,10 @@ _TASK = "caption en\n"
 
 
 class PaliGemmaEncoder(Encoder):
-    """A language model that reads a picture's patches before its words.
+    """A language model that reads an image's patches before its words.
 
-    It has no space that pictures and phrases share: how well a phrase goes with a picture is how
-    likely it is as the picture's caption, the mean over its tokens. `ImageFeatures.embedding` and
+    It has no space that images and phrases share: how well a phrase goes with an image is how
+    likely it is as the image's caption, the mean over its tokens. `ImageFeatures.embedding` and
     `TextFeatures.embedding` are means over tokens, and are not to be compared.
     """
 
@@ -38,12 +38,12 @@ class PaliGemmaEncoder(Encoder):
         self._grid = (side, side)
 
     def encode_image(self, pixels: Tensor) -> ImageFeatures:
-        """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
+        """Encode images that `preprocess` has prepared, shape (B, 3, H, W)."""
         tokens = self.model.get_image_features(pixels).pooler_output
         return ImageFeatures(tokens, self._grid, l2_normalize(tokens.mean(1))[:, None])
 
     def encode_text(self, sentences: Sequence[str]) -> TextFeatures:
-        """Encode sentences, of no picture."""
+        """Encode sentences, of no image."""
         start = self._tokenizer.bos_token
         ids, mask = self._ids([f"{start}{sentence}\n" for sentence in sentences])
         language = self.model.model.language_model
@@ -70,7 +70,7 @@ class PaliGemmaEncoder(Encoder):
 
     def scale_and_bias(self) -> tuple[Tensor | float, Tensor | float]:
         """Raise EncoderError: it is `compare` that says how likely a phrase is."""
-        raise EncoderError("PaliGemma has no space that pictures and phrases share")
+        raise EncoderError("PaliGemma has no space that images and phrases share")
 
     def _ids(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return tokens and which of them are no padding, at the right. Shapes (B, L)."""
@@ -84,7 +84,7 @@ class PaliGemmaEncoder(Encoder):
         """Return the mean log-likelihood of captions' tokens.
 
         Args:
-            patches: Of one picture. Shape (1, N, D).
+            patches: Of one image. Shape (1, N, D).
             task: What is asked. Shape (1, T).
             ids: The captions, ended. Shape (P, L).
             mask: Of `ids`.
@@ -94,7 +94,7 @@ class PaliGemmaEncoder(Encoder):
         """
         model, embed = self.model, self.model.get_input_embeddings()
         asked = torch.cat([patches.to(self.dtype), embed(task)], 1)
-        # Picture and question see each other whole, and are read once for all captions.
+        # Image and question see each other whole, and are read once for all captions.
         before = model.model(
             inputs_embeds=asked,
             attention_mask=asked.new_ones(asked.shape[:2], dtype=torch.long),

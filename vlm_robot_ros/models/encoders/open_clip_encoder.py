@@ -50,7 +50,7 @@ class OpenClipEncoder(Encoder):
         self.independent = model.logit_bias is not None
 
     def encode_image(self, pixels: Tensor) -> ImageFeatures:
-        """Encode pictures that `preprocess` has prepared, shape (B, 3, H, W)."""
+        """Encode images that `preprocess` has prepared, shape (B, 3, H, W)."""
         # CoCa's last norm is for what it pools, not for patches.
         pools = getattr(self.model.visual, "attn_pool", None) is not None
         out = self.model.forward_intermediates(
@@ -125,7 +125,7 @@ def load_open_clip(name: str, dtype: torch.dtype) -> OpenClipEncoder:
 
 
 def _prepared(arch: str) -> dict[str, Any]:
-    """Return how pictures are prepared for every set of weights of an architecture.
+    """Return how images are prepared for every set of weights of an architecture.
 
     Raises:
         EncoderError: they are not prepared alike, so that a file does not say how.
@@ -139,7 +139,7 @@ def _prepared(arch: str) -> dict[str, Any]:
             ways.append(way)
     if len(ways) > 1:
         raise EncoderError(
-            f"open_clip:{arch} has weights for pictures that are prepared in {len(ways)} ways; a "
+            f"open_clip:{arch} has weights for images that are prepared in {len(ways)} ways; a "
             "file does not say in which: give the folder of one (with open_clip_config.json)"
         )
     return ways[0] if ways else {}

@@ -1,4 +1,4 @@
-"""Pictures as models want them: resized, cropped and normalised on the device, without PIL."""
+"""Images as models want them: resized, cropped and normalised on the device, without PIL."""
 
 import math
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Preprocess:
     """Of the channels in 0..1."""
     resize: ResizeMode = "shortest"
     """The shorter side fits and the middle is cut out; the longer side fits and the rest is
-    filled; both sides fit and the picture is distorted; or the picture keeps its form, nearly, and
+    filled; both sides fit and the image is distorted; or the image keeps its form, nearly, and
     has as many patches as may be: then `size` is that of a square one."""
     interpolation: Interpolation = "bicubic"
     half: Literal["even", "down"] = "even"
@@ -34,11 +34,11 @@ class Preprocess:
     patch: int = 1
     """Side of a patch [px]."""
 
-    def __call__(self, pictures: Tensor) -> Tensor:
-        """Prepare pictures.
+    def __call__(self, images: Tensor) -> Tensor:
+        """Prepare images.
 
         Args:
-            pictures: Shape (B, H, W, 3), uint8 RGB, on any device.
+            images: Shape (B, H, W, 3), uint8 RGB, on any device.
 
         Returns:
             Shape (B, 3, *size), float, normalised; with "patches" of its own height and width.
@@ -46,13 +46,13 @@ class Preprocess:
         Raises:
             ValueError: of another shape or type.
         """
-        if pictures.ndim != 4 or pictures.shape[-1] != 3 or pictures.dtype != torch.uint8:
+        if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != torch.uint8:
             raise ValueError(
-                f"pictures must be uint8 of shape (B, H, W, 3), got {pictures.dtype} "
-                f"{tuple(pictures.shape)}"
+                f"images must be uint8 of shape (B, H, W, 3), got {images.dtype} "
+                f"{tuple(images.shape)}"
             )
-        pixels = pictures.permute(0, 3, 1, 2).float()
-        height, width = self._resized(pictures.shape[1], pictures.shape[2])
+        pixels = images.permute(0, 3, 1, 2).float()
+        height, width = self._resized(images.shape[1], images.shape[2])
         if (height, width) != tuple(pixels.shape[2:]):
             pixels = F.interpolate(
                 pixels, (height, width), mode=self.interpolation, antialias=True,
@@ -109,19 +109,19 @@ class Preprocess:
         return pixels
 
 
-def resize_stretched(pictures: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return whole pictures at another size, whatever that does to their form.
+def resize_stretched(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return whole images at another size, whatever that does to their form.
 
-    The edges of a robot's picture are of its table, too; a model's own pipeline cuts them off.
+    The edges of a robot's image are of its table, too; a model's own pipeline cuts them off.
 
     Args:
-        pictures: Shape (B, H, W, 3), uint8.
+        images: Shape (B, H, W, 3), uint8.
         size: Height and width [px].
     """
-    if tuple(pictures.shape[1:3]) == tuple(size):
-        return pictures
+    if tuple(images.shape[1:3]) == tuple(size):
+        return images
     pixels = F.interpolate(
-        pictures.permute(0, 3, 1, 2).float(), size, mode="bilinear", antialias=True,
+        images.permute(0, 3, 1, 2).float(), size, mode="bilinear", antialias=True,
         align_corners=False,
     )  # fmt: skip
     return pixels.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()

@@ -1,4 +1,4 @@
-"""From pictures and sentences straight to actions, for robots whose data says no more.
+"""From images and sentences straight to actions, for robots whose data says no more.
 
 A pretrained encoder x a fusion x heads. Unlike `VisionLanguageRobotModel` it is not taught where
 things are, so it can be fitted to any recorded demonstrations.
@@ -72,7 +72,7 @@ class ModelOutput(NamedTuple):
 
 
 class ChunkPredictor(nn.Module):
-    """Pictures, sentences and state in; a chunk of actions and a task out."""
+    """Images, sentences and state in; a chunk of actions and a task out."""
 
     action_mean: Tensor
     action_std: Tensor
@@ -138,7 +138,7 @@ class ChunkPredictor(nn.Module):
         """
         count, cameras = pixels.shape[:2]
         if cameras != len(self.config.cameras):
-            raise ValueError(f"pictures of {cameras} cameras; valid: {len(self.config.cameras)}")
+            raise ValueError(f"images of {cameras} cameras; valid: {len(self.config.cameras)}")
         seen = self.encoder.encode_image(pixels.flatten(0, 1).to(self.encoder.dtype))
         tokens = self.patches(seen.tokens.float()).unflatten(0, (count, cameras)) + self.camera
         grid = seen.grid[0] * cameras, seen.grid[1]

@@ -37,7 +37,7 @@ class RelativeChunk(NamedTuple):
 
 
 class ActionHead(nn.Module):
-    """A small network; it sees no picture, only what the words led to."""
+    """A small network; it sees no image, only what the words led to."""
 
     def __init__(self, skills: int, hidden: int, horizon: int) -> None:
         super().__init__()

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 CROP_SIDE = 96
-"""Side of what is cut out [px]: a camera of twice the model's picture loses nothing."""
+"""Side of what is cut out [px]: a camera of twice the model's image loses nothing."""
 
 
 class CropRefiner(nn.Module):
-    """What is around a token, cut out of a larger picture, to what that is and where."""
+    """What is around a token, cut out of a larger image, to what that is and where."""
 
     def __init__(self, width: int, nouns: int) -> None:
         """Make it.
@@ -53,10 +53,10 @@ def gather_token(part: Tensor, token: Tensor) -> Tensor:
 
 
 def sample_crops(whole: Tensor, row: Tensor, column: Tensor, part: float) -> Tensor:
-    """Return squares of pictures, shape (B, 3, SIDE, SIDE).
+    """Return squares of images, shape (B, 3, SIDE, SIDE).
 
     Args:
-        whole: The pictures. Shape (B, 3, H, W).
+        whole: The images. Shape (B, 3, H, W).
         row: Middle of each square, as a part of the height. Shape (B,).
         column: As a part of the width. Shape (B,).
         part: Side of a square, as a part of the height and of the width.

@@ -1,4 +1,4 @@
-"""Ways for words to meet pictures, to be compared with slots: early, late, cross-attention.
+"""Ways for words to meet images, to be compared with slots: early, late, cross-attention.
 
 Each takes image tokens and what the text tower has read. For grounding it tells for target and
 reference how much each token is meant, with one more place for "nothing here is". The last has no

@@ -1,4 +1,4 @@
-"""Pictures to tokens, each of which knows what it shows and where the middle of that is."""
+"""Images to tokens, each of which knows what it shows and where the middle of that is."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,19 +19,19 @@ class TokenPredictions(NamedTuple):
 
 
 class AuxiliaryInputs(NamedTuple):
-    """What is seen besides a picture, by models that have a use for it."""
+    """What is seen besides an image, by models that have a use for it."""
 
     past: Tensor | None = None
-    """Pictures of before, the newest first. Shape (B, P, 3, H, W), float in 0..1."""
+    """Images of before, the newest first. Shape (B, P, 3, H, W), float in 0..1."""
     surface: Tensor | None = None
     """What a depth camera measures at each token, NaN where it does not.
     Shape (B, 3, n), base frame [m]."""
     whole: Tensor | None = None
-    """The whole picture in the camera's own resolution. Shape (B, 3, H', W'), float in 0..1."""
+    """The whole image in the camera's own resolution. Shape (B, 3, H', W'), float in 0..1."""
 
 
 class ImageTower(nn.Module):
-    """Picture to features at a quarter of its resolution, with context from an eighth."""
+    """Image to features at a quarter of its resolution, with context from an eighth."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class ImageTower(nn.Module):
 
 
 class ColourTower(nn.Module):
-    """Picture to the colour of each token: it sees too little around a token to know its shape."""
+    """Image to the colour of each token: it sees too little around a token to know its shape."""
 
     def __init__(self, colours: int) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ class TokenHeads(nn.Module):
 
         Args:
             surface: See `AuxiliaryInputs`.
-            count: Pictures, B.
+            count: Images, B.
 
         Returns:
             Shape (B, 3, n) [m], and shape (B, 1, n), 0 or 1.
@@ -167,7 +167,7 @@ class TokenHeads(nn.Module):
 def stem_features(
     stem: Callable[[Tensor], Tensor], recall: nn.Module | None, image: Tensor, past: Tensor | None
 ) -> Tensor:
-    """Return a tower's first features of pictures in -1..1, and of those of before.
+    """Return a tower's first features of images in -1..1, and of those of before.
 
     Args:
         stem: The tower's.

@@ -1,10 +1,10 @@
 """The vision-language-action model: an image tower, words, their fusion, and heads.
 
-Words become slots (what to do, to what, in relation to what), a picture becomes tokens that know
+Words become slots (what to do, to what, in relation to what), an image becomes tokens that know
 their colour, their shape and the point in space they show. Where both words of a slot agree with a
 token the heatmap is hot: colour and shape evidence are learned apart and multiply, so that pairs
 that training never showed together work. The action head acts on the points that the heatmaps lead
-to and on nothing else of the picture: it cannot do anything the words did not point it to.
+to and on nothing else of the image: it cannot do anything the words did not point it to.
 """
 
 from dataclasses import asdict, dataclass
@@ -51,31 +51,31 @@ class GroundedModelConfig:
     goal_offset: tuple[tuple[float, ...], ...]
     """Where each skill leads: see `VisionLanguageRobotModel.goal`. Shape (K, 3) each."""
     homography: tuple[tuple[float, ...], ...]
-    """From a pixel (column, row, 1) of the picture to where its line of sight meets the table:
+    """From a pixel (column, row, 1) of the image to where its line of sight meets the table:
     (x w, y w, w), base frame [m]. Shape (3, 3)."""
     eye: tuple[float, ...]
     """Where the camera is. Shape (3,), base frame [m]."""
     camera: str = "front"
     """Name of the camera that it looks through."""
-    picture: tuple[int, int] = (256, 256)
-    """Height and width that the camera's picture is brought to [px]."""
+    image: tuple[int, int] = (256, 256)
+    """Height and width that the camera's image is brought to [px]."""
     crop: tuple[int, int, int, int] = (36, 16, 176, 240)
     """The part of it that is looked at: top, left, height, width [px]."""
     readers: int = 3
     """Of the words."""
     fusion: str = "slots"
-    """How words and pictures meet: one of `fusion.FUSIONS`."""
+    """How words and images meet: one of `fusion.FUSIONS`."""
     encoder: str = ""
     """Name of a pretrained encoder (see `encoders.load`) that sees, not the compact tower."""
     depth: str = ""
     """Name of the depth camera registered to `camera`, whose distances are used, if they are."""
     history: int = 0
-    """How many pictures of before are looked at, too."""
+    """How many images of before are looked at, too."""
     history_dt: float = 0.2
     """From one of these to the next [s]."""
     close_up: int = 0
     """Side of what is looked at again around where the words lead, in the camera's own resolution
-    [px of the picture]; 0 for no second look."""
+    [px of the image]; 0 for no second look."""
     width: int = 64
     text_width: int = 96
     hidden: int = 256
@@ -101,7 +101,7 @@ _ELSEWHERE_M = 0.06
 
 
 class Grounding(NamedTuple):
-    """What the words of target and reference lead to in the picture."""
+    """What the words of target and reference lead to in the image."""
 
     heatmap: Tensor
     """Probability over the tokens. Shape (B, 2, n)."""
@@ -114,7 +114,7 @@ class Grounding(NamedTuple):
 
 
 class VisionLanguageRobotModel(nn.Module):
-    """Words, picture and arm state in; slots, grounding and a chunk of actions out."""
+    """Words, image and arm state in; slots, grounding and a chunk of actions out."""
 
     goal_of_start: Tensor
     goal_of_reference: Tensor
@@ -154,7 +154,7 @@ class VisionLanguageRobotModel(nn.Module):
         slots: InstructionSlots,
         beside: AuxiliaryInputs = AuxiliaryInputs(),  # noqa: B008, which holds nothing
     ) -> Grounding:
-        """Find what the words mean in a picture.
+        """Find what the words mean in an image.
 
         Args:
             image: Shape (B, 3, H, W) of the crop, float in 0..1.
@@ -197,7 +197,7 @@ class VisionLanguageRobotModel(nn.Module):
         assert self.close_up is not None
         assert beside.whole is not None
         best = found.heatmap.argmax(-1)
-        (top, left, _, _), (height, width) = self.config.crop, self.config.picture
+        (top, left, _, _), (height, width) = self.config.crop, self.config.image
         rows = (top + 4 * (best // self.config.grid[1]) + 2.5) / height
         columns = (left + 4 * (best % self.config.grid[1]) + 2.5) / width
         flat, (places, _) = features.flatten(2), self.points.points_of(beside.surface, len(best))

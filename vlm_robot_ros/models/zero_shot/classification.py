@@ -1,7 +1,7 @@
-"""Zero-shot scores: which of some phrases a picture shows, or none of them.
+"""Zero-shot scores: which of some phrases an image shows, or none of them.
 
 After CLIP (Radford et al., 2021): phrases are put into prompt templates, whose embeddings are
-averaged, and compared with the picture's.
+averaged, and compared with the image's.
 """
 
 import json
@@ -17,8 +17,8 @@ from torch import Tensor
 from vlm_robot_ros.file_limits import read_json
 from vlm_robot_ros.models.encoders.base import Encoder
 
-BACKGROUND = ("a photo", "a picture of something else", "an empty scene")
-"""What a picture of none of the phrases is compared with."""
+BACKGROUND = ("a photo", "an image of something else", "an empty scene")
+"""What an image of none of the phrases is compared with."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ScoreCalibration:
 
 
 class Scorer:
-    """Scores pictures against phrases that are encoded once."""
+    """Scores images against phrases that are encoded once."""
 
     def __init__(
         self,
@@ -70,10 +70,10 @@ class Scorer:
 
         Args:
             encoder: See `encoders.load`.
-            phrases: What a picture may show.
+            phrases: What an image may show.
             templates: Prompts with {} for the phrase, as in "a photo of {}".
-            calibration: Of this encoder, for such pictures.
-            none: Whether a picture may show none of them; without, the scores are the model's own.
+            calibration: Of this encoder, for such images.
+            none: Whether an image may show none of them; without, the scores are the model's own.
 
         Raises:
             ValueError: no phrase, an empty one, one given twice, or a template without {}.
@@ -86,32 +86,32 @@ class Scorer:
             self._background = encoder.zero_shot_head(BACKGROUND)
 
     @torch.inference_mode()
-    def logits(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits of the phrases and of none of them, before calibration.
 
         Args:
-            pictures: Shape (B, H, W, 3), uint8 RGB.
+            images: Shape (B, H, W, 3), uint8 RGB.
 
         Returns:
             Shapes (B, P) and (B,).
         """
         encoder = self.encoder
-        pixels = encoder.preprocess(pictures.to(encoder.device))
+        pixels = encoder.preprocess(images.to(encoder.device))
         seen = encoder.encode_image(pixels.to(encoder.dtype))
         none = self._background(seen).amax(1)
         return self._compare(seen), none if self._none else none - torch.inf
 
-    def __call__(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the probability of each phrase and of none of them.
 
         Args:
-            pictures: Shape (B, H, W, 3), uint8 RGB.
+            images: Shape (B, H, W, 3), uint8 RGB.
 
         Returns:
             Shapes (B, P) and (B,). They sum to one, or, for an encoder whose pairs are independent
             (SigLIP), each phrase has its own.
         """
-        return probabilities(*self.logits(pictures), self.calibration, self.encoder.independent)
+        return probabilities(*self.logits(images), self.calibration, self.encoder.independent)
 
 
 def probabilities(
@@ -136,21 +136,21 @@ def probabilities(
 def fit_calibration(
     phrases: Tensor, none: Tensor, shown: Tensor, independent: bool
 ) -> ScoreCalibration:
-    """Return the calibration under which labelled pictures are most likely.
+    """Return the calibration under which labelled images are most likely.
 
     After Guo et al. (2017), with a second parameter for "none of these".
 
     Args:
-        phrases: Logits of pictures. Shape (B, P).
+        phrases: Logits of images. Shape (B, P).
         none: Logits of none. Shape (B,).
         shown: Which phrase each shows, -1 for none. Shape (B,).
         independent: As in `probabilities`.
 
     Raises:
-        ValueError: no picture shows a phrase, or none shows none.
+        ValueError: no image shows a phrase, or none shows none.
     """
     if not (shown >= 0).any() or not (shown < 0).any():
-        raise ValueError("to calibrate, pictures of some phrase and pictures of none are needed")
+        raise ValueError("to calibrate, images of some phrase and images of none are needed")
     log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
     bias = torch.zeros((), dtype=torch.float64, requires_grad=True)
     phrases, none = phrases.double(), none.double()

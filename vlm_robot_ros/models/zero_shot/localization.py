@@ -1,7 +1,7 @@
-"""Where in a picture phrases are: heatmaps of any words, and how things lie to each other.
+"""Where in an image phrases are: heatmaps of any words, and how things lie to each other.
 
-Each patch is compared with the phrase, as whole pictures are in CLIP (Radford et al., 2021), and
-with what a picture of nothing is called.
+Each patch is compared with the phrase, as whole images are in CLIP (Radford et al., 2021), and
+with what an image of nothing is called.
 """
 
 import math
@@ -23,12 +23,12 @@ SIDES = {
     "above": (0, -1),
     "below": (0, 1),
 }
-"""Relations in the picture: towards which column, row."""
+"""Relations in the image: towards which column, row."""
 _PHRASE = re.compile(rf"^(?:to the )?({'|'.join(SIDES)}) (?:the )?(.+)$")
 
 
 class PhraseLocation(NamedTuple):
-    """Where a phrase leads in a picture."""
+    """Where a phrase leads in an image."""
 
     phrase: str
     heat: Tensor
@@ -41,7 +41,7 @@ class PhraseLocation(NamedTuple):
 
 
 class PhraseLocalizer:
-    """Finds phrases in pictures; they are encoded once."""
+    """Finds phrases in images; they are encoded once."""
 
     def __init__(self, encoder: Encoder, phrases: Sequence[str]) -> None:
         """Encode the phrases.
@@ -63,17 +63,17 @@ class PhraseLocalizer:
             self._nothing = encoder.encode_text(BACKGROUND).embedding.float()
 
     @torch.inference_mode()
-    def __call__(self, picture: Tensor) -> list[PhraseLocation]:
-        """Find the phrases in a picture.
+    def __call__(self, image: Tensor) -> list[PhraseLocation]:
+        """Find the phrases in an image.
 
         Args:
-            picture: Shape (H, W, 3), uint8 RGB.
+            image: Shape (H, W, 3), uint8 RGB.
 
         Raises:
             EncoderError: the encoder has no patches in the space of its phrases.
         """
-        encoder, (height, width) = self._encoder, picture.shape[:2]
-        whole = resize_stretched(picture[None].to(encoder.device), encoder.preprocess.size)
+        encoder, (height, width) = self._encoder, image.shape[:2]
+        whole = resize_stretched(image[None].to(encoder.device), encoder.preprocess.size)
         seen = encoder.encode_image(encoder.preprocess(whole).to(encoder.dtype))
         patches = encoder.patch_embeddings(seen)[0].float()
         agrees = self._text @ patches.T - (self._nothing @ patches.T).mean(0)
@@ -113,7 +113,7 @@ def _side_map(
 
 
 def spatial_relation(first: PhraseLocation, second: PhraseLocation) -> str:
-    """Return how the first thing lies to the second in the picture, by their points."""
+    """Return how the first thing lies to the second in the image, by their points."""
     across, down = (a - b for a, b in zip(first.point, second.point, strict=True))
     if abs(across) >= abs(down):
         return "left of" if across < 0 else "right of"

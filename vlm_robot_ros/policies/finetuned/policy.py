@@ -21,7 +21,7 @@ from vlm_robot_ros.robot.config import RobotConfig
 
 
 class FinetunedPolicy:
-    """Acts as demonstrated: each chunk from the last pictures, the words and the arm's state.
+    """Acts as demonstrated: each chunk from the last images, the words and the arm's state.
 
     Sentences that no demonstration was of are refused: the model would do something all the same.
 
@@ -122,11 +122,11 @@ class FinetunedPolicy:
     def _pixels(self, observation: Observation) -> Tensor:
         """Return what the encoder takes of all cameras. Shape (1, cameras, 3, H, W)."""
         prepare = self.model.encoder.preprocess
-        pictures = [
+        images = [
             upload(observation.images[name], self._device, self._faster)[None]
             for name in self.cameras
         ]
-        return torch.stack([prepare(resize_stretched(each, prepare.size)) for each in pictures], 1)
+        return torch.stack([prepare(resize_stretched(each, prepare.size)) for each in images], 1)
 
     def _state(self, observation: Observation) -> Tensor | None:
         kind = self.model.config.state

@@ -29,11 +29,11 @@ from vlm_robot_ros.viz.overlay import draw_trajectory, overlay
 _HELD_OPENINGS = (0.25, 0.8)
 """Gripper openings at which the fingers may be closed on something."""
 _STOPPED_OPENING_CHANGE = 0.04
-"""What the opening may change from picture to picture if something stops the fingers."""
+"""What the opening may change from image to image if something stops the fingers."""
 _IN_HAND_M = 0.07
 """How far from the tool the object may seem and be the one that is held [m]."""
 _PRESENT, _FOUND = 0.3, 0.5
-"""Agreement of words and picture above which a thing is there still; is there at all."""
+"""Agreement of words and image above which a thing is there still; is there at all."""
 _CLEAR_OF_REFERENCE_M = 0.12
 """How far the tool must be aside of a reference not to hide it [m]."""
 _LOOK_AGAIN, _RISE = 0.2, 0.02
@@ -41,7 +41,7 @@ _LOOK_AGAIN, _RISE = 0.2, 0.02
 _PUT_DOWN_HEIGHT_M = 0.045
 """How low the tool goes to put down what is in the way in the hand [m]."""
 _MAX_UNSEEN_IMAGES = 40
-"""Pictures in a row that need not show what was there."""
+"""Images in a row that need not show what was there."""
 
 
 class GroundedPolicy:
@@ -83,7 +83,7 @@ class GroundedPolicy:
         self._crop: Tensor | None = None
         self._way: np.ndarray | None = None
         self.grounding: Grounding | None = None
-        """What was seen last: for pictures of it."""
+        """What was seen last: for images of it."""
 
     def next_instruction(self) -> None:
         """Wait for another instruction; what the last one was is kept for corrections of it."""
@@ -128,12 +128,8 @@ class GroundedPolicy:
         if self._crop is None:
             return None
         crop = (self._crop[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-        picture = overlay(crop, self.grounding, self.model.config)
-        return (
-            picture
-            if self._way is None
-            else draw_trajectory(picture, self._way, self.model.config)
-        )
+        image = overlay(crop, self.grounding, self.model.config)
+        return image if self._way is None else draw_trajectory(image, self._way, self.model.config)
 
     @property
     def points(self) -> dict[str, np.ndarray]:
@@ -155,8 +151,8 @@ class GroundedPolicy:
         one, black = self._tensor(np.zeros(1)), np.zeros((480, 640, 3), np.uint8)
         nowhere = np.zeros((480, 640, 3), np.float32)
         images = {name: nowhere if number else black for number, name in enumerate(self.cameras)}
-        picture, beside = self._gaze.preprocess(Observation(images, np.zeros(7), 0.0, ""))
-        self.model.ground(picture, one.expand(1, 3), one, self._words.read(""), beside)
+        image, beside = self._gaze.preprocess(Observation(images, np.zeros(7), 0.0, ""))
+        self.model.ground(image, one.expand(1, 3), one, self._words.read(""), beside)
         self._gaze.reset()
 
     def _parse_instruction(self, instruction: str) -> TaskState:

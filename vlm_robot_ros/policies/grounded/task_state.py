@@ -26,9 +26,9 @@ _RECEPTACLE_FLOOR_M = 0.01
 _CONTACT, _LOW = 0.033, 0.06
 """How near the tool comes to the middle of what it pushes, and how low it must be [m]."""
 _MAX_JUMP_M = 0.02
-"""What seems to have gone farther since the last picture is not believed at once [m]."""
+"""What seems to have gone farther since the last image is not believed at once [m]."""
 _AGAIN, _AGAIN_HIDDEN = 6, 20
-"""Pictures in a row that must show it where it seems to have gone; with the hand before it."""
+"""Images in a row that must show it where it seems to have gone; with the hand before it."""
 
 
 @dataclass
@@ -40,11 +40,11 @@ class ObjectTrack:
     height: float = 0.0
     """Of its middle where it stands [m]."""
     unseen: int = 0
-    """Pictures since it was seen."""
+    """Images since it was seen."""
     elsewhere: Tensor | None = None
-    """Where it seemed to have gone in the last picture, which is not believed yet."""
+    """Where it seemed to have gone in the last image, which is not believed yet."""
     confirmations: int = 0
-    """Pictures in a row that showed it there."""
+    """Images in a row that showed it there."""
 
     def update(self, place: Tensor, eye: Tensor | None, clear: bool) -> None:
         """Take note of where it is seen.
@@ -103,11 +103,11 @@ class TaskState:
     goal: Tensor | None = None
     """Where the target shall be. Shape (1, 3), [m]."""
     opening: float = 1.0
-    """Of the gripper at the last picture, 0 closed to 1 open."""
+    """Of the gripper at the last image, 0 closed to 1 open."""
     turned: float = 0.0
     """How far what is held was turned [rad]."""
     yaw: float | None = None
-    """Of the tool at the last picture [rad]."""
+    """Of the tool at the last image [rad]."""
     grip_yaw: float = 0.0
     """Of the tool when it last held the target [rad]."""
     is_straight: float = 0.0
