@@ -24,7 +24,7 @@ from tqdm import tqdm
 from vlm_robot_ros.cli.main import main as vlm_robot
 from vlm_robot_ros.evaluation.run_episode import run_episode
 from vlm_robot_ros.evaluation.wilson import wilson
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.kinematics.kinematics import (
     downward_pose,
     pose7_to_transform,
@@ -40,8 +40,8 @@ from vlm_robot_ros.policies.factory import load_checkpoint_policy
 from vlm_robot_ros.policies.grounded.preprocessor import ObservationPreprocessor
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.sim.scene import Scene, sample_scene
 from vlm_robot_ros.sim.simulator import Simulator
+from vlm_robot_ros.tasks.scene import Scene, sample_scene
 
 WAYS: dict[str, list[str]] = {
     "one image": [],

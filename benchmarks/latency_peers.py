@@ -30,7 +30,7 @@ from std_msgs.msg import String
 
 from vlm_robot_ros.demo.script import demo_script
 from vlm_robot_ros.interfaces.action import ActionChunk
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
 from vlm_robot_ros.msg import VlmAction

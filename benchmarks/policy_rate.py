@@ -14,7 +14,7 @@ import torch
 
 from vlm_robot_ros.demo.script import demo_script
 from vlm_robot_ros.evaluation.closed_loop import ClosedLoopRunner
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.paths import share_dir
 from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 from vlm_robot_ros.robot.loader import load_robot

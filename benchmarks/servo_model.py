@@ -15,12 +15,12 @@ import numpy as np
 
 from vlm_robot_ros.demo.script import sample_seeded_scene
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
 from vlm_robot_ros.kinematics.kinematics import transform_to_pose7
 from vlm_robot_ros.motion.motion_controller import PREVIEW_TICKS, MotionController
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.runtime.chunk_executor import ActionCommand
-from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION
 from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
 from vlm_robot_ros.sim.moveit_servo import ServoSettings
 from vlm_robot_ros.sim.servo_smoothing import SMOOTHING

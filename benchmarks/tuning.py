@@ -36,9 +36,9 @@ from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.models.encoders.registry import load_encoder
 from vlm_robot_ros.paths import shipped_checkpoint
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.sim.scene import sample_scene
 from vlm_robot_ros.sim.simulator import Simulator
 from vlm_robot_ros.tasks.objects import RECEPTACLES, SEEN_PAIRS
+from vlm_robot_ros.tasks.scene import sample_scene
 
 VARIANTS = {
     "early": ("early", ""),

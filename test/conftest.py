@@ -160,7 +160,7 @@ def sim():
 @pytest.fixture(scope="module")
 def scene(sim):
     """An image of a scene and the name of an object in it."""
-    from vlm_robot_ros.sim.scene import sample_scene
+    from vlm_robot_ros.tasks.scene import sample_scene
 
     sim.reset(sample_scene(np.random.default_rng(77)))
     return sim.render("front"), sim.scene.things[0].name

@@ -9,11 +9,11 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 from std_srvs.srv import SetBool, Trigger
 
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
+from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.robot.loader import parse_robot
-from vlm_robot_ros.runtime.chunk_executor import ActionCommand
-from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION
-from vlm_robot_ros.runtime.joint_state_assembler import RobotState
 from vlm_robot_ros.sinks.command_publisher import CommandPublisher, MotionGate
 
 SINKS = [

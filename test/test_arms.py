@@ -10,8 +10,8 @@ from vlm_robot_ros.policies.factory import load_checkpoint_policy
 from vlm_robot_ros.robot.config import SIMULATIONS
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.arms import ARMS, TOOL_OFFSET
-from vlm_robot_ros.sim.scene import sample_scene
 from vlm_robot_ros.sim.simulator import Simulator
+from vlm_robot_ros.tasks.scene import sample_scene
 
 
 @pytest.fixture(params=list(ARMS), scope="module")

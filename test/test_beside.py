@@ -10,7 +10,7 @@ from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.data.sim_episode import TABLE_CROP, crop_around_token, load_episode
 from vlm_robot_ros.demo.script import sample_seeded_scene
 from vlm_robot_ros.evaluation.closed_loop import ClosedLoopRunner
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from vlm_robot_ros.models.grounded.crop_refiner import sample_crops
 from vlm_robot_ros.models.grounded.image import AuxiliaryInputs, TokenHeads

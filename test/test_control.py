@@ -6,16 +6,12 @@ from plans import HOME, plan
 from scipy.interpolate import PchipInterpolator
 
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION, InstructionKind
 from vlm_robot_ros.kinematics.kinematics import Kinematics, downward_pose
 from vlm_robot_ros.motion.limits import clamp_action
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.runtime.chunk_interpolator import ChunkInterpolator
-from vlm_robot_ros.runtime.instructions import (
-    EMPTY_INSTRUCTION,
-    MAX_LENGTH,
-    InstructionKind,
-    next_instruction,
-)
+from vlm_robot_ros.runtime.instructions import MAX_LENGTH, next_instruction
 from vlm_robot_ros.runtime.monotone_cubic import MonotoneCubic
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 from vlm_robot_ros.runtime.tick_schedule import TickSchedule

@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 from odd_policies import Own, Wary
 
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION, InstructionKind
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.language.corrections import Correction, read_correction
 from vlm_robot_ros.policies.factory import load_policy_class
 from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 from vlm_robot_ros.policies.image_monitor import ImageGuard, ImageMonitor
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION, InstructionKind, next_instruction
-from vlm_robot_ros.sim.scene import Scene, SceneObject, VisualConditions
+from vlm_robot_ros.runtime.instructions import next_instruction
 from vlm_robot_ros.tasks.objects import COLOURS
+from vlm_robot_ros.tasks.scene import Scene, SceneObject, VisualConditions
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.motion.limits import limit_violation
 from vlm_robot_ros.motion.motion_controller import IDLE_AFTER_S, MotionController
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.runtime.chunk_executor import ActionCommand
-from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION
 
 ROBOT = load_robot("panda_sim")
 HOME = np.array(ROBOT.home)

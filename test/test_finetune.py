@@ -14,7 +14,7 @@ from vlm_robot_ros.data.action_space import infer_action_space
 from vlm_robot_ros.data.dataset import open_data_folder
 from vlm_robot_ros.inference.optimizations import parse_optimizations
 from vlm_robot_ros.interfaces.action import ActionMode
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.models.autocast import has_bfloat16
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, load_model
 from vlm_robot_ros.paths import share_dir

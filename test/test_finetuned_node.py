@@ -12,7 +12,7 @@ from rig import ROBOT, Rig
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.interfaces.action import ActionMode
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.policies.finetuned.policy import FinetunedPolicy
 

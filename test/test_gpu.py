@@ -11,7 +11,7 @@ from small_models import save_hf, save_open_clip
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.inference.optimizations import OPTIMIZATIONS
 from vlm_robot_ros.inference.subprocess_policy import SubprocessPolicy
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.policies.factory import load_named
 from vlm_robot_ros.policies.finetuned.policy import FinetunedPolicy

@@ -8,12 +8,13 @@ from plans import HOME, plan
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
+from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.robot.loader import load_robot, parse_robot
-from vlm_robot_ros.runtime.chunk_executor import ActionCommand, ChunkExecutor
-from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION
-from vlm_robot_ros.runtime.joint_state_assembler import RobotState
+from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 from vlm_robot_ros.sinks.command_publisher import CommandPublisher, MotionGate
 

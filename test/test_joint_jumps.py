@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.motion.jump_detector import QUARANTINE_S, JumpDetector
-from vlm_robot_ros.motion.speed_scaling import SpeedScaling
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.runtime.joint_state_assembler import JointStateAssembler, RobotState
+from vlm_robot_ros.runtime.joint_state_assembler import JointStateAssembler
+from vlm_robot_ros.runtime.speed_scaling import SpeedScaling
 
 UR5E = load_robot("ur5e")
 HOME = np.array(UR5E.home)

@@ -8,13 +8,14 @@ from plans import HOME, plan
 from vlm_robot_ros.bags.metrics import summarize_recording
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
 from vlm_robot_ros.kinematics.differential_ik import DifferentialIK
 from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.motion.limits import clamp_action
 from vlm_robot_ros.motion.motion_controller import MotionController
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.runtime.chunk_executor import ActionCommand, ChunkExecutor
-from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION
+from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
 from vlm_robot_ros.runtime.joint_state_assembler import JointStateAssembler
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 

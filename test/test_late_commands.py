@@ -6,11 +6,11 @@ import pytest
 from vlm_robot_ros.demo.script import sample_seeded_scene
 from vlm_robot_ros.evaluation.controller_run import ControllerSetup, run_controller
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.motion.motion_controller import MotionController
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.runtime.chunk_executor import ActionCommand
-from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION
 from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
 from vlm_robot_ros.sim.moveit_servo import ServoSettings
 from vlm_robot_ros.sim.servo_smoothing import limit_acceleration

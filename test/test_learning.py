@@ -17,7 +17,7 @@ from PIL import Image
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.data.sim_episode import EpisodeError, load_episode
 from vlm_robot_ros.evaluation.wilson import wilson
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from vlm_robot_ros.models.grounded.fusion import FUSIONS
 from vlm_robot_ros.models.grounded.model import VisionLanguageRobotModel

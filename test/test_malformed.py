@@ -17,8 +17,9 @@ from relay import CAMERA, JOINTS, ROBOT, Relay
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Header, String
 
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
 from vlm_robot_ros.ros.observation_buffer import ObservationBuffer
-from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION, MAX_LENGTH, next_instruction
+from vlm_robot_ros.runtime.instructions import MAX_LENGTH, next_instruction
 
 MANY = settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 U32 = st.integers(0, 2**32 - 1)

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from vlm_robot_ros.evaluation.closed_loop import ClosedLoopRunner
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 from vlm_robot_ros.policies.grounded.task_state import ObjectTrack
-from vlm_robot_ros.sim.scene import Scene, SceneObject, VisualConditions
+from vlm_robot_ros.tasks.scene import Scene, SceneObject, VisualConditions
 
 EYE = torch.tensor([1.2, 0.4, 0.8])
 STOOD = torch.tensor([[0.5, 0.1, 0.02]])

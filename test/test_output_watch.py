@@ -8,12 +8,12 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 from geometry_msgs.msg import TwistStamped
 
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
+from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.robot.loader import load_robot, parse_robot
 from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
-from vlm_robot_ros.runtime.chunk_executor import ActionCommand
-from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION
-from vlm_robot_ros.runtime.joint_state_assembler import RobotState
 from vlm_robot_ros.sim.controller_topics import contract_with_sink
 from vlm_robot_ros.sinks.command_publisher import CommandPublisher, MotionGate
 

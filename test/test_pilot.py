@@ -5,10 +5,10 @@ import pytest
 from plans import HOME, plan
 
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.instruction import InstructionKind
 from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
-from vlm_robot_ros.runtime.instructions import InstructionKind
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 ROBOT = load_robot("panda_sim")

@@ -15,7 +15,7 @@ import pytest
 from odd_policies import Mirror, OnWord
 
 from vlm_robot_ros.inference.subprocess_policy import PolicyError, SubprocessPolicy
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.robot.loader import load_robot
 
 

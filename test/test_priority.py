@@ -16,7 +16,7 @@ from odd_policies import Scheduled
 from std_srvs.srv import Trigger
 
 from vlm_robot_ros.inference.subprocess_policy import SubprocessPolicy
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.realtime import set_thread_priority
 
 FIFO = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
 from vlm_robot_ros.motion.motion_controller import MotionController
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.runtime.chunk_executor import ActionCommand
-from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION
 
 REAL, SIMULATED = load_robot("fr3"), load_robot("panda_sim")
 PERIOD, SECOND = 0.02, np.eye(7)[1]

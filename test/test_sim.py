@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from vlm_robot_ros.sim.demonstrations import DemonstrationRecorder
-from vlm_robot_ros.sim.scene import sample_scene
 from vlm_robot_ros.tasks.objects import COLOURS, SEEN_PAIRS, UNNAMED_PAIRS, UNSEEN_PAIRS
+from vlm_robot_ros.tasks.scene import sample_scene
 
 
 def test_one_seed_gives_one_episode(sim):

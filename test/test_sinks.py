@@ -8,13 +8,13 @@ pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh
 import itertools
 
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
 from vlm_robot_ros.kinematics.kinematics import Kinematics, pose7_to_transform, transform_to_pose7
 from vlm_robot_ros.motion.motion_controller import MotionController
 from vlm_robot_ros.robot.config import SINK_KINDS
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
-from vlm_robot_ros.runtime.chunk_executor import ActionCommand
-from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION
 from vlm_robot_ros.sinks.command_encoders import MESSAGES
 
 ROBOT = load_robot("panda_sim")

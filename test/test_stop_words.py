@@ -2,7 +2,8 @@
 
 import pytest
 
-from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION, InstructionKind, next_instruction
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION, InstructionKind
+from vlm_robot_ros.runtime.instructions import next_instruction
 
 STOPS = [
     "stop", "STOP!", "Stop, please.", "Stopp.", "Stopped.", "stopping", "stop\u2026",

@@ -24,9 +24,9 @@ from vlm_robot_ros.language.role_tags import MARKS, strip_tags
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.sim.demonstrations import AssignedTask, execute_action, simulated_expert_action
 from vlm_robot_ros.sim.expert import ExpertInput, expert_action
-from vlm_robot_ros.sim.scene import Scene, SceneObject, VisualConditions, sample_scene
 from vlm_robot_ros.sim.success import WorldState, is_success
 from vlm_robot_ros.tasks.objects import HELD_PAIRS
+from vlm_robot_ros.tasks.scene import Scene, SceneObject, VisualConditions, sample_scene
 from vlm_robot_ros.tasks.tasks import (
     DIRECTIONS,
     SKILLS,

@@ -8,8 +8,8 @@ from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.policies.grounded.instruction_parser import InstructionParser
 from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.sim.scene import Scene, SceneObject, VisualConditions
 from vlm_robot_ros.sim.simulator import Simulator
+from vlm_robot_ros.tasks.scene import Scene, SceneObject, VisualConditions
 
 
 @pytest.fixture(scope="module")

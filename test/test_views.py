@@ -22,8 +22,8 @@ from vlm_robot_ros.robot.config import camera_info_topic
 from vlm_robot_ros.robot.loader import load_robot, parse_robot
 from vlm_robot_ros.robot.sros2_policy import permissions
 from vlm_robot_ros.robot.yaml_fields import ContractError
-from vlm_robot_ros.sim.scene import VisualConditions
 from vlm_robot_ros.sim.simulator import Simulator
+from vlm_robot_ros.tasks.scene import VisualConditions
 
 ROBOT = load_robot("panda_sim_rgbd")
 DEPTH = ROBOT.camera("front_depth")

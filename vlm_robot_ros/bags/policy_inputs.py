@@ -13,15 +13,11 @@ from vlm_robot_ros.bags.recording import Recording, contract_cameras, header_sec
 from vlm_robot_ros.data.camera_input import CameraIntrinsics, calibration, to_policy_input
 from vlm_robot_ros.data.image_decoding import ImageError
 from vlm_robot_ros.inference.worker import InferenceRequest
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION, Instruction, InstructionKind
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.robot.config import camera_info_topic
-from vlm_robot_ros.runtime.instructions import (
-    EMPTY_INSTRUCTION,
-    Instruction,
-    InstructionKind,
-    next_instruction,
-)
+from vlm_robot_ros.runtime.instructions import next_instruction
 
 _MESSAGE_TYPE = "vlm_robot_ros/msg/PolicyInput"
 _MAX_KEPT_IMAGES = 300

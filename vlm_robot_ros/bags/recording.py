@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from vlm_robot_ros.bags.bag import Bag, BagError
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION, InstructionKind
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.robot.loader import load_robot, read_robot
-from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION, InstructionKind, next_instruction
+from vlm_robot_ros.runtime.instructions import next_instruction
 from vlm_robot_ros.runtime.joint_state_assembler import JointStateAssembler
 
 BEGIN, END, SUCCESS, FAILURE = range(4)

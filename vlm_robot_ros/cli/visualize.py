@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from PIL import Image
 
     from vlm_robot_ros.cli.classify import read_image
-    from vlm_robot_ros.interfaces.policy import Observation
+    from vlm_robot_ros.interfaces.observation import Observation
     from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
     from vlm_robot_ros.paths import shipped_checkpoint
     from vlm_robot_ros.policies.grounded.policy import GroundedPolicy

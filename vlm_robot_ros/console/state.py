@@ -7,12 +7,8 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
-from vlm_robot_ros.runtime.instructions import (
-    EMPTY_INSTRUCTION,
-    MAX_LENGTH,
-    InstructionKind,
-    next_instruction,
-)
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION, InstructionKind
+from vlm_robot_ros.runtime.instructions import MAX_LENGTH, next_instruction
 from vlm_robot_ros.terminal_text import escape_unprintable
 
 _SILENCE_S = 1.0

@@ -11,8 +11,8 @@ from vlm_robot_ros.language.generator import (
     describe_task,
     generate_sentence,
 )
-from vlm_robot_ros.sim.scene import Scene, sample_scene
 from vlm_robot_ros.tasks.objects import SEEN_PAIRS
+from vlm_robot_ros.tasks.scene import Scene, sample_scene
 from vlm_robot_ros.tasks.tasks import FAMILIES, Task, sample_task
 
 GIBBERISH = "sing me a song"

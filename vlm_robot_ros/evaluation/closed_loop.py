@@ -6,15 +6,12 @@ import numpy as np
 
 from vlm_robot_ros.inference.malloc_trim import trim_malloc_heap
 from vlm_robot_ros.interfaces.action import ActionChunk
-from vlm_robot_ros.interfaces.policy import Observation, Policy
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.kinematics.kinematics import transform_to_pose7
 from vlm_robot_ros.motion.motion_controller import MotionController
-from vlm_robot_ros.runtime.chunk_executor import (
-    BLEND_S,
-    JOINED_STEPS,
-    ActionCommand,
-    ChunkExecutor,
-)
+from vlm_robot_ros.runtime.chunk_executor import BLEND_S, JOINED_STEPS, ChunkExecutor
 from vlm_robot_ros.sim.joint_trajectory_controller import parse_trajectory
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 

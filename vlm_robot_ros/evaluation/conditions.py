@@ -14,8 +14,8 @@ from vlm_robot_ros.language.generator import (
     generate_non_task,
     generate_sentence,
 )
-from vlm_robot_ros.sim.scene import Scene, sample_scene
 from vlm_robot_ros.tasks.objects import HELD_PAIRS, PAIRS, SEEN_PAIRS, UNNAMED_PAIRS, UNSEEN_PAIRS
+from vlm_robot_ros.tasks.scene import Scene, sample_scene
 from vlm_robot_ros.tasks.tasks import FAMILIES, SKILLS, Task, feasible_tasks, refers_to
 
 TIME_LIMIT_S = {"pick": 8.0, "push": 8.0, "arm": 5.0}

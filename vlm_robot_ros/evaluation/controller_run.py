@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
 from vlm_robot_ros.motion.motion_controller import MotionController
 from vlm_robot_ros.robot.config import RobotConfig
-from vlm_robot_ros.runtime.chunk_executor import ActionCommand
-from vlm_robot_ros.runtime.instructions import EMPTY_INSTRUCTION
 from vlm_robot_ros.runtime.stream_monitor import MAX_CLOCK_LEAD_S, StreamMonitor
 from vlm_robot_ros.sim.joint_trajectory_controller import (
     ControllerSettings,

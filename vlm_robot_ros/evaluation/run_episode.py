@@ -14,9 +14,9 @@ from vlm_robot_ros.evaluation.conditions import (
 )
 from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.kinematics.kinematics import wrap_to_pi
-from vlm_robot_ros.sim.scene import Scene
 from vlm_robot_ros.sim.simulator import Simulator
 from vlm_robot_ros.sim.success import WorldState, is_success
+from vlm_robot_ros.tasks.scene import Scene
 from vlm_robot_ros.tasks.tasks import DIRECTIONS, FAMILY, SKILLS, Task, feasible_tasks
 
 _SUCCESS_DURATION_S = 0.8

@@ -20,7 +20,8 @@ import numpy as np
 from vlm_robot_ros.inference.malloc_trim import trim_malloc_heap
 from vlm_robot_ros.inference.shared_memory import SharedArrayReader, SharedArrayWriter
 from vlm_robot_ros.interfaces.action import ActionChunk
-from vlm_robot_ros.interfaces.policy import Observation, Policy
+from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.realtime import set_thread_priority
 
 _POLL_PERIOD_S = 0.2

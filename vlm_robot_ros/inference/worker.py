@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from vlm_robot_ros.interfaces.action import ActionChunk, validate_chunk
-from vlm_robot_ros.interfaces.policy import Observation, Policy, hold_chunk
+from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.interfaces.policy import Policy, hold_chunk
 
 _JOIN_TIMEOUT_S = 1.0
 """Who thinks longer is not waited for [s]."""

@@ -1,30 +1,11 @@
 """What every policy takes and gives."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What a policy may know at one camera frame."""
-
-    images: Mapping[str, np.ndarray]
-    """One image a camera, by its name. Shape (H, W, 3), uint8 RGB; of a depth camera where what
-    each pixel shows is, float32, base frame [m], NaN where that is not known."""
-    pose: np.ndarray
-    """Tool pose in the base frame: x, y, z [m], quaternion qx, qy, qz, qw. Shape (7,)."""
-    opening: float
-    """Gripper opening: 0 closed, 1 open."""
-    instruction: str
-    joints: np.ndarray | None = None
-    """Joint positions, from the base outwards. Shape (J,), [rad]."""
-    time: float = 0.0
-    """When the images were taken [s]."""
+from vlm_robot_ros.interfaces.observation import Observation
 
 
 class Policy(Protocol):

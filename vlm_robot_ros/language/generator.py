@@ -24,8 +24,8 @@ from vlm_robot_ros.language.lexicon import (
     verbs,
 )
 from vlm_robot_ros.language.role_tags import MARKS, strip_tags, tag_words
-from vlm_robot_ros.sim.scene import Scene
 from vlm_robot_ros.tasks.objects import COLOURS, RECEPTACLES, SEEN_PAIRS, SHAPES
+from vlm_robot_ros.tasks.scene import Scene
 from vlm_robot_ros.tasks.tasks import FAMILY, SKILLS, Task
 
 Split = Literal["plain", "seen", "held", "synonyms"]

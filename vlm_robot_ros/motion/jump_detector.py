@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.robot.config import RobotConfig
-from vlm_robot_ros.runtime.joint_state_assembler import RobotState
 
 QUARANTINE_S = 0.5
 """After a contradiction states count when there was none for so long [s]."""

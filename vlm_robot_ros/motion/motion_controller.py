@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action_command import ActionCommand
 from vlm_robot_ros.motion.limits import limit_violation
 from vlm_robot_ros.motion.motion_command import STANDSTILL_DURATION_S, MotionCommand
 from vlm_robot_ros.motion.motion_start import MotionStart
@@ -22,7 +23,6 @@ from vlm_robot_ros.motion.setpoint_generator import Setpoint
 from vlm_robot_ros.motion.target_tracker import SetpointPreview, TargetTracker
 from vlm_robot_ros.motion.tracking_monitor import StallDetector, TrackingErrorMonitor
 from vlm_robot_ros.robot.config import RobotConfig
-from vlm_robot_ros.runtime.chunk_executor import ActionCommand
 
 PREVIEW_TICKS = 5
 """How many ticks a path looks ahead before it comes to a stand."""

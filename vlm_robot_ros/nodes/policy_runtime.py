@@ -20,7 +20,8 @@ from vlm_robot_ros import __version__
 from vlm_robot_ros.inference.subprocess_policy import SubprocessPolicy
 from vlm_robot_ros.inference.worker import InferenceRequest, InferenceWorker
 from vlm_robot_ros.interfaces.action import ActionChunk
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.instruction import InstructionKind
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
 from vlm_robot_ros.msg import Latency, PolicyInput, TaskLabel, VlmAction
@@ -39,7 +40,6 @@ from vlm_robot_ros.ros.observation_buffer import ObservationBuffer
 from vlm_robot_ros.ros.policy_parameters import describe_checkpoint, worker_thread_priority
 from vlm_robot_ros.ros.policy_visualizer import PolicyVisualizer
 from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
-from vlm_robot_ros.runtime.instructions import InstructionKind
 from vlm_robot_ros.runtime.tick_schedule import TickSchedule
 from vlm_robot_ros.sinks.command_publisher import CommandPublisher, MotionGate
 from vlm_robot_ros.terminal_text import escape_unprintable

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from vlm_robot_ros.interfaces.action import ActionChunk
-from vlm_robot_ros.interfaces.policy import Observation, Policy, hold_chunk
+from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.interfaces.policy import Policy, hold_chunk
 
 _BLANK_DEVIATION = 4.0
 """Standard deviation of the brightness below which an image shows nothing, of 255."""

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from vlm_robot_ros.interfaces.action import ActionChunk
-from vlm_robot_ros.interfaces.policy import Observation, Policy
+from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.interfaces.policy import Policy
 
 _FIXED_INSTRUCTION = "pick up the object"
 

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from vlm_robot_ros.interfaces.action import ActionChunk
-from vlm_robot_ros.interfaces.policy import Observation, Policy
+from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.models.encoders.registry import load_encoder
 from vlm_robot_ros.models.zero_shot.classification import ScoreCalibration, Scorer
 from vlm_robot_ros.models.zero_shot.localization import PhraseLocalizer

@@ -6,11 +6,11 @@ from rclpy.time import Time as RclpyTime
 
 from vlm_robot_ros.inference.worker import InferenceRequest
 from vlm_robot_ros.interfaces.action import POSE_NAMES, ActionChunk, ActionMode
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.instruction import Instruction
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
 from vlm_robot_ros.msg import PolicyInput, TaskLabel, VlmAction
 from vlm_robot_ros.robot.config import RobotConfig
-from vlm_robot_ros.runtime.chunk_executor import ActionCommand
-from vlm_robot_ros.runtime.instructions import Instruction
 
 _MAX_SHOWN_LABELS = 3
 

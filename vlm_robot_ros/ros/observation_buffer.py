@@ -12,16 +12,13 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import Float64
 
 from vlm_robot_ros.data.camera_input import CameraIntrinsics, calibration, to_policy_input
+from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.motion.jump_detector import JumpDetector
-from vlm_robot_ros.motion.speed_scaling import SpeedScaling
 from vlm_robot_ros.robot.config import Camera, RobotConfig
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
 from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
-from vlm_robot_ros.runtime.joint_state_assembler import (
-    JointStateAssembler,
-    RobotState,
-    RobotStateBuffer,
-)
+from vlm_robot_ros.runtime.joint_state_assembler import JointStateAssembler, RobotStateBuffer
+from vlm_robot_ros.runtime.speed_scaling import SpeedScaling
 from vlm_robot_ros.runtime.stream_monitor import MAX_CLOCK_LEAD_S, StreamMonitor
 
 _IMAGE_QOS = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)

@@ -4,22 +4,18 @@ The node around it moves messages. All times in seconds of one clock.
 """
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION, Instruction, InstructionKind
 from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.motion.limits import clamp_action, exits_workspace
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.runtime.chunk_interpolator import ChunkInterpolator
-from vlm_robot_ros.runtime.instructions import (
-    EMPTY_INSTRUCTION,
-    Instruction,
-    InstructionFilter,
-    InstructionKind,
-    next_instruction,
-)
+from vlm_robot_ros.runtime.instructions import InstructionFilter, next_instruction
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 BLEND_S = 0.15
@@ -34,25 +30,6 @@ _SETTLED_AFTER_S = 0.5  # an arm that was told to hold stands still after so lon
 _GRIPPER_DELAY_S = 0.5  # what fingers were told lately they may only begin to do [s]
 _MOVING_OPENING_CHANGE, _RECENT_S = 0.02, 0.3  # by so much of their way within so long [s]
 _MAX_OPENINGS = 300  # are kept of so long at most: a clock may stand
-
-
-@dataclass(frozen=True)
-class ActionCommand:
-    """What the arm is told."""
-
-    mode: ActionMode
-    values: np.ndarray
-    """Shape (7,); see `ActionMode`."""
-    gripper: float
-    """0 closed, 1 open."""
-    stamp: float
-    """Of the camera frame it was computed from; of now on a hold [s]."""
-    confidence: float
-    hold_reason: str
-    """Empty when it moves."""
-    instruction: Instruction
-    is_stop: bool = False
-    """It is a hold at which the gripper shall not finish what it was told either."""
 
 
 class ChunkExecutor:

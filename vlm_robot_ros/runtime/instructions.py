@@ -3,8 +3,9 @@
 import math
 import re
 import unicodedata
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
+
+from vlm_robot_ros.interfaces.instruction import Instruction, InstructionKind
 
 MAX_LENGTH = 300
 """Longer texts are cut here [characters]."""
@@ -40,29 +41,6 @@ _PAUSE = re.compile(
 )
 """What holds the arm when nothing else is said, of lower-case words."""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
-
-
-class InstructionKind(Enum):
-    """What an instruction calls for before any model has read it."""
-
-    TASK = "task"
-    STOP = "stop"
-    EMPTY = "empty"
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """What was said last."""
-
-    text: str
-    number: int
-    """Counts the instructions received, from 1; 0 before the first."""
-    kind: InstructionKind
-    pace: float = 1.0
-    """Speed as a part of what the robot's contract allows; 1 at most."""
-
-
-EMPTY_INSTRUCTION = Instruction("", 0, InstructionKind.EMPTY)
 
 
 def is_stop(text: str) -> bool:

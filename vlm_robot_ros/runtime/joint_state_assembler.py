@@ -4,27 +4,12 @@ import time
 from bisect import bisect
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.motion.limits import limit_violation
 from vlm_robot_ros.robot.config import RobotConfig
-
-
-@dataclass(frozen=True)
-class RobotState:
-    """The arm at one time."""
-
-    time: float
-    """[s]"""
-    joints: np.ndarray
-    """Shape (J,), [rad]."""
-    opening: float
-    """0 closed, 1 open."""
-    joint_times: np.ndarray | None = None
-    """When each joint was there; None: all at `time`. Shape (J,), [s]."""
-
 
 _OPENING_CHANGE_BY_HAND = 0.04
 """Nobody but a hand brings a continuous joint so far beyond its turns [rad]."""

@@ -21,10 +21,10 @@ from vlm_robot_ros.kinematics.kinematics import downward_pose, pose7_to_transfor
 from vlm_robot_ros.process_pool import map_in_processes
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.sim.expert import STEP_DT, ExpertAction, ExpertInput, expert_action
-from vlm_robot_ros.sim.scene import sample_scene
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 from vlm_robot_ros.sim.success import WorldState
 from vlm_robot_ros.tasks.objects import UNNAMED_PAIRS
+from vlm_robot_ros.tasks.scene import sample_scene
 from vlm_robot_ros.tasks.tasks import SKILLS, Task, goal_positions, refers_to, sample_task
 
 _EPISODE_STEPS = 84

@@ -5,8 +5,8 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from vlm_robot_ros.sim.scene import MOST_OBJECTS, Scene
 from vlm_robot_ros.tasks.objects import COLOURS, RECEPTACLES, SHAPES, Receptacle
+from vlm_robot_ros.tasks.scene import MOST_OBJECTS, Scene
 
 _MASS = 0.06
 _TEXTURES = 8

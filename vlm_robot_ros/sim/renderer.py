@@ -8,7 +8,7 @@ import numpy as np
 
 from vlm_robot_ros.data.sim_episode import IMAGE
 from vlm_robot_ros.robot.config import RobotConfig
-from vlm_robot_ros.sim.scene import Scene
+from vlm_robot_ros.tasks.scene import Scene
 
 
 class CameraRenderer:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from vlm_robot_ros.kinematics.kinematics import wrap_to_pi
-from vlm_robot_ros.sim.scene import Scene
 from vlm_robot_ros.tasks.objects import RECEPTACLES
+from vlm_robot_ros.tasks.scene import Scene
 from vlm_robot_ros.tasks.tasks import HOME_POSITION, Task, direction
 
 _CLEAR_DISTANCE_M = 0.05

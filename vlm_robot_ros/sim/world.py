@@ -8,7 +8,7 @@ from vlm_robot_ros.data.sim_episode import IMAGE
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.sim.arms import arm_with_gripper, asset_dir
 from vlm_robot_ros.sim.object_bodies import add_objects, add_textures
-from vlm_robot_ros.sim.scene import VisualConditions
+from vlm_robot_ros.tasks.scene import VisualConditions
 
 TIMESTEP = 0.002
 """Physics step [s]."""

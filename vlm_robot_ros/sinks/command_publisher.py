@@ -10,13 +10,13 @@ from geometry_msgs.msg import TwistStamped
 from rclpy.duration import Duration
 from std_srvs.srv import SetBool, Trigger
 
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.motion.command_watchdog import CommandWatchdog
 from vlm_robot_ros.motion.motion_command import MotionCommand
 from vlm_robot_ros.motion.motion_controller import PREVIEW_TICKS, MotionController
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.ros.message_conversions import to_stamp
-from vlm_robot_ros.runtime.chunk_executor import ActionCommand
-from vlm_robot_ros.runtime.joint_state_assembler import RobotState
 from vlm_robot_ros.sinks.command_encoders import MESSAGES
 from vlm_robot_ros.sinks.gripper_action import GripperAction
 

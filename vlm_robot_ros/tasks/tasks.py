@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlm_robot_ros.sim.scene import Scene, SceneObject
 from vlm_robot_ros.tasks.objects import RECEPTACLES, SHAPES
+from vlm_robot_ros.tasks.scene import Scene, SceneObject
 
 FAMILIES = {
     "pick": ("pick up",),

@@ -9,7 +9,7 @@ from torch import Tensor
 from vlm_robot_ros.data.sim_episode import SimEpisode
 from vlm_robot_ros.models.grounded.action_head import ActionHeadInput
 from vlm_robot_ros.sim.expert import ALONG, ExpertInput, rollout
-from vlm_robot_ros.sim.scene import AREA_MAX, AREA_MIN
+from vlm_robot_ros.tasks.scene import AREA_MAX, AREA_MIN
 from vlm_robot_ros.tasks.tasks import FAMILIES, FAMILY, PUSH_DISTANCE, SKILLS, goal_positions
 
 _FAMILIES = np.array([FAMILY[skill] for skill in SKILLS])

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from vlm_robot_ros.inference.optimizations import optimize_model, upload
 from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
-from vlm_robot_ros.interfaces.policy import Observation, hold_chunk
+from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.interfaces.policy import hold_chunk
 from vlm_robot_ros.kinematics.action_encoding import from_vectors, to_vectors
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_model, prepare_for_inference

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
-from vlm_robot_ros.interfaces.policy import Observation, hold_chunk
+from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.interfaces.policy import hold_chunk
 from vlm_robot_ros.kinematics.kinematics import downward_pose, tool_yaw, wrap_to_pi
 from vlm_robot_ros.language.corrections import read_correction
 from vlm_robot_ros.models.checkpoint import load_checkpoint, prepare_for_inference

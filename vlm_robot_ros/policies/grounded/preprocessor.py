@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vlm_robot_ros.interfaces.policy import Observation
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.models.grounded.image import AuxiliaryInputs
 from vlm_robot_ros.models.grounded.model import GroundedModelConfig
 

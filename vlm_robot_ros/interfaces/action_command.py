@@ -1,0 +1,27 @@
+"""The action of one control step."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.instruction import Instruction
+
+
+@dataclass(frozen=True)
+class ActionCommand:
+    """What the arm is told."""
+
+    mode: ActionMode
+    values: np.ndarray
+    """Shape (7,); see `ActionMode`."""
+    gripper: float
+    """0 closed, 1 open."""
+    stamp: float
+    """Of the camera frame it was computed from; of now on a hold [s]."""
+    confidence: float
+    hold_reason: str
+    """Empty when it moves."""
+    instruction: Instruction
+    is_stop: bool = False
+    """It is a hold at which the gripper shall not finish what it was told either."""
