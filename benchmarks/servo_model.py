@@ -36,7 +36,7 @@ def run(robot: RobotConfig, smoothing: str, kind: str) -> tuple[list[float], lis
     controller = ControllerSettings(interpolate_from_desired_state=True)
     sim = Simulator(robot, controller, ServoSettings(smoothing=smoothing))  # type: ignore[arg-type]
     sim.reset(sample_seeded_scene(0))
-    driver = MotionController(robot, CONTROL_PERIOD, by_tool=True)
+    driver = MotionController(robot, CONTROL_PERIOD, tool_commands=True)
     goal = transform_to_pose7(sim.kinematics.forward(sim.joint_positions))
     goal[:3] += WAY
     sim.servo().switch_command_type(kind)

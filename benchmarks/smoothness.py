@@ -16,7 +16,7 @@ from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.paths import shipped_checkpoint
 from vlm_robot_ros.policies.factory import load_checkpoint_policy
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.runtime.chunk_executor import BLEND_S, JOINED_STEPS
+from vlm_robot_ros.runtime.chunk_executor import BLEND_S, JOINED_STEPS, ExecutionSettings
 from vlm_robot_ros.sim.joint_trajectory_controller import Trajectory
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 
@@ -81,7 +81,8 @@ def _speeds(
     """Return what the joints are told at each tick of an episode. Shape (T, J), [rad/s]."""
     case = make_episode_spec("seen", SEED, index)
     sim.reset(case.scene, np.array(sim.robot.home) + case.jitter[: len(sim.robot.joints)])
-    player = ClosedLoopRunner(sim, policy, "joint_trajectory", *way)
+    settings = ExecutionSettings(blend=way[0], ensemble=way[1], joined_steps=way[2])
+    player = ClosedLoopRunner(sim, policy, "joint_trajectory", settings)
     told: list[np.ndarray] = []
     send, step, now = sim.command_trajectory, sim.step, np.zeros(len(sim.robot.joints))
 

@@ -6,15 +6,15 @@ import yaml
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
-from std_srvs.srv import SetBool, Trigger
-
 from vlm_robot_ros.interfaces.action import ActionMode
 from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode
 from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
 from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.robot.loader import parse_robot
-from vlm_robot_ros.sinks.command_publisher import CommandPublisher, MotionGate
+from vlm_robot_ros.runtime.control_loop import ControlLoop
+from vlm_robot_ros.sinks.command_publisher import CommandPublisher
 
 SINKS = [
     {"kind": "joint_positions", "topic": "positions"},
@@ -40,59 +40,62 @@ def lines():
 
 
 @pytest.fixture
-def output(robot, lines):
-    return CommandPublisher(
-        robot,
-        0.02,
-        lambda kind, topic: lines.setdefault(topic, Line()),
-        "live",
-        lambda: None,
-        MotionGate(),
-        lambda: 0.0,
+def loop(robot):
+    return ControlLoop(robot, 0.02, sinks=[sink.kind for sink in robot.sinks])
+
+
+@pytest.fixture
+def send(robot, lines, loop):
+    """Execute an action and send its commands; returns whether the arm moves."""
+    publisher = CommandPublisher(
+        robot, 0.02, lambda kind, topic: lines.setdefault(topic, Line()), False, loop, lambda: 0.0
     )
+
+    def execute(now, action, state):
+        return publisher.publish(loop.execute(now, action, state, []), now)
+
+    return execute
 
 
 def joint_command(values, gripper=1.0):
     return ActionCommand(
-        ActionMode.JOINT_POSITION, np.array(values), gripper, 0.0, 1.0, "", EMPTY_INSTRUCTION
+        ActionMode.JOINT_POSITION, np.array(values), gripper, 0.0, 1.0, MAY_MOVE, EMPTY_INSTRUCTION
     )
 
 
-def test_what_cannot_be_made_a_setpoint_trips_and_is_told(output, lines, robot):
+def test_what_cannot_be_made_a_setpoint_trips_and_is_told(send, loop, lines, robot):
     home = np.array(robot.home)
-    assert output.send(1.0, joint_command(home + 0.1), [], RobotState(1.0, home, 1.0))
+    assert send(1.0, joint_command(home + 0.1), RobotState(1.0, home, 1.0))
     assert len(lines["positions"]) == 1
     # Joint states of an arm of another shape: no setpoint can be computed from them.
-    assert not output.send(1.02, joint_command(home + 0.1), [], RobotState(1.02, home[:3], 1.0))
-    assert output.blocked.startswith("tripped: no setpoint could be found")
+    assert not send(1.02, joint_command(home + 0.1), RobotState(1.02, home[:3], 1.0))
+    assert loop.blocked.startswith("tripped: no setpoint could be found")
     assert len(lines["positions"]) == 1
-    answer = output.on_reset(Trigger.Request(), Trigger.Response())
-    assert answer.success
-    assert output.blocked == ""
-    assert output.send(1.04, joint_command(home + 0.1), [], RobotState(1.04, home, 1.0))
+    assert loop.blocked.code is HoldCode.TRIPPED
+    assert loop.reset()
+    assert loop.blocked == ""
+    assert send(1.04, joint_command(home + 0.1), RobotState(1.04, home, 1.0))
 
 
-def test_values_that_are_not_finite_reach_no_sink(output, lines, robot):
+def test_values_that_are_not_finite_reach_no_sink(send, loop, lines, robot):
     home = np.array(robot.home)
     for number in range(5):
-        output.send(
+        send(
             1.0 + 0.02 * number,
             joint_command(np.full(7, np.inf)),
-            [],
             RobotState(1.0, home, 1.0),
         )
-    assert "not finite" in output.blocked
+    assert "not finite" in loop.blocked
     for message in lines["positions"]:
         assert list(message.data) == pytest.approx(robot.home)
 
 
-def test_a_gripper_trajectory_is_sent_when_there_is_news(output, lines, robot):
+def test_a_gripper_trajectory_is_sent_when_there_is_news(send, loop, lines, robot):
     home = np.array(robot.home)
     for number, opening in enumerate((1.0, 1.0, 1.0, 0.2, 0.2, 0.2)):
-        output.send(
+        send(
             1.0 + 0.02 * number,
             joint_command(home + 0.1, opening),
-            [],
             RobotState(1.0, home, 1.0),
         )
     assert len(lines["positions"]) == 6
@@ -100,17 +103,19 @@ def test_a_gripper_trajectory_is_sent_when_there_is_news(output, lines, robot):
     assert ends == pytest.approx([0.04, 0.008])
 
 
-def test_a_disabled_output_says_so_until_it_is_enabled(output):
-    output.on_enable(SetBool.Request(data=False), SetBool.Response())
-    assert output.blocked == "disabled; call ~/enable"
-    output.on_enable(SetBool.Request(data=True), SetBool.Response())
-    assert output.blocked == ""
+def test_a_disabled_loop_is_blocked_until_it_is_enabled(loop):
+    loop.enable(False)
+    assert loop.blocked == "disabled; call ~/enable"
+    assert loop.blocked.code is HoldCode.DISABLED
+    loop.enable(True)
+    assert loop.blocked == ""
 
 
-def test_a_stopped_output_stays_stopped_until_it_is_reset(output):
-    output.on_stop(Trigger.Request(), Trigger.Response())
-    output.on_enable(SetBool.Request(data=True), SetBool.Response())
-    assert output.blocked == "stopped by ~/stop; call ~/reset to let it move again"
-    answer = output.on_reset(Trigger.Request(), Trigger.Response())
-    assert (answer.success, answer.message) == (True, "it was stopped by ~/stop")
-    assert output.blocked == ""
+def test_a_stopped_loop_is_blocked_until_it_is_reset(loop):
+    loop.stop()
+    loop.enable(True)
+    assert loop.blocked == "stopped by ~/stop; call ~/reset to let it move again"
+    assert loop.blocked.code is HoldCode.STOP_SERVICE
+    assert loop.reset() == "it was stopped by ~/stop"
+    assert loop.blocked == ""
+    assert loop.reset() == ""

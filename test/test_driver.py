@@ -53,13 +53,13 @@ def arm():
 
 @pytest.fixture
 def by_path_arm(arm):
-    arm.driver = MotionController(ROBOT, PERIOD, by_path=True)
+    arm.driver = MotionController(ROBOT, PERIOD, trajectories=True)
     return arm
 
 
 def test_an_arm_that_is_told_nothing_need_not_follow_but_trips_at_limits():
     arm = Arm()
-    arm.driver, arm.follows = MotionController(ROBOT, PERIOD, heard=False), False
+    arm.driver, arm.follows = MotionController(ROBOT, PERIOD, is_commanded=False), False
     for _ in range(100):
         arm.tick(_aside(0.1))
     assert arm.driver.tripped == ""
@@ -115,7 +115,7 @@ def test_an_arm_that_others_moved_goes_on_from_where_it_is(arm):
 @pytest.mark.parametrize("by_path", [True, False])
 def test_an_arm_that_others_moved_a_little_does_not_jump_back(by_path):
     arm = Arm()
-    arm.driver = MotionController(ROBOT, PERIOD, by_path=by_path)
+    arm.driver = MotionController(ROBOT, PERIOD, trajectories=by_path)
     arm.start(_aside(0.05))
     for _ in range(60):
         arm.tick()
@@ -240,7 +240,7 @@ def test_numbers_that_are_not_finite_never_get_through(arm):
 
 def test_ticks_that_were_missed_do_not_jerk_an_arm_on_its_path():
     """A busy machine: the node comes late, three ticks at a time."""
-    driver, now, joints, told = MotionController(ROBOT, PERIOD, by_path=True), 100.0, HOME, []
+    driver, now, joints, told = MotionController(ROBOT, PERIOD, trajectories=True), 100.0, HOME, []
 
     def where(time):
         return HOME + 0.5 * (time - 100.0) * np.eye(7)[0]
@@ -281,7 +281,7 @@ def test_a_tool_that_falls_towards_the_edge_comes_to_a_stand_before_it(arm):
 
 
 def test_a_tick_that_is_missed_in_braking_does_not_jerk_the_arm():
-    driver, now = MotionController(ROBOT, PERIOD, by_path=True), 100.0
+    driver, now = MotionController(ROBOT, PERIOD, trajectories=True), 100.0
 
     def tick(moves, missed=0):
         nonlocal now
@@ -323,7 +323,7 @@ def _speeds(arm, ticks):
 @pytest.mark.parametrize("what", ["reset", "reset of a trip", "clock set back"])
 def test_what_happens_in_motion_does_not_stop_the_arm_dead(what, by_path):
     arm, told = Arm(), []
-    arm.driver = MotionController(ROBOT, PERIOD, by_path=by_path)
+    arm.driver = MotionController(ROBOT, PERIOD, trajectories=by_path)
     told += [arm.start(_aside(0.3)).preview.setpoints[0].velocity]
     for _ in range(19):
         told += [arm.tick(_aside(0.3)).preview.setpoints[0].velocity]
@@ -371,7 +371,7 @@ def test_no_point_of_a_path_is_outside_the_workspace(by_path_arm):
 @pytest.mark.parametrize("period", [0.2, 0.1, PERIOD, 0.004])
 def test_an_arm_starts_at_every_rate_though_it_is_held_for_a_tick_too_long(period):
     """As the node does it: what the driver waits for holds the arm at the next tick."""
-    driver, now, wait = MotionController(ROBOT, period, by_path=True), 100.0, ""
+    driver, now, wait = MotionController(ROBOT, period, trajectories=True), 100.0, ""
     goal = HOME + 0.1 * np.eye(7)[0]
     for _ in range(max(20, round(1.5 / period))):
         command = ActionCommand(
@@ -388,7 +388,7 @@ def test_an_arm_starts_at_every_rate_though_it_is_held_for_a_tick_too_long(perio
 @pytest.mark.parametrize("motion", [1, 2])
 def test_a_first_trajectory_that_is_not_sent_is_tried_again(motion):
     arm = Arm()
-    arm.driver = MotionController(ROBOT, PERIOD, by_path=True)
+    arm.driver = MotionController(ROBOT, PERIOD, trajectories=True)
     for _ in range(motion - 1):
         arm.start(_aside(0.05))
         while arm.tick() is not None:
@@ -404,7 +404,7 @@ def test_a_first_trajectory_that_is_not_sent_is_tried_again(motion):
 
 def test_an_arm_that_is_moved_while_it_is_to_start_does_not_start():
     arm = Arm()
-    arm.driver = MotionController(ROBOT, PERIOD, by_path=True)
+    arm.driver = MotionController(ROBOT, PERIOD, trajectories=True)
     while arm.tick(_aside(0.05)) is None:
         pass  # what it is sent now leads the controller to the begin
     arm.joints = arm.joints + 0.1

@@ -14,9 +14,10 @@ from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.robot.loader import load_robot, parse_robot
-from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
+from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor, ExecutionSettings
+from vlm_robot_ros.runtime.control_loop import ControlLoop
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
-from vlm_robot_ros.sinks.command_publisher import CommandPublisher, MotionGate
+from vlm_robot_ros.sinks.command_publisher import CommandPublisher
 
 ROBOT = load_robot("panda_sim")
 PERIOD = 0.02
@@ -37,9 +38,9 @@ class Bench:
         content["sinks"] = [{"kind": kind, "topic": kind} for kind in KINDS]
         self.robot = parse_robot(content)
         self.told = {kind: Kept() for kind in KINDS}
+        self.loop = ControlLoop(self.robot, PERIOD, sinks=KINDS)
         self.output = CommandPublisher(
-            self.robot, PERIOD, lambda _, topic: self.told[topic], "live", lambda: None,
-            MotionGate(),
+            self.robot, PERIOD, lambda _, topic: self.told[topic], False, self.loop,
             lambda: self.now,
         )  # fmt: skip
         self.joints, self.now = np.array(self.robot.home), 100.0
@@ -50,7 +51,8 @@ class Bench:
             command = ActionCommand(ActionMode.END_EFFECTOR_POSE, self._pose, gripper, self.now,
                 1.0,
                               hold, EMPTY_INSTRUCTION, stops)  # fmt: skip
-            self.output.send(self.now, command, [], RobotState(self.now, self.joints, 1.0))
+            state = RobotState(self.now, self.joints, 1.0)
+            self.output.publish(self.loop.execute(self.now, command, state, []), self.now)
             self.now += PERIOD
 
     def gripper_paths(self):
@@ -113,7 +115,7 @@ def watch():
 
 @pytest.fixture
 def pilot(watch):
-    return ChunkExecutor(ROBOT, [watch], period=PERIOD, blend=0.1)
+    return ChunkExecutor(ROBOT, [watch], period=PERIOD, settings=ExecutionSettings(blend=0.1))
 
 
 def tick(pilot, now, opening):

@@ -69,7 +69,7 @@ def test_what_is_done_at_every_tick_keeps_no_memory(mode):
     joints, watch = np.array(robot.home), StreamMonitor("front camera", 1e6, 30.0)
     pilot, driver = (
         ChunkExecutor(robot, [watch], period),
-        MotionController(robot, period, by_path=True),
+        MotionController(robot, period, trajectories=True),
     )
     pose = transform_to_pose7(Kinematics(robot).forward(joints))
     watch.on_message(1.0)

@@ -132,7 +132,7 @@ def test_a_plan_of_joints_is_meant_in_the_turn_that_they_are_in():
 
 def test_an_arm_that_turns_over_pi_is_driven_on():
     driver, reader, now = (
-        MotionController(GEN3, PERIOD, by_path=True),
+        MotionController(GEN3, PERIOD, trajectories=True),
         JointStateAssembler(GEN3, 0.3),
         100.0,
     )

@@ -80,7 +80,11 @@ def test_an_arm_behind_servo_is_brought_to_its_goal_and_not_past_it(axis, far, s
     """It is 0.15 s behind; what it lags is no reason to hurry, but what is missing is made up."""
     sim = Simulator(ROBOT, servo=ServoSettings(smoothing=smoothing))
     sim.reset(sample_seeded_scene(0))
-    driver, kinematics, way = MotionController(ROBOT, PERIOD, by_tool=True), Kinematics(ROBOT), []
+    driver, kinematics, way = (
+        MotionController(ROBOT, PERIOD, tool_commands=True),
+        Kinematics(ROBOT),
+        [],
+    )
     start = transform_to_pose7(kinematics.forward(sim.joint_positions))
     goal = start + far * np.eye(7)[axis]
     for _ in range(ticks):

@@ -14,8 +14,9 @@ from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.robot.loader import load_robot, parse_robot
 from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
+from vlm_robot_ros.runtime.control_loop import ControlLoop
 from vlm_robot_ros.sim.controller_topics import contract_with_sink
-from vlm_robot_ros.sinks.command_publisher import CommandPublisher, MotionGate
+from vlm_robot_ros.sinks.command_publisher import CommandPublisher
 
 PERIOD = 0.02
 
@@ -28,11 +29,13 @@ def output(graph):
     content = yaml.safe_load(contract_with_sink("panda_sim", "twist"))
     robot = parse_robot({**content, "simulation": ""})
     publish = lambda kind, topic: graph.node.create_publisher(kind, topic, 1)  # noqa: E731
-    made = CommandPublisher(
-        robot, PERIOD, publish, "live", lambda: None, MotionGate(), lambda: 0.0
+    loop = ControlLoop(robot, PERIOD, sinks=["twist"])
+    publisher = CommandPublisher(robot, PERIOD, publish, False, loop, lambda: 0.0)
+    publisher.send = lambda now, action, state: publisher.publish(
+        loop.execute(now, action, state, []), now
     )
-    yield made
-    made.close()
+    yield publisher
+    publisher.close()
 
 
 def test_an_arm_in_motion_that_is_told_nothing_more_is_told_to_stand(graph, output):
@@ -52,7 +55,7 @@ def test_an_arm_in_motion_that_is_told_nothing_more_is_told_to_stand(graph, outp
         said = ActionCommand(
             ActionMode.END_EFFECTOR_POSE, values, 1.0, now, 1.0, "", EMPTY_INSTRUCTION
         )
-        return output.send(now, said, [], RobotState(1.0, joints, 1.0))
+        return output.send(now, said, RobotState(1.0, joints, 1.0))
 
     for _ in range(5):
         assert move()
@@ -76,7 +79,7 @@ def test_an_arm_that_stands_needs_no_more_words(graph, output):
         ActionMode.END_EFFECTOR_POSE, place, 1.0, 1.0, 0.0, "held", EMPTY_INSTRUCTION
     )
     for number in range(5):
-        assert not output.send(1.0 + PERIOD * number, rest, [], RobotState(1.0, joints, 1.0))
+        assert not output.send(1.0 + PERIOD * number, rest, RobotState(1.0, joints, 1.0))
     graph.until(lambda: False, 0.6)
     assert output.stops == 0
     assert not heard

@@ -8,7 +8,7 @@ from vlm_robot_ros.interfaces.action import ActionMode
 from vlm_robot_ros.interfaces.instruction import InstructionKind
 from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
+from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor, ExecutionSettings
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 ROBOT = load_robot("panda_sim")
@@ -21,7 +21,7 @@ def watch():
 
 @pytest.fixture
 def pilot(watch):
-    return ChunkExecutor(ROBOT, [watch], period=0.02, blend=0.1)
+    return ChunkExecutor(ROBOT, [watch], period=0.02, settings=ExecutionSettings(blend=0.1))
 
 
 def tick(pilot, now, pose=HOME, opening=1.0):
@@ -42,7 +42,9 @@ def test_the_pilot_acts_on_what_was_said_and_holds_otherwise(pilot, watch):
 
 
 def test_old_words_are_obeyed_no_longer_until_they_are_said_again(watch):
-    pilot = ChunkExecutor(ROBOT, [watch], period=0.02, instruction_timeout=5.0)
+    pilot = ChunkExecutor(
+        ROBOT, [watch], period=0.02, settings=ExecutionSettings(instruction_timeout=5.0)
+    )
     # From the clock's zero on.
     for begun in (0.0, 7.0):
         said = pilot.set_instruction("pick up the cube", begun)
@@ -123,7 +125,7 @@ def test_after_a_rest_repeated_words_do_not_count_and_others_do_at_once(pilot):
     )  # as every second
     for number in range(20):  # other words, by a publisher that is quick
         pilot.set_instruction("open the gripper", 8.1 + 0.1 * number)
-    assert pilot.said.text == "open the gripper"
+    assert pilot.instruction.text == "open the gripper"
 
 
 def test_words_that_are_repeated_are_gone_on_with(pilot, watch):
@@ -154,7 +156,7 @@ def test_a_plan_for_words_of_before_is_dropped(pilot, watch):
     pilot.set_chunk(plan([0.58, 0, 0.3]), old, 1.0, 1.0)
     assert tick(pilot, 1.0).hold_reason == "waiting for a plan"
     pilot.set_instruction("stop", 1.02)
-    pilot.set_chunk(plan([0.58, 0, 0.3]), pilot.said.number, 1.0, 1.0)
+    pilot.set_chunk(plan([0.58, 0, 0.3]), pilot.instruction.number, 1.0, 1.0)
     assert "stopped" in tick(pilot, 1.02).hold_reason
 
 

@@ -18,9 +18,9 @@ PERIOD, SECOND = 0.02, np.eye(7)[1]
 class Bench:
     """A driver, and an arm that follows what it is sent 0.06 s late."""
 
-    def __init__(self, robot=REAL, by_path=True, rate=50.0):
+    def __init__(self, robot=REAL, trajectories=True, rate=50.0):
         self.robot = replace(robot, joint_state_rate=rate)
-        self.driver = MotionController(self.robot, PERIOD, by_path=by_path)
+        self.driver = MotionController(self.robot, PERIOD, trajectories=trajectories)
         self.home, self.now, self.every = np.array(robot.home), 1.0, round(50.0 / rate)
         self.sent = self.drive = None
         self.state, self.measured_at, self.ticks = self.home, 1.0, 0
@@ -65,7 +65,7 @@ class Bench:
 @pytest.mark.parametrize("jump", [0.2, 0.5, -1.0])
 @pytest.mark.parametrize("by_path", [True, False])
 def test_a_real_arm_whose_positions_jumped_is_not_moved_from_there(jump, by_path):
-    bench = Bench(by_path=by_path)
+    bench = Bench(trajectories=by_path)
     false = bench.moved_and_stopped() + jump * SECOND
     bench.tick(joints=false)
     assert bench.run(0.5, bench.home, joints=false) == [None] * 25

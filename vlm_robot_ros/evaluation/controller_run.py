@@ -7,6 +7,7 @@ import numpy as np
 
 from vlm_robot_ros.interfaces.action import ActionMode
 from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
 from vlm_robot_ros.motion.motion_controller import MotionController
 from vlm_robot_ros.robot.config import RobotConfig
@@ -91,7 +92,7 @@ def run_controller(
     motion = motion or sine_motion(robot)
     home, settings, period = np.array(robot.home), setup.controller, setup.period
     controller, step = JointTrajectoryController(settings, home), 1.0 / settings.rate
-    driver = MotionController(robot, period, by_path=True)
+    driver = MotionController(robot, period, trajectories=True)
     states = StreamMonitor("joint states", robot.joint_state_timeout, 100.0, MAX_CLOCK_LEAD_S)
     measured, velocity, tick = home + settings.offset, np.zeros(len(home)), 0
     inbox: list[tuple[float, float, list]] = []
@@ -112,7 +113,7 @@ def run_controller(
                 1.0,
                 now,
                 1.0,
-                hold,
+                HoldReason.of(hold, HoldCode.UNKNOWN),
                 EMPTY_INSTRUCTION,
             )
             ahead = [motion(due + (i + 2) * period) for i in range(driver.ahead)]

@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from vlm_robot_ros.interfaces.action import ActionChunk, validate_chunk
+from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import Policy, hold_chunk
 
-_JOIN_TIMEOUT_S = 1.0
+_ANSWER_TIMEOUT_S = 1.0
 """Who thinks longer is not waited for [s]."""
 
 
@@ -47,7 +48,8 @@ def run_inference(policy: Policy, question: InferenceRequest, before: int) -> Ac
 
 
 def _failure(question: InferenceRequest, error: Exception) -> ActionChunk:
-    return hold_chunk(question.observation, 0.1, f"the policy failed: {error!r}")
+    text = f"the policy failed: {error!r}"
+    return hold_chunk(question.observation, 0.1, HoldReason(HoldCode.POLICY_UNAVAILABLE, text))
 
 
 class InferenceWorker:
@@ -82,11 +84,14 @@ class InferenceWorker:
         time.sleep(0)  # the other thread goes on now, not when this one next waits for something
 
     @property
-    def problem(self) -> str:
+    def problem(self) -> HoldReason:
         """That it hangs; empty when it does not."""
         began = self._began
         took = 0.0 if began is None else time.perf_counter() - began
-        return f"the policy has not answered for {took:.0f} s" if took > _JOIN_TIMEOUT_S else ""
+        if took <= _ANSWER_TIMEOUT_S:
+            return MAY_MOVE
+        text = f"the policy has not answered for {took:.0f} s"
+        return HoldReason(HoldCode.POLICY_UNAVAILABLE, text)
 
     def stop(self) -> None:
         """Drop what waits and end the thread; what is thought about has a second to finish."""

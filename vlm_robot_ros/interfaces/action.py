@@ -5,6 +5,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
+
 POSE_NAMES = ("x", "y", "z", "qx", "qy", "qz", "qw")
 """Names of the seven values of an end-effector action."""
 
@@ -40,7 +42,7 @@ class ActionChunk:
     confidence: float
     """0..1: that the words ask for something, times that of the task."""
     hold: str
-    """Why the arm is to hold; empty when it is to move."""
+    """Why the arm is to hold; empty when it is to move. A `HoldReason` has a code, too."""
 
 
 def validate_chunk(chunk: ActionChunk) -> ActionChunk:
@@ -67,5 +69,5 @@ def validate_chunk(chunk: ActionChunk) -> ActionChunk:
         label=str(chunk.label),
         scores={str(name): float(score) for name, score in chunk.scores.items()},
         confidence=float(chunk.confidence),
-        hold=str(chunk.hold),
+        hold=HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD),
     )

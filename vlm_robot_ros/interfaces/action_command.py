@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.hold import HoldReason
 from vlm_robot_ros.interfaces.instruction import Instruction
 
 
@@ -20,7 +21,7 @@ class ActionCommand:
     stamp: float
     """Of the camera frame it was computed from; of now on a hold [s]."""
     confidence: float
-    hold_reason: str
+    hold_reason: HoldReason
     """Empty when it moves."""
     instruction: Instruction
     is_stop: bool = False

@@ -13,6 +13,7 @@ import numpy as np
 
 from vlm_robot_ros.interfaces.action import ActionMode
 from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.motion.limits import limit_violation
 from vlm_robot_ros.motion.motion_command import STANDSTILL_DURATION_S, MotionCommand
 from vlm_robot_ros.motion.motion_start import MotionStart
@@ -22,7 +23,7 @@ from vlm_robot_ros.motion.setpoint_check import SetpointCheck
 from vlm_robot_ros.motion.setpoint_generator import Setpoint
 from vlm_robot_ros.motion.target_tracker import SetpointPreview, TargetTracker
 from vlm_robot_ros.motion.tracking_monitor import StallDetector, TrackingErrorMonitor
-from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.robot.config import JOINT_SINK_KINDS, RobotConfig
 
 PREVIEW_TICKS = 5
 """How many ticks a path looks ahead before it comes to a stand."""
@@ -47,33 +48,39 @@ class MotionController:
         self,
         robot: RobotConfig,
         period: float,
-        by_tool: bool = False,
-        by_path: bool = False,
-        heard: bool = True,
+        tool_commands: bool = False,
+        trajectories: bool = False,
+        is_commanded: bool = True,
+        kinematics: Kinematics | None = None,
     ) -> None:
-        """Make a driver that is called every `period` seconds.
+        """Make a controller that is updated every `period` seconds.
 
         Args:
             robot: The contract.
             period: [s]
-            by_tool: The arm is told where its tool shall be, and chooses its joints itself.
-            by_path: The arm is told whole paths, and goes on along the last when no other comes.
+            tool_commands: The arm gets poses or twists of its tool, and chooses its joints itself.
+            trajectories: The arm gets trajectories, and executes the last when no other comes.
                 The first setpoints of each are those of the one before: see `committed`.
-            heard: Somebody is told; else an arm that stays behind is none that does not follow.
+            is_commanded: Whether the arm gets the commands; if not, it need not follow them.
+            kinematics: Of the robot; shared with others of the same thread.
         """
-        self._robot, self._period, self._by_path, self._heard = robot, period, by_path, heard
+        self._robot, self._period, self._is_commanded = robot, period, is_commanded
+        self.sends_trajectories = trajectories
+        """Whether a controller executes trajectories by their stamps."""
         self._kept = (
-            math.ceil(_COMMITTED_DURATION_S / period - _ROUNDING_TOLERANCE) if by_path else 0
+            math.ceil(_COMMITTED_DURATION_S / period - _ROUNDING_TOLERANCE) if trajectories else 0
         )
         self._past = (
-            max(2, math.ceil(_PAST_DURATION_S / period - _ROUNDING_TOLERANCE)) if by_path else 0
+            max(2, math.ceil(_PAST_DURATION_S / period - _ROUNDING_TOLERANCE))
+            if trajectories
+            else 0
         )
         self.committed = self._kept * period
         """How late a trajectory may arrive [s]."""
         self.ahead = PREVIEW_TICKS + max(self._kept - 1, 0)
         """How many ticks `drive` looks ahead."""
-        self._stream = TargetTracker(robot, period)
-        self._following = TrackingErrorMonitor(robot, self._stream.kinematics, by_tool)
+        self._stream = TargetTracker(robot, period, kinematics)
+        self._following = TrackingErrorMonitor(robot, self._stream.kinematics, tool_commands)
         self._stall = StallDetector(robot.joint_names)
         self._motion_start = MotionStart(robot, period)
         self._check = SetpointCheck(robot, self._stream)
@@ -88,6 +95,25 @@ class MotionController:
         """Why motion cannot begin yet; empty when it can."""
         self._driving = False
         self.release_arm()
+
+    @classmethod
+    def for_sinks(
+        cls,
+        robot: RobotConfig,
+        period: float,
+        kinds: Sequence[str],
+        is_commanded: bool = True,
+        kinematics: Kinematics | None = None,
+    ) -> "MotionController":
+        """Return the controller of an arm that is moved by command sinks of these kinds."""
+        return cls(
+            robot,
+            period,
+            tool_commands=not any(kind in JOINT_SINK_KINDS for kind in kinds),
+            trajectories="joint_trajectory" in kinds,
+            is_commanded=is_commanded,
+            kinematics=kinematics,
+        )
 
     def release_arm(self) -> None:
         """Expect that others move the arm: it goes on from where it is found."""
@@ -160,7 +186,7 @@ class MotionController:
             if holds or self.waiting:  # it stands already, where we or others have left it
                 return None
             start = self._motion_start.adopt_position()
-            if self._by_path and start is None:
+            if self.sends_trajectories and start is None:
                 return self._start_command(now, joints, command.gripper, undo)
             self._start_motion(now, self._rest.position_near(joints) if start is None else start)
         before, targets = self._stream.setpoint, [command.values, *ahead]
@@ -202,7 +228,7 @@ class MotionController:
             command.gripper,
             self._sent.sample(now, self._period, range(1 - self._past, 1)),
         )
-        if self._by_path:
+        if self.sends_trajectories:
             self._undo, self._sent = undo, drive.sent_trajectory()
         moves = bool(np.any(told[0].velocity))
         self._rest.on_command(now, told[0].position, path.end.position, moves)
@@ -241,15 +267,15 @@ class MotionController:
             self._rest.forget_measurements()
             self._following.reset()
             self._still_since = None
-            if self._by_path:
+            if self.sends_trajectories:
                 self.release_arm()
         elif (
             missed > 1
             and missed * self._period >= _SILENCE_LIMIT_S - _ROUNDING_TOLERANCE
-            and not self._by_path
+            and not self.sends_trajectories
         ):
             self.release_arm()
-        elif self._by_path and self._driving and missed > 0:
+        elif self.sends_trajectories and self._driving and missed > 0:
             assert self._sent is not None
             if now + self.committed < self._sent.end - STANDSTILL_DURATION_S:
                 self._stream.skip(missed, self._sent.at(now + self.committed))
@@ -309,7 +335,7 @@ class MotionController:
                 f"{robot.lower[worst]:.2f} to {robot.upper[worst]:.2f}"
                 + ("; joint states must be in radians" if strayed[worst] > math.pi else "")
             )
-        if not self._heard:
+        if not self._is_commanded:
             return
         doubt, expected = self._rest.doubt(joints, measured_at), self._rest.sent.expected
         if not self._driving and doubt:
@@ -322,7 +348,7 @@ class MotionController:
             self._rest.clear_doubt()
         if problem := self._following.problem(now, joints, told):
             self.trip(problem)
-        if self._sent is not None and self._by_path:
+        if self._sent is not None and self.sends_trajectories:
             command = self._sent.at(now).position
             if problem := self._stall.problem(now, command, joints, measured_at):
                 # A controller that was switched off would jump to the next trajectory when it is

@@ -56,9 +56,17 @@ class StreamState:
 class TargetTracker:
     """Makes of what is wanted, tick by tick, what the joints can do."""
 
-    def __init__(self, robot: RobotConfig, period: float) -> None:
-        """Make a stream of a setpoint every `period` seconds; `start` it before use."""
-        self.kinematics = Kinematics(robot)
+    def __init__(
+        self, robot: RobotConfig, period: float, kinematics: Kinematics | None = None
+    ) -> None:
+        """Make a tracker of a setpoint every `period` seconds; `start` it before use.
+
+        Args:
+            robot: The contract.
+            period: [s]
+            kinematics: Of the robot; shared with others of the same thread.
+        """
+        self.kinematics = kinematics or Kinematics(robot)
         self._period = period
         self._low, self._high = robot.lower + LIMIT_MARGIN_RAD, robot.upper - LIMIT_MARGIN_RAD
         self._tool_speed = robot.workspace.speed

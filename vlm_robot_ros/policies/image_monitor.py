@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from vlm_robot_ros.interfaces.action import ActionChunk
+from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import Policy, hold_chunk
 
@@ -25,7 +26,7 @@ class ImageMonitor:
         self._last = bytearray()
         self._tool = np.zeros(3)
 
-    def check(self, image: np.ndarray, tool: np.ndarray) -> str:
+    def check(self, image: np.ndarray, tool: np.ndarray) -> HoldReason:
         """Return what is wrong with an image, or nothing.
 
         Args:
@@ -37,18 +38,19 @@ class ImageMonitor:
         )
         if image.dtype == np.uint8 and self._is_blank(image):
             self._last.clear()
-            return "the image is blank"
+            return HoldReason(HoldCode.INPUT_INVALID, "the image is blank")
         if image.dtype != np.uint8 and not np.isfinite(image).any():
             self._last.clear()
-            return ""
+            return MAY_MOVE
         seen = image.data.cast("B")
         if self._last != seen:  # twice as fast as numpy compares
             self._last, self._tool = bytearray(seen), np.array(tool)
-            return ""
+            return MAY_MOVE
         moved = float(np.linalg.norm(tool - self._tool))
         if moved < _TOOL_MOTION_M:
-            return ""
-        return f"the image is frozen: no pixel changed while the tool moved {moved:.2f} m"
+            return MAY_MOVE
+        text = f"the image is frozen: no pixel changed while the tool moved {moved:.2f} m"
+        return HoldReason(HoldCode.INPUT_FROZEN, text)
 
     def _is_blank(self, image: np.ndarray) -> bool:
         step = max(1, min(image.shape[:2]) // _SAMPLED_ROWS)
@@ -83,5 +85,6 @@ class ImageGuard:
         for name, image in observation.images.items():
             watch = self._watches.setdefault(name, ImageMonitor())
             if problem := watch.check(image, observation.pose[:3]):
-                return hold_chunk(observation, _HOLD_DURATION_S, f"{name} camera: {problem}")
+                reason = HoldReason(problem.code, f"{name} camera: {problem}")
+                return hold_chunk(observation, _HOLD_DURATION_S, reason)
         return self.within.infer(observation)

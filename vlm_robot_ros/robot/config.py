@@ -137,6 +137,9 @@ SINK_KINDS = {
 """Kinds of command sinks, and what each is for."""
 
 
+JOINT_SINK_KINDS = ("joint_trajectory", "joint_positions", "joint_state")
+"""Kinds of sinks that command joints; the other kinds that move the arm command its tool."""
+
 INTERPOLATED_KINDS = ("joint_positions",)
 """Kinds of sinks whose controller forwards each setpoint as it comes: at the control rate the
 hardware receives steps, and must interpolate between them itself."""

@@ -6,13 +6,21 @@ from collections.abc import Sequence
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
+from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.msg import Latency
 from vlm_robot_ros.ros.message_conversions import diagnostic_status
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 _LATENCY_WINDOW = 500
 """How many frames the percentiles are of."""
-_IDLE = ("no instruction", "waiting")
+_IDLE = (
+    HoldCode.NONE,
+    HoldCode.NO_INSTRUCTION,
+    HoldCode.EMPTY_INSTRUCTION,
+    HoldCode.WAITING_FOR_CHUNK,
+    HoldCode.WAITING_FOR_MOTION_START,
+)
+"""Holds that are part of ordinary operation."""
 _MIN_RATE_FRACTION = 0.5
 """A stream that comes at less than this part of the contract's rate is warned of."""
 
@@ -47,7 +55,7 @@ class DiagnosticsReporter:
 
     def status(
         self,
-        reason: str,
+        reason: HoldReason,
         state: str,
         facts: dict[str, object],
         watches: Sequence[StreamMonitor],
@@ -63,15 +71,15 @@ class DiagnosticsReporter:
             now: [s]
         """
         took = f"{1e3 * float(np.median(self._inference)):.1f}" if self._inference else "none yet"
-        facts = {**facts, "inference_ms_p50": took}
+        facts = {**facts, "hold_code": reason.code.name, "inference_ms_p50": took}
         latency = self.latency()
         if latency:
             for name in ("p50", "p95", "p99"):
                 facts[f"camera_to_action_ms_{name}"] = f"{1e3 * getattr(latency, name):.1f}"
         level = DiagnosticStatus.WARN
-        if reason.startswith("tripped"):
+        if reason.code is HoldCode.TRIPPED:
             level = DiagnosticStatus.ERROR
-        elif not reason or reason.startswith(_IDLE):
+        elif reason.code in _IDLE:
             level = DiagnosticStatus.OK
         text = f"holding: {reason}" if reason else state
         policy = diagnostic_status(f"{self._node}: policy", level, text, facts)

@@ -12,6 +12,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import Float64
 
 from vlm_robot_ros.data.camera_input import CameraIntrinsics, calibration, to_policy_input
+from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldReason
 from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.motion.jump_detector import JumpDetector
 from vlm_robot_ros.robot.config import Camera, RobotConfig
@@ -115,16 +116,16 @@ class ObservationBuffer:
         """The newest state of the arm."""
         return self._history.newest
 
-    def robot_state_problem(self, now: float) -> str:
+    def robot_state_problem(self, now: float) -> HoldReason:
         """Return why the joint states cannot be relied on; empty when they can."""
         return self._arm_watch.problem(now)
 
-    def timing_problem(self, now: float) -> str:
+    def timing_problem(self, now: float) -> HoldReason:
         """Return why a controller would execute a trajectory at another time, or another speed.
 
         Empty when it executes it as it is sent.
         """
-        scaling = self._scaling.problem(now) if self._scaling else ""
+        scaling = self._scaling.problem(now) if self._scaling else MAY_MOVE
         return scaling or self._arm_watch.clock_problem(now)
 
     def expect_opening(self, opening: float) -> None:

@@ -4,12 +4,14 @@ The node around it moves messages. All times in seconds of one clock.
 """
 
 from collections import deque
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
 from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION, Instruction, InstructionKind
 from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.motion.limits import clamp_action, exits_workspace
@@ -23,7 +25,7 @@ BLEND_S = 0.15
 JOINED_STEPS = 1
 """In so many steps a plan goes over from the one before to its own; see `ChunkInterpolator`."""
 MIN_CONFIDENCE = 0.5
-WAITING_FOR_CHUNK = "waiting for a plan"
+WAITING_FOR_CHUNK = HoldReason(HoldCode.WAITING_FOR_CHUNK, "waiting for a plan")
 """Why an arm holds that has been told what to do, and has no plan yet or no longer."""
 _EXTERNAL_MOTION = 0.04  # from where it is held, by someone else: do not fight it [m or rad]
 _SETTLED_AFTER_S = 0.5  # an arm that was told to hold stands still after so long [s]
@@ -32,44 +34,66 @@ _MOVING_OPENING_CHANGE, _RECENT_S = 0.02, 0.3  # by so much of their way within 
 _MAX_OPENINGS = 300  # are kept of so long at most: a clock may stand
 
 
+@dataclass(frozen=True)
+class ExecutionSettings:
+    """How action chunks are executed."""
+
+    blend: float = BLEND_S
+    """Time to pass from one chunk to the next [s]."""
+    min_confidence: float = MIN_CONFIDENCE
+    """The arm holds for a chunk of less confidence: 0..1."""
+    ensemble: float = 0.0
+    """Temporal ensembling: weight of a chunk relative to the next newer one; 0: newest only."""
+    joined_steps: int = JOINED_STEPS
+    """Real-time chunking: steps that merge a new chunk with the last one."""
+    instruction_timeout: float = 0.0
+    """The arm holds for an older instruction [s]; 0: instructions never expire."""
+
+
 class ChunkExecutor:
-    """The instruction, the plan that is played for it, and the last command."""
+    """The instruction, the chunk that is executed for it, and the last action."""
 
     def __init__(
         self,
         robot: RobotConfig,
-        watches: list[StreamMonitor],
+        monitors: Sequence[StreamMonitor],
         period: float,
-        blend: float = BLEND_S,
-        min_confidence: float = MIN_CONFIDENCE,
-        ensemble: float = 0.0,
-        joined_steps: int = JOINED_STEPS,
-        instruction_timeout: float = 0.0,
+        settings: ExecutionSettings | None = None,
+        kinematics: Kinematics | None = None,
     ) -> None:
-        """Make a pilot that is asked every `period` seconds; see `ChunkInterpolator`.
+        """Make an executor that is stepped every `period` seconds.
 
-        Words older than `instruction_timeout` [s] are obeyed no longer; 0: they always are.
+        Args:
+            robot: The contract.
+            monitors: Of the inputs; the arm holds while one of them has a problem.
+            period: [s]
+            settings: How chunks are executed.
+            kinematics: Of the robot; shared with others of the same thread.
         """
-        self._robot, self._kinematics = robot, Kinematics(robot)
+        settings = settings or ExecutionSettings()
+        self._robot, self._kinematics = robot, kinematics or Kinematics(robot)
         self._period = period
-        self._watches = watches
-        self.min_confidence, self._instruction_timeout = min_confidence, instruction_timeout
-        self._timeline = ChunkInterpolator(blend, ensemble, joined_steps)
-        self.said, self._ear = EMPTY_INSTRUCTION, InstructionFilter()
+        self._monitors = monitors
+        self.min_confidence = settings.min_confidence
+        self._instruction_timeout = settings.instruction_timeout
+        self._interpolator = ChunkInterpolator(
+            settings.blend, settings.ensemble, settings.joined_steps
+        )
+        self.instruction, self._filter = EMPTY_INSTRUCTION, InstructionFilter()
         self.ignored = ""
         """Why the last words did not count; empty when they did."""
         self._gripper: float | None = None
         self._openings: deque[tuple[float, float]] = deque(maxlen=_MAX_OPENINGS)
         self._joints: np.ndarray | None = None
-        self._heard = 0.0
+        self._instruction_time = 0.0
         self.reset()
 
     def reset(self) -> None:
         """Forget plan, words and commands; the count of instructions goes on."""
-        self.said = Instruction("", self.said.number, InstructionKind.EMPTY)
-        self._timeline.clear()
-        self._refusal = ""
-        self._ear.reset()
+        self.instruction = Instruction("", self.instruction.number, InstructionKind.EMPTY)
+        self._interpolator.clear()
+        self._refusal = MAY_MOVE
+        self._filter.reset()
         self._mode = ActionMode.END_EFFECTOR_POSE
         self._last: np.ndarray | None = None
         self._held_since: float | None = None
@@ -83,37 +107,38 @@ class ChunkExecutor:
         Returns:
             The instruction from now on: the last one where `InstructionFilter` rejects the text.
         """
-        said = next_instruction(self.said, text)
-        self.ignored = self._ear.rejection_reason(self.said, said, now)
-        if said.text == self.said.text or not self.ignored:
-            self._heard = now
+        instruction = next_instruction(self.instruction, text)
+        self.ignored = self._filter.rejection_reason(self.instruction, instruction, now)
+        if instruction.text == self.instruction.text or not self.ignored:
+            self._instruction_time = now
         if not self.ignored:
-            if said.number != self.said.number:
-                self._timeline.clear()
-                self._refusal = ""
-            self.said = said
-        return self.said
+            if instruction.number != self.instruction.number:
+                self._interpolator.clear()
+                self._refusal = MAY_MOVE
+            self.instruction = instruction
+        return self.instruction
 
     def set_chunk(self, chunk: ActionChunk, number: int, stamp: float, now: float) -> None:
         """Take a plan that answers instruction `number` from a camera frame of time `stamp`."""
-        if number != self.said.number or self.said.kind is not InstructionKind.TASK:
+        if number != self.instruction.number or self.instruction.kind is not InstructionKind.TASK:
             return
         chunk = self._unwrap_continuous(chunk)
-        self._refusal = chunk.hold
+        self._refusal = HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD)
         if not chunk.hold and not chunk.confidence >= self.min_confidence:
-            self._refusal = (
-                f"not sure enough what '{self.said.text}' asks for: confidence "
-                f"{chunk.confidence:.2f}, at least {self.min_confidence:.2f} wanted"
+            self._refusal = HoldReason(
+                HoldCode.LOW_CONFIDENCE,
+                f"not sure enough what '{self.instruction.text}' asks for: confidence "
+                f"{chunk.confidence:.2f}, at least {self.min_confidence:.2f} wanted",
             )
         if not self._refusal:
             try:
                 # Until the next command is to be reached the older plan goes on.
-                if not self._timeline.set_chunk(chunk, stamp, now + self._period):
+                if not self._interpolator.set_chunk(chunk, stamp, now + self._period):
                     return
             except ValueError as error:
-                self._refusal = str(error)
+                self._refusal = HoldReason(HoldCode.INVALID_CHUNK, str(error))
         if self._refusal:
-            self._timeline.clear()
+            self._interpolator.clear()
             return
         self._stamp, self._confidence = stamp, chunk.confidence
         if chunk.mode != self._mode:
@@ -139,10 +164,10 @@ class ChunkExecutor:
         joints: np.ndarray,
         pose: np.ndarray,
         opening: float,
-        hold: str = "",
-        wait: str = "",
+        hold: HoldReason = MAY_MOVE,
+        wait: HoldReason = MAY_MOVE,
     ) -> ActionCommand:
-        """Return what to tell the arm now.
+        """Return the action of this control step.
 
         Args:
             now: [s]
@@ -160,32 +185,40 @@ class ChunkExecutor:
         measured = pose if self._is_pose() else np.pad(joints, (0, len(pose) - len(joints)))
         dt, self._time = now - self._time, now
         if dt < 0:
-            self._timeline.clear()  # planned for another time
-            self._heard = now
+            self._interpolator.clear()  # planned for another time
+            self._instruction_time = now
         if self._last is None:
             self._last, dt = measured.copy(), 0.0
-        problem = next(filter(None, (watch.problem(now) for watch in self._watches)), "")
+        problems = (monitor.problem(now) for monitor in self._monitors)
+        problem = next(filter(None, problems), MAY_MOVE)
         if problem:
-            self._timeline.clear()
+            self._interpolator.clear()
         reason = hold or self._hold_reason(problem) or wait
         # What is commanded now is to be reached when the next command comes.
-        sample = None if reason else self._timeline.sample(now + self._period)
+        sample = None if reason else self._interpolator.sample(now + self._period)
         if sample is None:
             reason = reason or WAITING_FOR_CHUNK
-            stop = bool(hold) or self.said.kind is not InstructionKind.TASK
+            stop = bool(hold) or self.instruction.kind is not InstructionKind.TASK
             return self._hold(now, measured, opening, reason, bool(problem), stop)
         # After a pause too, no more than what can be followed until the next command.
-        dt = min(max(dt, 0.0), 2 * self._period) * self.said.pace
+        dt = min(max(dt, 0.0), 2 * self._period) * self.instruction.pace
         values = clamp_action(self._robot, self._kinematics, self._mode, sample[0], self._last, dt)
         if not self._is_pose() and self._exits_workspace(values):
-            reason = "the plan would take the tool out of its workspace"
+            text = "the plan would take the tool out of its workspace"
+            reason = HoldReason(HoldCode.WORKSPACE, text)
             return self._hold(now, measured, opening, reason, False)
         self._last = values
         self._held_since = None
         self._stopped_since = None
         self._gripper = float(np.clip(sample[1], 0.0, 1.0))
         return ActionCommand(
-            self._mode, self._last, self._gripper, self._stamp, self._confidence, "", self.said
+            self._mode,
+            self._last,
+            self._gripper,
+            self._stamp,
+            self._confidence,
+            MAY_MOVE,
+            self.instruction,
         )
 
     def preview(self, now: float, ticks: int) -> list[np.ndarray]:
@@ -195,9 +228,9 @@ class ChunkExecutor:
         at the same time.
         """
         values: list[np.ndarray] = []
-        last, dt = self._last, self._period * self.said.pace
+        last, dt = self._last, self._period * self.instruction.pace
         for number in range(ticks if self._held_since is None else 0):
-            sample = self._timeline.sample(now + (number + 2) * self._period)
+            sample = self._interpolator.sample(now + (number + 2) * self._period)
             if sample is None or last is None:
                 break
             last = clamp_action(self._robot, self._kinematics, self._mode, sample[0], last, dt)
@@ -209,7 +242,7 @@ class ChunkExecutor:
         now: float,
         measured: np.ndarray,
         opening: float,
-        reason: str,
+        reason: HoldReason,
         blind: bool,
         stop: bool = False,
     ) -> ActionCommand:
@@ -237,7 +270,7 @@ class ChunkExecutor:
         if gone > _EXTERNAL_MOTION and now - self._held_since > _SETTLED_AFTER_S and not blind:
             self._last = measured.copy()
         return ActionCommand(
-            self._mode, self._last, self._gripper, now, 0.0, reason, self.said, stop
+            self._mode, self._last, self._gripper, now, 0.0, reason, self.instruction, stop
         )
 
     def _exits_workspace(self, values: np.ndarray) -> bool:
@@ -248,17 +281,25 @@ class ChunkExecutor:
     def _is_pose(self) -> bool:
         return self._mode == ActionMode.END_EFFECTOR_POSE
 
-    def _hold_reason(self, problem: str) -> str:
+    def _hold_reason(self, problem: HoldReason) -> HoldReason:
         """Return why the arm may not move; empty when it may."""
-        if self.said.kind is InstructionKind.STOP:
-            return f"stopped by '{self.said.text}'"
+        if self.instruction.kind is InstructionKind.STOP:
+            return HoldReason(HoldCode.STOP_WORD, f"stopped by '{self.instruction.text}'")
         if problem:
             return problem
-        if self.said.number == 0:
-            return "no instruction yet"
-        if self.said.kind is InstructionKind.EMPTY:
-            return "the instruction is empty" if self.said.text else "waiting for an instruction"
-        age, allowed = self._time - self._heard, self._instruction_timeout
+        if self.instruction.number == 0:
+            return HoldReason(HoldCode.NO_INSTRUCTION, "no instruction yet")
+        if self.instruction.kind is InstructionKind.EMPTY:
+            text = (
+                "the instruction is empty"
+                if self.instruction.text
+                else "waiting for an instruction"
+            )
+            return HoldReason(HoldCode.EMPTY_INSTRUCTION, text)
+        age, allowed = self._time - self._instruction_time, self._instruction_timeout
         if allowed and age > allowed:
-            return f"the instruction is {age:.0f} s old, at most {allowed:.0f} s allowed"
+            return HoldReason(
+                HoldCode.INSTRUCTION_EXPIRED,
+                f"the instruction is {age:.0f} s old, at most {allowed:.0f} s allowed",
+            )
         return self._refusal

@@ -2,6 +2,7 @@
 
 import math
 
+from vlm_robot_ros.interfaces.hold import HoldCode
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 _FULL_SPEED_PERCENT = 99.0
@@ -12,6 +13,8 @@ _TIMEOUT, _RATE = 1.0, 10.0
 
 class SpeedScaling(StreamMonitor):
     """Watches speed scaling: the arm holds below 100 %. Times in seconds of one clock."""
+
+    fault_code = HoldCode.SPEED_SCALING
 
     def __init__(self, topic: str) -> None:
         """Watch what is published on a topic."""

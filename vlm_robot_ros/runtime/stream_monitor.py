@@ -2,6 +2,8 @@
 
 from collections import deque
 
+from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
+
 _RATE_WINDOW = 20
 """Messages by which it is told how often they come."""
 _RATE_RESET_S = 3.0
@@ -15,6 +17,9 @@ what comes is always late."""
 
 class StreamMonitor:
     """Watches one stream of stamped messages. All times in seconds of one clock."""
+
+    fault_code = HoldCode.INPUT_INVALID
+    """Code of what `on_rejected` notes."""
 
     def __init__(self, name: str, timeout: float, rate: float, ahead: float | None = None) -> None:
         """Watch a stream.
@@ -66,25 +71,29 @@ class StreamMonitor:
         except (ValueError, ZeroDivisionError):
             return 0.0
 
-    def problem(self, now: float) -> str:
+    def problem(self, now: float) -> HoldReason:
         """Return why the stream cannot be relied on; empty when it can."""
         if self._fault:
-            return f"{self.name}: {self._fault}"
+            return HoldReason(self.fault_code, f"{self.name}: {self._fault}")
         if self._stamp is None:
-            return f"{self.name}: nothing received yet"
+            return HoldReason(HoldCode.INPUT_MISSING, f"{self.name}: nothing received yet")
         age = now - self._stamp
         if ahead := self._stamped_ahead(now):
             return ahead
         if age > self._timeout:
             if self._repeated:
-                return (
+                return HoldReason(
+                    HoldCode.INPUT_FROZEN,
                     f"{self.name}: the stamp is frozen, {age:.2f} s old, "
-                    f"and came {self._repeated + 1} times"
+                    f"and came {self._repeated + 1} times",
                 )
-            return f"{self.name}: {age:.2f} s old, at most {self._timeout:.2f} s allowed"
-        return ""
+            return HoldReason(
+                HoldCode.INPUT_STALE,
+                f"{self.name}: {age:.2f} s old, at most {self._timeout:.2f} s allowed",
+            )
+        return MAY_MOVE
 
-    def clock_problem(self, now: float) -> str:
+    def clock_problem(self, now: float) -> HoldReason:
         """Return why its stamps cannot be of the clock that `now` is of; empty when they can.
 
         Stricter than `problem`: for a controller that executes what it is sent by the stamps.
@@ -93,21 +102,23 @@ class StreamMonitor:
             return ahead
         late = min(self._delays, default=0.0)
         if len(self._delays) < _ARRIVALS or late <= _BEHIND or self.problem(now):
-            return ""
-        return (
+            return MAY_MOVE
+        return HoldReason(
+            HoldCode.CLOCK_MISMATCH,
             f"{self.name}: they arrive {late:.2f} s and more after their stamps, at most "
-            f"{_BEHIND} s allowed; do the clocks of both machines differ?"
+            f"{_BEHIND} s allowed; do the clocks of both machines differ?",
         )
 
-    def _stamped_ahead(self, now: float) -> str:
+    def _stamped_ahead(self, now: float) -> HoldReason:
         if self._stamp is None:
-            return ""
+            return MAY_MOVE
         # A tick is due before it is called: what arrived meanwhile is not of the future.
         ahead = -self._delays[-1] if self._delays else self._stamp - now
         if ahead <= self._ahead:
-            return ""
-        return (
+            return MAY_MOVE
+        return HoldReason(
+            HoldCode.CLOCK_MISMATCH,
             f"{self.name}: stamped {ahead:.2f} s ahead of this node's clock, at most "
             f"{self._ahead:g} s allowed; do the clocks of both machines differ, and is "
-            "use_sim_time the same on both sides?"
+            "use_sim_time the same on both sides?",
         )

@@ -1,0 +1,190 @@
+"""The control loop: instructions, action chunks and measured states in, one action per tick out.
+
+The policy node, the evaluation and the tests run this loop. It knows no ROS, no threads and no
+clock: all times are in seconds of the caller's clock. It is not thread-safe.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlm_robot_ros.interfaces.action import ActionChunk
+from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
+from vlm_robot_ros.interfaces.instruction import Instruction
+from vlm_robot_ros.interfaces.robot_state import RobotState
+from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
+from vlm_robot_ros.motion.motion_command import MotionCommand
+from vlm_robot_ros.motion.motion_controller import MotionController
+from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor, ExecutionSettings
+from vlm_robot_ros.runtime.motion_gate import MotionGate
+from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
+
+
+@dataclass(frozen=True)
+class Step:
+    """The result of one control step."""
+
+    action: ActionCommand
+    """What the policy wants, within the limits of the contract; on a hold, where the arm stays."""
+    motion: MotionCommand | None
+    """What the controllers are sent; None while the arm stands still and needs no command."""
+    gripper_motion: MotionCommand | None = None
+    """At a stop of an arm that stands still: what the gripper's controllers are sent."""
+
+
+class ControlLoop:
+    """Executes action chunks within the limits of a robot, or holds it and says why."""
+
+    def __init__(
+        self,
+        robot: RobotConfig,
+        period: float,
+        monitors: Sequence[StreamMonitor] = (),
+        settings: ExecutionSettings | None = None,
+        sinks: Sequence[str] = (),
+        is_commanded: bool = True,
+        gate: MotionGate | None = None,
+    ) -> None:
+        """Make a loop that is stepped every `period` seconds.
+
+        Args:
+            robot: The contract.
+            period: [s]
+            monitors: Of the inputs; the arm holds while one of them has a problem.
+            settings: How action chunks are executed.
+            sinks: Kinds of the command sinks that the arm is moved by; see `SINK_KINDS`. None:
+                the loop makes actions and no motion commands.
+            is_commanded: Whether the sinks are sent what the loop makes; not in a dry run.
+            gate: Whether the arm may move; the loop keeps it up to date.
+        """
+        self.kinematics = Kinematics(robot)
+        self.gate = gate or MotionGate()
+        self.motion: MotionController | None = None
+        """None where the loop makes no motion commands."""
+        if sinks:
+            self.motion = MotionController.for_sinks(
+                robot, period, sinks, is_commanded, self.kinematics
+            )
+            self.motion.tripped = self.gate.tripped
+        self._executor = ChunkExecutor(robot, monitors, period, settings, self.kinematics)
+
+    # -- Instructions and chunks -----------------------------------------------------------------
+
+    @property
+    def instruction(self) -> Instruction:
+        """The instruction that counts."""
+        return self._executor.instruction
+
+    @property
+    def ignored_instruction(self) -> str:
+        """Why the last text did not become the instruction; empty when it did."""
+        return self._executor.ignored
+
+    @property
+    def min_confidence(self) -> float:
+        """The arm holds for an action chunk of less confidence: 0..1."""
+        return self._executor.min_confidence
+
+    @min_confidence.setter
+    def min_confidence(self, value: float) -> None:
+        self._executor.min_confidence = value
+
+    def set_instruction(self, text: str, now: float) -> Instruction:
+        """Take a text of time `now` [s]; returns the instruction that counts from now on."""
+        return self._executor.set_instruction(text, now)
+
+    def set_chunk(self, chunk: ActionChunk, number: int, stamp: float, now: float) -> None:
+        """Take the answer to instruction `number`, computed from an image of time `stamp` [s]."""
+        self._executor.set_chunk(chunk, number, stamp, now)
+
+    # -- Who may stop the arm, and who may start it again ----------------------------------------
+
+    @property
+    def blocked(self) -> HoldReason:
+        """Why the arm may not move until somebody allows it; empty when it may."""
+        if self.motion is not None:
+            self.gate.tripped = self.motion.tripped
+        return self.gate.problem
+
+    def stop(self) -> None:
+        """Stop the arm until `reset`."""
+        self.gate.stopped = True
+        self._executor.reset()
+
+    def enable(self, enabled: bool) -> None:
+        """Allow or forbid motion; the arm waits for a new instruction after both."""
+        self.gate.enabled = enabled
+        self._executor.reset()
+
+    def reset(self) -> str:
+        """End a trip and a stop; returns what was ended, empty when there was none."""
+        ended = self.blocked.code in (HoldCode.TRIPPED, HoldCode.STOP_SERVICE)
+        text = (self.gate.tripped or "it was stopped by ~/stop") if ended else ""
+        if self.motion is not None:
+            self.motion.reset()
+        self.gate.tripped, self.gate.stopped = "", False
+        self._executor.reset()
+        return text
+
+    def restart(self) -> None:
+        """Begin after a time without steps: earlier instructions do not count."""
+        self._executor.reset()
+        if self.motion is not None:
+            self.motion.restart()
+
+    # -- Time ------------------------------------------------------------------------------------
+
+    def step(
+        self,
+        now: float,
+        state: RobotState,
+        hold: HoldReason = MAY_MOVE,
+        wait: HoldReason = MAY_MOVE,
+        between_ticks: bool = False,
+    ) -> Step:
+        """Return what is commanded now.
+
+        Args:
+            now: When the step is due [s].
+            state: The measured state of the robot.
+            hold: Why the caller holds the arm, if it does: the gripper stops, too.
+            wait: Why the arm cannot move for a moment, if so: the gripper finishes its motion.
+            between_ticks: Whether to make an action only, between two control ticks.
+        """
+        if self.motion is not None and self.motion.waiting:
+            wait = wait or HoldReason(HoldCode.WAITING_FOR_MOTION_START, self.motion.waiting)
+        pose = transform_to_pose7(self.kinematics.forward(state.joints))
+        action = self._executor.step(
+            now, state.joints, pose, state.opening, hold or self.blocked, wait
+        )
+        if self.motion is None or between_ticks:
+            return Step(action, None)
+        return self.execute(now, action, state, self._executor.preview(now, self.motion.ahead))
+
+    def execute(
+        self, now: float, action: ActionCommand, state: RobotState, preview: Sequence[np.ndarray]
+    ) -> Step:
+        """Return an action with the motion command for it.
+
+        Args:
+            now: When the step is due [s].
+            action: What is wanted now.
+            state: The measured state of the robot.
+            preview: Values of the actions of the next ticks. Shape (7,) each.
+        """
+        assert self.motion is not None
+        try:
+            motion = self.motion.update(now, action, preview, state.joints, state.time)
+        except Exception as error:  # whatever it is: the last trajectory ends at a standstill
+            self.motion.trip(f"no setpoint could be found: {error!r}")
+            if self.motion.sends_trajectories:
+                self.motion.release()
+            motion = None
+        self.gate.tripped = self.motion.tripped
+        if motion is not None or not action.is_stop:
+            return Step(action, motion)
+        still = self.motion.stationary_command(now, state.joints, action.gripper)
+        return Step(action, None, still)
