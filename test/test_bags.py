@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from bags import DEMO_COMMANDS, HOME, BagWriter, moving_bag
+from bags import DEMO_COMMANDS, HOME, ROBOT, BagWriter, moving_bag
 from rosbags.rosbag2 import StoragePlugin
 from safetensors.numpy import load_file, save_file
 
@@ -146,7 +146,7 @@ class _Hold:
         raise RuntimeError("out of order")
 
 
-def test_a_image_that_was_never_recorded_costs_one_answer(tmp_path):
+def test_an_image_that_was_never_recorded_costs_one_answer(tmp_path):
     bag, blank = BagWriter(tmp_path / "bag"), np.zeros((256, 256, 3), np.uint8)
     for number in range(5):
         stamp = 1.0 + 0.1 * number
@@ -155,7 +155,8 @@ def test_a_image_that_was_never_recorded_costs_one_answer(tmp_path):
         at = bag.header(stamp)
         bag.add(
             "/policy_input", "vlm_robot_ros/msg/PolicyInput", stamp + 0.03, header=at,
-            cameras=["front"], images=[at.stamp], joints=HOME, opening=1.0,
+            cameras=["front"], image_stamps=[at.stamp], names=list(ROBOT.joint_names),
+            joints=HOME, opening=1.0,
             instruction="go home", instruction_id=1, first=number == 0,
         )  # fmt: skip
         bag.joints(stamp)

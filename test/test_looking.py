@@ -77,7 +77,7 @@ def test_relations_are_those_of_the_points(taught, image):
         assert np.subtract(beside.point, blue.point) @ towards > 0, side
 
 
-def test_a_patch_alone_is_pooled_as_siglip_pools_a_image_of_such_patches(tmp_path):
+def test_a_patch_alone_is_pooled_as_siglip_pools_an_image_of_such_patches(tmp_path):
     save_hf(tmp_path / "siglip", "siglip")
     encoder = load_encoder(f"hf:{tmp_path / 'siglip'}")
     seen = encoder.encode_image(torch.rand(1, 3, SIZE, SIZE))

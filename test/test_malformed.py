@@ -59,7 +59,7 @@ def senses():
 
 @MANY
 @given(message=st.one_of(IMAGE, PACKED))
-def test_a_image_is_one_or_is_refused_with_a_reason(message):
+def test_an_image_is_one_or_is_refused_with_a_reason(message):
     eyes = senses()
     stamp = eyes.on_image("front", message)
     if stamp is None:

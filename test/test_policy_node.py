@@ -152,7 +152,7 @@ def test_what_means_nothing_is_held_and_why_is_said(rig):
         ({"encoding": "mono8", "width": 768}, "768x256, but the contract has 256x256"),
     ],
 )
-def test_a_image_that_cannot_be_one_is_held_for_until_a_good_one_comes(rig, changes, reason):
+def test_an_image_that_cannot_be_one_is_held_for_until_a_good_one_comes(rig, changes, reason):
     rig.say(rig.command)
     rig.until_acting()
     if "height" in changes:

@@ -1,7 +1,7 @@
 """What a policy was asked in a recording, to be asked again."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -82,7 +82,7 @@ class RecordedRequests:
                 asked = waiting[0]
                 keys = {
                     camera: (topics.get(camera, ""), at.sec, at.nanosec)
-                    for camera, at in zip(asked.cameras, asked.pictures, strict=True)
+                    for camera, at in zip(asked.cameras, _image_stamps(asked), strict=True)
                 }
                 missing = [key for key in keys.values() if key not in seen]
                 if any(newest.get(key[0], (0, 0)) <= key[1:] for key in missing):
@@ -184,3 +184,10 @@ def _instruction_at(
     while said and said[0][0] <= time:
         words = next_instruction(words, said.popleft()[1])
     return words
+
+
+def _image_stamps(message: Any) -> Sequence[Any]:
+    """Return the image stamps of a request; before version 0.2 the field was `pictures`."""
+    field = "image_stamps" if hasattr(message, "image_stamps") else "pictures"
+    stamps: Sequence[Any] = getattr(message, field)
+    return stamps

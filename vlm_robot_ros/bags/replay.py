@@ -10,7 +10,7 @@ import numpy as np
 from vlm_robot_ros.bags.policy_inputs import RecordedRequests
 from vlm_robot_ros.bags.recording import Recording, header_seconds, topic_prefix
 from vlm_robot_ros.inference.worker import run_inference
-from vlm_robot_ros.interfaces.action import ActionChunk
+from vlm_robot_ros.interfaces.action import POSE_NAMES, ActionChunk
 from vlm_robot_ros.interfaces.policy import Policy
 
 RECORDED = "recorded"
@@ -159,7 +159,7 @@ def _recorded(recording: Recording, namespace: str) -> dict[tuple[int, int], deq
         key: deque(
             PolicyAnswer(
                 int(value.mode),
-                np.array(value.values, float).reshape(int(value.horizon), -1),
+                _padded(np.array(value.values, float).reshape(int(value.horizon), -1)),
                 np.array(value.gripper, float),
                 names[key].popleft() if names[key] else "",
             )
@@ -171,3 +171,8 @@ def _recorded(recording: Recording, namespace: str) -> dict[tuple[int, int], deq
 
 def _key(time: float, number: int) -> tuple[int, int]:
     return round(time * 1e6), number
+
+
+def _padded(values: np.ndarray) -> np.ndarray:
+    """Return rows of values as rows of seven, as `ActionChunk` has them."""
+    return np.pad(values, ((0, 0), (0, max(0, len(POSE_NAMES) - values.shape[1]))))

@@ -16,6 +16,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from vlm_robot_ros.data.image_decoding import to_rgb
+from vlm_robot_ros.interfaces.hold import HoldCode
 from vlm_robot_ros.motion.motion_controller import IDLE_AFTER_S
 from vlm_robot_ros.msg import EpisodeMark, SimState, TaskLabel, VlmAction
 from vlm_robot_ros.robot.config import RobotConfig
@@ -135,7 +136,7 @@ class SimulationClient:
         if not self.wait(lambda: self._state.scene == answer.scene, 20.0):
             raise SimulationClientError("the simulator does not come to the new scene")
         self.wait_sim_time(0.3)
-        if self.action and self.action.hold_reason.startswith("tripped"):
+        if self.action and self.action.hold_code == HoldCode.TRIPPED:
             # Whoever lays the table anew has looked.
             future = self._end_trip.call_async(Trigger.Request())
             if not self.wait(future.done, 20.0):

@@ -10,6 +10,7 @@ from PIL import Image
 from rclpy.node import Node
 
 from vlm_robot_ros.demo.sim_client import SimulationClient
+from vlm_robot_ros.interfaces.hold import IDLE_CODES
 from vlm_robot_ros.paths import user_path
 from vlm_robot_ros.robot.loader import load_robot
 
@@ -64,7 +65,7 @@ def _print_introduction(stage: SimulationClient, view: Path) -> None:
 def _print_result(stage: SimulationClient, told: str) -> str:
     """Print what the arm does when that has changed; returns what was told."""
     action, label = stage.action, stage.label
-    if action is None or action.hold_reason.startswith(("waiting", "no instruction")):
+    if action is None or (action.hold and action.hold_code in IDLE_CODES):
         return told
     doing = f"holding: {action.hold_reason}" if action.hold else "acting"
     if not action.hold and label and label.instruction_id == action.instruction_id:

@@ -39,6 +39,16 @@ class HoldCode(IntEnum):
     TRAJECTORIES_LATE = 50
 
 
+IDLE_CODES = (
+    HoldCode.NONE,
+    HoldCode.NO_INSTRUCTION,
+    HoldCode.EMPTY_INSTRUCTION,
+    HoldCode.WAITING_FOR_CHUNK,
+    HoldCode.WAITING_FOR_MOTION_START,
+)
+"""Codes of ordinary operation: nothing is wrong."""
+
+
 class HoldRule(NamedTuple):
     """Where a hold comes from, and what ends it."""
 

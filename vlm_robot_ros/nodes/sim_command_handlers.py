@@ -5,7 +5,7 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from std_msgs.msg import Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory
 
-from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action import POSE_NAMES, ActionMode
 from vlm_robot_ros.kinematics.kinematics import pose7_to_transform
 from vlm_robot_ros.msg import VlmAction
 from vlm_robot_ros.ros.message_conversions import action_value_names, stamp_to_seconds
@@ -25,13 +25,16 @@ def apply_action(sim: Simulator, message: VlmAction) -> None:
         return
     modes = {int(mode): mode for mode in ActionMode}
     if message.mode not in modes:
-        names = ", ".join(f"{number} {mode.name}" for number, mode in modes.items())
-        raise ValueError(f"mode {message.mode}; valid: {names}")
+        known = ", ".join(f"{number} {mode.name}" for number, mode in modes.items())
+        raise ValueError(f"mode {message.mode}; valid: {known}")
     mode = modes[message.mode]
-    wanted = action_value_names(mode, sim.robot)
-    if sorted(message.names) != sorted(wanted):
-        raise ValueError(f"names {', '.join(message.names)}; valid: {', '.join(wanted)}")
-    values = np.array([message.values[list(message.names).index(name)] for name in wanted])
+    wanted, names = action_value_names(mode, sim.robot), list(message.names)
+    if sorted(names) != sorted(wanted):
+        raise ValueError(f"names {', '.join(names)}; valid: {', '.join(wanted)}")
+    if len(message.values) != len(names):
+        raise ValueError(f"{len(message.values)} values for {len(names)} names; valid: one each")
+    values = np.array([message.values[names.index(name)] for name in wanted])
+    values = np.pad(values, (0, len(POSE_NAMES) - len(values)))
     _check_frame(sim, message.header.frame_id)
     sim.command(mode, values, message.gripper)
 

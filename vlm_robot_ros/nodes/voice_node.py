@@ -135,7 +135,7 @@ class VoiceNode(ReadOnlyReasons, Node):
             seconds=report.seconds,
         )
         message.header.stamp = self.get_clock().now().to_msg()
-        self._fault = report.reason if report.reason.startswith("cannot") else ""
+        self._fault = report.reason if report.is_fault else ""
         if report.send:
             self._words.publish(String(data=report.heard.text))
         self._heard.publish(message)

@@ -6,21 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
-from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
+from vlm_robot_ros.interfaces.hold import IDLE_CODES, HoldCode, HoldReason
 from vlm_robot_ros.msg import Latency
 from vlm_robot_ros.ros.message_conversions import diagnostic_status
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 _LATENCY_WINDOW = 500
 """How many frames the percentiles are of."""
-_IDLE = (
-    HoldCode.NONE,
-    HoldCode.NO_INSTRUCTION,
-    HoldCode.EMPTY_INSTRUCTION,
-    HoldCode.WAITING_FOR_CHUNK,
-    HoldCode.WAITING_FOR_MOTION_START,
-)
-"""Holds that are part of ordinary operation."""
 _MIN_RATE_FRACTION = 0.5
 """A stream that comes at less than this part of the contract's rate is warned of."""
 
@@ -79,7 +71,7 @@ class DiagnosticsReporter:
         level = DiagnosticStatus.WARN
         if reason.code is HoldCode.TRIPPED:
             level = DiagnosticStatus.ERROR
-        elif reason.code in _IDLE:
+        elif reason.code in IDLE_CODES:
             level = DiagnosticStatus.OK
         text = f"holding: {reason}" if reason else state
         policy = diagnostic_status(f"{self._node}: policy", level, text, facts)

@@ -1,4 +1,4 @@
-"""Our messages, from and to the types of the other rooms."""
+"""Conversions between the package's data types and its messages."""
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
@@ -7,6 +7,7 @@ from rclpy.time import Time as RclpyTime
 from vlm_robot_ros.inference.worker import InferenceRequest
 from vlm_robot_ros.interfaces.action import POSE_NAMES, ActionChunk, ActionMode
 from vlm_robot_ros.interfaces.action_command import ActionCommand
+from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.interfaces.instruction import Instruction
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
 from vlm_robot_ros.msg import PolicyInput, TaskLabel, VlmAction
@@ -32,24 +33,24 @@ def to_stamp(time: float) -> Time:
 
 
 def action_value_names(mode: ActionMode, robot: RobotConfig) -> list[str]:
-    """Return the names of an action's seven values; empty ones where an arm has fewer joints."""
+    """Return the names of an action's values."""
     if mode not in (ActionMode.JOINT_POSITION, ActionMode.JOINT_DELTA):
         return list(POSE_NAMES)
-    return [*robot.joint_names, *[""] * (len(POSE_NAMES) - len(robot.joints))]
+    return list(robot.joint_names)
 
 
 def action_message(command: ActionCommand, robot: RobotConfig) -> VlmAction:
-    """Return what the arm is told as a message."""
-    message = VlmAction(mode=int(command.mode), names=action_value_names(command.mode, robot))
+    """Return an action as a message."""
+    names, instruction = action_value_names(command.mode, robot), command.instruction
+    message = VlmAction(mode=int(command.mode), names=names)
     message.header.stamp = to_stamp(command.stamp)
     message.header.frame_id = robot.base_frame
-    message.values, message.gripper = command.values, command.gripper
-    message.instruction, message.instruction_id = (
-        command.instruction.text,
-        command.instruction.number,
-    )
+    message.values, message.gripper = command.values[: len(names)].tolist(), command.gripper
+    message.instruction, message.instruction_id = instruction.text, instruction.number
+    message.step, message.step_count = instruction.text, int(bool(instruction.text))
     message.confidence = float(command.confidence)
-    message.hold, message.hold_reason = bool(command.hold_reason), command.hold_reason
+    reason = HoldReason.of(command.hold_reason, HoldCode.UNKNOWN)
+    message.hold, message.hold_code, message.hold_reason = bool(reason), int(reason.code), reason
     return message
 
 
@@ -57,10 +58,11 @@ def chunk_message(
     chunk: ActionChunk, robot: RobotConfig, stamp: Time, said: Instruction, inference_time: float
 ) -> ChunkMessage:
     """Return a chunk as a message."""
-    message = ChunkMessage(mode=int(chunk.mode), names=action_value_names(chunk.mode, robot))
+    names = action_value_names(chunk.mode, robot)
+    message = ChunkMessage(mode=int(chunk.mode), names=names)
     message.header.stamp, message.header.frame_id = stamp, robot.base_frame
     message.step_dt, message.horizon = chunk.step_dt, len(chunk.values)
-    message.values = chunk.values.ravel().tolist()
+    message.values = chunk.values[:, : len(names)].ravel().tolist()
     message.gripper = chunk.gripper.tolist()
     message.instruction, message.instruction_id = said.text, said.number
     message.confidence, message.inference_time = float(chunk.confidence), inference_time
@@ -72,7 +74,8 @@ def input_message(question: InferenceRequest, robot: RobotConfig, first: bool) -
     seen, stamps = question.observation, question.source
     assert isinstance(stamps, dict)
     assert seen.joints is not None
-    message = PolicyInput(cameras=list(stamps), pictures=list(stamps.values()), first=first)
+    message = PolicyInput(cameras=list(stamps), image_stamps=list(stamps.values()), first=first)
+    message.names = list(robot.joint_names)
     message.header.stamp = to_stamp(question.stamp)
     message.header.frame_id = robot.base_frame
     message.joints, message.opening = seen.joints.tolist(), float(seen.opening)

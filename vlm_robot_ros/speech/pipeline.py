@@ -41,6 +41,8 @@ class SpeechResult(NamedTuple):
     """Why not."""
     seconds: float
     """Since the speech ended; negative while it goes on."""
+    is_fault: bool = False
+    """Whether the recogniser failed."""
 
 
 class _Task(NamedTuple):
@@ -130,7 +132,7 @@ class SpeechPipeline:
                     self._process_block(now, samples[start : start + _BLOCK_SAMPLES])
             except Exception as error:  # who listens for a stop must not fall silent
                 self._report(
-                    SpeechResult(Transcript("", 0.0), False, f"cannot hear: {error!r}", 0.0)
+                    SpeechResult(Transcript("", 0.0), False, f"cannot hear: {error!r}", 0.0, True)
                 )
             self._sound.task_done()
 
@@ -170,7 +172,9 @@ class SpeechPipeline:
                 self._recognise_utterance(task)
             except Exception as error:
                 self._report(
-                    SpeechResult(Transcript("", 0.0), False, f"cannot understand: {error!r}", 0.0)
+                    SpeechResult(
+                        Transcript("", 0.0), False, f"cannot understand: {error!r}", 0.0, True
+                    )
                 )
             self._tasks.task_done()
 
