@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from bags import moving_bag
 
-from vlm_robot_ros.interfaces.policy import HoldPolicy
 from vlm_robot_ros.safe_import import exclude_working_directory
 
 _CLI = "import sys; from vlm_robot_ros.cli.main import main; sys.exit(main(sys.argv[1:]))"
@@ -120,21 +119,3 @@ def test_what_stands_before_the_standard_library_is_left_out_and_the_rest_stays(
 
 def _of_this_package():
     return ["/" + "/".join(Path(__file__).resolve().parts[1:-2])]
-
-
-def test_a_registered_policy_is_loaded_by_its_name(tmp_path, monkeypatch):
-    from vlm_robot_ros.policies.factory import load_policy_class
-    from vlm_robot_ros.robot.loader import load_robot
-
-    (tmp_path / "mine-1.0.dist-info").mkdir()
-    (tmp_path / "mine-1.0.dist-info" / "METADATA").write_text("Name: mine\nVersion: 1.0\n")
-    (tmp_path / "mine-1.0.dist-info" / "entry_points.txt").write_text(
-        "[vlm_robot_ros.policies]\nsteady = mine_module:make\n"
-    )
-    (tmp_path / "mine_module.py").write_text(
-        "from vlm_robot_ros.interfaces.policy import HoldPolicy\n"
-        "def make(robot): return HoldPolicy()\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    made = load_policy_class("steady", load_robot("panda_sim"))
-    assert made.cameras == HoldPolicy().cameras

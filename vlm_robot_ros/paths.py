@@ -53,6 +53,17 @@ def shipped_checkpoint() -> Path:
     return share_dir() / "checkpoints" / "panda_sim"
 
 
+SHIPPED_CHECKPOINT = "shipped"
+"""Name of the checkpoint that comes with the package."""
+
+
+def checkpoint_folder(name: str | Path | None) -> Path:
+    """Return the folder of a checkpoint; of the shipped one for None, "" and `shipped`."""
+    if name is None or str(name) in ("", SHIPPED_CHECKPOINT):
+        return shipped_checkpoint()
+    return user_path(str(name))
+
+
 def atomic_write_text(path: Path, text: str) -> None:
     """Write a file that is there as it was, or whole, whatever happens meanwhile."""
     part = path.with_name(path.name + ".part")

@@ -13,11 +13,7 @@ import yaml
 from vlm_robot_ros.cli.argument_types import int_at_least
 
 if TYPE_CHECKING:
-    from vlm_robot_ros.interfaces.policy import Policy
-    from vlm_robot_ros.robot.config import RobotConfig
     from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
-
-_POLICIES = ("fusion", "blind", "hold")
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -31,7 +27,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
                         "by a sink: joint_trajectory, pose, twist")  # fmt: skip
     parser.add_argument("--controller", default="", help="settings of the trajectory controller, "
                         "as rate=250,interpolate_from_desired_state=true")  # fmt: skip
-    parser.add_argument("--policy", choices=_POLICIES, default="fusion")
+    parser.add_argument("--policy", default="fusion", help="fusion, hold, blind, module:Class, or "
+                        "a name that a package registers")  # fmt: skip
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.add_argument("--episodes", type=int_at_least(1), default=100, help="a cell")
     parser.add_argument("--seed", type=int_at_least(0), default=0)
@@ -53,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
         contact_sheet,
     )
     from vlm_robot_ros.paths import shipped_checkpoint
+    from vlm_robot_ros.policies.factory import load_policy
     from vlm_robot_ros.provenance import checkpoint_hash, git_hash
     from vlm_robot_ros.robot.loader import contract_file, load_robot
     from vlm_robot_ros.sim.simulator import Simulator
@@ -70,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     controller = controller_settings(args.controller)
     checkpoint = args.checkpoint or shipped_checkpoint()
     robot = load_robot(args.robot)
-    make = functools.partial(make_policy, args.policy, checkpoint, robot)
+    make = functools.partial(load_policy, args.policy, robot, checkpoint)
     make()  # what is wrong with it is said before workers start
     Simulator(robot).close()
     about = {
@@ -81,8 +79,8 @@ def run(args: argparse.Namespace) -> int:
         "git": git_hash(),
     }
     name = "-".join(
-        ["evaluate", robot.name, args.through, args.policy, about["checkpoint_sha256"][:8],
-         about["git"], str(args.seed)]
+        ["evaluate", robot.name, args.through, args.policy.replace(":", "."),
+         about["checkpoint_sha256"][:8], about["git"], str(args.seed)]
     )  # fmt: skip
     out = args.out or Path("runs") / name
     outcomes = run_suite(
@@ -133,17 +131,3 @@ def controller_settings(text: str) -> "ControllerSettings":
     if not 50.0 <= settings.rate <= 1000.0:
         raise ValueError(f"--controller rate={settings.rate:g}; valid: 50 to 1000 Hz")
     return settings
-
-
-def make_policy(kind: str, checkpoint: Path, robot: "RobotConfig") -> "Policy":
-    """Return a policy by name; called in each worker."""
-    from vlm_robot_ros.interfaces.policy import HoldPolicy
-    from vlm_robot_ros.policies.factory import load_checkpoint_policy
-    from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
-    from vlm_robot_ros.policies.language_ablation import LanguageBlindPolicy
-
-    if kind == "hold":
-        return HoldPolicy()
-    if kind == "blind":
-        return LanguageBlindPolicy(GroundedPolicy(checkpoint, any_object=True))
-    return load_checkpoint_policy(checkpoint, robot)

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from vlm_robot_ros import plugins
+
 FORMATS = ("LeRobotDataset v2.0, v2.1 or v3.0", "RLDS as tensorflow_datasets writes it")
 
 
@@ -70,6 +72,20 @@ class EpisodeDataset(Protocol):
         """
 
 
+class DatasetFormat(Protocol):
+    """A format of datasets that an installed package adds; see `plugins.DATASET_FORMATS`."""
+
+    def can_open(self, path: Path) -> bool:
+        """Return whether a folder has this format."""
+
+    def open(self, path: Path, split: str) -> EpisodeDataset:
+        """Open a folder.
+
+        Raises:
+            DataError: its files are missing or corrupt.
+        """
+
+
 def open_data_folder(path: Path, split: str = "train") -> EpisodeDataset:
     """Open a folder of episodes.
 
@@ -90,10 +106,16 @@ def open_data_folder(path: Path, split: str = "train") -> EpisodeDataset:
         from vlm_robot_ros.data.formats.rlds import RldsDataset  # protobuf is an extra
 
         return RldsDataset(path, split)
+    for name in plugins.plugin_names(plugins.DATASET_FORMATS):
+        dataset_format = plugins.load_plugin(plugins.DATASET_FORMATS, name)
+        if dataset_format.can_open(path):
+            dataset: EpisodeDataset = dataset_format.open(path, split)
+            return dataset
     inside = sorted({found.parent for found in path.glob("**/features.json")})
     hint = f"; nearest: {', '.join(str(folder) for folder in inside[:3])}" if inside else ""
+    formats = [*FORMATS, *plugins.plugin_names(plugins.DATASET_FORMATS)]
     raise DataError(
-        f"no data in '{path}'; valid: {', '.join(FORMATS)} (meta/info.json, features.json){hint}"
+        f"no data in '{path}'; valid: {', '.join(formats)} (meta/info.json, features.json){hint}"
     )
 
 

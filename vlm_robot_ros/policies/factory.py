@@ -1,17 +1,75 @@
-"""The policy of a checkpoint, whichever kind it is."""
+"""Policies by name: the one resolver of node, evaluation, demo and replay."""
 
 import importlib
 from pathlib import Path
 from typing import Any
 
-from vlm_robot_ros.interfaces.policy import Policy
+from vlm_robot_ros import plugins
+from vlm_robot_ros.interfaces.policy import HoldPolicy, Policy
 from vlm_robot_ros.models.checkpoint import CheckpointError, kind_of
 from vlm_robot_ros.models.grounded.model import GroundedModelConfig
-from vlm_robot_ros.paths import shipped_checkpoint, user_path
-from vlm_robot_ros.policies import registry
+from vlm_robot_ros.paths import checkpoint_folder
 from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 from vlm_robot_ros.policies.image_monitor import ImageGuard
 from vlm_robot_ros.robot.config import RobotConfig
+
+BUILT_IN_POLICIES = ("fusion", "hold", "blind")
+"""Names of policies: of a checkpoint; one that holds; one that ignores what it is told."""
+
+
+def policy_names() -> list[str]:
+    """Return the names of policies that `load_policy` knows; it takes `module:Class`, too."""
+    return [*BUILT_IN_POLICIES, *plugins.plugin_names(plugins.POLICIES)]
+
+
+def check_policy_name(name: str) -> None:
+    """Refuse a name that can name no policy.
+
+    Raises:
+        ValueError: as said.
+    """
+    if ":" not in name and name not in policy_names():
+        raise ValueError(
+            f"policy is '{name}'; valid: {', '.join(policy_names())}, or module:Class"
+        )
+
+
+def load_policy(
+    name: str,
+    robot: RobotConfig,
+    checkpoint: str | Path | None = None,
+    device: str = "cpu",
+    faster: str = "",
+) -> Policy:
+    """Load a policy by its name.
+
+    Args:
+        name: One of `policy_names`, or `module:Class` of an importable module.
+        robot: The robot that it controls.
+        checkpoint: Of `fusion` and `blind`: a folder; the shipped one if not given.
+        device: Where `fusion` computes: see `parse_device`.
+        faster: Optimizations of a fine-tuned policy: see `parse_optimizations`.
+
+    Raises:
+        ValueError: there is no such policy, or an option is not for it.
+        CheckpointError: the checkpoint is missing or corrupt, or does not fit the robot.
+    """
+    check_policy_name(name)
+    if faster and name != "fusion":
+        raise ValueError(
+            f"faster is '{faster}', but policy is '{name}'; valid: none, or policy:=fusion with a "
+            "fine-tuned checkpoint"
+        )
+    if name == "hold":
+        return HoldPolicy()
+    if name == "fusion":
+        return load_checkpoint_policy(checkpoint_folder(checkpoint), robot, device, faster)
+    if name == "blind":
+        from vlm_robot_ros.policies.language_ablation import LanguageBlindPolicy
+
+        policy = GroundedPolicy(checkpoint_folder(checkpoint), device, any_object=True)
+        return LanguageBlindPolicy(policy)
+    return load_policy_class(name, robot)
 
 
 def load_checkpoint_policy(
@@ -82,7 +140,7 @@ def load_policy_class(name: str, robot: RobotConfig) -> Policy:
         raise ValueError(
             f"no policy of '{name}': {error!r}; valid: module:Class of an installed package or of "
             "a folder on PYTHONPATH, or the name of an entry point of group "
-            f"{registry.ENTRY_POINT_GROUP}. The working directory is not "
+            f"{plugins.POLICIES}. The working directory is not "
             "searched: set PYTHONPATH=. for a "
             "module in it"
         ) from error
@@ -94,21 +152,19 @@ def load_policy_class(name: str, robot: RobotConfig) -> Policy:
 
 
 def _policy_class(name: str) -> Any:
-    found = registry.registered_policies().get(name)
-    if found is not None:
-        return found.load()
+    if name in plugins.plugin_names(plugins.POLICIES):
+        return plugins.load_plugin(plugins.POLICIES, name)
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
 def load_named(name: str, robot: RobotConfig, device: str = "cpu") -> Policy:
-    """Return the policy of a name: `shipped`, a checkpoint's folder, or a class's name.
+    """Return the policy of a name: a checkpoint's folder, `shipped`, or as for `load_policy`.
 
     Raises:
         ValueError: there is none.
     """
-    folder = shipped_checkpoint() if name == "shipped" else user_path(name)
-    own = ":" in name or name in registry.registered_policies()
-    if own and not folder.exists():
-        return load_policy_class(name, robot)
+    folder = checkpoint_folder(name)
+    if not folder.exists() and (":" in name or name in policy_names()):
+        return load_policy(name, robot, device=device)
     return load_checkpoint_policy(folder, robot, device)

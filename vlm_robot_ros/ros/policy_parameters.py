@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from vlm_robot_ros.inference.subprocess_policy import SubprocessPolicy
 from vlm_robot_ros.interfaces.policy import HoldPolicy, Policy
-from vlm_robot_ros.paths import shipped_checkpoint, user_path
+from vlm_robot_ros.paths import checkpoint_folder, user_path
 from vlm_robot_ros.provenance import checkpoint_hash
 from vlm_robot_ros.robot.config import TRANSPORTS, RobotConfig
 from vlm_robot_ros.ros.parameters import ParameterSpec
@@ -22,7 +21,9 @@ PARAMETERS = (
         "robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"
     ),
     ParameterSpec(
-        "policy", "fusion", "Which policy acts: fusion, hold, or module:Class of your own"
+        "policy",
+        "fusion",
+        "Which policy acts: fusion, hold, blind, module:Class, or a name that a package registers",
     ),
     ParameterSpec(
         "checkpoint",
@@ -153,30 +154,17 @@ def load_policy(values: Values, robot: RobotConfig) -> Policy:
     import torch  # only where the policy thinks: the node can do without
 
     from vlm_robot_ros.device import parse_device
-    from vlm_robot_ros.policies.factory import load_checkpoint_policy, load_policy_class
-    from vlm_robot_ros.policies.registry import registered_policies
+    from vlm_robot_ros.policies import factory
 
     torch.set_num_threads(values["threads"])
-    device, name = parse_device(values["device"]), values["policy"]
-    if values["faster"] and name != "fusion":
+    device, name, encoder = parse_device(values["device"]), values["policy"], values["encoder"]
+    if encoder and name != "hold":
         raise ValueError(
-            f"faster is '{values['faster']}', but policy is '{name}'; valid: none, or "
-            "policy:=fusion with a fine-tuned checkpoint"
+            f"encoder is '{encoder}', but policy '{name}' has labels of its own; valid: none, or "
+            "policy:=hold"
         )
-    if name not in ("fusion", "hold"):
-        if ":" in name or name in registered_policies():
-            return load_policy_class(name, robot)
-        named = ", ".join(("fusion", "hold", *registered_policies()))
-        raise ValueError(f"policy is '{name}'; valid: {named}, module:Class")
-    if name == "fusion":
-        if values["encoder"]:
-            raise ValueError(
-                f"encoder is '{values['encoder']}', but the fusion policy has labels of its own; "
-                "valid: none, or policy:=hold"
-            )
-        return load_checkpoint_policy(_checkpoint(values), robot, device, values["faster"])
-    if not values["encoder"]:
-        return HoldPolicy()
+    if not encoder:
+        return factory.load_policy(name, robot, values["checkpoint"], device, values["faster"])
     from vlm_robot_ros.policies.zero_shot_labels import with_zero_shot_labels  # it loads slowly
 
     given = values["phrases"]
@@ -192,10 +180,5 @@ def describe_checkpoint(values: Values) -> str:
     """Return folder and hash of the checkpoint that the parameters ask for, or nothing."""
     if values["policy"] != "fusion":
         return ""
-    folder = _checkpoint(values)
+    folder = checkpoint_folder(values["checkpoint"])
     return f"{folder.resolve()} {checkpoint_hash(folder)}"
-
-
-def _checkpoint(values: Values) -> Path:
-    given = values["checkpoint"]
-    return shipped_checkpoint() if given in ("", SHIPPED_CHECKPOINT) else user_path(given)
