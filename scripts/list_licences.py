@@ -1,4 +1,4 @@
-"""Write docs/dependencies.md: every locked dependency, with its versions and its licence.
+"""Write docs/reference/dependencies.md: every locked dependency, with its versions and its licence.
 
 The licence is what a package says in its own metadata, a ROS package in its package.xml. Of
 packages that are locked for other versions of Python or other distros it stands in ELSEWHERE.
@@ -107,4 +107,4 @@ version of Python or another distro of ROS.
 
 
 if __name__ == "__main__":
-    (ROOT / "docs" / "dependencies.md").write_text(table())
+    (ROOT / "docs" / "reference" / "dependencies.md").write_text(table())

@@ -20,7 +20,7 @@ def listed():
     """Return name, versions and licence of each row of the list."""
     rows = re.findall(
         r"^\| ([a-z0-9._-]+) \| (\S.*?) \| (.*?) \|$",
-        (ROOT / "docs" / "dependencies.md").read_text(),
+        (ROOT / "docs" / "reference" / "dependencies.md").read_text(),
         re.MULTILINE,
     )
     return [(name, versions.split(", "), licence) for name, versions, licence in rows[1:]]

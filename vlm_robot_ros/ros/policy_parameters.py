@@ -1,4 +1,4 @@
-"""What can be set at the policy node, and the policy that the settings ask for."""
+"""Parameters of the policy node, and the policy that they select."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -18,28 +18,34 @@ SHIPPED_CHECKPOINT = "shipped"
 """What the shipped checkpoint is called."""
 PARAMETERS = (
     ParameterSpec(
-        "robot", "panda_sim", "Contract: a name under config/arms, or a path of a .yaml"
+        "robot",
+        "panda_sim",
+        "Robot contract: a name under config/arms, or the path of a YAML file",
     ),
     ParameterSpec(
         "policy",
         "fusion",
-        "Which policy acts: fusion, hold, blind, module:Class, or a name that a package registers",
+        "Policy: fusion (a checkpoint), hold, blind, module:Class, or a registered name",
     ),
     ParameterSpec(
         "checkpoint",
         "",
-        "Checkpoint folder of a learned policy, or shipped; empty: the shipped one, "
-        "but not for a real arm",
+        "Checkpoint folder of the policy, or `shipped`; empty: the shipped one, which a "
+        "real arm with output:=live does not accept",
     ),
     ParameterSpec(
-        "encoder", "", "For labels of what is seen, where a policy has none: open_clip:..., hf:..."
+        "encoder", "", "Encoder that labels images for policy:=hold: open_clip:..., hf:..."
     ),
-    ParameterSpec("phrases", "", "What it may be, separated by |; empty: config/tasks.yaml"),
-    ParameterSpec("calibration", "", "File of `vlm-robot classify --fit`, for the encoder"),
+    ParameterSpec(
+        "phrases", "", "Labels of the encoder, separated by |; empty: those of config/tasks.yaml"
+    ),
+    ParameterSpec(
+        "calibration", "", "Calibration of the encoder: a file of `vlm-robot classify --fit`"
+    ),
     ParameterSpec(
         "device",
         "auto",
-        "Where the policy computes: auto, cpu, cuda, cuda:1 or 1 for the second GPU",
+        "Device of the policy; cuda:1 or 1 is the second GPU",
         valid=("auto", "cpu", "cuda"),
         digits=True,
         pattern=r"(cuda:)?\d+",
@@ -47,69 +53,90 @@ PARAMETERS = (
     ),
     ParameterSpec("threads", 1, "CPU threads of the policy", 1, 64),
     ParameterSpec(
-        "faster", "", "Of a fine-tuned policy: auto, or bfloat16,channels_last,compile,pinned"
+        "faster",
+        "",
+        "Optimizations of a fine-tuned policy: auto, or some of bfloat16,channels_last,compile,pinned; "
+        "actions then differ in the last bits",
     ),
     ParameterSpec(
-        "policy_timeout", 30.0, "Begin the policy anew after no answer for [s]", 1.0, 3600.0
+        "policy_timeout",
+        30.0,
+        "Restart the policy process when it has not answered for this time [s]",
+        1.0,
+        3600.0,
     ),
     ParameterSpec(
         "image_transport",
         "contract",
-        "How images come; contract: as the arm's says for each",
+        "Image transport; contract: as the contract says for each camera",
         valid=("contract", *TRANSPORTS),
     ),
     ParameterSpec(
         "output",
         "auto",
-        "Whether the contract's sinks are fed; auto: only those of a simulated arm",
+        "Whether the node sends commands: live, dry (none), or auto (simulated arms only)",
         valid=("auto", "live", "dry"),
     ),
-    ParameterSpec("control_rate", 50.0, "Rate of the actions [Hz]", 5.0, 500.0),
+    ParameterSpec("control_rate", 50.0, "Rate of the control loop [Hz]", 5.0, 500.0),
     ParameterSpec(
-        "ensemble", 0.0, "What a plan counts, as a part of what the next newer counts", 0.0, 1.0
+        "ensemble",
+        0.0,
+        "Temporal ensembling: weight of a chunk relative to the next newer one; 0: newest only",
+        0.0,
+        1.0,
     ),
     ParameterSpec(
         "joined_steps",
         JOINED_STEPS,
-        "Of a plan, to go over to it from the one before",
+        "Real-time chunking: steps that merge a new chunk with the previous one; 0: none",
         0,
         100,
     ),
-    ParameterSpec("blend", BLEND_S, "Time to pass from one plan to the next [s]", 0.0, 1.0),
+    ParameterSpec(
+        "blend", BLEND_S, "Time in which the arm passes from one chunk to the next [s]", 0.0, 1.0
+    ),
     ParameterSpec(
         "image_timeout",
         0.0,
-        "Hold when the newest image is older [s]; 0: as the contract says",
+        "The arm holds when the newest image is older [s]; 0: the contract's image_timeout",
         0.0,
         10.0,
     ),
     ParameterSpec(
         "joint_state_timeout",
         0.0,
-        "Hold when the newest joint state is older [s]; 0: as the contract says",
+        "The arm holds when the newest joint state is older [s]; 0: the contract's value",
         0.0,
         10.0,
     ),
     ParameterSpec(
-        "instruction_timeout", 600.0, "Hold when the words are older [s]; 0: never", 0.0, 1e6
+        "instruction_timeout",
+        600.0,
+        "The arm holds when the instruction is older [s]; 0: never",
+        0.0,
+        1e6,
     ),
     ParameterSpec(
         "min_confidence",
         MIN_CONFIDENCE,
-        "Hold when the policy is less sure what is asked; can be changed at any time",
+        "The arm holds for a chunk of lower confidence",
         0.0,
         1.0,
         dynamic=True,
     ),
     ParameterSpec(
-        "thread_priority", 40, "Of SCHED_FIFO, where the system grants it; 0: none", 0, 99
+        "thread_priority",
+        40,
+        "SCHED_FIFO priority of the control thread, where the system grants it; 0: none",
+        0,
+        99,
     ),
-    ParameterSpec("autostart", True, "Configure and activate at the start"),
+    ParameterSpec("autostart", True, "Configure and activate the node at its start"),
     ParameterSpec(
         REMOTE_RECONFIGURATION,
         False,
-        "Whether the parameters that choose code, files and hardware may be changed after the "
-        "start, while the node is not configured: by any peer on the network",
+        "Whether peers may change the parameters that choose code, files and hardware while the "
+        "node is not configured",
     ),
 )
 CODE_SELECTING_PARAMETERS = ("robot", "policy", "checkpoint", "encoder", "calibration", "output")
@@ -138,7 +165,7 @@ def create_policy(values: Values, robot: RobotConfig) -> SubprocessPolicy:
 
 
 def worker_thread_priority(values: Values) -> int:
-    """Return the real-time priority of whom the tick's thread hears and asks; it comes first."""
+    """Return the priority of DDS receivers and policy process: one below the control thread."""
     return max(int(values["thread_priority"]) - 1, 0)
 
 

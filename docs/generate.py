@@ -1,0 +1,189 @@
+"""Write the reference pages from the code: parameters, messages, hold codes, commands, robots.
+
+    python docs/generate.py [--check]
+
+With `--check` nothing is written, and the status is 1 if a page is not current.
+"""
+
+import argparse
+import contextlib
+import importlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from vlm_robot_ros.cli.main import main as command
+from vlm_robot_ros.deprecated_names import deprecated_names
+from vlm_robot_ros.interfaces.hold import HOLD_RULES, HoldCode
+from vlm_robot_ros.robot.config import SINK_KINDS
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.ros.parameters import ParameterSpec
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "docs" / "reference"
+NODES = {
+    "policy_node": "vlm_robot_ros.ros.policy_parameters",
+    "arm_sim_node": "vlm_robot_ros.nodes.arm_sim_node",
+    "recorder_node": "vlm_robot_ros.nodes.recorder_node",
+    "voice_node": "vlm_robot_ros.nodes.voice_node",
+    "console_node": "vlm_robot_ros.console.console_node",
+    "demo_node": "vlm_robot_ros.demo.demo_node",
+}
+_NOTE = "<!-- Written by docs/generate.py. -->\n\n"
+
+
+def table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    """Return a Markdown table."""
+    escaped = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    lines = [head, ["---"] * len(head), *escaped]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def parameters() -> str:
+    """Return the page of the nodes' parameters."""
+    text = (
+        "# Parameters\n\n"
+        "Nodes read their parameters at the start; `policy_node` reads them when it is\n"
+        "configured. Only a *dynamic* parameter can change later. A node refuses a wrong value\n"
+        "and says which are valid. `~` in a path is the home folder.\n"
+    )
+    for node, module in NODES.items():
+        specs: tuple[ParameterSpec, ...] = importlib.import_module(module).PARAMETERS
+        rows: list[tuple[object, ...]] = []
+        for spec in specs:
+            valid = ", ".join(f"`{value}`" for value in spec.valid if value)
+            if spec.minimum is not None or spec.maximum is not None:
+                valid = f"{spec.minimum:g} to {spec.maximum:g}" if spec.maximum else (
+                    f"{spec.minimum:g} and up"
+                )  # fmt: skip
+            default = f"`{spec.default}`" if spec.default != "" else ""
+            note = spec.description + (" (dynamic)" if spec.dynamic else "")
+            kind = type(spec.default).__name__
+            rows.append((f"`{spec.name}`", kind, default, valid, note))
+        text += f"\n## {node}\n\n" + table(
+            ("parameter", "type", "default", "valid", "description"), rows
+        )
+    return text
+
+
+def messages() -> str:
+    """Return the page of the message and service definitions."""
+    text = "# Messages and services\n"
+    for file in sorted([*(ROOT / "msg").glob("*.msg"), *(ROOT / "srv").glob("*.srv")]):
+        text += f"\n## {file.stem}\n\n```text\n{file.read_text().rstrip()}\n```\n"
+    return text
+
+
+def hold_codes() -> str:
+    """Return the page of the hold codes."""
+    rows: list[tuple[object, ...]] = [
+        (
+            int(code),
+            f"`{code.name}`",
+            rule.source,
+            "yes" if rule.latches else "no",
+            rule.cleared_by,
+        )
+        for code, rule in HOLD_RULES.items()
+    ]
+    assert set(HOLD_RULES) == set(HoldCode) - {HoldCode.NONE}
+    return (
+        "# Hold codes\n\n"
+        "While the arm holds, `VlmAction.hold_code` and the value `hold_code` in `/diagnostics` "
+        "say why, next to a text for people. A hold that *latches* stays when its cause is gone.\n"
+        "\n**None of these is an emergency stop.** Use the robot's own.\n\n"
+        + table(("code", "name", "caused by", "latches", "ended by"), rows)
+    )
+
+
+def cli() -> str:
+    """Return the page of the commands."""
+    text = "# Command line\n\n"
+    overview = _help([])
+    text += f"```text\n{overview}\n```\n"
+    names = [line.split()[0] for line in overview.splitlines() if line.startswith("    ")
+             and not line.startswith("     ")]  # fmt: skip
+    for name in names:
+        text += f"\n## vlm-robot {name}\n\n```text\n{_help([name])}\n```\n"
+        for sub in _subcommands(name):
+            text += f"\n### vlm-robot {name} {sub}\n\n```text\n{_help([name, sub])}\n```\n"
+    return text
+
+
+def _help(arguments: list[str]) -> str:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+        command([*arguments, "--help"])
+    return out.getvalue().rstrip()
+
+
+def _subcommands(name: str) -> Iterator[str]:
+    inside = False
+    for line in _help([name]).splitlines():
+        inside = inside or line.startswith("positional arguments")
+        if inside and line.startswith("    ") and not line.startswith("     "):
+            yield line.split()[0]
+
+
+def robots() -> str:
+    """Return the page of the shipped robot contracts and the command sinks."""
+    rows: list[tuple[object, ...]] = []
+    for file in sorted((ROOT / "config" / "arms").glob("*.yaml")):
+        robot = load_robot(file.stem)
+        tested = "simulation" if robot.simulated else "not on the hardware"
+        kinds = ", ".join(f"`{sink.kind}`" for sink in robot.sinks) or "`action` only"
+        rows.append((f"`{file.stem}`", robot.name, len(robot.joints), kinds, tested))
+    sinks: list[tuple[object, ...]] = [(f"`{kind}`", text) for kind, text in SINK_KINDS.items()]
+    return (
+        "# Robots\n\nContracts of `config/arms`, by the name that the parameter `robot` takes.\n\n"
+        + table(("contract", "robot", "joints", "command sinks", "tested"), rows)
+        + "\n## Kinds of command sinks\n\n"
+        + table(("kind", "message and controller"), sinks)
+    )
+
+
+def renamed() -> str:
+    """Return the page of old and new Python names."""
+    rows: list[tuple[object, ...]] = [
+        (f"`{old.removeprefix('vlm_robot_ros.')}`", f"`{new.removeprefix('vlm_robot_ros.')}`")
+        for old, new in deprecated_names().items()
+    ]
+    return (
+        "# Renamed Python names\n\n"
+        "Names of version 0.1 and their new ones, below `vlm_robot_ros`. The old ones work until "
+        "version 0.3, with a `DeprecationWarning`.\n\n" + table(("0.1", "0.2"), rows)
+    )
+
+
+PAGES = {
+    "parameters.md": parameters,
+    "messages.md": messages,
+    "hold_codes.md": hold_codes,
+    "cli.md": cli,
+    "robots.md": robots,
+    "renamed.md": renamed,
+}
+
+
+def main() -> int:
+    """Write the pages, or check them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    args = parser.parse_args()
+    os.environ["COLUMNS"] = "100"  # the width of help texts
+    old = []
+    for name, make in PAGES.items():
+        path, text = REFERENCE / name, _NOTE + make()
+        if args.check and (not path.exists() or path.read_text() != text):
+            old.append(name)
+        elif not args.check:
+            path.write_text(text)
+    if old:
+        print(f"not current: {', '.join(old)}; run python docs/generate.py", file=sys.stderr)
+    return bool(old)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
