@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help demo console setup test lint bench lock clean
+.PHONY: help demo console setup test lint docs bench lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,12 @@ test: lint ## Run the tests
 lint: setup ## Check style and types
 	. ./env.sh && ruff check . && ruff format --check . && mypy vlm_robot_ros
 
+docs: setup ## Build the documentation in docs/_build/html
+	@.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --target .venv/docs \
+	  --require-hashes -r requirements/docs.lock
+	. ./env.sh && python docs/generate.py --check && python -c "import sys; sys.path.append('.venv/docs'); \
+	  from sphinx.cmd.build import main; sys.exit(main(sys.argv[1:]))" -W --keep-going -q docs docs/_build/html
+
 bench: setup ## Measure rates, conversion, smoothness, latency, transport, memory: half an hour
 	-.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --target .venv/bench -r requirements/bench.txt
 	. ./env.sh && set -eo pipefail && mkdir -p runs && for call in policy_rate.py encoder_rate.py conversion.py \
@@ -27,7 +33,7 @@ bench: setup ## Measure rates, conversion, smoothness, latency, transport, memor
 	  printf '\n## %s\n\n' "$$call"; python benchmarks/$$call; done | tee runs/bench.md
 	. ./env.sh && python benchmarks/draw.py runs/bench.md runs/bench.png && echo "tables in runs/bench.md, picture in runs/bench.png"
 
-lock: ## Resolve the pinned versions anew
+lock: ## Resolve the pinned versions again
 	scripts/lock
 
 clean: ## Remove what setup made

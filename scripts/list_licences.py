@@ -1,4 +1,4 @@
-"""Write docs/reference/dependencies.md: every locked dependency, with its versions and its licence.
+"""Write docs/reference/dependencies.md: every locked dependency, with versions and licence.
 
 The licence is what a package says in its own metadata, a ROS package in its package.xml. Of
 packages that are locked for other versions of Python or other distros it stands in ELSEWHERE.
@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ("setup", "kilted", "jazzy", "no-ros")
+LOCKS = ("setup", "kilted", "jazzy", "no-ros", "docs")
 ELSEWHERE = {
     "cmeel-qhull": "Qhull",
     "cuda-toolkit": "LicenseRef-NVIDIA-Proprietary",
@@ -81,7 +81,10 @@ def table() -> str:
     Raises:
         ValueError: the licences of some packages are not known.
     """
-    installed = {canonical(each.metadata["Name"]): licence(each) for each in distributions()}
+    folders = [*sys.path, str(ROOT / ".venv" / "docs")]
+    installed = {
+        canonical(each.metadata["Name"]): licence(each) for each in distributions(path=folders)
+    }
     packages, rows, unknown = locked(), [], []
     for name, versions in packages.items():
         found = installed.get(name) or ELSEWHERE.get(name, "")

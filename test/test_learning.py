@@ -16,7 +16,6 @@ from PIL import Image
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.data.sim_episode import EpisodeError, load_episode
-from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from vlm_robot_ros.models.grounded.fusion import FUSIONS
@@ -25,6 +24,7 @@ from vlm_robot_ros.models.tokenizer import MAX_WORDS, UNKNOWN, Tokenizer
 from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 from vlm_robot_ros.process_pool import map_in_processes
 from vlm_robot_ros.sim.demonstrations import collect
+from vlm_robot_ros.success_rate import wilson_interval
 from vlm_robot_ros.training.train_grounded import model_config
 
 
@@ -180,10 +180,10 @@ def test_the_shipped_policy_holds_on_what_means_nothing(shipped, text):
 
 def test_wilson_intervals_match_published_values():
     # Agresti and Coull (1998): 0 of 10 gives 0 to 0.278.
-    assert wilson(0, 10) == pytest.approx((0.0, 0.278), abs=1e-3)
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert wilson_interval(0, 10) == pytest.approx((0.0, 0.278), abs=1e-3)
+    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
     with pytest.raises(ValueError, match="0 trials"):
-        wilson(0, 0)
+        wilson_interval(0, 0)
 
 
 def _observation(instruction):

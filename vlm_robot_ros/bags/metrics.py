@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vlm_robot_ros.bags.recording import MIN_GAP_S, EpisodeInterval, RecordedAction, Recording
-from vlm_robot_ros.evaluation.wilson import wilson
+from vlm_robot_ros.success_rate import wilson_interval
 
 _PERCENTILES = (50, 95, 99)
 _MIN_SAMPLES = 5
@@ -78,7 +78,7 @@ def rate(spans: Sequence[EpisodeInterval]) -> dict[str, Any]:
     judged = [span.success for span in spans if span.success is not None]
     if not judged:
         return {"episodes": len(spans), "judged": 0, "successes": 0, "wilson_95": None}
-    low, high = wilson(sum(judged), len(judged))
+    low, high = wilson_interval(sum(judged), len(judged))
     interval = [round(low, 4), round(high, 4)]
     return {"episodes": len(spans), "judged": len(judged), "successes": sum(judged),
             "wilson_95": interval}  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vlm_robot_ros.evaluation.wilson import wilson
+from vlm_robot_ros.success_rate import wilson_interval
 from vlm_robot_ros.tasks.tasks import FAMILIES
 
 
@@ -39,7 +39,7 @@ def summarize_results(
         latencies: From camera frame to action [s].
     """
     tasks = [result.success for result in results if result.family in FAMILIES]
-    low, high = wilson(sum(tasks), len(tasks)) if tasks else (0.0, 1.0)
+    low, high = wilson_interval(sum(tasks), len(tasks)) if tasks else (0.0, 1.0)
     percentiles: list[float | None] = [None] * 3
     if latencies:
         percentiles = (1e3 * np.percentile(latencies, [50, 95, 99])).round(2).tolist()

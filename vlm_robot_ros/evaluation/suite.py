@@ -14,13 +14,13 @@ from tqdm import tqdm
 
 from vlm_robot_ros.evaluation.conditions import CONDITIONS, make_episode_spec
 from vlm_robot_ros.evaluation.run_episode import Outcome, crashed, run_episode
-from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.paths import atomic_write_text
 from vlm_robot_ros.process_pool import map_in_processes
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
 from vlm_robot_ros.sim.simulator import Simulator
+from vlm_robot_ros.success_rate import wilson_interval
 
 _DISTURBANCE_M = 0.03
 
@@ -188,7 +188,7 @@ def summarize_outcomes(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]
 
 
 def _rate(successes: list[bool]) -> dict[str, Any]:
-    low, high = wilson(sum(successes), len(successes))
+    low, high = wilson_interval(sum(successes), len(successes))
     return {
         "episodes": len(successes),
         "successes": sum(successes),

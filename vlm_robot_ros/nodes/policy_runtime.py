@@ -43,7 +43,7 @@ from vlm_robot_ros.runtime.chunk_executor import ExecutionSettings
 from vlm_robot_ros.runtime.control_loop import ControlLoop
 from vlm_robot_ros.runtime.motion_gate import MotionGate
 from vlm_robot_ros.runtime.tick_schedule import TickSchedule
-from vlm_robot_ros.sinks.command_publisher import CommandPublisher, is_dry_run
+from vlm_robot_ros.sinks.command_publisher import CommandPublisher, create_sink, is_dry_run
 from vlm_robot_ros.terminal_text import escape_unprintable
 
 _EXTRA_STOP_TIME_S = 1.0
@@ -127,7 +127,7 @@ class PolicyRuntime:
         self._commands = CommandPublisher(
             self._robot,
             self._period,
-            entities.create_command_sink,
+            partial(create_sink, entities),
             self._dry_run,
             self._loop,
             self._now,

@@ -9,8 +9,6 @@ from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 
-from vlm_robot_ros.sinks.gripper_action import GripperAction
-
 QUEUE_DEPTH = 10
 """Depth of queues in which nothing may be lost."""
 _NO_EVENT_CALLBACKS = PublisherEventCallbacks(use_default_callbacks=False)
@@ -41,11 +39,9 @@ class LifecycleEntities:
         self._undo.callback(self._node.destroy_publisher, publisher)
         return publisher
 
-    def create_command_sink(self, kind: type, topic: str) -> Any:
-        """Return what sends to a command sink; only the newest command counts."""
-        if not issubclass(kind, GripperAction):
-            return self.create_publisher(kind, topic, 1)
-        client = kind(self._node, topic)
+    def create_client(self, kind: Callable[[LifecycleNode, str], Any], name: str) -> Any:
+        """Return a client of an action, made of the node and the action's name."""
+        client = kind(self._node, name)
         self._undo.callback(client.destroy)
         return client
 

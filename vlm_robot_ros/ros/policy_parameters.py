@@ -55,8 +55,8 @@ PARAMETERS = (
     ParameterSpec(
         "faster",
         "",
-        "Optimizations of a fine-tuned policy: auto, or some of bfloat16,channels_last,compile,pinned; "
-        "actions then differ in the last bits",
+        "Optimizations of a fine-tuned policy: auto, or some of bfloat16,channels_last,compile,"
+        "pinned; actions then differ in the last bits",
     ),
     ParameterSpec(
         "policy_timeout",

@@ -13,6 +13,7 @@ from vlm_robot_ros.motion.command_watchdog import CommandWatchdog
 from vlm_robot_ros.motion.motion_command import MotionCommand
 from vlm_robot_ros.motion.motion_controller import PREVIEW_TICKS
 from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
 from vlm_robot_ros.ros.message_conversions import to_stamp
 from vlm_robot_ros.runtime.control_loop import ControlLoop, Step
 from vlm_robot_ros.sinks.command_encoders import MESSAGES
@@ -33,6 +34,19 @@ _STREAMED_GRIPPER_KINDS = ("gripper_positions", "joint_state")
 def is_dry_run(output: str, robot: RobotConfig) -> bool:
     """Return whether no sink is sent anything; `auto` sends to simulated arms only."""
     return output == "dry" or (output == "auto" and not robot.simulated)
+
+
+def create_sink(entities: LifecycleEntities, kind: type, topic: str) -> Any:
+    """Return a publisher or an action client for a command sink; only the newest command counts.
+
+    Args:
+        entities: Of the node.
+        kind: A message type, or a kind of `GripperAction`.
+        topic: Of the messages, or the action's name.
+    """
+    if issubclass(kind, GripperAction):
+        return entities.create_client(kind, topic)
+    return entities.create_publisher(kind, topic, 1)
 
 
 class CommandPublisher:

@@ -1,0 +1,74 @@
+"""Which package may import which; docs/explanation/architecture.md shows it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "vlm_robot_ros"
+_BASE = {"interfaces", "robot", "kinematics"}
+_LOOP = {*_BASE, "motion", "runtime"}
+_TABLE = {*_BASE, "data", "tasks"}
+MAY_IMPORT = {
+    "interfaces": set(),
+    "robot": {"interfaces"},
+    "kinematics": {"interfaces", "robot"},
+    "motion": _BASE,
+    "runtime": {*_BASE, "motion"},
+    "data": _BASE,
+    "tasks": set(),
+    "language": {"tasks"},
+    "sim": _TABLE,
+    "models": set(),
+    "viz": {"models"},
+    "inference": {"interfaces", "models"},
+    "policies": {*_BASE, "inference", "language", "models", "viz"},
+    "speech": {"language", "runtime", "tasks"},
+    "evaluation": {*_LOOP, *_TABLE, "inference", "language", "sim", "viz"},
+    "training": {*_TABLE, "evaluation", "language", "models", "policies", "sim"},
+    "bags": {*_LOOP, "data", "inference"},
+    "ros": {*_LOOP, *_TABLE, "inference", "policies", "viz"},
+    "sinks": {*_LOOP, "ros"},
+    "console": {*_LOOP, "data", "ros"},
+    "demo": {*_LOOP, *_TABLE, "language", "ros", "sim", "viz"},
+    "nodes": {*_LOOP, *_TABLE, "demo", "inference", "ros", "sim", "sinks", "speech"},
+}
+"""What each package imports at most, next to modules outside of any package; `cli` imports all."""
+WITH_ROS = {"nodes", "ros", "sinks", "console", "demo"}
+
+
+def _imports(path):
+    """Return the modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_package_imports_only_packages_below(package):
+    for path in (PACKAGE / package).rglob("*.py"):
+        for module in _imports(path):
+            parts = module.split(".")
+            if parts[0] != "vlm_robot_ros" or len(parts) < 2 or not (PACKAGE / parts[1]).is_dir():
+                continue
+            assert parts[1] in {*MAY_IMPORT[package], package}, f"{path} imports {module}"
+
+
+def test_every_package_is_listed():
+    found = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert found == {*MAY_IMPORT, "cli"}
+
+
+def test_table_of_imports_has_no_cycle():
+    done: set[str] = set()
+    while ready := {name for name in MAY_IMPORT if name not in done and MAY_IMPORT[name] <= done}:
+        done |= ready
+    assert done == set(MAY_IMPORT)
+
+
+def test_only_packages_for_ros_import_rclpy():
+    for path in PACKAGE.rglob("*.py"):
+        if path.relative_to(PACKAGE).parts[0] not in WITH_ROS:
+            assert not any(module.split(".")[0] == "rclpy" for module in _imports(path)), path
