@@ -16,6 +16,15 @@ from vlm_robot_ros.tasks.scene import Scene, sample_scene
 from vlm_robot_ros.tasks.tasks import FAMILIES, Task, sample_task
 
 GIBBERISH = "sing me a song"
+_VERBS = {
+    "pick up": ("pick up", "lift", "grab", "take"),
+    "push": ("push", "slide", "move"),
+    "put": ("put", "place"),
+    "stack": ("stack", "put"),
+    "turn": ("turn", "rotate"),
+}
+"""Verbs that a person would use, by that of the plain sentence."""
+_FORMS = ("{s}", "{s}", "please {s}", "{s} please", "could you {s}", "now {s}")
 _FAMILIES = ("pick", "push", "put", "place", "stack", "rotate", "pick", "push", "put", "place")
 
 
@@ -64,6 +73,17 @@ def task_script(seed: int, families: Sequence[str], count: int) -> list[DemoComm
     return [sample_item(rng, families[number % len(families)]) for number in range(count)]
 
 
+def natural_sentence(rng: np.random.Generator, meaning: TaskSpec) -> str:
+    """Return a sentence as a person would say it: plain, with one of a few verbs and forms."""
+    sentence = generate_sentence(rng, meaning, "plain")
+    for plain, verbs in _VERBS.items():
+        if sentence.startswith(f"{plain} "):
+            verb = verbs[int(rng.integers(len(verbs)))]
+            sentence = verb + sentence.removeprefix(plain)
+            break
+    return _FORMS[int(rng.integers(len(_FORMS)))].format(s=sentence)
+
+
 def sample_item(rng: np.random.Generator, family: str) -> DemoCommand:
     """Draw one command and a scene that no training has."""
     asked = family if family in FAMILIES else "pick"
@@ -81,8 +101,8 @@ def sample_item(rng: np.random.Generator, family: str) -> DemoCommand:
         missing = [pair for pair in SEEN_PAIRS if pair not in there]
         thing = ObjectReference(*missing[int(rng.integers(len(missing)))])
         return DemoCommand(
-            scene_seed, generate_sentence(rng, TaskSpec("pick up", thing)), family, None
+            scene_seed, natural_sentence(rng, TaskSpec("pick up", thing)), family, None
         )
     return DemoCommand(
-        scene_seed, generate_sentence(rng, describe_task(rng, task, scene)), family, task
+        scene_seed, natural_sentence(rng, describe_task(rng, task, scene)), family, task
     )
