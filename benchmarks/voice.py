@@ -28,7 +28,8 @@ from vlm_robot_ros.demo.script import DemoCommand, sample_seeded_scene
 from vlm_robot_ros.demo.sim_client import SimulationClient
 from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.language.distractors import CHATTER_HELD
-from vlm_robot_ros.language.generator import describe_task, generate_sentence
+from vlm_robot_ros.language.generator import generate_sentence
+from vlm_robot_ros.language.task_spec import describe_task
 from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.msg import Heard
 from vlm_robot_ros.paths import share_dir

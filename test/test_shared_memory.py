@@ -65,7 +65,7 @@ def test_a_wrong_value_is_refused_with_the_valid_ones(monkeypatch):
 
 
 def make_old(monkeypatch):
-    monkeypatch.setattr(dds_shared_memory, "_YOUNG", -1.0)
+    monkeypatch.setattr(dds_shared_memory, "_MIN_AGE_S", -1.0)
 
 
 def make(folder, *names):

@@ -10,17 +10,20 @@ import yaml
 from vlm_robot_ros.language import generator
 from vlm_robot_ros.language.generator import (
     USELESS,
-    TaskSpec,
-    describe_task,
     generate_incomplete,
     generate_non_task,
     generate_sentence,
     generate_tagged_sentence,
-    sample_meaning,
     vocabulary,
 )
 from vlm_robot_ros.language.lexicon import Paraphrases, placement_phrases, templates, verbs
 from vlm_robot_ros.language.role_tags import MARKS, strip_tags
+from vlm_robot_ros.language.task_spec import (
+    ObjectReference,
+    TaskSpec,
+    describe_task,
+    sample_meaning,
+)
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.sim.demonstrations import AssignedTask, execute_action, simulated_expert_action
 from vlm_robot_ros.sim.expert import ExpertInput, expert_action
@@ -207,9 +210,7 @@ def test_a_thing_is_named_by_one_word_only_where_that_is_enough():
 @pytest.mark.parametrize("kind", USELESS)
 def test_useless_sentences_are_said_without_end(kind, split):
     rng = np.random.default_rng(0)
-    meaning = TaskSpec(
-        "put", generator.ObjectReference("red", "cube"), generator.ObjectReference("any", "bowl")
-    )
+    meaning = TaskSpec("put", ObjectReference("red", "cube"), ObjectReference("any", "bowl"))
     said = {generate_non_task(rng, kind, meaning, split) for _ in range(300)}
     assert len(said) > (40 if kind in ("chatter", "bare") else 150)
     assert not said & {generate_sentence(rng, meaning) for _ in range(3000)}
@@ -217,7 +218,7 @@ def test_useless_sentences_are_said_without_end(kind, split):
 
 def test_training_asks_no_question_that_is_held_out(monkeypatch):
     meaning, question = (
-        TaskSpec("pick up", generator.ObjectReference("red", "cube")),
+        TaskSpec("pick up", ObjectReference("red", "cube")),
         "is there the red cube",
     )
 
@@ -233,9 +234,9 @@ def test_training_asks_no_question_that_is_held_out(monkeypatch):
 @pytest.mark.parametrize("split", ["seen", "held"])
 def test_an_incomplete_command_says_what_is_missing(split):
     rng = np.random.default_rng(0)
-    cube, bowl = generator.ObjectReference("red", "cube"), generator.ObjectReference("any", "bowl")
+    cube, bowl = ObjectReference("red", "cube"), ObjectReference("any", "bowl")
     for skill, reference in (("put", bowl), ("push left", None), ("pick up", None)):
-        meaning = TaskSpec(skill, cube, reference or generator.ObjectReference())
+        meaning = TaskSpec(skill, cube, reference or ObjectReference())
         placed = []
         for _ in range(300):
             text, said, skilled = generate_incomplete(rng, meaning, split)
@@ -256,8 +257,8 @@ def test_an_incomplete_command_says_what_is_missing(split):
 def test_marks_tell_whose_a_word_is():
     rng = np.random.default_rng(0)
     red, blue = (
-        generator.ObjectReference("red", "cube"),
-        generator.ObjectReference("blue", "bread"),
+        ObjectReference("red", "cube"),
+        ObjectReference("blue", "bread"),
     )
     for _ in range(500):
         text, owner = strip_tags(generate_tagged_sentence(rng, TaskSpec("stack", red, blue)))
@@ -299,10 +300,10 @@ def test_no_loose_sentence_has_a_held_out_construction(monkeypatch):
     assert "go {v} {o} {d}" in templates("push away").held
     monkeypatch.setattr(generator, "LINKS", ("go",))
     monkeypatch.setattr(generator, "POLITE", Paraphrases(("{s}",)))
-    monkeypatch.setattr(generator, "_LOOSE", 1.0)
+    monkeypatch.setattr(generator, "_LOOSE_FRACTION", 1.0)
     rng, meaning = (
         np.random.default_rng(0),
-        TaskSpec("push away", generator.ObjectReference("red", "cube")),
+        TaskSpec("push away", ObjectReference("red", "cube")),
     )
     said = [generate_sentence(rng, meaning) for _ in range(5000)]
     verb, place = (

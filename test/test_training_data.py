@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from vlm_robot_ros.data.sim_episode import SimEpisode
-from vlm_robot_ros.language.generator import NOUN_SLOT
+from vlm_robot_ros.language.task_spec import NOUN_SLOT
 from vlm_robot_ros.tasks.tasks import SKILLS
 from vlm_robot_ros.training.expert_dataset import ExpertStateSampler
 from vlm_robot_ros.training.instruction_dataset import InstructionSampler

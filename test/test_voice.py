@@ -11,7 +11,8 @@ import pytest
 from small_models import save_whisper
 from voices import needs_flite, speak
 
-from vlm_robot_ros.language.generator import generate_sentence, sample_meaning
+from vlm_robot_ros.language.generator import generate_sentence
+from vlm_robot_ros.language.task_spec import sample_meaning
 from vlm_robot_ros.speech.audio_sources import read_wav
 from vlm_robot_ros.speech.grammar import make_rules, to_jsgf, to_pattern
 from vlm_robot_ros.speech.keyword_spotter import is_false_alarm

@@ -5,12 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlm_robot_ros.language.generator import (
-    ObjectReference,
-    TaskSpec,
-    describe_task,
-    generate_sentence,
-)
+from vlm_robot_ros.language.generator import generate_sentence
+from vlm_robot_ros.language.task_spec import ObjectReference, TaskSpec, describe_task
 from vlm_robot_ros.tasks.objects import SEEN_PAIRS
 from vlm_robot_ros.tasks.scene import Scene, sample_scene
 from vlm_robot_ros.tasks.tasks import FAMILIES, Task, sample_task

@@ -5,15 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vlm_robot_ros.language.generator import (
-    USELESS,
-    ObjectReference,
-    Split,
-    TaskSpec,
-    describe_task,
-    generate_non_task,
-    generate_sentence,
-)
+from vlm_robot_ros.language.generator import USELESS, Split, generate_non_task, generate_sentence
+from vlm_robot_ros.language.task_spec import ObjectReference, TaskSpec, describe_task
 from vlm_robot_ros.tasks.objects import HELD_PAIRS, PAIRS, SEEN_PAIRS, UNNAMED_PAIRS, UNSEEN_PAIRS
 from vlm_robot_ros.tasks.scene import Scene, sample_scene
 from vlm_robot_ros.tasks.tasks import FAMILIES, SKILLS, Task, feasible_tasks, refers_to

@@ -1,8 +1,7 @@
-"""What a sentence means, how a meaning is said, and sentences that ask for nothing."""
+"""Sentences for a meaning, and sentences that ask for nothing."""
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -24,63 +23,19 @@ from vlm_robot_ros.language.lexicon import (
     verbs,
 )
 from vlm_robot_ros.language.role_tags import MARKS, strip_tags, tag_words
-from vlm_robot_ros.tasks.objects import COLOURS, RECEPTACLES, SEEN_PAIRS, SHAPES
-from vlm_robot_ros.tasks.scene import Scene
-from vlm_robot_ros.tasks.tasks import FAMILY, SKILLS, Task
+from vlm_robot_ros.language.task_spec import ANY, NONE, ObjectReference, TaskSpec
+from vlm_robot_ros.tasks.objects import RECEPTACLES
+from vlm_robot_ros.tasks.tasks import SKILLS
 
 Split = Literal["plain", "seen", "held", "synonyms"]
 """Whose words: the first choices, training's, sentences held out, or words held out."""
 Useless = Literal["chatter", "forbidden", "bare", "incomplete"]
 """Why a sentence asks for nothing: small talk, "do not", a thing and no verb, a part missing."""
 USELESS: tuple[Useless, ...] = get_args(Useless)
-ANY, NONE = "any", "none"
-COLOUR_SLOT = (ANY, *COLOURS)
-"""What a sentence can say of a colour."""
-NOUN_SLOT = (NONE, "object", *SHAPES, *RECEPTACLES)
-"""What a sentence can say of a shape: none where it speaks of no thing, or of any object."""
 _LOOSE_FRACTION = 0.25
 """Part of the training's sentences that keep to no order."""
 _PRONOUNS = ("it", "that")
 """What does not tell which thing is meant."""
-
-
-@dataclass(frozen=True)
-class ObjectReference:
-    """A thing as a sentence names it."""
-
-    colour: str = ANY
-    noun: str = NONE
-
-
-@dataclass(frozen=True)
-class TaskSpec:
-    """What a sentence asks for."""
-
-    skill: str
-    target: ObjectReference = ObjectReference()
-    reference: ObjectReference = ObjectReference()
-
-
-def describe_task(rng: np.random.Generator, task: Task, scene: Scene) -> TaskSpec:
-    """Return a task in words: things by colour and shape, or by one of them if that is enough."""
-    target, reference = (
-        ObjectReference() if index is None else _name(rng, scene, index)
-        for index in (task.target, task.reference)
-    )
-    return TaskSpec(task.skill, target, reference)
-
-
-def _name(rng: np.random.Generator, scene: Scene, index: int) -> ObjectReference:
-    thing = scene.things[index]
-    if not thing.movable:
-        return ObjectReference(ANY, thing.shape)
-    others = [other for i, other in enumerate(scene.things) if i != index and other.movable]
-    roll = rng.random()
-    if roll < 0.12 and all(other.shape != thing.shape for other in others):
-        return ObjectReference(ANY, thing.shape)
-    if roll > 0.12 and roll < 0.3 and all(other.colour != thing.colour for other in others):
-        return ObjectReference(thing.colour, "object")
-    return ObjectReference(thing.colour, thing.shape)
 
 
 def generate_sentence(rng: np.random.Generator, meaning: TaskSpec, split: Split = "seen") -> str:
@@ -195,29 +150,6 @@ def _choose(
     elif odd and wording.synonyms:
         choices = wording.synonyms
     return choices[int(rng.integers(len(choices)))]
-
-
-def sample_meaning(rng: np.random.Generator) -> TaskSpec:
-    """Return a random meaning, of no scene: any skill, things of the training's names."""
-    skill = SKILLS[int(rng.integers(len(SKILLS)))]
-    family = FAMILY[skill]
-    if family == "arm":
-        return TaskSpec(skill)
-    target = _any_object(rng)
-    if family == "put":
-        kinds = list(RECEPTACLES)
-        return TaskSpec(skill, target, ObjectReference(ANY, kinds[int(rng.integers(len(kinds)))]))
-    if family in ("place", "stack"):
-        return TaskSpec(skill, target, _any_object(rng))
-    return TaskSpec(skill, target)
-
-
-def _any_object(rng: np.random.Generator) -> ObjectReference:
-    roll = rng.random()
-    colour, shape = SEEN_PAIRS[int(rng.integers(len(SEEN_PAIRS)))]
-    if roll < 0.2:
-        return ObjectReference(ANY, NOUN_SLOT[int(rng.integers(1, 2 + len(SHAPES)))])
-    return ObjectReference(colour, "object" if roll < 0.35 else shape)
 
 
 def generate_non_task(

@@ -84,3 +84,22 @@ def exits_workspace(
     low, high = np.array(robot.workspace.min), np.array(robot.workspace.max)
     goes, is_at = (limit_violation(kinematics.forward(q)[:3, 3], low, high) for q in (there, here))
     return bool(np.any(goes > np.maximum(is_at, most)))
+
+
+def limit_problem(robot: RobotConfig, joints: np.ndarray, tolerance: float) -> str:
+    """Return which measured joint is outside its limits; empty when none is.
+
+    Args:
+        robot: The contract.
+        joints: Measured positions. Shape (J,), [rad].
+        tolerance: How far outside a joint may be [rad].
+    """
+    excess = limit_violation(joints, robot.lower, robot.upper)
+    worst = int(excess.argmax())
+    if excess[worst] <= tolerance:
+        return ""
+    return (
+        f"{robot.joint_names[worst]} is at {joints[worst]:.2f} rad, outside its limits "
+        f"{robot.lower[worst]:.2f} to {robot.upper[worst]:.2f}"
+        + ("; joint states must be in radians" if excess[worst] > np.pi else "")
+    )

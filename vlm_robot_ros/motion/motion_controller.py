@@ -1,8 +1,8 @@
-"""From commands to what joints are told, past the last gate before an arm.
+"""From actions to motion commands.
 
-What a pilot commands becomes setpoints that the joints can follow, and nothing passes that is not
-finite or outside a limit. What should never be trips: the arm is brought to a stand and stays
-there until somebody has looked and says so. All times in seconds of one clock.
+Actions become setpoints that the joints can follow; none passes that is not finite or outside a
+limit. What should never happen trips: the arm brakes and stays stopped until `reset`. All times in
+seconds of one clock.
 """
 
 import math
@@ -14,14 +14,14 @@ import numpy as np
 from vlm_robot_ros.interfaces.action import ActionMode
 from vlm_robot_ros.interfaces.action_command import ActionCommand
 from vlm_robot_ros.kinematics.kinematics import Kinematics
-from vlm_robot_ros.motion.limits import limit_violation
+from vlm_robot_ros.motion.limits import limit_problem
 from vlm_robot_ros.motion.motion_command import STANDSTILL_DURATION_S, MotionCommand
 from vlm_robot_ros.motion.motion_start import MotionStart
 from vlm_robot_ros.motion.rest_position import ARRIVED_RAD, RestPosition
 from vlm_robot_ros.motion.sent_trajectory import SentTrajectory
-from vlm_robot_ros.motion.setpoint_check import SetpointCheck
 from vlm_robot_ros.motion.setpoint_generator import Setpoint
-from vlm_robot_ros.motion.target_tracker import SetpointPreview, TargetTracker
+from vlm_robot_ros.motion.setpoint_planner import SetpointPlanner
+from vlm_robot_ros.motion.target_tracker import SetpointPreview
 from vlm_robot_ros.motion.tracking_monitor import StallDetector, TrackingErrorMonitor
 from vlm_robot_ros.robot.config import JOINT_SINK_KINDS, RobotConfig
 
@@ -42,7 +42,7 @@ late by less is joined without a jump."""
 
 
 class MotionController:
-    """Knows where the arm has been told to be, and whether it may be told anything at all."""
+    """Knows where the arm is commanded to be, and whether it may be commanded at all."""
 
     def __init__(
         self,
@@ -79,11 +79,11 @@ class MotionController:
         """How late a trajectory may arrive [s]."""
         self.ahead = PREVIEW_TICKS + max(self._kept - 1, 0)
         """How many ticks `drive` looks ahead."""
-        self._stream = TargetTracker(robot, period, kinematics)
-        self._following = TrackingErrorMonitor(robot, self._stream.kinematics, tool_commands)
+        self._planner = SetpointPlanner(robot, period, kinematics)
+        self._tracker = self._planner.tracker
+        self._tracking = TrackingErrorMonitor(robot, self._tracker.kinematics, tool_commands)
         self._stall = StallDetector(robot.joint_names)
         self._motion_start = MotionStart(robot, period)
-        self._check = SetpointCheck(robot, self._stream)
         self._sent: SentTrajectory | None = None
         self._undo: Callable[[], None] | None = None
         self._rest = RestPosition(robot)
@@ -120,7 +120,7 @@ class MotionController:
         # An arm that stood when it was commanded last still does.
         self._motion_start.reset(moving=self._driving and self._still_since is None)
         self._driving = False
-        self._following.reset()
+        self._tracking.reset()
         self._stall.reset()
         self._still_since = None
         self._rest.restart()
@@ -189,33 +189,13 @@ class MotionController:
             if self.sends_trajectories and start is None:
                 return self._start_command(now, joints, command.gripper, undo)
             self._start_motion(now, self._rest.position_near(joints) if start is None else start)
-        before, targets = self._stream.setpoint, [command.values, *ahead]
+        targets = [command.values, *ahead]
         targets = targets[min(self._kept, len(ahead)) :]  # what is due before has been sent
-        setpoint, problem = (
-            self._stream.brake() if holds else self._next_setpoint(targets[0], poses),
-            "",
-        )
-        if not holds and self._check.exits_workspace(
-            self._stream.stop_preview()[1], before.position
-        ):
-            # From where it was it can still come to a stand in time; so it does.
-            problem = self._check.edge_problem(now, setpoint)
-            self._stream.continue_from(before)
-            setpoint = self._stream.brake()
-        elif not holds:
-            problem = self._check.problem(setpoint, joints)
-        if problem:
-            self.trip(problem)
+        plan = self._planner.plan(now, targets, poses, holds, joints)
+        if plan.problem:
+            self.trip(plan.problem)
             holds = True
-            self._stream.continue_from(before)
-            setpoint = self._stream.brake()
-        path = self._stream.preview(
-            [] if holds else self._target_joints(targets[1:], poses), poses
-        )
-        if self._check.exits_workspace(
-            [each.position for each in (*path.setpoints, path.end)], before.position
-        ):
-            path = self._stream.preview([], poses)
+        setpoint, path = plan.setpoint, plan.preview
         assert self._sent is not None
         kept = self._sent.sample(now, self._period, range(1, self._kept + 1))
         told = (*kept, setpoint)
@@ -223,8 +203,8 @@ class MotionController:
             now,
             self._period,
             SetpointPreview((*told, *path.setpoints), path.stop_time, path.end),
-            self._stream.tool_pose(told[0].position),
-            self._stream.twist_to(told[0], joints, holds),
+            self._tracker.tool_pose(told[0].position),
+            self._tracker.twist_to(told[0], joints, holds),
             command.gripper,
             self._sent.sample(now, self._period, range(1 - self._past, 1)),
         )
@@ -242,11 +222,11 @@ class MotionController:
     def _snapshot(self) -> Callable[[], None]:
         """Return what brings the driver back to where it is now."""
         before = self._time, self._rest.sent, self._sent, self._driving, self._still_since
-        stream = self._stream.state()
+        stream = self._tracker.state()
 
         def undo() -> None:
             self._time, self._rest.sent, self._sent, self._driving, self._still_since = before
-            self._stream.restore(stream)
+            self._tracker.restore(stream)
 
         return undo
 
@@ -256,7 +236,7 @@ class MotionController:
         stand = Setpoint(here, still, still)
         path = SetpointPreview((stand,), self._period, stand)
         return MotionCommand(
-            now, self._period, path, self._stream.tool_pose(here), np.zeros(6), gripper
+            now, self._period, path, self._tracker.tool_pose(here), np.zeros(6), gripper
         )
 
     def _apply_skipped_ticks(self, now: float) -> None:
@@ -265,7 +245,7 @@ class MotionController:
         missed = round(late / self._period) - 1
         if late < 0:  # nobody knows how long anything has lasted
             self._rest.forget_measurements()
-            self._following.reset()
+            self._tracking.reset()
             self._still_since = None
             if self.sends_trajectories:
                 self.release_arm()
@@ -278,7 +258,7 @@ class MotionController:
         elif self.sends_trajectories and self._driving and missed > 0:
             assert self._sent is not None
             if now + self.committed < self._sent.end - STANDSTILL_DURATION_S:
-                self._stream.skip(missed, self._sent.at(now + self.committed))
+                self._tracker.skip(missed, self._sent.at(now + self.committed))
             else:
                 self._rest.expect_end()  # the path has come to it meanwhile
                 self.release_arm()
@@ -301,7 +281,7 @@ class MotionController:
 
     def _start_motion(self, now: float, position: np.ndarray) -> None:
         """Begin to move an arm that stands at a position. Shape (J,), [rad]."""
-        self._stream.start(position)
+        self._tracker.start(position)
         still = np.zeros(len(position))
         self._sent = SentTrajectory([now], [Setpoint(position, still, still)])
         self._driving = True
@@ -316,25 +296,10 @@ class MotionController:
             self._rest.expect_end()
             self.release_arm()
 
-    def _next_setpoint(self, values: np.ndarray, poses: bool) -> Setpoint:
-        (target,) = self._target_joints([values], poses)
-        return self._stream.step_to_pose(target) if poses else self._stream.step_to_joints(target)
-
-    def _target_joints(self, values: Sequence[np.ndarray], poses: bool) -> list[np.ndarray]:
-        """Return poses as they are, and of joint actions what is not the gripper's."""
-        return [value if poses else value[: len(self._robot.joints)] for value in values]
-
     def _check_tracking(self, now: float, joints: np.ndarray, measured_at: float) -> None:
         """Trip when the arm is not where it was told to be, or where it cannot be."""
-        robot = self._robot
-        strayed = limit_violation(joints, robot.lower, robot.upper)
-        worst = int(strayed.argmax())
-        if strayed[worst] > _LIMIT_EXCESS_RAD:
-            self.trip(
-                f"{robot.joint_names[worst]} is at {joints[worst]:.2f} rad, outside its limits "
-                f"{robot.lower[worst]:.2f} to {robot.upper[worst]:.2f}"
-                + ("; joint states must be in radians" if strayed[worst] > math.pi else "")
-            )
+        if problem := limit_problem(self._robot, joints, _LIMIT_EXCESS_RAD):
+            self.trip(problem)
         if not self._is_commanded:
             return
         doubt, expected = self._rest.doubt(joints, measured_at), self._rest.sent.expected
@@ -343,10 +308,10 @@ class MotionController:
         if expected is None or not self._driving:
             return
         # Servos are a little late, and farther behind the faster they go.
-        told = self._stream.nearest_recent_command(joints, expected)
+        told = self._tracker.nearest_recent_command(joints, expected)
         if np.max(np.abs(told - joints)) < ARRIVED_RAD:
             self._rest.clear_doubt()
-        if problem := self._following.problem(now, joints, told):
+        if problem := self._tracking.problem(now, joints, told):
             self.trip(problem)
         if self._sent is not None and self.sends_trajectories:
             command = self._sent.at(now).position

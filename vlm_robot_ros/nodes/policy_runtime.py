@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
@@ -23,7 +22,7 @@ from vlm_robot_ros.interfaces.instruction import InstructionKind
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.kinematics.kinematics import transform_to_pose7
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
-from vlm_robot_ros.msg import Latency, PolicyInput, TaskLabel, VlmAction
+from vlm_robot_ros.msg import PolicyInput, TaskLabel, VlmAction
 from vlm_robot_ros.realtime import raise_dds_receiver_priority, set_thread_priority
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.ros.diagnostics import DiagnosticsReporter
@@ -111,7 +110,8 @@ class PolicyRuntime:
         self._facts = {"policy": values["policy"], "checkpoint": describe_checkpoint(values)}
         self._reported = self._held = ""
         self._reason = MAY_MOVE
-        self._diagnostics = DiagnosticsReporter(node.get_fully_qualified_name().lstrip("/"))
+        name = node.get_fully_qualified_name().lstrip("/")
+        self._diagnostics = DiagnosticsReporter(name, entities)
         self._ticks = self._ticks_reported = 0
         self._create_entities(entities, values)
 
@@ -122,8 +122,6 @@ class PolicyRuntime:
         self._labels = entities.create_publisher(TaskLabel, "task_label")
         self._visualizer = PolicyVisualizer(entities, self._robot, self._policy)
         self._current = entities.create_publisher(String, "current_instruction", _LATCHED)
-        self._latencies = entities.create_publisher(Latency, "latency")
-        self._status = entities.create_ungated_publisher(DiagnosticArray, "/diagnostics")
         self._commands = CommandPublisher(
             self._robot,
             self._period,
@@ -309,31 +307,22 @@ class PolicyRuntime:
             self._current.publish(String())
 
     def _publish_diagnostics(self) -> None:
-        instruction = self._loop.instruction
         if self._active and self._ticks == self._ticks_reported:
             text = "time stands still; with use_sim_time, is /clock published?"
             self._reason = HoldReason(HoldCode.TIME_STOPPED, text)
         self._ticks_reported = self._ticks
+        instruction, now = self._loop.instruction, self._now()
         facts = {"instruction": instruction.text, "instruction_id": instruction.number,
                  **self._facts, "robot": self._robot.name, "version": __version__,
                  "output": "dry" if self._dry_run else "live",
                  "output_stops": self._commands.stops,
                  "late_trajectories": self._commands.late}  # fmt: skip
         state = "acting" if self._active else "inactive"
-        now, monitors = self._now(), self._observations.monitors
-        message = self._diagnostics.status(self._reason, state, facts, monitors, now)
-        message.header.stamp = to_stamp(now)
-        self._status.publish(message)
+        self._diagnostics.publish(self._reason, state, facts, self._observations.monitors, now)
         held, self._held = self._held, self._reason
         if self._active and self._reason and self._reason == held:  # not while the arm brakes
-            images = self._observations.images
-            cameras = [camera.name for camera in self._robot.colour_cameras]
-            image = next((images[name] for name in cameras if name in images), None)
-            self._visualizer.on_hold(instruction.text, self._reason, message.header.stamp, image)
-        latency = self._diagnostics.latency()
-        if latency:
-            latency.header.stamp = message.header.stamp
-            self._latencies.publish(latency)
+            image = self._observations.colour_image
+            self._visualizer.on_hold(instruction.text, self._reason, to_stamp(now), image)
 
     def _now(self) -> float:
         return self._node.get_clock().now().nanoseconds * 1e-9

@@ -8,7 +8,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
 from vlm_robot_ros.interfaces.hold import IDLE_CODES, HoldCode, HoldReason
 from vlm_robot_ros.msg import Latency
-from vlm_robot_ros.ros.message_conversions import diagnostic_status
+from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
+from vlm_robot_ros.ros.message_conversions import diagnostic_status, to_stamp
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 _LATENCY_WINDOW = 500
@@ -18,11 +19,18 @@ _MIN_RATE_FRACTION = 0.5
 
 
 class DiagnosticsReporter:
-    """Collects, and says it when asked."""
+    """Collects how the node is doing, and publishes it."""
 
-    def __init__(self, node: str) -> None:
-        """Of the node with this name, which has its namespace in it where there is one."""
+    def __init__(self, node: str, entities: LifecycleEntities) -> None:
+        """Create the publishers.
+
+        Args:
+            node: Its name, with its namespace.
+            entities: Of the node.
+        """
         self._node = node
+        self._latencies = entities.create_publisher(Latency, "latency")
+        self._status = entities.create_ungated_publisher(DiagnosticArray, "/diagnostics")
         self._inference: deque[float] = deque(maxlen=100)
         self._latency: deque[float] = deque(maxlen=_LATENCY_WINDOW)
         self._stamp: float | None = None
@@ -44,6 +52,22 @@ class DiagnosticsReporter:
         p50, p95, p99 = np.percentile(self._latency, (50, 95, 99)).tolist()
         longest = max(self._latency)
         return Latency(count=len(self._latency), p50=p50, p95=p95, p99=p99, longest=longest)
+
+    def publish(
+        self,
+        reason: HoldReason,
+        state: str,
+        facts: dict[str, object],
+        monitors: Sequence[StreamMonitor],
+        now: float,
+    ) -> None:
+        """Publish diagnostics and latency; see `status`."""
+        message = self.status(reason, state, facts, monitors, now)
+        message.header.stamp = to_stamp(now)
+        self._status.publish(message)
+        if latency := self.latency():
+            latency.header.stamp = message.header.stamp
+            self._latencies.publish(latency)
 
     def status(
         self,

@@ -116,6 +116,12 @@ class ObservationBuffer:
         """The newest state of the arm."""
         return self._history.newest
 
+    @property
+    def colour_image(self) -> np.ndarray | None:
+        """The newest image of the first colour camera that has one. Shape (H, W, 3), uint8 RGB."""
+        cameras = [camera.name for camera in self._robot.colour_cameras]
+        return next((self.images[name] for name in cameras if name in self.images), None)
+
     def robot_state_problem(self, now: float) -> HoldReason:
         """Return why the joint states cannot be relied on; empty when they can."""
         return self._arm_watch.problem(now)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from vlm_robot_ros.evaluation.closed_loop import ClosedLoopRunner
-from vlm_robot_ros.language.generator import describe_task, generate_sentence
+from vlm_robot_ros.language.generator import generate_sentence
+from vlm_robot_ros.language.task_spec import describe_task
 from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.sim.demonstrations import AssignedTask, DemonstrationRecorder

@@ -10,7 +10,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vlm_robot_ros.data.sim_episode import SimEpisode, load_episode
-from vlm_robot_ros.language.generator import COLOUR_SLOT, NOUN_SLOT
+from vlm_robot_ros.language.task_spec import COLOUR_SLOT, NOUN_SLOT
 from vlm_robot_ros.tasks.objects import UNNAMED_PAIRS
 
 _TOKENS = 256

@@ -7,21 +7,17 @@ import torch
 from torch import Tensor
 
 from vlm_robot_ros.language.generator import (
-    COLOUR_SLOT,
-    NONE,
-    NOUN_SLOT,
     USELESS,
     Split,
-    TaskSpec,
     generate_gibberish,
     generate_incomplete,
     generate_non_task,
     generate_tagged_sentence,
-    sample_meaning,
     vocabulary,
 )
 from vlm_robot_ros.language.lexicon import LINKS
 from vlm_robot_ros.language.role_tags import strip_tags
+from vlm_robot_ros.language.task_spec import COLOUR_SLOT, NONE, NOUN_SLOT, TaskSpec, sample_meaning
 from vlm_robot_ros.models.tokenizer import MAX_WORDS, PAD, UNKNOWN, Tokenizer
 from vlm_robot_ros.tasks.tasks import SKILLS
 

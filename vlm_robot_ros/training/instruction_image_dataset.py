@@ -7,13 +7,8 @@ import torch
 from torch import Tensor
 
 from vlm_robot_ros.data.sim_episode import SimEpisode
-from vlm_robot_ros.language.generator import (
-    ObjectReference,
-    TaskSpec,
-    generate_sentence,
-    sample_meaning,
-    vocabulary,
-)
+from vlm_robot_ros.language.generator import generate_sentence, vocabulary
+from vlm_robot_ros.language.task_spec import ObjectReference, TaskSpec, sample_meaning
 from vlm_robot_ros.models.tokenizer import Tokenizer
 from vlm_robot_ros.tasks.objects import RECEPTACLES, SEEN_PAIRS, UNNAMED_PAIRS
 from vlm_robot_ros.training.grounding_dataset import GroundingBatch, GroundingDataset

@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 from vlm_robot_ros.data.sim_episode import CROP_REGION, TABLE_CROP
-from vlm_robot_ros.language.generator import COLOUR_SLOT, NOUN_SLOT, vocabulary
+from vlm_robot_ros.language.generator import vocabulary
+from vlm_robot_ros.language.task_spec import COLOUR_SLOT, NOUN_SLOT
 from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.models.grounded.model import GroundedModelConfig, VisionLanguageRobotModel
 from vlm_robot_ros.sim.world import FRONT_POSITION, front_homography
