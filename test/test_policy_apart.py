@@ -116,7 +116,7 @@ def test_what_cannot_be_made_says_why():
 def test_what_hangs_ends_itself_when_its_node_is_killed():
     code = (
         "from functools import partial; from test_policy_apart import *;"
-        "policy = PolicyApart(partial(OnWord, load_robot('panda_sim')), patience=1.0);"
+        "policy = SubprocessPolicy(partial(OnWord, load_robot('panda_sim')), patience=1.0);"
         "print(policy.pid, flush=True); policy._patience = 99.0;"
         "policy.infer(observation('hang for good'))"
     )

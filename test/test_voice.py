@@ -159,7 +159,7 @@ class _Slow:
         self.asked, self.go = threading.Event(), threading.Event()
         self._real = SphinxRecogniser()
 
-    def hear(self, utterance):
+    def transcribe(self, utterance):
         self.asked.set()
         self.go.wait(30)
         return self._real.transcribe(utterance)
@@ -242,7 +242,7 @@ def test_too_much_sound_is_refused():
 
 
 class _Broken:
-    def hear(self, utterance):
+    def transcribe(self, utterance):
         raise RuntimeError("no memory")
 
 
