@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import rclpy
 import torch
+import yaml
 from PIL import Image as PilImage
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.signals import SignalHandlerOptions
@@ -37,14 +38,20 @@ from vlm_robot_ros.msg import VlmAction
 from vlm_robot_ros.policies.factory import load_checkpoint_policy
 from vlm_robot_ros.policies.image_monitor import ImageGuard
 from vlm_robot_ros.robot.config import RobotConfig
-from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.robot.loader import contract_file, load_robot
 from vlm_robot_ros.sim.simulator import Simulator
 
 ROBOT = load_robot("panda_sim")
 TOPIC = ROBOT.cameras[0].topic
+SIZE = (640, 480)
+"""Width and height of the camera's images [px]."""
 SENT = 10
 CLOCKS = "LATENCY_CLOCKS"
 """Names the environment's variable that `Clocked` reads: checkpoint, device, file for times."""
+
+
+CONTRACT = "LATENCY_CONTRACT"
+"""Name of the environment's variable with the contract's file."""
 
 
 class Asked(NamedTuple):
@@ -57,12 +64,19 @@ class Asked(NamedTuple):
     """A second."""
 
 
+def write_contract(path: Path) -> None:
+    """Write the contract of the simulated arm with a camera of `SIZE`."""
+    content = yaml.safe_load(contract_file("panda_sim").read_text())
+    content["cameras"][0] |= {"width": SIZE[0], "height": SIZE[1]}
+    path.write_text(yaml.safe_dump(content))
+
+
 def scene() -> tuple[np.ndarray, str]:
-    """Return an image of 560 x 560, and a command that can be obeyed in it."""
+    """Return an image of `SIZE`, and a command that can be obeyed in it."""
     sim, item = Simulator(ROBOT), demo_script(1)[0]
     sim.reset(item.scene)
     image = PilImage.fromarray(sim.render(ROBOT.cameras[0].name))
-    return np.array(image.resize((560, 560))), item.instruction
+    return np.array(image.resize(SIZE)), item.instruction
 
 
 class Clocked(ImageGuard):

@@ -3,7 +3,7 @@
     python benchmarks/node_latency.py [--seconds 20] [--encoder open_clip:ViT-B-32/random]
         [--device cuda]
 
-A camera sends 560 x 560 rgb8, an arm its joints at 100 Hz, stamped by the wall clock. The first
+A camera sends 640 x 480 rgb8, an arm its joints at 100 Hz, stamped by the wall clock. The first
 table is of a policy with a large encoder, whose weights are random: they do not change the time.
 The naive node runs it in the image's callback, both towers for every frame, prepared with PIL.
 
@@ -33,7 +33,7 @@ import latency_peers as peers
 import numpy as np
 import rclpy
 from encoder_rate import make
-from latency_peers import CLOCKS, ROBOT, SENT, TOPIC, Asked, answering, scene
+from latency_peers import CLOCKS, CONTRACT, ROBOT, SENT, TOPIC, Asked, answering, scene
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
@@ -61,6 +61,8 @@ def main() -> None:
     os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
     rclpy.init()
     with tempfile.TemporaryDirectory() as folder:
+        os.environ[CONTRACT] = str(Path(folder) / "contract.yaml")
+        peers.write_contract(Path(os.environ[CONTRACT]))
         save_checkpoint(make(args.encoder, "cpu", "cross", 1), Path(folder), {})
         # Odd rates, lest images fall at one place between joint states or commands all the time.
         large = Asked(Path(folder), WORDS, args.device, 3.9)
@@ -196,7 +198,7 @@ def _row(*columns: object) -> None:
 
 def _node(*settings: str) -> list[str]:
     code = "import sys; from vlm_robot_ros.nodes.policy_node import main; sys.exit(main())"
-    return ["-c", code, "--ros-args", *settings]
+    return ["-c", code, "--ros-args", "-p", f"robot:={os.environ[CONTRACT]}", *settings]
 
 
 class Measured(NamedTuple):

@@ -1,4 +1,4 @@
-"""Jobs in processes of their own, several at a time; what is done before one fails is not lost."""
+"""Runs jobs in several processes; results before a failure are not lost."""
 
 import multiprocessing
 from collections.abc import Callable, Generator, Iterable
@@ -14,17 +14,16 @@ def map_in_processes(
     begin: Callable[..., object] | None = None,
     given: tuple = (),
 ) -> Generator[Any, None, None]:
-    """Yield what a function returns of each job, in the order in which they end.
+    """Yield the result of a function for each job, in the order in which they finish.
 
-    Where that is left before its end, by Ctrl-C or an error, the jobs that run come to theirs and
-    no others are begun.
+    If the generator is closed early, running jobs finish and pending ones are cancelled.
 
     Args:
-        function: Of a module, called with what a job holds.
+        function: A module-level function.
         jobs: The arguments of each call.
         workers: Processes.
-        begin: Called with what is `given`, once in each process, before its first job.
-        given: As said.
+        begin: Called once in each process before its first job.
+        given: Arguments of `begin`.
 
     Raises:
         ChildProcessError: a worker died.

@@ -1,4 +1,4 @@
-"""Real-time priority of threads, as ros2_control takes it for its main loop."""
+"""Real-time priority of threads, like that of ros2_control's main loop."""
 
 import os
 import re
@@ -7,17 +7,17 @@ from contextlib import suppress
 from pathlib import Path
 
 _RECEIVER = re.compile(r"dds\.(shm|udp)\.\d")
-"""How Fast DDS names its threads that take messages from other processes."""
+"""Names of Fast DDS's receive threads."""
 
 
 def set_thread_priority(priority: int) -> str:
-    """Let the calling thread compute before all ordinary ones; what it starts is ordinary.
+    """Set the SCHED_FIFO priority of the calling thread; threads that it starts are ordinary.
 
     Args:
         priority: Of SCHED_FIFO, 1 to 99; 0 is ordinary.
 
     Returns:
-        Why it is not granted; empty where it is.
+        Why the system refuses it; empty if it does not.
     """
     try:
         _schedule(threading.get_native_id(), priority)
@@ -27,9 +27,9 @@ def set_thread_priority(priority: int) -> str:
 
 
 def raise_dds_receiver_priority(priority: int) -> None:
-    """Give it to the threads of Fast DDS that receive: no thread hears before they have heard.
+    """Set the SCHED_FIFO priority of Fast DDS's receive threads.
 
-    Where it is not granted, or another middleware receives, they stay as they are.
+    Best effort: without permission, or with another middleware, nothing changes.
     """
     for task in Path("/proc/self/task").iterdir():
         with suppress(OSError):  # not granted, or the thread is no more

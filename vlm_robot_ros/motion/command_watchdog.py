@@ -1,4 +1,4 @@
-"""Notices that nothing more is said to an arm in motion."""
+"""Notices that a moving arm gets no more commands."""
 
 import threading
 import time
@@ -6,23 +6,23 @@ from collections.abc import Callable
 
 
 class CommandWatchdog:
-    """Calls `stop` from a thread of its own when an arm in motion is told nothing more.
+    """Calls `stop` from a thread of its own when a moving arm gets no more commands.
 
     Whoever tells it may be held up. What is told positions or paths comes to a stand by itself
     then; what is told speeds does not.
     """
 
     def __init__(self, stop: Callable[[], None], patience: float) -> None:
-        """Begin to watch; `stop` is called once when nothing was told for `patience` [s]."""
+        """Start; `stop` is called once when no command came for `patience` [s]."""
         self._stop, self._patience = stop, patience
         self._since: float | None = None
-        """When an arm in motion was told something last."""
+        """When a moving arm got its last command."""
         self._changed, self._over = threading.Condition(), False
         self._thread = threading.Thread(target=self._run, name="output watch", daemon=True)
         self._thread.start()
 
     def on_command(self, moving: bool) -> None:
-        """Note that the arm was told something just now, and whether that moves it."""
+        """Note a command of now, and whether it moves the arm."""
         with self._changed:
             begins = moving and self._since is None
             self._since = time.monotonic() if moving else None
@@ -30,7 +30,7 @@ class CommandWatchdog:
                 self._changed.notify()
 
     def close(self) -> None:
-        """Watch no more."""
+        """End the thread."""
         with self._changed:
             self._over = True
             self._changed.notify()

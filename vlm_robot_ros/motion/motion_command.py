@@ -1,4 +1,4 @@
-"""What an arm is commanded at one tick."""
+"""What the controllers are sent at one tick."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from vlm_robot_ros.motion.setpoint_generator import Setpoint
 from vlm_robot_ros.motion.target_tracker import SetpointPreview
 
 STANDSTILL_DURATION_S = 0.5
-"""How long a trajectory lasts after the arm has come to a stand [s]: one that is over when it
-arrives is refused."""
+"""Duration of the standstill at the end of a trajectory [s]: controllers refuse a trajectory
+that is over when it arrives."""
 
 
 @dataclass(frozen=True)

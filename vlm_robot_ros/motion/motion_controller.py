@@ -26,19 +26,19 @@ from vlm_robot_ros.motion.tracking_monitor import StallDetector, TrackingErrorMo
 from vlm_robot_ros.robot.config import JOINT_SINK_KINDS, RobotConfig
 
 PREVIEW_TICKS = 5
-"""How many ticks a path looks ahead before it comes to a stand."""
+"""Ticks that a trajectory previews before it brakes."""
 IDLE_AFTER_S = 0.2
-"""An arm that stands still is told so for so long, and then nothing [s]."""
+"""A standing arm gets commands for this time, and then none [s]."""
 _SILENCE_LIMIT_S = 0.1
-"""An arm that was told nothing for so long stands, or nobody knows where it is [s]."""
+"""After this time without commands the arm's position is unknown [s]."""
 _LIMIT_EXCESS_RAD = 0.05
-"""How far a measured joint may be outside its limits [rad]."""
+"""Largest excess of a measured joint over its limits [rad]."""
 _ROUNDING_TOLERANCE = 1e-6
 _PAST_DURATION_S = 0.04
-"""How much of what was commanded each trajectory repeats [s]; two setpoints at least."""
+"""Past that each trajectory repeats [s]; at least two setpoints."""
 _COMMITTED_DURATION_S = 0.03
-"""How much of the trajectory before each new one keeps [s], a period at least: one that arrives
-late by less is joined without a jump."""
+"""Start of the last trajectory that each new one keeps [s], at least one period: a trajectory
+that is late by less is joined without a jump."""
 
 
 class MotionController:
@@ -78,7 +78,7 @@ class MotionController:
         self.committed = self._kept * period
         """How late a trajectory may arrive [s]."""
         self.ahead = PREVIEW_TICKS + max(self._kept - 1, 0)
-        """How many ticks `drive` looks ahead."""
+        """How many ticks `update` previews."""
         self._planner = SetpointPlanner(robot, period, kinematics)
         self._tracker = self._planner.tracker
         self._tracking = TrackingErrorMonitor(robot, self._tracker.kinematics, tool_commands)
@@ -90,7 +90,7 @@ class MotionController:
         self._still_since: float | None = None
         self._time = 0.0
         self.tripped = ""
-        """Why nothing may move until `reset`; empty when it may."""
+        """Why the arm may not move until `reset`; empty when it may."""
         self.waiting = ""
         """Why motion cannot begin yet; empty when it can."""
         self._driving = False
@@ -161,15 +161,15 @@ class MotionController:
         joints: np.ndarray,
         measured_at: float | None = None,
     ) -> MotionCommand | None:
-        """Return what the arm is to be told; None when it stands still and knows it.
+        """Return the motion command of a tick; None when the arm stands still and needs none.
 
         When motion begins, `waiting` says why it cannot yet: the arm must stand still, and a
         trajectory controller is first sent to where the motion begins.
 
         Args:
             now: When this tick is due: periods after the one before, as of `TickSchedule` [s].
-            command: What it is told by the pilot; on a hold it comes to a stand.
-            ahead: What it will be told at the next ticks, in the command's mode. Shape (7,) each.
+            command: The action of this tick; on a hold the arm brakes.
+            ahead: Values of the next actions, in the same mode. Shape (7,) each.
             joints: Measured positions. Shape (J,), [rad].
             measured_at: When they were measured [s]; None: now.
         """
@@ -216,11 +216,11 @@ class MotionController:
         return drive
 
     def skip_tick(self) -> None:
-        """Take back the last drive, which was not sent: the controller executes the one before."""
+        """Take back the last command, which was not sent; the one before is executed."""
         (self._undo or self.release_arm)()
 
     def _snapshot(self) -> Callable[[], None]:
-        """Return what brings the driver back to where it is now."""
+        """Return a function that restores the present state."""
         before = self._time, self._rest.sent, self._sent, self._driving, self._still_since
         stream = self._tracker.state()
 
@@ -231,7 +231,7 @@ class MotionController:
         return undo
 
     def stationary_command(self, now: float, joints: np.ndarray, gripper: float) -> MotionCommand:
-        """Return a drive of an arm that stays where it is. See `drive`."""
+        """Return the command of an arm that stays where it is."""
         here, still = self._rest.position_near(joints), np.zeros(len(joints))
         stand = Setpoint(here, still, still)
         path = SetpointPreview((stand,), self._period, stand)
@@ -240,7 +240,7 @@ class MotionController:
         )
 
     def _apply_skipped_ticks(self, now: float) -> None:
-        """Take into account that ticks may have been missed, or the clock been set back."""
+        """Account for missed ticks, and for a clock that was set back."""
         late, self._time = now - self._time, now
         missed = round(late / self._period) - 1
         if late < 0:  # nobody knows how long anything has lasted
@@ -266,7 +266,7 @@ class MotionController:
     def _start_command(
         self, now: float, joints: np.ndarray, gripper: float, undo: Callable[[], None]
     ) -> MotionCommand:
-        """Return the drive that brings a controller to where the motion begins."""
+        """Return the command that leads a controller to where the motion begins."""
         there = self._rest.position_near(joints)
         away = self._rest.max_distance(now, there, joints)
         seconds, self.waiting = self._motion_start.prepare(now, there, joints, away)
@@ -297,7 +297,7 @@ class MotionController:
             self.release_arm()
 
     def _check_tracking(self, now: float, joints: np.ndarray, measured_at: float) -> None:
-        """Trip when the arm is not where it was told to be, or where it cannot be."""
+        """Trip when the arm is not where it is commanded to be, or where it cannot be."""
         if problem := limit_problem(self._robot, joints, _LIMIT_EXCESS_RAD):
             self.trip(problem)
         if not self._is_commanded:

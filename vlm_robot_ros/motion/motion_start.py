@@ -15,10 +15,10 @@ from vlm_robot_ros.motion.standstill import Standstill
 from vlm_robot_ros.robot.config import RobotConfig
 
 _TIME, _ERROR = 0.2, 0.03
-"""A controller is given so long at least [s] to come to where the motion begins, from so far away
+"""Shortest time for a controller to reach the start of the motion [s], from this distance
 [rad] within its accelerations."""
 _START_VALID_S = 1.0
-"""Motion begins within so long after that, or the controller is sent there again [s]."""
+"""Motion begins within this time after that, or the controller is sent there again [s]."""
 _ROUNDING_TOLERANCE = 1e-6
 _WAITING_FOR_CONTROLLER = "waiting for the controller to come to where the motion begins"
 
@@ -34,7 +34,7 @@ class _Start:
 
 
 class MotionStart:
-    """Says from when on an arm that stands still may be moved. Times in seconds of one clock."""
+    """Decides when a standing arm may move. Times in seconds of one clock."""
 
     def __init__(self, robot: RobotConfig, period: float) -> None:
         """Make one for ticks every `period` seconds."""

@@ -1,4 +1,4 @@
-"""Setpoints from tick to tick within all limits of joints and tool, whatever speeds are wanted.
+"""Setpoints within all limits of joints and tool, for any wanted joint speeds.
 
 With each setpoint goes an escape: a way to come to a stand from there that keeps to all limits.
 The arm goes on to a setpoint only if it has one, and otherwise takes the escape of the one before.
@@ -14,43 +14,43 @@ from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.robot.config import RobotConfig
 
 LIMIT_MARGIN_RAD = 0.005
-"""What is kept from the joints' limits [rad]; half of it at least, where the arm has to brake."""
+"""Distance that is kept from the joint limits [rad]; braking may use half of it."""
 ACCELERATION_FRACTION = 0.75
-"""Part of the acceleration that is used but to brake: who is told late has to catch up."""
+"""Fraction of the acceleration limit that motion uses; braking uses all of it."""
 _LOOKS, _FEW, _MANY = 0.03, 4, 30
-"""How often on an escape it is looked where the tool is, and how fast [s]; least and most."""
+"""Interval at which a stopping trajectory is checked for the tool [s]; shortest and longest."""
 _MAX_TRIES = 4
-"""So many times it is tried whether it need not brake, where the tool would be too fast."""
+"""How often a lower speed is tried before the arm brakes for its tool."""
 _AIM, _BRIEFLY = 0.98, 1.02
 """Parts of a tool's speed that are aimed at, so that it need not brake for every bend, and that it
 may have on the mean of a tick."""
 _ROUNDING_TOLERANCE = 1e-6
-"""Of a tool's speed [m/s]."""
+"""Tolerance of the tool's speed [m/s]."""
 _MIN_ACCELERATION_FRACTION = 0.01
-"""Part of its acceleration that a joint has that needs less to be there with the others."""
+"""Smallest fraction of its acceleration that a joint gets so that all arrive together."""
 
 
 @dataclass(frozen=True)
 class StopTrajectory:
-    """A way to come to a stand."""
+    """A trajectory on which the arm brakes to a standstill."""
 
     profile: ruckig.Trajectory
     elapsed: float
-    """How long it has been followed [s]."""
+    """How much of it is over [s]."""
     positions: np.ndarray
-    """Evenly spaced in time, from its begin; the last is the stand. Shape (N, J), [rad]."""
+    """Positions evenly spaced in time; the last is the standstill. Shape (N, J), [rad]."""
     max_tool_speed: float
-    """Of the tool, on all of it [m/s]."""
+    """Largest speed of the tool on it [m/s]."""
 
     @property
     def duration(self) -> float:
-        """How long it still takes [s]."""
+        """Remaining time [s]."""
         return max(float(self.profile.duration) - self.elapsed, 0.0)
 
 
 @dataclass(frozen=True)
 class Setpoint:
-    """Where the joints shall be at one time. Each of shape (J,)."""
+    """State of the joints at one time. Each of shape (J,)."""
 
     position: np.ndarray
     """[rad]"""
@@ -62,10 +62,10 @@ class Setpoint:
 
 
 class SetpointGenerator:
-    """Where an arm has been sent, and how fast; goes on from there."""
+    """Generates setpoints from which the arm can always stop."""
 
     def __init__(self, robot: RobotConfig, kinematics: Kinematics, period: float) -> None:
-        """Make one of a setpoint every `period` seconds, that begins at home."""
+        """Make a generator of a setpoint every `period` seconds that starts at home."""
         self._kinematics, self._period = kinematics, period
         self._least, self._most = (
             robot.lower + LIMIT_MARGIN_RAD / 2,
@@ -81,7 +81,7 @@ class SetpointGenerator:
         self._input.max_velocity = robot.velocity.tolist()
         self._input.max_jerk = robot.jerk.tolist()
         self.now = Setpoint(kinematics.home, self._zeros, self._zeros)
-        """The last setpoint; may be set to another one, to go on from there."""
+        """The last setpoint; assign another one to continue from there."""
 
     def step(self, speed: np.ndarray) -> Setpoint:
         """Return the next setpoint on the way to joint speeds. Shape (J,), [rad/s].
@@ -114,7 +114,7 @@ class SetpointGenerator:
         return self.brake()
 
     def brake(self) -> Setpoint:
-        """Return the next setpoint of coming to a stand as fast as the limits allow.
+        """Return the next setpoint of braking as fast as the limits allow.
 
         The joints come to it in the same time: so the arm goes on the way that it was on.
         """
@@ -128,7 +128,7 @@ class SetpointGenerator:
         return self.now
 
     def stop_preview(self) -> tuple[float, np.ndarray]:
-        """Return in how many seconds it can stand still, and the way there.
+        """Return the time to a standstill, and the positions on the way.
 
         Returns:
             Seconds, and places, of which the last is the stand. Shape (N, J), [rad].
@@ -180,7 +180,7 @@ class SetpointGenerator:
         return setpoint.stop_trajectory or self._find_stop_trajectory(setpoint)
 
     def _find_stop_trajectory(self, setpoint: Setpoint) -> StopTrajectory:
-        """Return the best way to a stand that there is."""
+        """Return the best stopping trajectory."""
         parts = self._synchronized_acceleration_scale(setpoint, self._zeros)
         way = self._velocity_profile(setpoint, self._zeros, parts)
         passes = self._violates_limits(way, setpoint)
@@ -201,7 +201,7 @@ class SetpointGenerator:
         return np.clip(np.maximum(parts, has), _MIN_ACCELERATION_FRACTION, 1.0)
 
     def _violates_limits(self, way: ruckig.Trajectory, before: Setpoint) -> np.ndarray:
-        """Tell which joints pass their limits on the way to a stand, farther than they have."""
+        """Return which joints exceed their limits on a stopping trajectory, more than now."""
         stand = np.array(way.at_time(way.duration)[0])
         low = np.minimum(self._least, before.position)
         return (stand < low) | (stand > np.maximum(self._most, before.position))

@@ -5,13 +5,13 @@ from collections import deque
 import numpy as np
 
 WINDOW_S = 0.2
-"""An arm stands still when it has not moved for so long [s]."""
+"""An arm that has not moved for this time stands still [s]."""
 TOLERANCE_RAD = 0.01
 """Largest change of a joint position within `WINDOW_S` of an arm that stands still [rad]."""
 
 
 class Standstill:
-    """Watches the measured positions of an arm that is not commanded."""
+    """Monitors the measured positions of an arm that gets no commands."""
 
     def __init__(self) -> None:
         self._measured: deque[tuple[float, np.ndarray]] = deque()

@@ -1,4 +1,4 @@
-"""Joint setpoints on the way to tool poses or joint positions that move, and what comes then."""
+"""Follows moving tool poses or joint positions within limits, and previews what comes."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -17,34 +17,34 @@ from vlm_robot_ros.motion.setpoint_generator import (
 from vlm_robot_ros.robot.config import RobotConfig
 
 _MAX_GOAL_ROTATION_RAD_S = 2.0
-"""A goal that turns faster is not followed so fast [rad/s]."""
+"""Largest rotation speed at which a goal is followed [rad/s]."""
 _BRAKING_FRACTION = 0.9
 """Fraction of `ACCELERATION_FRACTION` on which braking relies; jerk limits may take the rest."""
 _ARRIVED_RAD = 1e-6
-"""A joint that has less to go is there [rad]."""
+"""A joint this close to its target has arrived [rad]."""
 _TWIST_CATCH_UP_RATE = 2.0
-"""As `_CATCH_UP_RATE`, of an arm that is told speeds [1/s]."""
+"""Like `_CATCH_UP_RATE`, for an arm that gets twists [1/s]."""
 _DROOP_RAD = 0.005
-"""An arm that stands so close to where it was told to is not sent about [rad]."""
+"""A standing arm this close to its command gets no more twists [rad]."""
 _TRACKING_LAG_S = 0.2
-"""An arm that is where it should have been so lately is not hurried: it would go too far [s]."""
+"""Lag that does not count as an error: making up for it would overshoot [s]."""
 _CATCH_UP_RATE = 15.0
-"""How much of what is missed is made up for in a second [1/s]."""
+"""Fraction of an error that is made up for per second [1/s]."""
 
 
 @dataclass(frozen=True)
 class SetpointPreview:
-    """Setpoints to come, one a tick, and where the arm stands still after them."""
+    """The next setpoints, one per tick, and the standstill after them."""
 
     setpoints: tuple[Setpoint, ...]
     stop_time: float
-    """From the last of them to the stand [s]."""
+    """Time from the last of them to the standstill [s]."""
     end: Setpoint
 
 
 @dataclass(frozen=True)
 class StreamState:
-    """Where a stream is."""
+    """State of a tracker, to return to."""
 
     setpoint: Setpoint
     target: np.ndarray
@@ -54,7 +54,7 @@ class StreamState:
 
 
 class TargetTracker:
-    """Makes of what is wanted, tick by tick, what the joints can do."""
+    """Turns targets into setpoints that the joints can follow."""
 
     def __init__(
         self, robot: RobotConfig, period: float, kinematics: Kinematics | None = None
@@ -134,7 +134,7 @@ class TargetTracker:
         return self._motion.step(self._motion.scale_to_tool_speed(speed, here.position))
 
     def brake(self) -> Setpoint:
-        """Return the next setpoint of coming to a stand; see `SetpointGenerator.brake`."""
+        """Return the next setpoint of braking; see `SetpointGenerator.brake`."""
         setpoint = self._motion.brake()
         self._wanted, self._goal = setpoint.position, None
         return setpoint
@@ -144,7 +144,7 @@ class TargetTracker:
         return self._motion.stop_preview()
 
     def preview(self, targets: Sequence[np.ndarray], poses: bool) -> SetpointPreview:
-        """Return what is to come for what is wanted at the next ticks, and then a stand.
+        """Return the setpoints for the targets of the next ticks, and a standstill after them.
 
         The stream stays where it is.
 
@@ -188,7 +188,7 @@ class TargetTracker:
         )
 
     def restore(self, state: StreamState) -> None:
-        """Go back to an earlier state: what was made since was not sent."""
+        """Return to an earlier state: the setpoints since then were not sent."""
         self.continue_from(state.setpoint)
         self._wanted, self._goal, self._foreseen = state.target, state.goal, state.previewed
         self._lately = deque(state.recent, self._lately.maxlen)
@@ -198,7 +198,7 @@ class TargetTracker:
         return self.kinematics.forward(positions)
 
     def tool_speed(self, setpoint: Setpoint) -> float:
-        """Return how fast the tool is at a setpoint [m/s]."""
+        """Return the speed of the tool at a setpoint [m/s]."""
         return self._motion.tool_speed(setpoint.position, setpoint.velocity)
 
     def twist_to(self, setpoint: Setpoint, measured: np.ndarray, holds: bool) -> np.ndarray:
@@ -221,7 +221,7 @@ class TargetTracker:
         return jacobian @ self._motion.scale_to_tool_speed(speed, setpoint.position)
 
     def nearest_recent_command(self, measured: np.ndarray, told: np.ndarray) -> np.ndarray:
-        """Return where the arm is nearest to, of where it was told to be within the last 0.2 s.
+        """Return the command of the last 0.2 s that the arm is nearest to.
 
         Args:
             measured: Where it is. Shape (J,), [rad].
@@ -253,7 +253,7 @@ class TargetTracker:
         return -np.minimum(down, self._fastest), np.minimum(up, self._fastest)
 
     def _max_approach_speed(self, left: np.ndarray, speed: np.ndarray) -> np.ndarray:
-        """Return how fast one may be a tick later to come to a stand within what is left.
+        """Return the largest speed at the next tick from which a joint still stops in time.
 
         Args:
             left: Shape (J,), [rad].

@@ -1,4 +1,4 @@
-"""Notices that an arm does not go where it is told to. All times in seconds of one clock."""
+"""Compares measured with commanded positions. All times in seconds of one clock."""
 
 from bisect import bisect_right
 from collections import deque
@@ -9,32 +9,32 @@ from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.robot.config import RobotConfig
 
 _TRACKING_TOLERANCES = ((0.25, 0.1, 0.5), (0.05, 0.02, 3.0))
-"""How far a joint [rad], the tool [m] may be from where it was told to be lately; how long [s].
+"""Tracking tolerances: joint [rad], tool [m], duration [s].
 
 Much for a moment: something is in the way. A little for long: nobody follows.
 """
 
 _STANDS_STILL, _COMMANDED = 0.004, 0.012
-"""An arm stalls when no joint moves farther while one is commanded to move so far [rad]."""
+"""An arm stalls when no joint moves this far while one is commanded to [rad]."""
 _STALL_END_RAD = 0.02
-"""A stall is over when a joint has moved so far from where the arm stalled [rad]."""
+"""A stall ends when a joint has moved this far from where the arm stalled [rad]."""
 _MEASUREMENT_NOISE_RAD = 5e-4
-"""A measured position that changes by more from tick to tick is not noise [rad]."""
+"""Largest change of a measured position from tick to tick that is noise [rad]."""
 _LAG, _MOST_LAG, _LAG_FILTER = 0.1, 0.2, 0.2
 """Expected lag of an arm before one was seen, the largest that is accepted, and the time constant
 with which it is estimated [s]."""
 
 
 class TrackingErrorMonitor:
-    """How long an arm has been how far from where it was told to be."""
+    """Measures how long the arm has been how far from its commands."""
 
     def __init__(self, robot: RobotConfig, kinematics: Kinematics, by_tool: bool) -> None:
-        """Look at the tool's place, or else at the joints'."""
+        """Compare the tool's position, or else the joints'."""
         self._robot, self._kinematics, self._by_tool = robot, kinematics, by_tool
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew: nobody knows how long anything has lasted."""
+        """Forget how long an error has lasted."""
         self._since: list[float | None] = [None] * len(_TRACKING_TOLERANCES)
 
     def problem(self, now: float, joints: np.ndarray, told: np.ndarray) -> str:
@@ -60,7 +60,7 @@ class TrackingErrorMonitor:
         return ""
 
     def _tracking_error(self, joints: np.ndarray, told: np.ndarray) -> tuple[str, str, float]:
-        """Return what is farthest from where it was told to be, in which unit, and how far."""
+        """Return the joint or tool with the largest error, its unit and its error."""
         if self._by_tool:
             places = [self._kinematics.forward(q)[:3, 3] for q in (joints, told)]
             return "the tool", "m", float(np.linalg.norm(places[0] - places[1]))

@@ -39,7 +39,7 @@ class PolicyVisualizer:
         self._planned = 0.0
 
     def on_chunk(self, chunk: ActionChunk, instruction: str, stamp: Time) -> None:
-        """Show a plan; to be called where the policy thinks.
+        """Publish overlay and markers of a chunk; called in the inference worker's thread.
 
         Args:
             chunk: The plan.

@@ -40,7 +40,7 @@ Make = Callable[[], ClosingNode]
 
 
 def install_signal_handlers(handler: Callable[[int, FrameType | None], None]) -> None:
-    """Have a handler called when the process is told to go: by SIGINT, SIGTERM, or SIGHUP.
+    """Call a handler at SIGINT, SIGTERM or SIGHUP.
 
     Where a hang-up is ignored (nohup) it still is; the others count also where they were.
     """

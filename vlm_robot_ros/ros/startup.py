@@ -8,7 +8,7 @@ from vlm_robot_ros.file_permissions import restrict_umask
 
 
 def start_ros(arguments: list[str] | None = None) -> None:
-    """Start ROS; its logs and its shared memory are not for other users.
+    """Start ROS, with logs and shared memory that other users cannot read.
 
     rclpy's own signal handlers would end ROS before the nodes could publish their last hold, so
     there are none. When the first node is made, `restrict_segments` is to be called.

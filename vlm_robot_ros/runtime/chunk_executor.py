@@ -1,7 +1,4 @@
-"""Decides what the arm is told at every tick: what is planned, or to hold, and why.
-
-The node around it moves messages. All times in seconds of one clock.
-"""
+"""Executes action chunks, or holds the arm and says why. All times in seconds of one clock."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -21,17 +18,17 @@ from vlm_robot_ros.runtime.instructions import InstructionFilter, next_instructi
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 BLEND_S = 0.15
-"""Time to pass from one plan to the next [s]: shorter jerks, longer lags."""
+"""Time to pass from one chunk to the next [s]: a shorter time jerks, a longer one lags."""
 JOINED_STEPS = 1
-"""In so many steps a plan goes over from the one before to its own; see `ChunkInterpolator`."""
+"""Steps that merge a new chunk with the last one; see `ChunkInterpolator`."""
 MIN_CONFIDENCE = 0.5
 WAITING_FOR_CHUNK = HoldReason(HoldCode.WAITING_FOR_CHUNK, "waiting for a plan")
-"""Why an arm holds that has been told what to do, and has no plan yet or no longer."""
-_EXTERNAL_MOTION = 0.04  # from where it is held, by someone else: do not fight it [m or rad]
-_SETTLED_AFTER_S = 0.5  # an arm that was told to hold stands still after so long [s]
-_GRIPPER_DELAY_S = 0.5  # what fingers were told lately they may only begin to do [s]
-_MOVING_OPENING_CHANGE, _RECENT_S = 0.02, 0.3  # by so much of their way within so long [s]
-_MAX_OPENINGS = 300  # are kept of so long at most: a clock may stand
+"""Hold of an arm that has an instruction, but no action chunk for this time."""
+_EXTERNAL_MOTION = 0.04  # distance from the held position at which the arm is released [m or rad]
+_SETTLED_AFTER_S = 0.5  # time after which an arm that holds stands still [s]
+_GRIPPER_DELAY_S = 0.5  # time in which fingers may still start a motion [s]
+_MOVING_OPENING_CHANGE, _RECENT_S = 0.02, 0.3  # change of the opening within this time [s]
+_MAX_OPENINGS = 300  # measured openings that are kept: a clock may stand still
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ class ChunkExecutor:
         self.reset()
 
     def reset(self) -> None:
-        """Forget plan, words and commands; the count of instructions goes on."""
+        """Forget chunk, instruction and actions; the count of instructions goes on."""
         self.instruction = Instruction("", self.instruction.number, InstructionKind.EMPTY)
         self._interpolator.clear()
         self._refusal = MAY_MOVE
@@ -102,7 +99,7 @@ class ChunkExecutor:
         self._stamp = self._confidence = 0.0
 
     def set_instruction(self, text: str, now: float) -> Instruction:
-        """Take words of time `now` [s]; what was planned for those before is flushed at once.
+        """Take a text of time `now` [s]; a new instruction discards the last one's chunk.
 
         Returns:
             The instruction from now on: the last one where `InstructionFilter` rejects the text.
@@ -119,7 +116,7 @@ class ChunkExecutor:
         return self.instruction
 
     def set_chunk(self, chunk: ActionChunk, number: int, stamp: float, now: float) -> None:
-        """Take a plan that answers instruction `number` from a camera frame of time `stamp`."""
+        """Take the answer to instruction `number`, computed from an image of time `stamp` [s]."""
         if number != self.instruction.number or self.instruction.kind is not InstructionKind.TASK:
             return
         chunk = self._unwrap_continuous(chunk)
@@ -145,7 +142,7 @@ class ChunkExecutor:
             self._mode, self._last = chunk.mode, None
 
     def _unwrap_continuous(self, chunk: ActionChunk) -> ActionChunk:
-        """Return a plan of joints with continuous ones in the turn that they are in."""
+        """Return a chunk of joint positions with continuous joints in their present turn."""
         if chunk.mode != ActionMode.JOINT_POSITION or self._joints is None:
             return chunk
         values, count = np.array(chunk.values, float), len(self._robot.joints)
@@ -222,7 +219,7 @@ class ChunkExecutor:
         )
 
     def preview(self, now: float, ticks: int) -> list[np.ndarray]:
-        """Return what will be commanded at the next `ticks` if nothing else comes.
+        """Return the values of the actions at the next `ticks`, if no other chunk comes.
 
         Values of shape (7,) each; fewer where the plan is over before. To be asked after `tick`
         at the same time.
@@ -246,7 +243,7 @@ class ChunkExecutor:
         blind: bool,
         stop: bool = False,
     ) -> ActionCommand:
-        """Stay at the last command.
+        """Return an action that keeps the arm at the last one.
 
         Args:
             now: [s]

@@ -1,4 +1,4 @@
-"""The instruction is state: the latest wins, and a word of stop needs no model."""
+"""From texts to instructions: stop words, pace, and which texts count."""
 
 import math
 import re
@@ -10,13 +10,13 @@ from vlm_robot_ros.interfaces.instruction import Instruction, InstructionKind
 MAX_LENGTH = 300
 """Longer texts are cut here [characters]."""
 QUIET_AFTER_STOP_S = 0.5
-"""After a stop words count again when nothing has been said for so long [s]."""
+"""After a stop, a text counts again when none has come for this time [s]."""
 REPEAT_WINDOW_S = 1.5
-"""Words that come again so soon are repeated, by a publisher with a rate [s]."""
+"""A text that comes again within this time is a repetition of a publisher [s]."""
 _REMEMBERED_TEXTS = 100
 _SHOWN_CHARACTERS = 40
 _MAX_READ_CHARACTERS = 100_000
-"""Longer ones stop the arm unread: to look through so many takes 5 ms [characters]."""
+"""A longer text stops the arm: to search this many characters takes 5 ms."""
 
 _PACE_BY_TEXT = {"slower": 0.5, "slow down": 0.5, "slower please": 0.5, "more slowly": 0.5,
           "faster": 2.0,
@@ -28,7 +28,7 @@ _STOP_FORMS = (
     r"fre+z(?:e+s?|ed|ing)|froze(?:n)?", r"abort(?:s|ed|ing)?", r"wh?oa+h?",
     r"cancel+(?:s|ed|ing)?",
 )  # fmt: skip
-"""A sentence with one of these anywhere in it stops the arm: better once too often."""
+"""A sentence with one of these anywhere in it stops the arm: rather once too often."""
 _STOP = re.compile(rf"(?<![^\W\d_])(?:{'|'.join(_STOP_FORMS)})(?![^\W\d_])", re.IGNORECASE)
 _POLITE_WORDS = (
     r"please|now|ok|okay|hey|hi|robot|arm|panda|so|oh|no|uh|um|just|there|thanks|thank you|"
@@ -39,7 +39,7 @@ _PAUSE = re.compile(
     rf"(?:(?:{_POLITE_WORDS}) )*(?:wait|hold on|hold it|hold still|hang on|pause|(?:{_DURATION}))"
     rf"(?: (?:{_POLITE_WORDS}|up|wait|hold on|hang on|pause|(?:{_DURATION})))*"
 )
-"""What holds the arm when nothing else is said, of lower-case words."""
+"""Lower-case sentences that hold the arm when they say nothing else."""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
 
 
@@ -92,33 +92,33 @@ def next_instruction(last: Instruction, text: str) -> Instruction:
 
 
 class InstructionFilter:
-    """Tells words that count from repeated ones, and from those on the heels of a stop.
+    """Rejects repeated texts, and texts right after a stop. Times in seconds of one clock.
 
-    A stop wins against whatever was said at about the same time, by whomever, and against who
-    goes on repeating what it ended. Times in seconds of one clock.
+    A stop wins against every text of about the same time, and against a publisher that goes on
+    repeating the instruction that the stop ended.
     """
 
     def __init__(self) -> None:
         self._stopped = False
-        """Whether no other words have counted since a stop."""
+        """Whether no text has counted since a stop."""
         self._rested = False
-        """Whether no others have counted since a rest at which somebody repeated words."""
+        """Whether no text has counted since a reset during repetitions."""
         self._last = self._repeated = -math.inf
-        """When words were said last, and when such as a moment before."""
+        """When the last text came, and when the last repetition came [s]."""
         self._said: dict[str, float] = {}
-        """When each of the latest words was said last."""
+        """When each of the latest texts came last [s]."""
 
     def reset(self) -> None:
-        """Begin anew; who repeats words, or goes on to after a stop, is not heard all the same."""
+        """Forget the stop; repetitions, also those after a stop, stay rejected."""
         self._rested = self._stopped or self._last - self._repeated < REPEAT_WINDOW_S
         self._stopped = False
 
     def rejection_reason(self, before: Instruction, said: Instruction, now: float) -> str:
-        """Return why words of now do not count; empty when they do.
+        """Return why a text does not count; empty when it does.
 
         Args:
             before: The instruction until now.
-            said: What they would make of it.
+            said: What the text would make of it.
             now: [s]
         """
         if said.kind is InstructionKind.EMPTY or said.number == before.number:

@@ -1,4 +1,4 @@
-"""What joint-state messages say about the arm, and what it was like at a given time."""
+"""From joint-state messages to states of the robot, and the state at a given time."""
 
 import time
 from bisect import bisect
@@ -12,11 +12,11 @@ from vlm_robot_ros.motion.limits import limit_violation
 from vlm_robot_ros.robot.config import RobotConfig
 
 _OPENING_CHANGE_BY_HAND = 0.04
-"""Nobody but a hand brings a continuous joint so far beyond its turns [rad]."""
+"""Largest excess over a full turn before a continuous joint counts as moved by hand [rad]."""
 
 
 class JointStateAssembler:
-    """Puts an arm and its gripper together from messages that may each have some of the joints.
+    """Assembles the state of arm and gripper from messages with some of the joints each.
 
     Who drives the arm and who drives its gripper often publish on one topic each its own; joints
     of others may be among them.
@@ -31,17 +31,17 @@ class JointStateAssembler:
         fingers = [robot.gripper.joint] if self._gripper_timeout else []
         self._wanted = [*robot.joint_names, *fingers]
         self.commanded_opening = 1.0
-        """What is taken for the opening of a gripper without feedback: 0 closed, 1 open."""
+        """Opening of a gripper without feedback: the commanded one; 0 closed, 1 open."""
         self._known: dict[str, tuple[float, float]] = {}
-        """When a joint was where."""
+        """Time and position of each joint."""
         self._last: np.ndarray | None = None
         self._heard = -np.inf
-        """When all was known last, by a clock that only goes on [s]."""
+        """When all joints were known last, by the monotonic clock [s]."""
 
     def read(
         self, named: Sequence[str], positions: Sequence[float], stamp: float
     ) -> RobotState | None:
-        """Return the arm's state; None where a message has nothing new to say of the arm itself.
+        """Return the state; None if a message has nothing new about the arm itself.
 
         The state is of the time of the arm's joint that was heard of longest ago.
 
@@ -111,13 +111,13 @@ class JointStateAssembler:
 
 
 class RobotStateBuffer:
-    """The last few states of the arm, so that an image is paired with the arm of its time."""
+    """The latest states of the arm, so that each image meets the state of its time."""
 
     def __init__(self, length: int = 100) -> None:
         self._states: deque[RobotState] = deque(maxlen=length)
 
     def add(self, state: RobotState) -> None:
-        """Note a state; one from before the last one starts the history anew."""
+        """Add a state; one older than the last clears the buffer."""
         if self._states and state.time < self._states[-1].time:
             self._states.clear()
         self._states.append(state)

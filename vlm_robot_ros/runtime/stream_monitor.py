@@ -1,22 +1,22 @@
-"""Is an input still there, fresh and moving?"""
+"""Notices inputs that are missing, stale, frozen or of another clock."""
 
 from collections import deque
 
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 
 _RATE_WINDOW = 20
-"""Messages by which it is told how often they come."""
+"""Messages from which the rate is estimated."""
 _RATE_RESET_S = 3.0
-"""Of a stream that was away longer, it is told anew [s]."""
+"""After a longer gap the rate is estimated again [s]."""
 MAX_CLOCK_LEAD_S = 0.03
-"""A stamp may be so much ahead of the receiver's clock; more, and the clocks differ [s]."""
+"""Largest lead of a stamp over the receiver's clock; with more the clocks differ [s]."""
 _BEHIND, _ARRIVALS = 0.05, 10
 """Where each of so many messages arrives longer after its stamp [s], the clocks differ, too, or
 what comes is always late."""
 
 
 class StreamMonitor:
-    """Watches one stream of stamped messages. All times in seconds of one clock."""
+    """Monitors one stream of stamped messages. All times in seconds of one clock."""
 
     fault_code = HoldCode.INPUT_INVALID
     """Code of what `on_rejected` notes."""
@@ -40,12 +40,12 @@ class StreamMonitor:
         self._repeated = 0
         self._fault = ""
         self.note = ""
-        """What is unusual about the messages, though they can be used; empty if nothing is."""
+        """What is unusual about messages that can be used; empty if nothing is."""
         self.received = self.refusals = 0
-        """How many messages came, and how many of them could not be used."""
+        """Number of messages, and of those that could not be used."""
 
     def on_message(self, stamp: float, now: float | None = None) -> None:
-        """Note a good message with this stamp, which arrived at `now` [s], if that is known."""
+        """Count a usable message with this stamp [s] that arrived at `now` [s], if known."""
         self.received += 1
         if now is not None:
             self._delays.append(now - stamp)
@@ -58,14 +58,14 @@ class StreamMonitor:
         self._stamp = stamp
 
     def on_rejected(self, fault: str) -> None:
-        """Note a message that could not be used, and why."""
+        """Count a message that cannot be used, and keep the reason."""
         self.received += 1
         self.refusals += 1
         self._fault = fault
 
     @property
     def rate(self) -> float:
-        """How often it came of late, by its stamps [Hz]; 0 before two have come."""
+        """Recent rate by the stamps [Hz]; 0 before two messages have come."""
         try:
             return (len(self._stamps) - 1) / (max(self._stamps) - min(self._stamps))
         except (ValueError, ZeroDivisionError):
@@ -94,7 +94,7 @@ class StreamMonitor:
         return MAY_MOVE
 
     def clock_problem(self, now: float) -> HoldReason:
-        """Return why its stamps cannot be of the clock that `now` is of; empty when they can.
+        """Return why the stamps are of another clock than `now`; empty when they are not.
 
         Stricter than `problem`: for a controller that executes what it is sent by the stamps.
         """

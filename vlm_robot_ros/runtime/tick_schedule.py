@@ -1,4 +1,4 @@
-"""Ticks that are evenly spaced, however late the calls are."""
+"""Evenly spaced ticks, however late the calls come."""
 
 import math
 
@@ -12,13 +12,13 @@ class TickSchedule:
     """
 
     def __init__(self, period: float) -> None:
-        """Make a beat of a tick every `period` seconds."""
+        """Make a schedule with a tick every `period` seconds."""
         self._period = period
         self.next = -math.inf
-        """When the next tick is due [s]; before the first, whenever it comes."""
+        """When the next tick is due [s]; the first is due when it comes."""
 
     def due_time(self, now: float) -> float:
-        """Return when the tick was due that is called at `now`, and is called now [s].
+        """Return when the tick that comes at `now` is due [s].
 
         Whole periods that were missed are left out. It is later than `now` by at most a period,
         where the first call was late; a clock that was set back begins a new beat.

@@ -26,7 +26,7 @@ _GRIPPER_MOTION_S = 0.3
 
 
 def joint_trajectory(drive: MotionCommand, robot: RobotConfig) -> JointTrajectory:
-    """Return the path ahead, which ends with a stand: nobody has to tell the arm to stop.
+    """Return the trajectory, which ends with a standstill.
 
     For joint_trajectory_controller. Times count from the stamp, which is that of the first point,
     a past one (see `MotionCommand.points`): a message that is late is still executed on time.
