@@ -9,7 +9,6 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
-autodoc_mock_imports: list[str] = []
 autodoc_member_order = "alphabetical"
 html_theme = "furo"
 html_title = f"vlm_robot_ros {release}"

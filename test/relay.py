@@ -151,7 +151,7 @@ class Relay:
             passed = _begin_of(message) - _begin_of(before)
             way = np.abs(positions[0] - np.array(before.points[0].positions))
             allowed = ROBOT.velocity * (passed + 0.02) + 1e-3
-            checks["no jump"] = passed < 0 or np.all(way <= allowed)  # time may begin anew
+            checks["no jump"] = passed < 0 or np.all(way <= allowed)  # time may begin again
             both = np.array([before.points[0].velocities, velocities[0]])
             checks["no jerk"] = passed <= 0 or _steps_within([0.0, passed], both)
         if not all(checks.values()):
@@ -173,7 +173,7 @@ class Relay:
         self.words.publish(String(data=text))
 
     def begin(self, words="pick up the {}"):
-        """Lay the scene anew, give an order, and wait until the arm is under way."""
+        """Lay the scene again, give an order, and wait until the arm is under way."""
         self.ways.clear()
         del self.health[:]
         self.graph.call(Trigger, "/policy_node/reset")  # the fault before may have tripped it

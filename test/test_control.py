@@ -296,7 +296,7 @@ def test_a_watch_tells_missing_stale_frozen_and_future_apart():
     for number in range(1, 50):
         watch.on_message(2.0 + number / 25)
     assert watch.rate == pytest.approx(25.0)
-    watch.on_message(0.5)  # time begins anew
+    watch.on_message(0.5)  # time begins again
     assert watch.rate == 0.0
     watch.on_message(1.0)  # slower than the timeout allows
     assert watch.rate == pytest.approx(2.0)

@@ -122,7 +122,7 @@ def test_a_gripper_is_told_by_goals(graph, tmp_path, parallel):
     assert graph.until(lambda: goals[-1] > 0.9 * ROBOT.gripper.open), goals
     assert all(abs(one - other) > 1e-4 for one, other in itertools.pairwise(goals)), "no news"
     assert set(gripper.efforts) == {15.0}
-    # Somebody may have moved the fingers meanwhile: other words, and it is told anew.
+    # Somebody may have moved the fingers meanwhile: other words, and it is told again.
     count = len(goals)
     gripper.say("close the gripper")
     assert graph.until(lambda: goals[-1] < 0.01), goals

@@ -50,7 +50,7 @@ def test_training_writes_a_checkpoint_and_goes_on_when_called_again(demos, tmp_p
     assert main([*command, "2"]) == 0
     assert main([*command, "3"]) == 0
     assert json.loads((out / "config.json").read_text())["training"]["step"] == 3
-    assert len((out / "log.jsonl").read_text().splitlines()) == 3  # no fit begun anew
+    assert len((out / "log.jsonl").read_text().splitlines()) == 3  # no fit begun again
     assert list((out / "tensorboard").iterdir())
     load_checkpoint(out)
 

@@ -96,7 +96,7 @@ def test_who_repeats_words_does_not_end_a_stop_with_them(pilot):
         assert "repeated after 1.00 s" in pilot.ignored
     assert pilot.set_instruction("push the can left", 19.6).text == "push the can left"
     pilot.set_instruction("stop", 20.0)
-    assert pilot.set_instruction("pick up the cube", 21.2).text == "pick up the cube"  # said anew
+    assert pilot.set_instruction("pick up the cube", 21.2).text == "pick up the cube"  # said again
     pilot.set_instruction("stop", 21.4)
     pilot.reset()  # somebody has looked, and wants to say something else, perhaps
     for now in np.arange(22.4, 30.0):

@@ -52,10 +52,10 @@ def test_it_answers_as_it_does_here():
     ("word", "said"),
     [
         ("raise", "RuntimeError('out of order')"),
-        ("die", "ended by signal SIGKILL, and was begun anew"),
-        ("exit", "ended with status 1, and was begun anew"),
-        ("hang for good", "not answered for 2 s, and was begun anew"),
-        ("fork and die", "ended by signal SIGKILL, and was begun anew"),
+        ("die", "ended by signal SIGKILL, and was begun again"),
+        ("exit", "ended with status 1, and was begun again"),
+        ("hang for good", "not answered for 2 s, and was begun again"),
+        ("fork and die", "ended by signal SIGKILL, and was begun again"),
     ],
 )
 def test_what_goes_wrong_is_told_and_the_next_question_answered(odd, word, said):
@@ -153,7 +153,7 @@ def exists(pid):
 
 def test_who_is_begun_anew_leaves_no_files_open(odd):
     def die():
-        with pytest.raises(PolicyError, match="begun anew"):
+        with pytest.raises(PolicyError, match="begun again"):
             odd.infer(observation("die"))
 
     die()

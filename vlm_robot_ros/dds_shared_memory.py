@@ -81,7 +81,7 @@ def _remove_segment(folder: Path, name: str) -> bool:
 def _remove_port(folder: Path, name: str) -> bool:
     """Remove a port if its reader is dead.
 
-    Writers may still have it mapped: nobody reads it, and Fast DDS makes it anew for a new reader.
+    Writers may still have it mapped: nobody reads it, and Fast DDS makes a new one.
     """
     files = (folder / name, folder / f"{name}_el", folder / f"{name}_sl")
     mutex = folder / f"sem.{name}_mutex"

@@ -64,7 +64,7 @@ class MessageTypes:
                 return known[channel.type_hash]
             raise VersionError(
                 f"{kind} with the type hash {channel.type_hash}; known: {', '.join(known)}. "
-                "Record the bag anew with message definitions, or read it with the version of "
+                "Record the bag again with message definitions, or read it with the version of "
                 "this package that recorded it"
             )
         if len(known) == 1:
@@ -238,7 +238,7 @@ def _matching_typestore(
         return next(iter(left.values()))
     raise VersionError(
         f"{kind} without a definition or a type hash; {len(left)} of the {len(known)} known "
-        "versions fit its messages, so its version cannot be told. Record the bag anew with "
+        "versions fit its messages, so its version cannot be told. Record the bag again with "
         "message definitions (MCAP, or ROS 2 Iron and later)"
     )
 

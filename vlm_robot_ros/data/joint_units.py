@@ -52,7 +52,7 @@ def in_radians(
         raise UnknownUnitError(
             f"{where} are joint positions of up to {largest:.4g} whose unit is not stated"
             f"{not_radians}; give --units rad or --units deg. Percentages of a joint's range and "
-            "motor ticks cannot be converted: record the data anew in degrees or radians"
+            "motor ticks cannot be converted: record the data again in degrees or radians"
         )
     if largest * UNITS[unit] > _LARGEST_JOINT:
         raise DataError(

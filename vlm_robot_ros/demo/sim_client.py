@@ -137,7 +137,7 @@ class SimulationClient:
             raise SimulationClientError("the simulator does not come to the new scene")
         self.wait_sim_time(0.3)
         if self.action and self.action.hold_code == HoldCode.TRIPPED:
-            # Whoever lays the table anew has looked.
+            # Whoever lays the table again has looked.
             future = self._end_trip.call_async(Trigger.Request())
             if not self.wait(future.done, 20.0):
                 raise SimulationClientError("the policy node does not answer ~/reset")

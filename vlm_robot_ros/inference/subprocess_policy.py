@@ -27,7 +27,7 @@ from vlm_robot_ros.realtime import set_thread_priority
 _POLL_PERIOD_S = 0.2
 """Who waits for a process looks so often whether it lives [s]."""
 _LOAD_TIMEOUT_FACTOR = 10
-"""It is loaded anew in so many times the time that an answer may take, or not at all."""
+"""It is loaded again in so many times the time that an answer may take, or not at all."""
 
 
 class PolicyError(Exception):
@@ -38,10 +38,10 @@ class PolicyError(Exception):
 
 
 class SubprocessPolicy:
-    """Is a `Policy`; its process ends with this one, and is begun anew when it dies or hangs.
+    """Is a `Policy`; its process ends with this one, and is begun again when it dies or hangs.
 
     Python lets one thread of a process compute at a time. A policy beside the control loop would
-    keep it waiting, and end it with itself. It forgets everything when it is begun anew.
+    keep it waiting, and end it with itself. It forgets everything when it is begun again.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class SubprocessPolicy:
 
         Args:
             make: Makes the policy, there: a function of a module, or a `partial` of one.
-            patience: How long an answer may take before it is begun anew [s].
+            patience: How long an answer may take before it is begun again [s].
             priority: Of SCHED_FIFO, where it is granted, while it waits for a question and takes
                 it: 1 to 99; 0 is ordinary. What the policy does is ordinary.
 
@@ -134,7 +134,7 @@ class SubprocessPolicy:
         return bool(ready)
 
     def _restart(self, problem: str = "") -> str:
-        """Start anew; returns what to say about it."""
+        """Start again; returns what to say about it."""
         problem = problem or f"has ended {_exit_description(self._process)}"
         with self._living:
             if self._closed:
@@ -143,8 +143,8 @@ class SubprocessPolicy:
             try:
                 self._start(_LOAD_TIMEOUT_FACTOR * self._patience)
             except ValueError as error:
-                return f"its process {problem}, and it cannot be begun anew: {error}"
-        return f"its process {problem}, and was begun anew"
+                return f"its process {problem}, and it cannot be begun again: {error}"
+        return f"its process {problem}, and was begun again"
 
     def _stop_process(self) -> None:
         self._kill()
@@ -180,7 +180,7 @@ class SubprocessPolicy:
             raise ValueError(f"the policy's process cannot be started: {problem}") from problem
         self._at_exit = Finalize(None, process.kill, exitpriority=10)  # or Python would wait
         self._process, self._pid = process, process.pid
-        self._ears = select.poll()  # `Connection.poll` makes one anew each time
+        self._ears = select.poll()  # `Connection.poll` makes one again each time
         for each in (self._pipe, self._life):
             self._ears.register(each, select.POLLIN)
         self.begun += 1

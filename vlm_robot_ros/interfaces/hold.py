@@ -42,7 +42,6 @@ class HoldCode(IntEnum):
 IDLE_CODES = (
     HoldCode.NONE,
     HoldCode.NO_INSTRUCTION,
-    HoldCode.EMPTY_INSTRUCTION,
     HoldCode.WAITING_FOR_CHUNK,
     HoldCode.WAITING_FOR_MOTION_START,
 )
@@ -62,11 +61,13 @@ class HoldRule(NamedTuple):
 _NEW_INSTRUCTION = "a new instruction"
 HOLD_RULES = {
     HoldCode.UNKNOWN: HoldRule("a message without a code", False, "its cause"),
-    HoldCode.NO_INSTRUCTION: HoldRule("no instruction since the start", False, _NEW_INSTRUCTION),
-    HoldCode.EMPTY_INSTRUCTION: HoldRule(
-        "an instruction without words, a reset, or a policy that starts again",
+    HoldCode.NO_INSTRUCTION: HoldRule(
+        "no instruction since the start, activation or a reset, or one that was taken back",
         False,
         _NEW_INSTRUCTION,
+    ),
+    HoldCode.EMPTY_INSTRUCTION: HoldRule(
+        "an instruction without words, such as '?!'", False, _NEW_INSTRUCTION
     ),
     HoldCode.INSTRUCTION_EXPIRED: HoldRule(
         "an instruction older than `instruction_timeout`", True, _NEW_INSTRUCTION

@@ -77,7 +77,7 @@ def load_checkpoint(folder: Path) -> VisionLanguageRobotModel:
 def prepare_for_inference(model: _Model, device: str) -> _Model:
     """Return a model that was read, on a device, its encoder's adapters merged into the weights.
 
-    peft merges those of torch's attention, as open_clip has it, anew for each answer.
+    peft merges those of torch's attention, as open_clip has it, again for each answer.
     """
     if model.encoder is not None and model.encoder.adapted:
         from vlm_robot_ros.models.encoders.finetuning import merge_adapters  # it loads slowly

@@ -81,7 +81,7 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Hold, and be ready to be configured anew."""
+        """Hold, and be ready to be configured again."""
         self._finish("an error in a transition")
         self._teardown()
         return TransitionCallbackReturn.SUCCESS

@@ -92,7 +92,7 @@ class PolicyVisualizer:
                 marks.append(mark)
         for mark in marks:
             mark.header.stamp = stamp
-        # What is not meant any more goes: all is drawn anew.
+        # What is not meant any more goes: all is drawn again.
         return MarkerArray(markers=[Marker(action=Marker.DELETEALL), *marks])
 
     def _build_marker(

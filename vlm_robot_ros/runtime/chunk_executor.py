@@ -287,12 +287,9 @@ class ChunkExecutor:
         if self.instruction.number == 0:
             return HoldReason(HoldCode.NO_INSTRUCTION, "no instruction yet")
         if self.instruction.kind is InstructionKind.EMPTY:
-            text = (
-                "the instruction is empty"
-                if self.instruction.text
-                else "waiting for an instruction"
-            )
-            return HoldReason(HoldCode.EMPTY_INSTRUCTION, text)
+            if self.instruction.text:
+                return HoldReason(HoldCode.EMPTY_INSTRUCTION, "the instruction is empty")
+            return HoldReason(HoldCode.NO_INSTRUCTION, "waiting for an instruction")
         age, allowed = self._time - self._instruction_time, self._instruction_timeout
         if allowed and age > allowed:
             return HoldReason(

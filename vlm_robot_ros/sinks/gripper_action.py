@@ -13,7 +13,7 @@ from vlm_robot_ros.motion.motion_command import MotionCommand
 from vlm_robot_ros.robot.config import RobotConfig
 
 _RETRY_PERIOD_S = 1.0
-"""A goal that was refused is sent anew after so long [s]."""
+"""A goal that was refused is sent again after so long [s]."""
 
 
 class _Goal:

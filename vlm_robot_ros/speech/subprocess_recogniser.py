@@ -14,7 +14,7 @@ class SubprocessRecogniser:
     def __init__(self, name: str, wake_word: str = "", patience: float = 60.0) -> None:
         """Start it and wait until it is ready; arguments and errors of `make_recogniser`.
 
-        Who has not heard what was said after `patience` seconds is begun anew.
+        Who has not heard what was said after `patience` seconds is begun again.
         """
         self._given, self._closed, self._patience = (name, wake_word), False, patience
         self._start()

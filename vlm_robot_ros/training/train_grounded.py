@@ -175,7 +175,7 @@ def _copy_parameters(
     """Copy parts of another model; raises ValueError where they do not fit."""
     for name in ("vocabulary", "skills", "colours", "nouns"):
         if getattr(other.config, name) != getattr(model.config, name):
-            raise ValueError(f"'{folder}' was trained with another {name}; train it anew")
+            raise ValueError(f"'{folder}' was trained with another {name}; train it again")
     if "image" in parts and other.config.encoder != model.config.encoder:
         raise ValueError(
             f"'{folder}' has encoder {other.config.encoder!r}, not {model.config.encoder!r}"

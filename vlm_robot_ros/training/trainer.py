@@ -125,7 +125,7 @@ def _read(resume: Path, device: torch.device) -> dict[str, Any]:
         return torch.load(resume, weights_only=True, map_location=device)
     except Exception as error:  # whatever a broken file is taken for
         raise ValueError(
-            f"'{resume}' is no run to resume: {error}; remove it to begin anew"
+            f"'{resume}' is no run to resume: {error}; remove it to begin again"
         ) from error
 
 

@@ -195,7 +195,7 @@ class LeRobotDataset:
             raise DataError(
                 f"'{file}' has no frame of episode {index}, but of "
                 f"{', '.join(map(str, sorted(there)[:5])) or 'none'}; valid: the episode_index "
-                "that meta says. Convert the dataset anew"
+                "that meta says. Convert the dataset again"
             )
         kept = _of_first_task(rows)
         if len(kept) < len(rows):
