@@ -17,23 +17,27 @@ from bags import DEMO_COMMANDS
 # As many threads as the node has: sums in another order are others in the last bits; and beside
 # other work, such as nodes that a test has started, two wait for each other.
 torch.set_num_threads(1)
-# Nobody else's nodes: a domain of this run's own, unless one was chosen.
-os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+# DDS domains of this run's own, unless a first one is chosen, and of each of its workers.
+_DOMAINS = 100
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+_WORKER_DOMAINS = _DOMAINS // _WORKERS
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker inherits the first domain of the run
+    _number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    os.environ["ROS_DOMAIN_ID"] = str(
+        1 + (int(os.environ["ROS_DOMAIN_ID"]) - 1 + _number * _WORKER_DOMAINS) % _DOMAINS
+    )
+else:
+    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % _DOMAINS))
 # Under nohup hang-ups stay unheard here, but not by what is started: a handler is not inherited.
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 
 def pytest_collection_modifyitems(items):
-    """Give tests on the wire a second chance; the summary tells which took it.
-
-    Processes that share two cores find each other when they do: what fails twice is broken. An
-    unsafe command, or a node that has ended, is broken at once.
-    """
+    """Mark the tests that start nodes or talk to them."""
     for item in items:
         if {"graph", "lasting_graph", "demo"} & set(item.fixturenames):
             item.add_marker(pytest.mark.ros)
-            item.add_marker(pytest.mark.flaky(reruns=1, rerun_except="unsafe|has ended"))
 
 
 class Graph:
@@ -45,8 +49,10 @@ class Graph:
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
 
+        # Not the first one, which is for processes that tests start without a graph.
+        number = 1 + Graph._made % (_WORKER_DOMAINS - 1)
+        self.domain = 1 + (int(os.environ["ROS_DOMAIN_ID"]) - 1 + number) % _DOMAINS
         Graph._made += 1
-        self.domain = 1 + (int(os.environ["ROS_DOMAIN_ID"]) + Graph._made) % 100
         self._context = rclpy.Context()
         self._context.init(domain_id=self.domain)
         self.node = rclpy.create_node("test_node", context=self._context)
