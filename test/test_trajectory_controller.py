@@ -28,7 +28,9 @@ STEADY = [
     [*STEADY, ControllerSetup(ControllerSettings(velocity_states=False)),
      ControllerSetup(ControllerSettings(delay=0.005, jitter=0.008)), ControllerSetup(period=0.004),
      ControllerSetup(period=0.01, servo_lag=0.05)],
-    ids=str,
+    ids=lambda setup: "-".join(f"{value:g}" for value in (
+        setup.controller.rate, setup.controller.interpolate_from_desired_state,
+        setup.controller.velocity_states, setup.controller.delay, setup.servo_lag, setup.period)),
 )  # fmt: skip
 def test_motion_stays_within_limits_however_the_controller_is_set_up(setup):
     made = run_controller(FR3, setup)
