@@ -17,7 +17,7 @@ from pathlib import Path
 from vlm_robot_ros.cli.main import main as command
 from vlm_robot_ros.deprecated_names import deprecated_names
 from vlm_robot_ros.interfaces.hold import HOLD_RULES, HoldCode
-from vlm_robot_ros.robot.config import SINK_KINDS
+from vlm_robot_ros.plugins import command_sinks
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.ros.parameters import ParameterSpec
 
@@ -135,12 +135,15 @@ def robots() -> str:
         tested = "simulation" if robot.simulated else "not on the hardware"
         kinds = ", ".join(f"`{sink.kind}`" for sink in robot.sinks) or "`action` only"
         rows.append((f"`{file.stem}`", robot.name, len(robot.joints), kinds, tested))
-    sinks: list[tuple[object, ...]] = [(f"`{kind}`", text) for kind, text in SINK_KINDS.items()]
+    sinks: list[tuple[object, ...]] = [
+        (f"`{kind}`", f"`{sink.interface}`", sink.description)
+        for kind, sink in command_sinks().items()
+    ]
     return (
         "# Robots\n\nContracts of `config/arms`, by the name that the parameter `robot` takes.\n\n"
         + table(("contract", "robot", "joints", "command sinks", "tested"), rows)
         + "\n## Kinds of command sinks\n\n"
-        + table(("kind", "message and controller"), sinks)
+        + table(("kind", "message or action", "controller"), sinks)
     )
 
 

@@ -27,14 +27,14 @@ MAY_IMPORT = {
     "evaluation": {*_LOOP, *_TABLE, "inference", "language", "sim", "viz"},
     "training": {*_TABLE, "evaluation", "language", "models", "policies", "sim"},
     "bags": {*_LOOP, "data", "inference"},
-    "ros": {*_LOOP, *_TABLE, "inference", "policies", "viz"},
-    "sinks": {*_LOOP, "ros"},
+    "ros": {*_LOOP, *_TABLE, "inference", "policies", "sinks", "viz"},
+    "sinks": {*_BASE, "motion"},
     "console": {*_LOOP, "data", "ros"},
     "demo": {*_LOOP, *_TABLE, "language", "ros", "sim", "viz"},
-    "nodes": {*_LOOP, *_TABLE, "demo", "inference", "ros", "sim", "sinks", "speech"},
+    "nodes": {*_LOOP, *_TABLE, "demo", "inference", "ros", "sim", "speech"},
 }
 """What each package imports at most, next to modules outside of any package; `cli` imports all."""
-WITH_ROS = {"nodes", "ros", "sinks", "console", "demo"}
+WITH_ROS = {"nodes", "ros", "console", "demo"}
 
 
 def _imports(path):

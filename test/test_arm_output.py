@@ -20,10 +20,9 @@ from trajectory_msgs.msg import JointTrajectory
 from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.msg import Latency, SimState, VlmAction
 from vlm_robot_ros.paths import config_dir
-from vlm_robot_ros.robot.config import SINK_KINDS
+from vlm_robot_ros.plugins import command_sinks
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
-from vlm_robot_ros.sinks.command_encoders import MESSAGES
 
 ROBOT = load_robot("panda_sim")
 SINKS = [
@@ -102,12 +101,13 @@ def test_an_arm_obeys_through_its_trajectory_controller_within_its_limits(graph,
 
 
 def test_every_sink_is_fed_fresh_and_hears_a_stand_last(graph, tmp_path):
-    kinds = [kind for kind in SINK_KINDS if not kind.endswith("_action")]  # which are no topics
+    kinds = [kind for kind, sink in command_sinks().items() if not sink.is_action]
     sinks = [{"kind": kind, "topic": kind} for kind in kinds]
     sinks[kinds.index("joint_positions")]["hardware_interpolates"] = True
     bench = Bench(graph, contract(tmp_path, sinks=sinks))
     clock = graph.listen(Clock, "/clock")
-    heard = {kind: graph.listen(MESSAGES[kind][0], kind, 100) for kind in kinds}
+    types = {kind: command_sinks()[kind].interface_class() for kind in kinds}
+    heard = {kind: graph.listen(types[kind], kind, 100) for kind in kinds}
     ages = {"twist": [], "pose": []}
     for kind, found in ages.items():
 
@@ -117,7 +117,7 @@ def test_every_sink_is_fed_fresh_and_hears_a_stand_last(graph, tmp_path):
                     stamp_to_seconds(clock[-1].clock) - stamp_to_seconds(message.header.stamp)
                 )
 
-        graph.node.create_subscription(MESSAGES[kind][0], kind, note, 100)
+        graph.node.create_subscription(types[kind], kind, note, 100)
     bench.say(f"pick up the {bench.states[-1].objects[0]}")
     moving = lambda: bench.states[-1].joint_speed > 0.2  # noqa: E731
     assert graph.until(moving), "it did not begin to move"

@@ -13,8 +13,8 @@ from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
 from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.robot.loader import parse_robot
+from vlm_robot_ros.ros.command_publisher import CommandPublisher
 from vlm_robot_ros.runtime.control_loop import ControlLoop
-from vlm_robot_ros.sinks.command_publisher import CommandPublisher
 
 SINKS = [
     {"kind": "joint_positions", "topic": "positions"},

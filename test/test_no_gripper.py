@@ -62,11 +62,11 @@ def test_joint_states_need_no_finger(content):
 def test_a_joint_state_sink_is_sent_the_arm_alone(content):
     pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
     from vlm_robot_ros.motion.motion_controller import MotionController
-    from vlm_robot_ros.sinks.command_encoders import MESSAGES
+    from vlm_robot_ros.plugins import command_sinks
 
     robot = parse_robot(content)
     drive = MotionController(robot, 0.02).stationary_command(100.0, np.array(robot.home), 0.3)
-    message = MESSAGES["joint_state"][1](drive, robot)
+    message = command_sinks()["joint_state"].message(drive, robot)
     assert tuple(message.name) == robot.joint_names
     assert len(message.position) == len(robot.joints)
 

@@ -13,10 +13,10 @@ from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
 from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.robot.loader import load_robot, parse_robot
+from vlm_robot_ros.ros.command_publisher import CommandPublisher
 from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
 from vlm_robot_ros.runtime.control_loop import ControlLoop
 from vlm_robot_ros.sim.controller_topics import contract_with_sink
-from vlm_robot_ros.sinks.command_publisher import CommandPublisher
 
 PERIOD = 0.02
 
@@ -28,7 +28,7 @@ def output(graph):
 
     content = yaml.safe_load(contract_with_sink("panda_sim", "twist"))
     robot = parse_robot({**content, "simulation": ""})
-    publish = lambda kind, topic: graph.node.create_publisher(kind, topic, 1)  # noqa: E731
+    publish = lambda kind, topic: graph.node.create_publisher(kind.interface_class(), topic, 1)  # noqa: E731
     loop = ControlLoop(robot, PERIOD, sinks=["twist"])
     publisher = CommandPublisher(robot, PERIOD, publish, False, loop, lambda: 0.0)
     publisher.send = lambda now, action, state: publisher.publish(

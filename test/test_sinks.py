@@ -1,5 +1,7 @@
 """What the sinks are sent passes the checks of who takes it, as they stand in their sources."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -12,10 +14,9 @@ from vlm_robot_ros.interfaces.action_command import ActionCommand
 from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
 from vlm_robot_ros.kinematics.kinematics import Kinematics, pose7_to_transform, transform_to_pose7
 from vlm_robot_ros.motion.motion_controller import MotionController
-from vlm_robot_ros.robot.config import SINK_KINDS
+from vlm_robot_ros.plugins import command_sinks
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
-from vlm_robot_ros.sinks.command_encoders import MESSAGES
 
 ROBOT = load_robot("panda_sim")
 HOME = np.array(ROBOT.home)
@@ -48,11 +49,15 @@ def drives():
 
 
 def _messages(kind, drives):
-    return [(MESSAGES[kind][1](drive, ROBOT), drive.time) for drive in drives]
+    return [(command_sinks()[kind].message(drive, ROBOT), drive.time) for drive in drives]
 
 
-def test_every_kind_of_sink_has_its_message():
-    assert set(MESSAGES) == set(SINK_KINDS)
+def test_every_kind_of_sink_commands_something():
+    assert len(command_sinks()) == 9
+    for kind, sink in command_sinks().items():
+        assert (kind, sink.is_action) == (sink.kind, "/action/" in sink.interface)
+        assert sink.commands_arm or sink.commands_gripper
+        assert sink.description
 
 
 def _refusal_of_trajectory_controller(message, joints, now):
@@ -131,7 +136,7 @@ def test_joint_positions_are_one_finite_number_a_joint(drives):
 
 def test_both_fingers_of_isaac_sims_hand_are_told(drives):
     robot = load_robot("isaac_franka")
-    message = MESSAGES["joint_state"][1](drives[0], robot)
+    message = command_sinks()["joint_state"].message(drives[0], robot)
     place = dict(zip(message.name, message.position, strict=True))
     assert place["panda_finger_joint1"] == place["panda_finger_joint2"]
     assert place["panda_finger_joint1"] == robot.gripper.position(drives[0].gripper)
@@ -226,7 +231,7 @@ def test_a_tool_that_turns_is_told_so_in_the_base_frame_in_radians():
                           EMPTY_INSTRUCTION)  # fmt: skip
         drive = driver.update(NOW + tick * PERIOD, command, [], joints)
         joints = drive.preview.setpoints[0].position
-    told = MESSAGES["twist"][1](drive, ROBOT).twist
+    told = command_sinks()["twist"].message(drive, ROBOT).twist
     assert told.angular.z == pytest.approx(rate, rel=0.1)
     others = [told.angular.x, told.angular.y, told.linear.x, told.linear.y, told.linear.z]
     assert np.abs(others).max() < 0.02
@@ -246,5 +251,9 @@ def test_a_gripper_is_told_in_its_own_unit(drives):
     for message, _ in _messages("gripper_positions", drives):
         assert list(message.data) == [pytest.approx(0.3 * ROBOT.gripper.open)]
     franka = load_robot("fr3")
-    told = MESSAGES["gripper_action"][1](drives[0], franka)
-    assert told == ("fr3_finger_joint1", pytest.approx(0.3 * franka.gripper.open), 20.0)
+    goal = SimpleNamespace(command=SimpleNamespace())
+    command_sinks()["gripper_action"].fill(goal, drives[0], franka)
+    assert goal.command.position == pytest.approx(0.3 * franka.gripper.open)
+    assert goal.command.max_effort == 20.0
+    command_sinks()["parallel_gripper_action"].fill(goal, drives[0], franka)
+    assert (goal.command.name, goal.command.effort) == (["fr3_finger_joint1"], [20.0])

@@ -23,7 +23,8 @@ from vlm_robot_ros.motion.setpoint_generator import Setpoint
 from vlm_robot_ros.motion.setpoint_planner import SetpointPlanner
 from vlm_robot_ros.motion.target_tracker import SetpointPreview
 from vlm_robot_ros.motion.tracking_monitor import StallDetector, TrackingErrorMonitor
-from vlm_robot_ros.robot.config import JOINT_SINK_KINDS, RobotConfig
+from vlm_robot_ros.plugins import command_sinks
+from vlm_robot_ros.robot.config import RobotConfig
 
 PREVIEW_TICKS = 5
 """Ticks that a trajectory previews before it brakes."""
@@ -106,11 +107,12 @@ class MotionController:
         kinematics: Kinematics | None = None,
     ) -> "MotionController":
         """Return the controller of an arm that is moved by command sinks of these kinds."""
+        sinks = [command_sinks()[kind] for kind in kinds]
         return cls(
             robot,
             period,
-            tool_commands=not any(kind in JOINT_SINK_KINDS for kind in kinds),
-            trajectories="joint_trajectory" in kinds,
+            tool_commands=not any(sink.commands_joints for sink in sinks),
+            trajectories=any(sink.executes_trajectories and sink.commands_arm for sink in sinks),
             is_commanded=is_commanded,
             kinematics=kinematics,
         )

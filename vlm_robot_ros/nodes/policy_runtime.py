@@ -25,6 +25,7 @@ from vlm_robot_ros.msg import ActionChunk as ChunkMessage
 from vlm_robot_ros.msg import PolicyInput, TaskLabel, VlmAction
 from vlm_robot_ros.realtime import raise_dds_receiver_priority, set_thread_priority
 from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.ros.command_publisher import CommandPublisher, create_sink, is_dry_run
 from vlm_robot_ros.ros.diagnostics import DiagnosticsReporter
 from vlm_robot_ros.ros.gate_services import GateServices
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
@@ -42,7 +43,6 @@ from vlm_robot_ros.runtime.chunk_executor import ExecutionSettings
 from vlm_robot_ros.runtime.control_loop import ControlLoop
 from vlm_robot_ros.runtime.motion_gate import MotionGate
 from vlm_robot_ros.runtime.tick_schedule import TickSchedule
-from vlm_robot_ros.sinks.command_publisher import CommandPublisher, create_sink, is_dry_run
 from vlm_robot_ros.terminal_text import escape_unprintable
 
 _EXTRA_STOP_TIME_S = 1.0
@@ -104,7 +104,7 @@ class PolicyRuntime:
                 **{name: values[name] for name in ExecutionSettings.__dataclass_fields__}
             ),
             [sink.kind for sink in robot.sinks],
-            not self._dry_run and any(sink.moves_arm for sink in robot.sinks),
+            not self._dry_run and any(sink.traits.commands_arm for sink in robot.sinks),
             gate,
         )
         self._facts = {"policy": values["policy"], "checkpoint": describe_checkpoint(values)}

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vlm_robot_ros.interfaces.sink_traits import SinkTraits
+from vlm_robot_ros.plugins import command_sinks
+
 
 @dataclass(frozen=True)
 class Joint:
@@ -105,44 +108,18 @@ def camera_info_topic(topic: str) -> str:
 
 @dataclass(frozen=True)
 class CommandSink:
-    """A topic on which a controller takes commands; see `SINK_KINDS`."""
+    """A topic, or an action, on which a controller takes commands."""
 
     kind: str
+    """One of `plugins.command_sinks`."""
     topic: str
     hardware_interpolates: bool = False
-    """Whether the hardware interpolates between setpoints; see `INTERPOLATED_KINDS`."""
+    """Whether the hardware interpolates between setpoints: `SinkTraits.needs_interpolation`."""
 
     @property
-    def moves_arm(self) -> bool:
-        """Whether more than a gripper is told by it."""
-        return "gripper" not in self.kind
-
-    @property
-    def moves_gripper(self) -> bool:
-        """Whether a gripper is told by it, too or only."""
-        return not self.moves_arm or self.kind == "joint_state"
-
-
-SINK_KINDS = {
-    "joint_trajectory": "trajectory_msgs/JointTrajectory, for joint_trajectory_controller",
-    "joint_positions": "std_msgs/Float64MultiArray, for forward_command_controller",
-    "joint_state": "sensor_msgs/JointState of arm and gripper, for Isaac Sim",
-    "twist": "geometry_msgs/TwistStamped of the tool, for MoveIt Servo",
-    "pose": "geometry_msgs/PoseStamped of the tool, for MoveIt Servo",
-    "gripper_trajectory": "trajectory_msgs/JointTrajectory of the gripper's joint",
-    "gripper_positions": "std_msgs/Float64MultiArray of the gripper's joint",
-    "gripper_action": "control_msgs/GripperCommand, an action, of the gripper's joint",
-    "parallel_gripper_action": "control_msgs/ParallelGripperCommand, likewise",
-}
-"""Kinds of command sinks, and what each is for."""
-
-
-JOINT_SINK_KINDS = ("joint_trajectory", "joint_positions", "joint_state")
-"""Kinds of sinks that command joints; the other kinds that move the arm command its tool."""
-
-INTERPOLATED_KINDS = ("joint_positions",)
-"""Kinds of sinks whose controller forwards each setpoint as it comes: at the control rate the
-hardware receives steps, and must interpolate between them itself."""
+    def traits(self) -> SinkTraits:
+        """What is true of all sinks of its kind."""
+        return command_sinks()[self.kind]
 
 
 SIMULATIONS = ("panda", "ur5e", "kinova3", "xarm7", "iiwa", "sawyer", "isaac")

@@ -5,10 +5,9 @@ from typing import Any
 
 from vlm_robot_ros.file_limits import FileLimitError, read_yaml_text
 from vlm_robot_ros.paths import config_dir, user_path
+from vlm_robot_ros.plugins import command_sinks
 from vlm_robot_ros.robot.config import (
-    INTERPOLATED_KINDS,
     SIMULATIONS,
-    SINK_KINDS,
     TRANSPORTS,
     WITHOUT_GRIPPER,
     Camera,
@@ -71,7 +70,7 @@ def load_robot(source: str | Path) -> RobotConfig:
     robot = read_robot(text, str(path))
     # Not of the contracts within bags: those recorded before the field was there still open.
     for sink in robot.sinks:
-        if sink.kind in INTERPOLATED_KINDS and not sink.hardware_interpolates:
+        if sink.traits.needs_interpolation and not sink.hardware_interpolates:
             raise ContractError(
                 f"{path}: sinks: {sink.kind} needs 'hardware_interpolates: true': its controller "
                 "forwards each setpoint, and the hardware receives steps at the control rate; "
@@ -147,7 +146,7 @@ def _joint(fields: MappingReader) -> Joint:
 
 
 def _sink(fields: MappingReader) -> CommandSink:
-    kind, topic = fields.choice("kind", SINK_KINDS), fields.text("topic")
+    kind, topic = fields.choice("kind", command_sinks()), fields.text("topic")
     sink = CommandSink(kind, topic, fields.flag("hardware_interpolates"))
     fields.check_unknown()
     return sink

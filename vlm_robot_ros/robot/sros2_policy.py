@@ -17,7 +17,6 @@ _SERVED_SERVICES = (
     "~/describe_parameters", "~/get_parameter_types", "~/get_parameters", "~/list_parameters",
     "~/set_parameters", "~/set_parameters_atomically", "~/get_type_description",
 )  # fmt: skip
-_ACTIONS = ("gripper_action", "parallel_gripper_action")
 """Sinks that are actions; the others are topics."""
 
 
@@ -27,7 +26,7 @@ def permissions(robot: RobotConfig, enclave: str, namespace: str = "/") -> str:
     Nothing else is allowed: neither other topics, nor to ask services.
 
     Args:
-        robot: The contract; its cameras are heard and its sinks are told.
+        robot: The contract; the node subscribes to its cameras and publishes to its sinks.
         enclave: Name of the node's enclave, as in `/arm/policy_node`.
         namespace: Of the node.
 
@@ -40,8 +39,8 @@ def permissions(robot: RobotConfig, enclave: str, namespace: str = "/") -> str:
     images = [camera.topic + end for camera in robot.cameras for end in ("", "/compressed")]
     images += [camera.info_topic for camera in robot.cameras if camera.depth]
     scaling = [robot.speed_scaling] if robot.speed_scaling else []
-    told = [sink.topic for sink in robot.sinks if sink.kind not in _ACTIONS]
-    called = [sink.topic for sink in robot.sinks if sink.kind in _ACTIONS]
+    commanded = [sink.topic for sink in robot.sinks if not sink.traits.is_action]
+    called = [sink.topic for sink in robot.sinks if sink.traits.is_action]
     root = ElementTree.Element("policy", version=_VERSION)
     node = ElementTree.SubElement(root, "enclaves")
     node = ElementTree.SubElement(node, "enclave", path=enclave)
@@ -49,7 +48,7 @@ def permissions(robot: RobotConfig, enclave: str, namespace: str = "/") -> str:
     node = ElementTree.SubElement(node, "profile", ns=namespace, node="policy_node")
     for kind, how, names in (
         ("topic", "subscribe", [*SUBSCRIBED_TOPICS, *images, *scaling]),
-        ("topic", "publish", [*PUBLISHED_TOPICS, *told]),
+        ("topic", "publish", [*PUBLISHED_TOPICS, *commanded]),
         ("service", "reply", [*_SERVED_SERVICES]),
         ("action", "call", called),
     ):

@@ -76,7 +76,7 @@ def _gripper(robot: RobotConfig) -> Iterator[tuple[str, str]]:
     if robot.simulated and robot.simulation != "isaac":
         yield "gripper", f"null, but the simulated '{robot.simulation}' has one; name its joint"
     for sink in robot.sinks:
-        if not sink.moves_arm:
+        if not sink.traits.commands_arm:
             yield "sinks", f"{sink.kind} commands a gripper, but the contract's gripper is null"
 
 
@@ -85,11 +85,11 @@ def _sinks(robot: RobotConfig) -> Iterator[tuple[str, str]]:
     if robot.simulated:
         return
     for what, kinds in (
-        ("the arm", [sink.kind for sink in robot.sinks if sink.moves_arm]),
-        ("the gripper", [sink.kind for sink in robot.sinks if sink.moves_gripper]),
+        ("the arm", [sink.kind for sink in robot.sinks if sink.traits.commands_arm]),
+        ("the gripper", [sink.kind for sink in robot.sinks if sink.traits.commands_gripper]),
     ):
         if len(kinds) > 1:
-            yield "sinks", f"{what} would be told by {' and '.join(kinds)}; valid: by one"
+            yield "sinks", f"{what} would be commanded by {' and '.join(kinds)}; valid: by one"
 
 
 def _is_plain_name(topic: str) -> str:

@@ -55,7 +55,7 @@ class ControlLoop:
             period: [s]
             monitors: Of the inputs; the arm holds while one of them has a problem.
             settings: How action chunks are executed.
-            sinks: Kinds of the command sinks that the arm is moved by; see `SINK_KINDS`.
+            sinks: Kinds of the command sinks that move the arm, of `plugins.command_sinks`.
                 Empty: the loop makes actions and no motion commands.
             is_commanded: Whether the sinks are sent what the loop makes; not in a dry run.
             gate: Whether the arm may move; the loop keeps it up to date.

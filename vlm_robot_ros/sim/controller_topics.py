@@ -3,7 +3,7 @@
 import yaml
 
 from vlm_robot_ros.file_limits import read_yaml_text
-from vlm_robot_ros.robot.config import INTERPOLATED_KINDS
+from vlm_robot_ros.plugins import command_sinks
 from vlm_robot_ros.robot.loader import contract_file
 
 CONTROLLERS = {
@@ -28,7 +28,7 @@ def contract_with_sink(robot: str, kind: str) -> str:
     content["sinks"] = [
         {"kind": each, "topic": topic}
         # The simulated servos interpolate.
-        | ({"hardware_interpolates": True} if each in INTERPOLATED_KINDS else {})
+        | ({"hardware_interpolates": True} if command_sinks()[each].needs_interpolation else {})
         for each, topic in topics.items()
     ]
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)

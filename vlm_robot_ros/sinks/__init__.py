@@ -1,1 +1,1 @@
-"""The inputs of arm and gripper controllers."""
+"""Kinds of controller inputs: one module each, found by `plugins.command_sinks`."""

@@ -5,19 +5,18 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import TwistStamped
 from rclpy.duration import Duration
 
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.motion.command_watchdog import CommandWatchdog
 from vlm_robot_ros.motion.motion_command import MotionCommand
 from vlm_robot_ros.motion.motion_controller import PREVIEW_TICKS
+from vlm_robot_ros.plugins import command_sinks
 from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.ros.action_goal_client import ActionGoalClient
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
-from vlm_robot_ros.ros.message_conversions import to_stamp
 from vlm_robot_ros.runtime.control_loop import ControlLoop, Step
-from vlm_robot_ros.sinks.command_encoders import MESSAGES
-from vlm_robot_ros.sinks.gripper_action import GripperAction
+from vlm_robot_ros.sinks.base import SinkKind
 
 _GRIPPER_CHANGE = 0.02
 _COMMAND_TIMEOUT_S = 0.2
@@ -25,10 +24,6 @@ _COMMAND_TIMEOUT_S = 0.2
 _LATE_FRACTION, _LATE_TICKS = 0.8, 5
 """The node does not send a trajectory that is late by more than this fraction of
 `MotionController.committed`. After so many in a row the arm holds with a reason."""
-_EVENT_GRIPPER_KINDS = ("gripper_trajectory", "gripper_action", "parallel_gripper_action")
-"""Sinks that start again with every message, so only changes are sent."""
-_STREAMED_GRIPPER_KINDS = ("gripper_positions", "joint_state")
-"""The other kinds of sinks that command a gripper."""
 
 
 def is_dry_run(output: str, robot: RobotConfig) -> bool:
@@ -36,17 +31,20 @@ def is_dry_run(output: str, robot: RobotConfig) -> bool:
     return output == "dry" or (output == "auto" and not robot.simulated)
 
 
-def create_sink(entities: LifecycleEntities, kind: type, topic: str) -> Any:
+def create_sink(entities: LifecycleEntities, kind: SinkKind, topic: str) -> Any:
     """Return a publisher or an action client for a command sink; only the newest command counts.
 
     Args:
         entities: Of the node.
-        kind: A message type, or a kind of `GripperAction`.
+        kind: Of the sink.
         topic: Of the messages, or the action's name.
     """
-    if issubclass(kind, GripperAction):
-        return entities.create_client(kind, topic)
-    return entities.create_publisher(kind, topic, 1)
+    interface = kind.interface_class()
+    if kind.is_action:
+        return entities.create_client(
+            lambda node, name: ActionGoalClient(node, interface, name), topic
+        )
+    return entities.create_publisher(interface, topic, 1)
 
 
 class CommandPublisher:
@@ -56,7 +54,7 @@ class CommandPublisher:
         self,
         robot: RobotConfig,
         period: float,
-        create_sink: Callable[[type, str], Any],
+        create_sink: Callable[[SinkKind, str], Any],
         dry_run: bool,
         loop: ControlLoop,
         clock: Callable[[], float],
@@ -66,7 +64,7 @@ class CommandPublisher:
         Args:
             robot: The contract.
             period: Between two calls of `publish` [s].
-            create_sink: Makes a publisher of a type on a topic.
+            create_sink: Makes a publisher for a kind of sink on a topic.
             dry_run: Whether no sink is sent anything.
             loop: Whose commands are sent.
             clock: Returns the node's time [s].
@@ -74,8 +72,9 @@ class CommandPublisher:
         self._robot, self._loop, self._clock = robot, loop, clock
         # A dry run needs no message types that only real arms use.
         sinks = () if dry_run else robot.sinks
+        kinds: list[SinkKind] = [command_sinks()[sink.kind] for sink in sinks]
         self._sinks = [
-            (sink.kind, create_sink(MESSAGES[sink.kind][0], sink.topic)) for sink in sinks
+            (kind, create_sink(kind, sink.topic)) for kind, sink in zip(kinds, sinks, strict=True)
         ]
         self._sent_opening: list[float | None] = [None] * len(self._sinks)
         self._resend = [True] * len(self._sinks)
@@ -85,14 +84,14 @@ class CommandPublisher:
         self._late_in_row = 0
         self.stops = 0
         """How often the watchdog stopped an arm in motion."""
-        self._twist_publishers = [publisher for kind, publisher in self._sinks if kind == "twist"]
+        self._velocity_sinks = [each for each in self._sinks if each[0].keeps_velocity]
         self.moving = False
         """Whether the last command moves the arm."""
         self._last = (0.0, 0.0)
         """When the last command was sent, by the node's clock and by the monotonic one [s]."""
         self._watchdog: CommandWatchdog | None = None
         # Simulated time may be as slow as it likes.
-        if self._twist_publishers and not robot.simulated:
+        if self._velocity_sinks and not robot.simulated:
             self._watchdog = CommandWatchdog(
                 self._on_command_timeout, max(_COMMAND_TIMEOUT_S, PREVIEW_TICKS * period)
             )
@@ -104,8 +103,8 @@ class CommandPublisher:
     def wait_for_acks(self, seconds: float) -> None:
         """Wait until the last commands are acknowledged, `seconds` at most."""
         until = time.monotonic() + seconds
-        for _, publisher in self._sinks:
-            if not isinstance(publisher, GripperAction):
+        for kind, publisher in self._sinks:
+            if not kind.is_action:
                 publisher.wait_for_all_acked(Duration(seconds=max(0.0, until - time.monotonic())))
 
     def close(self) -> None:
@@ -119,13 +118,11 @@ class CommandPublisher:
         self.stop()
 
     def stop(self) -> None:
-        """Publish a zero twist. Position and trajectory sinks stop at their last setpoint."""
-        still = TwistStamped()
+        """Publish a zero velocity. Position and trajectory sinks stop at their last setpoint."""
         sent, then = self._last
-        still.header.stamp = to_stamp(sent + time.monotonic() - then)
-        still.header.frame_id = self._robot.base_frame
-        for publisher in self._twist_publishers:
-            publisher.publish(still)
+        now = sent + time.monotonic() - then
+        for kind, publisher in self._velocity_sinks:
+            publisher.publish(kind.stop_message(now, self._robot))
 
     @property
     def problem(self) -> HoldReason:
@@ -143,8 +140,8 @@ class CommandPublisher:
         action = step.action
         if action.is_stop:
             self._stopped = True
-            for _, publisher in self._sinks:
-                if isinstance(publisher, GripperAction):
+            for kind, publisher in self._sinks:
+                if kind.is_action:
                     publisher.cancel_goals()
         elif self._stopped and not action.hold_reason:
             self._stopped = False
@@ -173,7 +170,7 @@ class CommandPublisher:
         """Return for each sink whether its gripper target differs from what it was sent."""
         return [
             self._robot.has_gripper
-            and kind in (*_EVENT_GRIPPER_KINDS, *_STREAMED_GRIPPER_KINDS)
+            and kind.commands_gripper
             and sent is not None
             and abs(gripper - sent) > _GRIPPER_CHANGE
             for (kind, _), sent in zip(self._sinks, self._sent_opening, strict=True)
@@ -184,10 +181,10 @@ class CommandPublisher:
         changed = self._gripper_target_changed(motion.gripper)
         for number, (kind, publisher) in enumerate(self._sinks):
             if not holds:  # on a hold an old target is not sent again
-                refused = isinstance(publisher, GripperAction) and publisher.was_refused
+                refused = kind.is_action and publisher.was_refused
                 changed[number] = changed[number] or self._resend[number] or refused
-            if (kind in _EVENT_GRIPPER_KINDS or gripper_only) and not changed[number]:
+            if (kind.restarts_on_message or gripper_only) and not changed[number]:
                 continue
-            if publisher.publish(MESSAGES[kind][1](motion, self._robot)) is not False:
+            if publisher.publish(kind.message(motion, self._robot)) is not False:
                 self._sent_opening[number] = motion.gripper
                 self._resend[number] = self._resend[number] and holds

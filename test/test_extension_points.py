@@ -1,0 +1,96 @@
+"""How many files of the repository an extension touches: here each is one new file."""
+
+import sys
+
+import pytest
+import yaml
+
+from vlm_robot_ros import plugins, sinks
+from vlm_robot_ros.cli.main import main
+from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.robot.loader import load_robot
+
+_SINK = '''
+from vlm_robot_ros.sinks.base import SinkKind
+
+
+class JointVelocitiesSink(SinkKind):
+    """Joint velocities, for a controller that keeps them."""
+
+    kind = "joint_velocities"
+    description = "for a velocity controller"
+    interface = "std_msgs/msg/Float64MultiArray"
+    commands_joints = True
+    keeps_velocity = True
+
+    def fill(self, message, motion, robot):
+        message.data = motion.preview.setpoints[0].velocity.tolist()
+'''
+
+
+@pytest.fixture
+def new_file(tmp_path, monkeypatch):
+    """A function that adds one file to a folder of the package, as a contributor does."""
+    added = []
+
+    def add(package, name, text):
+        (tmp_path / "added").mkdir(exist_ok=True)
+        (tmp_path / "added" / f"{name}.py").write_text(text)
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path / "added")])
+        added.append(f"{package.__name__}.{name}")
+        plugins.command_sinks.cache_clear()
+
+    yield add
+    for module in added:
+        sys.modules.pop(module, None)
+    monkeypatch.undo()
+    plugins.command_sinks.cache_clear()
+
+
+def contract(tmp_path, **changes):
+    """A contract of a real arm, in one YAML file."""
+    content = yaml.safe_load((config_dir() / "arms" / "panda_sim.yaml").read_text())
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({**content, "simulation": "", **changes}))
+    return path
+
+
+def test_a_sink_is_one_file(new_file, tmp_path, capsys):
+    pytest.importorskip("std_msgs", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+    import numpy as np
+
+    from vlm_robot_ros.interfaces.action import ActionMode
+    from vlm_robot_ros.interfaces.action_command import ActionCommand
+    from vlm_robot_ros.interfaces.hold import MAY_MOVE
+    from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION
+    from vlm_robot_ros.interfaces.robot_state import RobotState
+    from vlm_robot_ros.ros.command_publisher import CommandPublisher
+    from vlm_robot_ros.runtime.control_loop import ControlLoop
+
+    new_file(sinks, "joint_velocities", _SINK)
+    path = contract(tmp_path, sinks=[{"kind": "joint_velocities", "topic": "velocities"}])
+    assert main(["contract", "check", str(path)]) == 0
+    assert "sink joint_velocities: velocities" in capsys.readouterr().out
+
+    class Kept(list):
+        publish = list.append
+
+    kept, robot = Kept(), load_robot(str(path))
+    home = np.array(robot.home)
+    loop = ControlLoop(robot, 0.02, sinks=["joint_velocities"])
+    publisher = CommandPublisher(robot, 0.02, lambda kind, topic: kept, False, loop, lambda: 0.0)
+    action = ActionCommand(
+        ActionMode.JOINT_POSITION, home + 0.1, 1.0, 1.0, 1.0, MAY_MOVE, EMPTY_INSTRUCTION
+    )
+    for tick in range(5):
+        now = 1.0 + 0.02 * tick
+        publisher.publish(loop.execute(now, action, RobotState(now, home, 1.0), []), now)
+    publisher.close()
+    assert min(kept[-1].data) > 0.0
+
+
+def test_a_real_arm_is_one_file(tmp_path, capsys):
+    path = contract(tmp_path, name="mine")
+    assert main(["contract", "check", str(path)]) == 0
+    assert "real" in capsys.readouterr().out
+    assert main(["contract", "permissions", str(path), "--enclave", "/arm"]) == 0
