@@ -7,14 +7,13 @@ from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.evaluation.run_episode import run_episode
 from vlm_robot_ros.kinematics.kinematics import tool_yaw, transform_to_pose7
 from vlm_robot_ros.policies.factory import load_checkpoint_policy
-from vlm_robot_ros.robot.config import SIMULATIONS
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.sim.arms import ARMS, TOOL_OFFSET
+from vlm_robot_ros.sim.arms import TOOL_OFFSET
 from vlm_robot_ros.sim.simulator import Simulator
 from vlm_robot_ros.tasks.scene import sample_scene
 
 
-@pytest.fixture(params=list(ARMS), scope="module")
+@pytest.fixture(params=["panda", "ur5e", "kinova3", "xarm7", "iiwa", "sawyer"], scope="module")
 def sim(request):
     made = Simulator(load_robot(f"{request.param}_sim"))
     yield made
@@ -44,7 +43,7 @@ def test_a_joint_that_was_held_back_catches_up_within_its_speed_limit(sim):
     sim.command_joints(goal)
     for _ in range(30):
         forces[sim._arm_speeds[3]] = (
-            -2 * ARMS[robot.simulation].torque[3] * (sim.joint_positions[3] > robot.home[3])
+            -2 * robot.servos.torque[3] * (sim.joint_positions[3] > robot.home[3])
         )
         sim.step()
     assert sim.joint_positions[3] < robot.home[3] + 0.1
@@ -82,16 +81,36 @@ def test_the_policy_drives_an_arm_of_no_model_nowhere(tmp_path):
     from vlm_robot_ros.robot.loader import parse_robot
 
     content = yaml.safe_load((config_dir() / "arms" / "ur5e_sim.yaml").read_text())
-    with pytest.raises(ValueError, match="got 'ur99'; it must be '' for a real arm, or one"):
+    with pytest.raises(ValueError, match="got 'ur99'; it must be '' for a real arm, a mapping"):
         parse_robot({**content, "simulation": "ur99"})
-    with pytest.raises(ValueError, match="simulation 'isaac'; valid: panda, ur5e"):
+    with pytest.raises(ValueError, match=r"simulation 'isaac'; valid: a mapping .*panda"):
         Simulator(parse_robot({**content, "simulation": "isaac"}))
+    servos = content["simulation"]
+    with pytest.raises(
+        ValueError, match=r"'ur99'; valid: a mapping with the model .one of .*panda"
+    ):
+        Simulator(parse_robot({**content, "simulation": {**servos, "model": "ur99"}}))
     with pytest.raises(ValueError, match="has 6 joints; panda has 7"):
-        Simulator(parse_robot({**content, "simulation": "panda"}))
+        Simulator(parse_robot({**content, "simulation": {**servos, "model": "panda"}}))
+    for changes, error in (
+        ({"stiffness": [1000] * 5}, "stiffness has 5 values for 6 joints"),
+        ({"torque": [0] * 6}, "torque: .*valid: above 0"),
+        ({"mount": [0, 0]}, "mount: .*a list of 3 numbers"),
+        ({"colour": "red"}, "unknown field.*valid: model, mount, stiffness, torque"),
+    ):
+        with pytest.raises(ValueError, match=error):
+            parse_robot({**content, "simulation": {**servos, **changes}})
 
 
-def test_a_contract_may_name_every_model_and_isaac_sim():
-    assert {*ARMS, "isaac"} == set(SIMULATIONS)
+def test_a_contract_that_names_a_model_has_the_servos_of_the_shipped_one(sim):
+    import yaml
+
+    from vlm_robot_ros.paths import config_dir
+    from vlm_robot_ros.robot.loader import parse_robot
+
+    file = config_dir() / "arms" / f"{sim.robot.name}.yaml"
+    content = yaml.safe_load(file.read_text())
+    assert parse_robot({**content, "simulation": sim.robot.simulation}) == sim.robot
 
 
 def test_a_way_to_tell_the_arm_that_there_is_not_is_refused(capsys, tmp_path):

@@ -1,6 +1,7 @@
 """How many files of the repository an extension touches: here each is one new file."""
 
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -94,3 +95,22 @@ def test_a_real_arm_is_one_file(tmp_path, capsys):
     assert main(["contract", "check", str(path)]) == 0
     assert "real" in capsys.readouterr().out
     assert main(["contract", "permissions", str(path), "--enclave", "/arm"]) == 0
+
+
+def test_a_simulated_arm_is_one_file(shipped):
+    """Kinova's Jaco is no arm of the project: a contract is all that the simulator needs."""
+    from vlm_robot_ros.evaluation.run_episode import run_episode
+    from vlm_robot_ros.policies.factory import load_checkpoint_policy
+    from vlm_robot_ros.sim.simulator import Simulator
+
+    sim = Simulator(load_robot(str(Path(__file__).parent / "data" / "jaco_sim.yaml")))
+    try:
+        policy = load_checkpoint_policy(shipped, sim.robot)
+        outcomes = [
+            run_episode(sim, policy, "seen", 81, index, "joint_trajectory")[0]
+            for index in range(3)
+        ]
+    finally:
+        sim.close()
+    assert sum(outcome.success for outcome in outcomes) >= 2, outcomes
+    assert max(outcome.speed for outcome in outcomes) <= 1.0

@@ -122,8 +122,20 @@ class CommandSink:
         return command_sinks()[self.kind]
 
 
-SIMULATIONS = ("panda", "ur5e", "kinova3", "xarm7", "iiwa", "sawyer", "isaac")
-"""The simulator's models of arms, and Isaac Sim's."""
+ISAAC_SIM = "isaac"
+"""The value of `simulation` of an arm in Isaac Sim."""
+
+
+@dataclass(frozen=True)
+class SimulatedServos:
+    """How a simulated arm is mounted on its table, and the servos of its joints."""
+
+    mount: tuple[float, ...]
+    """Position of the arm's base in the table's frame. Shape (3,), [m]."""
+    stiffness: tuple[float, ...]
+    """Of the position servos, one per joint [Nm/rad]."""
+    torque: tuple[float, ...]
+    """Their limits, one per joint [Nm]."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +144,7 @@ class RobotConfig:
 
     name: str
     simulation: str
-    """One of `SIMULATIONS`; empty for a real arm, which is not moved by default."""
+    """Model of the simulator, or `ISAAC_SIM`; empty for a real arm: not moved by default."""
     base_frame: str
     tool_frame: str
     joints: tuple[Joint, ...]
@@ -154,6 +166,8 @@ class RobotConfig:
     speed_scaling: str = ""
     """Topic (std_msgs/Float64, percent) on which the driver publishes at what part of its speed
     the controller executes trajectories; empty where there is no such scaling."""
+    servos: SimulatedServos | None = None
+    """Of an arm of the simulator."""
 
     @property
     def simulated(self) -> bool:

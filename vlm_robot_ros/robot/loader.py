@@ -7,7 +7,7 @@ from vlm_robot_ros.file_limits import FileLimitError, read_yaml_text
 from vlm_robot_ros.paths import config_dir, user_path
 from vlm_robot_ros.plugins import command_sinks
 from vlm_robot_ros.robot.config import (
-    SIMULATIONS,
+    ISAAC_SIM,
     TRANSPORTS,
     WITHOUT_GRIPPER,
     Camera,
@@ -15,6 +15,7 @@ from vlm_robot_ros.robot.config import (
     Gripper,
     Joint,
     RobotConfig,
+    SimulatedServos,
     Workspace,
 )
 from vlm_robot_ros.robot.validation import validate_robot
@@ -91,9 +92,11 @@ def read_robot(text: str, where: str) -> RobotConfig:
 def parse_robot(content: Any, where: str = "contract") -> RobotConfig:
     """Build a `RobotConfig` from a parsed YAML mapping; `where` names it in errors."""
     top = MappingReader(content, where)
+    simulation, servos = _simulation(top)
     robot = RobotConfig(
         name=top.text("name"),
-        simulation=top.choice("simulation", ("", *SIMULATIONS), "'' for a real arm, or "),
+        simulation=simulation,
+        servos=servos,
         base_frame=top.text("base_frame"),
         tool_frame=top.text("tool_frame"),
         joints=tuple(_joint(fields) for fields in top.items("joints")),
@@ -115,6 +118,33 @@ def parse_robot(content: Any, where: str = "contract") -> RobotConfig:
     for key, message in validate_robot(robot):
         raise top.error(key, message)
     return robot
+
+
+def _simulation(top: MappingReader) -> tuple[str, SimulatedServos | None]:
+    """Return a simulated arm's model and servos; a name stands for those of a shipped arm."""
+    if top.is_mapping("simulation"):
+        fields = top.child("simulation")
+        model = fields.text("model")
+        servos = SimulatedServos(
+            fields.numbers("mount", 3),
+            fields.numbers("stiffness"),
+            fields.numbers("torque"),
+        )
+        fields.check_unknown()
+        for key in ("stiffness", "torque"):
+            if min(getattr(servos, key), default=0.0) <= 0.0:
+                raise fields.error(key, f"{list(getattr(servos, key))}; valid: above 0")
+        return model, servos
+    shipped = {
+        file.stem.removesuffix("_sim"): file
+        for file in sorted((config_dir() / "arms").glob("*_sim.yaml"))
+    }
+    name = top.choice(
+        "simulation", ("", *shipped, ISAAC_SIM), "'' for a real arm, a mapping of servos, or "
+    )
+    if name not in shipped:
+        return name, None
+    return name, load_robot(shipped[name]).servos
 
 
 def _joint(fields: MappingReader) -> Joint:

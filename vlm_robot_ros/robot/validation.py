@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.robot.config import ISAAC_SIM, RobotConfig
 from vlm_robot_ros.robot.sros2_policy import PUBLISHED_TOPICS, SUBSCRIBED_TOPICS
 
 MAX_JOINTS = 7
@@ -14,7 +14,7 @@ _TOPIC = re.compile(r"~?/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 
 def validate_robot(robot: RobotConfig) -> Iterator[tuple[str, str]]:
     """Say what cannot be meant: under which key of the contract, and why."""
-    for each in (_joints, _names, _topics, _cameras, _gripper, _sinks):
+    for each in (_joints, _names, _topics, _cameras, _gripper, _servos, _sinks):
         yield from each(robot)
 
 
@@ -70,10 +70,19 @@ def _cameras(robot: RobotConfig) -> Iterator[tuple[str, str]]:
             )
 
 
+def _servos(robot: RobotConfig) -> Iterator[tuple[str, str]]:
+    if robot.servos is None:
+        return
+    for key in ("stiffness", "torque"):
+        count = len(getattr(robot.servos, key))
+        if count != len(robot.joints):
+            yield "simulation", f"{key} has {count} values for {len(robot.joints)} joints"
+
+
 def _gripper(robot: RobotConfig) -> Iterator[tuple[str, str]]:
     if robot.has_gripper:
         return
-    if robot.simulated and robot.simulation != "isaac":
+    if robot.simulated and robot.simulation != ISAAC_SIM:
         yield "gripper", f"null, but the simulated '{robot.simulation}' has one; name its joint"
     for sink in robot.sinks:
         if not sink.traits.commands_arm:

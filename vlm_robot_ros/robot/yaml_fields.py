@@ -104,6 +104,10 @@ class MappingReader:
         self._read.append(key)
         return key in self._left
 
+    def is_mapping(self, key: str) -> bool:
+        """Tell whether a field is there and is a mapping; it is not read by this."""
+        return self.has(key) and isinstance(self._left[key], dict)
+
     def is_null(self, key: str) -> bool:
         """Tell whether a field is there and says null; it has been read then."""
         if not self.has(key) or self._left[key] is not None:

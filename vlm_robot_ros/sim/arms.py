@@ -5,13 +5,12 @@ meshes, recoloured, look alike and cost 4 ms, so the visual ones are dropped.
 """
 
 import importlib.util
-from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
 import mujoco
 
-from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.robot.config import RobotConfig, SimulatedServos
 
 _WHITE, _GREY, _DARK = (0.93, 0.94, 0.95, 1), (0.55, 0.56, 0.58, 1), (0.22, 0.23, 0.25, 1)
 _LINK_COLOURS = (_GREY, _WHITE, _WHITE, _WHITE, _GREY, _WHITE, _GREY, _DARK)
@@ -19,34 +18,8 @@ TOOL_OFFSET = 0.0965
 """From the hand to between the fingertips [m]."""
 
 
-@dataclass(frozen=True)
-class ServoModel:
-    """How a model stands at the table, and how strong its servos are."""
-
-    mount: tuple[float, float, float]
-    """Of the arm's base in the table's frame [m]."""
-    stiffness: tuple[float, ...]
-    """Of the position servos [Nm/rad]; damping is `SERVO_LAG` times that [Nm s/rad]."""
-    torque: tuple[float, ...]
-    """Limits [Nm]."""
-
-
 SERVO_LAG = 0.1
-"""How long after what it is told a joint in motion is there [s]."""
-# Servos: stiff enough that the tool follows within millimetres, as on real arms.
-_SEVEN = (4500, 4500, 3500, 3500, 2000, 2000, 2000)
-_STRONG = (150, 150, 150, 150, 60, 60, 60)
-ARMS = {
-    "panda": ServoModel((0.0, 0.0, 0.0), _SEVEN, (87, 87, 87, 87, 12, 12, 12)),
-    "ur5e": ServoModel(
-        (0.0, 0.0, 0.0), (4500, 4500, 3500, 2000, 2000, 2000), (150,) * 3 + (28,) * 3
-    ),
-    "kinova3": ServoModel((0.0, 0.0, 0.0), _SEVEN, (105, 105, 52, 52, 52, 52, 52)),
-    "xarm7": ServoModel((0.12, 0.0, 0.0), _SEVEN, _STRONG),
-    "iiwa": ServoModel((0.0, 0.0, 0.0), _SEVEN, (176, 176, 110, 110, 110, 40, 40)),
-    "sawyer": ServoModel((0.0, 0.0, 0.0), _SEVEN, (80, 80, 40, 40, 9, 9, 9)),
-}
-"""The arms by robosuite's names."""
+"""How long a joint in motion lags behind its command: damping per stiffness [s]."""
 
 
 def asset_dir() -> Path:
@@ -69,20 +42,22 @@ def arm_with_gripper(robot: RobotConfig) -> mujoco.MjSpec:
     Raises:
         ValueError: there is no model of it, or it has another number of joints.
     """
-    if robot.simulation not in ARMS:
+    folder = asset_dir() / "robots"
+    models = sorted(file.parent.name for file in folder.glob("*/robot.xml"))
+    if robot.servos is None or robot.simulation not in models:
         raise ValueError(
-            f"the contract of {robot.name} has simulation '{robot.simulation}'; valid: "
-            f"{', '.join(ARMS)}"
+            f"the contract of {robot.name} has simulation '{robot.simulation}'; valid: a mapping "
+            f"with the model (one of {', '.join(models)}), mount, stiffness and torque"
         )
-    spec = mujoco.MjSpec.from_file(str(asset_dir() / "robots" / robot.simulation / "robot.xml"))
+    spec = mujoco.MjSpec.from_file(str(folder / robot.simulation / "robot.xml"))
     gripper = mujoco.MjSpec.from_file(str(asset_dir() / "grippers" / "panda_gripper.xml"))
     if len(spec.joints) != len(robot.joints):
         raise ValueError(
             f"the contract of {robot.name} has {len(robot.joints)} joints; "
             f"{robot.simulation} has {len(spec.joints)}"
         )
-    spec.body("base").pos = ARMS[robot.simulation].mount
-    _add_servos(spec, robot)
+    spec.body("base").pos = robot.servos.mount
+    _add_servos(spec, robot, robot.servos)
     for part in (spec, gripper):
         _drop_visuals(part)
     for geom, colour in zip(spec.geoms, cycle(_LINK_COLOURS), strict=False):
@@ -111,11 +86,10 @@ def _drop_visuals(spec: mujoco.MjSpec) -> None:
         spec.delete(unused)
 
 
-def _add_servos(spec: mujoco.MjSpec, robot: RobotConfig) -> None:
+def _add_servos(spec: mujoco.MjSpec, robot: RobotConfig, arm: SimulatedServos) -> None:
     """Replace the torque motors by position servos named as the contract's joints."""
     for motor in list(spec.actuators):
         spec.delete(motor)
-    arm = ARMS[robot.simulation]
     for index, (joint, own) in enumerate(zip(robot.joints, list(spec.joints), strict=True)):
         own.armature = 0.1
         own.range, own.limited = joint.position, mujoco.mjtLimited.mjLIMITED_TRUE
