@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "motion": _BASE,
     "runtime": {*_BASE, "motion"},
     "data": _BASE,
-    "tasks": set(),
+    "tasks": {"kinematics"},
     "language": {"tasks"},
     "sim": _TABLE,
     "models": set(),

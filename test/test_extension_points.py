@@ -1,5 +1,6 @@
 """How many files of the repository an extension touches: here each is one new file."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,6 +28,74 @@ class JointVelocitiesSink(SinkKind):
     def fill(self, message, motion, robot):
         message.data = motion.preview.setpoints[0].velocity.tolist()
 '''
+
+_SKILL = '''
+import numpy as np
+
+from vlm_robot_ros.tasks.paraphrases import Paraphrases
+from vlm_robot_ros.tasks.skill import ExpertAction, Goal, Skill
+from vlm_robot_ros.tasks.tool_motion import TOP_STEP, funnel, towards
+
+
+class Point(Skill):
+    """Done when the tool is right above the target."""
+
+    family = "point"
+    names = ("point at",)
+
+    def templates(self, name):
+        return Paraphrases(("{v} {o}",))
+
+    def verbs(self, name):
+        return Paraphrases(("point at",))
+
+    def label(self, name, shape, receptacle=""):
+        return f"point at the {shape}"
+
+    def is_feasible(self, task, scene):
+        return True
+
+    def goal(self, name):
+        return Goal(of_start=(1, 1, 1), offset=(0, 0, 0.1))
+
+    def is_done(self, task, scene, start, now):
+        return np.linalg.norm((now.tool - now.positions[task.target])[:2]) < 0.02
+
+    def expert_action(self, states, along, turn):
+        aside = np.linalg.norm((states.tool - states.goal)[:, :2], axis=1)
+        move = towards(states.tool, funnel(states.tool, states.goal, aside, 0.01), TOP_STEP)
+        return ExpertAction(move, np.zeros(len(move)), np.ones(len(move)))
+'''
+# The skills are listed when they are imported first: in a process of its own.
+_EXPERT_DOES_IT = """
+import sys
+
+import numpy as np
+
+from vlm_robot_ros.tasks import skills
+
+skills.__path__.append(sys.argv[1])
+from vlm_robot_ros.language.generator import generate_sentence
+from vlm_robot_ros.language.task_spec import describe_task
+from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.sim.demonstrations import AssignedTask, execute_action, simulated_expert_action
+from vlm_robot_ros.sim.simulator import Simulator
+from vlm_robot_ros.tasks.scene import sample_scene
+from vlm_robot_ros.tasks.tasks import SKILLS, all_labels, is_done, sample_task
+
+assert SKILLS[-1] == "point at" and "point at the cube" in all_labels()
+sim, rng = Simulator(load_robot("panda_sim")), np.random.default_rng(3)
+for _ in range(3):
+    scene = sample_scene(rng)
+    task = sample_task(rng, scene, "point at")
+    print(generate_sentence(rng, describe_task(rng, task, scene)))
+    sim.reset(scene)
+    given = AssignedTask(task, sim.world_state)
+    assert not is_done(task, scene, given.start, sim.world_state)
+    for _ in range(60):
+        execute_action(sim, simulated_expert_action(sim, given))
+    assert is_done(task, scene, given.start, sim.world_state)
+"""
 
 
 @pytest.fixture
@@ -88,6 +157,15 @@ def test_a_sink_is_one_file(new_file, tmp_path, capsys):
         publisher.publish(loop.execute(now, action, RobotState(now, home, 1.0), []), now)
     publisher.close()
     assert min(kept[-1].data) > 0.0
+
+
+def test_a_skill_is_one_file(tmp_path):
+    """The scripted expert does it; a learned policy has to be trained for it."""
+    (tmp_path / "point.py").write_text(_SKILL)
+    command = [sys.executable, "-c", _EXPERT_DOES_IT, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("point at") == 3
 
 
 def test_a_real_arm_is_one_file(tmp_path, capsys):

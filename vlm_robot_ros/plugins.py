@@ -17,6 +17,8 @@ DATASET_FORMATS = "vlm_robot_ros.dataset_formats"
 """Group of dataset formats: each entry is a `DatasetFormat`."""
 COMMAND_SINKS = "vlm_robot_ros.command_sinks"
 """Group of command sinks: each entry is a subclass of `SinkKind`; the name is its `kind`."""
+SKILLS = "vlm_robot_ros.skills"
+"""Group of skills: each entry is a subclass of `tasks.skill.Skill`; the name is its `family`."""
 
 _T = TypeVar("_T")
 

@@ -10,7 +10,7 @@ from vlm_robot_ros.demo.sim_client import STANDSTILL_SPEED, RecordedFrame, Simul
 from vlm_robot_ros.demo.summary import DemoResult
 from vlm_robot_ros.msg import EpisodeMark
 from vlm_robot_ros.runtime.chunk_executor import WAITING_FOR_CHUNK
-from vlm_robot_ros.sim.success import is_success
+from vlm_robot_ros.tasks.tasks import is_done
 
 _TIME_LIMIT_S = 15.0
 _SUCCESS_DURATION_S = 1.0  # a success counts when it has lasted so long [s]
@@ -58,14 +58,14 @@ class DemoRunner:
                 reason, since = now, stage.time
             elif done_since is None and stage.time - since > _REFUSAL_DURATION_S:
                 break
-            if not is_success(task, scene, start, stage.world_state):
+            if not is_done(task, scene, start, stage.world_state):
                 done_since = None
             elif done_since is None:
                 done_since = stage.time
             elif stage.time - done_since >= _SUCCESS_DURATION_S:
                 break
         took = (done_since if done_since is not None else stage.time) - begun
-        return self._result(item, is_success(task, scene, start, stage.world_state), took)
+        return self._result(item, is_done(task, scene, start, stage.world_state), took)
 
     def _stop(self, item: DemoCommand) -> DemoResult:
         """Say the item's instruction, and stop in the midst of what the arm does for it."""

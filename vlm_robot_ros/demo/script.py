@@ -9,7 +9,8 @@ from vlm_robot_ros.language.generator import generate_sentence
 from vlm_robot_ros.language.task_spec import ObjectReference, TaskSpec, describe_task
 from vlm_robot_ros.tasks.objects import SEEN_PAIRS
 from vlm_robot_ros.tasks.scene import Scene, sample_scene
-from vlm_robot_ros.tasks.tasks import FAMILIES, Task, sample_task
+from vlm_robot_ros.tasks.skill import Task
+from vlm_robot_ros.tasks.tasks import FAMILIES, sample_task
 
 GIBBERISH = "sing me a song"
 _VERBS = {

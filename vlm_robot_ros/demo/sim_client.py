@@ -21,8 +21,8 @@ from vlm_robot_ros.motion.motion_controller import IDLE_AFTER_S
 from vlm_robot_ros.msg import EpisodeMark, SimState, TaskLabel, VlmAction
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
-from vlm_robot_ros.sim.success import WorldState
 from vlm_robot_ros.srv import ResetScene
+from vlm_robot_ros.tasks.skill import WorldState
 
 STANDSTILL_SPEED = 0.02
 """Joint speed below which the arm stands still [rad/s]."""

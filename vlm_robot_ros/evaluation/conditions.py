@@ -9,10 +9,15 @@ from vlm_robot_ros.language.generator import USELESS, Split, generate_non_task, 
 from vlm_robot_ros.language.task_spec import ObjectReference, TaskSpec, describe_task
 from vlm_robot_ros.tasks.objects import HELD_PAIRS, PAIRS, SEEN_PAIRS, UNNAMED_PAIRS, UNSEEN_PAIRS
 from vlm_robot_ros.tasks.scene import Scene, sample_scene
-from vlm_robot_ros.tasks.tasks import FAMILIES, SKILLS, Task, feasible_tasks, refers_to
-
-TIME_LIMIT_S = {"pick": 8.0, "push": 8.0, "arm": 5.0}
-"""Seconds that a family's task may take, others 12."""
+from vlm_robot_ros.tasks.skill import Task
+from vlm_robot_ros.tasks.tasks import (
+    FAMILIES,
+    FAMILY,
+    SKILL_FAMILIES,
+    SKILLS,
+    feasible_tasks,
+    refers_to,
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class EpisodeSpec:
     """How the arm is told: one of `playing.THROUGH`."""
 
 
-_HANDLING = [family for family in FAMILIES if family != "arm"]
+_HANDLING = [family for family, skill in SKILL_FAMILIES.items() if skill.has_target]
 
 
 def _task(
@@ -87,7 +92,9 @@ def _rivals(rng: np.random.Generator, pair: tuple[str, str]) -> list[tuple[str, 
 def _episode_spec(rng: np.random.Generator, scene: Scene, task: Task, text: str) -> EpisodeSpec:
     jitter = rng.normal(0.0, 0.15 if task.skill == "home" else 0.02, 7)
     order = InstructionStep(text, task)
-    return EpisodeSpec(scene, task.family, (order,), jitter=jitter, closed=task.skill == "open")
+    return EpisodeSpec(
+        scene, FAMILY[task.skill], (order,), jitter=jitter, closed=task.skill == "open"
+    )
 
 
 def _plain(split: Split, shift: float = 0.0) -> Callable[[np.random.Generator, int], EpisodeSpec]:
@@ -167,7 +174,7 @@ def _absent(rng: np.random.Generator, index: int) -> EpisodeSpec:
         if near and rng.random() < 0.7:
             missing = near
         thing = ObjectReference(*missing[int(rng.integers(len(missing)))])
-        if family in ("place", "stack") and rng.random() < 0.3:
+        if SKILL_FAMILIES[family].reference == "object" and rng.random() < 0.3:
             meaning = TaskSpec(meaning.skill, meaning.target, thing)
         else:
             meaning = TaskSpec(meaning.skill, thing, meaning.reference)
@@ -210,7 +217,7 @@ def _fault(kind: str) -> Callable[[np.random.Generator, int], EpisodeSpec]:
         scene, task = _task(rng, _HANDLING[index % len(_HANDLING)])
         order = InstructionStep(generate_sentence(rng, describe_task(rng, task, scene)), None)
         change = float(rng.uniform(0.5, 2.0))
-        return EpisodeSpec(scene, task.family, (order,), change=change, fault=kind)
+        return EpisodeSpec(scene, FAMILY[task.skill], (order,), change=change, fault=kind)
 
     return make
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from vlm_robot_ros.evaluation.closed_loop import ClosedLoopRunner
 from vlm_robot_ros.evaluation.conditions import (
-    TIME_LIMIT_S,
     EpisodeSpec,
     InstructionStep,
     make_episode_spec,
@@ -15,9 +14,9 @@ from vlm_robot_ros.evaluation.conditions import (
 from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.kinematics.kinematics import wrap_to_pi
 from vlm_robot_ros.sim.simulator import Simulator
-from vlm_robot_ros.sim.success import WorldState, is_success
 from vlm_robot_ros.tasks.scene import Scene
-from vlm_robot_ros.tasks.tasks import DIRECTIONS, FAMILY, SKILLS, Task, feasible_tasks
+from vlm_robot_ros.tasks.skill import DIRECTIONS, Task, WorldState
+from vlm_robot_ros.tasks.tasks import FAMILY, SKILL, SKILLS, feasible_tasks, is_done
 
 _SUCCESS_DURATION_S = 0.8
 """A success counts when it has lasted so long [s]."""
@@ -130,13 +129,13 @@ def _run_task(player: ClosedLoopRunner, case: EpisodeSpec, task: Task, start: Wo
     since: list[float] = []
 
     def lasting() -> bool:
-        if not is_success(task, case.scene, start, sim.world_state):
+        if not is_done(task, case.scene, start, sim.world_state):
             since.clear()
             return False
         since.append(sim.time)
         return sim.time - since[0] >= _SUCCESS_DURATION_S - 1e-6
 
-    took = player.run(TIME_LIMIT_S.get(task.family, 12.0), lasting)
+    took = player.run(SKILL[task.skill].time_limit_s, lasting)
     if since:  # what is done in time must still last
         took += player.run(_SUCCESS_DURATION_S, lasting)
     did = task.skill if lasting() else _other_task_done(sim, case, task, start)
@@ -161,7 +160,7 @@ def _run_correction(sim: Simulator, policy: Policy, case: EpisodeSpec) -> dict:
     player.set_instruction(case.instructions[0].text)
     _run_task(player, case, task, first)
     before = sim.world_state
-    if not is_success(task, case.scene, first, before):
+    if not is_done(task, case.scene, first, before):
         return _result(player, task, "nothing", 0.0, 0.0)
     player.set_instruction(case.instructions[1].text)
     took = player.run(12.0 if case.correction == "undo" else 8.0)
@@ -170,9 +169,9 @@ def _run_correction(sim: Simulator, policy: Policy, case: EpisodeSpec) -> dict:
     if case.correction == "undo":
         turned = sim.yaws[task.target] - first.yaws[task.target]
         straight = abs(wrap_to_pi(turned)) < np.deg2rad(30)
-        went = straight if task.family == "rotate" else float(np.linalg.norm(moved)) > 0.04
+        went = straight if FAMILY[task.skill] == "rotate" else float(np.linalg.norm(moved)) > 0.04
         done = went and float(np.linalg.norm(left)) < 0.045
-        done = done and not is_success(task, case.scene, first, sim.world_state)
+        done = done and not is_done(task, case.scene, first, sim.world_state)
     else:
         along = float(moved[:2] @ DIRECTIONS[case.correction])
         done = 0.025 <= along <= 0.08 and float(np.linalg.norm(moved)) < 1.5 * along
@@ -240,12 +239,12 @@ def _result(
 def _other_task_done(sim: Simulator, case: EpisodeSpec, asked: Task, start: WorldState) -> str:
     """Return the first other thing that was done, or "nothing"."""
     now = sim.world_state
-    if is_success(asked, case.scene, start, now):
+    if is_done(asked, case.scene, start, now):
         return "not lasting"
     for skill in SKILLS:
-        if FAMILY[skill] == "arm":
+        if not SKILL[skill].has_target:
             continue  # an open gripper is not a deed
         for task in feasible_tasks(case.scene, skill):
-            if is_success(task, case.scene, start, now):
+            if is_done(task, case.scene, start, now):
                 return skill if skill != asked.skill else f"{skill}, other thing"
     return "nothing"

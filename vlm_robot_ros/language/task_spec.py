@@ -6,7 +6,8 @@ import numpy as np
 
 from vlm_robot_ros.tasks.objects import COLOURS, RECEPTACLES, SEEN_PAIRS, SHAPES
 from vlm_robot_ros.tasks.scene import Scene
-from vlm_robot_ros.tasks.tasks import FAMILY, SKILLS, Task
+from vlm_robot_ros.tasks.skill import Task
+from vlm_robot_ros.tasks.tasks import SKILL, SKILLS
 
 ANY, NONE = "any", "none"
 COLOUR_SLOT = (ANY, *COLOURS)
@@ -57,14 +58,14 @@ def _name(rng: np.random.Generator, scene: Scene, index: int) -> ObjectReference
 def sample_meaning(rng: np.random.Generator) -> TaskSpec:
     """Return a random meaning, of no scene: any skill, things of the training's names."""
     skill = SKILLS[int(rng.integers(len(SKILLS)))]
-    family = FAMILY[skill]
-    if family == "arm":
+    kind = SKILL[skill]
+    if not kind.has_target:
         return TaskSpec(skill)
     target = _any_object(rng)
-    if family == "put":
+    if kind.reference == "receptacle":
         kinds = list(RECEPTACLES)
         return TaskSpec(skill, target, ObjectReference(ANY, kinds[int(rng.integers(len(kinds)))]))
-    if family in ("place", "stack"):
+    if kind.reference:
         return TaskSpec(skill, target, _any_object(rng))
     return TaskSpec(skill, target)
 

@@ -20,12 +20,12 @@ from vlm_robot_ros.data.sim_episode import (
 from vlm_robot_ros.kinematics.kinematics import downward_pose, pose7_to_transform, wrap_to_pi
 from vlm_robot_ros.process_pool import map_in_processes
 from vlm_robot_ros.robot.config import RobotConfig
-from vlm_robot_ros.sim.expert import STEP_DT, ExpertAction, ExpertInput, expert_action
+from vlm_robot_ros.sim.expert import STEP_DT, expert_action
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
-from vlm_robot_ros.sim.success import WorldState
 from vlm_robot_ros.tasks.objects import UNNAMED_PAIRS
 from vlm_robot_ros.tasks.scene import sample_scene
-from vlm_robot_ros.tasks.tasks import SKILLS, Task, goal_positions, refers_to, sample_task
+from vlm_robot_ros.tasks.skill import ExpertAction, ExpertInput, Task, WorldState
+from vlm_robot_ros.tasks.tasks import SKILLS, goal_positions, refers_to, sample_task
 
 _EPISODE_STEPS = 84
 _FRAME_STRIDE = 2  # steps from one recorded frame to the next

@@ -21,10 +21,10 @@ from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings, Tr
 from vlm_robot_ros.sim.moveit_servo import MoveItServo, ServoSettings
 from vlm_robot_ros.sim.object_bodies import place_objects
 from vlm_robot_ros.sim.renderer import CameraRenderer
-from vlm_robot_ros.sim.success import WorldState
 from vlm_robot_ros.sim.trajectory_execution import TrajectoryExecution
 from vlm_robot_ros.sim.world import TIMESTEP, build_world, place_front_camera
 from vlm_robot_ros.tasks.scene import Scene
+from vlm_robot_ros.tasks.skill import WorldState
 
 CONTROL_PERIOD = 0.02
 """Time between two servo commands [s]; one `step` of the simulator."""

@@ -7,9 +7,15 @@ of the many ways to say a thing these are the plain ones.
 import re
 from collections.abc import Callable, Iterable
 
-from vlm_robot_ros.language.lexicon import COLOUR_WORDS, NOUNS, OWN, VERBS, placement_phrases
+from vlm_robot_ros.language.lexicon import (
+    COLOUR_WORDS,
+    NOUNS,
+    placement_phrases,
+    templates,
+    verbs,
+)
 from vlm_robot_ros.tasks.objects import RECEPTACLES, SHAPES
-from vlm_robot_ros.tasks.tasks import SKILLS
+from vlm_robot_ros.tasks.tasks import SKILL, SKILLS
 
 Rules = dict[str, str]
 """By name; in JSGF's way `a | b` is one of them, `[a]` may be left out, `<a>` is a rule."""
@@ -72,12 +78,13 @@ def make_rules(is_known: Callable[[str], bool], wake_word: str = "") -> Rules:
     commands = []
     for skill in SKILLS:
         name = skill.replace(" ", "_")
-        if skill in OWN:
-            rules[name] = known(way for way in OWN[skill].seen[: 2 * _WAYS] if " " in way)
+        wording = verbs(skill)
+        if wording is None:
+            sentences = templates(skill).seen[: 2 * _WAYS]
+            rules[name] = known(way for way in sentences if " " in way)
         else:
-            family = skill.split()[0]
-            sentence = _PICK if family == "pick" else _SEND
-            rules[f"{name}_verb"] = known(VERBS[family].seen)
+            sentence = _SEND if placement_phrases(skill) else _PICK
+            rules[f"{name}_verb"] = known(wording.seen)
             rules[f"{name}_where"] = known(_where(skill)) if "<where>" in sentence else ""
             rules[name] = sentence.replace("<verb>", f"<{name}_verb>").replace(
                 "<where>", f"<{name}_where>"
@@ -117,11 +124,12 @@ def to_pattern(rules: Rules) -> re.Pattern[str]:
 
 def _where(skill: str) -> list[str]:
     ways: list[str] = []
-    for preposition in ("in", "on") if skill == "put" else ("in",):
+    receptacle = SKILL[skill].reference == "receptacle"
+    for preposition in ("in", "on") if receptacle else ("in",):
         wording = placement_phrases(skill, preposition)
         assert wording is not None
         ways += wording.seen[:_WAYS]
-    other = "<receptacle>" if skill == "put" else "<object>"
+    other = "<receptacle>" if receptacle else "<object>"
     return [way.replace("{r}", other) for way in ways]
 
 

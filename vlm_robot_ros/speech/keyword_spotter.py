@@ -8,7 +8,6 @@ from tempfile import NamedTemporaryFile
 
 import numpy as np
 
-from vlm_robot_ros.language.lexicon import VERBS
 from vlm_robot_ros.runtime.instructions import is_stop
 from vlm_robot_ros.speech.grammar import SPOKEN_STOPS
 from vlm_robot_ros.speech.recognition import (
@@ -21,6 +20,7 @@ from vlm_robot_ros.speech.recognition import (
     timed_words,
 )
 from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ, Utterance
+from vlm_robot_ros.tasks.tasks import SKILL_FAMILIES
 
 MAX_STOP_DURATION_S = 1.2
 """What is no longer than this may be a stop and nothing more [s]."""
@@ -52,7 +52,8 @@ class StopKeywordSpotter:
             self._words.add_kws("stop", file.name)
         self._words.activate_search("stop")
         self._short = Decoder(samprate=SAMPLE_RATE_HZ, loglevel="FATAL", lm=None)
-        others = [*_OTHERS, *(verb for wording in VERBS.values() for verb in wording.seen)]
+        wordings = [skill.verbs(skill.names[0]) for skill in SKILL_FAMILIES.values()]
+        others = [*_OTHERS, *(verb for wording in wordings if wording for verb in wording.seen)]
         self._short.add_jsgf_string(
             "short",
             f"#JSGF V1.0; grammar short; <stop> = {SPOKEN_STOPS}; public <said> = "

@@ -8,14 +8,16 @@ from torch import Tensor
 
 from vlm_robot_ros.data.sim_episode import SimEpisode
 from vlm_robot_ros.models.grounded.action_head import ActionHeadInput
-from vlm_robot_ros.sim.expert import ALONG, ExpertInput, rollout
+from vlm_robot_ros.sim.expert import ALONG, TURN, rollout
 from vlm_robot_ros.tasks.scene import AREA_MAX, AREA_MIN
-from vlm_robot_ros.tasks.tasks import FAMILIES, FAMILY, PUSH_DISTANCE, SKILLS, goal_positions
+from vlm_robot_ros.tasks.skill import ExpertInput
+from vlm_robot_ros.tasks.skills.push import PUSH_DISTANCE_M
+from vlm_robot_ros.tasks.tasks import SKILL, SKILLS, goal_positions
 
-_FAMILIES = np.array([FAMILY[skill] for skill in SKILLS])
-_TURN = (
-    np.array([{"turn left": 1, "turn right": -1}.get(skill, 0) for skill in SKILLS]) * np.pi / 2
-)
+_PUSHES = np.array([SKILL[skill].pushes for skill in SKILLS])
+_HAS_TARGET = np.array([SKILL[skill].has_target for skill in SKILLS])
+_TO_RECEPTACLE = np.array([SKILL[skill].reference == "receptacle" for skill in SKILLS])
+_WEIGHTS = np.array([SKILL[skill].training_weight / len(SKILL[skill].names) for skill in SKILLS])
 
 
 class ExpertBatch(NamedTuple):
@@ -64,10 +66,7 @@ class ExpertStateSampler:
     def _sample_states(self, size: int) -> ExpertInput:
         rng = self._rng
         # Families are equally hard to learn only if those with many phases are seen more often.
-        weight = {"pick": 2, "push": 4, "put": 2, "place": 4, "stack": 2, "rotate": 4, "arm": 1.5}
-        chances = np.array([weight[f] / len(FAMILIES[f]) for f in _FAMILIES])
-        skill = rng.choice(len(SKILLS), size, p=chances / chances.sum())
-        family = _FAMILIES[skill]
+        skill = rng.choice(len(SKILLS), size, p=_WEIGHTS / _WEIGHTS.sum())
         at = rng.integers(0, len(self._tool), size)
         tool, yaw, opening = self._tool[at], self._yaw[at], self._opening[at]
         item = self._things[at, (rng.random(size) * self._count[at]).astype(int)]
@@ -76,9 +75,9 @@ class ExpertStateSampler:
         )
         start[:, 2] = rng.uniform(0.017, 0.045, size)
         # Half of the pushes are at any part of their way, and a little past its end.
-        pushes = family == "push"
+        pushes = _PUSHES[skill]
         partly = pushes & (rng.random(size) < 0.5)
-        way = rng.uniform(-0.02, PUSH_DISTANCE + 0.04, (size, 1)) * ALONG[skill]
+        way = rng.uniform(-0.02, PUSH_DISTANCE_M + 0.04, (size, 1)) * ALONG[skill]
         start[:, :2] = np.where(partly[:, None], (item - way)[:, :2], start[:, :2])
         reference = np.column_stack(
             [rng.uniform(AREA_MIN, AREA_MAX, (size, 2)), rng.uniform(0.01, 0.06, size)]
@@ -89,7 +88,7 @@ class ExpertStateSampler:
         turned = np.zeros(size)
 
         phase = rng.random(size)
-        carries = ~np.isin(family, ("push", "arm"))
+        carries = _HAS_TARGET[skill] & ~pushes
         near, close = phase < 0.2, (phase >= 0.2) & (phase < 0.45)
         held = carries & (phase >= 0.45) & (phase < 0.75)
         placed = carries & (phase >= 0.75) & (phase < 0.87)
@@ -130,21 +129,21 @@ class ExpertStateSampler:
         opening = np.where(held, rng.uniform(0.35, 0.75, size), opening)
         # At its goal and let go of, or about to be.
         item = np.where(placed[:, None], goal + rng.normal(0.0, 0.012, item.shape), item)
-        lower = placed & (family == "put")
+        lower = placed & _TO_RECEPTACLE[skill]
         item[:, 2] = np.where(lower, goal[:, 2] - rng.uniform(0.0, 0.06, size), item[:, 2])
         over = goal + rng.normal(0.0, 0.008, item.shape)
         over[:, 2] += rng.uniform(0.0, 0.16, size) * (rng.random(size) < 0.7)
         tool = np.where(placed[:, None], over, tool)
         opening = np.where(placed, rng.uniform(0.5, 1.0, size), opening)
 
-        turn = _TURN[skill]
+        turn = TURN[skill]
         part = np.clip(rng.uniform(-0.2, 1.3, size), 0.0, 1.02)
         turned = np.where(held, turn * part, np.where(placed, turn, turned))
         swung = (turn != 0) & (held | placed)
         yaw = np.where(swung, turned + rng.normal(0.0, 0.03, size), yaw)
         turned = turned + rng.normal(0.0, 0.03, size) * (turn != 0)
         # Objects are not looked at when the arm is asked for something of its own.
-        arm = (family == "arm")[:, None]
+        arm = ~_HAS_TARGET[skill][:, None]
         tool[:, 2] = np.clip(tool[:, 2], 0.008, 0.45)
         item = np.where(arm, tool, item)
         return ExpertInput(skill, tool, yaw, np.clip(opening, 0.0, 1.0), item, goal, turned)

@@ -16,7 +16,7 @@ from vlm_robot_ros.models.checkpoint import load_checkpoint
 from vlm_robot_ros.models.grounded.model import GroundedModelConfig, VisionLanguageRobotModel
 from vlm_robot_ros.sim.world import FRONT_POSITION, front_homography
 from vlm_robot_ros.tasks.objects import RECEPTACLES, SHAPES
-from vlm_robot_ros.tasks.tasks import FAMILY, SKILLS, goal_table, task_label
+from vlm_robot_ros.tasks.tasks import SKILL, SKILLS, goal_table, task_label
 from vlm_robot_ros.training.expert_dataset import ExpertStateSampler
 from vlm_robot_ros.training.grounding_dataset import GroundingDataset
 from vlm_robot_ros.training.instruction_dataset import InstructionSampler
@@ -79,8 +79,8 @@ def _labels() -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
     found: dict[str, tuple[int, int, int]] = {}
     for number, skill in enumerate(SKILLS):
         for shape in (*SHAPES, "object"):
-            for kind in RECEPTACLES if skill == "put" else ("",):
-                noun = -1 if FAMILY[skill] == "arm" else NOUN_SLOT.index(shape)
+            for kind in RECEPTACLES if SKILL[skill].reference == "receptacle" else ("",):
+                noun = NOUN_SLOT.index(shape) if SKILL[skill].has_target else -1
                 other = NOUN_SLOT.index(kind) if kind else -1
                 found[task_label(skill, shape, kind)] = (number, noun, other)
     return tuple(found), tuple(found.values())

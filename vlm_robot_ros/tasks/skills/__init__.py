@@ -1,0 +1,1 @@
+"""The families of skills: one module each, found by `tasks.FAMILIES`."""
