@@ -100,6 +100,7 @@ def test_an_arm_obeys_through_its_trajectory_controller_within_its_limits(graph,
     bench.until_still()
 
 
+@pytest.mark.long
 def test_every_sink_is_fed_fresh_and_hears_a_stand_last(graph, tmp_path):
     kinds = [kind for kind, sink in command_sinks().items() if not sink.is_action]
     sinks = [{"kind": kind, "topic": kind} for kind in kinds]
@@ -167,6 +168,7 @@ def test_a_signal_in_motion_leaves_a_stand_as_the_last_word(graph, path):
     assert last.points[2].positions == last.points[-1].positions
 
 
+@pytest.mark.long
 def test_an_arm_that_brakes_for_longer_than_a_second_is_brought_to_a_stand(graph, tmp_path):
     slow = [{**joint, "acceleration": 0.25} for joint in CONTENT["joints"]]
     told = {"kind": "joint_positions", "topic": "joint_command", "hardware_interpolates": True}
@@ -199,6 +201,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["tick", "drive"])
 def test_a_mistake_of_ours_in_motion_leaves_a_stand_as_the_last_word(graph, tmp_path, what):
     sinks = [{"kind": "twist", "topic": "twist_command"}, SINKS[1]]
@@ -232,6 +235,7 @@ def test_a_mistake_of_ours_in_motion_leaves_a_stand_as_the_last_word(graph, tmp_
     assert speeds().max() > 0.02
 
 
+@pytest.mark.long
 def test_a_killed_node_leaves_an_arm_that_comes_to_a_stand(graph, path):
     bench = Bench(graph, path)
     bench.say(f"pick up the {bench.states[-1].objects[0]}")
@@ -257,6 +261,7 @@ def test_a_disabled_arm_stays_where_it_is_until_it_is_enabled_and_told_anew(grap
     assert bench.lifts_something()
 
 
+@pytest.mark.long
 def test_an_arm_that_does_not_follow_trips_until_it_is_reset(graph, path, tmp_path):
     # Its controller listens elsewhere: what it is told does not reach it.
     elsewhere = [{**SINKS[0], "topic": "elsewhere"}, SINKS[1]]
@@ -275,6 +280,7 @@ def test_an_arm_that_does_not_follow_trips_until_it_is_reset(graph, path, tmp_pa
     assert not bench.ask(Trigger, "reset").success
 
 
+@pytest.mark.long
 def test_a_real_arm_is_told_nothing_by_default(graph, tmp_path):
     bench = Bench(graph, contract(tmp_path, sinks=SINKS, simulation=""))
     bench.say(f"pick up the {bench.states[-1].objects[0]}")
@@ -287,6 +293,7 @@ def test_a_real_arm_is_told_nothing_by_default(graph, tmp_path):
     assert not bench.trajectories
 
 
+@pytest.mark.long
 def test_a_dry_run_trips_as_a_live_one_would(graph, tmp_path):
     joints, home = [{**joint} for joint in CONTENT["joints"]], [*CONTENT["home"]]
     joints[3]["position"], home[3] = [-2.2, -0.07], -2.1  # it waits at -2.35

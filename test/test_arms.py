@@ -64,6 +64,7 @@ def test_every_arm_waits_with_its_tool_in_the_same_place(sim):
     assert tool[:3, 2] == pytest.approx([0, 0, -1], abs=1e-3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("through", ["joint_trajectory", "pose", "twist"])
 def test_the_shipped_policy_drives_every_arm_within_its_limits(sim, shipped, through):
     policy = load_checkpoint_policy(shipped, sim.robot)

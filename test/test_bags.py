@@ -107,6 +107,7 @@ def test_a_replay_answers_as_the_node_did_to_the_last_bit(recorded, shipped):
     assert found.missed == 0
 
 
+@pytest.mark.long
 def test_a_replay_finds_a_planted_difference(recorded, shipped, tmp_path, capsys):
     other = tmp_path / "other"
     shutil.copytree(shipped, other)

@@ -50,6 +50,7 @@ def test_they_work_together_and_each_says_its_last_word(graph, tmp_path):
     assert recording.actions[-1].hold == "the policy node ends"
 
 
+@pytest.mark.long
 def test_who_is_still_made_when_they_are_told_to_end_is_not_waited_for(
     graph, tmp_path, monkeypatch
 ):
@@ -76,6 +77,7 @@ def test_who_is_still_made_when_they_are_told_to_end_is_not_waited_for(
     assert [said for _, said in read_recording(tmp_path / "bag").instructions] == ["go home"]
 
 
+@pytest.mark.long
 def test_where_one_cannot_come_up_all_end(graph, tmp_path):
     process = compose(
         graph, "arm_sim_node", "recorder_node",

@@ -262,6 +262,7 @@ def test_a_report_keeps_its_own_style_and_gets_no_script():
     assert style_hashes(b"no style") == []
 
 
+@pytest.mark.long
 def test_the_console_of_a_demo_ends_when_one_of_its_nodes_does(graph, tmp_path):
     start_console(graph, "--demo", "--voice", str(tmp_path / "no.wav"), "--out", str(tmp_path))
     process = graph._processes[-1]
@@ -271,6 +272,7 @@ def test_the_console_of_a_demo_ends_when_one_of_its_nodes_does(graph, tmp_path):
     assert "Traceback" not in errors
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ending", ["SIGTERM", "SIGHUP"])
 def test_the_console_of_a_demo_leaves_a_bag_and_a_report(graph, tmp_path, ending):
     out = tmp_path / "run"

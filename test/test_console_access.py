@@ -204,6 +204,7 @@ def test_headers_and_bodies_have_a_limit(console):
     assert console.status("/") == 200
 
 
+@pytest.mark.long
 def test_who_is_slow_is_hung_up_on_and_keeps_nobody_out(console):
     begun = time.monotonic()
     head = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{console.port}\r\n".encode()
@@ -232,6 +233,7 @@ def test_a_thousand_connections_keep_nobody_out(console):
         client.socket.close()
 
 
+@pytest.mark.long
 def test_clients_with_the_token_are_not_pushed_out(console):
     async def run():
         wire = await websocket_connect(f"ws://127.0.0.1:{console.port}/wire?token={console.token}")
@@ -256,6 +258,7 @@ def test_messages_have_a_size_and_a_rate(console):
     assert console.status("/") == 200
 
 
+@pytest.mark.long
 def test_what_is_not_a_websocket_frame_is_hung_up_on(console):
     key = base64.b64encode(os.urandom(16)).decode()
     lines = [

@@ -120,6 +120,7 @@ def test_the_bag_is_whole_for_the_mcap_reader(demo):
     assert action.header.frame_id == "panda_link0"
 
 
+@pytest.mark.long
 def test_the_interactive_demo_listens_to_what_is_typed(tmp_path):
     command = [sys.executable, "-m", "vlm_robot_ros.cli.main", "demo", "--interactive"]
     process = subprocess.Popen(
@@ -147,6 +148,7 @@ def test_the_interactive_demo_listens_to_what_is_typed(tmp_path):
     assert (tmp_path / "bag" / "metadata.yaml").exists()
 
 
+@pytest.mark.long
 def test_another_arm_shows_it_too_and_a_real_one_is_refused(tmp_path):
     command = [sys.executable, "-m", "vlm_robot_ros.cli.main", "demo", "--robot"]
     ours = [*command, "ur5e_sim", "--commands", "2", "--through", "joint_trajectory"]
@@ -183,6 +185,7 @@ def test_a_demo_that_there_is_not_is_refused(given, told, capsys, tmp_path):
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_node_that_dies_ends_the_demo_with_its_last_words(tmp_path):
     command = [sys.executable, "-m", "vlm_robot_ros.cli.main", "demo", "--out", str(tmp_path)]
     done = subprocess.run(
@@ -194,6 +197,7 @@ def test_a_node_that_dies_ends_the_demo_with_its_last_words(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_the_demo_and_its_nodes_and_closes_the_bag(tmp_path):
     command = [sys.executable, "-m", "vlm_robot_ros.cli.main", "demo", "--out", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

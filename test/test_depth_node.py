@@ -44,6 +44,7 @@ def recorded(graph, topic):
     return any(listener.node_name == "recorder_node" for listener in listeners)
 
 
+@pytest.mark.long
 def test_it_waits_for_depth_and_its_calibration_and_then_plans(graph, checkpoint, tmp_path):
     actions, chunks = graph.listen(VlmAction, "action"), graph.listen(ActionChunk, "action_chunk")
     infos = graph.listen(CameraInfo, DEPTH.info_topic, qos_profile_sensor_data)

@@ -112,6 +112,7 @@ def other_machine():
             subprocess.run(command.split(), capture_output=True, timeout=20)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("network", "reached"), [(True, True), (False, False)])
 def test_another_machine_that_names_this_one_reaches_it_only_if_asked(
     other_machine, network, reached

@@ -67,6 +67,7 @@ def test_python_example_of_the_readme_runs(tmp_path):
     assert re.search(r"largest joint speed: [1-9]\d?% of the limit", done.stdout)
 
 
+@pytest.mark.long
 @pytest.mark.ros
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", TUTORIALS)

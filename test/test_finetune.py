@@ -60,6 +60,7 @@ def overfitted(encoders, tmp_path_factory):
     return out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("data", [DATA / "lerobot_v3", BRIDGE])
 def test_ten_episodes_of_each_format_are_overfitted(overfitted, encoders, tmp_path, capsys, data):
     # What the fixture has fitted already is not fitted again, but told again.
@@ -196,6 +197,7 @@ def test_merged_adapters_do_the_same_without_a_folder_of_their_own(encoders, tmp
     assert "give another" in capsys.readouterr().err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ways", [["bfloat16"], ["channels_last"], ["compile"]])
 def test_a_faster_way_plans_nearly_the_same(overfitted, ways):
     plain, faster = (

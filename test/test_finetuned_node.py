@@ -21,6 +21,7 @@ KINDS = ["open_clip-clip", "open_clip-siglip", "open_clip-coca", "hf-clip", "hf-
          "hf-siglip2", "hf-blip2", "hf-paligemma"]  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_a_checkpoint_plans_is_published_and_done(graph, tmp_path, kind):
     library, _, name = kind.partition("-")

@@ -193,6 +193,7 @@ COMMANDS = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("named", ["metadata", "numbers"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_names_the_missing_part_of_a_split_bag(

@@ -62,6 +62,7 @@ def _used():
 _mallinfo2 = getattr(ctypes.CDLL(None), "mallinfo2", None)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(_mallinfo2 is None, reason="the C library is not glibc 2.33 or newer")
 @pytest.mark.parametrize("mode", list(ActionMode)[::3])
 def test_what_is_done_at_every_tick_keeps_no_memory(mode):

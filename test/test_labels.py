@@ -20,6 +20,7 @@ from vlm_robot_ros.viz.overlay import caption, overlay_heatmaps
 PHRASES = ["robot moving box", "a photo of the red cube"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["clip", "siglip", "siglip2", "blip2", "paligemma"])
 def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind):
     save_hf(tmp_path / kind, kind)
@@ -56,6 +57,7 @@ def test_a_policy_with_labels_of_its_own_needs_no_encoder(graph):
     assert process.returncode != 0
 
 
+@pytest.mark.long
 def test_a_wrong_encoder_is_refused_when_the_node_is_configured(graph):
     process = graph.start("policy_node", policy="hold", encoder="open_clip:ViT-B32/openai")
     assert "nearest: ViT-B-32" in graph.ended(process)

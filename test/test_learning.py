@@ -28,6 +28,7 @@ from vlm_robot_ros.success_rate import wilson_interval
 from vlm_robot_ros.training.train_grounded import model_config
 
 
+@pytest.mark.long
 def test_collecting_again_records_only_what_is_missing(demos, capsys):
     (demos / "000008.npz").unlink()
     command = ["collect", "--out", str(demos), "--episodes", "3", "--seed", "7"]
@@ -35,6 +36,7 @@ def test_collecting_again_records_only_what_is_missing(demos, capsys):
     assert "1 new episodes" in capsys.readouterr().out
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("vlm-robot") is None, reason="needs `. ./env.sh`")
 def test_the_installed_command_starts_its_workers(tmp_path):
     command = ["vlm-robot", "collect", "--out", str(tmp_path), "--episodes", "2", "--seed", "3"]
@@ -70,6 +72,7 @@ def test_every_fusion_can_be_trained_and_hears_one_word(demos, tmp_path, fusion)
     assert not torch.equal(*points)
 
 
+@pytest.mark.long
 def test_the_recipe_goes_from_nothing_to_a_policy_and_does_nothing_twice(tmp_path, capsys):
     command = ["reproduce", "--out", str(tmp_path), "--scale", "0.001", "--workers", "1"]
     assert main(command) == 0
@@ -92,6 +95,7 @@ def test_images_of_another_fusion_are_refused(demos, tmp_path, shipped, capsys):
     assert "of fusion 'late'" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_reports_stand_side_by_side(tmp_path, capsys):
     measure = ["evaluate", "--cells", "meaningless", "--policy", "hold", "--episodes", "2"]
     assert main([*measure, "--workers", "1", "--out", str(tmp_path)]) == 0
@@ -110,6 +114,7 @@ def test_an_unknown_fusion_is_refused_with_the_valid_ones(demos, tmp_path, capsy
     assert "valid: slots, early, late, cross, pooled" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_policy_can_be_let_act_for_the_data(demos, tmp_path, shipped):
     command = ["collect", "--out", str(tmp_path), "--episodes", "1", "--seed", "9"]
     assert main([*command, "--workers", "1", "--checkpoint", str(shipped)]) == 0

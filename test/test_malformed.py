@@ -130,6 +130,7 @@ def words(rng, good):
     return String(data="".join(map(chr, rng.integers(0x250, 0xD000, rng.integers(500)))))
 
 
+@pytest.mark.long
 def test_ten_thousand_messages_on_the_wire_are_survived_and_move_nothing(graph, tmp_path):
     relay = Relay(graph, tmp_path)
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)

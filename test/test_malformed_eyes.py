@@ -68,6 +68,7 @@ def path_of_policies(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}{os.pathsep}{before}")
 
 
+@pytest.mark.long
 def test_what_no_eye_can_see_is_survived_told_and_forgotten(graph, path_of_policies):
     node = graph.node
     out = {

@@ -86,6 +86,7 @@ def test_what_is_in_the_hand_is_put_down_before_another_task(sim, shipped):
     assert np.linalg.norm(sim.positions[0, :2] - [0.45, -0.12]) < 0.08
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("into", "kind"), [("in", "bowl"), ("on", "plate")])
 def test_what_was_put_somewhere_is_taken_back(sim, shipped, into, kind):
     first = np.array([0.52, -0.16])

@@ -44,6 +44,7 @@ def test_the_shipped_policy_obeys_in_unseen_scenes(seen):
     assert figures["successes"] >= 5, figures
 
 
+@pytest.mark.long
 def test_what_is_tall_still_stands_after_a_push(sim, shipped):
     policy, stood = load_checkpoint_policy(shipped, sim.robot), []
     # Bottles that fell over when the hand rose while it still pushed.
@@ -61,6 +62,7 @@ def test_a_report_says_what_was_measured(seen):
     assert "95 % interval" in (seen[0] / "report.md").read_text()
 
 
+@pytest.mark.long
 def test_what_was_run_is_not_run_again_and_nothing_else_is_mixed_in(seen, capsys):
     out = seen[0]
     log = out / "episodes.jsonl"
@@ -74,18 +76,21 @@ def test_what_was_run_is_not_run_again_and_nothing_else_is_mixed_in(seen, capsys
     assert "choose another --out" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_the_measurement_tells_a_policy_that_does_not_listen(tmp_path):
     figures = evaluate(tmp_path, "--cells", "swap,absent", "--episodes", "4", "--policy", "blind")
     assert figures["swap"]["successes"] <= 1
     assert figures["absent"]["successes"] <= 1
 
 
+@pytest.mark.long
 def test_a_cell_that_is_named_twice_counts_once(tmp_path):
     twice = "blank camera, blank camera"
     figures = evaluate(tmp_path, "--cells", twice, "--episodes", "1", "--policy", "hold")
     assert figures["blank camera"]["episodes"] == 1
 
 
+@pytest.mark.long
 def test_it_stays_where_it_is_when_there_is_nothing_to_do(tmp_path):
     cells = "absent,meaningless,blank camera,frozen camera"
     figures = evaluate(tmp_path, "--cells", cells, "--episodes", "3")
@@ -117,6 +122,7 @@ def test_cases_are_feasible_and_the_same_for_the_same_seed(cell):
             assert sum(a != b for a, b in zip(one, other, strict=True)) == 1
 
 
+@pytest.mark.long
 def test_a_policy_that_fails_fails_the_episode_only(tmp_path):
     robot, config = load_robot("panda_sim"), SuiteConfig(("seen",), 2, 5)
     outcomes = run_suite(robot, Broken, config, tmp_path, {}, 1)
@@ -124,6 +130,7 @@ def test_a_policy_that_fails_fails_the_episode_only(tmp_path):
     assert "out of order" in outcomes[0].hold
 
 
+@pytest.mark.long
 def test_an_arm_that_only_closes_its_gripper_did_not_stay(tmp_path):
     robot, config = load_robot("panda_sim"), SuiteConfig(("meaningless",), 2, 5)
     outcomes = run_suite(robot, Closing, config, tmp_path, {}, 1)
@@ -131,6 +138,7 @@ def test_an_arm_that_only_closes_its_gripper_did_not_stay(tmp_path):
     assert all(outcome.moved < 0.005 for outcome in outcomes)
 
 
+@pytest.mark.long
 def test_things_that_nobody_spoke_of_are_seen_to_be_moved(tmp_path):
     robot, config = load_robot("panda_sim"), SuiteConfig(("seen",), 4, 5)
     swept = run_suite(robot, Sweeping, config, tmp_path / "swept", {}, 1)
@@ -139,6 +147,7 @@ def test_things_that_nobody_spoke_of_are_seen_to_be_moved(tmp_path):
     assert summarize_outcomes(held)["seen"]["others_moved"] == 0
 
 
+@pytest.mark.long
 def test_an_interrupted_run_ends_soon_and_keeps_what_was_run(tmp_path):
     # Who runs the tests in the background has told them to ignore the signal.
     heed = "signal.signal(signal.SIGINT, signal.default_int_handler)"

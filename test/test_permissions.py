@@ -28,6 +28,7 @@ def allowed(text, kind, how, namespace):
     }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("namespace", ["/", "/left"])
 @pytest.mark.parametrize("transport", ["raw", "compressed"])
 def test_it_allows_what_the_node_does_and_nothing_else(graph, tmp_path, namespace, transport):

@@ -92,6 +92,7 @@ def test_registered_policy_loads_by_name(package):
     assert policy.robot.name == "panda_sim"
 
 
+@pytest.mark.long
 def test_registered_policy_is_evaluated_by_name(package, tmp_path):
     command = ["evaluate", "--policy", "steady", "--cells", "absent", "--episodes", "1"]
     options = [

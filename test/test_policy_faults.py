@@ -34,6 +34,7 @@ def relay(running):
     assert running.unsafe == [], "unsafe commands"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("word", "reason"),
     [
@@ -84,6 +85,7 @@ def test_images_that_cannot_be_trusted_are_noticed_for_any_policy(relay, way, re
     relay.until_acting()
 
 
+@pytest.mark.long
 def test_who_is_activated_anew_while_its_policy_hangs_obeys(relay):
     relay.say("hang for good")
     relay.until_held("the policy has not answered for ")
@@ -103,6 +105,7 @@ def test_a_plan_that_leads_far_away_does_not_get_the_tool_out_of_its_workspace(r
     assert np.ptp(places, axis=0).max() > 0.1, "it did not move"
 
 
+@pytest.mark.long
 def test_a_policy_that_cannot_be_made_is_told(graph):
     for name, said in (
         ("nowhere:Policy", "No module named 'nowhere'"),

@@ -62,6 +62,7 @@ def test_it_can_be_taken_down_and_configured_anew(own_rig):
     assert rig.graph.until(lambda: rig.actions[-1].hold_reason == "shut down")
 
 
+@pytest.mark.long
 def test_a_corrupt_checkpoint_is_refused_and_a_whole_one_taken_after_it(graph, scene, tmp_path):
     rig = bring_up(graph, scene, allow_remote_reconfiguration=True)
     for number in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
@@ -83,6 +84,7 @@ def test_a_corrupt_checkpoint_is_refused_and_a_whole_one_taken_after_it(graph, s
     rig.until_acting()
 
 
+@pytest.mark.long
 def test_a_node_that_is_not_configured_takes_no_checkpoint_from_the_network(own_rig, tmp_path):
     rig = own_rig
     for number in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
@@ -115,6 +117,7 @@ def _set(rig, given):
     assert answer.results[0].successful, answer.results[0].reason
 
 
+@pytest.mark.long
 def test_how_sure_it_must_be_can_be_changed_while_it_acts(own_rig):
     rig = own_rig
     rig.say(rig.command)
@@ -126,6 +129,7 @@ def test_how_sure_it_must_be_can_be_changed_while_it_acts(own_rig):
         done()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_in_motion_leaves_a_hold_as_the_last_word(own_rig, number):
     rig = own_rig
@@ -137,6 +141,7 @@ def test_a_signal_in_motion_leaves_a_hold_as_the_last_word(own_rig, number):
     assert rig.graph.until(lambda: rig.actions[-1].hold_reason == "the policy node ends")
 
 
+@pytest.mark.long
 def test_what_forbids_motion_outlives_a_configuration(own_rig):
     rig = own_rig
     answer = rig.graph.ask(SetBool, "/policy_node/enable", data=False)
@@ -153,6 +158,7 @@ def test_what_forbids_motion_outlives_a_configuration(own_rig):
     rig.until_held("disabled; call ~/enable")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_node_whose_policy_is_never_loaded_can_be_ended(number, tmp_path):
     code = "import sys; from vlm_robot_ros.nodes.policy_node import main; sys.exit(main())"

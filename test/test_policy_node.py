@@ -237,6 +237,7 @@ def test_a_command_while_the_policy_thinks_wins(rig):
     assert rig.graph.until(lambda: acted <= plans()), f"of no plan: {acted - plans()}"
 
 
+@pytest.mark.long
 def test_compressed_images_do_as_well(graph, scene, tmp_path):
     rig = Rig(graph, scene[0])
     camera = graph.node.create_publisher(
@@ -271,6 +272,7 @@ def test_compressed_images_do_as_well(graph, scene, tmp_path):
     rig.until_acting()
 
 
+@pytest.mark.long
 def test_the_hold_policy_holds(graph, scene):
     rig = Rig(graph, scene[0])
     graph.start("policy_node", policy="hold")

@@ -85,6 +85,7 @@ def test_the_file_of_parameters_has_the_defaults():
     assert written == {name: defaults.get(name, "no such parameter") for name in written}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -130,6 +131,7 @@ def test_integers_are_taken_for_numbers(graph):
     assert [each.double_value for each in given] == [50.0, 0.0, 30.0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("namespace", ["/arm/", "arm", "/arm"])
 def test_a_namespace_may_end_with_a_slash(graph, namespace):
     graph.start("policy_node", namespace=namespace, policy="hold")

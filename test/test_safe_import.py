@@ -49,6 +49,7 @@ def node(*parameters):
 
 
 # An empty entry of PYTHONPATH stands for the working directory, and is often there by mistake.
+@pytest.mark.long
 @pytest.mark.parametrize("python_path", [None, ""])
 def test_a_policy_in_the_working_directory_is_not_found(folder, python_path):
     pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
@@ -83,6 +84,7 @@ def test_a_process_of_the_policy_imports_no_standard_module_of_the_working_direc
         assert "no policy of 'odd_policies:NoSuch': AttributeError" in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", [("-c", _CLI), ("-m", "vlm_robot_ros.cli.main")])
 def test_a_command_finds_no_policy_in_the_working_directory(folder, way):
     moving_bag(folder / "bag", 0.5)

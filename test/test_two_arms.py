@@ -15,6 +15,7 @@ from vlm_robot_ros.robot.loader import load_robot
 ROBOT = load_robot("ur5e_sim")
 
 
+@pytest.mark.long
 def test_two_arms_share_a_graph_and_nothing_else(graph):
     node, sides = graph.node, ("left", "right")
     actions = {side: graph.listen(VlmAction, f"/{side}/action") for side in sides}

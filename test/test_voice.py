@@ -265,6 +265,7 @@ def test_what_goes_wrong_is_told_and_a_stop_is_heard_still():
         listener.close()
 
 
+@pytest.mark.long
 def test_a_recogniser_that_dies_is_begun_again():
     recogniser = SubprocessRecogniser("pocketsphinx")
     quiet = np.zeros(SAMPLE_RATE_HZ, np.int16)
@@ -279,6 +280,7 @@ def test_a_recogniser_that_dies_is_begun_again():
     assert recogniser.transcribe(Utterance(quiet, quiet, 0.5)).text == ""
 
 
+@pytest.mark.long
 def test_a_recogniser_that_hangs_is_begun_anew():
     recogniser = SubprocessRecogniser("pocketsphinx", patience=1.0)
     before = recogniser.pid

@@ -72,6 +72,7 @@ def test_it_sends_what_is_meant_for_the_arm_and_says_what_is_not(graph):
     assert not told.reason
 
 
+@pytest.mark.long
 @needs_flite
 def test_it_plays_a_file(graph, tmp_path):
     with wave.open(str(tmp_path / "said.wav"), "wb") as file:
@@ -83,6 +84,7 @@ def test_it_plays_a_file(graph, tmp_path):
     assert words[0].data == "open the gripper"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
