@@ -1,4 +1,4 @@
-"""The whole demo under `ros2 launch`: the simulated arm, the policy, the recorder, the conductor.
+"""The demo: simulated arm, policy, recorder, and a node that gives the commands.
 
 ros2 launch vlm_robot_ros demo.launch.py seed:=3
 ros2 launch vlm_robot_ros demo.launch.py robot:=ur5e_sim
@@ -21,17 +21,27 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from vlm_robot_ros.dds_discovery import discovery_environment
+from vlm_robot_ros.demo.node_list import demo_nodes
 from vlm_robot_ros.file_permissions import restrict_umask
 from vlm_robot_ros.paths import user_path
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return what to start; when the conductor is done, everything ends."""
+    """Return what to start; when the demo node is done, everything ends."""
     return LaunchDescription(
         [
             DeclareLaunchArgument("seed", default_value="1", description="scenes and commands"),
             DeclareLaunchArgument(
                 "robot", default_value="panda_sim", description="contract of a simulated arm"
+            ),
+            DeclareLaunchArgument(
+                "through", default_value="action", description="action, or a kind of sink"
+            ),
+            DeclareLaunchArgument(
+                "policy", default_value="", description="name or module:Class; fusion if empty"
+            ),
+            DeclareLaunchArgument(
+                "checkpoint", default_value="", description="folder; the shipped one if empty"
             ),
             DeclareLaunchArgument("out", default_value="", description="folder of the results"),
             DeclareLaunchArgument(
@@ -65,26 +75,33 @@ def _nodes(context: LaunchContext) -> list:
         return LaunchConfiguration(name).perform(context)
 
     out = user_path(value("out") or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
-    sim_time = {"use_sim_time": True}
-    robot = {"robot": ParameterValue(value("robot"), value_type=str)}
-    conductor = _node("demo_node", robot, {
-        "seed": int(value("seed")), "out": str(out), "commands": int(value("commands")),
-    })  # fmt: skip
-    done = OnProcessExit(target_action=conductor, on_exit=[Shutdown(reason="the demo is done")])
-    return [
-        _node("arm_sim_node", robot),
-        _node("policy_node", robot, sim_time),
-        _node("recorder_node", robot, sim_time, {"bag": str(out / "bag")}),
-        conductor,
-        RegisterEventHandler(done),
-    ]
+    nodes = demo_nodes(
+        out, int(value("seed")), *(value(n) for n in ("robot", "through", "policy", "checkpoint"))
+    )
+    demo = _node(
+        "demo",
+        {
+            "robot": nodes["arm_sim"]["robot"],
+            "seed": int(value("seed")),
+            "out": str(out),
+            "commands": int(value("commands")),
+        },
+    )
+    done = OnProcessExit(target_action=demo, on_exit=[Shutdown(reason="the demo is done")])
+    started = [_node(name, parameters) for name, parameters in nodes.items()]
+    return [*started, demo, RegisterEventHandler(done)]
 
 
-def _node(name: str, *parameters: dict) -> Node:
+def _node(name: str, parameters: dict) -> Node:
+    # Texts as texts: launch would read them as YAML, `007` as 7.
+    given = {
+        key: ParameterValue(text, value_type=str) if isinstance(text, str) else text
+        for key, text in parameters.items()
+    }
     return Node(
         package="vlm_robot_ros",
-        executable=name,
-        name=name,
+        executable=f"{name}_node",
+        name=f"{name}_node",
         output="screen",
-        parameters=list(parameters),
+        parameters=[given],
     )

@@ -21,7 +21,9 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.cli.main import main
+from vlm_robot_ros.demo.node_list import demo_nodes
 from vlm_robot_ros.demo.script import GIBBERISH, demo_script
+from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.tasks.tasks import FAMILIES, is_feasible
 
 TOPICS = {
@@ -183,6 +185,38 @@ def test_another_arm_shows_it_too_and_a_real_one_is_refused(tmp_path):
 def test_a_demo_that_there_is_not_is_refused(given, told, capsys, tmp_path):
     assert main(["demo", *given, "--out", str(tmp_path / "run")]) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_another_policy_acts_by_its_name(tmp_path):
+    command = [sys.executable, "-m", "vlm_robot_ros.cli.main", "demo", "--policy", "hold"]
+    command += ["--commands", "1", "--families", "pick", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    (told,) = json.loads((tmp_path / "summary.json").read_text())["commands"]
+    assert not told["success"]
+    assert all(action.hold for action in read_recording(tmp_path / "bag").actions)
+
+
+def test_nodes_of_a_demo_get_its_policy_and_the_recorder_ends_last(tmp_path):
+    nodes = demo_nodes(
+        tmp_path / "a", 4, "ur5e_sim", "pose", "mine:Policy", tmp_path / "weights", "topic"
+    )
+    assert list(nodes) == ["voice", "arm_sim", "policy", "recorder"]
+    assert nodes["policy"]["policy"] == "mine:Policy"
+    assert nodes["policy"]["checkpoint"] == str(tmp_path / "weights")
+    contracts = {nodes[name]["robot"] for name in ("arm_sim", "policy", "recorder")}
+    assert [sink.kind for sink in load_robot(contracts.pop()).sinks] == [
+        "pose",
+        "gripper_positions",
+    ]
+    assert not contracts
+    assert not nodes["arm_sim"]["follow_action"]
+    (tmp_path / "b" / "bag").mkdir(parents=True)
+    with pytest.raises(ValueError, match="has a bag already"):
+        demo_nodes(tmp_path / "b", 4)
+    with pytest.raises(ValueError, match="it must be 0 to 2147483647"):
+        demo_nodes(tmp_path / "c", -1)
 
 
 @pytest.mark.long

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from vlm_robot_ros.cli.argument_types import int_at_least
-from vlm_robot_ros.cli.node_processes import add_access_options
+from vlm_robot_ros.cli.node_processes import add_access_options, add_policy_options
 from vlm_robot_ros.file_permissions import restrict_umask
 
 _MIN_TOKEN_CHARACTERS = 16
@@ -25,9 +25,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--allow-host", action="append", default=[], metavar="NAME",
         help="answer requests to this host name, too, as that of a proxy; may be given again",
     )  # fmt: skip
-    parser.add_argument("--robot", default="panda_sim", help="contract, for its first camera")
+    parser.add_argument("--robot", default="panda_sim", help="contract of the arm")
     parser.add_argument("--namespace", default="", help="of the policy node, if it has one")
     parser.add_argument("--demo", action="store_true", help="with the simulated arm, recorded")
+    add_policy_options(parser)
     parser.add_argument(
         "--voice", metavar="SOURCE", default="",
         help="with --demo, listen, too: microphone, topic, or a path of a .wav",
@@ -61,9 +62,9 @@ def run(args: argparse.Namespace) -> int:
                          "says (ROS_AUTOMATIC_DISCOVERY_RANGE)")  # fmt: skip
     token = args.token or secrets.token_urlsafe(24)
     if args.voice and not args.demo:
-        raise ValueError("--voice is for --demo; beside an arm: policy.launch.py voice:=…")
-    if args.seed >= 2**31:
-        raise ValueError(f"--seed is {args.seed}; it must be 0 to 2147483647")
+        raise ValueError("--voice is for --demo; next to an arm: policy.launch.py voice:=…")
+    if (args.policy or args.checkpoint) and not args.demo:
+        raise ValueError("--policy and --checkpoint are for --demo; the policy node has its own")
     restrict_umask(args.group_readable)
     address = ServerAddress(args.host, args.port, token, tuple(args.allow_host))
     with ExitStack() as stack:
@@ -81,20 +82,19 @@ def _demo(stack: ExitStack, args: argparse.Namespace) -> Callable[[], str]:
         stop_nodes,
         write_bag_report,
     )
+    from vlm_robot_ros.demo.node_list import demo_nodes
 
-    prepare_domain(args.network)
     folder = (args.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
-    if (folder / "bag").exists():
-        raise ValueError(f"--out: '{folder}' has a bag already; name another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    sim_time: dict[str, object] = {"use_sim_time": True}
-    settings: dict[str, dict[str, object]] = {
-        "arm_sim": {"seed": args.seed},
-        "policy": sim_time,
-        "recorder": {**sim_time, "bag": folder / "bag", "robot": "panda_sim"},
-    }
-    if args.voice:
-        settings = {"voice": {"source": args.voice}, **settings}  # the recorder stays the last
+    settings = demo_nodes(
+        folder,
+        args.seed,
+        args.robot,
+        policy=args.policy,
+        checkpoint=args.checkpoint,
+        voice=args.voice,
+        about=f"console, seed {args.seed}",
+    )
+    prepare_domain(args.network)
     log = stack.enter_context((folder / "nodes.log").open("w"))
     processes = {name: start_node(name, given, log) for name, given in settings.items()}
     stack.callback(lambda: print(f"bag      {folder / 'bag'}\nreport   {folder / 'report.html'}"))

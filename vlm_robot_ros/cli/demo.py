@@ -5,9 +5,8 @@ import subprocess
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from vlm_robot_ros.cli.node_processes import add_access_options
+from vlm_robot_ros.cli.node_processes import add_access_options, add_policy_options
 from vlm_robot_ros.file_permissions import restrict_umask
 
 
@@ -27,10 +26,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )  # fmt: skip
     parser.add_argument("--robot", default="panda_sim", help="contract of a simulated arm")
     parser.add_argument(
-        "--through", default="action", help="how the arm is told: action, or as by a sink of a "
-        "contract: joint_trajectory, joint_positions, twist, pose",
+        "--through", default="action", help="how the arm is commanded: action, or as by a "
+        "sink of a contract: joint_trajectory, joint_positions, twist, pose",
     )  # fmt: skip
-    parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
+    add_policy_options(parser)
     add_access_options(parser, network=True)
     parser.set_defaults(run=run)
 
@@ -39,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Start the nodes, run the demo beside them, end them, and print what came of it."""
     try:
         from vlm_robot_ros.demo.demo_node import demo_node_context, run_demo
+        from vlm_robot_ros.demo.node_list import demo_nodes
         from vlm_robot_ros.demo.sim_client import SimulationClientError
         from vlm_robot_ros.demo.terminal import run_terminal_session
     except ModuleNotFoundError as error:
@@ -55,8 +55,6 @@ def run(args: argparse.Namespace) -> int:
     )
     from vlm_robot_ros.demo.script import task_script
     from vlm_robot_ros.demo.summary import table
-    from vlm_robot_ros.robot.loader import load_robot
-    from vlm_robot_ros.sim.controller_topics import CONTROLLERS, contract_with_sink
 
     if args.voice and not args.interactive:
         raise ValueError("--voice is for --interactive: else the programme gives the commands")
@@ -64,37 +62,13 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--families is for the programme; with --interactive you choose")
     if args.families:
         task_script(0, args.families.split(","), 0)  # what is wrong is said before nodes start
-    if args.through not in ("action", *CONTROLLERS):
-        valid = ", ".join(("action", *CONTROLLERS))
-        raise ValueError(f"--through {args.through!r}; valid: {valid}")
-    if not 0 <= args.seed < 2**31:
-        raise ValueError(f"--seed is {args.seed}; it must be 0 to 2147483647")
-    if not load_robot(args.robot).simulated:
-        raise ValueError(f"--robot: '{args.robot}' is a real arm; valid: one with a 'simulation'")
     out = (args.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
-    if (out / "bag").exists():
-        raise ValueError(f"--out: '{out}' has a bag already; name another folder")
     restrict_umask(args.group_readable)
-    out.mkdir(parents=True, exist_ok=True)
+    settings = demo_nodes(
+        out, args.seed, args.robot, args.through, args.policy, args.checkpoint, args.voice
+    )
     prepare_domain(args.network)
-    robot, follow = args.robot, args.through == "action"
-    if not follow:
-        robot = out / f"{args.through}.yaml"
-        robot.write_text(contract_with_sink(args.robot, args.through))
-    settings: dict[str, dict[str, Any]] = {
-        "arm_sim": {"seed": args.seed, "robot": robot, "follow_action": follow},
-        "policy": {"use_sim_time": True, "robot": robot},
-        "recorder": {
-            "use_sim_time": True,
-            "bag": out / "bag",
-            "robot": robot,
-            "about": f"demo, seed {args.seed}",
-        },
-    }
-    if args.voice:
-        settings = {"voice": {"source": args.voice}, **settings}  # the recorder stays the last
-    if args.checkpoint:
-        settings["policy"]["checkpoint"] = args.checkpoint.resolve()
+    robot = settings["arm_sim"]["robot"]
     own = {name: getattr(args, name) for name in ("seed", "commands", "families")}
     own = {**own, "robot": robot, "out": out}
     processes: dict[str, subprocess.Popen] = {}

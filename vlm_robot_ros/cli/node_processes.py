@@ -24,6 +24,14 @@ def add_access_options(parser: argparse.ArgumentParser, network: bool = False) -
     )  # fmt: skip
 
 
+def add_policy_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which policy acts."""
+    parser.add_argument(
+        "--policy", default="", help="name or module:Class; fusion, the shipped one, if not given"
+    )
+    parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
+
+
 def prepare_domain(network: bool = False) -> None:
     """Choose a domain of this run's own, unless one was chosen: nobody else's nodes are in it.
 
