@@ -1,6 +1,8 @@
 """Which package may import which; docs/explanation/architecture.md shows it."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,13 @@ def test_only_packages_for_ros_import_rclpy():
     for path in PACKAGE.rglob("*.py"):
         if path.relative_to(PACKAGE).parts[0] not in WITH_ROS:
             assert not any(module.split(".")[0] == "rclpy" for module in _imports(path)), path
+
+
+@pytest.mark.long
+def test_few_files_lie_between_image_and_command_and_on_the_path_of_a_stop():
+    pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+    script = PACKAGE.parent / "scripts" / "trace_paths.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--check"], capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

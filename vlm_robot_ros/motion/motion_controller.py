@@ -15,10 +15,13 @@ from vlm_robot_ros.interfaces.action import ActionMode
 from vlm_robot_ros.interfaces.action_command import ActionCommand
 from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.motion.limits import limit_problem
-from vlm_robot_ros.motion.motion_command import STANDSTILL_DURATION_S, MotionCommand
+from vlm_robot_ros.motion.motion_command import (
+    STANDSTILL_DURATION_S,
+    MotionCommand,
+    SentTrajectory,
+)
 from vlm_robot_ros.motion.motion_start import MotionStart
 from vlm_robot_ros.motion.rest_position import ARRIVED_RAD, RestPosition
-from vlm_robot_ros.motion.sent_trajectory import SentTrajectory
 from vlm_robot_ros.motion.setpoint_generator import Setpoint
 from vlm_robot_ros.motion.setpoint_planner import SetpointPlanner
 from vlm_robot_ros.motion.target_tracker import SetpointPreview

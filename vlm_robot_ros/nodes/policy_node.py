@@ -17,7 +17,7 @@ from vlm_robot_ros.ros.policy_parameters import (
     create_policy,
 )
 from vlm_robot_ros.ros.spin import spin_node
-from vlm_robot_ros.runtime.motion_gate import MotionGate
+from vlm_robot_ros.runtime.control_loop import MotionGate
 from vlm_robot_ros.terminal_text import escape_unprintable
 
 

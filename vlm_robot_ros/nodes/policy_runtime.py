@@ -40,8 +40,7 @@ from vlm_robot_ros.ros.observation_buffer import ObservationBuffer
 from vlm_robot_ros.ros.policy_parameters import describe_checkpoint, worker_thread_priority
 from vlm_robot_ros.ros.policy_visualizer import PolicyVisualizer
 from vlm_robot_ros.runtime.chunk_executor import ExecutionSettings
-from vlm_robot_ros.runtime.control_loop import ControlLoop
-from vlm_robot_ros.runtime.motion_gate import MotionGate
+from vlm_robot_ros.runtime.control_loop import ControlLoop, MotionGate
 from vlm_robot_ros.runtime.tick_schedule import TickSchedule
 from vlm_robot_ros.terminal_text import escape_unprintable
 
@@ -235,7 +234,6 @@ class PolicyRuntime:
 
     def _on_chunk(self, request: InferenceRequest, chunk: ActionChunk, seconds: float) -> None:
         """Take the policy's answer, in the worker's thread."""
-        self._diagnostics.record_inference(seconds)
         stamp, instruction = to_stamp(request.stamp), self._loop.instruction
         message = chunk_message(chunk, self._robot, stamp, instruction, seconds)
         with self._lock:  # not for long: the control loop waits
@@ -247,6 +245,7 @@ class PolicyRuntime:
             current = request.number == instruction.number == self._loop.instruction.number
             if current:
                 self._loop.set_chunk(chunk, instruction.number, request.stamp, self._now())
+        self._diagnostics.record_inference(seconds)
         if current:
             self._chunks.publish(message)
             self._labels.publish(label_message(chunk, self._robot, stamp, instruction))
