@@ -23,7 +23,6 @@ from tqdm import tqdm
 
 from vlm_robot_ros.cli.main import main as vlm_robot
 from vlm_robot_ros.evaluation.run_episode import run_episode
-from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.kinematics.kinematics import (
     downward_pose,
@@ -41,6 +40,7 @@ from vlm_robot_ros.policies.grounded.preprocessor import ObservationPreprocessor
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.simulator import Simulator
+from vlm_robot_ros.success_rate import wilson_interval
 from vlm_robot_ros.tasks.scene import Scene, sample_scene
 
 WAYS: dict[str, list[str]] = {
@@ -197,7 +197,7 @@ def table(rows: list[dict], models: dict[str, VisionLanguageRobotModel], out: Pa
         cells[path.name.split(".")[0]][f"seen, camera {100 * OFF:.0f} cm off"] = {
             "successes": sum(results),
             "episodes": len(results),
-            "wilson_95": wilson(sum(results), len(results)),
+            "wilson_95": wilson_interval(sum(results), len(results)),
         }
     names = list(next(iter(cells.values()))) if cells else []
     lines = ["| " + " | ".join([*head, *names]) + " |", "|---" * (len(head) + len(names)) + "|"]

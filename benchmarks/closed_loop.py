@@ -30,9 +30,9 @@ from vlm_robot_ros.demo.demo_node import demo_node_context
 from vlm_robot_ros.demo.runner import DemoRunner
 from vlm_robot_ros.demo.script import DemoCommand, sample_item
 from vlm_robot_ros.demo.sim_client import SimulationClient
-from vlm_robot_ros.evaluation.wilson import wilson
 from vlm_robot_ros.models.tokenizer import split
 from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.success_rate import wilson_interval
 from vlm_robot_ros.tasks.tasks import FAMILIES
 
 WORDS = {
@@ -119,7 +119,7 @@ def _perform(
 
 
 def _rate(results: Sequence[bool]) -> str:
-    low, high = wilson(sum(results), len(results))
+    low, high = wilson_interval(sum(results), len(results))
     return f"{sum(results)} of {len(results)} ({low:.0%} to {high:.0%})"
 
 

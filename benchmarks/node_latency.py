@@ -3,19 +3,17 @@
     python benchmarks/node_latency.py [--seconds 20] [--encoder open_clip:ViT-B-32/random]
         [--device cuda]
 
-A camera sends 640 x 480 rgb8, an arm its joints at 100 Hz, stamped by the wall clock. The first
-table is of a policy with a large encoder, whose weights are random: they do not change the time.
-The naive node runs it in the image's callback, both towers for every frame, prepared with PIL.
+A camera sends 640 x 480 rgb8, an arm its joints at 100 Hz. The first table is of a policy with a
+large encoder of random weights. The naive node runs it in the image's callback, both towers.
 
 The second table is what the node adds to the model, at so few images a second that none waits
 for the one before: the shipped policy at several control rates, and the large encoder. For each
 image, of the time from its stamp until its plan is sent (DDS's own stamp), the time that the
 policy thought about it is taken away, by clocks in the policy, and the median way to a node that
-answers at once and does nothing. What is left is the node's. The model is measured without a node
-too, alone and beside camera, arm and the node that does nothing: what it takes longer within the
-node is of the cores that it shares. The last columns are of 30 images a second; an action counts
-when the camera's process hears it, and jitter is how much later or earlier than its period a
-command is sent.
+answers at once and does nothing. What is left is the node's. The model is measured without a node,
+too: alone, and next to camera, arm and the node that does nothing. The last columns are of 30
+images a second; an action counts when the camera's process hears it, and jitter is how much later
+or earlier than its period a command is sent.
 """
 
 import argparse

@@ -4,9 +4,7 @@
 
 Sentences of voices that `flite` and `espeak-ng` synthesise (`sudo apt-get install flite
 espeak-ng`), at three speeds, with white noise, go over a topic into voice_node; the policy acts in
-the simulated arm's scenes, and physics judges. The sentences of `_SEED` were used for
-tuning. Others, also of voices by which little or nothing was tuned, are only to be understood: as
-the shipped policy reads what was said.
+the simulated arm's scenes. The sentences of `_SEED` were used for tuning; others are only read.
 """
 
 import argparse
@@ -26,7 +24,7 @@ from vlm_robot_ros.demo.demo_node import demo_node_context
 from vlm_robot_ros.demo.runner import DemoRunner
 from vlm_robot_ros.demo.script import DemoCommand, sample_seeded_scene
 from vlm_robot_ros.demo.sim_client import SimulationClient
-from vlm_robot_ros.evaluation.wilson import wilson
+from vlm_robot_ros.interfaces.hold import HoldCode
 from vlm_robot_ros.language.distractors import CHATTER_HELD
 from vlm_robot_ros.language.generator import generate_sentence
 from vlm_robot_ros.language.task_spec import describe_task
@@ -41,6 +39,7 @@ from vlm_robot_ros.speech.pipeline import SpeechPipeline, SpeechResult
 from vlm_robot_ros.speech.recognition import SphinxRecogniser
 from vlm_robot_ros.speech.subprocess_recogniser import SubprocessRecogniser
 from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ, VoiceActivity
+from vlm_robot_ros.success_rate import wilson_interval
 from vlm_robot_ros.tasks.tasks import FAMILIES, sample_task
 
 _SEED = 910000
@@ -50,11 +49,9 @@ MORE_VOICES = (
     ("flite", "rms", 1.0), ("flite", "kal16", 0.9), ("espeak-ng", "en-us", 1.0),
     ("espeak-ng", "en-gb-scotland", 0.9),
 )  # fmt: skip
-"""The first three said the pushes by which it was chosen how much noise to take away; by the last
-nothing was tuned."""
+"""The first three said the pushes by which noise reduction was tuned; the last is for tests only."""
 _LOUDNESS = 3000.0
-_PATIENCE = 12.0
-"""How long a sentence may take to be said and understood [s]."""
+_PATIENCE = 12.0  # [s]
 
 
 def synthesise(text: str, program: str, voice: str, speed: float) -> np.ndarray:
@@ -242,17 +239,14 @@ def _understood(count: int) -> None:
         for item in tqdm(spoken_items(count, _SEED + 3 + number), voice[1], leave=False):
             spoken = synthesise(item.instruction, *voice)
             spoken *= _LOUDNESS / np.sqrt(np.mean(spoken**2))
-            sound = np.concatenate(
-                [np.zeros(2 * SAMPLE_RATE_HZ), spoken, np.zeros(SAMPLE_RATE_HZ)]
-            )
+            sound = np.pad(spoken, (2 * SAMPLE_RATE_HZ, SAMPLE_RATE_HZ))
             sound += rng.normal(0, _LOUDNESS / 10, len(sound))
             said = activity.feed(sound.round().clip(-32768, 32767).astype(np.int16))
-            heard = [
-                each.text for each in map(recogniser.transcribe, said) if each.confidence >= 0.5
-            ]
+            results = map(recogniser.transcribe, said)
+            heard = [each.text for each in results if each.confidence >= 0.5]
             right = heard and meaning(heard[0]) == meaning(item.instruction)
             counts[0 if right else 1 if heard else 2] += 1
-        low, high = wilson(counts[0], count)
+        low, high = wilson_interval(counts[0], count)
         name = " ".join(map(str, voice))
         row = f"{counts[0]} of {count} ({low:.0%} to {high:.0%}) | {counts[1]} | {counts[2]}"
         print(f"| {name} | {row} |", flush=True)
@@ -260,13 +254,13 @@ def _understood(count: int) -> None:
 
 
 def _measure(stage: SpokenStage, args: argparse.Namespace) -> None:
-    conductor = DemoRunner(stage)
+    runner = DemoRunner(stage)
     obeyed, words, waits = [], [], []
     items = spoken_items(args.commands, args.seed)
     for number, item in enumerate(tqdm(items, f"{stage.snr:.0f} dB")):
         stage.turn = number + number // 6  # or a voice would say the same families always
         stage.heard.clear()
-        result = conductor.run_command(item)
+        result = runner.run_command(item)
         sent = [h for h in stage.heard if h.sent]
         told = sent[-1].text if sent else "; ".join(f"({h.text}: {h.reason})" for h in stage.heard)
         obeyed.append(result.success)
@@ -284,14 +278,12 @@ def _measure(stage: SpokenStage, args: argparse.Namespace) -> None:
         stage.wait(lambda: stage.state is not None and stage.state.joint_speed > 0.1, 10.0)
         stage.ended = 0.0
         stage.say("stop")
-        held = stage.wait(
-            lambda: stage.action is not None and stage.action.hold_reason.startswith("stopped by"),
-            5.0,
-        )
-        stood = time.monotonic()  # maybe before the word was over
+        codes = lambda: stage.action.hold_code if stage.action else 0  # noqa: E731
+        held = stage.wait(lambda: codes() == HoldCode.STOP_WORD, 5.0)
+        stood = time.monotonic()
         stage.wait(lambda: stage.ended > 0, 2.0)
         delays.append(max(0.0, stood - stage.ended) if held else float("nan"))
-    low, high = wilson(sum(obeyed), len(obeyed))
+    low, high = wilson_interval(sum(obeyed), len(obeyed))
     rows = (
         ("obeyed", f"{sum(obeyed)} of {len(obeyed)} ({low:.0%} to {high:.0%})"),
         ("the very words heard", str(sum(words))),

@@ -1,6 +1,8 @@
 """Which package may import which; docs/explanation/architecture.md shows it."""
 
 import ast
+import importlib
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +76,36 @@ def test_only_packages_for_ros_import_rclpy():
     for path in PACKAGE.rglob("*.py"):
         if path.relative_to(PACKAGE).parts[0] not in WITH_ROS:
             assert not any(module.split(".")[0] == "rclpy" for module in _imports(path)), path
+
+
+def test_every_file_has_at_most_300_lines():
+    paths = [
+        path
+        for folder in ("vlm_robot_ros", "test", "benchmarks", "scripts", "launch")
+        for path in (PACKAGE.parent / folder).rglob("*.py")
+    ]
+    assert len(paths) > 300
+    assert [path for path in paths if len(path.read_text().splitlines()) > 300] == []
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "scripts", "launch", "docs"])
+def test_scripts_import_names_that_the_package_has(folder):
+    """Tests run few of them."""
+    for path in (PACKAGE.parent / folder).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            module = getattr(node, "module", None) or ""
+            if not isinstance(node, ast.ImportFrom) or not module.startswith("vlm_robot_ros"):
+                continue
+            if module.endswith((".msg", ".srv")) or "launch" in module:
+                continue
+            names = vars(importlib.import_module(module))
+            for alias in node.names:
+                inside = (
+                    importlib.util.find_spec(f"{module}.{alias.name}")
+                    if (alias.name not in names)
+                    else True
+                )
+                assert inside, f"{path}: {module} has no {alias.name}"
 
 
 @pytest.mark.long

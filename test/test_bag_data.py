@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from bags import moving_bag
 
-from vlm_robot_ros.bags.alignment import BagDataset, open_dataset
 from vlm_robot_ros.bags.bag import BagError
+from vlm_robot_ros.bags.bag_dataset import BagDataset, open_dataset
 from vlm_robot_ros.bags.discovery import find_bags
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.data.action_space import read_actions

@@ -11,8 +11,8 @@ from bags import DEMO_COMMANDS, HOME, ROBOT, BagWriter, moving_bag
 from rosbags.rosbag2 import StoragePlugin
 from safetensors.numpy import load_file, save_file
 
-from vlm_robot_ros.bags.alignment import BagDataset
 from vlm_robot_ros.bags.bag import Bag, BagError
+from vlm_robot_ros.bags.bag_dataset import BagDataset
 from vlm_robot_ros.bags.metrics import summarize_recording
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.bags.replay import RECORDED, compare, replay

@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from vlm_robot_ros.bags.alignment import BagDataset
 from vlm_robot_ros.bags.bag import BagError
+from vlm_robot_ros.bags.bag_dataset import BagDataset
 from vlm_robot_ros.process_pool import map_in_processes
 
 ENGINES = ("processes", "ray")

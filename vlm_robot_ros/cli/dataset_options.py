@@ -47,7 +47,7 @@ def open_dataset_with_warnings(path: Path, split: str) -> EpisodeDataset:
     if (path / "meta" / "info.json").is_file() or (path / "features.json").is_file():
         return open_data_folder(path, split)
     try:
-        from vlm_robot_ros.bags.alignment import open_dataset
+        from vlm_robot_ros.bags.bag_dataset import open_dataset
     except ImportError as error:  # bags are an extra
         raise DataError(
             f"no LeRobotDataset or RLDS set in '{path}', and bags need rosbags, mcap ({error}): "

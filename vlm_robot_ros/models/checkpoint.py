@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from vlm_robot_ros.file_limits import check_image, read_json, regular_file
 from vlm_robot_ros.models.finetuned.model import ChunkPredictor, ChunkPredictorConfig
-from vlm_robot_ros.models.grounded.model import GroundedModelConfig, VisionLanguageRobotModel
+from vlm_robot_ros.models.grounded.config import GroundedModelConfig
+from vlm_robot_ros.models.grounded.model import VisionLanguageRobotModel
 
 ADAPTERS = "adapters"
 Saved = VisionLanguageRobotModel | ChunkPredictor

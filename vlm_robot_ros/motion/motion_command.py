@@ -5,6 +5,7 @@ between two points. So the command at any time follows from the message alone, a
 lies between two of its points.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,13 @@ import numpy as np
 
 from vlm_robot_ros.motion.setpoint_generator import Setpoint
 from vlm_robot_ros.motion.target_tracker import SetpointPreview
+
+_PAST_DURATION_S = 0.04
+"""Past that each trajectory repeats [s]; at least two setpoints."""
+_COMMITTED_DURATION_S = 0.03
+"""Start of the last trajectory that each new one keeps [s], at least one period: a trajectory
+that is late by less is joined without a jump."""
+_ROUNDING_TOLERANCE = 1e-6
 
 
 class SentTrajectory:
@@ -102,3 +110,13 @@ class MotionCommand:
         """Return the trajectory by the clock of `time`."""
         times, setpoints = zip(*self.points(), strict=True)
         return SentTrajectory([self.time + time for time in times], setpoints)
+
+
+def overlap_ticks(period: float) -> tuple[int, int]:
+    """Return how many setpoints each trajectory keeps of the last one, and repeats of the past.
+
+    Args:
+        period: Between setpoints [s].
+    """
+    kept = math.ceil(_COMMITTED_DURATION_S / period - _ROUNDING_TOLERANCE)
+    return kept, max(2, math.ceil(_PAST_DURATION_S / period - _ROUNDING_TOLERANCE))

@@ -5,7 +5,6 @@ limit. What should never happen trips: the arm brakes and stays stopped until `r
 seconds of one clock.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -19,14 +18,14 @@ from vlm_robot_ros.motion.motion_command import (
     STANDSTILL_DURATION_S,
     MotionCommand,
     SentTrajectory,
+    overlap_ticks,
 )
 from vlm_robot_ros.motion.motion_start import MotionStart
 from vlm_robot_ros.motion.rest_position import ARRIVED_RAD, RestPosition
 from vlm_robot_ros.motion.setpoint_generator import Setpoint
 from vlm_robot_ros.motion.setpoint_planner import SetpointPlanner
 from vlm_robot_ros.motion.target_tracker import SetpointPreview
-from vlm_robot_ros.motion.tracking_monitor import StallDetector, TrackingErrorMonitor
-from vlm_robot_ros.plugins import command_sinks
+from vlm_robot_ros.motion.tracking_monitor import ArmCheck
 from vlm_robot_ros.robot.config import RobotConfig
 
 PREVIEW_TICKS = 5
@@ -38,11 +37,6 @@ _SILENCE_LIMIT_S = 0.1
 _LIMIT_EXCESS_RAD = 0.05
 """Largest excess of a measured joint over its limits [rad]."""
 _ROUNDING_TOLERANCE = 1e-6
-_PAST_DURATION_S = 0.04
-"""Past that each trajectory repeats [s]; at least two setpoints."""
-_COMMITTED_DURATION_S = 0.03
-"""Start of the last trajectory that each new one keeps [s], at least one period: a trajectory
-that is late by less is joined without a jump."""
 
 
 class MotionController:
@@ -71,22 +65,14 @@ class MotionController:
         self._robot, self._period, self._is_commanded = robot, period, is_commanded
         self.sends_trajectories = trajectories
         """Whether a controller executes trajectories by their stamps."""
-        self._kept = (
-            math.ceil(_COMMITTED_DURATION_S / period - _ROUNDING_TOLERANCE) if trajectories else 0
-        )
-        self._past = (
-            max(2, math.ceil(_PAST_DURATION_S / period - _ROUNDING_TOLERANCE))
-            if trajectories
-            else 0
-        )
+        self._kept, self._past = overlap_ticks(period) if trajectories else (0, 0)
         self.committed = self._kept * period
         """How late a trajectory may arrive [s]."""
         self.ahead = PREVIEW_TICKS + max(self._kept - 1, 0)
         """How many ticks `update` previews."""
         self._planner = SetpointPlanner(robot, period, kinematics)
         self._tracker = self._planner.tracker
-        self._tracking = TrackingErrorMonitor(robot, self._tracker.kinematics, tool_commands)
-        self._stall = StallDetector(robot.joint_names)
+        self._arm_check = ArmCheck(robot, self._tracker.kinematics, tool_commands)
         self._motion_start = MotionStart(robot, period)
         self._sent: SentTrajectory | None = None
         self._undo: Callable[[], None] | None = None
@@ -100,33 +86,12 @@ class MotionController:
         self._driving = False
         self.release_arm()
 
-    @classmethod
-    def for_sinks(
-        cls,
-        robot: RobotConfig,
-        period: float,
-        kinds: Sequence[str],
-        is_commanded: bool = True,
-        kinematics: Kinematics | None = None,
-    ) -> "MotionController":
-        """Return the controller of an arm that is moved by command sinks of these kinds."""
-        sinks = [command_sinks()[kind] for kind in kinds]
-        return cls(
-            robot,
-            period,
-            tool_commands=not any(sink.commands_joints for sink in sinks),
-            trajectories=any(sink.executes_trajectories and sink.commands_arm for sink in sinks),
-            is_commanded=is_commanded,
-            kinematics=kinematics,
-        )
-
     def release_arm(self) -> None:
         """Expect that others move the arm: it goes on from where it is found."""
         # An arm that stood when it was commanded last still does.
         self._motion_start.reset(moving=self._driving and self._still_since is None)
         self._driving = False
-        self._tracking.reset()
-        self._stall.reset()
+        self._arm_check.reset()
         self._still_since = None
         self._rest.restart()
 
@@ -148,7 +113,7 @@ class MotionController:
     def reset(self) -> None:
         """Let it move again after a trip: from where the arm is, or where it is braking."""
         self.tripped = ""
-        self._stall.clear()
+        self._arm_check.clear()
         self._rest.clear_doubt()
         if not self._driving:
             self._rest.forget_expected()
@@ -182,7 +147,7 @@ class MotionController:
         self._apply_skipped_ticks(now)
         if not np.all(np.isfinite([*command.values, *np.ravel(ahead)])):
             self.trip("a command is not finite")
-        self._check_tracking(now, joints, now if measured_at is None else measured_at)
+        self._check_arm(now, joints, now if measured_at is None else measured_at)
         holds = bool(command.hold_reason or self.tripped)
         poses = command.mode == ActionMode.END_EFFECTOR_POSE
         if not self._driving:
@@ -250,7 +215,7 @@ class MotionController:
         missed = round(late / self._period) - 1
         if late < 0:  # nobody knows how long anything has lasted
             self._rest.forget_measurements()
-            self._tracking.reset()
+            self._arm_check.reset_tracking()
             self._still_since = None
             if self.sends_trajectories:
                 self.release_arm()
@@ -301,29 +266,30 @@ class MotionController:
             self._rest.expect_end()
             self.release_arm()
 
-    def _check_tracking(self, now: float, joints: np.ndarray, measured_at: float) -> None:
+    def _check_arm(self, now: float, joints: np.ndarray, measured_at: float) -> None:
         """Trip when the arm is not where it is commanded to be, or where it cannot be."""
         if problem := limit_problem(self._robot, joints, _LIMIT_EXCESS_RAD):
             self.trip(problem)
         if not self._is_commanded:
             return
-        doubt, expected = self._rest.doubt(joints, measured_at), self._rest.sent.expected
-        if not self._driving and doubt:
-            self.trip(doubt)
-        if expected is None or not self._driving:
+        if not self._driving:
+            if doubt := self._rest.doubt(joints, measured_at):
+                self.trip(doubt)
+            return
+        self._rest.doubt(joints, measured_at)
+        expected = self._rest.sent.expected
+        if expected is None:
             return
         # Servos are a little late, and farther behind the faster they go.
-        told = self._tracker.nearest_recent_command(joints, expected)
-        if np.max(np.abs(told - joints)) < ARRIVED_RAD:
+        nearest = self._tracker.nearest_recent_command(joints, expected)
+        if np.max(np.abs(nearest - joints)) < ARRIVED_RAD:
             self._rest.clear_doubt()
-        if problem := self._tracking.problem(now, joints, told):
+        command = self._sent.at(now).position if self._sent and self.sends_trajectories else None
+        problem, stalled = self._arm_check.problem(now, joints, measured_at, nearest, command)
+        if problem:
             self.trip(problem)
-        if self._sent is not None and self.sends_trajectories:
-            command = self._sent.at(now).position
-            if problem := self._stall.problem(now, command, joints, measured_at):
-                # A controller that was switched off would jump to the next trajectory when it is
-                # switched on: nothing more is sent, and motion begins again where the arm stands.
-                if self._stall.repetitions:
-                    self.trip(problem)
-                self._rest.forget_expected()
-                self.release_arm()
+        if stalled:
+            # A controller that was switched off would jump to the next trajectory when it is
+            # switched on: nothing more is sent, and motion begins again where the arm stands.
+            self._rest.forget_expected()
+            self.release_arm()

@@ -150,3 +150,50 @@ class StallDetector:
             error = command - measured - self._offset
             lag = float(np.clip(speed @ error / (speed @ speed), 0.0, _MOST_LAG))
             self._lag += min(1.0, period / _LAG_FILTER) * (lag - self._lag)
+
+
+class ArmCheck:
+    """Whether an arm follows its commands: `TrackingErrorMonitor` and `StallDetector` as one."""
+
+    def __init__(self, robot: RobotConfig, kinematics: Kinematics, by_tool: bool) -> None:
+        """Compare the tool's position, or else the joints'."""
+        self._tracking = TrackingErrorMonitor(robot, kinematics, by_tool)
+        self._stall = StallDetector(robot.joint_names)
+
+    def reset(self) -> None:
+        """Forget the motion; see `StallDetector.reset`."""
+        self._tracking.reset()
+        self._stall.reset()
+
+    def reset_tracking(self) -> None:
+        """Forget how long an error has lasted."""
+        self._tracking.reset()
+
+    def clear(self) -> None:
+        """Forget earlier stalls."""
+        self._stall.clear()
+
+    def problem(
+        self,
+        now: float,
+        joints: np.ndarray,
+        measured_at: float,
+        nearest: np.ndarray,
+        command: np.ndarray | None,
+    ) -> tuple[str, bool]:
+        """Return why the arm must trip, empty when it need not; and whether it has stalled.
+
+        Args:
+            now: [s]
+            joints: Measured positions. Shape (J,), [rad].
+            measured_at: When they were measured [s].
+            nearest: The recent command that is nearest to them. Shape (J,), [rad].
+            command: Where a trajectory commands the joints to be now; None if there is none.
+        """
+        problem = self._tracking.problem(now, joints, nearest)
+        if command is None:
+            return problem, False
+        stalled = self._stall.problem(now, command, joints, measured_at)
+        if stalled and self._stall.repetitions:
+            problem = problem or stalled
+        return problem, bool(stalled)

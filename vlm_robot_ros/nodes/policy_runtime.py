@@ -8,9 +8,7 @@ from functools import partial
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
-from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 
 from vlm_robot_ros import __version__
@@ -19,25 +17,16 @@ from vlm_robot_ros.inference.worker import InferenceRequest, InferenceWorker
 from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.instruction import InstructionKind
-from vlm_robot_ros.interfaces.observation import Observation
-from vlm_robot_ros.kinematics.kinematics import transform_to_pose7
-from vlm_robot_ros.msg import ActionChunk as ChunkMessage
-from vlm_robot_ros.msg import PolicyInput, TaskLabel, VlmAction
 from vlm_robot_ros.realtime import raise_dds_receiver_priority, set_thread_priority
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.ros.command_publisher import CommandPublisher, create_sink, is_dry_run
 from vlm_robot_ros.ros.diagnostics import DiagnosticsReporter
 from vlm_robot_ros.ros.gate_services import GateServices
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
-from vlm_robot_ros.ros.message_conversions import (
-    action_message,
-    chunk_message,
-    input_message,
-    label_message,
-    to_stamp,
-)
+from vlm_robot_ros.ros.message_conversions import to_stamp
 from vlm_robot_ros.ros.observation_buffer import ObservationBuffer
 from vlm_robot_ros.ros.policy_parameters import describe_checkpoint, worker_thread_priority
+from vlm_robot_ros.ros.policy_publishers import PolicyPublishers
 from vlm_robot_ros.ros.policy_visualizer import PolicyVisualizer
 from vlm_robot_ros.runtime.chunk_executor import ExecutionSettings
 from vlm_robot_ros.runtime.control_loop import ControlLoop, MotionGate
@@ -50,7 +39,6 @@ _INSTRUCTION_QUEUE = 2000
 """Words that may wait; of more at once the oldest are lost, a stop among them."""
 _LISTEN_S = 2e-3
 """How long it listens at a time to words that come all at once [s]."""
-_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class PolicyRuntime:
@@ -107,20 +95,15 @@ class PolicyRuntime:
             gate,
         )
         self._facts = {"policy": values["policy"], "checkpoint": describe_checkpoint(values)}
-        self._reported = self._held = ""
-        self._reason = MAY_MOVE
+        self._reported, self._held, self._reason = "", "", MAY_MOVE
         name = node.get_fully_qualified_name().lstrip("/")
         self._diagnostics = DiagnosticsReporter(name, entities)
         self._ticks = self._ticks_reported = 0
         self._create_entities(entities, values)
 
     def _create_entities(self, entities: LifecycleEntities, values: Mapping[str, Any]) -> None:
-        self._actions = entities.create_publisher(VlmAction, "action")
-        self._chunks = entities.create_publisher(ChunkMessage, "action_chunk")
-        self._inputs = entities.create_publisher(PolicyInput, "policy_input")
-        self._labels = entities.create_publisher(TaskLabel, "task_label")
+        self._publishers = PolicyPublishers(entities, self._robot)
         self._visualizer = PolicyVisualizer(entities, self._robot, self._policy)
-        self._current = entities.create_publisher(String, "current_instruction", _LATCHED)
         self._commands = CommandPublisher(
             self._robot,
             self._period,
@@ -154,7 +137,7 @@ class PolicyRuntime:
             self._policy, self._on_chunk, partial(set_thread_priority, self._worker_priority)
         )
         self._active = True
-        self._current.publish(String())
+        self._publishers.publish_instruction()
 
     def deactivate(self, reason: str) -> None:
         """Brake the arm and stop; the last action is a hold."""
@@ -169,7 +152,7 @@ class PolicyRuntime:
             if self._commands.moving:
                 self._commands.stop()
         self._publish_diagnostics()
-        self._actions.wait_for_all_acked(Duration(seconds=0.5))
+        self._publishers.wait_for_acks(0.5)
         self._commands.wait_for_acks(0.5)
         assert self._worker is not None
         self._worker.stop()
@@ -202,7 +185,7 @@ class PolicyRuntime:
                 self._step(self._now(), between_ticks=True)
             elif instruction.number != before:
                 self._commands.resend_gripper()
-        self._current.publish(String(data=instruction.text))
+        self._publishers.publish_instruction(instruction.text)
         if ignored := self._loop.ignored_instruction:
             text = f"ignoring instruction: {escape_unprintable(ignored)}"
             self._node.get_logger().warning(text, throttle_duration_sec=1.0)
@@ -214,28 +197,19 @@ class PolicyRuntime:
     def _request_inference(self, stamp: float) -> None:
         """Ask the policy about the image of time `stamp` [s], if there is an instruction."""
         instruction, observed = self._loop.instruction, self._observations
-        if (
-            not self._active
-            or instruction.kind is not InstructionKind.TASK
-            or not observed.depth_synchronized
-        ):
+        if not self._active or instruction.kind is not InstructionKind.TASK:
             return
-        state = observed.state_at(stamp, self._now())
-        if state is None:
-            return
-        assert self._worker is not None
-        pose = transform_to_pose7(self._loop.kinematics.forward(state.joints))
-        observation = Observation(
-            dict(observed.images), pose, state.opening, instruction.text, state.joints, stamp
+        observation = observed.observation(
+            stamp, self._now(), self._loop.kinematics, instruction.text
         )
-        self._worker.submit(
-            InferenceRequest(observation, stamp, instruction.number, dict(observed.stamps))
-        )
+        if observation is not None and self._worker is not None:
+            self._worker.submit(
+                InferenceRequest(observation, stamp, instruction.number, dict(observed.stamps))
+            )
 
     def _on_chunk(self, request: InferenceRequest, chunk: ActionChunk, seconds: float) -> None:
         """Take the policy's answer, in the worker's thread."""
-        stamp, instruction = to_stamp(request.stamp), self._loop.instruction
-        message = chunk_message(chunk, self._robot, stamp, instruction, seconds)
+        instruction = self._loop.instruction
         with self._lock:  # not for long: the control loop waits
             if not self._active:
                 return
@@ -247,11 +221,10 @@ class PolicyRuntime:
                 self._loop.set_chunk(chunk, instruction.number, request.stamp, self._now())
         self._diagnostics.record_inference(seconds)
         if current:
-            self._chunks.publish(message)
-            self._labels.publish(label_message(chunk, self._robot, stamp, instruction))
-        self._inputs.publish(input_message(request, self._robot, first))
+            self._publishers.publish_chunk(request, chunk, instruction, seconds)
+        self._publishers.publish_request(request, first)
         if current:
-            self._visualizer.on_chunk(chunk, instruction.text, stamp)
+            self._visualizer.on_chunk(chunk, instruction.text, to_stamp(request.stamp))
 
     # -- Out -------------------------------------------------------------------------------------
 
@@ -285,7 +258,7 @@ class PolicyRuntime:
         self._observations.expect_opening(step.action.gripper)
         moves = not between_ticks and self._commands.publish(step, now)
         self._reason = step.action.hold_reason
-        self._actions.publish(action_message(step.action, self._robot))
+        self._publishers.publish_action(step.action)
         if not self._reason:
             self._diagnostics.record_action(step.action.stamp, self._now())
         if self._reason != self._reported:
@@ -303,7 +276,7 @@ class PolicyRuntime:
                 # The hold does not wait for the next tick.
                 self._step(self._now(), between_ticks=True)
         if self._active:
-            self._current.publish(String())
+            self._publishers.publish_instruction()
 
     def _publish_diagnostics(self) -> None:
         if self._active and self._ticks == self._ticks_reported:

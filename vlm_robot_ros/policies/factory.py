@@ -7,7 +7,7 @@ from typing import Any
 from vlm_robot_ros import plugins
 from vlm_robot_ros.interfaces.policy import HoldPolicy, Policy
 from vlm_robot_ros.models.checkpoint import CheckpointError, kind_of
-from vlm_robot_ros.models.grounded.model import GroundedModelConfig
+from vlm_robot_ros.models.grounded.config import GroundedModelConfig
 from vlm_robot_ros.paths import checkpoint_folder
 from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 from vlm_robot_ros.policies.image_monitor import ImageGuard

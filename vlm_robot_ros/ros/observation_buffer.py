@@ -13,7 +13,9 @@ from std_msgs.msg import Float64
 
 from vlm_robot_ros.data.camera_input import CameraIntrinsics, calibration, to_policy_input
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldReason
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.robot_state import RobotState
+from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.motion.jump_detector import JumpDetector
 from vlm_robot_ros.robot.config import Camera, RobotConfig
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
@@ -207,6 +209,25 @@ class ObservationBuffer:
                 if abs(apart) > 0.5 / depth.rate:
                     return False
         return True
+
+    def observation(
+        self, stamp: float, now: float, kinematics: Kinematics, instruction: str
+    ) -> Observation | None:
+        """Return what a policy sees of a time; None if arm or depth of that time are unknown.
+
+        Args:
+            stamp: Of the newest image [s].
+            now: [s]
+            kinematics: Of the robot.
+            instruction: The text for the policy.
+        """
+        state = self.state_at(stamp, now) if self.depth_synchronized else None
+        if state is None:
+            return None
+        pose = transform_to_pose7(kinematics.forward(state.joints))
+        return Observation(
+            dict(self.images), pose, state.opening, instruction, state.joints, stamp
+        )
 
     def state_at(self, stamp: float, now: float) -> RobotState | None:
         """Return the arm's state of about a time, if all streams can be relied on now."""

@@ -17,6 +17,7 @@ from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.motion.motion_command import MotionCommand
 from vlm_robot_ros.motion.motion_controller import MotionController
+from vlm_robot_ros.plugins import command_sinks
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor, ExecutionSettings
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
@@ -88,8 +89,14 @@ class ControlLoop:
         self.motion: MotionController | None = None
         """None where the loop makes no motion commands."""
         if sinks:
-            self.motion = MotionController.for_sinks(
-                robot, period, sinks, is_commanded, self.kinematics
+            kinds = [command_sinks()[kind] for kind in sinks]
+            self.motion = MotionController(
+                robot,
+                period,
+                tool_commands=not any(kind.commands_joints for kind in kinds),
+                trajectories=any(k.executes_trajectories and k.commands_arm for k in kinds),
+                is_commanded=is_commanded,
+                kinematics=self.kinematics,
             )
             self.motion.tripped = self.gate.tripped
         self._executor = ChunkExecutor(robot, monitors, period, settings, self.kinematics)

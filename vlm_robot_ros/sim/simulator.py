@@ -1,7 +1,5 @@
 """The simulated arm in motion: commands in, physics, joint states and images out."""
 
-from typing import Any
-
 import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -17,6 +15,7 @@ from vlm_robot_ros.kinematics.kinematics import (
 )
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.sim.arms import SERVO_LAG
+from vlm_robot_ros.sim.checks import finite_array
 from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings, Trajectory
 from vlm_robot_ros.sim.moveit_servo import MoveItServo, ServoSettings
 from vlm_robot_ros.sim.object_bodies import place_objects
@@ -89,7 +88,7 @@ class Simulator:
         Raises:
             ValueError: a number is not finite, or a quaternion has not norm 1.
         """
-        _finite(gripper, "gripper")  # before anything moves
+        finite_array(gripper, "gripper")  # before anything moves
         if mode == ActionMode.JOINT_POSITION:
             self.command_joints(values[: len(self._arm)])
         elif mode == ActionMode.JOINT_DELTA:
@@ -104,11 +103,13 @@ class Simulator:
 
     def command_joints(self, positions: np.ndarray) -> None:
         """Set the joint positions to go to. Shape (J,), [rad]; clipped to the limits."""
-        self._switch_controller(np.clip(_finite(positions, "joint positions"), *self._limits()))
+        self._switch_controller(
+            np.clip(finite_array(positions, "joint positions"), *self._limits())
+        )
 
     def command_pose(self, goal: np.ndarray) -> None:
         """Set the tool pose to go to: a transform in the base frame. Shape (4, 4), [m]."""
-        goal = _finite(goal, "pose")
+        goal = finite_array(goal, "pose")
         self._switch_controller(self._target)
         self._pose_goal = goal
 
@@ -133,7 +134,7 @@ class Simulator:
 
     def command_gripper(self, opening: float) -> None:
         """Set the gripper's opening: 0 closed, 1 open."""
-        self._gripper = float(np.clip(_finite(opening, "gripper"), 0.0, 1.0))
+        self._gripper = float(np.clip(finite_array(opening, "gripper"), 0.0, 1.0))
 
     def hold(self) -> None:
         """Stay where it is, not where it was about to go; the gripper keeps its command."""
@@ -296,10 +297,3 @@ class Simulator:
 
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:
         return self.robot.lower, self.robot.upper
-
-
-def _finite(value: Any, what: str) -> np.ndarray:
-    array = np.asarray(value, float)
-    if not np.all(np.isfinite(array)):
-        raise ValueError(f"{what} must be finite, got {array.tolist()}")
-    return array

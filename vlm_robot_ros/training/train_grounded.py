@@ -13,7 +13,8 @@ from vlm_robot_ros.data.sim_episode import CROP_REGION, TABLE_CROP
 from vlm_robot_ros.language.generator import vocabulary
 from vlm_robot_ros.language.task_spec import COLOUR_SLOT, NOUN_SLOT
 from vlm_robot_ros.models.checkpoint import load_checkpoint
-from vlm_robot_ros.models.grounded.model import GroundedModelConfig, VisionLanguageRobotModel
+from vlm_robot_ros.models.grounded.config import GroundedModelConfig
+from vlm_robot_ros.models.grounded.model import VisionLanguageRobotModel
 from vlm_robot_ros.sim.world import FRONT_POSITION, front_homography
 from vlm_robot_ros.tasks.objects import RECEPTACLES, SHAPES
 from vlm_robot_ros.tasks.tasks import SKILL, SKILLS, goal_table, task_label

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:  # who only writes captions needs no torch
-    from vlm_robot_ros.models.grounded.model import GroundedModelConfig, Grounding
+    from vlm_robot_ros.models.grounded.config import GroundedModelConfig
+    from vlm_robot_ros.models.grounded.model import Grounding
 
 _COLOURS = np.array([[255, 60, 40], [40, 120, 255]])
 """Of target and reference."""

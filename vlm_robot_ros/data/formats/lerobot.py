@@ -17,7 +17,8 @@ from vlm_robot_ros.data.dataset import (
     check_episode_index,
     to_float_table,
 )
-from vlm_robot_ros.data.dataset_paths import file_below, files_below, fill_template
+from vlm_robot_ros.data.dataset_paths import file_below, fill_template
+from vlm_robot_ros.data.formats.lerobot_files import dataset_file, dataset_files, read_table
 from vlm_robot_ros.data.formats.lerobot_info import (
     action_key,
     fps_of,
@@ -31,7 +32,7 @@ from vlm_robot_ros.data.formats.lerobot_info import (
 from vlm_robot_ros.file_limits import FileLimitError, UnpackedSize, check_image, read_bytes
 
 try:
-    from vlm_robot_ros.data.formats.parquet_rows import column_names, read_rows
+    from vlm_robot_ros.data.formats.parquet_rows import column_names
     from vlm_robot_ros.data.formats.video_frames import frames_at
 except ImportError as error:
     raise DataError(
@@ -109,12 +110,12 @@ class LeRobotDataset:
         if not self._packed:
             return read_lines(self._path, "meta/episodes.jsonl")
         rows: list[dict[str, Any]] = []
-        files = _files(self._path, "meta/episodes/*/*.parquet")
+        files = dataset_files(self._path, "meta/episodes/*/*.parquet")
         if not files:
             raise DataError(f"no episodes in '{self._path / 'meta' / 'episodes'}'")
         for file in files:
             columns = [n for n in column_names(file) if not n.startswith("stats/")]
-            rows += _read_table(file, columns)
+            rows += read_table(file, columns)
         return sorted(rows, key=lambda row: row["episode_index"])
 
     def __len__(self) -> int:
@@ -126,7 +127,7 @@ class LeRobotDataset:
         if (self._path / "meta" / "tasks.jsonl").is_file():
             return _by_index(read_lines(self._path, "meta/tasks.jsonl"))
         if (self._path / "meta" / "tasks.parquet").is_file():
-            return _by_index(_read_table(_file(self._path, "meta/tasks.parquet")))
+            return _by_index(read_table(dataset_file(self._path, "meta/tasks.parquet")))
         return {}
 
     def instruction(self, number: int) -> str:
@@ -189,9 +190,9 @@ class LeRobotDataset:
                 f"'{self._path / 'meta'}' does not say where episode {number} is: {error}"
             ) from error
         wanted = [self._state, self._action, "timestamp", "task_index", *images]
-        rows = _read_table(_file(self._path, name), wanted, ("episode_index", index))
+        rows = read_table(dataset_file(self._path, name), wanted, ("episode_index", index))
         if not rows:
-            there = {row["episode_index"] for row in _read_table(file, ["episode_index"])}
+            there = {row["episode_index"] for row in read_table(file, ["episode_index"])}
             raise DataError(
                 f"'{file}' has no frame of episode {index}, but of "
                 f"{', '.join(map(str, sorted(there)[:5])) or 'none'}; valid: the episode_index "
@@ -264,7 +265,7 @@ class LeRobotDataset:
             place, begin = self._legacy_path(about["episode_index"]), 0.0
         name = self._fill_template("video_path", {**place, "video_key": camera})
         moments, slack = [begin + time for time in times], 0.5 / self._fps
-        return frames_at(_file(self._path, name), moments, slack, size)
+        return frames_at(dataset_file(self._path, name), moments, slack, size)
 
 
 def _of_first_task(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -282,26 +283,3 @@ def _by_index(rows: list[dict[str, Any]]) -> dict[int, str]:
         for row in rows
         if row.get("task_index") is not None
     }
-
-
-def _read_table(
-    file: Path, columns: list[str] | None = None, equal: tuple[str, int] | None = None
-) -> list[dict[str, Any]]:
-    try:
-        return read_rows(file, columns, equal)
-    except Exception as error:  # of pyarrow there are many
-        raise DataError(f"'{file}' cannot be read: {error}") from error
-
-
-def _file(folder: Path, name: str) -> Path:
-    try:
-        return file_below(folder, name)
-    except (OSError, ValueError) as error:
-        raise DataError(f"'{folder / name}' cannot be read: {error}") from error
-
-
-def _files(folder: Path, pattern: str) -> list[Path]:
-    try:
-        return files_below(folder, pattern)
-    except (OSError, ValueError) as error:
-        raise DataError(f"'{folder}' cannot be read: {error}") from error

@@ -112,3 +112,11 @@ class InstructionParser:
         colour, noun = (int(part[0, which].argmax()) for part in (slots.colour, slots.noun))
         colours = f"{self._model.config.colours[colour]} " if colour else ""
         return f"{colours}{self._model.config.nouns[noun]}"
+
+    def confidence(self, slots: InstructionSlots) -> float:
+        """Return how sure the words are understood: the least sure slot decides."""
+        sure = [1 - self.no_task_probability(slots), float(slots.skill.softmax(-1).amax())]
+        for which in (0, 1):
+            if self.argument_is_named(slots, which):
+                sure += [float(p[0, which].softmax(-1).amax()) for p in (slots.colour, slots.noun)]
+        return min(sure)

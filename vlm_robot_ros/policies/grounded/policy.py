@@ -289,17 +289,9 @@ class GroundedPolicy:
             config.step_dt,
             config.labels[int(np.argmax(scores))],
             dict(zip(config.labels, scores, strict=True)),
-            self._confidence(slots),
+            self._words.confidence(slots),
             "",
         )
-
-    def _confidence(self, slots: InstructionSlots) -> float:
-        """Return how sure the words are understood: the least sure slot decides."""
-        sure = [1 - self._words.no_task_probability(slots), float(slots.skill.softmax(-1).amax())]
-        for which in (0, 1):
-            if self._words.argument_is_named(slots, which):
-                sure += [float(p[0, which].softmax(-1).amax()) for p in (slots.colour, slots.noun)]
-        return min(sure)
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self._device)

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.models.grounded.config import GroundedModelConfig
 from vlm_robot_ros.models.grounded.image import AuxiliaryInputs
-from vlm_robot_ros.models.grounded.model import GroundedModelConfig
 
 _HISTORY_TOLERANCE_S = 0.04
 """How much younger than wanted an image of before may be [s]."""

@@ -1,0 +1,169 @@
+"""Bags as a dataset of episodes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vlm_robot_ros.bags.alignment import AlignedEpisode, align
+from vlm_robot_ros.bags.bag import Bag, BagError
+from vlm_robot_ros.bags.discovery import find_bags
+from vlm_robot_ros.bags.recording import (
+    MIN_GAP_S,
+    contract_cameras,
+    header_seconds,
+    is_correction,
+    read_recording,
+)
+from vlm_robot_ros.data.dataset import (
+    DataError,
+    DatasetInfo,
+    Episode,
+    EpisodeDataset,
+    check_episode_index,
+    open_data_folder,
+)
+from vlm_robot_ros.data.image_decoding import ImageError, to_rgb
+
+FORMAT = "rosbag2 of the policy node"
+
+
+class BagDataset:
+    """Episodes of one bag or several, behind the interface of all data."""
+
+    def __init__(
+        self, bags: Sequence[Path], robot: str = "", namespace: str = "", failed: bool = False
+    ) -> None:
+        """Read all but the images.
+
+        Args:
+            bags: Of one robot.
+            robot: Contract; empty: as `read_recording` finds it.
+            namespace: Of the node, where it had one.
+            failed: Whether to keep episodes that were marked as failures.
+
+        Raises:
+            BagError: one of them cannot be read, or nothing can be learned from them.
+        """
+        self._namespace = namespace
+        self._episodes: list[AlignedEpisode] = []
+        self.corrections: set[int] = set()
+        """Which of them were a success within two minutes after a failure."""
+        self._bags: list[Bag] = []
+        left_out = cut = 0
+        for bag in bags:
+            recording = read_recording(bag, robot, namespace)
+            self._bags.append(recording.bag)
+            cameras = recording.robot.colour_cameras
+            self._fps = cameras[0].rate if cameras else 0.0
+            if not self._fps:
+                raise BagError(f"the contract of '{bag}' has no camera")
+            for before, span in zip([None, *recording.spans], recording.spans, strict=False):
+                found = None
+                if failed or span.success is not False:
+                    found = align(recording, span, self._fps, namespace)
+                if found is None:
+                    left_out += 1
+                    continue
+                cut += found.cut
+                if before and is_correction(before, span):
+                    self.corrections.add(len(self._episodes))
+                self._episodes.append(found)
+        if not self._episodes:
+            raise BagError(
+                f"nothing to learn from in {', '.join(map(str, bags))}: {left_out} episodes are "
+                + "; ".join(["failures, without motion, or have gaps", *self.problems])
+            )
+        first = self._episodes[0]
+        for other in self._episodes:
+            if _kind(other) != _kind(first):
+                raise BagError(
+                    f"bag '{other.recording.bag.path}' has {_kind(other)}, "
+                    f"'{first.recording.bag.path}' {_kind(first)}"
+                )
+        said = (
+            f"{left_out} episodes are left out: failures, without motion, or with gaps",
+            f"{cut} moments are left out: something was missing",
+        )
+        notes = tuple(note for note, count in zip(said, (left_out, cut), strict=True) if count)
+        where = bags[0] if len(bags) == 1 else bags[0].parent
+        joints = first.recording.robot.joint_names
+        self.info = DatasetInfo(
+            where, FORMAT, first.recording.robot.name, self._fps, tuple(first.images),
+            (*joints, "gripper"), first.names, (*notes, *self.problems), "rad",
+        )  # fmt: skip
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with bags that can be read only in part."""
+        return [f"bag '{bag.path}': {bag.problem}" for bag in self._bags if bag.problem]
+
+    def __len__(self) -> int:
+        return len(self._episodes)
+
+    def instruction(self, number: int) -> str:
+        """Return what is said in an episode."""
+        check_episode_index(number, len(self), self.info.path)
+        return self._episodes[number].instruction
+
+    def table(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return states and actions of one."""
+        check_episode_index(number, len(self), self.info.path)
+        return self._episodes[number].state, self._episodes[number].action
+
+    def episode(self, number: int, cameras: Sequence[str] | None = None) -> Episode:
+        """Read one."""
+        check_episode_index(number, len(self), self.info.path)
+        found = self._episodes[number]
+        wanted = [name for name in found.images if cameras is None or name in cameras]
+        images = {name: self._images(found, name) for name in wanted}
+        return Episode(found.instruction, images, found.state, found.action)
+
+    def _images(self, found: AlignedEpisode, camera: str) -> np.ndarray:
+        recording = found.recording
+        topics = contract_cameras(recording, self._namespace)
+        topic = next(name for name, whose in topics.items() if whose == camera)
+        wanted, seen = set(found.images[camera].tolist()), {}
+        ends = float(found.times[0]) - MIN_GAP_S, float(found.times[-1]) + MIN_GAP_S
+        for message in recording.bag.messages([topic], max(0.0, ends[0]), ends[1]):
+            at = header_seconds(message.value)
+            if at in wanted:
+                try:
+                    seen[at] = to_rgb(message.value)
+                except ImageError as error:
+                    raise DataError(
+                        f"bag '{recording.bag.path}': an image on {topic} at {at:.2f} s: {error}"
+                    ) from error
+            if len(seen) == len(wanted):
+                break
+        try:
+            return np.stack([seen[at] for at in found.images[camera].tolist()])
+        except (KeyError, ValueError) as error:
+            raise DataError(
+                f"bag '{recording.bag.path}': images on {topic} are missing or change their "
+                f"size in '{found.instruction}': {error}"
+            ) from error
+
+
+def _kind(episode: AlignedEpisode) -> str:
+    """Return what must be the same in all episodes of a dataset, in words."""
+    robot = episode.recording.robot
+    return (
+        f"actions {', '.join(episode.names)}, cameras {', '.join(episode.images)} at "
+        f"{robot.colour_cameras[0].rate:g} Hz, joints {', '.join(robot.joint_names)}"
+    )
+
+
+def open_dataset(path: Path, split: str = "train") -> EpisodeDataset:
+    """Open data of any kind: a bag, a folder of bags, or what `open_data_folder` takes.
+
+    Raises:
+        DataError: there is none, or it is of another format.
+    """
+    bags = find_bags(path)
+    if not bags:
+        return open_data_folder(path, split)
+    try:
+        return BagDataset(bags)
+    except BagError as error:
+        raise DataError(str(error)) from error
