@@ -2,9 +2,9 @@
 
     python benchmarks/voice.py [--commands 20] [--snr 20 10] [--noise 600] [--sentences 60]
 
-Sentences of voices that `flite` and `espeak-ng` synthesise (`sudo apt-get install flite
-espeak-ng`), at three speeds, with white noise, go over a topic into voice_node; the policy acts in
-the simulated arm's scenes. The sentences of `_SEED` were used for tuning; others are only read.
+Sentences of `flite` and `espeak-ng` (`sudo apt-get install flite espeak-ng`), with white noise, go
+over a topic into voice_node; the policy acts in the simulated arm's scenes. The sentences of
+`_SEED` were used for tuning; others are only read.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +50,8 @@ MORE_VOICES = (
     ("flite", "rms", 1.0), ("flite", "kal16", 0.9), ("espeak-ng", "en-us", 1.0),
     ("espeak-ng", "en-gb-scotland", 0.9),
 )  # fmt: skip
-"""The first three said the pushes by which noise reduction was tuned; the last is for tests only."""
-_LOUDNESS = 3000.0
-_PATIENCE = 12.0  # [s]
+"""The first three said the pushes by which noise reduction was tuned; the last said none."""
+_LOUDNESS, _PATIENCE = 3000.0, 12.0  # [s]
 
 
 def synthesise(text: str, program: str, voice: str, speed: float) -> np.ndarray:
@@ -250,7 +250,10 @@ def _understood(count: int) -> None:
         name = " ".join(map(str, voice))
         row = f"{counts[0]} of {count} ({low:.0%} to {high:.0%}) | {counts[1]} | {counts[2]}"
         print(f"| {name} | {row} |", flush=True)
-    print()
+
+
+def _is_stopped(stage: SpokenStage) -> bool:
+    return stage.action is not None and stage.action.hold_code == HoldCode.STOP_WORD
 
 
 def _measure(stage: SpokenStage, args: argparse.Namespace) -> None:
@@ -278,8 +281,7 @@ def _measure(stage: SpokenStage, args: argparse.Namespace) -> None:
         stage.wait(lambda: stage.state is not None and stage.state.joint_speed > 0.1, 10.0)
         stage.ended = 0.0
         stage.say("stop")
-        codes = lambda: stage.action.hold_code if stage.action else 0  # noqa: E731
-        held = stage.wait(lambda: codes() == HoldCode.STOP_WORD, 5.0)
+        held = stage.wait(partial(_is_stopped, stage), 5.0)
         stood = time.monotonic()
         stage.wait(lambda: stage.ended > 0, 2.0)
         delays.append(max(0.0, stood - stage.ended) if held else float("nan"))
