@@ -8,8 +8,8 @@ import yaml
 
 from vlm_robot_ros.kinematics.kinematics import Kinematics, downward_pose, pose7_to_transform
 from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.robot.contract_yaml import ContractError
 from vlm_robot_ros.robot.loader import load_robot, parse_robot, read_robot
-from vlm_robot_ros.robot.yaml_fields import ContractError
 from vlm_robot_ros.sim.world import build_world
 
 

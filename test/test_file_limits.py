@@ -22,8 +22,8 @@ from vlm_robot_ros.file_limits import (
     regular_file,
 )
 from vlm_robot_ros.paths import config_dir, shipped_checkpoint
+from vlm_robot_ros.robot.contract_yaml import ContractError
 from vlm_robot_ros.robot.loader import load_robot, read_robot
-from vlm_robot_ros.robot.yaml_fields import ContractError
 
 
 @pytest.fixture

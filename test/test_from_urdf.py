@@ -6,8 +6,8 @@ import pytest
 
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.kinematics.kinematics import Kinematics
+from vlm_robot_ros.robot.contract_yaml import ContractError
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.robot.yaml_fields import ContractError
 
 JOINT = """
   <joint name="{name}" type="{kind}">

@@ -10,9 +10,9 @@ import yaml
 
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.robot.config import WITHOUT_GRIPPER
+from vlm_robot_ros.robot.contract_yaml import ContractError
 from vlm_robot_ros.robot.loader import load_robot, parse_robot
 from vlm_robot_ros.robot.sros2_policy import permissions
-from vlm_robot_ros.robot.yaml_fields import ContractError
 from vlm_robot_ros.runtime.joint_state_assembler import JointStateAssembler
 
 

@@ -19,9 +19,9 @@ from vlm_robot_ros.data.image_decoding import ImageError, to_depth
 from vlm_robot_ros.demo.script import sample_seeded_scene
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.robot.config import camera_info_topic
+from vlm_robot_ros.robot.contract_yaml import ContractError
 from vlm_robot_ros.robot.loader import load_robot, parse_robot
 from vlm_robot_ros.robot.sros2_policy import permissions
-from vlm_robot_ros.robot.yaml_fields import ContractError
 from vlm_robot_ros.sim.simulator import Simulator
 from vlm_robot_ros.tasks.scene import VisualConditions
 

@@ -8,11 +8,12 @@ import pinocchio
 import yaml
 
 from vlm_robot_ros.file_limits import read_bytes
+from vlm_robot_ros.robot.contract_schema import MAX_JOINT_SPEED_RAD_S
 from vlm_robot_ros.robot.contract_text import GripperRow, contract_text
+from vlm_robot_ros.robot.contract_yaml import ContractError
 from vlm_robot_ros.robot.joint_frames import joint_origins
-from vlm_robot_ros.robot.loader import MAX_JOINT_SPEED_RAD_S, parse_robot
+from vlm_robot_ros.robot.loader import parse_robot
 from vlm_robot_ros.robot.soft_limits import SoftLimits, soft_limits
-from vlm_robot_ros.robot.yaml_fields import ContractError
 
 DEFAULT_ACCELERATION_RAD_S2 = 5.0
 """For every joint, since a URDF says nothing of it [rad/s^2]."""
