@@ -1,4 +1,4 @@
-"""Bags as other recorders leave them, written byte by byte: see `test_foreign_bags.py`."""
+"""Bags as other recorders leave them, written byte by byte, for the tests of bags."""
 
 import json
 import sqlite3

@@ -7,17 +7,16 @@ import json
 import os
 import re
 import signal
-import subprocess
 
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 from browser import CHROMIUM, Browser
+from console_clients import get, path_of, start_console, wire_of
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from vlm_robot_ros.cli.main import main
@@ -25,39 +24,6 @@ from vlm_robot_ros.console.report_files import list_reports, read_report, style_
 from vlm_robot_ros.msg import EpisodeMark, SimState, TaskLabel, VlmAction
 from vlm_robot_ros.runtime.instructions import QUIET_AFTER_STOP_S
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD
-
-
-def start_console(graph, *options):
-    """Start the console in a graph; returns its address."""
-    command = ["-m", "vlm_robot_ros.cli.main", "console", "--port", "0", *options]
-    process = graph.python(*command, stdout=subprocess.PIPE)
-    for line in iter(process.stdout.readline, ""):
-        if found := re.search(r"http://\S+", line):
-            return found[0]
-    raise AssertionError(process.errors.read())
-
-
-def path_of(address, path):
-    """Return the address of another path, with the token."""
-    page, _, query = address.partition("?")
-    return f"{page}{path}?{query}"
-
-
-def wire_of(address):
-    return path_of(address, "wire").replace("http", "ws", 1)
-
-
-def get(address, **options):
-    """Return the status of an answer, and the answer."""
-
-    async def fetch():
-        try:
-            answer = await AsyncHTTPClient().fetch(HTTPRequest(address, **options))
-        except HTTPClientError as error:
-            return error.code, ""
-        return answer.code, answer.body.decode()
-
-    return asyncio.run(fetch())
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")

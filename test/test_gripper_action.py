@@ -9,12 +9,12 @@ pytest.importorskip(
     "control_msgs.action", reason="needs control_msgs, which the wheels lack: see CONTRIBUTING.md"
 )
 
+from bench import SINKS, contract
 from control_msgs.action import GripperCommand, ParallelGripperCommand
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.task import Future
 from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import SetBool
-from test_arm_output import SINKS, contract
 
 from vlm_robot_ros.msg import SimState
 from vlm_robot_ros.robot.loader import load_robot
