@@ -18,8 +18,10 @@ from vlm_robot_ros.cli.main import main as command
 from vlm_robot_ros.deprecated_names import deprecated_names
 from vlm_robot_ros.interfaces.hold import HOLD_RULES, HoldCode
 from vlm_robot_ros.plugins import command_sinks
+from vlm_robot_ros.robot.contract_errors import contract_fields, contract_schema_text
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.ros.parameters import ParameterSpec
+from vlm_robot_ros.tasks.tasks import SKILL_FAMILIES
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -160,13 +162,62 @@ def renamed() -> str:
     )
 
 
+def contract() -> str:
+    """Return the page of the fields of a contract."""
+    parts: dict[str, list[tuple[object, ...]]] = {}
+    for part, name, valid, meaning in contract_fields():
+        parts.setdefault(part, []).append((f"`{name}`", valid, meaning))
+    text = (
+        "# Robot contract\n\nThe fields of a contract, in SI units. `vlm-robot contract schema` "
+        "prints the same as a [JSON schema](contract.schema.json), with which editors complete "
+        "and check a contract:\n\n```yaml\n# yaml-language-server: $schema=contract.schema.json\n"
+        "```\n\n"
+    )
+    for part, rows in parts.items():
+        text += f"## {part or 'Contract'}\n\n" + table(("field", "valid", "meaning"), rows) + "\n"
+    return text.rstrip() + "\n"
+
+
+def skills() -> str:
+    """Return the page of the skills."""
+    rows: list[tuple[object, ...]] = []
+    for skill in SKILL_FAMILIES.values():
+        for name in skill.names:
+            places = skill.places(name)
+            verbs = skill.verbs(name)
+            said = (
+                skill.templates(name)
+                .seen[0]
+                .format(
+                    v=verbs.seen[0] if verbs else "",
+                    o="the red cube",
+                    d=places.seen[0].format(r="the blue bowl") if places else "",
+                )
+            )
+            label = skill.label(name, "cube", "bowl" if skill.reference == "receptacle" else "")
+            rows.append((f"`{name}`", said, f"`{label}`", first_line(skill)))
+    return (
+        "# Skills\n\nWhat the scripted expert and the shipped policy do on the simulated table. "
+        "Directions are the robot's own: left is +y, away is +x.\n\n"
+        + table(("skill", "for example", "task label", "success"), rows)
+    )
+
+
+def first_line(value: object) -> str:
+    """Return the first line of a docstring."""
+    return (type(value).__doc__ or "").splitlines()[0]
+
+
 PAGES = {
+    "skills.md": skills,
+    "contract.md": contract,
     "parameters.md": parameters,
     "messages.md": messages,
     "hold_codes.md": hold_codes,
     "cli.md": cli,
     "robots.md": robots,
     "renamed.md": renamed,
+    "contract.schema.json": contract_schema_text,
 }
 
 
@@ -178,7 +229,7 @@ def main() -> int:
     os.environ["COLUMNS"] = "100"  # the width of help texts
     old = []
     for name, make in PAGES.items():
-        path, text = REFERENCE / name, _NOTE + make()
+        path, text = REFERENCE / name, make() if name.endswith(".json") else _NOTE + make()
         if args.check and (not path.exists() or path.read_text() != text):
             old.append(name)
         elif not args.check:

@@ -1,11 +1,13 @@
 """The contract: what is shipped loads, what is wrong is said."""
 
 import copy
+import json
 
 import numpy as np
 import pytest
 import yaml
 
+from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.kinematics.kinematics import Kinematics, downward_pose, pose7_to_transform
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.robot.contract_yaml import ContractError
@@ -230,3 +232,21 @@ def test_a_feedback_timeout_is_seconds(content, seconds):
     gripper = {**content["gripper"], "feedback_timeout": seconds}
     with pytest.raises(ContractError, match="feedback_timeout"):
         parse_robot({**content, "gripper": gripper})
+
+
+def test_all_mistakes_are_told_at_once(content):
+    del content["tool_frame"]
+    content["joints"][2]["velocity"] = "fast"
+    with pytest.raises(ContractError) as caught:
+        parse_robot(content, "mine")
+    assert str(caught.value).splitlines() == [
+        "mine: 'tool_frame' is missing; it must be a text",
+        "mine: joints[2]: velocity: got 'fast'; it must be a number above 0.0, 30 at most",
+    ]
+
+
+def test_schema_for_editors_is_printed(capsys):
+    assert main(["contract", "schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert schema["properties"]["image_timeout"]["maximum"] == 10.0
+    assert "joint_trajectory" in schema["$defs"]["SinkPart"]["properties"]["kind"]["enum"]

@@ -27,6 +27,9 @@ class JointVelocitiesSink(SinkKind):
 
     def fill(self, message, motion, robot):
         message.data = motion.preview.setpoints[0].velocity.tolist()
+
+    def fill_stop(self, message, robot):
+        message.data = [0.0] * len(robot.joints)
 '''
 
 _SKILL = '''
@@ -155,8 +158,10 @@ def test_a_sink_is_one_file(new_file, tmp_path, capsys):
     for tick in range(5):
         now = 1.0 + 0.02 * tick
         publisher.publish(loop.execute(now, action, RobotState(now, home, 1.0), []), now)
-    publisher.close()
     assert min(kept[-1].data) > 0.0
+    publisher.stop()
+    publisher.close()
+    assert list(kept[-1].data) == [0.0] * 7
 
 
 def test_a_skill_is_one_file(tmp_path):

@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-import yaml
 from scenes import SCENE
 
-from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.sim.demonstrations import AssignedTask, execute_action, simulated_expert_action
 from vlm_robot_ros.sim.expert import expert_action
 from vlm_robot_ros.tasks.scene import sample_scene
@@ -131,7 +129,7 @@ def test_a_push_ends_slowly_and_the_hand_goes_back_before_it_goes_up(way):
     assert up > 0.02
 
 
-def test_the_labels_are_those_of_the_configuration():
-    listed = yaml.safe_load((config_dir() / "tasks.yaml").read_text())["labels"]
-    assert listed == all_labels()
-    assert len(set(listed)) == len(listed) >= 100
+def test_task_labels_differ():
+    labels = all_labels()
+    assert len(set(labels)) == len(labels) >= 100
+    assert {"pick up the object", "put the cube on the plate", "go home", "stop"} <= set(labels)

@@ -16,9 +16,9 @@ ENCODERS = "vlm_robot_ros.encoders"
 DATASET_FORMATS = "vlm_robot_ros.dataset_formats"
 """Group of dataset formats: each entry is a `DatasetFormat`."""
 COMMAND_SINKS = "vlm_robot_ros.command_sinks"
-"""Group of command sinks: each entry is a subclass of `SinkKind`; the name is its `kind`."""
+"""Group of command sinks: each entry is a subclass of `SinkKind`; its `kind` is its name."""
 SKILLS = "vlm_robot_ros.skills"
-"""Group of skills: each entry is a subclass of `tasks.skill.Skill`; the name is its `family`."""
+"""Group of skills: each entry is a subclass of `tasks.skill.Skill`; its `family` is its name."""
 
 _T = TypeVar("_T")
 

@@ -20,6 +20,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     urdf.add_argument("--base", default="", help="link in which poses are; the root if not given")
     urdf.add_argument("--out", type=Path, default=Path("my_arm.yaml"), help="file to write")
     urdf.set_defaults(run=run_from_urdf)
+    schema = actions.add_parser("schema", help="print the JSON schema of contracts, for editors")
+    schema.set_defaults(run=run_schema)
     allow = actions.add_parser("permissions", help="what its node may do in a secured graph")
     allow.add_argument("contract", help="a shipped name, or the path of a .yaml")
     allow.add_argument("--enclave", default="/policy_node", help="of the node")
@@ -62,6 +64,14 @@ def run_check(args: argparse.Namespace) -> int:
         print(f"sink {sink.kind}: {sink.topic}")
     if not robot.sinks:
         print("no sinks: it is told on the topic `action` only")
+    return 0
+
+
+def run_schema(args: argparse.Namespace) -> int:
+    """Print the JSON schema."""
+    from vlm_robot_ros.robot.contract_errors import contract_schema_text
+
+    print(contract_schema_text(), end="")
     return 0
 
 

@@ -13,7 +13,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("data", type=Path, help="a LeRobotDataset's folder, an RLDS set's, bags'")
     parser.add_argument("--out", type=Path, default=Path("runs/finetune"), help="checkpoint")
     parser.add_argument(
-        "--encoder", default="open_clip:ViT-B-32/laion2b_s34b_b79k", help="see the README"
+        "--encoder",
+        default="open_clip:ViT-B-32/laion2b_s34b_b79k",
+        help="see docs/how-to/pretrained_encoders.md",
     )
     parser.add_argument("--fusion", default="cross", help="early, late or cross")
     parser.add_argument("--tune", default="frozen", help="of the encoder: frozen, lora or full")

@@ -70,7 +70,7 @@ HOLD_RULES = {
         "an instruction without words, such as '?!'", False, _NEW_INSTRUCTION
     ),
     HoldCode.INSTRUCTION_EXPIRED: HoldRule(
-        "an instruction older than `instruction_timeout`", True, _NEW_INSTRUCTION
+        "an instruction older than `instruction_timeout`", True, "an instruction, also the same"
     ),
     HoldCode.WAITING_FOR_CHUNK: HoldRule(
         "no action chunk yet, or the last one is over", False, "the policy's next action chunk"
@@ -82,7 +82,7 @@ HOLD_RULES = {
     ),
     HoldCode.STOP_WORD: HoldRule(
         "a stop word, or 'wait', 'hold on', 'pause'", True,
-        "an instruction after half a second without one",
+        "an instruction after half a second without one; `~/reset`, `~/enable` or activation",
     ),
     HoldCode.STOP_SERVICE: HoldRule(
         "`~/stop`, or the console's stop button", True, "`~/reset`, then a new instruction"
@@ -92,7 +92,7 @@ HOLD_RULES = {
     ),
     HoldCode.TRIPPED: HoldRule(
         "a joint outside its limits, an arm that does not follow, a tool that leaves the "
-        "workspace, values that are not finite",
+        "workspace, positions that jump, values that are not finite, no setpoint within limits",
         True,
         "`~/reset`, then a new instruction",
     ),

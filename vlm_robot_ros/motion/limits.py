@@ -1,4 +1,8 @@
-"""The last gate before the arm: inside the limits, and no faster than allowed."""
+"""Limits of actions and of measured joints.
+
+`clamp_action` makes what the topic `action` says reachable. Setpoints of command sinks are limited
+by `motion.setpoint_generator`.
+"""
 
 import numpy as np
 import pinocchio

@@ -12,13 +12,14 @@ from vlm_robot_ros.motion.target_tracker import SetpointPreview, TargetTracker
 from vlm_robot_ros.robot.config import RobotConfig
 
 _SPEED_TOLERANCE = 1.2
-"""Part of its speed that a tool shall never have."""
-_LIMIT_TOLERANCE_RAD = 0.02
+"""A tool that would be faster than this part of its limit trips."""
+_POSITION_TOLERANCE_M = 0.02
 """How far a commanded tool may be outside the workspace [m]."""
 _WORKSPACE_TOLERANCE_M = 0.005
 """How far outside the workspace a tool may come to a stop that has to brake [m]."""
-_AGAIN, _INSISTS = 0.3, 1.0
-"""A tool that has to brake for the edge so soon again [s] for so long [s] is sent there."""
+_EDGE_RETRY_S, _EDGE_PATIENCE_S = 0.3, 1.0
+"""An arm trips that has to brake for the workspace's edge again within the first time, and goes on
+doing so for the second: its target is outside [s]."""
 _ROUNDING_TOLERANCE = 1e-6
 
 
@@ -49,7 +50,7 @@ class SetpointCheck:
                 return f"the {name} of {robot.joint_names[worst]} would pass its limit"
         if self._stream.tool_speed(setpoint) > _SPEED_TOLERANCE * robot.workspace.speed:
             return f"the tool would be faster than {robot.workspace.speed} m/s"
-        if self.exits_workspace([setpoint.position], joints, _LIMIT_TOLERANCE_RAD):
+        if self.exits_workspace([setpoint.position], joints, _POSITION_TOLERANCE_M):
             tool = self._stream.tool_pose(setpoint.position)[:3, 3]
             return f"the tool would go to {tool.round(3).tolist()}, outside its workspace"
         return ""
@@ -59,10 +60,10 @@ class SetpointCheck:
 
         To be called when it had to brake for the edge of the workspace at `now` [s].
         """
-        if now - self._edge[1] > _AGAIN:
+        if now - self._edge[1] > _EDGE_RETRY_S:
             self._edge = (now, now)
         self._edge = (self._edge[0], now)
-        if now - self._edge[0] < _INSISTS:
+        if now - self._edge[0] < _EDGE_PATIENCE_S:
             return ""
         tool = self._stream.tool_pose(setpoint.position)[:3, 3].round(3)
         return f"the tool would go on from {tool.tolist()} and leave its workspace"

@@ -70,7 +70,7 @@ class PolicyRuntime:
         self._worker_priority = worker_thread_priority(values)
         # This thread executes the control loop.
         if refused := set_thread_priority(int(values["thread_priority"])):
-            node.get_logger().info(f"{refused}; how to have it is in the README")
+            node.get_logger().info(f"{refused}; see docs/how-to/real_time.md")
         raise_dds_receiver_priority(self._worker_priority)
         self._period = 1.0 / values["control_rate"]
         self._schedule = TickSchedule(self._period)

@@ -81,7 +81,7 @@ def load_checkpoint_policy(
         checkpoint: The folder.
         robot: That is to act.
         device: Where to compute.
-        faster: Ways to be faster, of a fine-tuned policy: see `faster.chosen_ways`.
+        faster: Ways to be faster, of a fine-tuned policy: see `parse_optimizations`.
 
     Raises:
         CheckpointError: it is missing or corrupt, or does not fit the robot.
@@ -141,7 +141,7 @@ def load_policy_class(name: str, robot: RobotConfig) -> Policy:
             f"no policy of '{name}': {error!r}; valid: module:Class of an installed package or of "
             "a folder on PYTHONPATH, or the name of an entry point of group "
             f"{plugins.POLICIES}. The working directory is not "
-            "searched: set PYTHONPATH=. for a "
+            "searched: set PYTHONPATH=.:$PYTHONPATH for a "
             "module in it"
         ) from error
     parts = [part for part in vars(Policy) if not part.startswith("_")]

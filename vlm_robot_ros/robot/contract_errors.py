@@ -1,10 +1,31 @@
 """Errors of a contract in words: where, which line, what was given, what is valid."""
 
+import json
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from vlm_robot_ros.robot.contract_schema import NAME, SERVOS
+from vlm_robot_ros.robot.contract_schema import NAME, SERVOS, Contract
+
+
+def contract_schema_text() -> str:
+    """Return the JSON schema of contracts, for editors and other tools."""
+    return json.dumps(Contract.model_json_schema(), indent=2) + "\n"
+
+
+def contract_fields() -> list[tuple[str, str, str, str]]:
+    """Return part, name, valid values and meaning of each field."""
+    schema = Contract.model_json_schema()
+    parts = {"": schema, **schema["$defs"]}
+    rows = []
+    for part, content in parts.items():
+        for name, field in content["properties"].items():
+            own = {"properties": {name: field}, "$defs": schema["$defs"]}
+            valid = _valid(_field(own, [name]))
+            if name not in content.get("required", []):
+                valid += "; optional"
+            rows.append((part, name, valid, field.get("description", "")))
+    return rows
 
 
 def error_text(error: ValidationError, schema: type[BaseModel], content: Any, where: str) -> str:

@@ -17,7 +17,7 @@ _ARGUMENTS = {
         "topic of the first camera's images; as in the contract of robot:= if not given",
     ),
     "checkpoint": ("", "checkpoint folder; the shipped one if not given, but not for a real arm"),
-    "policy": ("", "which policy acts: fusion, hold, or module:Class of your own"),
+    "policy": ("", "which policy acts: a registered name such as fusion or hold, or module:Class"),
     "output": ("", "whether the contract's sinks are fed: auto (in simulation), live or dry"),
     "namespace": ("", "of the node and its topics; another for each of several arms"),
     "use_sim_time": ("", "whether stamps come from /clock: true or false"),

@@ -36,9 +36,7 @@ PARAMETERS = (
     ParameterSpec(
         "encoder", "", "Encoder that labels images for policy:=hold: open_clip:..., hf:..."
     ),
-    ParameterSpec(
-        "phrases", "", "Labels of the encoder, separated by |; empty: those of config/tasks.yaml"
-    ),
+    ParameterSpec("phrases", "", "Labels of the encoder, separated by |; empty: all task labels"),
     ParameterSpec(
         "calibration", "", "Calibration of the encoder: a file of `vlm-robot classify --fit`"
     ),

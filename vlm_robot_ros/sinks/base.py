@@ -22,8 +22,11 @@ class SinkKind(SinkTraits, ABC):
     def fill(self, message: Any, motion: MotionCommand, robot: RobotConfig) -> None:
         """Fill an empty message, or goal, with the command of one tick; called in the tick."""
 
-    def fill_stop(self, message: Any) -> None:
-        """Fill the message that stops a controller that keeps its velocity; the header is set."""
+    def fill_stop(self, message: Any, robot: RobotConfig) -> None:
+        """Fill the message that stops a controller that keeps its velocity.
+
+        The message is empty but for its header. Override this where an empty one is no stop.
+        """
 
     def message(self, motion: MotionCommand, robot: RobotConfig) -> Any:
         """Return the message, or goal, that the controller is sent at one tick."""
@@ -35,8 +38,9 @@ class SinkKind(SinkTraits, ABC):
     def stop_message(self, time: float, robot: RobotConfig) -> Any:
         """Return the message of a time [s] that stops a controller that keeps its velocity."""
         message = self.interface_class()()
-        fill_header(message.header, time, robot)
-        self.fill_stop(message)
+        if hasattr(message, "header"):
+            fill_header(message.header, time, robot)
+        self.fill_stop(message, robot)
         return message
 
     def interface_class(self) -> Any:

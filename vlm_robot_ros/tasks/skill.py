@@ -89,7 +89,7 @@ class Goal(NamedTuple):
 class Skill(ABC):
     """A family of skills.
 
-    A module of the folder `skills` defines one class, and `tasks.FAMILIES` lists it. Packages
+    A module of the folder `tasks/skills` defines one class, which `tasks.tasks` finds. Packages
     outside register theirs in the group `plugins.SKILLS`. Models know the skills that they were
     trained for; the scripted expert, scenes, sentences and the success of a task need no training.
     """
@@ -130,7 +130,7 @@ class Skill(ABC):
 
     @abstractmethod
     def label(self, name: str, shape: str, receptacle: str = "") -> str:
-        """Return the task label of a skill done to a shape; `config/tasks.yaml` lists them all."""
+        """Return the task label of a skill done to a shape."""
 
     # -- Scenes and goals ------------------------------------------------------------------------
 

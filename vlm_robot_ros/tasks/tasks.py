@@ -29,12 +29,12 @@ SKILL = {name: SKILL_FAMILIES[family] for name, family in FAMILY.items()}
 
 
 def task_label(skill: str, shape: str, receptacle: str = "") -> str:
-    """Return the label of a skill done to a kind of object; `config/tasks.yaml` lists them all."""
+    """Return the label of a skill done to a kind of object."""
     return SKILL[skill].label(skill, shape, receptacle)
 
 
 def all_labels() -> list[str]:
-    """Return every task label, in the order of `config/tasks.yaml`."""
+    """Return every task label."""
     labels = []
     for skill in SKILLS:
         for shape in (*SHAPES, "object"):

@@ -1,1 +1,1 @@
-"""The families of skills: one module each, found by `tasks.FAMILIES`."""
+"""The families of skills: one module each, which `tasks.tasks` finds."""
