@@ -185,13 +185,14 @@ def skills() -> str:
         for name in skill.names:
             places = skill.places(name)
             verbs = skill.verbs(name)
+            reference = "the blue " + ("bowl" if skill.reference == "receptacle" else "cylinder")
             said = (
                 skill.templates(name)
                 .seen[0]
                 .format(
                     v=verbs.seen[0] if verbs else "",
                     o="the red cube",
-                    d=places.seen[0].format(r="the blue bowl") if places else "",
+                    d=places.seen[0].format(r=reference) if places else "",
                 )
             )
             label = skill.label(name, "cube", "bowl" if skill.reference == "receptacle" else "")

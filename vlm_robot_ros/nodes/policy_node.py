@@ -31,7 +31,7 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
             ValueError: a parameter is not valid, or with `autostart` the node cannot come up.
         """
         super().__init__("policy_node")
-        self._acting: PolicyRuntime | None = None
+        self._runtime: PolicyRuntime | None = None
         declare_parameters(
             self,
             PARAMETERS,
@@ -39,7 +39,7 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
             (REMOTE_RECONFIGURATION, CODE_SELECTING_PARAMETERS),
         )
         self.add_post_set_parameters_callback(self._on_parameters_set)
-        self._permit, self._wires = MotionGate(), LifecycleEntities(self)
+        self._gate, self._entities = MotionGate(), LifecycleEntities(self)
         self._policy: SubprocessPolicy | None = None
         self._failure = ""
         if self._value("autostart"):
@@ -53,8 +53,8 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
             robot = load_robot(self._value("robot"))
             values = {spec.name: self._value(spec.name) for spec in PARAMETERS}
             self._policy = create_policy(values, robot)
-            self._acting = PolicyRuntime(
-                self, self._wires, robot, self._policy, values, self._permit
+            self._runtime = PolicyRuntime(
+                self, self._entities, robot, self._policy, values, self._gate
             )
         except Exception as error:  # whatever it is, the node stays up and says it
             self._failure = str(error.args[0] if isinstance(error, KeyError) else error)
@@ -66,8 +66,8 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to act; words said before do not count."""
         result = super().on_activate(state)
-        assert self._acting is not None
-        self._acting.activate()
+        assert self._runtime is not None
+        self._runtime.activate()
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -99,7 +99,7 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
 
     def _read_only_reason(self) -> str:
         """Return why what is read at configuration cannot be changed; empty when it can."""
-        if self._acting is None:
+        if self._runtime is None:
             return ""
         return (
             "it was read when the node was configured; `ros2 lifecycle set` "
@@ -107,16 +107,16 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
         )
 
     def _on_parameters_set(self, parameters: list[Parameter]) -> None:
-        if self._acting is not None:
-            self._acting.set_min_confidence(self._value("min_confidence"))
+        if self._runtime is not None:
+            self._runtime.set_min_confidence(self._value("min_confidence"))
 
     def _finish(self, reason: str) -> None:
-        if self._acting is not None:
-            self._acting.deactivate(reason)
+        if self._runtime is not None:
+            self._runtime.deactivate(reason)
 
     def _teardown(self) -> None:
-        self._wires.destroy_all()
-        self._acting = None
+        self._entities.destroy_all()
+        self._runtime = None
         self._end_policy()
 
     def _end_policy(self) -> None:

@@ -1,4 +1,4 @@
-"""What the policy node sees and feels: the newest images, and the arm's last states."""
+"""The observation buffer of the policy node: the newest images and the arm's last states."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -47,13 +47,15 @@ class ObservationBuffer:
         simulated = isinstance(clock, ROSClock) and clock.ros_time_is_active
         self._warn, self._warned = warn, set[str]()
         ahead = None if simulated else MAX_CLOCK_LEAD_S
-        self._arm_watch = StreamMonitor("joint states", arm_timeout, robot.joint_state_rate, ahead)
+        self._joint_state_monitor = StreamMonitor(
+            "joint states", arm_timeout, robot.joint_state_rate, ahead
+        )
         self._jumps = JumpDetector(robot)
         self._scaling = SpeedScaling(robot.speed_scaling) if robot.speed_scaling else None
         self._cameras = {c.name: c for c in cameras}
         self._times: dict[str, float] = {}
         self._calibrations: dict[str, CameraIntrinsics] = {}
-        self._eyes = {
+        self._image_monitors = {
             c.name: StreamMonitor(f"{c.name} camera", image_timeout, c.rate, ahead)
             for c in cameras
         }
@@ -65,42 +67,44 @@ class ObservationBuffer:
         """Of the same, as the cameras said it."""
 
     def create_subscriptions(
-        self, wires: LifecycleEntities, transport: str, sensed: Callable[[float], None]
+        self, entities: LifecycleEntities, transport: str, on_observation: Callable[[float], None]
     ) -> None:
         """Subscribe to cameras and joint states.
 
         Args:
-            wires: To the graph.
+            entities: Of the node.
             transport: "raw", "compressed", or "contract" for that of each camera there.
-            sensed: Called with the time of each good image; where no camera is looked through,
-                with that of joint states.
+            on_observation: Called with the time of each good image [s]; without cameras, with that
+                of joint states.
         """
 
-        def taking(take: Callable[[Any], float | None]) -> Callable[[Any], None]:
-            def took(message: Any) -> None:
+        def calling(take: Callable[[Any], float | None]) -> Callable[[Any], None]:
+            def call(message: Any) -> None:
                 stamp = take(message)
                 if stamp is not None:
-                    sensed(stamp)
+                    on_observation(stamp)
 
-            return took
+            return call
 
         for name, camera in self._cameras.items():
-            seen = taking(partial(self.on_image, name))
+            on_image_taken = calling(partial(self.on_image, name))
             if camera.depth:
-                wires.create_subscription(
+                entities.create_subscription(
                     CameraInfo, camera.info_topic, partial(self.on_camera_info, name), _IMAGE_QOS
                 )
-                wires.create_subscription(Image, camera.topic, seen, _IMAGE_QOS)
+                entities.create_subscription(Image, camera.topic, on_image_taken, _IMAGE_QOS)
             elif (camera.transport if transport == "contract" else transport) == "raw":
-                wires.create_subscription(Image, camera.topic, seen, _IMAGE_QOS)
+                entities.create_subscription(Image, camera.topic, on_image_taken, _IMAGE_QOS)
             else:
-                wires.create_subscription(
-                    CompressedImage, f"{camera.topic}/compressed", seen, _IMAGE_QOS
+                entities.create_subscription(
+                    CompressedImage, f"{camera.topic}/compressed", on_image_taken, _IMAGE_QOS
                 )
-        felt = self.on_joint_state if self._cameras else taking(self.on_joint_state)
-        wires.create_subscription(JointState, "joint_states", felt, qos_profile_sensor_data)
+        on_joints = self.on_joint_state if self._cameras else calling(self.on_joint_state)
+        entities.create_subscription(
+            JointState, "joint_states", on_joints, qos_profile_sensor_data
+        )
         if self._scaling:
-            wires.create_subscription(
+            entities.create_subscription(
                 Float64,
                 self._robot.speed_scaling,
                 self.on_speed_scaling,
@@ -111,7 +115,7 @@ class ObservationBuffer:
     def monitors(self) -> list[StreamMonitor]:
         """What tells whether a stream can be relied on."""
         scaling = [self._scaling] if self._scaling else []
-        return [self._arm_watch, *scaling, *self._eyes.values()]
+        return [self._joint_state_monitor, *scaling, *self._image_monitors.values()]
 
     @property
     def robot_state(self) -> RobotState | None:
@@ -126,7 +130,7 @@ class ObservationBuffer:
 
     def robot_state_problem(self, now: float) -> HoldReason:
         """Return why the joint states cannot be relied on; empty when they can."""
-        return self._arm_watch.problem(now)
+        return self._joint_state_monitor.problem(now)
 
     def timing_problem(self, now: float) -> HoldReason:
         """Return why a controller would execute a trajectory at another time, or another speed.
@@ -134,7 +138,7 @@ class ObservationBuffer:
         Empty when it executes it as it is sent.
         """
         scaling = self._scaling.problem(now) if self._scaling else MAY_MOVE
-        return scaling or self._arm_watch.clock_problem(now)
+        return scaling or self._joint_state_monitor.clock_problem(now)
 
     def expect_opening(self, opening: float) -> None:
         """Take what a gripper without feedback was commanded for where it is: see `ArmState`."""
@@ -151,15 +155,15 @@ class ObservationBuffer:
             stamp = stamp_to_seconds(message.header.stamp)
             state = self._joints.read(message.name, message.position, stamp)
         except ValueError as error:
-            self._arm_watch.on_rejected(str(error))
+            self._joint_state_monitor.on_rejected(str(error))
             return None
         if state is None:
-            self._arm_watch.received += 1
+            self._joint_state_monitor.received += 1
             return None
         if contradiction := self._jumps.problem(state):
-            self._arm_watch.on_rejected(contradiction)
+            self._joint_state_monitor.on_rejected(contradiction)
             return None
-        self._arm_watch.on_message(state.time, self._now())
+        self._joint_state_monitor.on_message(state.time, self._now())
         self._history.add(state)
         return state.time
 
@@ -169,11 +173,11 @@ class ObservationBuffer:
             self._calibrations[camera] = calibration(message)
         except ValueError as error:
             self._calibrations.pop(camera, None)
-            self._eyes[camera].on_rejected(f"camera_info: {error}")
+            self._image_monitors[camera].on_rejected(f"camera_info: {error}")
 
     def on_image(self, camera: str, message: Image | CompressedImage) -> float | None:
         """Take an image; returns its time, None if it cannot be used."""
-        watch = self._eyes[camera]
+        watch = self._image_monitors[camera]
         try:
             stamp = stamp_to_seconds(message.header.stamp)
             notes: list[str] = []
