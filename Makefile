@@ -20,8 +20,8 @@ setup: ## Make .venv and install/ (ROS_WHEELS=kilted or jazzy)
 test: lint ## Run the essential tests, those with real nodes among them: about 10 minutes
 	. ./env.sh && pytest -q $(TEST_OPTIONS) -m "not long" test
 
-test-all: lint ## Run all tests: about 40 minutes
-	. ./env.sh && pytest -q $(TEST_OPTIONS) test
+test-all: lint ## Run all tests, those with nodes one by one: about 50 minutes
+	. ./env.sh && pytest -q $(TEST_OPTIONS) -m "not ros" test && pytest -q -m ros test
 
 lint: setup ## Check style and types
 	. ./env.sh && ruff check . && ruff format --check . && mypy vlm_robot_ros

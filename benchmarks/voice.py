@@ -210,13 +210,8 @@ def _not_for_the_arm(seconds: float, others: int) -> None:
     told(f"{seconds:.0f} s of noise: white, pink, hum, knocks")
     for number, text in enumerate(CHATTER_HELD[:others]):
         spoken = synthesise(text, *VOICES[number % len(VOICES)])
-        said = np.concatenate(
-            [np.zeros(SAMPLE_RATE_HZ), spoken * _LOUDNESS / np.sqrt(np.mean(spoken**2))]
-        )
-        hear(
-            np.pad(said, (0, SAMPLE_RATE_HZ))
-            + rng.normal(0, _LOUDNESS / 10, len(said) + SAMPLE_RATE_HZ)
-        )
+        said = np.pad(spoken * _LOUDNESS / np.sqrt(np.mean(spoken**2)), SAMPLE_RATE_HZ)
+        hear(said + rng.normal(0, _LOUDNESS / 10, len(said)))
     told(f"{others} other sentences, 20 dB")
     listener.close()
     recogniser.close()
