@@ -66,6 +66,7 @@ def test_what_is_cut_out_for_training_is_what_is_cut_out_in_use():
         torch.testing.assert_close(cut, torch.from_numpy(crop_around_token(whole, token)).float())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_is_trained_and_acts(rgbd, tmp_path, way):
     command = ["train", "--data", str(rgbd), "--out", str(tmp_path), "--batch", "2"]

@@ -23,6 +23,7 @@ def compose(graph, *nodes, **parameters):
     return graph.python("-c", CODE, *nodes, "--ros-args", *given)
 
 
+@pytest.mark.long
 def test_they_work_together_and_each_says_its_last_word(graph, tmp_path):
     actions, states = (
         graph.listen(VlmAction, "action"),

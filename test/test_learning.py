@@ -57,6 +57,7 @@ def test_training_writes_a_checkpoint_and_goes_on_when_called_again(demos, tmp_p
     load_checkpoint(out)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fusion", [kind for kind in FUSIONS if kind != "slots"])
 def test_every_fusion_can_be_trained_and_hears_one_word(demos, tmp_path, fusion):
     command = ["train", "--data", str(demos), "--out", str(tmp_path), "--batch", "2"]

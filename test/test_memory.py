@@ -116,6 +116,7 @@ def test_what_was_half_turned_is_turned_no_farther_back(sim, shipped):
     assert np.cos(sim.yaws[0]) > 0.95
 
 
+@pytest.mark.long
 def test_what_was_turned_is_gripped_as_it_was_and_turned_back(sim, shipped):
     sim.reset(Scene((SceneObject("pink", "bread", 0.5, 0.04, 0.0),), VisualConditions()))
     player = ClosedLoopRunner(sim, GroundedPolicy(shipped))

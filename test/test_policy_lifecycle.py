@@ -47,6 +47,7 @@ def test_deactivating_in_motion_leaves_a_hold_as_the_last_word(own_rig):
     rig.until_held("waiting for an instruction")  # not what was said before
 
 
+@pytest.mark.long
 def test_it_can_be_taken_down_and_configured_anew(own_rig):
     rig = own_rig
     for number in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):

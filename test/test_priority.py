@@ -73,6 +73,7 @@ def test_what_is_refused_is_told():
     assert "real-time priority 1000 is not granted" in refused
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("priority", [40, 0])
 def test_the_node_takes_it_for_what_must_be_on_time(graph, priority):
     health = graph.listen(DiagnosticArray, "/diagnostics")

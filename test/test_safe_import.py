@@ -67,6 +67,7 @@ def test_a_policy_in_the_working_directory_is_found_where_pythonpath_names_it(fo
     assert "ValueError('made of panda_sim')" in done.stderr
 
 
+@pytest.mark.long
 def test_a_process_of_the_policy_imports_no_standard_module_of_the_working_directory(folder):
     pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
     for name in ("runpy", "multiprocessing", "pickle"):

@@ -33,6 +33,7 @@ def features(model):
         return model.features(torch.rand(1, 3, 176, 240), torch.zeros(1, 6, 96))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", TUNINGS)
 @pytest.mark.parametrize("library", ["open_clip", "hf"])
 def test_what_is_to_be_trained_is_and_nothing_else(demos, tmp_path, names, library, how):

@@ -38,6 +38,7 @@ except ValueError as error:
 """
 
 
+@pytest.mark.long
 def test_a_parquet_dictionary_that_stands_for_terabytes_is_refused(tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as parquet
@@ -237,6 +238,7 @@ def lz4_of(size):
     return made.getvalue()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("compression", ["zstd", "lz4"])
 @pytest.mark.parametrize("declared", [100, _LARGE])
 def test_a_chunk_that_unpacks_to_gigabytes_is_refused(tmp_path, compression, declared):
