@@ -45,12 +45,8 @@ class Point(Skill):
 
     family = "point"
     names = ("point at",)
-
-    def templates(self, name):
-        return Paraphrases(("{v} {o}",))
-
-    def verbs(self, name):
-        return Paraphrases(("point at",))
+    sentences = Paraphrases(("{v} {o}",))
+    verb_phrases = Paraphrases(("point at",))
 
     def label(self, name, shape, receptacle=""):
         return f"point at the {shape}"

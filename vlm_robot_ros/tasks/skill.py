@@ -102,6 +102,10 @@ class Skill(ABC):
     reference: ClassVar[str] = ""
     """What its tasks refer to besides their target: "object", "receptacle" or nothing."""
     has_target: ClassVar[bool] = True
+    sentences: ClassVar[Paraphrases]
+    """What `templates` returns for each of its skills."""
+    verb_phrases: ClassVar[Paraphrases | None] = None
+    """What `verbs` returns for each of its skills."""
     time_limit_s: ClassVar[float] = 12.0
     """Time that a task may take [s]."""
     pushes: ClassVar[bool] = False
@@ -111,13 +115,13 @@ class Skill(ABC):
 
     # -- Words -----------------------------------------------------------------------------------
 
-    @abstractmethod
     def templates(self, name: str) -> Paraphrases:
         """Return sentences: {v} is the verb, {o} the object, {d} the direction or place."""
+        return self.sentences
 
     def verbs(self, name: str) -> Paraphrases | None:
         """Return the verbs; None where the sentences have none."""
-        return None
+        return self.verb_phrases
 
     def places(self, name: str, preposition: str = "in") -> Paraphrases | None:
         """Return directions or, with {r} for the reference, places; None where there are none.

@@ -33,16 +33,10 @@ class Pick(Skill):
     family = "pick"
     names = ("pick up",)
     order = 1
+    sentences = _TEMPLATES
+    verb_phrases = _VERBS
     training_weight = 2.0
     time_limit_s = 8.0
-
-    def templates(self, name: str) -> Paraphrases:
-        """Return sentences."""
-        return _TEMPLATES
-
-    def verbs(self, name: str) -> Paraphrases:
-        """Return the verbs."""
-        return _VERBS
 
     def label(self, name: str, shape: str, receptacle: str = "") -> str:
         """Return the task label."""

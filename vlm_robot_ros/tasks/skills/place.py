@@ -47,16 +47,10 @@ class Place(CarrySkill):
     family = "place"
     names = ("place left", "place right", "place in front", "place behind")
     order = 4
+    sentences = SEND
+    verb_phrases = _VERBS
     reference = "object"
     training_weight = 4.0
-
-    def templates(self, name: str) -> Paraphrases:
-        """Return sentences."""
-        return SEND
-
-    def verbs(self, name: str) -> Paraphrases:
-        """Return the verbs."""
-        return _VERBS
 
     def places(self, name: str, preposition: str = "in") -> Paraphrases:
         """Return the places."""

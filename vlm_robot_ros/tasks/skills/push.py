@@ -72,17 +72,11 @@ class Push(Skill):
     family = "push"
     names = ("push left", "push right", "push away", "push closer")
     order = 2
+    sentences = _TEMPLATES
+    verb_phrases = _VERBS
     pushes = True
     training_weight = 4.0
     time_limit_s = 8.0
-
-    def templates(self, name: str) -> Paraphrases:
-        """Return sentences."""
-        return _TEMPLATES
-
-    def verbs(self, name: str) -> Paraphrases:
-        """Return the verbs."""
-        return _VERBS
 
     def places(self, name: str, preposition: str = "in") -> Paraphrases:
         """Return the directions."""

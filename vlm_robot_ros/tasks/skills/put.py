@@ -25,16 +25,10 @@ class Put(CarrySkill):
     family = "put"
     names = ("put",)
     order = 3
+    sentences = SEND
+    verb_phrases = _VERBS
     reference = "receptacle"
     training_weight = 2.0
-
-    def templates(self, name: str) -> Paraphrases:
-        """Return sentences."""
-        return SEND
-
-    def verbs(self, name: str) -> Paraphrases:
-        """Return the verbs."""
-        return _VERBS
 
     def places(self, name: str, preposition: str = "in") -> Paraphrases:
         """Return the places."""

@@ -45,15 +45,9 @@ class Rotate(CarrySkill):
     family = "rotate"
     names = ("turn left", "turn right")
     order = 6
+    sentences = _TEMPLATES
+    verb_phrases = _VERBS
     training_weight = 4.0
-
-    def templates(self, name: str) -> Paraphrases:
-        """Return sentences."""
-        return _TEMPLATES
-
-    def verbs(self, name: str) -> Paraphrases:
-        """Return the verbs."""
-        return _VERBS
 
     def places(self, name: str, preposition: str = "in") -> Paraphrases:
         """Return the directions."""

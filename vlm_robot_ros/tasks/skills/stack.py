@@ -19,16 +19,10 @@ class Stack(CarrySkill):
     family = "stack"
     names = ("stack",)
     order = 5
+    sentences = SEND
+    verb_phrases = _VERBS
     reference = "object"
     training_weight = 2.0
-
-    def templates(self, name: str) -> Paraphrases:
-        """Return sentences."""
-        return SEND
-
-    def verbs(self, name: str) -> Paraphrases:
-        """Return the verbs."""
-        return _VERBS
 
     def places(self, name: str, preposition: str = "in") -> Paraphrases:
         """Return the places."""
