@@ -26,8 +26,6 @@ def limit(monkeypatch):
     return lambda size: monkeypatch.setenv(LIMIT_VARIABLE, str(size))
 
 
-# -- Parquet -------------------------------------------------------------------------------------
-
 _READ = """
 import sys
 from vlm_robot_ros.data.formats.parquet_rows import read_rows
