@@ -210,6 +210,7 @@ def test_joint_states_that_are_right_in_an_unusual_way_do_not_hold_the_arm(arm, 
     assert np.mean([each.hold for each in arm.actions[-25:]]) < 0.5, arm.actions[-1]
 
 
+@pytest.mark.long
 def test_no_trajectory_begins_where_another_publisher_says_that_the_arm_is(driver):
     """Whatever the phase of its messages is, and however seldom they come."""
     driver.reset()

@@ -34,6 +34,7 @@ def test_an_arm_obeys_through_its_trajectory_controller_within_its_limits(graph,
     bench.until_still()
 
 
+@pytest.mark.long
 def test_a_disabled_arm_stays_where_it_is_until_it_is_enabled_and_told_anew(graph, path):
     bench = Bench(graph, path)
     assert bench.ask(SetBool, "enable", data=False).success
@@ -91,6 +92,7 @@ def test_a_dry_run_trips_as_a_live_one_would(graph, tmp_path):
     assert not bench.trajectories
 
 
+@pytest.mark.long
 def test_a_dry_run_needs_no_messages_of_real_arms(graph):
     health = graph.listen(DiagnosticArray, "/diagnostics")
     code = (

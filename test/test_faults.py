@@ -96,7 +96,14 @@ HELD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", HELD, ids=lambda fault: fault.name)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        # `make test` has every fourth of them.
+        pytest.param(fault, id=fault.name, marks=[pytest.mark.long] if number % 4 else [])
+        for number, fault in enumerate(HELD)
+    ],
+)
 def test_it_comes_to_a_stand_says_why_and_goes_on(relay, fault):
     relay.ways[fault.topic] = fault.way
     relay.until_held(fault.reason)
@@ -265,6 +272,7 @@ def test_a_node_that_gets_no_time_leaves_an_arm_that_stands(relay):
     relay.until_acting()
 
 
+@pytest.mark.long
 def test_a_busy_machine_makes_it_slow_and_never_unsafe(relay):
     busy = [relay.graph.python("-c", "while True: pass") for _ in range(6)]
     seen = len(relay.states)

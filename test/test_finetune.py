@@ -71,6 +71,7 @@ def test_ten_episodes_of_each_format_are_overfitted(overfitted, encoders, tmp_pa
     assert planned < 0.35 * mean, line
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fusion", ["early", "late", "cross"])
 @pytest.mark.parametrize(("library", "how"), [("hf", "frozen"), ("open_clip", "lora")])
 def test_every_fusion_is_fitted_saved_and_read_back(

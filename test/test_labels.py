@@ -51,6 +51,7 @@ def test_a_policy_without_labels_gets_those_of_the_encoder(graph, tmp_path, kind
         assert np.abs(shown[inside] - drawn[inside]).max() <= 1
 
 
+@pytest.mark.long
 def test_a_policy_with_labels_of_its_own_needs_no_encoder(graph):
     process = graph.start("policy_node", encoder="open_clip:ViT-B-32/openai")
     assert "has labels of its own" in graph.ended(process)

@@ -71,6 +71,7 @@ def test_a_joint_state_sink_is_sent_the_arm_alone(content):
     assert len(message.position) == len(robot.joints)
 
 
+@pytest.mark.long
 def test_its_node_moves_it(content, graph, tmp_path, monkeypatch):
     paths = (str(Path(__file__).parent), os.environ.get("PYTHONPATH", ""))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))

@@ -21,6 +21,7 @@ from vlm_robot_ros.ros.arguments import corrected_arguments  # noqa: E402
 from vlm_robot_ros.ros.policy_parameters import PARAMETERS  # noqa: E402
 
 
+@pytest.mark.long
 def test_a_clock_that_stands_still_is_told(graph):
     health = graph.listen(DiagnosticArray, "/diagnostics")
     graph.start("policy_node", use_sim_time=True)

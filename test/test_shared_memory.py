@@ -164,6 +164,7 @@ def of(process):
     return found
 
 
+@pytest.mark.long
 @pytest.mark.skipif(
     not os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp").startswith("rmw_fastrtps"),
     reason="Fast DDS only",

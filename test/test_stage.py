@@ -21,6 +21,7 @@ def stage(graph):
     rclpy.shutdown()
 
 
+@pytest.mark.long
 def test_a_trip_ends_with_its_scene(graph, stage, tmp_path):
     """Else one arm that met with an obstacle fails all that is asked of it afterwards."""
     contract, item = tmp_path / "deaf.yaml", demo_script(1)[0]

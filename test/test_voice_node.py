@@ -15,6 +15,7 @@ from vlm_robot_ros.msg import Heard
 from vlm_robot_ros.speech.voice_activity import SAMPLE_RATE_HZ
 
 
+@pytest.mark.long
 @needs_flite
 def test_it_sends_what_is_meant_for_the_arm_and_says_what_is_not(graph):
     heard, words = graph.listen(Heard, "heard"), graph.listen(String, "instruction")
