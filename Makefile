@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 # Each worker has DDS domains of its own. Nodes meet deadlines only where cores are left for them.
 TEST_WORKERS ?= 2
-TEST_OPTIONS = -n $(TEST_WORKERS) --dist loadfile
+TEST_OPTIONS = -n $(TEST_WORKERS) --dist worksteal
 .PHONY: help demo console setup test test-all lint docs bench lock clean
 
 help: ## Show this list
