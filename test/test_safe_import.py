@@ -57,7 +57,7 @@ def test_a_policy_in_the_working_directory_is_not_found(folder, python_path):
     assert done.returncode == 1
     assert "no policy of 'my_module:Mine': ModuleNotFoundError" in done.stderr
     assert "of a folder on PYTHONPATH, or the name of an entry point" in done.stderr
-    assert "set PYTHONPATH=. for a module in it" in done.stderr
+    assert "set PYTHONPATH=.:$PYTHONPATH for a module in it" in done.stderr
     assert not (folder / "imported").exists()
 
 
