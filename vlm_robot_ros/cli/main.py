@@ -23,6 +23,7 @@ _COMMANDS = (
     "visualize",
     "localize",
     "classify",
+    "understand",
     "evaluate",
     "compare",
     "contract",
@@ -35,6 +36,7 @@ _COMMANDS = (
     "learn-words",
     "collect",
     "train",
+    "train-parser",
     "reproduce",
 )
 _DEPRECATED = {

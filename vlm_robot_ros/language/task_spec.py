@@ -14,6 +14,13 @@ COLOUR_SLOT = (ANY, *COLOURS)
 """What a sentence can say of a colour."""
 NOUN_SLOT = (NONE, "object", *SHAPES, *RECEPTACLES)
 """What a sentence can say of a shape: none where it speaks of no thing, or of any object."""
+MISSING = "?"
+"""The noun of a thing that the sentence does not name and the skill needs."""
+SELECTORS = ("leftmost", "rightmost", "nearest", "farthest", "middle", "other")
+RELATIONS = ("left of", "right of", "in front of", "behind", "next to", "on", "in")
+OPEN_SKILLS = ("push ?", "place ?", "turn ?")
+"""Skills of which the sentence does not say the direction."""
+UNITS = ("cm", "deg")
 
 
 @dataclass(frozen=True)
@@ -22,15 +29,28 @@ class ObjectReference:
 
     colour: str = ANY
     noun: str = NONE
+    selector: str = ""
+    """Which of several: one of `SELECTORS`, or nothing."""
+    relation: str = ""
+    """Where it is from `landmark`: one of `RELATIONS`, or nothing."""
+    landmark: "ObjectReference | None" = None
+    """What its place is told by."""
+    excluded: "ObjectReference | None" = None
+    """What it is not: "anything but the red cube"."""
+    alternative: "ObjectReference | None" = None
+    """What it may be as well, where the sentence leaves it open: "the red or the green cube"."""
 
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """What a sentence asks for."""
+    """What a sentence asks for: one step."""
 
     skill: str
+    """One of `SKILLS`, or of `OPEN_SKILLS` where the sentence does not say which way."""
     target: ObjectReference = ObjectReference()
     reference: ObjectReference = ObjectReference()
+    amount: str = ""
+    """How much: "small", "large", a number and a unit of `UNITS`, or nothing."""
 
 
 def describe_task(rng: np.random.Generator, task: Task, scene: Scene) -> TaskSpec:

@@ -85,7 +85,7 @@ class InstructionImageSampler:
             else:
                 found.append(chosen[which])
                 things.append(ObjectReference(*names[chosen[which]]))
-        return generate_sentence(rng, TaskSpec(meaning.skill, *things)), found
+        return generate_sentence(rng, TaskSpec(meaning.skill, things[0], things[1])), found
 
 
 def _share(shown: np.ndarray, thing: int | None) -> np.ndarray:

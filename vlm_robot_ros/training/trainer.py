@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from vlm_robot_ros.models.checkpoint import Saved, ensure_no_checkpoint, save_checkpoint
+from vlm_robot_ros.models.checkpoint import ensure_no_checkpoint, save_checkpoint
 
 _AVERAGED = 0.995
 """How much of the average of the weights stays from step to step."""
@@ -32,7 +32,8 @@ def make_accelerator() -> Accelerator:
 class Trainer:
     """One model's fitting, in its folder."""
 
-    model: Saved
+    model: Any
+    """What `save` writes; `fit` fits parts of it."""
     out: Path
     """The checkpoint; beside it what is needed to go on."""
     about: dict[str, Any]
@@ -40,6 +41,7 @@ class Trainer:
     accelerator: Accelerator
     seed: int
     save_every: int
+    save: Callable[[Any, Path, dict[str, Any]], None] = save_checkpoint
     _began: bool = field(default=False, init=False)
 
     def fit(
@@ -107,7 +109,7 @@ class Trainer:
         part.load_state_dict(average, strict=False)
         part.to("cpu")
         if main:
-            save_checkpoint(self.model, self.out, {**self.about, "phase": name, "step": steps})
+            self.save(self.model, self.out, {**self.about, "phase": name, "step": steps})
 
     def _check_same(self, resume: Path, theirs: dict[str, Any]) -> None:
         """Raise ValueError where what is to be resumed is of another run."""

@@ -1,0 +1,97 @@
+"""Files of a sentence parser: its weights in 16 bits, its tokens, its word pieces."""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from vlm_robot_ros.file_limits import read_json, regular_file
+from vlm_robot_ros.models.checkpoint import CheckpointError
+from vlm_robot_ros.models.sentence_parser import (
+    MAX_PIECES,
+    SentenceParserConfig,
+    SentenceParserModel,
+)
+
+KIND = "sentence_parser"
+PIECES = "tokenizer.json"
+_WORDS, _SCALES = "encoder.words.weight", "encoder.words.scale"
+
+
+def save_parser(model: SentenceParserModel, folder: Path, about: dict[str, Any]) -> None:
+    """Write a model into a folder that holds its word pieces; JSON types only in `about`.
+
+    Word embeddings are written in 8 bits with a scale for each, the rest in 16.
+    """
+    tensors = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
+    words = model.state_dict()[_WORDS]
+    scales = words.abs().amax(1, keepdim=True) / 127
+    tensors[_WORDS] = (words / scales.clamp_min(1e-12)).round().to(torch.int8)
+    tensors[_SCALES] = scales.half()
+    content = {"kind": KIND, "model": asdict(model.config), "training": about}
+    config, weights = folder / "config.json.part", folder / "model.safetensors.part"
+    config.write_text(json.dumps(content, indent=2) + "\n")
+    save_file(tensors, weights)
+    shutil.copymode(config, weights)  # or nobody else could read them
+    weights.replace(folder / "model.safetensors")
+    config.replace(folder / "config.json")
+
+
+def load_parser(folder: Path) -> tuple[SentenceParserModel, Tokenizer]:
+    """Read a model, in evaluation mode, and its word pieces.
+
+    Raises:
+        CheckpointError: a file is missing, corrupt, or they do not belong together.
+    """
+    try:
+        content = read_json(folder / "config.json")
+        if content.get("kind") != KIND:
+            raise ValueError(f"it is of kind {content.get('kind')!r}; valid: {KIND}")
+        fields = dict(content["model"])
+        config = SentenceParserConfig(**{**fields, "tokens": tuple(fields["tokens"])})
+        if not 1 <= config.layers <= 12 or not 1 <= config.max_tokens <= 1024:
+            raise ValueError(
+                f"{config.layers} layers, {config.max_tokens} tokens; valid: to 12, 1024"
+            )
+        state = load_file(regular_file(folder / "model.safetensors"))
+        state[_WORDS] = state[_WORDS].float() * state.pop(_SCALES).float()
+        model = SentenceParserModel(config)
+        model.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+        return model.eval(), load_pieces(folder / PIECES)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(
+            f"no usable sentence parser in '{folder}' (config.json, model.safetensors and "
+            f"{PIECES}): {error}"
+        ) from error
+
+
+def load_pieces(path: Path) -> Tokenizer:
+    """Read the word pieces; sentences are cut to `MAX_PIECES` and padded to the longest."""
+    pieces = Tokenizer.from_file(str(regular_file(path)))
+    pieces.enable_truncation(MAX_PIECES)
+    pieces.enable_padding()
+    return pieces
+
+
+def to_pieces(
+    pieces: Tokenizer, texts: list[str | tuple[str, str]]
+) -> tuple[Tensor, Tensor, Tensor, list[Any]]:
+    """Return pieces, segments and mask as `SentenceEncoder.forward` takes them, and encodings.
+
+    Args:
+        pieces: Word pieces.
+        texts: Sentences, or pairs of the sentence before and the sentence.
+    """
+    encodings = pieces.encode_batch(texts)
+    ids, segments, mask = (
+        torch.tensor([getattr(each, name) for each in encodings])
+        for name in ("ids", "type_ids", "attention_mask")
+    )
+    return ids, segments, mask.bool(), encodings
