@@ -44,7 +44,7 @@ _NUMBERS = {
      "a": 1}  # fmt: skip
 _MEASURED = re.compile(
     rf"(?P<number>\d+(?:[.,]\d+)?|\b(?:{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})\b)"
-    r"[\s-]*(?P<unit>cm|centi\w*|mm|milli\w*|inch\w*|deg\w*|°)", re.IGNORECASE,
+    r"[\s-]*(?:more |further |extra )?(?P<unit>cm|centi\w*|mm|milli\w*|inch\w*|deg\w*|°)", re.IGNORECASE,
 )  # fmt: skip
 _HALF_TURN = re.compile(r"\bhalf[\s-]*(?:a[\s-]*)?turn|\bhalfway (?:a)?round|\bfull turn", re.I)
 _UNIT = {
@@ -146,7 +146,7 @@ def decode(tokens: Sequence[str], text: str, part: str = "") -> Interpretation:
     """
     act, effect, obstacle = tokens[0].removeprefix("act "), "", ""
     steps: list[TaskSpec] = []
-    measures = iter(find_measures(text))
+    measures, measure = find_measures(text), ""
     rest = list(tokens[1:])
     if rest[0].startswith("effect "):
         effect = rest.pop(0).removeprefix("effect ")
@@ -157,7 +157,8 @@ def decode(tokens: Sequence[str], text: str, part: str = "") -> Interpretation:
         things = [_decode_object(rest) for _ in range(ARGUMENTS[skill])]
         amount = rest.pop(0) if rest[0] in _AMOUNTS else ""
         if amount == _MEASURE:
-            amount = next(measures, "")
+            # "The same amount" is the one before.
+            amount = measure = next(measures, measure)
         steps.append(make_step(skill, things, amount))
     return Interpretation(act, tuple(steps), effect, obstacle, part)  # type: ignore[arg-type]
 

@@ -33,6 +33,8 @@ SENTENCES = Path(__file__).parent.parent / "language" / "sentences"
 DEVELOPMENT = 12
 """Of so many written sentences one is kept out of training, to choose by."""
 _AS_WRITTEN = 0.15
+_POOL = 16
+"""Batches that are drawn at once: what is as long goes into one, with little padding."""
 _JOINABLE = ("plain", "casual", "polite", "terse", "nonnative", "typos")
 
 
@@ -72,6 +74,8 @@ class SentenceSampler:
         """Take written sentences, and the word pieces to cut them into."""
         self._rng = np.random.default_rng([seed, 2])
         self._pieces = pieces
+        self._waiting: list[list[LabelledSentence]] = []
+        """Batches that were drawn and not given yet."""
         commands = [each for each in sentences if each.meaning.act == "command"]
         self._single = [each for each in commands if len(each.meaning.steps) == 1]
         self._several = [each for each in commands if len(each.meaning.steps) > 1]
@@ -98,8 +102,13 @@ class SentenceSampler:
         )
 
     def draw(self, size: int) -> SentenceBatch:
-        """Return `size` random sentences."""
-        return to_batch([self.sample() for _ in range(size)], self._pieces)
+        """Return `size` random sentences, of about the same length."""
+        if not self._waiting:
+            sentences = [self.sample() for _ in range(_POOL * size)]
+            sentences.sort(key=lambda each: len(each.after) + len(each.text))
+            self._waiting = [sentences[i : i + size] for i in range(0, len(sentences), size)]
+            self._rng.shuffle(self._waiting)
+        return to_batch(self._waiting.pop(), self._pieces)
 
     def sample(self) -> LabelledSentence:
         """Return a random sentence."""
