@@ -44,7 +44,8 @@ _NUMBERS = {
      "a": 1}  # fmt: skip
 _MEASURED = re.compile(
     rf"(?P<number>\d+(?:[.,]\d+)?|\b(?:{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})\b)"
-    r"[\s-]*(?:more |further |extra )?(?P<unit>cm|centi\w*|mm|milli\w*|inch\w*|deg\w*|°)", re.IGNORECASE,
+    r"[\s-]*(?:more |further |extra )?(?P<unit>cm|centi\w*|mm|milli\w*|inch\w*|deg\w*|°)",
+    re.IGNORECASE,
 )  # fmt: skip
 _HALF_TURN = re.compile(r"\bhalf[\s-]*(?:a[\s-]*)?turn|\bhalfway (?:a)?round|\bfull turn", re.I)
 _UNIT = {
