@@ -7,7 +7,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
@@ -17,6 +17,7 @@ from vlm_robot_ros.runtime.instructions import REPEAT_WINDOW_S
 
 ROBOT = load_robot("panda_sim")
 TOPIC = ROBOT.cameras[0].topic
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Rig:
@@ -34,6 +35,7 @@ class Rig:
         self.chunks = graph.listen(ActionChunk, "action_chunk")
         self.labels = graph.listen(TaskLabel, "task_label")
         self.health = graph.listen(DiagnosticArray, "/diagnostics")
+        node.create_subscription(String, "current_instruction", self._on_taken, LATCHED)
         self.rest()
         node.create_timer(0.02, lambda: self.send_joints())
         node.create_timer(0.05, lambda: self.send_image())
@@ -58,11 +60,15 @@ class Rig:
         message.position = [*ROBOT.home, ROBOT.gripper.open]
         return message
 
+    def _on_taken(self, message):
+        """Note when the node is known to have taken an instruction, later than it was sent."""
+        self._said[message.data] = time.monotonic()
+
     def say(self, text):
         """Give an instruction, late enough to be none that somebody goes on repeating."""
         assert self.graph.until(lambda: self.words.get_subscription_count() > 0)
-        counts = self._said.get(text, -math.inf) + REPEAT_WINDOW_S
-        assert self.graph.until(lambda: time.monotonic() > counts)
+        counts = lambda: self._said.get(text, -math.inf) + REPEAT_WINDOW_S  # noqa: E731
+        assert self.graph.until(lambda: time.monotonic() > counts())
         self._said[text] = time.monotonic()
         self.words.publish(String(data=text))
 

@@ -10,8 +10,8 @@ rclpy = pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. 
 
 from builtin_interfaces.msg import Time  # noqa: E402
 from PIL import Image as PilImage  # noqa: E402
-from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data  # noqa: E402
-from rig import ROBOT, TOPIC, Rig, bring_up  # noqa: E402
+from rclpy.qos import qos_profile_sensor_data  # noqa: E402
+from rig import LATCHED, ROBOT, TOPIC, Rig, bring_up  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image, JointState  # noqa: E402
 from std_msgs.msg import Header, String  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
@@ -20,8 +20,6 @@ from visualization_msgs.msg import MarkerArray  # noqa: E402
 from vlm_robot_ros.data.image_decoding import to_rgb  # noqa: E402
 from vlm_robot_ros.msg import VlmAction  # noqa: E402
 from vlm_robot_ros.paths import config_dir  # noqa: E402
-
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 @pytest.fixture(scope="module")
