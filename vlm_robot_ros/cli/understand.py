@@ -68,8 +68,7 @@ def interpret(parser: "SentenceParser", text: str, after: str = "") -> dict[str,
     from vlm_robot_ros.language.replies import describe_step, what_to_ask, why_hold
     from vlm_robot_ros.runtime.instructions import is_stop
 
-    parsed = parser.parse(text, after)
-    meaning, confidence = parsed
+    meaning, confidence, _ = parser.parse(text, after)
     if is_stop(text):
         meaning, confidence = Interpretation("stop"), 1.0
     holds = why_hold(meaning, text, confidence)

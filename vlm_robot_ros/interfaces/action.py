@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,20 @@ class ActionMode(IntEnum):
     """Tool pose in the base frame: x, y, z [m], then a quaternion qx, qy, qz, qw."""
 
 
+class StepInfo(NamedTuple):
+    """Which step of an instruction is done."""
+
+    number: int = 0
+    """From 0."""
+    of: int = 0
+    """How many steps the instruction has; 0 where nothing is known of any."""
+    text: str = ""
+    """The step in plain words."""
+
+
+NO_STEP = StepInfo()
+
+
 @dataclass(frozen=True)
 class ActionChunk:
     """What to do next: step k is to be reached `(k + 1) * step_dt` after the camera frame."""
@@ -43,6 +58,8 @@ class ActionChunk:
     """0..1: that the words ask for something, times that of the task."""
     hold: str
     """Why the arm is to hold; empty when it is to move. A `HoldReason` has a code, too."""
+    step: StepInfo = NO_STEP
+    """What is done, where the policy does instructions step by step."""
 
 
 def validate_chunk(chunk: ActionChunk) -> ActionChunk:
@@ -70,4 +87,5 @@ def validate_chunk(chunk: ActionChunk) -> ActionChunk:
         scores={str(name): float(score) for name, score in chunk.scores.items()},
         confidence=float(chunk.confidence),
         hold=HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD),
+        step=StepInfo(int(chunk.step[0]), int(chunk.step[1]), str(chunk.step[2])),
     )

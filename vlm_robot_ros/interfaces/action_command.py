@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action import NO_STEP, ActionMode, StepInfo
 from vlm_robot_ros.interfaces.hold import HoldReason
 from vlm_robot_ros.interfaces.instruction import Instruction
 
@@ -24,5 +24,7 @@ class ActionCommand:
     hold_reason: HoldReason
     """Empty when it moves."""
     instruction: Instruction
+    step: StepInfo = NO_STEP
+    """Which step of the instruction is done."""
     is_stop: bool = False
     """It is a hold at which the gripper shall not finish what it was told either."""

@@ -17,6 +17,8 @@ class ParsedSentence(NamedTuple):
     meaning: Interpretation
     confidence: float
     """Probability that the meaning is this one, 0 to 1."""
+    unknown_words: tuple[str, str] = ("", "")
+    """Words of no known meaning that may tell target and reference, of parsers that know words."""
 
 
 class SentenceParser(Protocol):

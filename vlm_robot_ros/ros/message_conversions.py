@@ -47,7 +47,11 @@ def action_message(command: ActionCommand, robot: RobotConfig) -> VlmAction:
     message.header.frame_id = robot.base_frame
     message.values, message.gripper = command.values[: len(names)].tolist(), command.gripper
     message.instruction, message.instruction_id = instruction.text, instruction.number
-    message.step, message.step_count = instruction.text, int(bool(instruction.text))
+    step = command.step
+    if step.of:
+        message.step_index, message.step_count, message.step = step
+    else:
+        message.step, message.step_count = instruction.text, int(bool(instruction.text))
     message.confidence = float(command.confidence)
     reason = HoldReason.of(command.hold_reason, HoldCode.UNKNOWN)
     message.hold, message.hold_code, message.hold_reason = bool(reason), int(reason.code), reason

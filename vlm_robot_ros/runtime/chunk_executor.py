@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
+from vlm_robot_ros.interfaces.action import NO_STEP, ActionChunk, ActionMode
 from vlm_robot_ros.interfaces.action_command import ActionCommand
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION, Instruction, InstructionKind
@@ -97,6 +97,7 @@ class ChunkExecutor:
         self._stopped_since: float | None = None
         self._time = 0.0
         self._stamp = self._confidence = 0.0
+        self._step_info = NO_STEP
 
     def set_instruction(self, text: str, now: float) -> Instruction:
         """Take a text of time `now` [s]; a new instruction discards the last one's chunk.
@@ -111,7 +112,7 @@ class ChunkExecutor:
         if not self.ignored:
             if instruction.number != self.instruction.number:
                 self._interpolator.clear()
-                self._refusal = MAY_MOVE
+                self._refusal, self._step_info = MAY_MOVE, NO_STEP
             self.instruction = instruction
         return self.instruction
 
@@ -120,6 +121,7 @@ class ChunkExecutor:
         if number != self.instruction.number or self.instruction.kind is not InstructionKind.TASK:
             return
         chunk = self._unwrap_continuous(chunk)
+        self._step_info = chunk.step
         self._refusal = HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD)
         if not chunk.hold and not chunk.confidence >= self.min_confidence:
             self._refusal = HoldReason(
@@ -208,14 +210,9 @@ class ChunkExecutor:
         self._held_since = None
         self._stopped_since = None
         self._gripper = float(np.clip(sample[1], 0.0, 1.0))
+        said, sure = (self.instruction, self._step_info), self._confidence
         return ActionCommand(
-            self._mode,
-            self._last,
-            self._gripper,
-            self._stamp,
-            self._confidence,
-            MAY_MOVE,
-            self.instruction,
+            self._mode, self._last, self._gripper, self._stamp, sure, MAY_MOVE, *said
         )
 
     def preview(self, now: float, ticks: int) -> list[np.ndarray]:
@@ -266,9 +263,8 @@ class ChunkExecutor:
         gone = float(np.max(np.abs(self._last - measured)[: 3 if self._is_pose() else None]))
         if gone > _EXTERNAL_MOTION and now - self._held_since > _SETTLED_AFTER_S and not blind:
             self._last = measured.copy()
-        return ActionCommand(
-            self._mode, self._last, self._gripper, now, 0.0, reason, self.instruction, stop
-        )
+        said = (self.instruction, self._step_info)
+        return ActionCommand(self._mode, self._last, self._gripper, now, 0.0, reason, *said, stop)
 
     def _exits_workspace(self, values: np.ndarray) -> bool:
         assert self._last is not None

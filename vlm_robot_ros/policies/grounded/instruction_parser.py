@@ -1,14 +1,21 @@
 """What sentences say to the policy, and which of them it cannot act on."""
 
+from dataclasses import replace
+
 import torch
 
+from vlm_robot_ros.language.corrections import Correction, read_correction
+from vlm_robot_ros.language.interpretation import Interpretation
+from vlm_robot_ros.language.task_spec import MISSING, ObjectReference, TaskSpec
 from vlm_robot_ros.models.grounded.model import VisionLanguageRobotModel
 from vlm_robot_ros.models.grounded.text import InstructionSlots
+from vlm_robot_ros.models.sentence_parsing import ParsedSentence
 from vlm_robot_ros.models.tokenizer import Tokenizer, split
 
 _NO_THING, _FIRST_SHAPE = 0, 2
 _ANY_COLOUR, _ANY_OBJECT = 0, 1
 """What slots say of a thing that is named by no colour, by no shape."""
+_NO_OBJECT = ObjectReference()
 _REJECTION_MARGIN = 2.0
 """How much more sure than half it must be that words mean nothing, as a logit."""
 
@@ -20,6 +27,55 @@ class InstructionParser:
         """Take a model that computes on a device."""
         self._model, self._device = model, device
         self._tokenizer = Tokenizer(model.config.vocabulary)
+
+    def parse(self, text: str, after: str = "") -> ParsedSentence:
+        """Return what a sentence means, said after another one or after none."""
+        if correction := read_correction(text):
+            return ParsedSentence(self._corrected(correction, after), 1.0)
+        slots = self.read(text)
+        unknown = (self.unknown_word(text, slots, 0), self.unknown_word(text, slots, 1))
+        if self.no_task_probability(slots) > 0.5:
+            return ParsedSentence(Interpretation("unclear"), self.confidence(slots), unknown)
+        meaning = Interpretation("command", (self.step(slots),))
+        return ParsedSentence(meaning, self.confidence(slots), unknown)
+
+    def step(self, slots: InstructionSlots) -> TaskSpec:
+        """Return the step that slots say most likely; `MISSING` is what the skill lacks."""
+        things = [
+            self._thing(slots, which) if self.skill_takes_argument(slots, which) else _NO_OBJECT
+            for which in (0, 1)
+        ]
+        return TaskSpec(self.skill(slots), things[0], things[1])
+
+    def _thing(self, slots: InstructionSlots, which: int) -> ObjectReference:
+        if not self.argument_is_named(slots, which):
+            return ObjectReference(noun=MISSING)
+        colour, noun = (int(part[0, which].argmax()) for part in (slots.colour, slots.noun))
+        return ObjectReference(self._model.config.colours[colour], self._model.config.nouns[noun])
+
+    def _corrected(self, correction: Correction, after: str) -> Interpretation:
+        """Return what a correction makes of the sentence before it."""
+        if correction.kind == "undo":
+            return Interpretation("correction", (), "undo")
+        before = self.step(self.read(after))
+        if not after:
+            return Interpretation("correction", (), "replace")
+        if correction.kind == "nudge":
+            push = TaskSpec(f"push {correction.words}", before.target, amount="small")
+            return Interpretation("correction", (push,), "adjust")
+        if correction.kind == "other way":
+            skill = f"{before.skill.split()[0]} {correction.words}"
+            if skill not in self._model.config.skills:
+                part = f"{before.skill.split()[0]} {correction.words}"
+                return Interpretation("command", obstacle="unknown action", part=part)
+            return Interpretation("correction", (replace(before, skill=skill),), "replace")
+        slots = self.read(f"pick up {correction.words}")
+        thing = self._thing(slots, 0)
+        if float(slots.reject[0]) > 0 or MISSING in (thing.noun, before.target.noun):
+            return Interpretation("command", obstacle="unknown object", part=correction.words)
+        if thing.noun == "object":  # "the blue one" is one of the same kind
+            thing = replace(thing, noun=before.target.noun)
+        return Interpretation("correction", (replace(before, target=thing),), "replace")
 
     def problem(self, instruction: str, slots: InstructionSlots, any_object: bool) -> str:
         """Return why nothing can be done of an instruction; empty if it can.

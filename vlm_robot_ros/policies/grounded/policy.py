@@ -4,26 +4,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
 from vlm_robot_ros.kinematics.kinematics import downward_pose, tool_yaw, wrap_to_pi
-from vlm_robot_ros.language.corrections import read_correction
+from vlm_robot_ros.language.task_spec import TaskSpec
 from vlm_robot_ros.models.checkpoint import load_checkpoint, prepare_for_inference
 from vlm_robot_ros.models.grounded.action_head import ActionHeadInput
 from vlm_robot_ros.models.grounded.model import Grounding
-from vlm_robot_ros.models.grounded.text import InstructionSlots
+from vlm_robot_ros.models.sentence_parsing import SentenceParser
 from vlm_robot_ros.policies.grounded.instruction_parser import InstructionParser
 from vlm_robot_ros.policies.grounded.preprocessor import ObservationPreprocessor
-from vlm_robot_ros.policies.grounded.task_state import (
-    PUT_DOWN,
-    TaskState,
-    apply_correction,
-    one_skill,
-)
+from vlm_robot_ros.policies.grounded.program import Program
+from vlm_robot_ros.policies.grounded.step_progress import is_step_done
+from vlm_robot_ros.policies.grounded.step_slots import StepSlots, is_named, object_name
+from vlm_robot_ros.policies.grounded.task_state import PUT_DOWN, TaskState, one_skill
 from vlm_robot_ros.policies.image_monitor import ImageMonitor
 from vlm_robot_ros.viz.overlay import draw_trajectory, overlay
 
@@ -41,6 +38,8 @@ _LOOK_AGAIN, _RISE = 0.2, 0.02
 """How high the hand goes to see what it may hide, and how far in a step of a chunk [m]."""
 _PUT_DOWN_HEIGHT_M = 0.045
 """How low the tool goes to put down what is in the way in the hand [m]."""
+_DONE_IMAGES = 3
+"""Images in a row that must show that a step is done before the next one is begun."""
 _MAX_UNSEEN_IMAGES = 40
 """Images in a row that need not show what was there."""
 
@@ -48,23 +47,31 @@ _MAX_UNSEEN_IMAGES = 40
 class GroundedPolicy:
     """Acts as a checkpoint has learned to; remembers what it saw since the instruction came."""
 
-    def __init__(self, checkpoint: Path, device: str = "cpu", any_object: bool = False) -> None:
+    def __init__(
+        self,
+        checkpoint: Path,
+        device: str = "cpu",
+        any_object: bool = False,
+        parser: SentenceParser | None = None,
+    ) -> None:
         """Load a checkpoint folder.
 
         Args:
             checkpoint: The folder.
             device: Where to compute.
             any_object: Whether to take some object where the words do not say which.
+            parser: Of sentences; the checkpoint's own words where none is given.
 
         Raises:
             CheckpointError: it is missing or corrupt.
         """
         self.model = prepare_for_inference(load_checkpoint(checkpoint), device)
         self._device = device
-        self._any_object = any_object
         config = self.model.config
         self._eye = None if config.depth else torch.tensor(config.eye, device=device)
-        self._words = InstructionParser(self.model, device)
+        words = InstructionParser(self.model, device)
+        self._slots = StepSlots(self.model, words)
+        self._program = Program(parser or words, self._slots.refusal, any_object)
         self._gaze = ObservationPreprocessor(self.model.config, device)
         self.reset()
         self._warm_up()
@@ -77,8 +84,8 @@ class GroundedPolicy:
 
     def reset(self) -> None:
         """Forget everything."""
+        self._program.reset()
         self._memory: TaskState | None = None
-        self._before: TaskState | None = None
         self._watches = {name: ImageMonitor() for name in self.cameras}
         self._gaze.reset()
         self._crop: Tensor | None = None
@@ -88,7 +95,7 @@ class GroundedPolicy:
 
     def next_instruction(self) -> None:
         """Wait for another instruction; what the last one was is kept for corrections of it."""
-        self._before = self._memory or self._before
+        self._program.expect_instruction()
         self._memory = None
         self.grounding = None
 
@@ -96,25 +103,26 @@ class GroundedPolicy:
     def infer(self, observation: Observation) -> ActionChunk:
         """Return what to do next; a hold that says why where nothing is to be done."""
         config = self.model.config
-        memory = self._memory = self._memory or self._parse_instruction(observation.instruction)
+        memory = self._memory = self._program.state(observation.instruction)
         problem = memory.problem or self._image_problem(observation)
         (self._crop, beside), self._way = self._gaze.preprocess(observation), None
         if problem:
             return hold_chunk(observation, config.step_dt, problem)
         tool = self._tensor(observation.pose[None, :3])
         opening = self._tensor(np.array([observation.opening]))
-        self.grounding = self.model.ground(self._crop, tool, opening, memory.slots, beside)
+        self.grounding = self.model.ground(
+            self._crop, tool, opening, self._slots(memory.step), beside
+        )
         problem = self._update_tracks(memory, self.grounding, tool, observation.opening)
         if not problem:
             return self._plan_chunk(observation, memory, tool, opening)
         sights = (memory.target, memory.reference)
         hidden = any(
-            self._words.argument_is_named(memory.slots, i) and s.point is None
-            for i, s in enumerate(sights)
+            is_named(memory.step, i) and sight.point is None for i, sight in enumerate(sights)
         )
         if hidden and observation.pose[2] < _LOOK_AGAIN:
             # The hand may be before it.
-            return self._raise_hand(observation, memory.slots)
+            return self._raise_hand(observation, memory)
         return hold_chunk(observation, config.step_dt, problem)
 
     def _image_problem(self, observation: Observation) -> str:
@@ -153,24 +161,8 @@ class GroundedPolicy:
         nowhere = np.zeros((480, 640, 3), np.float32)
         images = {name: nowhere if number else black for number, name in enumerate(self.cameras)}
         image, beside = self._gaze.preprocess(Observation(images, np.zeros(7), 0.0, ""))
-        self.model.ground(image, one.expand(1, 3), one, self._words.read(""), beside)
+        self.model.ground(image, one.expand(1, 3), one, self._slots(TaskSpec("home")), beside)
         self._gaze.reset()
-
-    def _parse_instruction(self, instruction: str) -> TaskState:
-        correction = read_correction(instruction)
-        if correction:
-            skills, thing = self.model.config.skills, f"pick up {correction.words}"
-            memory = apply_correction(self._before, correction, skills, self._words.read)
-            if correction.kind == "other thing":
-                memory.unknown_word = (
-                    self._words.unknown_word(thing, self._words.read(thing), 0),
-                    "",
-                )
-            return memory
-        slots = self._words.read(instruction)
-        problem = self._words.problem(instruction, slots, self._any_object)
-        strange = [self._words.unknown_word(instruction, slots, which) for which in (0, 1)]
-        return TaskState(slots, problem, (strange[0], strange[1]))
 
     def _update_tracks(
         self, memory: TaskState, seen: Grounding, tool: Tensor, opening: float
@@ -178,13 +170,13 @@ class GroundedPolicy:
         """Remember where things are; tells what is not there, or nothing."""
         closed = _HELD_OPENINGS[0] < opening < _HELD_OPENINGS[1]
         sights = (memory.target, memory.reference)
-        skill = self._words.skill(memory.slots)
+        skill = memory.step.skill
         for which, sight in enumerate(sights):
-            if not self._words.argument_is_named(memory.slots, which):
+            if not is_named(memory.step, which):
                 continue
             strange = memory.unknown_word[which]
             if strange and sight.point is None and float(seen.elsewhere[0, which]) > _PRESENT:
-                name = self._words.name(memory.slots, which)
+                name = object_name(memory.step, which)
                 return f"I do not know the word '{strange}', and see more than one {name}"
             if float(seen.present[0, which]) > (_FOUND if sight.point is None else _PRESENT):
                 around = tool if sight.point is None else sight.point
@@ -193,13 +185,14 @@ class GroundedPolicy:
             else:
                 sight.unseen += 1
             if sight.point is None:
-                return f"I see no {self._words.name(memory.slots, which)}"
+                return f"I see no {object_name(memory.step, which)}"
         point = memory.target.point
         if point is not None:
             if memory.start is None:
                 memory.start = point.clone()
                 memory.start[:, 2] = memory.target.height  # it may be in the hand
-                carries = self._before is not None and self._before.held and closed
+                before = self._program.before
+                carries = before is not None and before.held and closed
                 apart = float((point - tool).norm()) > _IN_HAND_M
                 memory.full = tool.clone() if carries and apart else None
             near = memory.target.unseen > 0 or float((point - tool).norm()) < _IN_HAND_M
@@ -211,18 +204,19 @@ class GroundedPolicy:
                 memory.target.point, memory.target.unseen = tool.clone(), 0
             elif held:
                 memory.put_down(skill)
+            memory.was_held |= held
             if skill.startswith("push"):
                 memory.push(tool, skill.split()[1])
         memory.opening = opening
         for which, sight in enumerate(sights):
             if sight.unseen > _MAX_UNSEEN_IMAGES:
-                return f"I lost sight of the {self._words.name(memory.slots, which)}"
+                return f"I lost sight of the {object_name(memory.step, which)}"
         return ""
 
     def _plan_chunk(
         self, observation: Observation, memory: TaskState, tool: Tensor, opening: Tensor
     ) -> ActionChunk:
-        config, slots = self.model.config, memory.slots
+        config = self.model.config
         yaw = tool_yaw(observation.pose)
         if memory.held and memory.yaw is not None:
             memory.turned += wrap_to_pi(yaw - memory.yaw)
@@ -232,12 +226,12 @@ class GroundedPolicy:
         item = tool if memory.target.point is None else memory.target.point
         start = tool if memory.start is None else memory.start
         reference = start if memory.reference.point is None else memory.reference.point
-        skill = F.one_hot(slots.skill.argmax(-1), len(config.skills)).float()
+        skill = one_skill(memory.step.skill, config.skills, tool)
         if memory.full is not None and observation.opening > _HELD_OPENINGS[1]:
             memory.full = None
         goal = self.model.goal(skill, start, reference)
         if memory.nudge is not None:
-            goal = start + memory.nudge
+            goal = (goal if memory.step.skill == "pick up" else start) + memory.nudge.to(start)
         elif memory.back_to is not None:
             goal = memory.back_to
         memory.goal = goal
@@ -260,20 +254,26 @@ class GroundedPolicy:
         moves, turns, grips = (part[0].double().cpu().numpy() for part in chunk)
         if not (np.all(np.isfinite(moves)) and np.all(np.isfinite(turns))):
             return hold_chunk(observation, config.step_dt, "the model's output is not finite")
-        return self._to_chunk(observation, slots, moves, yaw + turns, (grips > 0).astype(float))
+        openings = (grips > 0).astype(float)
+        answer = self._to_chunk(observation, memory, moves, yaw + turns, openings)
+        done = is_step_done(memory, tool, observation.opening, moves)
+        memory.images_done = memory.images_done + 1 if done else 0
+        if memory.images_done >= _DONE_IMAGES:
+            self._program.advance()
+        return answer
 
-    def _raise_hand(self, observation: Observation, slots: InstructionSlots) -> ActionChunk:
+    def _raise_hand(self, observation: Observation, memory: TaskState) -> ActionChunk:
         """Move the hand up, to see what it may hide."""
         horizon = self.model.config.horizon
         moves = np.outer(np.arange(1, horizon + 1), [0.0, 0.0, _RISE])
         yaws = np.full(horizon, tool_yaw(observation.pose))
         grips = np.full(horizon, float(observation.opening > _HELD_OPENINGS[1]))
-        return self._to_chunk(observation, slots, moves, yaws, grips)
+        return self._to_chunk(observation, memory, moves, yaws, grips)
 
     def _to_chunk(
         self,
         observation: Observation,
-        slots: InstructionSlots,
+        memory: TaskState,
         moves: np.ndarray,
         yaws: np.ndarray,
         grips: np.ndarray,
@@ -281,7 +281,7 @@ class GroundedPolicy:
         config = self.model.config
         places = observation.pose[:3] + moves
         self._way = np.concatenate([observation.pose[None, :3], places])
-        scores = self.model.label(slots)[0].tolist()
+        scores = self.model.label(self._slots(memory.step))[0].tolist()
         return ActionChunk(
             ActionMode.END_EFFECTOR_POSE,
             np.stack([downward_pose(p, yaw) for p, yaw in zip(places, yaws, strict=True)]),
@@ -289,8 +289,9 @@ class GroundedPolicy:
             config.step_dt,
             config.labels[int(np.argmax(scores))],
             dict(zip(config.labels, scores, strict=True)),
-            self._words.confidence(slots),
+            memory.confidence,
             "",
+            self._program.progress(),
         )
 
     def _tensor(self, array: np.ndarray) -> Tensor:

@@ -1,18 +1,18 @@
 """What the learned policy knows since an instruction came, and what a correction makes of it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vlm_robot_ros.language.corrections import Correction
-from vlm_robot_ros.models.grounded.text import InstructionSlots
+from vlm_robot_ros.language.task_spec import TaskSpec
 
-NUDGE_M = 0.05
-"""How far "a bit" is [m]."""
+AMOUNTS_M = {"small": 0.05, "large": 0.15}
+"""How far "a bit" and "a lot" are [m]."""
+_MAX_AMOUNT_M = 0.2
 _DIRECTIONS = {"left": (0.0, 1.0), "right": (0.0, -1.0), "away": (1.0, 0.0), "closer": (-1.0, 0.0)}
 _OPPOSITE = {
     "push left": "push right", "push right": "push left", "push away": "push closer",
@@ -85,11 +85,13 @@ def _horizontal_distance(one: Tensor, other: Tensor) -> float:
 
 @dataclass
 class TaskState:
-    """What is known since the instruction came."""
+    """What is known since a step was begun."""
 
-    slots: InstructionSlots
+    step: TaskSpec
     problem: str = ""
     """Why the words cannot be followed, or nothing."""
+    confidence: float = 1.0
+    """How sure it is that the words mean this step, 0 to 1."""
     unknown_word: tuple[str, str] = ("", "")
     """Of target and reference a word that is not known, and may be colour or shape; or nothing."""
     target: ObjectTrack = field(default_factory=ObjectTrack)
@@ -98,6 +100,10 @@ class TaskState:
     """Where the target was first. Shape (1, 3), [m]."""
     held: bool = False
     """Whether the fingers are closed on the target."""
+    was_held: bool = False
+    """Whether they were, before."""
+    images_done: int = 0
+    """Images in a row for which the step was done."""
     full: Tensor | None = None
     """Where the tool was with something else in it that must be put down. Shape (1, 3), [m]."""
     goal: Tensor | None = None
@@ -113,7 +119,7 @@ class TaskState:
     is_straight: float = 0.0
     """Yaw at which the target is gripped [rad]."""
     nudge: Tensor | None = None
-    """From `start` to the goal, instead of the skill's. Shape (3,), [m]."""
+    """By how much the step moves the target, where it says so. Shape (3,), [m]."""
     back_to: Tensor | None = None
     """The goal itself, instead of the skill's. Shape (1, 3), [m]."""
 
@@ -153,86 +159,56 @@ class TaskState:
             self.target.point = point + (_CONTACT - ahead) * along
 
 
-def apply_correction(
-    before: TaskState | None,
-    correction: Correction,
-    skills: Sequence[str],
-    read: Callable[[str], InstructionSlots],
-) -> TaskState:
-    """Return the memory to go on with after a correction.
+def displacement(step: TaskSpec) -> Tensor | None:
+    """Return how far a step moves its target, shape (3,), [m]; None without a usable amount."""
+    if step.amount in AMOUNTS_M:
+        length = AMOUNTS_M[step.amount]
+    elif step.amount.endswith(" cm"):
+        length = float(step.amount.split()[0]) / 100
+    else:
+        return None
+    family, _, way = step.skill.partition(" ")
+    if length > _MAX_AMOUNT_M or family not in ("push", "pick"):
+        return None
+    along = _DIRECTIONS[way] if family == "push" else (0.0, 0.0)
+    return torch.tensor([*along, float(family == "pick")]) * length
+
+
+def adjusted(before: TaskState, step: TaskSpec) -> TaskState:
+    """Return the state to go on with when the target is to be moved by an amount.
 
     Args:
-        before: Of the instruction that is corrected.
-        correction: What was said.
-        skills: Names of the skills.
-        read: Reads a sentence.
+        before: Of the step that is corrected.
+        step: A push or a lift, with an amount.
     """
-    if before is None or before.problem:
-        nothing = before.slots if before else read("")
-        return TaskState(nothing, "there is no instruction to be corrected")
-    skill = skills[int(before.slots.skill.argmax())]
-    if correction.kind == "other thing":
-        return _with_other_object(before, read(f"pick up {correction.words}"), correction.words)
-    if correction.kind == "undo":
-        return _undo_task(before, skill, skills)
-    if correction.kind == "other way":
-        family = skill.split()[0]
-        other = f"{family} {correction.words}"
-        if other not in skills:
-            return TaskState(before.slots, f"I cannot {skill} to the {correction.words}")
-        straight = before.grip_yaw if family == "turn" else 0.0
-        return TaskState(_with_skill(before.slots, skills, other), is_straight=straight)
     if before.target.point is None:
-        return TaskState(before.slots, "there is nothing to be moved a bit")
-    way = torch.tensor([*_DIRECTIONS[correction.words], 0.0]) * NUDGE_M
-    push = _with_skill(_without_reference(before.slots), skills, f"push {correction.words}")
-    return TaskState(push, target=before.target, nudge=way.to(before.slots.skill.device))
+        return TaskState(step, "there is nothing to be moved a bit")
+    return TaskState(step, target=before.target, nudge=displacement(step))
 
 
-def _with_other_object(before: TaskState, read: InstructionSlots, words: str) -> TaskState:
-    old = before.slots
-    unknown = float(read.reject[0]) > 0 or int(read.noun[0, 0].argmax()) == 0
-    if unknown or int(old.noun[0, 0].argmax()) == 0:
-        return TaskState(old, f"I do not know what '{words}' is to be")
-    colour, noun = old.colour.clone(), old.noun.clone()
-    colour[:, 0] = read.colour[:, 0]
-    if int(read.noun[0, 0].argmax()) != 1:  # "the blue one" is one of the same kind
-        noun[:, 0] = read.noun[:, 0]
-    return TaskState(old._replace(colour=colour, noun=noun))
-
-
-def _undo_task(before: TaskState, skill: str, skills: Sequence[str]) -> TaskState:
+def undone(before: TaskState) -> TaskState:
+    """Return the state to go on with when a step is to be undone."""
+    step, skill = before.step, before.step.skill
     if skill == "home":
-        return TaskState(before.slots, "I cannot undo going home")
+        return TaskState(step, "I cannot undo going home")
     if skill in ("open", "close"):
-        return TaskState(_with_skill(before.slots, skills, _OPPOSITE[skill]))
+        return TaskState(TaskSpec(_OPPOSITE[skill]))
     if before.start is None:
-        return TaskState(before.slots, "nothing was done yet that could be undone")
+        return TaskState(step, "nothing was done yet that could be undone")
     if skill in _OPPOSITE:
-        slots = _with_skill(before.slots, skills, _OPPOSITE[skill])
+        opposite = replace(step, skill=_OPPOSITE[skill], amount="")
         if not skill.startswith("turn"):
-            return TaskState(slots, back_to=before.start)
+            return TaskState(opposite, back_to=before.start)
         # No farther back than it was turned; and gripped as it was let go of, for what is longer
         # than wide slips when it is gripped lengthwise.
         turned = before.turned + (-np.pi / 2 if skill == "turn left" else np.pi / 2)
         straight = before.grip_yaw - turned
-        return TaskState(slots, target=before.target, turned=turned, is_straight=straight)
-    slots = _with_skill(_without_reference(before.slots), skills, PUT_DOWN)
-    return TaskState(slots, target=before.target, back_to=before.start)
-
-
-def _with_skill(slots: InstructionSlots, skills: Sequence[str], name: str) -> InstructionSlots:
-    return slots._replace(skill=20 * one_skill(name, skills, slots.skill))
+        return TaskState(opposite, target=before.target, turned=turned, is_straight=straight)
+    back = TaskSpec(PUT_DOWN, step.target)
+    return TaskState(back, target=before.target, back_to=before.start)
 
 
 def one_skill(name: str, skills: Sequence[str], like: Tensor) -> Tensor:
     """Return a skill as a one-hot row, shape (1, K), on the device of another tensor."""
     chosen = torch.tensor([list(skills).index(name)], device=like.device)
     return F.one_hot(chosen, len(skills)).float()
-
-
-def _without_reference(slots: InstructionSlots) -> InstructionSlots:
-    """Return slots without a reference."""
-    noun = slots.noun.clone()
-    noun[:, 1] = 20 * F.one_hot(torch.zeros(1, dtype=torch.long), noun.shape[-1]).to(noun)
-    return slots._replace(noun=noun)

@@ -1,0 +1,136 @@
+"""The steps of an instruction, one after the other, and what corrections make of them."""
+
+from collections.abc import Callable, Sequence
+
+from vlm_robot_ros.interfaces.action import StepInfo
+from vlm_robot_ros.language.interpretation import Interpretation
+from vlm_robot_ros.language.replies import describe_step, what_to_ask, why_hold
+from vlm_robot_ros.language.task_spec import ANY, ObjectReference, TaskSpec
+from vlm_robot_ros.models.sentence_parsing import ParsedSentence, SentenceParser
+from vlm_robot_ros.policies.grounded.task_state import (
+    TaskState,
+    adjusted,
+    displacement,
+    undone,
+)
+
+_NOTHING = "there is no instruction to be corrected"
+
+
+class Program:
+    """What is to be done, step by step; the last instruction is kept for corrections of it."""
+
+    def __init__(
+        self, parser: SentenceParser, refusal: Callable[[TaskSpec], str], any_object: bool
+    ) -> None:
+        """Make a program without steps.
+
+        Args:
+            parser: Reads instructions.
+            refusal: Returns why the policy cannot do a step that is understood; empty if it can.
+            any_object: Whether to take some object where the words do not say which.
+        """
+        self._parser, self._refusal, self._any_object = parser, refusal, any_object
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._steps: list[TaskSpec] = []
+        self._index = 0
+        self._open = ""
+        """A command whose question was not answered yet."""
+        self._state: TaskState | None = None
+        self.before: TaskState | None = None
+        """What was known of the step that the next instruction may correct."""
+
+    def expect_instruction(self) -> None:
+        """Expect another instruction; what the last one was is kept for corrections of it."""
+        if self._state is not None and not self._state.problem:
+            self.before = self._state
+        self._state = None
+
+    def state(self, instruction: str) -> TaskState:
+        """Return what is known of the step that runs, of an instruction that may be new."""
+        if self._state is None:
+            self._state = self._begin(instruction)
+        return self._state
+
+    def advance(self) -> bool:
+        """Go on with the next step; returns whether there is one."""
+        if self._state is None or self._state.problem or self._index + 1 >= len(self._steps):
+            return False
+        self.before, self._index = self._state, self._index + 1
+        self._state = self._begin_step()
+        return True
+
+    def progress(self) -> StepInfo:
+        """Return which step of how many runs."""
+        if self._state is None or self._state.problem or not self._steps:
+            return StepInfo()
+        text = describe_step(self._steps[self._index])
+        return StepInfo(self._index, len(self._steps), text)
+
+    def _begin(self, instruction: str) -> TaskState:
+        running = self._steps[self._index] if self._index < len(self._steps) else None
+        after = self._open or (describe_step(running) if running else "")
+        parsed = self._parser.parse(instruction, after)
+        meaning = parsed.meaning
+        problem = why_hold(meaning, instruction, parsed.confidence)
+        asked = "" if problem else self._question(meaning)
+        answered, self._open = self._open, asked and instruction
+        problem = problem or asked
+        if not problem:
+            problem = next(filter(None, map(self._refusal, meaning.steps)), "")
+        if problem:
+            return TaskState(TaskSpec(""), problem)
+        if meaning.act == "command" or answered:
+            self._take(meaning.steps)
+            return self._begin_step(parsed)
+        return self._correct(meaning, parsed)
+
+    def _question(self, meaning: Interpretation) -> str:
+        steps = [
+            step
+            for step in meaning.steps
+            if not (
+                self._any_object
+                and ObjectReference(ANY, "object") in (step.target, step.reference)
+            )
+        ]
+        return what_to_ask(Interpretation(meaning.act, tuple(steps)))
+
+    def _take(self, steps: Sequence[TaskSpec], rest: Sequence[TaskSpec] = ()) -> None:
+        self._steps, self._index = [*steps, *rest], 0
+
+    def _begin_step(self, parsed: ParsedSentence | None = None) -> TaskState:
+        step = self._steps[self._index]
+        state = TaskState(step, confidence=parsed.confidence if parsed else 1.0)
+        state.nudge = displacement(step)
+        if parsed is not None and len(self._steps) == 1:
+            state.unknown_word = parsed.unknown_words
+        return state
+
+    def _correct(self, meaning: Interpretation, parsed: ParsedSentence) -> TaskState:
+        """Return the state to go on with after a correction of the running step."""
+        before, rest = self.before, self._steps[self._index + 1 :]
+        if before is None or not self._steps:
+            return TaskState(TaskSpec(""), _NOTHING)
+        if meaning.effect == "cancel":
+            self._take(())
+            return TaskState(before.step, f"I leave it: {describe_step(before.step)} is cancelled")
+        if meaning.effect in ("continue", "slower", "faster"):
+            return before
+        if meaning.effect == "undo":
+            self._take([before.step])
+            return undone(before)
+        if meaning.effect == "adjust":
+            self._take(meaning.steps, rest)
+            return adjusted(before, self._steps[0])
+        if meaning.effect == "add" and meaning.steps[0] == before.step:
+            self._steps[self._index + 1 :] = [*meaning.steps[1:], *rest]
+            return before
+        self._take(meaning.steps, rest if meaning.effect in ("replace", "repeat") else ())
+        state = self._begin_step(parsed)
+        if state.step.skill.startswith("turn") and before.step.skill.startswith("turn"):
+            state.is_straight = before.grip_yaw
+        return state
