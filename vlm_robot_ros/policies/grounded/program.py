@@ -37,6 +37,8 @@ class Program:
         """Forget everything."""
         self._steps: list[TaskSpec] = []
         self._index = 0
+        self._confidence = 1.0
+        """How sure the steps are, 0 to 1."""
         self._open = ""
         """A command whose question was not answered yet."""
         self._state: TaskState | None = None
@@ -75,7 +77,7 @@ class Program:
         after = self._open or (describe_step(running) if running else "")
         parsed = self._parser.parse(instruction, after)
         meaning = parsed.meaning
-        problem = why_hold(meaning, instruction, parsed.confidence)
+        problem = why_hold(meaning, instruction)
         asked = "" if problem else self._question(meaning)
         answered, self._open = self._open, asked and instruction
         problem = problem or asked
@@ -104,7 +106,9 @@ class Program:
 
     def _begin_step(self, parsed: ParsedSentence | None = None) -> TaskState:
         step = self._steps[self._index]
-        state = TaskState(step, confidence=parsed.confidence if parsed else 1.0)
+        if parsed is not None:
+            self._confidence = parsed.confidence
+        state = TaskState(step, confidence=self._confidence)
         state.nudge = displacement(step)
         if parsed is not None and len(self._steps) == 1:
             state.unknown_word = parsed.unknown_words
