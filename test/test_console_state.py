@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("vlm_robot_ros.console.state")
 
 from vlm_robot_ros.console.state import ConsoleState
+from vlm_robot_ros.interfaces.action import StepInfo
 
 WARN, ERROR, OK = 1, 2, 0
 EVIL = "<b>\x1b[2J\u202e\ud800" + "x" * 1_000_000
@@ -102,6 +103,16 @@ def test_numbers_that_are_none_do_not_reach_the_page(state, score):
     state.on_latency({"p50": 0.01, "p95": score, "p99": 0.02})
     told = json.dumps(state.as_dict(), allow_nan=False)
     assert 0.0 <= json.loads(told)["score"] <= 1.0
+
+
+def test_a_program_of_several_steps_shows_which_one_is_done(state):
+    state.on_instruction("push it left and go home")
+    state.on_action("push it left and go home", False, "", StepInfo(1, 2, "go home"))
+    assert state.as_dict()["step"] == "step 2 of 2: go home"
+    state.on_instruction("go home")
+    assert state.as_dict()["step"] == ""
+    state.on_action("go home", False, "", StepInfo(0, 1, "go home"))
+    assert state.as_dict()["step"] == ""
 
 
 def test_an_episode_has_what_became_of_its_instruction(state):

@@ -17,6 +17,7 @@ from std_srvs.srv import Trigger
 
 from vlm_robot_ros.console.state import ConsoleState
 from vlm_robot_ros.data.image_decoding import ImageError, to_rgb
+from vlm_robot_ros.interfaces.action import StepInfo
 from vlm_robot_ros.msg import EpisodeMark, Latency, TaskLabel, VlmAction
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.ros.parameters import ParameterSpec, declare_parameters
@@ -147,7 +148,8 @@ class ConsoleNode(Node):
 
     def _on_action(self, message: VlmAction) -> None:
         with self._lock:
-            self._state.on_action(message.instruction, message.hold, message.hold_reason)
+            step = StepInfo(message.step_index, message.step_count, message.step)
+            self._state.on_action(message.instruction, message.hold, message.hold_reason, step)
 
     def _on_label(self, message: TaskLabel) -> None:
         with self._lock:

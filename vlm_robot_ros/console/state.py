@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
+from vlm_robot_ros.interfaces.action import NO_STEP, StepInfo
 from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION, InstructionKind
 from vlm_robot_ros.runtime.instructions import MAX_LENGTH, next_instruction
 from vlm_robot_ros.terminal_text import escape_unprintable
@@ -39,7 +40,7 @@ class ConsoleState:
         self._node, self._clock = f"{policy_node}: ", clock
         self._known: dict[str, Any] = {
             "instruction": "", "label": "", "score": 0.0, "hold": "", "acting": False,
-            "latency_ms": None,
+            "step": "", "latency_ms": None,
         }  # fmt: skip
         self._faults: dict[str, tuple[float, int, str]] = {}
         """Time of the last report, level and text, by name."""
@@ -58,11 +59,15 @@ class ConsoleState:
         episodes = [dict(episode) for episode in reversed(self._episodes)]
         return {**known, "silent": not heard, "faults": faults, "episodes": episodes}
 
-    def on_action(self, instruction: str, hold: bool, reason: str) -> None:
-        """Note an action: the instruction that it answers, whether and why it holds."""
+    def on_action(
+        self, instruction: str, hold: bool, reason: str, step: StepInfo = NO_STEP
+    ) -> None:
+        """Note an action: the instruction that it answers, whether and why it holds, its step."""
         self._heard = self._clock()
         reason = escape_unprintable(reason, _MAX_SHOWN_CHARACTERS)
         self._known["acting"], self._known["hold"] = not hold, reason
+        shown = step.label() if step.of > 1 else ""
+        self._known["step"] = escape_unprintable(shown, _MAX_SHOWN_CHARACTERS)
         if episode := self._episode_of(instruction):
             episode["moved"] |= not hold
             episode["hold"] = reason
@@ -79,7 +84,7 @@ class ConsoleState:
         """Note a new instruction."""
         kind = next_instruction(EMPTY_INSTRUCTION, text).kind
         shown = escape_unprintable(text, MAX_LENGTH)
-        self._known |= {"instruction": shown, "label": "", "score": 0.0}
+        self._known |= {"instruction": shown, "label": "", "score": 0.0, "step": ""}
         if kind is not InstructionKind.EMPTY:
             self._episodes.append(
                 {"instruction": shown, "label": "", "moved": False, "hold": "",

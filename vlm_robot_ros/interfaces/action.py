@@ -35,6 +35,10 @@ class StepInfo(NamedTuple):
     text: str = ""
     """The step in plain words."""
 
+    def label(self) -> str:
+        """Return what is done: "step 2 of 3: push the red cube left"; empty where none is known."""
+        return f"step {self.number + 1} of {self.of}: {self.text}" if self.of else ""
+
 
 NO_STEP = StepInfo()
 

@@ -287,7 +287,7 @@ class PolicyRuntime:
         facts = {"instruction": instruction.text, "instruction_id": instruction.number,
                  **self._facts, "robot": self._robot.name, "version": __version__,
                  "output": "dry" if self._dry_run else "live",
-                 "output_stops": self._commands.stops,
+                 "output_stops": self._commands.stops, "step": self._loop.step_info.label(),
                  "late_trajectories": self._commands.late}  # fmt: skip
         state = "acting" if self._active else "inactive"
         self._diagnostics.publish(self._reason, state, facts, self._observations.monitors, now)

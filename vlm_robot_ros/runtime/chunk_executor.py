@@ -97,7 +97,8 @@ class ChunkExecutor:
         self._stopped_since: float | None = None
         self._time = 0.0
         self._stamp = self._confidence = 0.0
-        self._step_info = NO_STEP
+        self.step_info = NO_STEP
+        """Which step of the instruction is done."""
 
     def set_instruction(self, text: str, now: float) -> Instruction:
         """Take a text of time `now` [s]; a new instruction discards the last one's chunk.
@@ -112,7 +113,7 @@ class ChunkExecutor:
         if not self.ignored:
             if instruction.number != self.instruction.number:
                 self._interpolator.clear()
-                self._refusal, self._step_info = MAY_MOVE, NO_STEP
+                self._refusal, self.step_info = MAY_MOVE, NO_STEP
             self.instruction = instruction
         return self.instruction
 
@@ -121,7 +122,7 @@ class ChunkExecutor:
         if number != self.instruction.number or self.instruction.kind is not InstructionKind.TASK:
             return
         chunk = self._unwrap_continuous(chunk)
-        self._step_info = chunk.step
+        self.step_info = chunk.step
         self._refusal = HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD)
         if not chunk.hold and not chunk.confidence >= self.min_confidence:
             self._refusal = HoldReason(
@@ -210,7 +211,7 @@ class ChunkExecutor:
         self._held_since = None
         self._stopped_since = None
         self._gripper = float(np.clip(sample[1], 0.0, 1.0))
-        said, sure = (self.instruction, self._step_info), self._confidence
+        said, sure = (self.instruction, self.step_info), self._confidence
         return ActionCommand(
             self._mode, self._last, self._gripper, self._stamp, sure, MAY_MOVE, *said
         )
@@ -263,7 +264,7 @@ class ChunkExecutor:
         gone = float(np.max(np.abs(self._last - measured)[: 3 if self._is_pose() else None]))
         if gone > _EXTERNAL_MOTION and now - self._held_since > _SETTLED_AFTER_S and not blind:
             self._last = measured.copy()
-        said = (self.instruction, self._step_info)
+        said = (self.instruction, self.step_info)
         return ActionCommand(self._mode, self._last, self._gripper, now, 0.0, reason, *said, stop)
 
     def _exits_workspace(self, values: np.ndarray) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlm_robot_ros.interfaces.action import ActionChunk
+from vlm_robot_ros.interfaces.action import ActionChunk, StepInfo
 from vlm_robot_ros.interfaces.action_command import ActionCommand
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.instruction import Instruction
@@ -112,6 +112,11 @@ class ControlLoop:
     def ignored_instruction(self) -> str:
         """Why the last text did not become the instruction; empty when it did."""
         return self._executor.ignored
+
+    @property
+    def step_info(self) -> StepInfo:
+        """Which step of the instruction is done, where the policy says so."""
+        return self._executor.step_info
 
     @property
     def min_confidence(self) -> float:
