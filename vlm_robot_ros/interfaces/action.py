@@ -36,7 +36,7 @@ class StepInfo(NamedTuple):
     """The step in plain words."""
 
     def label(self) -> str:
-        """Return what is done: "step 2 of 3: push the red cube left"; empty where none is known."""
+        """Return what is done: "step 2 of 3: go home"; empty where nothing is known of it."""
         return f"step {self.number + 1} of {self.of}: {self.text}" if self.of else ""
 
 
