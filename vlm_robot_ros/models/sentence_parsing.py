@@ -52,7 +52,8 @@ class LearnedSentenceParser:
         last, log_probability = None, 0.0
         while len(tokens) < MAX_TOKENS:
             scores = writer.scores(last).log_softmax(-1)
-            allowed = next_tokens(tokens)
+            # Skills of other packages are not among the tokens that it learned.
+            allowed = [token for token in next_tokens(tokens) if token in self._number]
             numbers = torch.tensor([self._number[token] for token in allowed])
             best = int(scores[numbers].argmax())
             last = int(numbers[best])
