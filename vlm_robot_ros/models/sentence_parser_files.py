@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from vlm_robot_ros.file_limits import read_json, regular_file
+from vlm_robot_ros.file_limits import read_bytes, read_json, regular_file
 from vlm_robot_ros.models.checkpoint import CheckpointError
 from vlm_robot_ros.models.sentence_parser import (
     MAX_PIECES,
@@ -73,8 +73,16 @@ def load_parser(folder: Path) -> tuple[SentenceParserModel, Tokenizer]:
 
 
 def load_pieces(path: Path) -> Tokenizer:
-    """Read the word pieces; sentences are cut to `MAX_PIECES` and padded to the longest."""
-    pieces = Tokenizer.from_file(str(regular_file(path)))
+    """Read the word pieces; sentences are cut to `MAX_PIECES` and padded to the longest.
+
+    Raises:
+        ValueError: The file holds none.
+    """
+    content = read_bytes(path).decode("utf-8", "replace")
+    try:
+        pieces = Tokenizer.from_str(content)
+    except Exception as error:  # it has no kind of its own
+        raise ValueError(f"'{path}' holds no word pieces: {error}") from error
     pieces.enable_truncation(MAX_PIECES)
     pieces.enable_padding()
     return pieces
