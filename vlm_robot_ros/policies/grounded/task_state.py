@@ -10,7 +10,9 @@ from torch import Tensor
 
 from vlm_robot_ros.language.task_spec import TaskSpec
 
-AMOUNTS_M = {"small": 0.05, "large": 0.15}
+NUDGE_M = 0.05
+"""How far "a bit" is [m]."""
+AMOUNTS_M = {"small": NUDGE_M, "large": 0.15}
 """How far "a bit" and "a lot" are [m]."""
 _MAX_AMOUNT_M = 0.2
 _DIRECTIONS = {"left": (0.0, 1.0), "right": (0.0, -1.0), "away": (1.0, 0.0), "closer": (-1.0, 0.0)}
