@@ -19,7 +19,7 @@ from vlm_robot_ros.cli.understand import interpret
 from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.notation import format_program
 from vlm_robot_ros.language.sentence_file import LabelledSentence, read_sentences
-from vlm_robot_ros.models.sentence_parsing import LearnedSentenceParser, ParsedSentence
+from vlm_robot_ros.policies.sentence_parsing import LearnedSentenceParser, ParsedSentence
 from vlm_robot_ros.success_rate import wilson_interval
 
 

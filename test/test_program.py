@@ -4,8 +4,8 @@ import pytest
 
 from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.notation import format_step, parse_program
-from vlm_robot_ros.models.sentence_parsing import ParsedSentence
 from vlm_robot_ros.policies.grounded.program import Program
+from vlm_robot_ros.policies.sentence_parsing import ParsedSentence
 
 
 class TableParser:

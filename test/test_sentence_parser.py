@@ -22,7 +22,7 @@ from vlm_robot_ros.models.sentence_parser import (
     load_pretrained_encoder,
 )
 from vlm_robot_ros.models.sentence_parser_files import PIECES, load_parser, save_parser
-from vlm_robot_ros.models.sentence_parsing import LearnedSentenceParser
+from vlm_robot_ros.policies.sentence_parsing import LearnedSentenceParser
 from vlm_robot_ros.training.sentence_sampler import SENTENCES, SentenceSampler, split_sentences
 
 

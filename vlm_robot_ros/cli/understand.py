@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vlm_robot_ros.file_limits import read_bytes
 
 if TYPE_CHECKING:
-    from vlm_robot_ros.models.sentence_parsing import SentenceParser
+    from vlm_robot_ros.policies.sentence_parsing import SentenceParser
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,8 +30,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Print what each sentence means."""
-    from vlm_robot_ros.models.sentence_parsing import LearnedSentenceParser
     from vlm_robot_ros.paths import shipped_parser
+    from vlm_robot_ros.policies.sentence_parsing import LearnedSentenceParser
 
     if (args.text is None) == (args.file is None):
         raise ValueError("give a sentence or --file, and not both")

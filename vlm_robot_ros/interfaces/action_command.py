@@ -24,7 +24,7 @@ class ActionCommand:
     hold_reason: HoldReason
     """Empty when it moves."""
     instruction: Instruction
-    step: StepInfo = NO_STEP
-    """Which step of the instruction is done."""
     is_stop: bool = False
     """It is a hold at which the gripper shall not finish what it was told either."""
+    step: StepInfo = NO_STEP
+    """Which step of the instruction is done."""

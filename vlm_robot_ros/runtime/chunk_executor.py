@@ -211,7 +211,7 @@ class ChunkExecutor:
         self._held_since = None
         self._stopped_since = None
         self._gripper = float(np.clip(sample[1], 0.0, 1.0))
-        said, sure = (self.instruction, self.step_info), self._confidence
+        said, sure = (self.instruction, False, self.step_info), self._confidence
         return ActionCommand(
             self._mode, self._last, self._gripper, self._stamp, sure, MAY_MOVE, *said
         )
@@ -264,8 +264,8 @@ class ChunkExecutor:
         gone = float(np.max(np.abs(self._last - measured)[: 3 if self._is_pose() else None]))
         if gone > _EXTERNAL_MOTION and now - self._held_since > _SETTLED_AFTER_S and not blind:
             self._last = measured.copy()
-        said = (self.instruction, self.step_info)
-        return ActionCommand(self._mode, self._last, self._gripper, now, 0.0, reason, *said, stop)
+        said = (self.instruction, stop, self.step_info)
+        return ActionCommand(self._mode, self._last, self._gripper, now, 0.0, reason, *said)
 
     def _exits_workspace(self, values: np.ndarray) -> bool:
         assert self._last is not None

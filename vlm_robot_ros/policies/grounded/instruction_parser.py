@@ -9,8 +9,8 @@ from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.task_spec import MISSING, ObjectReference, TaskSpec
 from vlm_robot_ros.models.grounded.model import VisionLanguageRobotModel
 from vlm_robot_ros.models.grounded.text import InstructionSlots
-from vlm_robot_ros.models.sentence_parsing import ParsedSentence
 from vlm_robot_ros.models.tokenizer import Tokenizer, split
+from vlm_robot_ros.policies.sentence_parsing import ParsedSentence
 
 _NO_THING, _FIRST_SHAPE = 0, 2
 _ANY_COLOUR, _ANY_OBJECT = 0, 1

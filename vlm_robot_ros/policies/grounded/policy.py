@@ -14,7 +14,6 @@ from vlm_robot_ros.language.task_spec import TaskSpec
 from vlm_robot_ros.models.checkpoint import load_checkpoint, prepare_for_inference
 from vlm_robot_ros.models.grounded.action_head import ActionHeadInput
 from vlm_robot_ros.models.grounded.model import Grounding
-from vlm_robot_ros.models.sentence_parsing import SentenceParser
 from vlm_robot_ros.policies.grounded.instruction_parser import InstructionParser
 from vlm_robot_ros.policies.grounded.preprocessor import ObservationPreprocessor
 from vlm_robot_ros.policies.grounded.program import Program
@@ -22,6 +21,7 @@ from vlm_robot_ros.policies.grounded.step_progress import is_step_done
 from vlm_robot_ros.policies.grounded.step_slots import StepSlots, is_named, object_name
 from vlm_robot_ros.policies.grounded.task_state import PUT_DOWN, TaskState, one_skill
 from vlm_robot_ros.policies.image_monitor import ImageMonitor
+from vlm_robot_ros.policies.sentence_parsing import SentenceParser
 from vlm_robot_ros.viz.overlay import draw_trajectory, overlay
 
 _HELD_OPENINGS = (0.25, 0.8)

@@ -6,13 +6,13 @@ from vlm_robot_ros.interfaces.action import StepInfo
 from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.replies import describe_step, what_to_ask, why_hold
 from vlm_robot_ros.language.task_spec import ANY, ObjectReference, TaskSpec
-from vlm_robot_ros.models.sentence_parsing import ParsedSentence, SentenceParser
 from vlm_robot_ros.policies.grounded.task_state import (
     TaskState,
     adjusted,
     displacement,
     undone,
 )
+from vlm_robot_ros.policies.sentence_parsing import ParsedSentence, SentenceParser
 
 _NOTHING = "there is no instruction to be corrected"
 

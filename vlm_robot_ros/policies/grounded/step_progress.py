@@ -4,8 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlm_robot_ros.policies.grounded.task_state import TaskState
-from vlm_robot_ros.tasks.skill import DIRECTIONS
+from vlm_robot_ros.policies.grounded.task_state import DIRECTIONS, TaskState
 
 _MIN_LIFT_M, _MIN_PUSH_M, _NEAR_M, _CLEAR_M = 0.06, 0.055, 0.035, 0.06
 """How far a target is lifted, pushed at least; how near its goal it is; how far the tool is from
@@ -38,7 +37,7 @@ def is_step_done(memory: TaskState, tool: Tensor, opening: float, moves: np.ndar
     if family == "pick":
         return memory.held and float(tool[0, 2] - start[0, 2]) > _MIN_LIFT_M and still
     if family == "push":
-        along = torch.tensor([*DIRECTIONS[way], 0.0]).to(point)
+        along = torch.tensor(DIRECTIONS[way]).to(point)
         far = _MIN_PUSH_M if memory.nudge is None else 0.6 * float(memory.nudge.norm())
         return float((point - start)[0] @ along) > far and still
     if memory.held or memory.goal is None or opening < _OPEN:

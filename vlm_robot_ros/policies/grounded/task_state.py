@@ -15,7 +15,7 @@ NUDGE_M = 0.05
 AMOUNTS_M = {"small": NUDGE_M, "large": 0.15}
 """How far "a bit" and "a lot" are [m]."""
 _MAX_AMOUNT_M = 0.2
-_DIRECTIONS = {"left": (0.0, 1.0), "right": (0.0, -1.0), "away": (1.0, 0.0), "closer": (-1.0, 0.0)}
+DIRECTIONS = {"left": (0.0, 1.0), "right": (0.0, -1.0), "away": (1.0, 0.0), "closer": (-1.0, 0.0)}
 _OPPOSITE = {
     "push left": "push right", "push right": "push left", "push away": "push closer",
     "push closer": "push away", "turn left": "turn right", "turn right": "turn left",
@@ -153,7 +153,7 @@ class TaskState:
         """
         point = self.target.point
         assert point is not None
-        along = torch.tensor([*_DIRECTIONS[way], 0.0]).to(point)
+        along = torch.tensor([*DIRECTIONS[way], 0.0]).to(point)
         offset = point - tool
         ahead = float(offset @ along)
         sideways = float((offset - ahead * along)[:, :2].norm())
@@ -172,7 +172,7 @@ def displacement(step: TaskSpec) -> Tensor | None:
     family, _, way = step.skill.partition(" ")
     if length > _MAX_AMOUNT_M or family not in ("push", "pick"):
         return None
-    along = _DIRECTIONS[way] if family == "push" else (0.0, 0.0)
+    along = DIRECTIONS[way] if family == "push" else (0.0, 0.0)
     return torch.tensor([*along, float(family == "pick")]) * length
 
 
