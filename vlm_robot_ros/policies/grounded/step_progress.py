@@ -37,7 +37,7 @@ def is_step_done(memory: TaskState, tool: Tensor, opening: float, moves: np.ndar
     if family == "pick":
         return memory.held and float(tool[0, 2] - start[0, 2]) > _MIN_LIFT_M and still
     if family == "push":
-        along = torch.tensor(DIRECTIONS[way]).to(point)
+        along = torch.tensor([*DIRECTIONS[way], 0.0]).to(point)
         far = _MIN_PUSH_M if memory.nudge is None else 0.6 * float(memory.nudge.norm())
         return float((point - start)[0] @ along) > far and still
     if memory.held or memory.goal is None or opening < _OPEN:
