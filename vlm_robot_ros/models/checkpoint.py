@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from vlm_robot_ros.file_limits import check_image, read_json, regular_file
 from vlm_robot_ros.models.finetuned.model import ChunkPredictor, ChunkPredictorConfig
@@ -43,18 +44,23 @@ def save_checkpoint(model: Saved, folder: Path, about: dict[str, Any]) -> None:
     }
     kind = next(name for name, of in _KINDS.items() if isinstance(model, of))
     content = {"kind": kind, "model": model.config.to_dict(), "training": about}
-    config, weights = folder / "config.json.part", folder / "model.safetensors.part"
-    config.write_text(json.dumps(content, indent=2) + "\n")
-    save_file(tensors, weights)
-    shutil.copymode(config, weights)  # or nobody else could read them
-    weights.replace(folder / "model.safetensors")
-    config.replace(folder / "config.json")
+    write_files(folder, content, tensors)
     if encoder is not None and encoder.adapted:
         from vlm_robot_ros.models.encoders.finetuning import save_adapters  # it loads slowly
 
         save_adapters(encoder, folder / ADAPTERS)
     else:
         shutil.rmtree(folder / ADAPTERS, ignore_errors=True)
+
+
+def write_files(folder: Path, content: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Write `config.json` and `model.safetensors`, each as it was before or whole."""
+    config, weights = folder / "config.json.part", folder / "model.safetensors.part"
+    config.write_text(json.dumps(content, indent=2) + "\n")
+    save_file(tensors, weights)
+    shutil.copymode(config, weights)  # or nobody else could read them
+    weights.replace(folder / "model.safetensors")
+    config.replace(folder / "config.json")
 
 
 def ensure_no_checkpoint(folder: Path) -> None:

@@ -1,19 +1,17 @@
 """Files of a sentence parser: its weights in 16 bits, its tokens, its word pieces."""
 
-import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from vlm_robot_ros.file_limits import read_bytes, read_json, regular_file
-from vlm_robot_ros.models.checkpoint import CheckpointError
+from vlm_robot_ros.models.checkpoint import CheckpointError, write_files
 from vlm_robot_ros.models.sentence_parser import (
     MAX_PIECES,
     SentenceParserConfig,
@@ -36,12 +34,7 @@ def save_parser(model: SentenceParserModel, folder: Path, about: dict[str, Any])
     tensors[_WORDS] = (words / scales.clamp_min(1e-12)).round().to(torch.int8)
     tensors[_SCALES] = scales.half()
     content = {"kind": KIND, "model": asdict(model.config), "training": about}
-    config, weights = folder / "config.json.part", folder / "model.safetensors.part"
-    config.write_text(json.dumps(content, indent=2) + "\n")
-    save_file(tensors, weights)
-    shutil.copymode(config, weights)  # or nobody else could read them
-    weights.replace(folder / "model.safetensors")
-    config.replace(folder / "config.json")
+    write_files(folder, content, tensors)
 
 
 def load_parser(folder: Path) -> tuple[SentenceParserModel, Tokenizer]:
