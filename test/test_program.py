@@ -70,6 +70,13 @@ def test_a_correction_applies_to_the_running_step(effect, said, then):
     assert steps(program) == then
 
 
+def test_what_is_undone_is_told_as_that():
+    program, _ = program_of(two=TWO, undo=("correction", "undo", ""))
+    tell(program, "two").start = "somewhere"
+    tell(program, "undo")
+    assert program.progress().text == "undo: push the red cube left"
+
+
 def test_a_step_that_goes_on_keeps_what_is_known_of_it():
     program, _ = program_of(two=TWO, yes=("correction", "continue", "push left(red cube)"))
     state = tell(program, "two")

@@ -20,6 +20,7 @@ from vlm_robot_ros.language.program_tokens import (
 )
 from vlm_robot_ros.language.replies import describe_step, what_to_ask, why_hold
 from vlm_robot_ros.language.sentence_file import COLUMNS, LabelledSentence, read_sentences
+from vlm_robot_ros.language.task_spec import ObjectReference, TaskSpec
 from vlm_robot_ros.tasks.tasks import SKILLS
 from vlm_robot_ros.training.sentence_sampler import SENTENCES
 
@@ -173,6 +174,11 @@ def test_a_meaning_that_is_not_sure_is_not_acted_on():
     meaning = Interpretation("command", tuple(parse_program("home()")))
     assert why_hold(meaning, "text", 0.9) == ""
     assert "not sure" in why_hold(meaning, "text", 0.2)
+
+
+def test_a_skill_of_a_package_that_is_not_installed_is_told_by_its_name():
+    assert describe_step(TaskSpec("fly to", ObjectReference("red", "cube"))) == "fly to"
+    assert what_to_ask(Interpretation("command", (TaskSpec("fly to"),))) == ""
 
 
 def test_a_step_is_told_in_plain_words():

@@ -69,7 +69,10 @@ def test_a_turn_is_done_when_it_was_turned_and_let_go_of():
 
 def test_the_gripper_and_home_are_done_when_they_are_reached():
     assert is_done(state("open()"), opening=0.95)
-    assert not is_done(state("open()", opening=0.4), opening=0.5)
+    assert not is_done(state("open()", fingers_still=True), opening=0.5)
     assert is_done(state("close()"), opening=0.05)
+    assert is_done(state("close()", fingers_still=True), opening=0.5)
+    assert not is_done(state("close()"), opening=0.5)
+    assert not is_done(state("close()", fingers_still=True), opening=1.0)
     assert is_done(state("home()"))
     assert not is_done(state("home()"), moves=MOVING)

@@ -34,7 +34,7 @@ class Interpretation:
     obstacle: Obstacle = ""
     """Why a command has no steps."""
     part: str = ""
-    """The words that cannot be done, as said."""
+    """Words of the sentence that name what cannot be done."""
 
 
 def parse_interpretation(

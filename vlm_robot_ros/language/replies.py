@@ -2,7 +2,7 @@
 
 from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.notation import ARGUMENTS
-from vlm_robot_ros.language.task_spec import ANY, MISSING, ObjectReference, TaskSpec
+from vlm_robot_ros.language.task_spec import ANY, MISSING, NONE, ObjectReference, TaskSpec
 from vlm_robot_ros.tasks.objects import RECEPTACLES
 
 LEAST_CONFIDENCE = 0.5
@@ -23,6 +23,7 @@ _OBSTACLE = {
     "unknown place": "I do not know the place '{part}'",
     "every object": "I cannot do '{part}': I only handle things that are named one by one",
 }
+_ARM = {"open": "open the gripper", "close": "close the gripper", "home": "go home"}
 _ASK_WAY = {
     "push ?": "Which way shall I push {target}: left, right, away or closer?",
     "place ?": "Shall I place {target} left of, right of, in front of or behind {reference}?",
@@ -58,7 +59,11 @@ def describe_step(step: TaskSpec) -> str:
     """Return a step in plain words: "put the red lemon in the bowl"."""
     target, reference = (describe_object(each) for each in (step.target, step.reference))
     family, _, way = step.skill.partition(" ")
-    if step.skill == "put":
+    if step.skill not in ARGUMENTS:  # of a package that is not installed
+        words = step.skill
+    elif ARGUMENTS[step.skill] == 2 and step.reference.noun == NONE:
+        words = f"{family} {target}"
+    elif step.skill == "put":
         kind = RECEPTACLES.get(step.reference.noun)
         words = f"put {target} {kind.preposition if kind else 'on'} {reference}"
     elif step.skill == "stack":
@@ -68,12 +73,10 @@ def describe_step(step: TaskSpec) -> str:
         words = f"place {target} {'in front of' if way == 'in front' else link} {reference}"
     elif family in ("push", "turn"):
         words = f"{family} {target} {way}"
-    elif step.skill == "pick up":
-        words = f"pick up {target}"
+    elif step.skill in _ARM:
+        words = _ARM[step.skill]
     else:
-        words = {"open": "open the gripper", "close": "close the gripper", "home": "go home"}[
-            step.skill
-        ]
+        words = " ".join([step.skill, *map(describe_object, _things(step))])
     return words + {"": "", "small": " a bit", "large": " a lot"}.get(
         step.amount, f" by {step.amount}"
     )
@@ -95,7 +98,7 @@ def describe_object(thing: ObjectReference) -> str:
 
 
 def _things(step: TaskSpec) -> tuple[ObjectReference, ...]:
-    return (step.target, step.reference)[: ARGUMENTS[step.skill]]
+    return tuple(thing for thing in (step.target, step.reference) if thing.noun != NONE)
 
 
 def _impossible(step: TaskSpec) -> str:

@@ -50,5 +50,5 @@ def _sentence(row: list[str], where: str) -> LabelledSentence:
     if not text or (act == "correction" and effect not in ("slower", "faster") and not after):
         raise ValueError(f"{where}: no text, or a correction of nothing; valid: both are said")
     if part and part.lower() not in text.lower():
-        raise ValueError(f"{where}: part {part!r} is not in the text; valid: its words as said")
+        raise ValueError(f"{where}: part {part!r} is not in the text; valid: words of the text")
     return LabelledSentence(text, after, meaning, register)

@@ -24,7 +24,7 @@ _WAY_WORDS = {
 _VERBS = frozenset({
     "pick", "push", "put", "place", "stack", "turn", "rotate", "open", "close", "go", "grab",
     "move", "slide", "set", "drop", "lift", "nudge", "shift", "get", "take", "spin", "bring",
-    "raise",     "throw", "stick", "pop", "chuck", "shunt", "scoot", "bump", "return", "let",
+    "raise", "throw", "stick", "pop", "chuck", "shunt", "scoot", "bump", "return", "let",
 })  # fmt: skip
 _MAX_TRIES = 20
 """Tries to find sentences that fit each other."""

@@ -207,6 +207,7 @@ class GroundedPolicy:
             memory.was_held |= held
             if skill.startswith("push"):
                 memory.push(tool, skill.split()[1])
+        memory.fingers_still = abs(opening - memory.opening) < _STOPPED_OPENING_CHANGE
         memory.opening = opening
         for which, sight in enumerate(sights):
             if sight.unseen > _MAX_UNSEEN_IMAGES:

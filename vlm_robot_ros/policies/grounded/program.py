@@ -69,7 +69,7 @@ class Program:
         """Return which step of how many runs."""
         if self._state is None or self._state.problem or not self._steps:
             return StepInfo()
-        text = describe_step(self._steps[self._index])
+        text = "undo: " * self._state.undoes + describe_step(self._steps[self._index])
         return StepInfo(self._index, len(self._steps), text)
 
     def _begin(self, instruction: str) -> TaskState:
@@ -126,7 +126,9 @@ class Program:
             return before
         if meaning.effect == "undo":
             self._take([before.step])
-            return undone(before)
+            state = undone(before)
+            state.undoes = True
+            return state
         if meaning.effect == "adjust":
             self._take(meaning.steps, rest)
             return adjusted(before, self._steps[0])

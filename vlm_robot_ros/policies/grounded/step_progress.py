@@ -27,8 +27,10 @@ def is_step_done(memory: TaskState, tool: Tensor, opening: float, moves: np.ndar
     family, _, way = memory.step.skill.partition(" ")
     still = float(np.abs(moves).max()) < _STILL_M
     if family in ("open", "close"):
-        reached = opening > _OPEN if family == "open" else opening < _CLOSED
-        return reached or (still and bool(memory.opening == opening))
+        if family == "open":
+            return opening > _OPEN
+        # Fingers that something stops are closed on it.
+        return opening < _CLOSED or (memory.fingers_still and opening < _OPEN)
     if family == "home":
         return still
     if memory.start is None or memory.target.point is None:

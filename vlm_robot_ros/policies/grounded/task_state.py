@@ -112,6 +112,10 @@ class TaskState:
     """Where the target shall be. Shape (1, 3), [m]."""
     opening: float = 1.0
     """Of the gripper at the last image, 0 closed to 1 open."""
+    fingers_still: bool = False
+    """Whether the opening did not change between the last two images."""
+    undoes: bool = False
+    """Whether it takes `step` back."""
     turned: float = 0.0
     """How far what is held was turned [rad]."""
     yaw: float | None = None
