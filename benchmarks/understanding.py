@@ -44,16 +44,11 @@ def judge(said: Interpretation, acts: bool, sentence: LabelledSentence) -> str:
         sentence: With the labelled meaning.
     """
     wanted = sentence.meaning
-    if wanted.act != "correction" and (not wanted.steps or _is_open(wanted)):
+    if wanted.act != "correction" and (not wanted.steps or wanted.is_open):
         return "wrong" if acts else "correct"
     if not acts:
         return "refused"
     return "correct" if (said.effect, said.steps) == (wanted.effect, wanted.steps) else "wrong"
-
-
-def _is_open(meaning: Interpretation) -> bool:
-    program = format_program(list(meaning.steps))
-    return "?" in program or " or " in program
 
 
 def main() -> None:

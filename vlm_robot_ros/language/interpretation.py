@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from vlm_robot_ros.language.notation import parse_program
-from vlm_robot_ros.language.task_spec import TaskSpec
+from vlm_robot_ros.language.task_spec import MISSING, OPEN_SKILLS, TaskSpec
 
 Act = Literal[
     "command", "correction", "question", "statement", "prohibition", "condition", "stop", "pause",
@@ -35,6 +35,18 @@ class Interpretation:
     """Why a command has no steps."""
     part: str = ""
     """Words of the sentence that name what cannot be done."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a step lacks a thing or a direction, or leaves open which thing is meant."""
+        return any(
+            step.skill in OPEN_SKILLS
+            or any(
+                thing.noun == MISSING or thing.alternative is not None
+                for thing in (step.target, step.reference)
+            )
+            for step in self.steps
+        )
 
 
 def parse_interpretation(

@@ -14,7 +14,7 @@ from vlm_robot_ros.language.generator import generate_non_task, generate_sentenc
 from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.program_tokens import TOKENS, encode
 from vlm_robot_ros.language.sentence_file import LabelledSentence, read_sentences
-from vlm_robot_ros.language.task_spec import MISSING, TaskSpec, sample_meaning
+from vlm_robot_ros.language.task_spec import TaskSpec, sample_meaning
 from vlm_robot_ros.models.sentence_parser_files import to_pieces
 from vlm_robot_ros.training.sentence_augmentation import add_noise, swap_names
 from vlm_robot_ros.training.sentence_composition import (
@@ -86,7 +86,7 @@ class SentenceSampler:
         ]
         self._statements = [each for each in self._idle if each.meaning.act == "statement"]
         self._joinable = [each for each in self._single if each.register in _JOINABLE
-                          and not _is_open(each.meaning)]  # fmt: skip
+                          and not each.meaning.is_open]  # fmt: skip
         self._imperatives = [each for each in self._joinable if is_imperative(each)]
         self._recipes: tuple[tuple[float, Callable[[], LabelledSentence]], ...] = (
             (0.28, lambda: self._varied(self._any(self._single))),
@@ -134,7 +134,7 @@ class SentenceSampler:
         sentence, roll = self._swapped(sentence), self._rng.random()
         if roll < 0.08:
             return repair(self._rng, sentence, self._swapped(self._any(self._joinable)))
-        if roll < 0.17 and sentence.register != "contrast" and not _is_open(sentence.meaning):
+        if roll < 0.17 and sentence.register != "contrast" and not sentence.meaning.is_open:
             return contrast(self._rng, sentence)
         if roll < 0.24:
             remark = self._swapped(self._any(self._statements)).text
@@ -206,14 +206,3 @@ def to_batch(sentences: Sequence[LabelledSentence], pieces: Tokenizer) -> Senten
 
 def _command(meaning: TaskSpec) -> Interpretation:
     return Interpretation("command", (meaning,))
-
-
-def _is_open(meaning: Interpretation) -> bool:
-    """Tell whether a command leaves something open."""
-    return any(
-        "?" in step.skill
-        or MISSING in (step.target.noun, step.reference.noun)
-        or step.target.alternative is not None
-        or step.reference.alternative is not None
-        for step in meaning.steps
-    )
