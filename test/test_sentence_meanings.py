@@ -39,7 +39,7 @@ def training_sentences() -> list[LabelledSentence]:
     "text",
     [
         "pick up(red cube)",
-        "put(any lemon; any bowl) | push left(any cube, not red cube)[small]",
+        "put(any lemon; any bowl) | push left(any cube, not red object)[small]",
         "stack(blue cube; ?)",
         "pick up(any bottle, leftmost)",
         "push ?(red cube, next to any bowl or green cube)",

@@ -103,7 +103,10 @@ def _parse_object(text: str) -> ObjectReference:
         if part in SELECTORS:
             selector = part
         elif part.startswith("not "):
-            excluded = ObjectReference(*_parse_name(part.removeprefix("not ")))
+            unwanted, kind = _parse_name(part.removeprefix("not "))
+            # "A cube, not the red cube" is "a cube, not the red one".
+            same = kind == noun and unwanted != ANY
+            excluded = ObjectReference(unwanted, "object" if same else kind)
         elif related:
             relation = related
             landmark = ObjectReference(*_parse_name(part.removeprefix(f"{related} ")))

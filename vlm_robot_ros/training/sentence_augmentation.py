@@ -1,25 +1,19 @@
 """Other sentences from one with a known meaning: other names, noise of speaking and of typing."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import yaml
 
 from vlm_robot_ros.language.everyday_words import COLOURS, NOUNS
 from vlm_robot_ros.language.sentence_file import LabelledSentence
 from vlm_robot_ros.language.task_spec import ObjectReference
 from vlm_robot_ros.tasks.objects import RECEPTACLES, SHAPES
+from vlm_robot_ros.training.sentence_frames import FRAMES, choose
+from vlm_robot_ros.training.typing_mistakes import mistype
 
-FRAMES: dict[str, list[str]] = yaml.safe_load(
-    (Path(__file__).parent / "sentence_frames.yaml").read_text(encoding="utf-8")
-)
-"""What joins, changes and decorates sentences, by purpose."""
 _OTHER_WORDS = 0.25
 """How often a name is not the usual one."""
-_KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 def _pattern(names: dict[str, tuple[str, ...]]) -> tuple[re.Pattern[str], dict[str, str]]:
@@ -144,8 +138,8 @@ def add_noise(rng: np.random.Generator, text: str) -> str:
         words = text.split()
         words.insert(int(rng.integers(len(words) + 1)), choose(rng, FRAMES["fillers"]))
         text = " ".join(words)
-    if rng.random() < 0.2:
-        text = _mistyped(rng, text)
+    if rng.random() < 0.3:
+        text = mistype(rng, text)
     if rng.random() < 0.35:
         text = text.lower()
     elif rng.random() < 0.02:
@@ -153,35 +147,6 @@ def add_noise(rng: np.random.Generator, text: str) -> str:
     if rng.random() < 0.3:
         text = re.sub(r"[.,!?;:]", "", text) if rng.random() < 0.6 else text.rstrip(".!?")
     return text
-
-
-def _mistyped(rng: np.random.Generator, text: str) -> str:
-    words = text.split()
-    for _ in range(int(rng.integers(1, 3))):
-        at = int(rng.integers(len(words)))
-        if len(words[at]) >= 4:
-            words[at] = _mistyped_word(rng, words[at])
-        elif words[at].lower() in ("the", "to", "it"):
-            words[at] = {"the": "teh", "to": "ot", "it": "ti"}[words[at].lower()]
-    return " ".join(words)
-
-
-def _mistyped_word(rng: np.random.Generator, word: str) -> str:
-    at, kind = int(rng.integers(1, len(word) - 1)), int(rng.integers(5))
-    if kind == 0:
-        return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-    if kind == 1:
-        return word[:at] + word[at + 1 :]
-    if kind == 2:
-        return word[:at] + word[at] + word[at:]
-    row = next((keys for keys in _KEYS if word[at].lower() in keys), "e")
-    near = row[max(0, min(len(row) - 1, row.find(word[at].lower()) + int(rng.choice([-1, 1]))))]
-    return word[:at] + near + word[at + (kind == 3) :]
-
-
-def choose(rng: np.random.Generator, texts: Sequence[str]) -> str:
-    """Return one of some texts."""
-    return texts[int(rng.integers(len(texts)))]
 
 
 def uncapitalized(text: str) -> str:

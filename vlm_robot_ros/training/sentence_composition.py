@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from vlm_robot_ros.language.everyday_words import COLOURS, NOUNS
-from vlm_robot_ros.language.interpretation import Interpretation
+from vlm_robot_ros.language.interpretation import Act, Interpretation
 from vlm_robot_ros.language.sentence_file import LabelledSentence
-from vlm_robot_ros.language.task_spec import ANY, ObjectReference, TaskSpec
-from vlm_robot_ros.tasks.objects import RECEPTACLES
-from vlm_robot_ros.training.sentence_augmentation import FRAMES, choose, uncapitalized
+from vlm_robot_ros.language.task_spec import ANY, MISSING, ObjectReference, TaskSpec
+from vlm_robot_ros.tasks.objects import RECEPTACLES, SHAPES
+from vlm_robot_ros.training.sentence_augmentation import uncapitalized
+from vlm_robot_ros.training.sentence_frames import FRAMES, choose
 
 _WAYS = {"left": "right", "right": "left", "away": "closer", "closer": "away",
          "in front": "behind", "behind": "in front"}  # fmt: skip
@@ -104,6 +105,46 @@ def condition(rng: np.random.Generator, sentence: LabelledSentence) -> LabelledS
         s=_inner(sentence.text), c=choose(rng, FRAMES["condition_clauses"])
     )
     return replace(sentence, text=text, meaning=Interpretation("condition"))
+
+
+def tell(rng: np.random.Generator, sentence: LabelledSentence) -> LabelledSentence:
+    """Return a question or a statement about a command."""
+    act: Act = "question" if rng.random() < 0.5 else "statement"
+    text = choose(rng, FRAMES[f"{act}s"]).format(s=_inner(sentence.text))
+    return replace(sentence, text=text, meaning=Interpretation(act))
+
+
+def answer(rng: np.random.Generator, asked: LabelledSentence) -> LabelledSentence | None:
+    """Return what settles the first step of a command that leaves something open, if it can."""
+    step, *rest = asked.meaning.steps
+    family, _, way = step.skill.partition(" ")
+    if way == "?":
+        ways = {"push": ("left", "right", "away", "closer"), "turn": ("left", "right"),
+                "place": ("left", "right", "in front", "behind")}[family]  # fmt: skip
+        chosen = choose(rng, ways)
+        words, new = choose(rng, _WAY_WORDS[chosen]), replace(step, skill=f"{family} {chosen}")
+    elif step.target.alternative:
+        thing = step.target.alternative if rng.random() < 0.5 else step.target
+        thing = replace(thing, alternative=None)
+        words, new = _named(rng, thing), replace(step, target=thing)
+    elif step.target.noun == MISSING:
+        colour = ANY if rng.random() < 0.3 else choose(rng, list(COLOURS))
+        thing = ObjectReference(colour, choose(rng, list(SHAPES)))
+        words, new = _named(rng, thing), replace(step, target=thing)
+    elif step.reference.noun == MISSING and step.skill == "put":
+        kind = choose(rng, list(RECEPTACLES))
+        words = f"{RECEPTACLES[kind].preposition} the {choose(rng, NOUNS[kind])}"
+        new = replace(step, reference=ObjectReference(ANY, kind))
+    else:
+        return None
+    text = choose(rng, FRAMES["answers"]).format(a=words)
+    return _correction(asked, text, "replace", (new, *rest))
+
+
+def _named(rng: np.random.Generator, thing: ObjectReference) -> str:
+    colour = "" if thing.colour == ANY else choose(rng, COLOURS[thing.colour])
+    noun = choose(rng, NOUNS[thing.noun])
+    return f"the {colour} {noun}".replace("  ", " ") if colour or noun != "one" else "that one"
 
 
 def correct(

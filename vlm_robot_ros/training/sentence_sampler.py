@@ -13,11 +13,13 @@ from torch import Tensor
 from vlm_robot_ros.language.generator import generate_non_task, generate_sentence
 from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.program_tokens import TOKENS, encode
+from vlm_robot_ros.language.replies import describe_step
 from vlm_robot_ros.language.sentence_file import LabelledSentence, read_sentences
 from vlm_robot_ros.language.task_spec import TaskSpec, sample_meaning
 from vlm_robot_ros.models.sentence_parser_files import to_pieces
 from vlm_robot_ros.training.sentence_augmentation import add_noise, swap_names
 from vlm_robot_ros.training.sentence_composition import (
+    answer,
     can_follow,
     condition,
     contrast,
@@ -26,6 +28,7 @@ from vlm_robot_ros.training.sentence_composition import (
     is_imperative,
     join_steps,
     repair,
+    tell,
 )
 
 SENTENCES = Path(__file__).parent.parent / "language" / "sentences"
@@ -33,6 +36,8 @@ SENTENCES = Path(__file__).parent.parent / "language" / "sentences"
 DEVELOPMENT = 12
 """Of so many written sentences one is kept out of training, to choose by."""
 _AS_WRITTEN = 0.15
+_AFTER_ANOTHER = 0.15
+"""How often a command comes while another runs."""
 _POOL = 16
 """Batches that are drawn at once: what is as long goes into one, with little padding."""
 _JOINABLE = ("plain", "casual", "polite", "terse", "nonnative", "typos")
@@ -87,6 +92,7 @@ class SentenceSampler:
         self._statements = [each for each in self._idle if each.meaning.act == "statement"]
         self._joinable = [each for each in self._single if each.register in _JOINABLE
                           and not each.meaning.is_open]  # fmt: skip
+        self._open = [each for each in self._single if each.meaning.is_open]
         self._imperatives = [each for each in self._joinable if is_imperative(each)]
         self._recipes: tuple[tuple[float, Callable[[], LabelledSentence]], ...] = (
             (0.28, lambda: self._varied(self._any(self._single))),
@@ -95,10 +101,12 @@ class SentenceSampler:
             (0.09, lambda: self._swapped(self._any(self._several))),
             (0.10, lambda: self._swapped(self._any(self._corrections))),
             (0.05, self._corrected),
+            (0.03, self._answered),
             (0.10, self._nothing),
             (0.04, lambda: self._swapped(self._any(self._impossible))),
             (0.02, lambda: forbid(self._rng, self._swapped(self._any(self._imperatives)))),
             (0.02, lambda: condition(self._rng, self._swapped(self._any(self._imperatives)))),
+            (0.03, lambda: tell(self._rng, self._swapped(self._any(self._imperatives)))),
         )
 
     def draw(self, size: int) -> SentenceBatch:
@@ -114,6 +122,8 @@ class SentenceSampler:
         """Return a random sentence."""
         weights = np.array([weight for weight, _ in self._recipes])
         sentence = self._recipes[self._rng.choice(len(weights), p=weights / weights.sum())][1]()
+        if sentence.meaning.act == "command" and self._rng.random() < _AFTER_ANOTHER:
+            sentence = self._after_another(sentence)
         if self._rng.random() < _AS_WRITTEN:
             return sentence
         text = add_noise(self._rng, sentence.text)
@@ -172,11 +182,27 @@ class SentenceSampler:
         before = self._swapped(self._any(self._joinable))
         return correct(self._rng, before, self._swapped(self._any(self._joinable)))
 
+    def _answered(self) -> LabelledSentence:
+        while True:
+            if found := answer(self._rng, self._swapped(self._any(self._open))):
+                return found
+
+    def _after_another(self, sentence: LabelledSentence) -> LabelledSentence:
+        """Return a command said while another runs: what is done from then on."""
+        meaning = sentence.meaning
+        if meaning.steps and not meaning.is_open:
+            meaning = Interpretation("correction", meaning.steps, "replace")
+        return replace(sentence, after=self._running(), meaning=meaning)
+
+    def _running(self) -> str:
+        """Return a command that runs, as somebody or as the arm puts it."""
+        before = self._swapped(self._any(self._joinable))
+        return before.text if self._rng.random() < 0.5 else describe_step(before.meaning.steps[0])
+
     def _nothing(self) -> LabelledSentence:
         """Return a sentence that asks for nothing, after a command at times."""
         sentence = self._swapped(self._any(self._idle))
-        after = self._any(self._joinable).text if self._rng.random() < 0.15 else ""
-        return replace(sentence, after=after)
+        return replace(sentence, after=self._running()) if self._rng.random() < 0.3 else sentence
 
 
 def to_batch(sentences: Sequence[LabelledSentence], pieces: Tokenizer) -> SentenceBatch:
