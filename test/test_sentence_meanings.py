@@ -109,6 +109,17 @@ def test_words_held_out_for_the_synonyms_cell_are_in_no_training_sentence_or_lis
             assert not pattern.search(line), f"{path.name}:{number}: {line}"
 
 
+def test_no_held_out_sentence_is_a_training_sentence():
+    def said(each: LabelledSentence) -> tuple[str, str]:
+        return tuple(re.sub(r"[^a-z0-9 ]", "", text.lower()).strip()
+                     for text in (each.text, each.after))  # fmt: skip
+
+    held = {said(each) for path in (SENTENCES / "heldout").glob("*.tsv")
+            for each in read_sentences(path)}  # fmt: skip
+    assert len(held) > 1000
+    assert not held & {said(each) for each in training_sentences()}
+
+
 def test_a_random_walk_through_the_grammar_ends_in_a_meaning():
     import numpy as np
 
