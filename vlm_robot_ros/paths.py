@@ -53,6 +53,11 @@ def shipped_checkpoint() -> Path:
     return share_dir() / "checkpoints" / "panda_sim"
 
 
+def shipped_sentence_parser() -> Path:
+    """Return the folder of the sentence parser that is shipped."""
+    return share_dir() / "checkpoints" / "sentence_parser"
+
+
 SHIPPED_CHECKPOINT = "shipped"
 """Name of the checkpoint that comes with the package."""
 

@@ -30,6 +30,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--policy", default="fusion", help="fusion, hold, blind, module:Class, or "
                         "a name that a package registers")  # fmt: skip
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
+    parser.add_argument("--parser", default="", help="of sentences: a folder of train-parser, or "
+                        "checkpoint for its own words; the shipped one if not given")  # fmt: skip
     parser.add_argument("--episodes", type=int_at_least(1), default=100, help="a cell")
     parser.add_argument("--seed", type=int_at_least(0), default=0)
     parser.add_argument("--workers", type=int_at_least(1), default=2, help="processes")
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         confusion_table,
         contact_sheet,
     )
-    from vlm_robot_ros.paths import shipped_checkpoint
+    from vlm_robot_ros.paths import SHIPPED_CHECKPOINT, shipped_checkpoint
     from vlm_robot_ros.policies.factory import load_policy
     from vlm_robot_ros.provenance import checkpoint_hash, git_hash
     from vlm_robot_ros.robot.loader import contract_file, load_robot
@@ -68,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     controller = controller_settings(args.controller)
     checkpoint = args.checkpoint or shipped_checkpoint()
     robot = load_robot(args.robot)
-    make = functools.partial(load_policy, args.policy, robot, checkpoint)
+    make = functools.partial(load_policy, args.policy, robot, checkpoint, parser=args.parser)
     make()  # what is wrong with it is said before workers start
     Simulator(robot).close()
     about = {
@@ -76,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
         "contract_sha256": hashlib.sha256(contract_file(args.robot).read_bytes()).hexdigest(),
         "policy": args.policy,
         "checkpoint_sha256": checkpoint_hash(checkpoint),
+        "parser": args.parser or SHIPPED_CHECKPOINT,
         "git": git_hash(),
     }
     name = "-".join(

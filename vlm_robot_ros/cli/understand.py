@@ -23,20 +23,24 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     parser.add_argument(
-        "--parser", type=Path, required=True, help="folder that `vlm-robot train-parser` wrote"
+        "--parser",
+        default="",
+        help="folder that `vlm-robot train-parser` wrote; the shipped one if not given",
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what each sentence means."""
-    from vlm_robot_ros.policies.sentence_parsing import LearnedSentenceParser
+    from vlm_robot_ros.policies.sentence_parsing import OWN_WORDS, load_sentence_parser
 
     if (args.text is None) == (args.file is None):
         raise ValueError("give a sentence or --file, and not both")
     if args.file and args.after:
         raise ValueError("--after does not go with --file; a line may be SENTENCE<TAB>CORRECTION")
-    parser = LearnedSentenceParser(args.parser)
+    parser = load_sentence_parser(args.parser)
+    if parser is None:
+        raise ValueError(f"--parser {OWN_WORDS!r}; valid: a folder, or nothing")
     for text, after in _sentences(args):
         row = interpret(parser, text, after)
         print(json.dumps(row) if args.json else _shown(row), flush=True)

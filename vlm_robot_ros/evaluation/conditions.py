@@ -1,10 +1,11 @@
 """The cells of the obedience suite: each asks in its own way whether the arm does what is said."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 
+from vlm_robot_ros.evaluation.episode_spec import EpisodeSpec, InstructionStep
+from vlm_robot_ros.evaluation.sentence_conditions import SENTENCE_CONDITIONS
 from vlm_robot_ros.language.generator import USELESS, Split, generate_non_task, generate_sentence
 from vlm_robot_ros.language.task_spec import ObjectReference, TaskSpec, describe_task
 from vlm_robot_ros.tasks.objects import HELD_PAIRS, PAIRS, SEEN_PAIRS, UNNAMED_PAIRS, UNSEEN_PAIRS
@@ -18,38 +19,6 @@ from vlm_robot_ros.tasks.tasks import (
     feasible_tasks,
     refers_to,
 )
-
-
-@dataclass(frozen=True)
-class InstructionStep:
-    """One thing that is said, and what shall come of it."""
-
-    text: str
-    task: Task | None
-    """What shall be done; None where the arm shall stay where it is."""
-
-
-@dataclass(frozen=True)
-class EpisodeSpec:
-    """One episode of the suite."""
-
-    scene: Scene
-    family: str
-    instructions: tuple[InstructionStep, ...]
-    """Each in a fresh copy of the scene, or one after the other where `change` is given."""
-    change: float | None = None
-    """Seconds after which the second order is given."""
-    correction: str = ""
-    """What the second order is when it is said after the first is done: "undo" or a direction."""
-    fault: str = ""
-    """What becomes of the camera after `change` seconds: "blank" or "frozen"."""
-    jitter: np.ndarray = field(default_factory=lambda: np.zeros(7))
-    """Of the arm's first joint positions. Shape (7,), [rad]."""
-    closed: bool = False
-    """Whether the gripper is closed at first."""
-    through: str = "action"
-    """How the arm is told: one of `playing.THROUGH`."""
-
 
 _HANDLING = [family for family, skill in SKILL_FAMILIES.items() if skill.has_target]
 
@@ -273,6 +242,7 @@ CONDITIONS: dict[str, Callable[[np.random.Generator, int], EpisodeSpec]] = {
     "blank camera": _fault("blank"),
     "frozen camera": _fault("frozen"),
     "visual shift": _plain("seen", shift=1.0),
+    **SENTENCE_CONDITIONS,
 }
 """What is measured, by name: the episode's random numbers and its number in, the case out."""
 

@@ -1,16 +1,13 @@
 """One episode of the obedience suite, from the case to what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vlm_robot_ros.evaluation.closed_loop import ClosedLoopRunner
-from vlm_robot_ros.evaluation.conditions import (
-    EpisodeSpec,
-    InstructionStep,
-    make_episode_spec,
-)
+from vlm_robot_ros.evaluation.conditions import make_episode_spec
+from vlm_robot_ros.evaluation.episode_spec import EpisodeSpec, InstructionStep
 from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.kinematics.kinematics import wrap_to_pi
 from vlm_robot_ros.sim.simulator import Simulator
@@ -22,6 +19,8 @@ _SUCCESS_DURATION_S = 0.8
 """A success counts when it has lasted so long [s]."""
 _WATCH_DURATION_S = 4.0
 """How long an arm that shall stay is watched [s]."""
+_ASK_DURATION_S, _STEP_MARGIN_S = 1.5, 3.0
+"""How long an arm that shall ask is watched; what a later step may take longer [s]."""
 STAYED, SETTLED = 0.02, 0.05
 """How far the tool of an arm may go that shall stay; that is to come to a stand [m]."""
 _TURNED, _OPENED = np.deg2rad(5.0), 0.1
@@ -65,7 +64,9 @@ def run_episode(
     """Run one episode; returns its outcome and the last image, shape (H, W, 3), uint8."""
     case = replace(make_episode_spec(cell, seed, index), through=through)
     said = tuple(order.text for order in case.instructions)
-    if case.fault:
+    if case.program:
+        outcome = _run_program(sim, policy, case)
+    elif case.fault:
         outcome = _run_fault(sim, policy, case)
     elif case.correction:
         outcome = _run_correction(sim, policy, case)
@@ -75,13 +76,15 @@ def run_episode(
         outcome, disturbed = {}, 0.0
         for order in case.instructions:
             outcome = _run_instruction(_start_episode(sim, policy, case), case, order)
-            disturbed = max(disturbed, _disturbed(sim, case.scene, [order]))
+            disturbed = max(disturbed, _disturbed(sim, case.scene, [order.task]))
             if not outcome["success"]:
                 break
         outcome["disturbed"] = disturbed
     if case.change is not None or case.correction:
         outcome["disturbed"] = (
-            0.0 if case.fault else _disturbed(sim, case.scene, case.instructions)
+            0.0
+            if case.fault
+            else _disturbed(sim, case.scene, [order.task for order in case.instructions])
         )
     return Outcome(cell, index, case.family, said, **outcome), sim.render("front")
 
@@ -96,9 +99,8 @@ def crashed(cell: str, seed: int, index: int, error: Exception) -> Outcome:
     )
 
 
-def _disturbed(sim: Simulator, scene: Scene, orders: Sequence[InstructionStep]) -> float:
-    named = {index for order in orders if order.task
-             for index in (order.task.target, order.task.reference)}  # fmt: skip
+def _disturbed(sim: Simulator, scene: Scene, tasks: Iterable[Task | None]) -> float:
+    named = {index for task in tasks if task for index in (task.target, task.reference)}
     others = [i for i in scene.objects if i not in named]
     first = np.array([scene.things[i].position for i in others]).reshape(-1, 3)
     ways = np.linalg.norm(sim.positions[others] - first, axis=1) if others else np.zeros(1)
@@ -125,21 +127,68 @@ def _run_instruction(player: ClosedLoopRunner, case: EpisodeSpec, order: Instruc
 
 
 def _run_task(player: ClosedLoopRunner, case: EpisodeSpec, task: Task, start: WorldState) -> dict:
-    sim = player.sim
-    since: list[float] = []
+    limit_s = SKILL[task.skill].time_limit_s
+    took, done = _run_until(player, case, [task], start, limit_s, _SUCCESS_DURATION_S)
+    did = task.skill if done else _other_task_done(player.sim, case, task, start)
+    return _result(player, task, did, took, 0.0)
+
+
+def _run_until(
+    player: ClosedLoopRunner,
+    case: EpisodeSpec,
+    tasks: Collection[Task],
+    start: WorldState,
+    limit_s: float,
+    duration_s: float,
+) -> tuple[float, bool]:
+    """Let time pass until one of some tasks has been done for a while; returns time and whether."""
+    sim, since = player.sim, list[float]()
 
     def lasting() -> bool:
-        if not is_done(task, case.scene, start, sim.world_state):
+        if not any(is_done(task, case.scene, start, sim.world_state) for task in tasks):
             since.clear()
             return False
         since.append(sim.time)
-        return sim.time - since[0] >= _SUCCESS_DURATION_S - 1e-6
+        return sim.time - since[0] >= duration_s - 1e-6
 
-    took = player.run(SKILL[task.skill].time_limit_s, lasting)
+    took = player.run(limit_s, lasting)
     if since:  # what is done in time must still last
-        took += player.run(_SUCCESS_DURATION_S, lasting)
-    did = task.skill if lasting() else _other_task_done(sim, case, task, start)
-    return _result(player, task, did, took, 0.0)
+        took += player.run(duration_s, lasting)
+    return took, lasting()
+
+
+def _run_program(sim: Simulator, policy: Policy, case: EpisodeSpec) -> dict:
+    """Say what is to be done, after what the arm must ask about, and watch step by step."""
+    player = _start_episode(sim, policy, case)
+    *asked, said = case.instructions
+    first = next(iter(case.program[0])).skill
+    for order in asked:
+        player.set_instruction(order.text)
+        moved, other = _watch(player, _ASK_DURATION_S)
+        if moved > STAYED or other or not player.hold.endswith("?"):
+            result = _result(player, None, "did not ask", _ASK_DURATION_S, moved)
+            return {**result, "asked": first, "disturbed": 0.0}
+    player.set_instruction(said.text)
+    took, did, last = 0.0, "all of it", len(case.program) - 1
+    for number, tasks in enumerate(case.program):
+        start, one = sim.world_state, next(iter(tasks))
+        limit_s = SKILL[one.skill].time_limit_s + _STEP_MARGIN_S * (number > 0)
+        # The policy goes on by itself: only what is done last can last.
+        duration_s = _SUCCESS_DURATION_S if number == last else 0.0
+        step_took, done = _run_until(player, case, tasks, start, limit_s, duration_s)
+        took += step_took
+        if not done:
+            did = f"step {number + 1}: {_other_task_done(sim, case, one, start)}"
+            break
+    result = _result(player, None, "stay", took, 0.0)
+    every = [task for tasks in case.program for task in tasks]
+    return {
+        **result,
+        "asked": first if last == 0 else f"{last + 1} steps",
+        "did": did,
+        "success": did == "all of it",
+        "disturbed": _disturbed(sim, case.scene, every),
+    }
 
 
 def _run_change(sim: Simulator, policy: Policy, case: EpisodeSpec) -> dict:

@@ -14,6 +14,8 @@ COLOUR_SLOT = (ANY, *COLOURS)
 """What a sentence can say of a colour."""
 NOUN_SLOT = (NONE, "object", *SHAPES, *RECEPTACLES)
 """What a sentence can say of a shape: none where it speaks of no thing, or of any object."""
+MOVABLE_NOUNS = ("object", *SHAPES)
+"""Nouns of what can be moved; the others are receptacles, which have no colour."""
 MISSING = "?"
 """The noun of a thing that the sentence does not name and the skill needs."""
 SELECTORS = ("leftmost", "rightmost", "nearest", "farthest", "middle", "other")

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from vlm_robot_ros import plugins
+from vlm_robot_ros.file_limits import read_json
 from vlm_robot_ros.interfaces.policy import HoldPolicy, Policy
 from vlm_robot_ros.models.checkpoint import CheckpointError, kind_of
 from vlm_robot_ros.models.grounded.config import GroundedModelConfig
 from vlm_robot_ros.paths import checkpoint_folder
 from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 from vlm_robot_ros.policies.image_monitor import ImageGuard
+from vlm_robot_ros.policies.sentence_parsing import load_sentence_parser
 from vlm_robot_ros.robot.config import RobotConfig
 
 BUILT_IN_POLICIES = ("fusion", "hold", "blind")
@@ -40,6 +42,7 @@ def load_policy(
     checkpoint: str | Path | None = None,
     device: str = "cpu",
     faster: str = "",
+    parser: str | Path = "",
 ) -> Policy:
     """Load a policy by its name.
 
@@ -49,6 +52,7 @@ def load_policy(
         checkpoint: Of `fusion` and `blind`: a folder; the shipped one if not given.
         device: Where `fusion` computes: see `parse_device`.
         faster: Optimizations of a fine-tuned policy: see `parse_optimizations`.
+        parser: Of sentences, for `fusion`: see `load_sentence_parser`.
 
     Raises:
         ValueError: there is no such policy, or an option is not for it.
@@ -60,10 +64,12 @@ def load_policy(
             f"faster is '{faster}', but policy is '{name}'; valid: none, or policy:=fusion with a "
             "fine-tuned checkpoint"
         )
+    if parser and name != "fusion":
+        raise ValueError(f"parser is '{parser}', but policy is '{name}'; valid: none, or fusion")
     if name == "hold":
         return HoldPolicy()
     if name == "fusion":
-        return load_checkpoint_policy(checkpoint_folder(checkpoint), robot, device, faster)
+        return load_checkpoint_policy(checkpoint_folder(checkpoint), robot, device, faster, parser)
     if name == "blind":
         from vlm_robot_ros.policies.language_ablation import LanguageBlindPolicy
 
@@ -73,7 +79,11 @@ def load_policy(
 
 
 def load_checkpoint_policy(
-    checkpoint: Path, robot: RobotConfig, device: str = "cpu", faster: str = ""
+    checkpoint: Path,
+    robot: RobotConfig,
+    device: str = "cpu",
+    faster: str = "",
+    parser: str | Path = "",
 ) -> Policy:
     """Load a checkpoint folder.
 
@@ -82,15 +92,22 @@ def load_checkpoint_policy(
         robot: That is to act.
         device: Where to compute.
         faster: Ways to be faster, of a fine-tuned policy: see `parse_optimizations`.
+        parser: Of sentences, where the checkpoint is not of `vlm-robot finetune`: see
+            `load_sentence_parser`.
 
     Raises:
         CheckpointError: it is missing or corrupt, or does not fit the robot.
-        ValueError: there are no such ways.
+        ValueError: there are no such ways, or the checkpoint takes no parser.
     """
     if kind_of(checkpoint) == "direct":
         from vlm_robot_ros.inference.optimizations import parse_optimizations
         from vlm_robot_ros.policies.finetuned.policy import FinetunedPolicy  # encoders load slowly
 
+        if parser:
+            raise ValueError(
+                f"parser is '{parser}', but '{checkpoint}' is of `vlm-robot finetune` and reads "
+                "sentences itself; valid: none"
+            )
         return ImageGuard(
             FinetunedPolicy(checkpoint, robot, device, parse_optimizations(faster, device))
         )
@@ -99,7 +116,8 @@ def load_checkpoint_policy(
             f"faster is '{faster}', and '{checkpoint}' is not of `vlm-robot finetune`; valid: "
             "auto, or nothing"
         )
-    policy = GroundedPolicy(checkpoint, device)
+    taught = read_json(checkpoint / "config.json").get("training", {}).get("taught", {})
+    policy = GroundedPolicy(checkpoint, device, parser=load_sentence_parser(parser, taught))
     _check_depth(policy.model.config, robot, checkpoint)
     return policy
 

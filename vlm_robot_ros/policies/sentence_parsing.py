@@ -1,5 +1,7 @@
 """What sentences mean, by a trained network or by another parser with the same methods."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -9,6 +11,7 @@ from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.program_tokens import END, MAX_TOKENS, decode, next_tokens
 from vlm_robot_ros.models.sentence_parser import TokenWriter
 from vlm_robot_ros.models.sentence_parser_files import load_parser, to_pieces
+from vlm_robot_ros.paths import SHIPPED_CHECKPOINT, shipped_sentence_parser, user_path
 
 
 class ParsedSentence(NamedTuple):
@@ -28,22 +31,61 @@ class SentenceParser(Protocol):
         """Return what a sentence means, said after another one or after none."""
 
 
-class LearnedSentenceParser:
-    """The parser that `vlm-robot train` makes."""
+OWN_WORDS = "checkpoint"
+"""Name of the parser that is a checkpoint's own words."""
 
-    def __init__(self, checkpoint: Path) -> None:
+
+def load_sentence_parser(
+    name: str | Path = "", synonyms: Mapping[str, str] | None = None
+) -> "LearnedSentenceParser | None":
+    """Load a sentence parser by its name.
+
+    Args:
+        name: A folder of `vlm-robot train-parser`, `OWN_WORDS`; empty or `shipped` for the
+            shipped one.
+        synonyms: Words that a user taught, and the words that they stand for.
+
+    Returns:
+        The parser; None for `OWN_WORDS`.
+
+    Raises:
+        CheckpointError: it is missing or corrupt.
+    """
+    if str(name) == OWN_WORDS:
+        return None
+    shipped = str(name) in ("", SHIPPED_CHECKPOINT)
+    folder = shipped_sentence_parser() if shipped else user_path(name)
+    return LearnedSentenceParser(folder, synonyms or {})
+
+
+class LearnedSentenceParser:
+    """The parser that `vlm-robot train-parser` makes."""
+
+    def __init__(self, checkpoint: Path, synonyms: Mapping[str, str] | None = None) -> None:
         """Load a checkpoint folder.
+
+        Args:
+            checkpoint: The folder.
+            synonyms: Words that a user taught, and the words that they stand for.
 
         Raises:
             CheckpointError: it is missing or corrupt.
         """
         self._model, self._pieces = load_parser(checkpoint)
+        self._synonyms = {word.lower(): meaning for word, meaning in (synonyms or {}).items()}
+        words = "|".join(map(re.escape, self._synonyms))
+        self._taught = re.compile(rf"\b({words})\b", re.IGNORECASE) if words else None
         tokens = self._model.config.tokens
         self._number = {token: number for number, token in enumerate(tokens)}
 
     @torch.inference_mode()
     def parse(self, text: str, after: str = "") -> ParsedSentence:
         """Return what a sentence means, said after another one or after none."""
+        if self._taught:
+            text, after = (
+                self._taught.sub(lambda word: self._synonyms[word[0].lower()], each)
+                for each in (text, after)
+            )
         pieces, segments, mask, encodings = to_pieces(
             self._pieces, [(after, text) if after else text]
         )

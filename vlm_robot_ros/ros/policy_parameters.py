@@ -34,6 +34,12 @@ PARAMETERS = (
         "real arm with output:=live does not accept",
     ),
     ParameterSpec(
+        "parser",
+        "",
+        "Sentence parser of the shipped kind of policy: a folder of `vlm-robot train-parser`, or "
+        "`checkpoint` for the checkpoint's own words; empty: the shipped one",
+    ),
+    ParameterSpec(
         "encoder", "", "Encoder that labels images for policy:=hold: open_clip:..., hf:..."
     ),
     ParameterSpec("phrases", "", "Labels of the encoder, separated by |; empty: all task labels"),
@@ -137,7 +143,9 @@ PARAMETERS = (
         "node is not configured",
     ),
 )
-CODE_SELECTING_PARAMETERS = ("robot", "policy", "checkpoint", "encoder", "calibration", "output")
+CODE_SELECTING_PARAMETERS = (
+    "robot", "policy", "checkpoint", "parser", "encoder", "calibration", "output",
+)  # fmt: skip
 """Parameters that choose code, files or hardware."""
 
 
@@ -189,7 +197,9 @@ def load_policy(values: Values, robot: RobotConfig) -> Policy:
             "policy:=hold"
         )
     if not encoder:
-        return factory.load_policy(name, robot, values["checkpoint"], device, values["faster"])
+        return factory.load_policy(
+            name, robot, values["checkpoint"], device, values["faster"], values["parser"]
+        )
     from vlm_robot_ros.policies.zero_shot_labels import with_zero_shot_labels  # it loads slowly
 
     given = values["phrases"]

@@ -15,6 +15,7 @@ from vlm_robot_ros.models.checkpoint import load_checkpoint, prepare_for_inferen
 from vlm_robot_ros.models.grounded.action_head import ActionHeadInput
 from vlm_robot_ros.models.grounded.model import Grounding
 from vlm_robot_ros.policies.grounded.instruction_parser import InstructionParser
+from vlm_robot_ros.policies.grounded.object_detection import detect_objects
 from vlm_robot_ros.policies.grounded.preprocessor import ObservationPreprocessor
 from vlm_robot_ros.policies.grounded.program import Program
 from vlm_robot_ros.policies.grounded.step_progress import is_step_done
@@ -71,7 +72,9 @@ class GroundedPolicy:
         self._eye = None if config.depth else torch.tensor(config.eye, device=device)
         words = InstructionParser(self.model, device)
         self._slots = StepSlots(self.model, words)
-        self._program = Program(parser or words, self._slots.refusal, any_object)
+        self._program = Program(
+            parser or words, self._slots.refusal, any_object, self._slots.detects
+        )
         self._gaze = ObservationPreprocessor(self.model.config, device)
         self.reset()
         self._warm_up()
@@ -110,10 +113,14 @@ class GroundedPolicy:
             return hold_chunk(observation, config.step_dt, problem)
         tool = self._tensor(observation.pose[None, :3])
         opening = self._tensor(np.array([observation.opening]))
-        self.grounding = self.model.ground(
-            self._crop, tool, opening, self._slots(memory.step), beside
-        )
-        problem = self._update_tracks(memory, self.grounding, tool, observation.opening)
+        view = (self._crop, tool, opening)
+        if self._program.unresolved:
+            problem = self._program.resolve(
+                detect_objects(self.model, *view, self._slots(memory.step), beside)
+            )
+        if not problem:
+            self.grounding = self.model.ground(*view, self._slots(memory.step), beside)
+            problem = self._update_tracks(memory, self.grounding, tool, observation.opening)
         if not problem:
             return self._plan_chunk(observation, memory, tool, opening)
         sights = (memory.target, memory.reference)
@@ -143,16 +150,7 @@ class GroundedPolicy:
     @property
     def points(self) -> dict[str, np.ndarray]:
         """Where what the words mean is, and where it is to go. Shape (3,) each, base frame [m]."""
-        memory = self._memory
-        if memory is None:
-            return {}
-        known = {"target": memory.target.point, "reference": memory.reference.point,
-                 "goal": memory.goal}  # fmt: skip
-        return {
-            name: point[0].double().cpu().numpy()
-            for name, point in known.items()
-            if point is not None
-        }
+        return {} if self._memory is None else self._memory.points
 
     @torch.inference_mode()
     def _warm_up(self) -> None:

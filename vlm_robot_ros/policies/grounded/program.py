@@ -6,6 +6,12 @@ from vlm_robot_ros.interfaces.action import StepInfo
 from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.replies import describe_step, what_to_ask, why_hold
 from vlm_robot_ros.language.task_spec import ANY, ObjectReference, TaskSpec
+from vlm_robot_ros.policies.grounded.object_detection import DetectedObject
+from vlm_robot_ros.policies.grounded.reference_resolution import (
+    AmbiguousReference,
+    is_resolved,
+    resolve_steps,
+)
 from vlm_robot_ros.policies.grounded.task_state import (
     TaskState,
     adjusted,
@@ -21,7 +27,11 @@ class Program:
     """What is to be done, step by step; the last instruction is kept for corrections of it."""
 
     def __init__(
-        self, parser: SentenceParser, refusal: Callable[[TaskSpec], str], any_object: bool
+        self,
+        parser: SentenceParser,
+        refusal: Callable[[TaskSpec], str],
+        any_object: bool,
+        detects: bool = False,
     ) -> None:
         """Make a program without steps.
 
@@ -29,8 +39,10 @@ class Program:
             parser: Reads instructions.
             refusal: Returns why the policy cannot do a step that is understood; empty if it can.
             any_object: Whether to take some object where the words do not say which.
+            detects: Whether somebody calls `resolve` while the program is `unresolved`.
         """
         self._parser, self._refusal, self._any_object = parser, refusal, any_object
+        self._detects = detects
         self.reset()
 
     def reset(self) -> None:
@@ -39,8 +51,10 @@ class Program:
         self._index = 0
         self._confidence = 1.0
         """How sure the steps are, 0 to 1."""
-        self._open = ""
-        """A command whose question was not answered yet."""
+        self._instruction = self._open = ""
+        """What was said last; a command whose question was not answered yet."""
+        self.unresolved = False
+        """Whether only an image tells which things the steps are about."""
         self._state: TaskState | None = None
         self.before: TaskState | None = None
         """What was known of the step that the next instruction may correct."""
@@ -56,6 +70,24 @@ class Program:
         if self._state is None:
             self._state = self._begin(instruction)
         return self._state
+
+    def resolve(self, seen: Sequence[DetectedObject]) -> str:
+        """Settle which things all steps are about; returns what nobody can tell, or nothing.
+
+        Args:
+            seen: What is on the table, the surest first.
+        """
+        assert self._state is not None
+        before = None if self.before is None else self.before.step
+        try:
+            steps = resolve_steps(self._steps, seen, before, self._any_object)
+        except AmbiguousReference as question:
+            self._open, self._state.problem = self._instruction, str(question)
+            return self._state.problem
+        except LookupError as error:
+            return str(error)
+        self._steps, self._state.step, self.unresolved = steps, steps[self._index], False
+        return ""
 
     def advance(self) -> bool:
         """Go on with the next step; returns whether there is one."""
@@ -74,6 +106,7 @@ class Program:
 
     def _begin(self, instruction: str) -> TaskState:
         running = self._steps[self._index] if self._index < len(self._steps) else None
+        self._instruction, self.unresolved = instruction, False
         after = self._open or (describe_step(running) if running else "")
         parsed = self._parser.parse(instruction, after)
         meaning = parsed.meaning
@@ -103,6 +136,8 @@ class Program:
 
     def _take(self, steps: Sequence[TaskSpec], rest: Sequence[TaskSpec] = ()) -> None:
         self._steps, self._index = [*steps, *rest], 0
+        known = len(self._steps) < 2 and all(map(is_resolved, self._steps))
+        self.unresolved = self._detects and not known
 
     def _begin_step(self, parsed: ParsedSentence | None = None) -> TaskState:
         step = self._steps[self._index]
@@ -125,18 +160,28 @@ class Program:
         if meaning.effect in ("continue", "slower", "faster"):
             return before
         if meaning.effect == "undo":
-            self._take([before.step])
+            self._steps, self._index = [before.step], 0
             state = undone(before)
             state.undoes = True
             return state
         if meaning.effect == "adjust":
-            self._take(meaning.steps, rest)
+            self._steps, self._index = [*meaning.steps, *rest], 0
             return adjusted(before, self._steps[0])
         if meaning.effect == "add" and meaning.steps[0] == before.step:
             self._steps[self._index + 1 :] = [*meaning.steps[1:], *rest]
             return before
-        self._take(meaning.steps, rest if meaning.effect in ("replace", "repeat") else ())
+        self._take(meaning.steps, rest if _amends(before.step, meaning) else ())
         state = self._begin_step(parsed)
         if state.step.skill.startswith("turn") and before.step.skill.startswith("turn"):
             state.is_straight = before.grip_yaw
         return state
+
+
+def _amends(running: TaskSpec, meaning: Interpretation) -> bool:
+    """Tell whether a correction changes the running step, and no more than that."""
+    if meaning.effect == "repeat":
+        return True
+    if meaning.effect != "replace" or len(meaning.steps) != 1:
+        return False
+    step = meaning.steps[0]
+    return step.target == running.target or step.skill.split()[0] == running.skill.split()[0]

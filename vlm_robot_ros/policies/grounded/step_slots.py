@@ -9,6 +9,7 @@ from vlm_robot_ros.language.task_spec import COLOUR_SLOT, NONE, TaskSpec
 from vlm_robot_ros.models.grounded.model import VisionLanguageRobotModel
 from vlm_robot_ros.models.grounded.text import InstructionSlots
 from vlm_robot_ros.policies.grounded.instruction_parser import InstructionParser
+from vlm_robot_ros.policies.grounded.reference_resolution import is_qualified
 from vlm_robot_ros.policies.grounded.task_state import displacement
 
 _SURE = 20.0
@@ -21,6 +22,8 @@ class StepSlots:
     def __init__(self, model: VisionLanguageRobotModel, words: InstructionParser) -> None:
         """Take a model, and its own words: fusions that take text features take theirs."""
         self._config, self._words = model.config, words
+        self.detects = self._config.fusion == "slots"
+        """Whether all things on the table can be told from one image."""
         self._step: TaskSpec | None = None
         self._slots: InstructionSlots | None = None
 
@@ -39,7 +42,7 @@ class StepSlots:
         for thing in (step.target, step.reference):
             if thing.colour not in config.colours or thing.noun not in config.nouns:
                 return f"I have not learned what {describe_object(thing)} is"
-            if thing.selector or thing.landmark or thing.excluded:
+            if is_qualified(thing) and not self.detects:
                 return (
                     f"I only tell things by colour and kind, not as '{describe_step(step)}' does"
                 )

@@ -129,6 +129,17 @@ class TaskState:
     back_to: Tensor | None = None
     """The goal itself, instead of the skill's. Shape (1, 3), [m]."""
 
+    @property
+    def points(self) -> dict[str, np.ndarray]:
+        """What is known of where things are, and shall be. Shape (3,) each, base frame [m]."""
+        known = {"target": self.target.point, "reference": self.reference.point,
+                 "goal": self.goal}  # fmt: skip
+        return {
+            name: point[0].double().cpu().numpy()
+            for name, point in known.items()
+            if point is not None
+        }
+
     def put_down(self, skill: str) -> None:
         """Take note that the fingers have opened: the target stands where they let go of it.
 
