@@ -141,7 +141,7 @@ def _run_until(
     limit_s: float,
     duration_s: float,
 ) -> tuple[float, bool]:
-    """Let time pass until one of some tasks has been done for a while; returns time and whether."""
+    """Let time pass until one of some tasks is done and stays so; returns time [s] and whether."""
     sim, since = player.sim, list[float]()
 
     def lasting() -> bool:
