@@ -25,7 +25,8 @@ def seen(colour, noun, x, y, confidence=0.99):
 # Left is +y, away from the robot is +x.
 TABLE = (
     seen("red", "cube", 0.4, 0.2), seen("green", "cube", 0.5, -0.2),
-    seen("blue", "cube", 0.6, 0.0), seen("red", "lemon", 0.5, 0.05), seen("yellow", "bottle", 0.45, -0.1),
+    seen("blue", "cube", 0.6, 0.0), seen("red", "lemon", 0.5, 0.05),
+    seen("yellow", "bottle", 0.45, -0.1),
     seen("any", "bowl", 0.5, 0.06), seen("any", "plate", 0.62, -0.22),
 )  # fmt: skip
 

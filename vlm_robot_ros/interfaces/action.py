@@ -34,6 +34,8 @@ class StepInfo(NamedTuple):
     """How many steps the instruction has; 0 where nothing is known of any."""
     text: str = ""
     """The step in plain words."""
+    done: bool = False
+    """Whether it is the last step, and done."""
 
     def label(self) -> str:
         """Return what is done: "step 2 of 3: go home"; empty where nothing is known of it."""
@@ -91,5 +93,7 @@ def validate_chunk(chunk: ActionChunk) -> ActionChunk:
         scores={str(name): float(score) for name, score in chunk.scores.items()},
         confidence=float(chunk.confidence),
         hold=HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD),
-        step=StepInfo(int(chunk.step[0]), int(chunk.step[1]), str(chunk.step[2])),
+        step=StepInfo(
+            int(chunk.step[0]), int(chunk.step[1]), str(chunk.step[2]), bool(chunk.step[3])
+        ),
     )

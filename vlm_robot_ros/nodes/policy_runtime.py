@@ -9,19 +9,20 @@ from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode
-from std_msgs.msg import String
 
 from vlm_robot_ros import __version__
 from vlm_robot_ros.inference.subprocess_policy import SubprocessPolicy
 from vlm_robot_ros.inference.worker import InferenceRequest, InferenceWorker
 from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
-from vlm_robot_ros.interfaces.instruction import InstructionKind
+from vlm_robot_ros.interfaces.instruction import Instruction, InstructionKind
 from vlm_robot_ros.realtime import raise_dds_receiver_priority, set_thread_priority
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.ros.command_publisher import CommandPublisher, create_sink, is_dry_run
 from vlm_robot_ros.ros.diagnostics import DiagnosticsReporter
+from vlm_robot_ros.ros.execute_server import ExecuteServer
 from vlm_robot_ros.ros.gate_services import GateServices
+from vlm_robot_ros.ros.instruction_input import InstructionInput
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
 from vlm_robot_ros.ros.message_conversions import to_stamp
 from vlm_robot_ros.ros.observation_buffer import ObservationBuffer
@@ -35,10 +36,6 @@ from vlm_robot_ros.terminal_text import escape_unprintable
 
 _EXTRA_STOP_TIME_S = 1.0
 """How much longer than by its limits an arm may take to come to a stand [s]."""
-_INSTRUCTION_QUEUE = 2000
-"""Words that may wait; of more at once the oldest are lost, a stop among them."""
-_LISTEN_S = 2e-3
-"""How long it listens at a time to words that come all at once [s]."""
 
 
 class PolicyRuntime:
@@ -117,8 +114,16 @@ class PolicyRuntime:
         self._observations.create_subscriptions(
             entities, values["image_transport"], self._request_inference
         )
-        self._next_instruction = entities.create_subscription(
-            String, "instruction", self._on_instruction, _INSTRUCTION_QUEUE
+        self._instructions = InstructionInput(
+            entities,
+            self._loop,
+            self._lock,
+            self._node.get_logger(),
+            self._now,
+            self._on_instruction,
+        )
+        self._execute = ExecuteServer(
+            entities, self._loop, self._lock, self._instructions.take, self._now
         )
         entities.create_timer(self._period, self._tick)
         entities.create_timer(
@@ -136,21 +141,23 @@ class PolicyRuntime:
         self._worker = InferenceWorker(
             self._policy, self._on_chunk, partial(set_thread_priority, self._worker_priority)
         )
-        self._active = True
+        self._active = self._instructions.active = self._execute.active = True
         self._publishers.publish_instruction()
 
     def deactivate(self, reason: str) -> None:
         """Brake the arm and stop; the last action is a hold."""
         if not self._active:
             return
+        inactive = HoldReason(HoldCode.NODE_INACTIVE, reason)
         with self._lock:
-            self._active = False
+            self._active = self._instructions.active = False
             try:
-                self._brake_to_stop(HoldReason(HoldCode.NODE_INACTIVE, reason))
+                self._brake_to_stop(inactive)
             except Exception as error:  # as probably before: there is no setpoint to brake to
                 self._node.get_logger().error(f"no last hold could be found: {error!r}")
             if self._commands.moving:
                 self._commands.stop()
+        self._execute.deactivate(inactive)
         self._publish_diagnostics()
         self._publishers.wait_for_acks(0.5)
         self._commands.wait_for_acks(0.5)
@@ -170,29 +177,13 @@ class PolicyRuntime:
 
     # -- In --------------------------------------------------------------------------------------
 
-    def _on_instruction(self, message: String) -> None:
-        """Take it, and those queued behind it, so that no flood of text delays a stop."""
-        if not self._active:
-            self._node.get_logger().warning("ignoring instruction: the node is inactive")
-            return
-        before, until = self._loop.instruction.number, time.monotonic() + _LISTEN_S
-        following: String | None = message
-        with self._lock:
-            while following is not None:
-                instruction = self._loop.set_instruction(following.data, self._now())
-                following = self._next_instruction() if time.monotonic() < until else None
-            if instruction.kind is not InstructionKind.TASK:
-                self._step(self._now(), between_ticks=True)
-            elif instruction.number != before:
-                self._commands.resend_gripper()
+    def _on_instruction(self, instruction: Instruction, is_new: bool) -> None:
+        """Act on what was said, while the lock is held."""
+        if instruction.kind is not InstructionKind.TASK:
+            self._step(self._now(), between_ticks=True)
+        elif is_new:
+            self._commands.resend_gripper()
         self._publishers.publish_instruction(instruction.text)
-        if ignored := self._loop.ignored_instruction:
-            text = f"ignoring instruction: {escape_unprintable(ignored)}"
-            self._node.get_logger().warning(text, throttle_duration_sec=1.0)
-        if instruction.number != before:
-            self._node.get_logger().info(
-                f"instruction {instruction.number}: '{escape_unprintable(instruction.text)}'"
-            )
 
     def _request_inference(self, stamp: float) -> None:
         """Ask the policy about the image of time `stamp` [s], if there is an instruction."""
@@ -221,6 +212,7 @@ class PolicyRuntime:
                 self._loop.set_chunk(chunk, instruction.number, request.stamp, self._now())
         self._diagnostics.record_inference(seconds)
         if current:
+            self._execute.chunk = chunk
             self._publishers.publish_chunk(request, chunk, instruction, seconds)
         self._publishers.publish_request(request, first)
         if current:
@@ -232,7 +224,8 @@ class PolicyRuntime:
         self._ticks += 1
         if self._active:
             with self._lock:
-                self._step(self._schedule.due_time(self._now()))
+                moves = self._step(self._schedule.due_time(self._now()))
+            self._execute.update(self._reason, moves)
 
     def _step(self, now: float, hold: HoldReason = MAY_MOVE, between_ticks: bool = False) -> bool:
         """Publish the action and commands of a step; returns whether the arm moves.

@@ -45,6 +45,10 @@ class LifecycleEntities:
         self._undo.callback(client.destroy)
         return client
 
+    def create_action_server(self, make: Callable[[LifecycleNode, str], Any], name: str) -> None:
+        """Serve an action, by what is made of the node and the action's name."""
+        self._undo.callback(make(self._node, name).destroy)
+
     def create_subscription(
         self, kind: type, topic: str, take: Callable, qos: int | QoSProfile = QUEUE_DEPTH
     ) -> Callable[[], Any]:

@@ -49,7 +49,7 @@ def action_message(command: ActionCommand, robot: RobotConfig) -> VlmAction:
     message.instruction, message.instruction_id = instruction.text, instruction.number
     step = command.step
     if step.of:
-        message.step_index, message.step_count, message.step = step
+        message.step_index, message.step_count, message.step = step[:3]
     else:
         message.step, message.step_count = instruction.text, int(bool(instruction.text))
     message.confidence = float(command.confidence)

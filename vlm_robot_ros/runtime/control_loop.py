@@ -131,6 +131,10 @@ class ControlLoop:
         """Take a text of time `now` [s]; returns the instruction that counts from now on."""
         return self._executor.set_instruction(text, now)
 
+    def forget_instruction(self) -> None:
+        """Take the instruction back: the arm comes to rest and waits for another one."""
+        self._executor.reset()
+
     def set_chunk(self, chunk: ActionChunk, number: int, stamp: float, now: float) -> None:
         """Take the answer to instruction `number`, computed from an image of time `stamp` [s]."""
         self._executor.set_chunk(chunk, number, stamp, now)

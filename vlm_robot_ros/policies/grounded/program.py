@@ -91,7 +91,10 @@ class Program:
 
     def advance(self) -> bool:
         """Go on with the next step; returns whether there is one."""
-        if self._state is None or self._state.problem or self._index + 1 >= len(self._steps):
+        if self._state is None or self._state.problem:
+            return False
+        if self._index + 1 >= len(self._steps):
+            self._state.finished = True
             return False
         self.before, self._index = self._state, self._index + 1
         self._state = self._begin_step()
@@ -102,7 +105,7 @@ class Program:
         if self._state is None or self._state.problem or not self._steps:
             return StepInfo()
         text = "undo: " * self._state.undoes + describe_step(self._steps[self._index])
-        return StepInfo(self._index, len(self._steps), text)
+        return StepInfo(self._index, len(self._steps), text, self._state.finished)
 
     def _begin(self, instruction: str) -> TaskState:
         running = self._steps[self._index] if self._index < len(self._steps) else None

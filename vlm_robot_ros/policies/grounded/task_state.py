@@ -106,6 +106,8 @@ class TaskState:
     """Whether they were, before."""
     images_done: int = 0
     """Images in a row for which the step was done."""
+    finished: bool = False
+    """Whether it is done, and the last step."""
     full: Tensor | None = None
     """Where the tool was with something else in it that must be put down. Shape (1, 3), [m]."""
     goal: Tensor | None = None
