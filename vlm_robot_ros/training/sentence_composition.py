@@ -114,6 +114,21 @@ def tell(rng: np.random.Generator, sentence: LabelledSentence) -> LabelledSenten
     return replace(sentence, text=text, meaning=Interpretation(act))
 
 
+def leave_open(rng: np.random.Generator) -> LabelledSentence:
+    """Return a command that does not say which way."""
+    family = choose(rng, ("push", "turn", "place"))
+    things = [
+        ObjectReference(
+            ANY if rng.random() < 0.3 else choose(rng, list(COLOURS)), choose(rng, list(SHAPES))
+        )
+        for _ in range(2 if family == "place" else 1)
+    ]
+    words = dict(zip("or", (_named(rng, thing) for thing in things), strict=False))
+    text = choose(rng, FRAMES[f"open_{family}"]).format(**words)
+    step = TaskSpec(f"{family} ?", *things)
+    return LabelledSentence(text, "", Interpretation("command", (step,)), "plain")
+
+
 def answer(rng: np.random.Generator, asked: LabelledSentence) -> LabelledSentence | None:
     """Return what settles the first step of a command that leaves something open, if it can."""
     step, *rest = asked.meaning.steps

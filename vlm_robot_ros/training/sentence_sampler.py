@@ -27,6 +27,7 @@ from vlm_robot_ros.training.sentence_composition import (
     forbid,
     is_imperative,
     join_steps,
+    leave_open,
     repair,
     tell,
 )
@@ -102,6 +103,7 @@ class SentenceSampler:
             (0.10, lambda: self._swapped(self._any(self._corrections))),
             (0.05, self._corrected),
             (0.03, self._answered),
+            (0.03, lambda: leave_open(self._rng)),
             (0.10, self._nothing),
             (0.04, lambda: self._swapped(self._any(self._impossible))),
             (0.02, lambda: forbid(self._rng, self._swapped(self._any(self._imperatives)))),
@@ -184,7 +186,9 @@ class SentenceSampler:
 
     def _answered(self) -> LabelledSentence:
         while True:
-            if found := answer(self._rng, self._swapped(self._any(self._open))):
+            asked = self._swapped(self._any(self._open))
+            asked = asked if self._rng.random() < 0.5 else leave_open(self._rng)
+            if found := answer(self._rng, asked):
                 return found
 
     def _after_another(self, sentence: LabelledSentence) -> LabelledSentence:
