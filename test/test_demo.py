@@ -47,7 +47,9 @@ def test_a_programme_has_every_family_a_stop_and_what_cannot_be_done():
     for seed in range(20):
         programme = demo_script(seed)
         families = [item.family for item in programme]
-        assert {"stop", "meaningless", "absent"} < set(families)
+        assert {"stop", "meaningless", "absent", "two steps", "correction", "question"} < set(
+            families
+        )
         assert set(FAMILIES) - {"arm"} < set(families)
         assert demo_script(seed) == programme
         for item in programme:

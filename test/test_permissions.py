@@ -52,10 +52,17 @@ def test_it_allows_what_the_node_does_and_nothing_else(graph, tmp_path, namespac
     def becomes(find, wanted):
         assert graph.until(lambda: does(find) == wanted, 100.0), does(find) ^ wanted
 
+    (served,) = allowed(text, "action", "execute", namespace)
+    published = {f"{served}/_action/{name}" for name in ("feedback", "status")}
+    answered = {f"{served}/_action/{name}" for name in ("send_goal", "cancel_goal", "get_result")}
     becomes(
-        node.get_publisher_names_and_types_by_node, allowed(text, "topic", "publish", namespace)
+        node.get_publisher_names_and_types_by_node,
+        allowed(text, "topic", "publish", namespace) | published,
     )
-    becomes(node.get_service_names_and_types_by_node, allowed(text, "service", "reply", namespace))
+    becomes(
+        node.get_service_names_and_types_by_node,
+        allowed(text, "service", "reply", namespace) | answered,
+    )
     # The policy looks through one of the contract's cameras, in one transport.
     may = allowed(text, "topic", "subscribe", namespace)
     front = f"{namespace.rstrip('/')}/camera/front/image_raw"

@@ -10,6 +10,7 @@ from vlm_robot_ros.demo.sim_client import STANDSTILL_SPEED, RecordedFrame, Simul
 from vlm_robot_ros.demo.summary import DemoResult
 from vlm_robot_ros.msg import EpisodeMark
 from vlm_robot_ros.runtime.chunk_executor import WAITING_FOR_CHUNK
+from vlm_robot_ros.tasks.skill import Task
 from vlm_robot_ros.tasks.tasks import is_done
 
 _TIME_LIMIT_S = 15.0
@@ -41,11 +42,38 @@ class DemoRunner:
         return result
 
     def _task(self, item: DemoCommand) -> DemoResult:
+        """Say what is to be done, and what comes after it; wait until all of it is done."""
         assert item.task is not None
-        stage, task, scene = self.stage, item.task, item.scene
-        start = stage.world_state
-        done_since: float | None = None
+        stage, begun = self.stage, self.stage.time
         stage.publish_instruction(item.instruction)
+        if item.then:
+            self._wait_to_speak(item)
+            stage.publish_instruction(item.then)
+        success, took = self._wait_for(item.task, item)
+        if success and item.next_task:
+            success, _ = self._wait_for(item.next_task, item)
+            took = stage.time - begun
+        result = self._result(item, success, took)
+        if item.then:
+            result.instruction = f"{item.instruction} ... {item.then}"
+        return result
+
+    def _wait_to_speak(self, item: DemoCommand) -> None:
+        """Wait until the arm asks, or moves so that it can be corrected."""
+        stage, begun = self.stage, self.stage.time
+        asks = item.family == "question"
+        while stage.time < begun + _REFUSAL_DURATION_S:
+            stage.wait_sim_time(0.05)
+            action = stage.action
+            if action is None or action.instruction != item.instruction:
+                continue
+            if action.hold_reason.endswith("?") if asks else self._is_moving():
+                return
+
+    def _wait_for(self, task: Task, item: DemoCommand) -> tuple[bool, float]:
+        """Wait until a task is done and stays so; returns whether, and after how long [s]."""
+        stage, scene, start = self.stage, item.scene, self.stage.world_state
+        done_since: float | None = None
         begun = stage.time
         reason, since = "", begun
         while stage.time < begun + _TIME_LIMIT_S:
@@ -62,10 +90,12 @@ class DemoRunner:
                 done_since = None
             elif done_since is None:
                 done_since = stage.time
+            elif item.next_task is not None and task is item.task:
+                break  # the arm goes on by itself
             elif stage.time - done_since >= _SUCCESS_DURATION_S:
                 break
         took = (done_since if done_since is not None else stage.time) - begun
-        return self._result(item, is_done(task, scene, start, stage.world_state), took)
+        return is_done(task, scene, start, stage.world_state), took
 
     def _stop(self, item: DemoCommand) -> DemoResult:
         """Say the item's instruction, and stop in the midst of what the arm does for it."""

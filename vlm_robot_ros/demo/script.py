@@ -7,10 +7,10 @@ import numpy as np
 
 from vlm_robot_ros.language.generator import generate_sentence
 from vlm_robot_ros.language.task_spec import ObjectReference, TaskSpec, describe_task
-from vlm_robot_ros.tasks.objects import SEEN_PAIRS
+from vlm_robot_ros.tasks.objects import RECEPTACLES, SEEN_PAIRS
 from vlm_robot_ros.tasks.scene import Scene, sample_scene
 from vlm_robot_ros.tasks.skill import Task
-from vlm_robot_ros.tasks.tasks import FAMILIES, sample_task
+from vlm_robot_ros.tasks.tasks import FAMILIES, is_feasible, sample_task
 
 GIBBERISH = "sing me a song"
 _VERBS = {
@@ -32,9 +32,14 @@ class DemoCommand:
     scene_seed: int
     instruction: str
     family: str
-    """Of the task; or "stop" (said while the arm does `instruction`), "absent", "meaningless"."""
+    """Of the task; or "stop" (said while the arm does `instruction`), "absent", "meaningless",
+    "two steps", "correction", or "question" (of the arm's)."""
     task: Task | None
     """None where the arm shall stay where it is."""
+    then: str = ""
+    """What is said next: a correction, or the answer to the arm's question."""
+    next_task: Task | None = None
+    """Of the second step."""
 
     @property
     def scene(self) -> Scene:
@@ -48,12 +53,17 @@ def sample_seeded_scene(seed: int) -> Scene:
 
 
 def demo_script(seed: int) -> list[DemoCommand]:
-    """Return thirteen commands: ten tasks in mixed order, a stop and two that cannot be done."""
+    """Return sixteen commands.
+
+    Ten tasks in mixed order, a stop and two that cannot be done among them; then two steps, a
+    correction, and a question of the arm's.
+    """
     rng = np.random.default_rng([seed, 20])
     families = [str(family) for family in rng.permutation(_FAMILIES)]
     families.insert(4, "stop")
     families.insert(8, "meaningless")
     families.insert(11, "absent")
+    families += ["two steps", "correction", "question"]
     return [sample_item(rng, family) for family in families]
 
 
@@ -83,6 +93,8 @@ def natural_sentence(rng: np.random.Generator, meaning: TaskSpec) -> str:
 
 def sample_item(rng: np.random.Generator, family: str) -> DemoCommand:
     """Draw one command and a scene that no training has."""
+    if family in ("two steps", "correction", "question"):
+        return _sample_dialogue(rng, family)
     asked = family if family in FAMILIES else "pick"
     while True:
         # Scenes of seeds that no training has: demonstrations count up from a million.
@@ -103,3 +115,31 @@ def sample_item(rng: np.random.Generator, family: str) -> DemoCommand:
     return DemoCommand(
         scene_seed, natural_sentence(rng, describe_task(rng, task, scene)), family, task
     )
+
+
+def _sample_dialogue(rng: np.random.Generator, family: str) -> DemoCommand:
+    """Draw a command that needs two steps or two sentences, about two things on one table."""
+    while True:
+        scene_seed = int(rng.integers(10_000_000, 2**40))
+        scene = sample_seeded_scene(scene_seed)
+        put, push = (
+            sample_task(rng, scene, str(rng.choice(FAMILIES[f]))) for f in ("put", "push")
+        )
+        if put is None or push is None or put.target == push.target:
+            continue
+        assert put.target is not None
+        assert put.reference is not None
+        assert push.target is not None
+        first, second = scene.things[put.target].name, scene.things[push.target].name
+        place, way = scene.things[put.reference].shape, push.skill.split()[1]
+        way = f"to the {way}" if way in ("left", "right") else way
+        put_first = f"put the {first} {RECEPTACLES[place].preposition} the {place}"
+        if family == "two steps":
+            text = f"{put_first} and then push the {second} {way}"
+            return DemoCommand(scene_seed, text, family, put, next_task=push)
+        if family == "question":
+            return DemoCommand(scene_seed, f"push the {second}", family, push, then=way)
+        # Another thing that the same can be done to.
+        other = Task(put.skill, push.target, put.reference)
+        if is_feasible(other, scene):
+            return DemoCommand(scene_seed, put_first, family, other, then=f"no, the {second}")

@@ -51,6 +51,7 @@ def permissions(robot: RobotConfig, enclave: str, namespace: str = "/") -> str:
         ("topic", "publish", [*PUBLISHED_TOPICS, *commanded]),
         ("service", "reply", [*_SERVED_SERVICES]),
         ("action", "call", called),
+        ("action", "execute", ["~/execute"]),
     ):
         if names:
             group = ElementTree.SubElement(node, f"{kind}s", {how: "ALLOW"})

@@ -8,6 +8,7 @@ import numpy as np
 
 from vlm_robot_ros.language.everyday_words import COLOURS, NOUNS
 from vlm_robot_ros.language.interpretation import Act, Interpretation
+from vlm_robot_ros.language.notation import make_step
 from vlm_robot_ros.language.sentence_file import LabelledSentence
 from vlm_robot_ros.language.task_spec import ANY, MISSING, ObjectReference, TaskSpec
 from vlm_robot_ros.tasks.objects import RECEPTACLES, SHAPES
@@ -125,7 +126,7 @@ def leave_open(rng: np.random.Generator) -> LabelledSentence:
     ]
     words = dict(zip("or", (_named(rng, thing) for thing in things), strict=False))
     text = choose(rng, FRAMES[f"open_{family}"]).format(**words)
-    step = TaskSpec(f"{family} ?", *things)
+    step = make_step(f"{family} ?", things)
     return LabelledSentence(text, "", Interpretation("command", (step,)), "plain")
 
 
