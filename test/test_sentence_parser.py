@@ -189,3 +189,11 @@ def test_a_training_that_was_interrupted_goes_on(bert, pieces, tmp_path):
         assert train_sentence_parser(pretrained, out, config) == out
     assert json.loads((out / "config.json").read_text())["training"]["step"] == 3
     assert LearnedSentenceParser(out).parse("go home").confidence >= 0.0
+
+
+def test_words_that_a_user_taught_stand_for_others(checkpoint):
+    plain = LearnedSentenceParser(checkpoint)
+    taught = LearnedSentenceParser(checkpoint, {"mint": "green"})
+    said = taught.parse("pick up the Mint cube", "push the mint bottle left")
+    assert said == plain.parse("pick up the green cube", "push the green bottle left")
+    assert taught.parse("pick up the minted cube") == plain.parse("pick up the minted cube")

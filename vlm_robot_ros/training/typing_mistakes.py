@@ -12,7 +12,7 @@ _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 def mistype(rng: np.random.Generator, text: str) -> str:
-    """Return a text with at least one mistake."""
+    """Return a text with mistakes; seldom without any, where short words were hit."""
     words = text.split()
     for _ in range(int(rng.geometric(1 / _MEAN_MISTAKES))):
         at, roll = int(rng.integers(len(words))), rng.random()
