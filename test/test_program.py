@@ -44,9 +44,9 @@ def steps(program):
 def test_steps_run_one_after_the_other_and_are_counted():
     program, _ = program_of(two=TWO)
     tell(program, "two")
-    assert program.progress() == (0, 2, "push the red cube left")
+    assert program.progress() == (0, 2, "push the red cube left", False)
     assert program.advance()
-    assert program.progress() == (1, 2, "go home")
+    assert program.progress() == (1, 2, "go home", False)
     assert not program.advance()
 
 
@@ -66,7 +66,7 @@ def test_a_correction_applies_to_the_running_step(effect, said, then):
     state = tell(program, "two")
     state.start = "somewhere"
     tell(program, "no")
-    assert parser.after == ["", "push the red cube left"]
+    assert parser.after[:2] == ["", "push the red cube left"]
     assert steps(program) == then
 
 
@@ -127,3 +127,32 @@ def test_a_step_that_the_policy_cannot_do_holds_the_whole_program():
 def test_a_correction_of_nothing_is_a_hold():
     program, _ = program_of(no=("correction", "repeat", "home()"))
     assert "no instruction to be corrected" in tell(program, "no").problem
+
+
+def test_a_whole_command_ends_the_steps_of_the_one_before():
+    meanings = {
+        ("two", ""): TWO,
+        ("open up", ""): ("command", "", "open()"),
+        ("open up", "push the red cube left"): ("correction", "replace", "open()"),
+    }
+
+    class Reader:
+        """Reads sentences as they are said alone, or after others."""
+
+        def parse(self, text, after=""):
+            act, effect, program = meanings[text, after]
+            return ParsedSentence(Interpretation(act, tuple(parse_program(program)), effect), 0.9)
+
+    program = Program(Reader(), lambda step: "", any_object=False)
+    tell(program, "two")
+    tell(program, "open up")
+    assert steps(program) == ["open()"]
+
+
+def test_the_last_step_is_told_as_done():
+    program, _ = program_of(two=TWO)
+    tell(program, "two")
+    program.advance()
+    assert not program.progress().done
+    program.advance()
+    assert program.progress() == (1, 2, "go home", True)

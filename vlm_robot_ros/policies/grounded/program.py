@@ -173,18 +173,18 @@ class Program:
         if meaning.effect == "add" and meaning.steps[0] == before.step:
             self._steps[self._index + 1 :] = [*meaning.steps[1:], *rest]
             return before
-        self._take(meaning.steps, rest if _amends(before.step, meaning) else ())
+        self._take(meaning.steps, rest if rest and self._keeps_rest(meaning) else ())
         state = self._begin_step(parsed)
         if state.step.skill.startswith("turn") and before.step.skill.startswith("turn"):
             state.is_straight = before.grip_yaw
         return state
 
+    def _keeps_rest(self, meaning: Interpretation) -> bool:
+        """Tell whether a correction changes the running step only, so that the later ones stay.
 
-def _amends(running: TaskSpec, meaning: Interpretation) -> bool:
-    """Tell whether a correction changes the running step, and no more than that."""
-    if meaning.effect == "repeat":
-        return True
-    if meaning.effect != "replace" or len(meaning.steps) != 1:
-        return False
-    step = meaning.steps[0]
-    return step.target == running.target or step.skill.split()[0] == running.skill.split()[0]
+        What is a whole command without the one before is a new instruction.
+        """
+        if meaning.effect != "replace":
+            return meaning.effect == "repeat"
+        alone = self._parser.parse(self._instruction).meaning
+        return alone.act != "command" or alone.is_open or alone.steps != meaning.steps
