@@ -27,7 +27,7 @@ class SentenceParserConfig:
 
 
 class Attention(nn.Module):
-    """Multi-head attention, whose keys and values can be kept."""
+    """Multi-head attention."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,19 +104,15 @@ class DecoderLayer(nn.Module):
     def forward(
         self,
         x: Tensor,
-        past: tuple[Tensor, Tensor] | None,
         sentence: tuple[Tensor, Tensor],
-        own_mask: Tensor | None,
+        own_mask: Tensor,
         mask: Tensor,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Return the layer's output, and keys and values of what was written so far."""
+    ) -> Tensor:
+        """Return the layer's output. Shape (B, T, width)."""
         y = self.norms[0](x)
-        memory = self.own.memory(y)
-        if past is not None:
-            memory = (torch.cat([past[0], memory[0]], 2), torch.cat([past[1], memory[1]], 2))
-        x = x + self.dropout(self.own(y, memory, own_mask))
+        x = x + self.dropout(self.own(y, self.own.memory(y), own_mask))
         x = x + self.dropout(self.cross(self.norms[1](x), sentence, mask))
-        return x + self.dropout(self.down(F.gelu(self.up(self.norms[2](x))))), memory
+        return x + self.dropout(self.down(F.gelu(self.up(self.norms[2](x)))))
 
 
 class SentenceParserModel(nn.Module):
@@ -161,37 +157,88 @@ class SentenceParserModel(nn.Module):
         x = x + self.places.weight[: x.shape[1]]
         own = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
         for layer in self.decoder_layers():
-            x, _ = layer(x, None, layer.cross.memory(sentence), own, mask[:, None, None])
+            x = layer(x, layer.cross.memory(sentence), own, mask[:, None, None])
         return self.out(self.norm(x)), self.part(sentence)[..., 0]
 
 
 class TokenWriter:
-    """Writes the tokens of one sentence, one after another."""
+    """Writes the tokens of sentences, one after another, as `SentenceParserModel.forward` would.
 
-    def __init__(
-        self, model: SentenceParserModel, pieces: Tensor, segments: Tensor, mask: Tensor
-    ) -> None:
-        """Read the sentence. Shapes (1, S)."""
-        self._model, self._mask = model, mask[:, None, None]
-        self._layers = model.decoder_layers()
-        sentence = model.encoder(pieces, segments, mask)
-        self._sentence = [layer.cross.memory(sentence) for layer in self._layers]
-        self._past: list[tuple[Tensor, Tensor] | None] = [None] * len(self._layers)
+    A token takes as long as the weights take to be read, so nothing else may: this computes on
+    single vectors, without modules.
+    """
+
+    def __init__(self, model: SentenceParserModel) -> None:
+        """Take the weights of a model in evaluation mode."""
+        self._model = model
+        self._layers = [_WriterLayer(layer) for layer in model.decoder_layers()]
+
+    def read(self, pieces: Tensor, segments: Tensor, mask: Tensor) -> Tensor:
+        """Begin with a sentence, without padding. Shapes (1, S).
+
+        Returns:
+            Logits that each piece is of the words that cannot be done. Shape (S,).
+        """
+        sentence = self._model.encoder(pieces, segments, mask)
+        for layer in self._layers:
+            layer.begin(sentence)
         self._length = 0
-        self.part = model.part(sentence)[0, :, 0]
-        """Logits that each piece is of the words that cannot be done. Shape (S,)."""
+        return self._model.part(sentence)[0, :, 0]
 
     def scores(self, last: int | None) -> Tensor:
         """Return logits of the next token, shape (tokens,); `last` is the one before, if any."""
         model = self._model
-        x = model.start[None, None] if last is None else model.tokens.weight[None, None, last]
+        x = model.start if last is None else model.tokens.weight[last]
         x = x + model.places.weight[self._length]
         self._length += 1
-        for number, layer in enumerate(self._layers):
-            x, self._past[number] = layer(
-                x, self._past[number], self._sentence[number], None, self._mask
+        for layer in self._layers:
+            x = layer.step(x)
+        return model.out(model.norm(x))
+
+
+class _WriterLayer:
+    """A `DecoderLayer` for one token at a time, which keeps what was written."""
+
+    def __init__(self, layer: DecoderLayer) -> None:
+        own, cross = layer.own, layer.cross
+        parts = (own.query, own.key, own.value)
+        self._own = (torch.cat([part.weight for part in parts]).detach(),
+                     torch.cat([part.bias for part in parts]).detach())  # fmt: skip
+        self._linears = [
+            (part.weight.detach(), part.bias.detach())
+            for part in (own.out, cross.query, cross.out, layer.up, layer.down)
+        ]
+        self._norms = [
+            (norm.weight.detach(), norm.bias.detach())
+            for norm in layer.norms
+            if isinstance(norm, nn.LayerNorm)
+        ]
+        self._cross = cross
+
+    def begin(self, sentence: Tensor) -> None:
+        """Take an encoded sentence, shape (1, S, width)."""
+        self._keys, self._values = (part[0] for part in self._cross.memory(sentence))
+        self._past: tuple[Tensor, Tensor] | None = None
+
+    def step(self, x: Tensor) -> Tensor:
+        """Return the layer's output for the next token. Shape (width,)."""
+        own_out, query, cross_out, up, down = self._linears
+        parts = F.linear(self._norm(x, 0), *self._own).view(3, HEADS, 1, WIDTH // HEADS)
+        key, value = parts[1], parts[2]
+        if self._past is not None:
+            key, value = (
+                torch.cat(pair, 1) for pair in zip(self._past, (key, value), strict=True)
             )
-        return model.out(model.norm(x))[0, 0]
+        self._past = (key, value)
+        attended = F.scaled_dot_product_attention(parts[0], key, value)
+        x = x + F.linear(attended.reshape(WIDTH), *own_out)
+        asked = F.linear(self._norm(x, 1), *query).view(HEADS, 1, WIDTH // HEADS)
+        attended = F.scaled_dot_product_attention(asked, self._keys, self._values)
+        x = x + F.linear(attended.reshape(WIDTH), *cross_out)
+        return x + F.linear(F.gelu(F.linear(self._norm(x, 2), *up)), *down)
+
+    def _norm(self, x: Tensor, number: int) -> Tensor:
+        return F.layer_norm(x, (WIDTH,), *self._norms[number])
 
 
 def load_pretrained_encoder(model: SentenceParserModel, weights: dict[str, Tensor]) -> None:

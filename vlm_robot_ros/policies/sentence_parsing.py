@@ -71,11 +71,12 @@ class LearnedSentenceParser:
         Raises:
             CheckpointError: it is missing or corrupt.
         """
-        self._model, self._pieces = load_parser(checkpoint)
+        model, self._pieces = load_parser(checkpoint)
+        self._writer = TokenWriter(model)
         self._synonyms = {word.lower(): meaning for word, meaning in (synonyms or {}).items()}
         words = "|".join(map(re.escape, self._synonyms))
         self._taught = re.compile(rf"\b({words})\b", re.IGNORECASE) if words else None
-        tokens = self._model.config.tokens
+        tokens = model.config.tokens
         self._number = {token: number for number, token in enumerate(tokens)}
 
     @torch.inference_mode()
@@ -89,11 +90,11 @@ class LearnedSentenceParser:
         pieces, segments, mask, encodings = to_pieces(
             self._pieces, [(after, text) if after else text]
         )
-        writer = TokenWriter(self._model, pieces, segments, mask)
+        part_logits = self._writer.read(pieces, segments, mask)
         tokens: list[str] = []
         last, log_probability = None, 0.0
         while len(tokens) < MAX_TOKENS:
-            scores = writer.scores(last).log_softmax(-1)
+            scores = self._writer.scores(last).log_softmax(-1)
             # Skills of other packages are not among the tokens that it learned.
             allowed = [token for token in next_tokens(tokens) if token in self._number]
             numbers = torch.tensor([self._number[token] for token in allowed])
@@ -109,7 +110,7 @@ class LearnedSentenceParser:
         inside = [
             offset
             for offset, of, logit in zip(
-                encodings[0].offsets, encodings[0].sequence_ids, writer.part.tolist(), strict=True
+                encodings[0].offsets, encodings[0].sequence_ids, part_logits.tolist(), strict=True
             )
             if of == own and logit > 0
         ]
