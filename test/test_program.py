@@ -156,3 +156,13 @@ def test_the_last_step_is_told_as_done():
     assert not program.progress().done
     program.advance()
     assert program.progress() == (1, 2, "go home", True)
+
+
+def test_an_answer_settles_one_step_and_leaves_the_others():
+    program, _ = program_of(
+        open=("command", "", "open() | push ?(red cube) | home()"),
+        left=("correction", "replace", "push left(red cube)"),
+    )
+    assert "Which way" in tell(program, "open").problem
+    tell(program, "left")
+    assert steps(program) == ["open()", "push left(red cube)", "home()"]

@@ -53,6 +53,8 @@ class Program:
         """How sure the steps are, 0 to 1."""
         self._instruction = self._open = ""
         """What was said last; a command whose question was not answered yet."""
+        self._asked: Sequence[TaskSpec] = ()
+        """The steps of that command."""
         self.unresolved = False
         """Whether only an image tells which things the steps are about."""
         self._state: TaskState | None = None
@@ -82,7 +84,8 @@ class Program:
         try:
             steps = resolve_steps(self._steps, seen, before, self._any_object)
         except AmbiguousReference as question:
-            self._open, self._state.problem = self._instruction, str(question)
+            self._open, self._asked = self._instruction, self._steps
+            self._state.problem = str(question)
             return self._state.problem
         except LookupError as error:
             return str(error)
@@ -115,16 +118,27 @@ class Program:
         meaning = parsed.meaning
         problem = why_hold(meaning, instruction)
         asked = "" if problem else self._question(meaning)
-        answered, self._open = self._open, asked and instruction
+        steps = self._completed(meaning.steps) if self._open else meaning.steps
+        answered, self._open, self._asked = self._open, asked and instruction, meaning.steps
         problem = problem or asked
         if not problem:
             problem = next(filter(None, map(self._refusal, meaning.steps)), "")
         if problem:
             return TaskState(TaskSpec(""), problem)
         if meaning.act == "command" or answered:
-            self._take(meaning.steps)
+            self._take(steps)
             return self._begin_step(parsed)
         return self._correct(meaning, parsed)
+
+    def _completed(self, answer: Sequence[TaskSpec]) -> Sequence[TaskSpec]:
+        """Return the steps of the command that was asked about, with the one that is answered."""
+        if len(answer) != 1 or len(self._asked) < 2:
+            return answer
+        for number, step in enumerate(self._asked):
+            is_open = what_to_ask(Interpretation("command", (step,))) or not is_resolved(step)
+            if is_open and step.skill.split()[0] == answer[0].skill.split()[0]:
+                return (*self._asked[:number], answer[0], *self._asked[number + 1 :])
+        return answer
 
     def _question(self, meaning: Interpretation) -> str:
         steps = [
