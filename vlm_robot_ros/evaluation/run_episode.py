@@ -1,6 +1,6 @@
 """One episode of the obedience suite, from the case to what came of it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,12 +8,12 @@ import numpy as np
 from vlm_robot_ros.evaluation.closed_loop import ClosedLoopRunner
 from vlm_robot_ros.evaluation.conditions import make_episode_spec
 from vlm_robot_ros.evaluation.episode_spec import EpisodeSpec, InstructionStep
+from vlm_robot_ros.evaluation.scene_changes import disturbance, other_task_done
 from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.kinematics.kinematics import wrap_to_pi
 from vlm_robot_ros.sim.simulator import Simulator
-from vlm_robot_ros.tasks.scene import Scene
 from vlm_robot_ros.tasks.skill import DIRECTIONS, Task, WorldState
-from vlm_robot_ros.tasks.tasks import FAMILY, SKILL, SKILLS, feasible_tasks, is_done
+from vlm_robot_ros.tasks.tasks import FAMILY, SKILL, is_done
 
 _SUCCESS_DURATION_S = 0.8
 """A success counts when it has lasted so long [s]."""
@@ -76,7 +76,7 @@ def run_episode(
         outcome, disturbed = {}, 0.0
         for order in case.instructions:
             outcome = _run_instruction(_start_episode(sim, policy, case), case, order)
-            disturbed = max(disturbed, _disturbed(sim, case.scene, [order.task]))
+            disturbed = max(disturbed, disturbance(sim, case.scene, [order.task]))
             if not outcome["success"]:
                 break
         outcome["disturbed"] = disturbed
@@ -84,7 +84,7 @@ def run_episode(
         outcome["disturbed"] = (
             0.0
             if case.fault
-            else _disturbed(sim, case.scene, [order.task for order in case.instructions])
+            else disturbance(sim, case.scene, [order.task for order in case.instructions])
         )
     return Outcome(cell, index, case.family, said, **outcome), sim.render("front")
 
@@ -97,14 +97,6 @@ def crashed(cell: str, seed: int, index: int, error: Exception) -> Outcome:
     return Outcome(
         cell, index, case.family, said, asked, "crashed", "", repr(error), 0.0, 0.0, 0.0, False
     )
-
-
-def _disturbed(sim: Simulator, scene: Scene, tasks: Iterable[Task | None]) -> float:
-    named = {index for task in tasks if task for index in (task.target, task.reference)}
-    others = [i for i in scene.objects if i not in named]
-    first = np.array([scene.things[i].position for i in others]).reshape(-1, 3)
-    ways = np.linalg.norm(sim.positions[others] - first, axis=1) if others else np.zeros(1)
-    return round(float(ways.max()), 4)
 
 
 def _start_episode(sim: Simulator, policy: Policy, case: EpisodeSpec) -> ClosedLoopRunner:
@@ -129,7 +121,7 @@ def _run_instruction(player: ClosedLoopRunner, case: EpisodeSpec, order: Instruc
 def _run_task(player: ClosedLoopRunner, case: EpisodeSpec, task: Task, start: WorldState) -> dict:
     limit_s = SKILL[task.skill].time_limit_s
     took, done = _run_until(player, case, [task], start, limit_s, _SUCCESS_DURATION_S)
-    did = task.skill if done else _other_task_done(player.sim, case, task, start)
+    did = task.skill if done else other_task_done(player.sim, case.scene, task, start)
     return _result(player, task, did, took, 0.0)
 
 
@@ -140,12 +132,15 @@ def _run_until(
     start: WorldState,
     limit_s: float,
     duration_s: float,
+    stays: bool = True,
 ) -> tuple[float, bool]:
     """Let time pass until one of some tasks is done and stays so; returns time [s] and whether."""
     sim, since = player.sim, list[float]()
 
     def lasting() -> bool:
-        if not any(is_done(task, case.scene, start, sim.world_state) for task in tasks):
+        now = sim.world_state
+        before = start if stays else start._replace(tool=now.tool)
+        if not any(is_done(task, case.scene, before, now) for task in tasks):
             since.clear()
             return False
         since.append(sim.time)
@@ -175,10 +170,12 @@ def _run_program(sim: Simulator, policy: Policy, case: EpisodeSpec) -> dict:
         limit_s = SKILL[one.skill].time_limit_s + _STEP_MARGIN_S * (number > 0)
         # The policy goes on by itself: only what is done last can last.
         duration_s = _SUCCESS_DURATION_S if number == last else 0.0
-        step_took, done = _run_until(player, case, tasks, start, limit_s, duration_s)
+        # To open the gripper the arm need not stay where it was when the step before was done.
+        stays = number == 0 or one.target is not None
+        step_took, done = _run_until(player, case, tasks, start, limit_s, duration_s, stays)
         took += step_took
         if not done:
-            did = f"step {number + 1}: {_other_task_done(sim, case, one, start)}"
+            did = f"step {number + 1}: {other_task_done(sim, case.scene, one, start)}"
             break
     result = _result(player, None, "stay", took, 0.0)
     every = [task for tasks in case.program for task in tasks]
@@ -187,7 +184,7 @@ def _run_program(sim: Simulator, policy: Policy, case: EpisodeSpec) -> dict:
         "asked": first if last == 0 else f"{last + 1} steps",
         "did": did,
         "success": did == "all of it",
-        "disturbed": _disturbed(sim, case.scene, every),
+        "disturbed": disturbance(sim, case.scene, every),
     }
 
 
@@ -283,17 +280,3 @@ def _result(
         "executed": player.executed,
         "success": asked == did,
     }
-
-
-def _other_task_done(sim: Simulator, case: EpisodeSpec, asked: Task, start: WorldState) -> str:
-    """Return the first other thing that was done, or "nothing"."""
-    now = sim.world_state
-    if is_done(asked, case.scene, start, now):
-        return "not lasting"
-    for skill in SKILLS:
-        if not SKILL[skill].has_target:
-            continue  # an open gripper is not a deed
-        for task in feasible_tasks(case.scene, skill):
-            if is_done(task, case.scene, start, now):
-                return skill if skill != asked.skill else f"{skill}, other thing"
-    return "nothing"

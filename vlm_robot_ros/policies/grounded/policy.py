@@ -208,7 +208,7 @@ class GroundedPolicy:
         memory.fingers_still = abs(opening - memory.opening) < _STOPPED_OPENING_CHANGE
         memory.opening = opening
         for which, sight in enumerate(sights):
-            if sight.unseen > _MAX_UNSEEN_IMAGES:
+            if sight.unseen > _MAX_UNSEEN_IMAGES and not sight.placed:
                 return f"I lost sight of the {object_name(memory.step, which)}"
         return ""
 

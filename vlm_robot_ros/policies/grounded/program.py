@@ -101,6 +101,7 @@ class Program:
             return False
         self.before, self._index = self._state, self._index + 1
         self._state = self._begin_step()
+        self._state.remember(self.before)
         return True
 
     def progress(self) -> StepInfo:
@@ -122,7 +123,7 @@ class Program:
         answered, self._open, self._asked = self._open, asked and instruction, meaning.steps
         problem = problem or asked
         if not problem:
-            problem = next(filter(None, map(self._refusal, meaning.steps)), "")
+            problem = next(filter(None, map(self._refusal, steps)), "")
         if problem:
             return TaskState(TaskSpec(""), problem)
         if meaning.act == "command" or answered:

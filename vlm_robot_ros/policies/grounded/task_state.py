@@ -47,6 +47,8 @@ class ObjectTrack:
     """Where it seemed to have gone in the last image, which is not believed yet."""
     confirmations: int = 0
     """Images in a row that showed it there."""
+    placed: bool = False
+    """Whether the arm has put it there itself: it may be hidden in something, or on top of it."""
 
     def update(self, place: Tensor, eye: Tensor | None, clear: bool) -> None:
         """Take note of where it is seen.
@@ -141,6 +143,12 @@ class TaskState:
             for name, point in known.items()
             if point is not None
         }
+
+    def remember(self, before: "TaskState") -> None:
+        """Take over where the step before has put the thing that this step refers to."""
+        let_go = before.was_held and not before.held
+        if let_go and self.step.reference == before.step.target:
+            self.reference = replace(before.target, unseen=0, placed=True)
 
     def put_down(self, skill: str) -> None:
         """Take note that the fingers have opened: the target stands where they let go of it.
