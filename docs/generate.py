@@ -71,9 +71,10 @@ def parameters() -> str:
 
 
 def messages() -> str:
-    """Return the page of the message and service definitions."""
-    text = "# Messages and services\n"
-    for file in sorted([*(ROOT / "msg").glob("*.msg"), *(ROOT / "srv").glob("*.srv")]):
+    """Return the page of the message, service and action definitions."""
+    text = "# Messages, services and actions\n"
+    folders = ("msg", "srv", "action")
+    for file in sorted(file for kind in folders for file in (ROOT / kind).glob(f"*.{kind}")):
         text += f"\n## {file.stem}\n\n```text\n{file.read_text().rstrip()}\n```\n"
     return text
 
