@@ -1,4 +1,4 @@
-"""Files of a sentence parser: its weights in 16 bits, its tokens, its word pieces."""
+"""Files of a sentence parser: its weights in 8 bits, its tokens, its word pieces."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -20,19 +20,23 @@ from vlm_robot_ros.models.sentence_parser import (
 
 KIND = "sentence_parser"
 PIECES = "tokenizer.json"
-_WORDS, _SCALES = "encoder.words.weight", "encoder.words.scale"
+_SCALE = ".scale"
+"""What is added to the name of a matrix for the name of its scales."""
 
 
 def save_parser(model: SentenceParserModel, folder: Path, about: dict[str, Any]) -> None:
     """Write a model into a folder that holds its word pieces; JSON types only in `about`.
 
-    Word embeddings are written in 8 bits with a scale for each, the rest in 16.
+    Matrices are written in 8 bits with a scale for each row, the rest in 16.
     """
-    tensors = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
-    words = model.state_dict()[_WORDS]
-    scales = words.abs().amax(1, keepdim=True) / 127
-    tensors[_WORDS] = (words / scales.clamp_min(1e-12)).round().to(torch.int8)
-    tensors[_SCALES] = scales.half()
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        if tensor.dim() < 2:
+            tensors[name] = tensor.half().contiguous()
+            continue
+        scales = (tensor.abs().amax(1, keepdim=True) / 127).clamp_min(1e-6).half()
+        tensors[name] = (tensor / scales.float()).round().clamp(-127, 127).to(torch.int8)
+        tensors[name + _SCALE] = scales
     content = {"kind": KIND, "model": asdict(model.config), "training": about}
     write_files(folder, content, tensors)
 
@@ -54,7 +58,9 @@ def load_parser(folder: Path) -> tuple[SentenceParserModel, Tokenizer]:
                 f"{config.layers} layers, {config.max_tokens} tokens; valid: to 12, 1024"
             )
         state = load_file(regular_file(folder / "model.safetensors"))
-        state[_WORDS] = state[_WORDS].float() * state.pop(_SCALES).float()
+        for name in [name for name in state if name.endswith(_SCALE)]:
+            matrix = name.removesuffix(_SCALE)
+            state[matrix] = state[matrix].float() * state.pop(name).float()
         model = SentenceParserModel(config)
         model.load_state_dict({name: tensor.float() for name, tensor in state.items()})
         return model.eval(), load_pieces(folder / PIECES)

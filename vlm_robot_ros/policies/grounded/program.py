@@ -117,7 +117,7 @@ class Program:
         after = self._open or (describe_step(running) if running else "")
         parsed = self._parser.parse(instruction, after)
         meaning = parsed.meaning
-        problem = why_hold(meaning, instruction)
+        problem = why_hold(meaning, instruction, parsed.confidence)
         asked = "" if problem else self._question(meaning)
         steps = self._completed(meaning.steps) if self._open else meaning.steps
         answered, self._open, self._asked = self._open, asked and instruction, meaning.steps
