@@ -161,23 +161,19 @@ def test_time_limits_that_are_over_or_not_valid(bench, client):
         assert "valid: 0" in result.reason
 
 
-def test_a_trip_aborts_a_goal_and_the_next_ones_until_reset(bench, client):
-    handle = client.send(f"pick up the {bench.states[-1].objects[0]}")
-    assert moves(bench)
-    # A second publisher of joint states: nobody knows any more where the arm is.
-    false = [0.3 + position for position in bench.joints[-1].position]
-    liar = bench.graph.node.create_publisher(type(bench.joints[-1]), "joint_states", 10)
-    message = type(bench.joints[-1])(name=bench.joints[-1].name, position=false)
-
-    def lie():
-        message.header.stamp = bench.joints[-1].header.stamp
-        liar.publish(message)
-        return handle.ended.done()
-
-    assert bench.graph.until(lie)
-    status, result = client.end(handle)
+def test_a_trip_aborts_a_goal_and_the_next_ones_until_reset(graph, tmp_path):
+    # Its controller listens elsewhere: the arm does not follow.
+    elsewhere = [{**SINKS[0], "topic": "elsewhere"}, SINKS[1]]
+    bench = Bench(graph, contract(tmp_path, sinks=elsewhere))
+    client = Client(graph)
+    status, result = client.end(client.send(f"pick up the {bench.states[-1].objects[0]}"))
     assert (status, result.outcome) == (GoalStatus.STATUS_ABORTED, Result.TRIPPED), result
+    assert "does not follow" in result.reason
     status, result = client.end(client.send("go home"))
     assert (status, result.outcome, result.hold_code) == (
         GoalStatus.STATUS_ABORTED, Result.REJECTED, VlmAction.HOLD_TRIPPED
     )  # fmt: skip
+    bench.ask(Trigger, "reset")
+    handle = client.send("go home")
+    assert graph.until(lambda: handle.feedback or handle.ended.done())
+    assert handle.feedback

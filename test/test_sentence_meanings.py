@@ -89,7 +89,7 @@ def test_written_sentences_are_read_and_their_meanings_survive_the_tokens():
         for number, token in enumerate(tokens):
             assert token in next_tokens(tokens[:number]), (each.text, tokens)
         assert next_tokens(tokens) == ()
-        again = decode(tokens, each.text, each.meaning.part)
+        again = decode(tokens, f"{each.text} {each.after}", each.meaning.part)
         amounts = [step.amount for step in again.steps]
         if any(amount not in ("", "small", "large") for amount in amounts):
             continue  # a measure is read from the words, as people write them

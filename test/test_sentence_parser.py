@@ -22,7 +22,7 @@ from vlm_robot_ros.models.sentence_parser import (
     load_pretrained_encoder,
 )
 from vlm_robot_ros.models.sentence_parser_files import PIECES, load_parser, save_parser
-from vlm_robot_ros.policies.sentence_parsing import LearnedSentenceParser
+from vlm_robot_ros.policies.sentence_parsing import LearnedSentenceParser, has_words
 from vlm_robot_ros.training.sentence_sampler import SENTENCES, SentenceSampler, split_sentences
 
 
@@ -198,3 +198,25 @@ def test_words_that_a_user_taught_stand_for_others(checkpoint):
     said = taught.parse("pick up the Mint cube", "push the mint bottle left")
     assert said == plain.parse("pick up the green cube", "push the green bottle left")
     assert taught.parse("pick up the minted cube") == plain.parse("pick up the minted cube")
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("go home", True),
+        ("2 the left plz", True),
+        ("push it 5 cm", True),
+        ("\u00e7a va l\u00e0", True),
+        ("[31m [31m [31m", False),
+        ("12 34 56", False),
+        ("\u65e5\u672c\u8a9e", False),
+        ('{"a": 1, "b": [2, 3]}', False),
+        ("?!", False),
+        ("", False),
+    ],
+)
+def test_what_is_no_words_means_nothing(checkpoint, text, known):
+    assert has_words(text) is known
+    if not known:
+        parsed = LearnedSentenceParser(checkpoint).parse(text, "pick up the red cube")
+        assert (parsed.meaning.act, parsed.meaning.steps) == ("unclear", ())

@@ -58,6 +58,17 @@ def load_sentence_parser(
     return LearnedSentenceParser(folder, synonyms or {})
 
 
+def has_words(text: str) -> bool:
+    """Tell whether at least half of a text is words in Latin letters.
+
+    Other texts are far from what the parser learned from, and it would take them for anything.
+    """
+    parts = text.split()
+    words = [part for part in parts if re.search(r"[A-Za-z\u00c0-\u024f]{2}", part)
+             and not re.search(r"\d[A-Za-z]|[^\x00-\u024f]", part)]  # fmt: skip
+    return bool(words) and 2 * len(words) >= len(parts)
+
+
 class LearnedSentenceParser:
     """The parser that `vlm-robot train-parser` makes."""
 
@@ -78,10 +89,14 @@ class LearnedSentenceParser:
         self._taught = re.compile(rf"\b({words})\b", re.IGNORECASE) if words else None
         tokens = model.config.tokens
         self._number = {token: number for number, token in enumerate(tokens)}
+        # What is said while the arm acts may be either, and means the same steps.
+        self._acting = [self._number[f"act {act}"] for act in ("command", "correction")]
 
     @torch.inference_mode()
     def parse(self, text: str, after: str = "") -> ParsedSentence:
         """Return what a sentence means, said after another one or after none."""
+        if not has_words(text):
+            return ParsedSentence(Interpretation("unclear"), 1.0)
         if self._taught:
             text, after = (
                 self._taught.sub(lambda word: self._synonyms[word[0].lower()], each)
@@ -100,7 +115,8 @@ class LearnedSentenceParser:
             numbers = torch.tensor([self._number[token] for token in allowed])
             best = int(scores[numbers].argmax())
             last = int(numbers[best])
-            log_probability += float(scores[last])
+            sure = scores[self._acting] if last in self._acting else scores[last]
+            log_probability += float(sure.logsumexp(-1))
             tokens.append(allowed[best])
             if tokens[-1] == END:
                 break
@@ -116,5 +132,6 @@ class LearnedSentenceParser:
         ]
         part = text[inside[0][0] : inside[-1][1]] if inside else ""
         has_obstacle = any(token.startswith("obstacle ") for token in tokens)
-        meaning = decode(tokens, text, part if has_obstacle else "")
+        # "The same for the cube" takes its measure from the sentence before.
+        meaning = decode(tokens, f"{text} {after}", part if has_obstacle else "")
         return ParsedSentence(meaning, float(torch.tensor(log_probability).exp()))

@@ -69,7 +69,12 @@ def resolve(
     name = describe_object(thing).removeprefix("the ")
     if thing.selector == "other":
         names = {(each.colour, each.noun) for each in handled}
-        fitting = [each for each in fitting if (each.colour, each.noun) not in names]
+        # "The other one", said of a blue cube, is another cube.
+        for kind in (thing, replace(thing, colour=ANY)):
+            fitting = [each for each in seen if _matches(kind, each)
+                       and (each.colour, each.noun) not in names]  # fmt: skip
+            if fitting:
+                break
     if thing.excluded is not None:
         fitting = [each for each in fitting if not _matches(thing.excluded, each)]
     if thing.landmark is not None:
