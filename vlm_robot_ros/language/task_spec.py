@@ -43,6 +43,16 @@ class ObjectReference:
     """What it may be as well, where the sentence leaves it open: "the red or the green cube"."""
 
 
+def is_qualified(thing: ObjectReference) -> bool:
+    """Tell whether more than colour and kind says which thing is meant."""
+    return bool(thing.selector or thing.landmark or thing.excluded)
+
+
+def is_full(thing: ObjectReference) -> bool:
+    """Tell whether colour and kind are named, and nothing else."""
+    return thing.colour != ANY and thing.noun != "object" and not is_qualified(thing)
+
+
 @dataclass(frozen=True)
 class TaskSpec:
     """What a sentence asks for: one step."""

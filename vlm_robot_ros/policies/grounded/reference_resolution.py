@@ -6,7 +6,15 @@ from dataclasses import replace
 import numpy as np
 
 from vlm_robot_ros.language.replies import describe_object
-from vlm_robot_ros.language.task_spec import ANY, MOVABLE_NOUNS, NONE, ObjectReference, TaskSpec
+from vlm_robot_ros.language.task_spec import (
+    ANY,
+    MOVABLE_NOUNS,
+    NONE,
+    ObjectReference,
+    TaskSpec,
+    is_full,
+    is_qualified,
+)
 from vlm_robot_ros.policies.grounded.object_detection import DetectedObject
 
 _CERTAIN = 0.8
@@ -31,20 +39,10 @@ def is_resolved(step: TaskSpec) -> bool:
     """Tell whether the names of a step's things say without an image which are meant."""
     return all(
         thing.noun == NONE
-        or _is_full(thing)
+        or is_full(thing)
         or (thing.noun not in MOVABLE_NOUNS and not is_qualified(thing))
         for thing in (step.target, step.reference)
     )
-
-
-def _is_full(thing: ObjectReference) -> bool:
-    """Tell whether colour and kind are named, and nothing else."""
-    return thing.colour != ANY and thing.noun != "object" and not is_qualified(thing)
-
-
-def is_qualified(thing: ObjectReference) -> bool:
-    """Tell whether more than colour and kind says which thing is meant."""
-    return bool(thing.selector or thing.landmark or thing.excluded)
 
 
 def resolve(
@@ -122,7 +120,7 @@ def resolve_steps(
         rest, names = list(seen), []
         for thing in (step.target, step.reference):
             name = thing
-            if thing.noun != NONE and not (thing in handled and _is_full(thing)):
+            if thing.noun != NONE and not (thing in handled and is_full(thing)):
                 either = any_object or thing.noun in others
                 name = resolve(thing, rest, handled, either)
                 rest = [each for each in rest if not _matches(name, each)]

@@ -5,11 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vlm_robot_ros.language.replies import describe_object, describe_step
-from vlm_robot_ros.language.task_spec import COLOUR_SLOT, NONE, TaskSpec
+from vlm_robot_ros.language.task_spec import COLOUR_SLOT, NONE, TaskSpec, is_qualified
 from vlm_robot_ros.models.grounded.model import VisionLanguageRobotModel
 from vlm_robot_ros.models.grounded.text import InstructionSlots
 from vlm_robot_ros.policies.grounded.instruction_parser import InstructionParser
-from vlm_robot_ros.policies.grounded.reference_resolution import is_qualified
 from vlm_robot_ros.policies.grounded.task_state import displacement
 
 _SURE = 20.0
