@@ -110,7 +110,7 @@ IMAGE_SEGMENTS: Segments = [
 ]
 """In the node; the policy itself runs between the second and the third."""
 STOPS = {
-    "stop word": ("PolicyRuntime._on_instruction", "ControlLoop.set_instruction"),
+    "stop word": ("InstructionInput._on_message", "ControlLoop.set_instruction"),
     "~/stop": ("GateServices.on_stop", "ControlLoop.stop"),
     "~/enable": ("GateServices.on_enable", "ControlLoop.enable"),
 }
