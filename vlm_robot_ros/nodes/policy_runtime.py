@@ -119,7 +119,7 @@ class PolicyRuntime:
             self._loop,
             self._lock,
             self._node.get_logger(),
-            self._now,
+            self._node.get_clock(),
             self._on_instruction,
         )
         self._execute = ExecuteServer(

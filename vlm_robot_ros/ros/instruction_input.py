@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.clock import Clock
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from std_msgs.msg import String
 
@@ -28,7 +29,7 @@ class InstructionInput:
         loop: ControlLoop,
         lock: threading.Lock,
         logger: RcutilsLogger,
-        now: Callable[[], float],
+        clock: Clock,
         taken: Callable[[Instruction, bool], None],
     ) -> None:
         """Subscribe to the topic.
@@ -38,12 +39,12 @@ class InstructionInput:
             loop: Takes the instructions.
             lock: Held while the loop is changed.
             logger: Of the node.
-            now: Returns the time of the loop [s].
+            clock: Of the node, and of the loop.
             taken: Called with the instruction that counts from now on, and whether it is a new
                 one, while `lock` is held.
         """
         self._loop, self._lock, self._logger = loop, lock, logger
-        self._now, self._taken = now, taken
+        self._clock, self._taken = clock, taken
         self.active = False
         """Whether what is said counts."""
         self._next: Callable[[], Any] = entities.create_subscription(
@@ -67,7 +68,8 @@ class InstructionInput:
         said: str | None = text
         with self._lock:
             while said is not None:
-                instruction = self._loop.set_instruction(said, self._now())
+                now = self._clock.now().nanoseconds * 1e-9
+                instruction = self._loop.set_instruction(said, now)
                 message = following() if time.monotonic() < until else None
                 said = None if message is None else message.data
             self._taken(instruction, instruction.number != before)
