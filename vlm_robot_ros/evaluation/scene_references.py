@@ -52,7 +52,7 @@ def sample_program_scene(
 
 
 def program_of(scene: Scene, steps: Sequence[TaskSpec]) -> Program | None:
-    """Return the tasks that do steps in a scene; None where there are none, or words fit more."""
+    """Return the tasks that do steps in a scene; None if there are none or words are ambiguous."""
     program, handled = [], list[int]()
     for step in steps:
         meant: list[list[int | None]] = []

@@ -58,7 +58,7 @@ def load_sentence_parser(
         return None
     shipped = str(name) in ("", SHIPPED_CHECKPOINT)
     folder = shipped_sentence_parser() if shipped else user_path(name)
-    return LearnedSentenceParser(folder, synonyms or {})
+    return LearnedSentenceParser(folder, synonyms)
 
 
 def has_words(text: str) -> bool:

@@ -124,7 +124,8 @@ class ExecuteServer:
             return
         now, instruction = self._now(), self._loop.instruction
         if goal.ending is not None:
-            if not moves:
+            # Another instruction may move the arm on before it has come to rest.
+            if not moves or instruction.number != goal.number:
                 self._end(*goal.ending)
             return
         if blocked := self._loop.blocked:
