@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from pilots import ROBOT, new_pilot, new_watch, tick
-from plans import plan
+from plans import HOME, plan
 
+from vlm_robot_ros.interfaces.action import validate_chunk
 from vlm_robot_ros.interfaces.instruction import InstructionKind
 from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor, ExecutionSettings
 
@@ -120,6 +121,25 @@ def test_words_that_are_repeated_are_gone_on_with(pilot, watch):
     assert pilot.set_instruction("slower", 1.07).pace == 0.5
     assert pilot.set_instruction("slower", 1.08).pace == 0.25  # twice slower
     assert pilot.set_instruction("pick up the cube", 2.9).number == number + 3  # again
+
+
+def test_a_policy_that_asks_for_a_slower_pace_is_executed_slower(watch):
+    reached = {}
+    for pace in (1.0, 0.5):
+        pilot = new_pilot(watch)
+        watch.on_message(1.0)
+        number = pilot.set_instruction("go far", 1.0).number
+        tick(pilot, 1.0)
+        pilot.set_chunk(plan([0.6, 0, 0.3], steps=1, pace=pace), number, 1.0, 1.0)
+        reached[pace] = tick(pilot, 1.02).values[0] - HOME[0]
+    assert reached[1.0] > 0
+    assert reached[0.5] == pytest.approx(0.5 * reached[1.0])
+
+
+@pytest.mark.parametrize("pace", [0.0, 1.5, float("nan")])
+def test_a_pace_that_is_none_is_refused(pace):
+    with pytest.raises(ValueError, match=r"valid: 0.25 to 1"):
+        validate_chunk(plan([0.5, 0, 0.3], pace=pace))
 
 
 def test_a_clock_that_is_set_back_does_not_make_it_deaf(pilot):

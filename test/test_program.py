@@ -70,6 +70,15 @@ def test_a_correction_applies_to_the_running_step(effect, said, then):
     assert steps(program) == then
 
 
+def test_slower_and_faster_change_the_pace_within_its_bounds():
+    push = "push left(red cube)"
+    slower, faster = ("correction", "slower", push), ("correction", "faster", push)
+    program, _ = program_of(two=TWO, slower=slower, faster=faster)
+    tell(program, "two")
+    told = [(tell(program, word), program.pace)[1] for word in ["slower"] * 3 + ["faster"] * 3]
+    assert told == [0.5, 0.25, 0.25, 0.5, 1.0, 1.0]
+
+
 def test_what_is_undone_is_told_as_that():
     program, _ = program_of(two=TWO, undo=("correction", "undo", ""))
     tell(program, "two").start = "somewhere"

@@ -3,11 +3,21 @@
 import numpy as np
 import pytest
 
-from vlm_robot_ros.language.interpretation import Interpretation
+from vlm_robot_ros.language.everyday_words import COLOURS
+from vlm_robot_ros.language.interpretation import Interpretation, parse_interpretation
 from vlm_robot_ros.language.notation import format_program, parse_program
 from vlm_robot_ros.language.sentence_file import LabelledSentence
+from vlm_robot_ros.language.task_spec import NONE
+from vlm_robot_ros.runtime.instructions import is_stop
+from vlm_robot_ros.training.meaningless_texts import garble
 from vlm_robot_ros.training.sentence_composition import answer, leave_open, tell
 from vlm_robot_ros.training.sentence_frames import FRAMES, SHORT_FORMS, SOUNDS
+from vlm_robot_ros.training.sentence_patterns import (
+    PATTERNS,
+    fill_correction,
+    fill_pattern,
+    fill_steps,
+)
 from vlm_robot_ros.training.typing_mistakes import mistype
 
 
@@ -23,6 +33,46 @@ def test_frames_are_texts():
             assert isinstance(name, str)
             assert texts
             assert all(isinstance(text, str) for text in texts), name
+
+
+@pytest.mark.parametrize("pattern", PATTERNS["steps"])
+def test_a_pattern_of_steps_has_steps_of_the_grammar_that_name_different_things(pattern):
+    for seed in range(5):
+        text, program = fill_pattern(np.random.default_rng(seed), pattern)
+        steps = parse_interpretation("command", "", program).steps
+        assert steps
+        assert "{" not in text
+        assert all(step.target != step.reference for step in steps if step.reference.noun != NONE)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS["corrections"])
+def test_a_pattern_of_a_correction_has_an_effect_of_the_grammar(pattern):
+    after, text, effect, program = fill_pattern(np.random.default_rng(1), pattern)
+    assert parse_interpretation("correction", effect, program)
+    assert not is_stop(text)
+    assert "{" not in after + text
+
+
+def test_filled_patterns_mean_what_they_name():
+    rng = np.random.default_rng(0)
+    for make in (fill_steps, fill_correction):
+        made = [make(rng) for _ in range(200)]
+        assert len({each.text for each in made}) > 100
+        for each in made:
+            for step in each.meaning.steps:
+                for thing in (step.target, step.reference):
+                    said = f"{each.after} {each.text}"
+                    forms = [*COLOURS.get(thing.colour, ("",)), thing.colour]
+                    assert thing.colour in ("any", "none") or any(form in said for form in forms)
+
+
+def test_meaningless_texts_are_of_many_kinds_and_never_empty():
+    rng = np.random.default_rng(0)
+    made = [garble(rng, "push the red cube left", list("abcdefghij")) for _ in range(300)]
+    assert all(made)
+    assert len(set(made)) > 200
+    assert "tfel ebuc der eht hsup" in made
+    assert any("{" in text for text in made)
 
 
 def test_mistakes_leave_most_letters_and_are_many():

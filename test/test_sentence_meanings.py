@@ -28,6 +28,7 @@ TRAINING_FILES = sorted((SENTENCES / "train").glob("*.tsv"))
 TRAINING_LISTS = (
     Path(SENTENCES).parent / "everyday_words.py",
     SENTENCES.parent.parent / "training" / "sentence_frames.yaml",
+    SENTENCES.parent.parent / "training" / "sentence_patterns.yaml",
 )
 
 
@@ -144,10 +145,14 @@ def test_a_random_walk_through_the_grammar_ends_in_a_meaning():
         ("10 mm", ["1 cm"]),
         ("six more centimetres", ["6 cm"]),
         ("pick up two cubes", []),
+        ("push it 5 cm, no, make it 8", ["8 cm"]),
+        ("thirty degrees, no sorry, forty degrees to the left", ["40 deg"]),
+        ("the cube by 5 cm and the lemon by 8", ["5 cm", "8 cm"]),
+        ("turn it by 45 degrees, no, the other one", ["45 deg"]),
     ],
 )
 def test_measures_are_found_in_words(text, found):
-    assert list(find_measures(text)) == found
+    assert find_measures(text) == found
 
 
 @pytest.mark.parametrize(

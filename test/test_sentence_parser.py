@@ -18,10 +18,10 @@ from vlm_robot_ros.models.checkpoint import CheckpointError
 from vlm_robot_ros.models.sentence_parser import (
     SentenceParserConfig,
     SentenceParserModel,
-    TokenWriter,
     load_pretrained_encoder,
 )
 from vlm_robot_ros.models.sentence_parser_files import PIECES, load_parser, save_parser
+from vlm_robot_ros.models.token_writer import TokenWriter
 from vlm_robot_ros.policies.sentence_parsing import LearnedSentenceParser, has_words
 from vlm_robot_ros.training.sentence_sampler import SENTENCES, SentenceSampler, split_sentences
 
@@ -58,7 +58,7 @@ def bert():
 @pytest.fixture(scope="module")
 def model(bert):
     torch.manual_seed(1)
-    made = SentenceParserModel(SentenceParserConfig(TOKENS)).eval()
+    made = SentenceParserModel(SentenceParserConfig(TOKENS, ahead=2)).eval()
     load_pretrained_encoder(made, bert.state_dict())
     return made
 
@@ -87,12 +87,56 @@ def test_the_encoder_computes_what_transformers_computes(model, bert):
 def test_tokens_written_one_by_one_have_the_scores_of_all_at_once(model):
     ids, mask = torch.randint(4, 30000, (1, 9)), torch.ones(1, 9, dtype=torch.bool)
     segments, written = torch.zeros_like(ids), [3, 17, 5]
-    together, part = model(ids, segments, mask, torch.tensor([written]))
+    (together, *ahead), part = model(ids, segments, mask, torch.tensor([written]))
+    guessed = torch.stack(ahead, -2)[0].argmax(-1)
     writer = TokenWriter(model)
     for _ in range(2):  # nothing of a sentence is left when the next one is read
         torch.testing.assert_close(writer.read(ids, segments, mask), part[0], atol=1e-4, rtol=1e-4)
-        single = torch.stack([writer.scores(last) for last in (None, *written)])
-        torch.testing.assert_close(single, together[0], atol=1e-4, rtol=1e-4)
+        rows = [
+            writer.write([], 0),
+            *(writer.write([each], i) for i, each in enumerate(written, 1)),
+        ]
+        torch.testing.assert_close(
+            torch.cat([scores for scores, _ in rows]), together[0], atol=1e-4, rtol=1e-4
+        )
+        assert [row for _, guesses in rows for row in guesses] == guessed.tolist()
+
+
+@torch.inference_mode()
+def test_tokens_that_were_guessed_wrong_are_written_over(model):
+    ids, mask = torch.randint(4, 30000, (1, 9)), torch.ones(1, 9, dtype=torch.bool)
+    segments, written = torch.zeros_like(ids), [3, 17, 5]
+    together = model(ids, segments, mask, torch.tensor([written]))[0][0]
+    writer = TokenWriter(model)
+    writer.read(ids, segments, mask)
+    writer.write([], 0)
+    writer.write([3, 8, 9, 10], 1)  # only the first is right
+    scores, _ = writer.write([17, 5], 2)
+    torch.testing.assert_close(scores, together[0, 2:], atol=1e-4, rtol=1e-4)
+
+
+@torch.inference_mode()
+def test_guesses_change_nothing_of_what_is_understood(model, pieces, tmp_path_factory):
+    texts = ["put the lemon in the bowl", "push it left and go home", "no", "abc def"]
+    said = []
+    for each in (model, without_guesses(model)):
+        folder = tmp_path_factory.mktemp("parser")
+        (folder / PIECES).write_bytes(pieces.read_bytes())
+        save_parser(each, folder, {})
+        parser = LearnedSentenceParser(folder)
+        said.append([parser.parse(text, after) for text in texts for after in ("", "go home")])
+    for with_guesses, without in zip(*said, strict=True):
+        assert with_guesses.meaning == without.meaning
+        assert with_guesses.confidence == pytest.approx(without.confidence, abs=1e-5)
+
+
+def without_guesses(model):
+    """Return the model without what guesses."""
+    made = SentenceParserModel(SentenceParserConfig(TOKENS)).eval()
+    made.load_state_dict(
+        {name: each for name, each in model.state_dict().items() if not name.startswith("ahead")}
+    )
+    return made
 
 
 @torch.inference_mode()
@@ -101,7 +145,8 @@ def test_a_saved_parser_is_small_and_scores_as_before(model, checkpoint):
     loaded, _ = load_parser(checkpoint)
     ids, mask = torch.randint(4, 30000, (1, 9)), torch.ones(1, 9, dtype=torch.bool)
     before, after = (
-        each(ids, torch.zeros_like(ids), mask, torch.tensor([[3]]))[0] for each in (model, loaded)
+        each(ids, torch.zeros_like(ids), mask, torch.tensor([[3]]))[0][0]
+        for each in (model, loaded)
     )
     torch.testing.assert_close(after, before, atol=0.05, rtol=0.05)
 
@@ -190,6 +235,9 @@ def test_a_training_that_was_interrupted_goes_on(bert, pieces, tmp_path):
         assert train_sentence_parser(pretrained, out, config) == out
     assert json.loads((out / "config.json").read_text())["training"]["step"] == 3
     assert LearnedSentenceParser(out).parse("go home").confidence >= 0.0
+    further = train_sentence_parser(out, tmp_path / "further", ParserTrainConfig(1, 4, 1e-9))
+    before, after = (load_parser(folder)[0].out.weight for folder in (out, further))
+    torch.testing.assert_close(after, before, atol=1e-2, rtol=0.0)  # it began where that one ended
 
 
 def test_words_that_a_user_taught_stand_for_others(checkpoint):
@@ -211,6 +259,12 @@ def test_words_that_a_user_taught_stand_for_others(checkpoint):
         ("12 34 56", False),
         ("\u65e5\u672c\u8a9e", False),
         ('{"a": 1, "b": [2, 3]}', False),
+        ("<script>move()</script>", False),
+        ('{"skill": "pick", "target": null}', False),
+        ("%s%n{0}{self.__class__}${PATH}", False),
+        ("; rm -rf / #", False),
+        ("push it -> left (a bit)", True),
+        ('push it "slowly" 5% :)', True),
         ("?!", False),
         ("", False),
     ],

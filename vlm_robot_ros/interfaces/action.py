@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
+from vlm_robot_ros.interfaces.instruction import MIN_PACE
 
 POSE_NAMES = ("x", "y", "z", "qx", "qy", "qz", "qw")
 """Names of the seven values of an end-effector action."""
@@ -66,6 +67,8 @@ class ActionChunk:
     """Why the arm is to hold; empty when it is to move. A `HoldReason` has a code, too."""
     step: StepInfo = NO_STEP
     """What is done, where the policy does instructions step by step."""
+    pace: float = 1.0
+    """Speed as a part of what the robot's contract allows, `MIN_PACE` to 1."""
 
 
 def validate_chunk(chunk: ActionChunk) -> ActionChunk:
@@ -73,7 +76,8 @@ def validate_chunk(chunk: ActionChunk) -> ActionChunk:
 
     Raises:
         TypeError: texts are none, or numbers are none.
-        ValueError: the mode is none, a number cannot be read, or the label has no score.
+        ValueError: the mode is none, a number cannot be read or is no pace, or the label has no
+            score.
     """
     if not isinstance(chunk, ActionChunk):
         raise TypeError(f"an answer is an ActionChunk, got {type(chunk).__name__}")
@@ -83,6 +87,9 @@ def validate_chunk(chunk: ActionChunk) -> ActionChunk:
                 raise TypeError(f"a chunk's {name} has a str, got {text!r}")
     if chunk.label and chunk.label not in chunk.scores:
         raise ValueError(f"a chunk's label '{chunk.label}' has no score; {len(chunk.scores)} have")
+    pace = float(chunk.pace)
+    if not MIN_PACE <= pace <= 1.0:
+        raise ValueError(f"a chunk's pace is {pace}; valid: {MIN_PACE} to 1")
     return replace(
         chunk,
         mode=ActionMode(chunk.mode),
@@ -96,4 +103,5 @@ def validate_chunk(chunk: ActionChunk) -> ActionChunk:
         step=StepInfo(
             int(chunk.step[0]), int(chunk.step[1]), str(chunk.step[2]), bool(chunk.step[3])
         ),
+        pace=pace,
     )

@@ -12,6 +12,10 @@ class InstructionKind(Enum):
     EMPTY = "empty"
 
 
+MIN_PACE = 0.25
+"""The slowest that an arm becomes by words, as a part of what the robot's contract allows."""
+
+
 @dataclass(frozen=True)
 class Instruction:
     """What was said last."""
@@ -22,6 +26,10 @@ class Instruction:
     kind: InstructionKind
     pace: float = 1.0
     """Speed as a part of what the robot's contract allows; 1 at most."""
+
+    def pace_with(self, pace: float) -> float:
+        """Return the pace where the policy asks for one, too."""
+        return max(MIN_PACE, self.pace * pace)
 
 
 EMPTY_INSTRUCTION = Instruction("", 0, InstructionKind.EMPTY)

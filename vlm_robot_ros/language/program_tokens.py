@@ -6,7 +6,7 @@ thing is a colour and a noun, or `?`, and after them what else tells which one.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from vlm_robot_ros.language.interpretation import ACTS, EFFECTS, OBSTACLES, Interpretation
 from vlm_robot_ros.language.notation import ARGUMENTS, make_step
@@ -40,13 +40,18 @@ _NUMBERS = {
     for number, word in enumerate(
         ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
          "eleven", "twelve", "thirteen", "fourteen", "fifteen"), start=1)
-} | {"twenty": 20, "thirty": 30, "forty five": 45, "forty-five": 45, "sixty": 60, "half a": 0.5,
+} | {"twenty": 20, "thirty": 30, "forty five": 45, "forty-five": 45, "forty": 40, "fifty": 50,
+     "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "half a": 0.5,
      "a": 1}  # fmt: skip
 _MEASURED = re.compile(
     rf"(?P<number>\d+(?:[.,]\d+)?|\b(?:{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})\b)"
-    r"[\s-]*(?:more |further |extra )?(?P<unit>cm|centi\w*|mm|milli\w*|inch\w*|deg\w*|°)",
+    r"(?:[\s-]*(?:more |further |extra )?(?P<unit>cm|centi\w*|mm|milli\w*|inch\w*|deg\w*|°))?",
     re.IGNORECASE,
 )  # fmt: skip
+_REPAIR = re.compile(r"\b(?:no|sorry|rather|actually|i mean|make (?:it|that)|better)\W+$", re.I)
+"""Before a number that takes the place of the one before it: "5 cm, no, make it 8"."""
+_BY = re.compile(r"\bby\W+$", re.I)
+"""Before a number in the unit of the one before it: "the cube by 5 cm and the lemon by 8"."""
 _HALF_TURN = re.compile(r"\bhalf[\s-]*(?:a[\s-]*)?turn|\bhalfway (?:a)?round|\bfull turn", re.I)
 _UNIT = {
     "c": (1.0, "cm"),
@@ -147,7 +152,7 @@ def decode(tokens: Sequence[str], text: str, part: str = "") -> Interpretation:
     """
     act, effect, obstacle = tokens[0].removeprefix("act "), "", ""
     steps: list[TaskSpec] = []
-    measures, measure = find_measures(text), ""
+    measures, measure = iter(find_measures(text)), ""
     rest = list(tokens[1:])
     if rest[0].startswith("effect "):
         effect = rest.pop(0).removeprefix("effect ")
@@ -192,19 +197,27 @@ def _decode_object(rest: list[str]) -> ObjectReference:
     return ObjectReference(colour, noun, selector, relation, landmark, excluded, alternative)
 
 
-def find_measures(text: str) -> Iterator[str]:
-    """Yield the lengths and angles that a text names, such as "5 cm", in order."""
-    found = [(match.start(), _measure(match)) for match in _MEASURED.finditer(text)]
-    found += [
+def find_measures(text: str) -> list[str]:
+    """Return the lengths and angles that a text names, such as "5 cm", in order."""
+    turns = [
         (match.start(), "360 deg" if "full" in match[0].lower() else "180 deg")
         for match in _HALF_TURN.finditer(text)
     ]
-    for _, amount in sorted(found):
-        yield amount
+    measures, unit = list[tuple[int, str]](), ""
+    for match in _MEASURED.finditer(text):
+        before = text[: match.start()]
+        repairs = bool(measures) and _REPAIR.search(before) is not None
+        said = match["unit"] or (unit if repairs or _BY.search(before) else "")
+        if not said:
+            continue
+        if repairs:
+            measures.pop()
+        unit = said
+        measures.append((match.start(), _measure(match["number"], unit)))
+    return [amount for _, amount in sorted(turns + measures)]
 
 
-def _measure(match: re.Match[str]) -> str:
-    said = match["number"].lower().replace(",", ".")
-    factor, unit = _UNIT[match["unit"][0].lower()]
-    number = (_NUMBERS[said] if said in _NUMBERS else float(said)) * factor
-    return f"{number:g} {unit}"
+def _measure(number: str, unit: str) -> str:
+    said = number.lower().replace(",", ".")
+    factor, name = _UNIT[unit[0].lower()]
+    return f"{(_NUMBERS[said] if said in _NUMBERS else float(said)) * factor:g} {name}"

@@ -24,6 +24,8 @@ class SentenceParserConfig:
     tokens: tuple[str, ...]
     layers: int = 2
     max_tokens: int = 64
+    ahead: int = 0
+    """How many tokens after the next one are guessed with it; `TokenWriter` checks the guesses."""
 
 
 class Attention(nn.Module):
@@ -128,6 +130,9 @@ class SentenceParserModel(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer() for _ in range(config.layers))
         self.norm = nn.LayerNorm(WIDTH)
         self.out = nn.Linear(WIDTH, len(config.tokens))
+        self.ahead = nn.ModuleList(
+            nn.Linear(WIDTH, len(config.tokens)) for _ in range(config.ahead)
+        )
         self.part = nn.Linear(WIDTH, 1)
         """Whether a piece is of the words that cannot be done."""
         for embedding in (self.tokens, self.places):
@@ -139,7 +144,7 @@ class SentenceParserModel(nn.Module):
 
     def forward(
         self, pieces: Tensor, segments: Tensor, mask: Tensor, written: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[list[Tensor], Tensor]:
         """Return scores of each next token, and whether each piece is an obstacle.
 
         Args:
@@ -149,7 +154,8 @@ class SentenceParserModel(nn.Module):
             written: Numbers of tokens. Shape (B, T).
 
         Returns:
-            Logits, shape (B, T + 1, tokens), and logits, shape (B, S).
+            Logits, shape (B, T + 1, tokens), of the token after each place, and of as many after
+            that one as are guessed; and logits, shape (B, S).
         """
         sentence = self.encoder(pieces, segments, mask)
         start = self.start.expand(len(pieces), 1, WIDTH)
@@ -158,87 +164,8 @@ class SentenceParserModel(nn.Module):
         own = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
         for layer in self.decoder_layers():
             x = layer(x, layer.cross.memory(sentence), own, mask[:, None, None])
-        return self.out(self.norm(x)), self.part(sentence)[..., 0]
-
-
-class TokenWriter:
-    """Writes the tokens of sentences, one after another, as `SentenceParserModel.forward` would.
-
-    A token takes as long as the weights take to be read, so nothing else may: this computes on
-    single vectors, without modules.
-    """
-
-    def __init__(self, model: SentenceParserModel) -> None:
-        """Take the weights of a model in evaluation mode."""
-        self._model = model
-        self._layers = [_WriterLayer(layer) for layer in model.decoder_layers()]
-
-    def read(self, pieces: Tensor, segments: Tensor, mask: Tensor) -> Tensor:
-        """Begin with a sentence, without padding. Shapes (1, S).
-
-        Returns:
-            Logits that each piece is of the words that cannot be done. Shape (S,).
-        """
-        sentence = self._model.encoder(pieces, segments, mask)
-        for layer in self._layers:
-            layer.begin(sentence)
-        self._length = 0
-        return self._model.part(sentence)[0, :, 0]
-
-    def scores(self, last: int | None) -> Tensor:
-        """Return logits of the next token, shape (tokens,); `last` is the one before, if any."""
-        model = self._model
-        x = model.start if last is None else model.tokens.weight[last]
-        x = x + model.places.weight[self._length]
-        self._length += 1
-        for layer in self._layers:
-            x = layer.step(x)
-        return model.out(model.norm(x))
-
-
-class _WriterLayer:
-    """A `DecoderLayer` for one token at a time, which keeps what was written."""
-
-    def __init__(self, layer: DecoderLayer) -> None:
-        own, cross = layer.own, layer.cross
-        parts = (own.query, own.key, own.value)
-        self._own = (torch.cat([part.weight for part in parts]).detach(),
-                     torch.cat([part.bias for part in parts]).detach())  # fmt: skip
-        self._linears = [
-            (part.weight.detach(), part.bias.detach())
-            for part in (own.out, cross.query, cross.out, layer.up, layer.down)
-        ]
-        self._norms = [
-            (norm.weight.detach(), norm.bias.detach())
-            for norm in layer.norms
-            if isinstance(norm, nn.LayerNorm)
-        ]
-        self._cross = cross
-
-    def begin(self, sentence: Tensor) -> None:
-        """Take an encoded sentence, shape (1, S, width)."""
-        self._keys, self._values = (part[0] for part in self._cross.memory(sentence))
-        self._past: tuple[Tensor, Tensor] | None = None
-
-    def step(self, x: Tensor) -> Tensor:
-        """Return the layer's output for the next token. Shape (width,)."""
-        own_out, query, cross_out, up, down = self._linears
-        parts = F.linear(self._norm(x, 0), *self._own).view(3, HEADS, 1, WIDTH // HEADS)
-        key, value = parts[1], parts[2]
-        if self._past is not None:
-            key, value = (
-                torch.cat(pair, 1) for pair in zip(self._past, (key, value), strict=True)
-            )
-        self._past = (key, value)
-        attended = F.scaled_dot_product_attention(parts[0], key, value)
-        x = x + F.linear(attended.reshape(WIDTH), *own_out)
-        asked = F.linear(self._norm(x, 1), *query).view(HEADS, 1, WIDTH // HEADS)
-        attended = F.scaled_dot_product_attention(asked, self._keys, self._values)
-        x = x + F.linear(attended.reshape(WIDTH), *cross_out)
-        return x + F.linear(F.gelu(F.linear(self._norm(x, 2), *up)), *down)
-
-    def _norm(self, x: Tensor, number: int) -> Tensor:
-        return F.layer_norm(x, (WIDTH,), *self._norms[number])
+        x = self.norm(x)
+        return [head(x) for head in (self.out, *self.ahead)], self.part(sentence)[..., 0]
 
 
 def load_pretrained_encoder(model: SentenceParserModel, weights: dict[str, Tensor]) -> None:

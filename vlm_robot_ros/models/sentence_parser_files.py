@@ -41,6 +41,13 @@ def save_parser(model: SentenceParserModel, folder: Path, about: dict[str, Any])
     write_files(folder, content, tensors)
 
 
+def is_parser(folder: Path) -> bool:
+    """Tell whether a folder holds a sentence parser, rather than a network of another kind."""
+    return (folder / "config.json").is_file() and read_json(folder / "config.json").get(
+        "kind"
+    ) == KIND
+
+
 def load_parser(folder: Path) -> tuple[SentenceParserModel, Tokenizer]:
     """Read a model, in evaluation mode, and its word pieces.
 
@@ -53,10 +60,9 @@ def load_parser(folder: Path) -> tuple[SentenceParserModel, Tokenizer]:
             raise ValueError(f"it is of kind {content.get('kind')!r}; valid: {KIND}")
         fields = dict(content["model"])
         config = SentenceParserConfig(**{**fields, "tokens": tuple(fields["tokens"])})
-        if not 1 <= config.layers <= 12 or not 1 <= config.max_tokens <= 1024:
-            raise ValueError(
-                f"{config.layers} layers, {config.max_tokens} tokens; valid: to 12, 1024"
-            )
+        for name, least, most in (("layers", 1, 12), ("max_tokens", 1, 1024), ("ahead", 0, 8)):
+            if not least <= getattr(config, name) <= most:
+                raise ValueError(f"{name} {getattr(config, name)}; valid: {least} to {most}")
         state = load_file(regular_file(folder / "model.safetensors"))
         for name in [name for name in state if name.endswith(_SCALE)]:
             matrix = name.removesuffix(_SCALE)

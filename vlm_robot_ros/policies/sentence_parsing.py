@@ -1,5 +1,6 @@
 """What sentences mean, by a trained network or by another parser with the same methods."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,8 +13,8 @@ from vlm_robot_ros.language.corrections import read_correction
 from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.program_tokens import END, MAX_TOKENS, decode, next_tokens
 from vlm_robot_ros.language.task_spec import ObjectReference, TaskSpec, is_full
-from vlm_robot_ros.models.sentence_parser import TokenWriter
 from vlm_robot_ros.models.sentence_parser_files import load_parser, to_pieces
+from vlm_robot_ros.models.token_writer import TokenWriter
 from vlm_robot_ros.paths import SHIPPED_CHECKPOINT, shipped_sentence_parser, user_path
 
 
@@ -62,14 +63,20 @@ def load_sentence_parser(
 
 
 def has_words(text: str) -> bool:
-    """Tell whether at least half of a text is words in Latin letters.
+    """Tell whether at least half of a text is words in Latin letters, and little of it is signs.
 
     Other texts are far from what the parser learned from, and it would take them for anything.
     """
     parts = text.split()
     words = [part for part in parts if re.search(r"[A-Za-z\u00c0-\u024f]{2}", part)
              and not re.search(r"\d[A-Za-z]|[^\x00-\u024f]", part)]  # fmt: skip
-    return bool(words) and 2 * len(words) >= len(parts)
+    signs = len(_SIGNS.findall(text))
+    return bool(words) and 2 * len(words) >= len(parts) and signs <= _MOST_SIGNS * len(text)
+
+
+_SIGNS = re.compile(r"[<>{}\[\]()$%\\|=_^~*#;:/@\"`]")
+_MOST_SIGNS = 0.25
+"""Where more characters of a text are signs of programs, it is no sentence."""
 
 
 class LearnedSentenceParser:
@@ -121,21 +128,8 @@ class LearnedSentenceParser:
             self._pieces, [(after, text) if after else text]
         )
         part_logits = self._writer.read(pieces, segments, mask)
-        tokens: list[str] = []
-        last, log_probability = None, 0.0
-        while len(tokens) < MAX_TOKENS:
-            scores = self._writer.scores(last).log_softmax(-1)
-            # Skills of other packages are not among the tokens that it learned.
-            allowed = [token for token in next_tokens(tokens) if token in self._number]
-            numbers = torch.tensor([self._number[token] for token in allowed])
-            best = int(scores[numbers].argmax())
-            last = int(numbers[best])
-            sure = scores[self._acting] if last in self._acting else scores[last]
-            log_probability += float(sure.logsumexp(-1))
-            tokens.append(allowed[best])
-            if tokens[-1] == END:
-                break
-        else:
+        tokens, log_probability = self._write()
+        if tokens[-1] != END:
             return ParsedSentence(Interpretation("unclear"), 0.0)
         own = 1 if after else 0
         inside = [
@@ -149,7 +143,32 @@ class LearnedSentenceParser:
         has_obstacle = any(token.startswith("obstacle ") for token in tokens)
         # "The same for the cube" takes its measure from the sentence before.
         meaning = decode(tokens, f"{text} {after}", part if has_obstacle else "")
-        return ParsedSentence(meaning, float(torch.tensor(log_probability).exp()))
+        return ParsedSentence(meaning, math.exp(log_probability))
+
+    def _write(self) -> tuple[list[str], float]:
+        """Return the likeliest tokens for the sentence that was read, and their log probability.
+
+        They come to no end where there are too many of them.
+        """
+        tokens: list[str] = []
+        log_probability, given = 0.0, list[int]()
+        while True:
+            logits, guesses = self._writer.write(given, len(tokens))
+            scores = logits.log_softmax(-1)
+            for row in range(len(guesses)):
+                # Skills of other packages are not among the tokens that it learned.
+                allowed = [token for token in next_tokens(tokens) if token in self._number]
+                numbers = [self._number[token] for token in allowed]
+                best = int(scores[row, numbers].argmax())
+                acts = numbers[best] in self._acting
+                sure = scores[row, self._acting] if acts else scores[row, numbers[best], None]
+                log_probability += float(sure.logsumexp(-1))
+                tokens.append(allowed[best])
+                if tokens[-1] == END or len(tokens) == MAX_TOKENS:
+                    return tokens, log_probability
+                if row + 1 == len(guesses) or numbers[best] != given[row + 1]:
+                    break
+            given = [numbers[best], *guesses[row]][: MAX_TOKENS - len(tokens)]
 
 
 def _other_thing(step: TaskSpec, thing: ObjectReference) -> TaskSpec:

@@ -97,6 +97,7 @@ class ChunkExecutor:
         self._stopped_since: float | None = None
         self._time = 0.0
         self._stamp = self._confidence = 0.0
+        self._pace = 1.0
         self.step_info = NO_STEP
         """Which step of the instruction is done."""
 
@@ -122,7 +123,7 @@ class ChunkExecutor:
         if number != self.instruction.number or self.instruction.kind is not InstructionKind.TASK:
             return
         chunk = self._unwrap_continuous(chunk)
-        self.step_info = chunk.step
+        self.step_info, self._pace = chunk.step, chunk.pace
         self._refusal = HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD)
         if not chunk.hold and not chunk.confidence >= self.min_confidence:
             self._refusal = HoldReason(
@@ -201,7 +202,7 @@ class ChunkExecutor:
             stop = bool(hold) or self.instruction.kind is not InstructionKind.TASK
             return self._hold(now, measured, opening, reason, bool(problem), stop)
         # After a pause too, no more than what can be followed until the next command.
-        dt = min(max(dt, 0.0), 2 * self._period) * self.instruction.pace
+        dt = min(max(dt, 0.0), 2 * self._period) * self.instruction.pace_with(self._pace)
         values = clamp_action(self._robot, self._kinematics, self._mode, sample[0], self._last, dt)
         if not self._is_pose() and self._exits_workspace(values):
             text = "the plan would take the tool out of its workspace"
@@ -219,11 +220,10 @@ class ChunkExecutor:
     def preview(self, now: float, ticks: int) -> list[np.ndarray]:
         """Return the values of the actions at the next `ticks`, if no other chunk comes.
 
-        Values of shape (7,) each; fewer where the plan is over before. To be asked after `tick`
-        at the same time.
+        Values of shape (7,) each; fewer where the plan is over before. To be asked after `step`.
         """
         values: list[np.ndarray] = []
-        last, dt = self._last, self._period * self.instruction.pace
+        last, dt = self._last, self._period * self.instruction.pace_with(self._pace)
         for number in range(ticks if self._held_since is None else 0):
             sample = self._interpolator.sample(now + (number + 2) * self._period)
             if sample is None or last is None:
@@ -241,12 +241,12 @@ class ChunkExecutor:
         blind: bool,
         stop: bool = False,
     ) -> ActionCommand:
-        """Return an action that keeps the arm at the last one.
+        """Return an action that keeps the arm at the last one; arguments as of `step`.
 
         Args:
             now: [s]
-            measured: See `tick`.
-            opening: See `tick`.
+            measured: Positions or pose, as the mode is.
+            opening: Measured.
             reason: Why.
             blind: What is measured cannot be relied on.
             stop: Fingers in motion shall stop, too.

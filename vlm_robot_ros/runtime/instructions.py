@@ -5,7 +5,7 @@ import re
 import unicodedata
 from dataclasses import replace
 
-from vlm_robot_ros.interfaces.instruction import Instruction, InstructionKind
+from vlm_robot_ros.interfaces.instruction import MIN_PACE, Instruction, InstructionKind
 
 MAX_LENGTH = 300
 """Longer texts are cut here [characters]."""
@@ -21,7 +21,6 @@ _MAX_READ_CHARACTERS = 100_000
 _PACE_BY_TEXT = {"slower": 0.5, "slow down": 0.5, "slower please": 0.5, "more slowly": 0.5,
           "faster": 2.0,
           "speed up": 2.0, "faster please": 2.0}  # fmt: skip
-_MIN_PACE = 0.25
 _WORD = re.compile(r"[^\W_]+")
 _STOP_FORMS = (
     r"e?sto+p+(?:s|ed|ing|it)?", r"s[\W_]+t[\W_]+o[\W_]+p", r"halt+(?:s|ed|ing)?",
@@ -86,7 +85,7 @@ def next_instruction(last: Instruction, text: str) -> Instruction:
     elif " ".join(words) in _PACE_BY_TEXT:
         # What is done goes on, at another speed.
         return replace(
-            last, pace=min(1.0, max(_MIN_PACE, last.pace * _PACE_BY_TEXT[" ".join(words)]))
+            last, pace=min(1.0, max(MIN_PACE, last.pace * _PACE_BY_TEXT[" ".join(words)]))
         )
     return Instruction(clean, last.number + 1, kind, last.pace)
 

@@ -14,15 +14,10 @@ from vlm_robot_ros.language.task_spec import ANY, MISSING, ObjectReference, Task
 from vlm_robot_ros.tasks.objects import RECEPTACLES, SHAPES
 from vlm_robot_ros.training.sentence_augmentation import uncapitalized
 from vlm_robot_ros.training.sentence_frames import FRAMES, choose
+from vlm_robot_ros.training.sentence_patterns import WAY_WORDS, name_thing
 
 _WAYS = {"left": "right", "right": "left", "away": "closer", "closer": "away",
          "in front": "behind", "behind": "in front"}  # fmt: skip
-_WAY_WORDS = {
-    "left": ("left", "to the left", "leftwards"), "right": ("right", "to the right", "rightwards"),
-    "away": ("away", "away from you", "further away"),
-    "closer": ("closer", "towards you", "nearer"),
-    "in front": ("in front", "in front of it"), "behind": ("behind", "behind it"),
-}  # fmt: skip
 _VERBS = frozenset({
     "pick", "push", "put", "place", "stack", "turn", "rotate", "open", "close", "go", "grab",
     "move", "slide", "set", "drop", "lift", "nudge", "shift", "get", "take", "spin", "bring",
@@ -124,7 +119,7 @@ def leave_open(rng: np.random.Generator) -> LabelledSentence:
         )
         for _ in range(2 if family == "place" else 1)
     ]
-    words = dict(zip("or", (_named(rng, thing) for thing in things), strict=False))
+    words = dict(zip("or", (name_thing(rng, thing) for thing in things), strict=False))
     text = choose(rng, FRAMES[f"open_{family}"]).format(**words)
     step = make_step(f"{family} ?", things)
     return LabelledSentence(text, "", Interpretation("command", (step,)), "plain")
@@ -138,15 +133,15 @@ def answer(rng: np.random.Generator, asked: LabelledSentence) -> LabelledSentenc
         ways = {"push": ("left", "right", "away", "closer"), "turn": ("left", "right"),
                 "place": ("left", "right", "in front", "behind")}[family]  # fmt: skip
         chosen = choose(rng, ways)
-        words, new = choose(rng, _WAY_WORDS[chosen]), replace(step, skill=f"{family} {chosen}")
+        words, new = choose(rng, WAY_WORDS[chosen]), replace(step, skill=f"{family} {chosen}")
     elif step.target.alternative:
         thing = step.target.alternative if rng.random() < 0.5 else step.target
         thing = replace(thing, alternative=None)
-        words, new = _named(rng, thing), replace(step, target=thing)
+        words, new = name_thing(rng, thing), replace(step, target=thing)
     elif step.target.noun == MISSING:
         colour = ANY if rng.random() < 0.3 else choose(rng, list(COLOURS))
         thing = ObjectReference(colour, choose(rng, list(SHAPES)))
-        words, new = _named(rng, thing), replace(step, target=thing)
+        words, new = name_thing(rng, thing), replace(step, target=thing)
     elif step.reference.noun == MISSING and step.skill == "put":
         kind = choose(rng, list(RECEPTACLES))
         words = f"{RECEPTACLES[kind].preposition} the {choose(rng, NOUNS[kind])}"
@@ -157,12 +152,6 @@ def answer(rng: np.random.Generator, asked: LabelledSentence) -> LabelledSentenc
     return _correction(asked, text, "replace", (new, *rest))
 
 
-def _named(rng: np.random.Generator, thing: ObjectReference) -> str:
-    colour = "" if thing.colour == ANY else choose(rng, COLOURS[thing.colour])
-    noun = choose(rng, NOUNS[thing.noun])
-    return f"the {colour} {noun}".replace("  ", " ") if colour or noun != "one" else "that one"
-
-
 def correct(
     rng: np.random.Generator, before: LabelledSentence, other: LabelledSentence
 ) -> LabelledSentence:
@@ -171,7 +160,7 @@ def correct(
     family, _, way = step.skill.partition(" ")
     meaning, said = before.meaning, other.meaning
     if roll < 0.3 and len(meaning.steps) == 1 and way in _WAYS:
-        words = [choose(rng, _WAY_WORDS[each]) for each in (_WAYS[way], way)]
+        words = [choose(rng, WAY_WORDS[each]) for each in (_WAYS[way], way)]
         text = choose(rng, FRAMES["other_way"]).format(d=words[0], e=words[1])
         new = (replace(step, skill=f"{family} {_WAYS[way]}", amount=""),)
         return _correction(before, text, "replace", new)
@@ -192,24 +181,24 @@ def _other_thing(rng: np.random.Generator, before: LabelledSentence) -> Labelled
         text = choose(rng, FRAMES["other_thing"]).format(o=f"the {choose(rng, NOUNS[noun])}")
         new = replace(step, skill="put", reference=ObjectReference(ANY, noun))
         return _correction(before, text, "replace", (new,))
-    # Where two things can be meant, the noun of one of them tells which.
     colour = list(COLOURS)[int(rng.integers(len(COLOURS)))]
-    which = (
-        "reference"
-        if step.reference.noun not in ("none", *RECEPTACLES) and rng.random() < 0.5
-        else "target"
-    )
+    has_reference = step.reference.noun not in ("none", *RECEPTACLES)
+    of_another_kind = choose(rng, list(SHAPES))
+    if rng.random() < 0.35 and of_another_kind not in (step.target.noun, step.reference.noun):
+        # The other kind takes the place of the target.
+        named = ObjectReference(ANY if rng.random() < 0.4 else colour, of_another_kind)
+        text = choose(rng, FRAMES["other_thing"]).format(o=name_thing(rng, named))
+        return _correction(before, text, "replace", (replace(step, target=named),))
+    # Where two things can be meant, the noun of one of them tells which.
+    which = "reference" if has_reference and rng.random() < 0.5 else "target"
     thing, rest = getattr(step, which), step.reference if which == "target" else step.target
-    both = rest.noun not in ("none", *RECEPTACLES)
-    if both and (thing.noun == rest.noun or "object" in (thing.noun, rest.noun)):
-        thing = replace(thing, noun="object")
-        which, text = (
-            "target",
-            choose(rng, FRAMES["other_thing"]).format(o=f"the {choose(rng, COLOURS[colour])} one"),
+    if has_reference and (thing.noun == rest.noun or "object" in (thing.noun, rest.noun)):
+        text = choose(rng, FRAMES["other_thing"]).format(
+            o=f"the {choose(rng, COLOURS[colour])} one"
         )
         new = replace(step, target=ObjectReference(colour, step.target.noun))
         return _correction(before, text, "replace", (new,))
-    word = choose(rng, NOUNS[thing.noun]) if both or rng.random() < 0.4 else "one"
+    word = choose(rng, NOUNS[thing.noun]) if has_reference or rng.random() < 0.4 else "one"
     text = choose(rng, FRAMES["other_thing"]).format(
         o=f"the {choose(rng, COLOURS[colour])} {word}"
     )

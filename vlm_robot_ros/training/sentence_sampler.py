@@ -1,5 +1,6 @@
 """Sentences with their meanings, without end: written ones, changed, joined and corrected."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from vlm_robot_ros.language.replies import describe_step
 from vlm_robot_ros.language.sentence_file import LabelledSentence, read_sentences
 from vlm_robot_ros.language.task_spec import TaskSpec, sample_meaning
 from vlm_robot_ros.models.sentence_parser_files import to_pieces
+from vlm_robot_ros.training.meaningless_texts import garble
 from vlm_robot_ros.training.sentence_augmentation import add_noise, swap_names
 from vlm_robot_ros.training.sentence_composition import (
     answer,
@@ -31,6 +33,7 @@ from vlm_robot_ros.training.sentence_composition import (
     repair,
     tell,
 )
+from vlm_robot_ros.training.sentence_patterns import fill_correction, fill_steps
 
 SENTENCES = Path(__file__).parent.parent / "language" / "sentences"
 """Folder of the written sentences."""
@@ -62,13 +65,12 @@ def split_sentences(
     files: Sequence[Path],
 ) -> tuple[list[LabelledSentence], list[LabelledSentence]]:
     """Return the sentences of files that train, and those that the training is chosen by."""
-    sentences = [each for path in files for each in read_sentences(path)]
-    order = np.random.default_rng(36).permutation(len(sentences))
-    kept = set(order[: len(order) // DEVELOPMENT].tolist())
-    return (
-        [each for i, each in enumerate(sentences) if i not in kept],
-        [each for i, each in enumerate(sentences) if i in kept],
-    )
+    train, development = list[LabelledSentence](), list[LabelledSentence]()
+    for sentence in (each for path in files for each in read_sentences(path)):
+        # By what it says, so that a sentence stays on its side when others are written.
+        number = zlib.crc32(f"{sentence.after}\t{sentence.text}".lower().encode())
+        (train if number % DEVELOPMENT else development).append(sentence)
+    return train, development
 
 
 class SentenceSampler:
@@ -80,6 +82,7 @@ class SentenceSampler:
         """Take written sentences, and the word pieces to cut them into."""
         self._rng = np.random.default_rng([seed, 2])
         self._pieces = pieces
+        self._words = sorted(word for word in pieces.get_vocab() if word.isalpha())
         self._waiting: list[list[LabelledSentence]] = []
         """Batches that were drawn and not given yet."""
         commands = [each for each in sentences if each.meaning.act == "command"]
@@ -96,15 +99,18 @@ class SentenceSampler:
         self._open = [each for each in self._single if each.meaning.is_open]
         self._imperatives = [each for each in self._joinable if is_imperative(each)]
         self._recipes: tuple[tuple[float, Callable[[], LabelledSentence]], ...] = (
-            (0.28, lambda: self._varied(self._any(self._single))),
-            (0.17, self._generated),
-            (0.13, self._joined),
-            (0.09, lambda: self._swapped(self._any(self._several))),
-            (0.10, lambda: self._swapped(self._any(self._corrections))),
-            (0.05, self._corrected),
+            (0.25, lambda: self._varied(self._any(self._single))),
+            (0.12, self._generated),
+            (0.09, self._joined),
+            (0.05, lambda: fill_steps(self._rng)),
+            (0.12, lambda: self._swapped(self._any(self._several))),
+            (0.12, lambda: self._swapped(self._any(self._corrections))),
+            (0.04, self._corrected),
+            (0.04, lambda: fill_correction(self._rng)),
             (0.03, self._answered),
             (0.03, lambda: leave_open(self._rng)),
-            (0.10, self._nothing),
+            (0.12, self._nothing),
+            (0.03, self._meaningless),
             (0.04, lambda: self._swapped(self._any(self._impossible))),
             (0.02, lambda: forbid(self._rng, self._swapped(self._any(self._imperatives)))),
             (0.02, lambda: condition(self._rng, self._swapped(self._any(self._imperatives)))),
@@ -207,6 +213,12 @@ class SentenceSampler:
         """Return a sentence that asks for nothing, after a command at times."""
         sentence = self._swapped(self._any(self._idle))
         return replace(sentence, after=self._running()) if self._rng.random() < 0.3 else sentence
+
+    def _meaningless(self) -> LabelledSentence:
+        """Return what is no sentence, after a command at times."""
+        text = garble(self._rng, self._any(self._single).text, self._words)
+        after = self._running() if self._rng.random() < 0.5 else ""
+        return LabelledSentence(text, after, Interpretation("unclear"), "plain")
 
 
 def to_batch(sentences: Sequence[LabelledSentence], pieces: Tokenizer) -> SentenceBatch:

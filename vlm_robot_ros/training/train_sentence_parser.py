@@ -17,7 +17,13 @@ from vlm_robot_ros.models.sentence_parser import (
     SentenceParserModel,
     load_pretrained_encoder,
 )
-from vlm_robot_ros.models.sentence_parser_files import PIECES, load_pieces, save_parser
+from vlm_robot_ros.models.sentence_parser_files import (
+    PIECES,
+    is_parser,
+    load_parser,
+    load_pieces,
+    save_parser,
+)
 from vlm_robot_ros.training.sentence_sampler import (
     SENTENCES,
     SentenceBatch,
@@ -25,6 +31,9 @@ from vlm_robot_ros.training.sentence_sampler import (
     split_sentences,
 )
 from vlm_robot_ros.training.trainer import Trainer, make_accelerator
+
+_AHEAD, _AHEAD_WEIGHT = 2, 0.1
+"""How many tokens after the next one are guessed, and how much the guesses count."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +58,20 @@ class ParserLoss(nn.Module):
     def forward(self, batch: SentenceBatch) -> dict[str, Tensor]:
         """Return the losses of a batch."""
         written = batch.tokens[:, :-1].clamp_min(0)
-        tokens, part = self.model(batch.pieces, batch.segments, batch.mask, written)
+        (tokens, *ahead), part = self.model(batch.pieces, batch.segments, batch.mask, written)
         known = batch.part >= 0
-        losses = {"tokens": F.cross_entropy(tokens.flatten(0, 1), batch.tokens.flatten(),
-                                            ignore_index=-1)}  # fmt: skip
+        losses = {"tokens": _token_loss(tokens, batch.tokens)}
+        for number, guessed in enumerate(ahead, start=1):
+            losses[f"ahead {number}"] = _AHEAD_WEIGHT * _token_loss(
+                guessed[:, :-number], batch.tokens[:, number:]
+            )
         error = F.binary_cross_entropy_with_logits(part, batch.part.clamp_min(0), reduction="none")
         losses["part"] = 0.2 * (error * known).sum() / known.sum().clamp_min(1)
         return losses
+
+
+def _token_loss(logits: Tensor, tokens: Tensor) -> Tensor:
+    return F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), ignore_index=-1)
 
 
 def pretrained_folder() -> Path:
@@ -77,10 +93,11 @@ def pretrained_folder() -> Path:
 def train_sentence_parser(
     pretrained: Path, out: Path, config: ParserTrainConfig, files: Sequence[Path] = ()
 ) -> Path:
-    """Train from a folder of MiniLM; an interrupted run in `out` goes on where it was.
+    """Train from MiniLM or from a parser; an interrupted run in `out` goes on where it was.
 
     Args:
-        pretrained: Folder with MiniLM's `model.safetensors` and `tokenizer.json`.
+        pretrained: Folder with MiniLM's `model.safetensors` and `tokenizer.json`, or the
+            checkpoint folder of a parser, which learns further.
         out: The run's folder.
         config: How to train.
         files: Of written sentences; without any, those of the package.
@@ -90,8 +107,7 @@ def train_sentence_parser(
     """
     torch.manual_seed(config.seed)
     files = files or sorted((SENTENCES / "train").glob("*.tsv"))
-    model = SentenceParserModel(SentenceParserConfig(TOKENS))
-    load_pretrained_encoder(model, load_file(pretrained / "model.safetensors"))
+    model = _begin_from(pretrained)
     model.encoder.words.requires_grad_(False)
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(pretrained / PIECES, out / PIECES)
@@ -106,3 +122,19 @@ def train_sentence_parser(
         "parser", ParserLoss(model), lambda: sampler.draw(config.batch), config.steps, config.rate
     )
     return out
+
+
+def _begin_from(pretrained: Path) -> SentenceParserModel:
+    model = SentenceParserModel(SentenceParserConfig(TOKENS, ahead=_AHEAD))
+    if not is_parser(pretrained):
+        load_pretrained_encoder(model, load_file(pretrained / "model.safetensors"))
+        return model
+    earlier, _ = load_parser(pretrained)
+    if earlier.config.tokens != TOKENS:
+        raise ValueError(
+            f"the parser in '{pretrained}' writes {len(earlier.config.tokens)} tokens that are "
+            f"not the {len(TOKENS)} of this version; valid: a parser of this version, or MiniLM"
+        )
+    # What guesses ahead may be missing.
+    model.load_state_dict(earlier.state_dict(), strict=False)
+    return model

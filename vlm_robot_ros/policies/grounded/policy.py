@@ -291,6 +291,7 @@ class GroundedPolicy:
             memory.confidence,
             "",
             self._program.progress(),
+            self._program.pace,
         )
 
     def _tensor(self, array: np.ndarray) -> Tensor:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from vlm_robot_ros.interfaces.action import StepInfo
+from vlm_robot_ros.interfaces.instruction import MIN_PACE
 from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.replies import describe_step, what_to_ask, why_hold
 from vlm_robot_ros.language.task_spec import ANY, ObjectReference, TaskSpec
@@ -20,6 +21,7 @@ from vlm_robot_ros.policies.grounded.task_state import (
 )
 from vlm_robot_ros.policies.sentence_parsing import ParsedSentence, SentenceParser
 
+_PACE_OF: dict[str, float] = {"slower": 0.5, "faster": 2.0}
 _NOTHING = "there is no instruction to be corrected"
 
 
@@ -49,6 +51,8 @@ class Program:
         """Forget everything."""
         self._steps: list[TaskSpec] = []
         self._index = 0
+        self.pace = 1.0
+        """Speed that was asked for, as a part of what is allowed."""
         self._confidence = 1.0
         """How sure the steps are, 0 to 1."""
         self._instruction = self._open = ""
@@ -176,6 +180,7 @@ class Program:
             self._take(())
             return TaskState(before.step, f"I leave it: {describe_step(before.step)} is cancelled")
         if meaning.effect in ("continue", "slower", "faster"):
+            self.pace = min(1.0, max(MIN_PACE, self.pace * _PACE_OF.get(meaning.effect, 1.0)))
             return before
         if meaning.effect == "undo":
             self._steps, self._index = [before.step], 0
