@@ -43,6 +43,9 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "checkpoint", default_value="", description="folder; the shipped one if empty"
             ),
+            DeclareLaunchArgument(
+                "map", default_value="", description="of a server's policy: droid, ... or a .yaml"
+            ),
             DeclareLaunchArgument("out", default_value="", description="folder of the results"),
             DeclareLaunchArgument(
                 "commands", default_value="0", description="only so many; 0 all"
@@ -76,8 +79,9 @@ def _nodes(context: LaunchContext) -> list:
 
     out = user_path(value("out") or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     nodes = demo_nodes(
-        out, int(value("seed")), *(value(n) for n in ("robot", "through", "policy", "checkpoint"))
-    )
+        out, int(value("seed")), *(value(n) for n in ("robot", "through", "policy", "checkpoint")),
+        policy_map=value("map"),
+    )  # fmt: skip
     demo = _node(
         "demo",
         {

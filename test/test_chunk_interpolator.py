@@ -21,6 +21,21 @@ def test_a_plan_is_played_by_the_clock():
     assert timeline.sample(10.81) is None
 
 
+def test_each_step_of_a_plan_has_its_own_gripper_opening():
+    player, opening = ChunkInterpolator(0.0), np.r_[np.ones(4), np.zeros(4)]
+    player.set_chunk(plan([0.6, 0, 0.3], gripper=opening), 10.0, 10.0)
+    played = [player.sample(10.0 + 0.1 * step)[1] for step in range(8)]
+    assert played == [1, 1, 1, 1, 1, 0, 0, 0]  # step k is reached after k + 1 steps
+    assert player.sample(10.41)[1] == 0
+
+
+def test_a_gripper_that_follows_the_state_does_the_first_step_at_once():
+    player, opening = ChunkInterpolator(0.0), np.r_[np.ones(4), np.zeros(4)]
+    chunk = plan([0.6, 0, 0.3], gripper=opening, gripper_at_once=True)
+    player.set_chunk(chunk, 10.0, 10.0)
+    assert {player.sample(10.0 + 0.1 * step)[1] for step in range(8)} == {1}
+
+
 def test_a_late_plan_starts_where_the_clock_is():
     timeline = ChunkInterpolator(blend=0.04)
     timeline.set_chunk(plan([0.58, 0.0, 0.3]), stamp=10.0, now=10.4)

@@ -11,6 +11,7 @@ from vlm_robot_ros.bags.policy_inputs import RecordedRequests
 from vlm_robot_ros.bags.recording import Recording, header_seconds, topic_prefix
 from vlm_robot_ros.inference.worker import run_inference
 from vlm_robot_ros.interfaces.action import POSE_NAMES, ActionChunk
+from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.interfaces.policy import Policy
 
 RECORDED = "recorded"
@@ -52,6 +53,8 @@ class Replay:
     instructions: list[str] = field(default_factory=list)
     answers: dict[str, list[PolicyAnswer | None]] = field(default_factory=dict)
     """Of `RECORDED` and of each policy."""
+    failures: dict[str, list[str]] = field(default_factory=dict)
+    """By policy, why it did not answer; nothing of a policy that always did."""
     missed: int = 0
     """Questions whose images the bag lacks."""
 
@@ -85,7 +88,12 @@ def replay(
         found.answers[RECORDED].append(answers.popleft() if answers else None)
         for name, policy in policies.items():
             chunk = run_inference(policy, question, -1 if first else before)
-            found.answers[name].append(PolicyAnswer.of(chunk))
+            failed = HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD)
+            if failed.code is HoldCode.POLICY_UNAVAILABLE:
+                found.failures.setdefault(name, []).append(str(failed))
+                found.answers[name].append(None)
+            else:
+                found.answers[name].append(PolicyAnswer.of(chunk))
         before = question.number
     found.missed = inputs.missed
     return found

@@ -1,10 +1,11 @@
 """`vlm-robot bag`: report on rosbags, think them through again, and make data of them."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from vlm_robot_ros.cli.argument_types import int_at_least
-from vlm_robot_ros.cli.node_processes import add_access_options
+from vlm_robot_ros.cli.node_processes import add_access_options, add_map_option
 from vlm_robot_ros.file_permissions import restrict_umask
 
 
@@ -23,8 +24,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     again.add_argument("bag", type=Path, help="folder of a rosbag2, MCAP or .db3 file")
     again.add_argument(
         "--policy", action="append", metavar="POLICY",
-        help="checkpoint folder, module:Class or shipped; may be given several times",
+        help="checkpoint folder, module:Class, openpi://HOST:PORT or shipped; may be given "
+        "several times",
     )  # fmt: skip
+    add_map_option(again)
     again.add_argument("--json", type=Path, help="file to write the figures to")
     again.add_argument(
         "--threads", type=int_at_least(1), default=1, help="of the CPU, as the node had them"
@@ -86,7 +89,7 @@ def _replay(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
     recording = read_recording(args.bag, args.robot, args.namespace)
     named = args.policy or ["shipped"]
-    policies = {name: load_named(name, recording.robot) for name in named}
+    policies = {name: load_named(name, recording.robot, policy_map=args.map) for name in named}
     found = replay(recording, policies, args.namespace, lambda each: tqdm(each, "answers"))
     print_bag_warnings(recording.bag)
     rows = [compare(found, *pair) for pair in combinations([RECORDED, *policies], 2)]
@@ -95,7 +98,11 @@ def _replay(args: argparse.Namespace) -> int:
         print(f"{found.missed} questions are left out: their images are not in the bag")
     if args.json:
         args.json.write_text(json.dumps(rows, indent=2) + "\n")
-    return 0
+    for name, failures in found.failures.items():
+        asked = len(found.times)
+        print(f"{name} failed at {len(failures)} of {asked} questions, first: {failures[0]}",
+              file=sys.stderr)  # fmt: skip
+    return 1 if found.failures else 0
 
 
 def _convert(args: argparse.Namespace) -> int:

@@ -63,8 +63,10 @@ def run(args: argparse.Namespace) -> int:
     token = args.token or secrets.token_urlsafe(24)
     if args.voice and not args.demo:
         raise ValueError("--voice is for --demo; next to an arm: policy.launch.py voice:=…")
-    if (args.policy or args.checkpoint) and not args.demo:
-        raise ValueError("--policy and --checkpoint are for --demo; the policy node has its own")
+    if (args.policy or args.map or args.checkpoint) and not args.demo:
+        raise ValueError(
+            "--policy, --map and --checkpoint are for --demo; the policy node has its own"
+        )
     restrict_umask(args.group_readable)
     address = ServerAddress(args.host, args.port, token, tuple(args.allow_host))
     with ExitStack() as stack:
@@ -93,6 +95,7 @@ def _demo(stack: ExitStack, args: argparse.Namespace) -> Callable[[], str]:
         checkpoint=args.checkpoint,
         voice=args.voice,
         about=f"console, seed {args.seed}",
+        policy_map=args.map,
     )
     prepare_domain(args.network)
     log = stack.enter_context((folder / "nodes.log").open("w"))

@@ -65,7 +65,14 @@ def run(args: argparse.Namespace) -> int:
     out = (args.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
     restrict_umask(args.group_readable)
     settings = demo_nodes(
-        out, args.seed, args.robot, args.through, args.policy, args.checkpoint, args.voice
+        out,
+        args.seed,
+        args.robot,
+        args.through,
+        args.policy,
+        args.checkpoint,
+        args.voice,
+        policy_map=args.map,
     )
     prepare_domain(args.network)
     robot = settings["arm_sim"]["robot"]

@@ -5,12 +5,14 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from vlm_robot_ros.cli.argument_types import int_at_least
+from vlm_robot_ros.cli.node_processes import add_map_option
 
 if TYPE_CHECKING:
     from vlm_robot_ros.sim.joint_trajectory_controller import ControllerSettings
@@ -27,8 +29,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
                         "by a sink: joint_trajectory, pose, twist")  # fmt: skip
     parser.add_argument("--controller", default="", help="settings of the trajectory controller, "
                         "as rate=250,interpolate_from_desired_state=true")  # fmt: skip
-    parser.add_argument("--policy", default="fusion", help="fusion, hold, blind, module:Class, or "
-                        "a name that a package registers")  # fmt: skip
+    parser.add_argument("--policy", default="fusion", help="fusion, hold, blind, module:Class, "
+                        "openpi://HOST:PORT, or a name that a package registers")  # fmt: skip
+    add_map_option(parser)
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.add_argument("--parser", default="", help="of sentences: a folder of train-parser, or "
                         "checkpoint for its own words; the shipped one if not given")  # fmt: skip
@@ -70,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
     controller = controller_settings(args.controller)
     checkpoint = args.checkpoint or shipped_checkpoint()
     robot = load_robot(args.robot)
-    make = functools.partial(load_policy, args.policy, robot, checkpoint, parser=args.parser)
+    make = functools.partial(
+        load_policy, args.policy, robot, checkpoint, parser=args.parser, policy_map=args.map
+    )
     make()  # what is wrong with it is said before workers start
     Simulator(robot).close()
     about = {
@@ -78,11 +83,12 @@ def run(args: argparse.Namespace) -> int:
         "contract_sha256": hashlib.sha256(contract_file(args.robot).read_bytes()).hexdigest(),
         "policy": args.policy,
         "checkpoint_sha256": checkpoint_hash(checkpoint),
+        "map": args.map,
         "parser": args.parser or SHIPPED_CHECKPOINT,
         "git": git_hash(),
     }
     name = "-".join(
-        ["evaluate", robot.name, args.through, args.policy.replace(":", "."),
+        ["evaluate", robot.name, args.through, re.sub(r"[^\w.]+", ".", args.policy),
          about["checkpoint_sha256"][:8], about["git"], str(args.seed)]
     )  # fmt: skip
     out = args.out or Path("runs") / name

@@ -27,9 +27,19 @@ def add_access_options(parser: argparse.ArgumentParser, network: bool = False) -
 def add_policy_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which policy acts."""
     parser.add_argument(
-        "--policy", default="", help="name or module:Class; fusion, the shipped one, if not given"
-    )
+        "--policy", default="", help="name, module:Class or openpi://HOST:PORT; fusion, the "
+        "shipped one, if not given",
+    )  # fmt: skip
+    add_map_option(parser)
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
+
+
+def add_map_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--map`, for policies of servers."""
+    parser.add_argument(
+        "--map", default="", help="what a server's policy calls the robot's values: droid, "
+        "libero, lerobot, or a .yaml",
+    )  # fmt: skip
 
 
 def prepare_domain(network: bool = False) -> None:

@@ -19,6 +19,7 @@ def demo_nodes(
     checkpoint: str | Path | None = None,
     voice: str = "",
     about: str = "",
+    policy_map: str = "",
 ) -> dict[str, dict[str, Any]]:
     """Return the parameters of each node, by its name without `_node`; the recorder is the last.
 
@@ -31,6 +32,7 @@ def demo_nodes(
         checkpoint: Of the policy; the shipped one if not given.
         voice: Source of the voice node; empty: there is none.
         about: Kept in the bag.
+        policy_map: Of a server's policy: see `load_policy_map`.
 
     Raises:
         ValueError: an argument is not one of the valid ones, or the folder has a bag already.
@@ -51,6 +53,8 @@ def demo_nodes(
     of_policy: dict[str, Any] = {"use_sim_time": True, "robot": contract}
     if policy:
         of_policy["policy"] = policy
+    if policy_map:
+        of_policy["map"] = policy_map
     if checkpoint:
         of_policy["checkpoint"] = str(Path(checkpoint).resolve())
     recorder = {

@@ -71,6 +71,11 @@ class SubprocessPolicy:
         return self._cameras
 
     @property
+    def replan_steps(self) -> int:
+        """After how many steps of a chunk the policy wants to be asked again; 0: at each image."""
+        return self._replan_steps
+
+    @property
     def pid(self) -> int:
         """Of its process now."""
         return self._pid
@@ -184,13 +189,13 @@ class SubprocessPolicy:
         for each in (self._pipe, self._life):
             self._ears.register(each, select.POLLIN)
         self.begun += 1
-        begun, error, self._cameras = time.monotonic(), "", ()
+        begun, error, self._cameras, self._replan_steps = time.monotonic(), "", (), 0
         try:
             while not self._wait(_POLL_PERIOD_S):
                 if self._closed or (limit and time.monotonic() - begun > limit):
                     self._stop_process()
                     raise ValueError("the policy's process was not ready in time, or not wanted")
-            error, self._cameras = self._pipe.recv()
+            error, self._cameras, self._replan_steps = self._pipe.recv()
         except EOFError:
             error = f"the policy's process ended while it was loaded, {_exit_description(process)}"
         if error:
@@ -216,9 +221,9 @@ def _serve(
             policy = make()
             made.set()
         except Exception as error:
-            pipe.send((str(error.args[0] if isinstance(error, KeyError) else error), ()))
+            pipe.send((str(error.args[0] if isinstance(error, KeyError) else error), (), 0))
             return
-        pipe.send(("", tuple(policy.cameras)))
+        pipe.send(("", tuple(policy.cameras), int(getattr(policy, "replan_steps", 0))))
         while True:
             # Who asks ends what hangs. Where that one is dead, it ends itself, even if it lets no
             # other thread go on. That takes 0.1 ms, so while nobody waits for an answer.

@@ -12,7 +12,7 @@ from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import Policy, hold_chunk
 
 _ANSWER_TIMEOUT_S = 1.0
-"""Who thinks longer is not waited for [s]."""
+"""After this time without a chunk to execute the arm holds for the policy [s]."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class InferenceWorker:
 
     @property
     def problem(self) -> HoldReason:
-        """That it hangs; empty when it does not."""
+        """Why there is no chunk: the policy takes long to answer; empty when it does not."""
         began = self._began
         took = 0.0 if began is None else time.perf_counter() - began
         if took <= _ANSWER_TIMEOUT_S:

@@ -67,6 +67,11 @@ class ActionChunk:
     """Why the arm is to hold; empty when it is to move. A `HoldReason` has a code, too."""
     step: StepInfo = NO_STEP
     """What is done, where the policy does instructions step by step."""
+    gripper_at_once: bool = False
+    """Whether the gripper does at once what was decided for the state that was seen, the first of
+    `gripper`, until the next chunk comes; else each of `gripper` has the time of its step. At once
+    is right for a policy that answers at every image: fingers that follow the plan of an arm that
+    lags close too early."""
     pace: float = 1.0
     """Speed as a part of what the robot's contract allows, `MIN_PACE` to 1."""
 
@@ -103,5 +108,6 @@ def validate_chunk(chunk: ActionChunk) -> ActionChunk:
         step=StepInfo(
             int(chunk.step[0]), int(chunk.step[1]), str(chunk.step[2]), bool(chunk.step[3])
         ),
+        gripper_at_once=bool(chunk.gripper_at_once),
         pace=pace,
     )

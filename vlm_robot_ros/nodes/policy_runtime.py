@@ -31,6 +31,7 @@ from vlm_robot_ros.ros.policy_publishers import PolicyPublishers
 from vlm_robot_ros.ros.policy_visualizer import PolicyVisualizer
 from vlm_robot_ros.runtime.chunk_executor import ExecutionSettings
 from vlm_robot_ros.runtime.control_loop import ControlLoop, MotionGate
+from vlm_robot_ros.runtime.inference_schedule import InferenceSchedule
 from vlm_robot_ros.runtime.tick_schedule import TickSchedule
 from vlm_robot_ros.terminal_text import escape_unprintable
 
@@ -71,6 +72,7 @@ class PolicyRuntime:
         raise_dds_receiver_priority(self._worker_priority)
         self._period = 1.0 / values["control_rate"]
         self._schedule = TickSchedule(self._period)
+        self._inferences = InferenceSchedule(values["replan_steps"], policy.replan_steps)
         self._observations = ObservationBuffer(
             robot,
             [robot.camera(name) for name in policy.cameras],
@@ -137,6 +139,7 @@ class PolicyRuntime:
     def activate(self) -> None:
         """Begin to act; earlier instructions do not count."""
         self._loop.restart()
+        self._inferences.reset()
         self._first, self._policy_starts = True, self._policy.begun
         self._worker = InferenceWorker(
             self._policy, self._on_chunk, partial(set_thread_priority, self._worker_priority)
@@ -190,10 +193,13 @@ class PolicyRuntime:
         instruction, observed = self._loop.instruction, self._observations
         if not self._active or instruction.kind is not InstructionKind.TASK:
             return
+        if not self._inferences.is_due(stamp, instruction.number):
+            return
         observation = observed.observation(
             stamp, self._now(), self._loop.kinematics, instruction.text
         )
         if observation is not None and self._worker is not None:
+            self._inferences.on_request(instruction.number)
             self._worker.submit(
                 InferenceRequest(observation, stamp, instruction.number, dict(observed.stamps))
             )
@@ -208,6 +214,7 @@ class PolicyRuntime:
             # The next request goes to a policy that has forgotten everything.
             self._first, self._policy_starts = starts != self._policy_starts, starts
             current = request.number == instruction.number == self._loop.instruction.number
+            self._inferences.on_chunk(chunk, request.number, request.stamp)
             if current:
                 self._loop.set_chunk(chunk, instruction.number, request.stamp, self._now())
         self._diagnostics.record_inference(seconds)
@@ -245,9 +252,8 @@ class PolicyRuntime:
             timing = self._observations.timing_problem(now)
             if timing:
                 motion.release()
-        hold = hold or self._loop.blocked or self._worker.problem
-        wait = timing or self._commands.problem
-        step = self._loop.step(now, state, hold, wait, between_ticks)
+        hold, wait = hold or self._loop.blocked, timing or self._commands.problem
+        step = self._loop.step(now, state, hold, wait, between_ticks, self._worker.problem)
         self._observations.expect_opening(step.action.gripper)
         moves = not between_ticks and self._commands.publish(step, now)
         self._reason = step.action.hold_reason

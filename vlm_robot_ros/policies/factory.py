@@ -12,6 +12,7 @@ from vlm_robot_ros.models.grounded.config import GroundedModelConfig
 from vlm_robot_ros.paths import checkpoint_folder
 from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 from vlm_robot_ros.policies.image_monitor import ImageGuard
+from vlm_robot_ros.policies.remote.remote_policy import connect_policy
 from vlm_robot_ros.policies.sentence_parsing import load_sentence_parser
 from vlm_robot_ros.robot.config import RobotConfig
 
@@ -32,7 +33,8 @@ def check_policy_name(name: str) -> None:
     """
     if ":" not in name and name not in policy_names():
         raise ValueError(
-            f"policy is '{name}'; valid: {', '.join(policy_names())}, or module:Class"
+            f"policy is '{name}'; valid: {', '.join(policy_names())}, module:Class, or "
+            "openpi://HOST:PORT"
         )
 
 
@@ -43,16 +45,19 @@ def load_policy(
     device: str = "cpu",
     faster: str = "",
     parser: str | Path = "",
+    policy_map: str | Path = "",
 ) -> Policy:
     """Load a policy by its name.
 
     Args:
-        name: One of `policy_names`, or `module:Class` of an importable module.
+        name: One of `policy_names`, `module:Class` of an importable module, or the address of a
+            server: see `openpi_url`.
         robot: The robot that it controls.
         checkpoint: Of `fusion` and `blind`: a folder; the shipped one if not given.
         device: Where `fusion` computes: see `parse_device`.
         faster: Optimizations of a fine-tuned policy: see `parse_optimizations`.
         parser: Of sentences, for `fusion`: see `load_sentence_parser`.
+        policy_map: What a server's policy calls the robot's values: see `load_policy_map`.
 
     Raises:
         ValueError: there is no such policy, or an option is not for it.
@@ -66,6 +71,12 @@ def load_policy(
         )
     if parser and name != "fusion":
         raise ValueError(f"parser is '{parser}', but policy is '{name}'; valid: none, or fusion")
+    if "://" in name:
+        return ImageGuard(connect_policy(name, policy_map, robot))
+    if policy_map:
+        raise ValueError(
+            f"map is '{policy_map}', but policy is '{name}'; valid: none, or policy:=openpi://..."
+        )
     if name == "hold":
         return HoldPolicy()
     if name == "fusion":
@@ -176,7 +187,9 @@ def _policy_class(name: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
-def load_named(name: str, robot: RobotConfig, device: str = "cpu") -> Policy:
+def load_named(
+    name: str, robot: RobotConfig, device: str = "cpu", policy_map: str | Path = ""
+) -> Policy:
     """Return the policy of a name: a checkpoint's folder, `shipped`, or as for `load_policy`.
 
     Raises:
@@ -184,5 +197,8 @@ def load_named(name: str, robot: RobotConfig, device: str = "cpu") -> Policy:
     """
     folder = checkpoint_folder(name)
     if not folder.exists() and (":" in name or name in policy_names()):
-        return load_policy(name, robot, device=device)
+        # A map is of the servers among several policies.
+        return load_policy(
+            name, robot, device=device, policy_map=policy_map if "://" in name else ""
+        )
     return load_checkpoint_policy(folder, robot, device)

@@ -24,6 +24,8 @@ from vlm_robot_ros.runtime.joint_state_assembler import JointStateAssembler, Rob
 from vlm_robot_ros.runtime.speed_scaling import SpeedScaling
 from vlm_robot_ros.runtime.stream_monitor import MAX_CLOCK_LEAD_S, StreamMonitor
 
+_MISSING_AFTER_PERIODS = 1.5
+"""After so many periods of the slowest camera the image of another one is missing."""
 _IMAGE_QOS = QoSProfile(depth=1, reliability=qos_profile_sensor_data.reliability)
 
 
@@ -54,6 +56,10 @@ class ObservationBuffer:
         self._scaling = SpeedScaling(robot.speed_scaling) if robot.speed_scaling else None
         self._cameras = {c.name: c for c in cameras}
         self._times: dict[str, float] = {}
+        self._new_images = set[str]()
+        """Cameras with an image that was in no observation yet."""
+        self._new_since = 0.0
+        """When the first of these images was taken [s]."""
         self._calibrations: dict[str, CameraIntrinsics] = {}
         self._image_monitors = {
             c.name: StreamMonitor(f"{c.name} camera", image_timeout, c.rate, ahead)
@@ -74,8 +80,9 @@ class ObservationBuffer:
         Args:
             entities: Of the node.
             transport: "raw", "compressed", or "contract" for that of each camera there.
-            on_observation: Called with the time of each good image [s]; without cameras, with that
-                of joint states.
+            on_observation: Called once a moment: with the time of the last camera's good image
+                [s], when all cameras have a new one or one does not come; without cameras, with
+                the time of joint states.
         """
 
         def calling(take: Callable[[Any], float | None]) -> Callable[[Any], None]:
@@ -176,7 +183,7 @@ class ObservationBuffer:
             self._image_monitors[camera].on_rejected(f"camera_info: {error}")
 
     def on_image(self, camera: str, message: Image | CompressedImage) -> float | None:
-        """Take an image; returns its time, None if it cannot be used."""
+        """Take an image; returns its time if it completes what is seen of a moment."""
         watch = self._image_monitors[camera]
         try:
             stamp = stamp_to_seconds(message.header.stamp)
@@ -190,7 +197,19 @@ class ObservationBuffer:
         self._note(watch, "".join(notes))
         self.images[camera], self.stamps[camera] = image, message.header.stamp
         self._times[camera] = stamp
-        return stamp
+        return stamp if self._is_complete(camera, stamp) else None
+
+    def _is_complete(self, camera: str, stamp: float) -> bool:
+        """Tell whether the policy can be asked: no other camera's new image is to be expected."""
+        if not self._new_images:
+            self._new_since = stamp
+        self._new_images.add(camera)
+        period = 1.0 / min(each.rate for each in self._cameras.values())
+        late = abs(stamp - self._new_since) > _MISSING_AFTER_PERIODS * period
+        if len(self._new_images) < len(self._cameras) and not late:
+            return False
+        self._new_images.clear()
+        return True
 
     def _note(self, watch: StreamMonitor, note: str) -> None:
         """Say in diagnostics what is unusual about a stream; the log has it once."""

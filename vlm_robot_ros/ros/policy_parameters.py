@@ -25,7 +25,14 @@ PARAMETERS = (
     ParameterSpec(
         "policy",
         "fusion",
-        "Policy: fusion (a checkpoint), hold, blind, module:Class, or a registered name",
+        "Policy: fusion (a checkpoint), hold, blind, module:Class, a registered name, or the "
+        "address of a server, openpi://HOST:PORT",
+    ),
+    ParameterSpec(
+        "map",
+        "",
+        "What a server's policy calls the robot's values: droid, libero, lerobot, or the path of "
+        "a .yaml",
     ),
     ParameterSpec(
         "checkpoint",
@@ -68,6 +75,14 @@ PARAMETERS = (
         "Restart the policy process when it has not answered for this time [s]",
         1.0,
         3600.0,
+    ),
+    ParameterSpec(
+        "replan_steps",
+        -1,
+        "Ask the policy again after this many steps of its last chunk; 0: at every image; -1: as "
+        "the policy or its map says",
+        -1,
+        1000,
     ),
     ParameterSpec(
         "image_transport",
@@ -144,7 +159,7 @@ PARAMETERS = (
     ),
 )
 CODE_SELECTING_PARAMETERS = (
-    "robot", "policy", "checkpoint", "parser", "encoder", "calibration", "output",
+    "robot", "policy", "map", "checkpoint", "parser", "encoder", "calibration", "output",
 )  # fmt: skip
 """Parameters that choose code, files or hardware."""
 
@@ -198,7 +213,13 @@ def load_policy(values: Values, robot: RobotConfig) -> Policy:
         )
     if not encoder:
         return factory.load_policy(
-            name, robot, values["checkpoint"], device, values["faster"], values["parser"]
+            name,
+            robot,
+            values["checkpoint"],
+            device,
+            values["faster"],
+            values["parser"],
+            values["map"],
         )
     from vlm_robot_ros.policies.zero_shot_labels import with_zero_shot_labels  # it loads slowly
 

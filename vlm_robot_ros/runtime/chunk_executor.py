@@ -13,6 +13,7 @@ from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION, Instruction,
 from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.motion.limits import clamp_action, exits_workspace
 from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.runtime.chunk_checks import implausibility, unwrap_chunk
 from vlm_robot_ros.runtime.chunk_interpolator import ChunkInterpolator
 from vlm_robot_ros.runtime.instructions import InstructionFilter, next_instruction
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
@@ -82,6 +83,7 @@ class ChunkExecutor:
         self._gripper: float | None = None
         self._openings: deque[tuple[float, float]] = deque(maxlen=_MAX_OPENINGS)
         self._joints: np.ndarray | None = None
+        self._pose: np.ndarray | None = None
         self._instruction_time = 0.0
         self.reset()
 
@@ -122,7 +124,13 @@ class ChunkExecutor:
         """Take the answer to instruction `number`, computed from an image of time `stamp` [s]."""
         if number != self.instruction.number or self.instruction.kind is not InstructionKind.TASK:
             return
-        chunk = self._unwrap_continuous(chunk)
+        if self._joints is not None and self._pose is not None:
+            if problem := implausibility(self._robot, chunk, self._joints, self._pose):
+                chunk = replace(chunk, hold=HoldReason(HoldCode.INVALID_CHUNK, problem))
+            near = self._joints
+            if self._last is not None and chunk.mode == self._mode:
+                near = self._last[: len(near)]
+            chunk = unwrap_chunk(self._robot, chunk, near)
         self.step_info, self._pace = chunk.step, chunk.pace
         self._refusal = HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD)
         if not chunk.hold and not chunk.confidence >= self.min_confidence:
@@ -145,20 +153,6 @@ class ChunkExecutor:
         if chunk.mode != self._mode:
             self._mode, self._last = chunk.mode, None
 
-    def _unwrap_continuous(self, chunk: ActionChunk) -> ActionChunk:
-        """Return a chunk of joint positions with continuous joints in their present turn."""
-        if chunk.mode != ActionMode.JOINT_POSITION or self._joints is None:
-            return chunk
-        values, count = np.array(chunk.values, float), len(self._robot.joints)
-        if values.ndim != 2 or values.shape[1] < count or not np.all(np.isfinite(values)):
-            return chunk  # it is no plan, as is told by who plays it
-        near = self._joints
-        if self._last is not None and chunk.mode == self._mode:
-            near = self._last[:count]
-        for row in values:
-            row[:count] = near = self._robot.unwrap_continuous_joints(row[:count], near)
-        return replace(chunk, values=values)
-
     def step(
         self,
         now: float,
@@ -167,6 +161,7 @@ class ChunkExecutor:
         opening: float,
         hold: HoldReason = MAY_MOVE,
         wait: HoldReason = MAY_MOVE,
+        no_chunk: HoldReason = MAY_MOVE,
     ) -> ActionCommand:
         """Return the action of this control step.
 
@@ -178,8 +173,9 @@ class ChunkExecutor:
             hold: A reason of the caller's to hold, if any. As where no task is asked for any
                 more, fingers in motion stop, too; at other holds they do what they were told last.
             wait: Why the arm holds for a moment, if it does: see `MotionController.waiting`.
+            no_chunk: Why no chunk comes, if that is known. As at `hold`, fingers stop, too.
         """
-        self._joints = joints
+        self._joints, self._pose = joints, pose
         self._openings.append((now, opening))
         while abs(now - self._openings[0][0]) > _RECENT_S:
             self._openings.popleft()
@@ -198,8 +194,9 @@ class ChunkExecutor:
         # What is commanded now is to be reached when the next command comes.
         sample = None if reason else self._interpolator.sample(now + self._period)
         if sample is None:
-            reason = reason or WAITING_FOR_CHUNK
-            stop = bool(hold) or self.instruction.kind is not InstructionKind.TASK
+            stop = bool(hold) or bool(no_chunk and not reason)
+            reason = reason or no_chunk or WAITING_FOR_CHUNK
+            stop = stop or self.instruction.kind is not InstructionKind.TASK
             return self._hold(now, measured, opening, reason, bool(problem), stop)
         # After a pause too, no more than what can be followed until the next command.
         dt = min(max(dt, 0.0), 2 * self._period) * self.instruction.pace_with(self._pace)

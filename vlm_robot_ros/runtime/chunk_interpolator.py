@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from dataclasses import replace
-from math import expm1
+from math import ceil, expm1
 
 import numpy as np
 
@@ -13,10 +13,10 @@ _FADE_STEPS = 3.0
 """Steps of a chunk, its last ones, in which it loses its say."""
 _MIN_WEIGHT = 0.02
 """Who counts less is not asked."""
+_SAME_TIME = 1e-6
+"""Part of a step by which times differ that are the same."""
 _MAX_STEPS = 1000
 """Steps of a chunk: more take longer to be read than an arm may wait."""
-
-
 _MAX_VALUE = 1e3
 """No plan leads so far [m or rad]."""
 
@@ -106,9 +106,15 @@ class ChunkInterpolator:
         values, _ = self._position_and_velocity(now)
         if self._chunk.mode == ActionMode.END_EFFECTOR_POSE:
             values[3:] /= np.linalg.norm(values[3:])
-        # The fingers follow what was decided for the state that was seen: planned ahead of an arm
-        # that lags they would close above the object.
-        return values, float(self._chunk.gripper[0])
+        return values, float(self._chunk.gripper[self._gripper_step(now)])
+
+    def _gripper_step(self, now: float) -> int:
+        """Return of which step the opening is that is commanded at `now`."""
+        assert self._chunk is not None
+        if self._chunk.gripper_at_once:
+            return 0
+        steps = (now - self._stamp) / self._chunk.step_dt
+        return min(max(ceil(steps - _SAME_TIME) - 1, 0), len(self._chunk.gripper) - 1)
 
     def _rtc_merge(self, values: np.ndarray, times: np.ndarray, now: float) -> np.ndarray:
         """Return a new chunk that begins as what is played goes on. Shape (H + 1, 7)."""

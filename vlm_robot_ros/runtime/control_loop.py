@@ -183,6 +183,7 @@ class ControlLoop:
         hold: HoldReason = MAY_MOVE,
         wait: HoldReason = MAY_MOVE,
         between_ticks: bool = False,
+        no_chunk: HoldReason = MAY_MOVE,
     ) -> Step:
         """Return what is commanded now.
 
@@ -192,12 +193,13 @@ class ControlLoop:
             hold: Why the caller holds the arm, if it does: the gripper stops, too.
             wait: Why the arm cannot move for a moment, if so: the gripper finishes its motion.
             between_ticks: Whether to make an action only, between two control ticks.
+            no_chunk: Why no action chunk comes, if that is known; one that is there goes on.
         """
         if self.motion is not None and self.motion.waiting:
             wait = wait or HoldReason(HoldCode.WAITING_FOR_MOTION_START, self.motion.waiting)
         pose = transform_to_pose7(self.kinematics.forward(state.joints))
         action = self._executor.step(
-            now, state.joints, pose, state.opening, hold or self.blocked, wait
+            now, state.joints, pose, state.opening, hold or self.blocked, wait, no_chunk
         )
         if self.motion is None or between_ticks:
             return Step(action, None)

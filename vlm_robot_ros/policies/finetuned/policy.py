@@ -105,6 +105,7 @@ class FinetunedPolicy:
             dict(zip(config.tasks, scores, strict=True)),
             max(scores, default=1.0),
             "",
+            gripper_at_once=True,
         )
 
     def draw(self) -> np.ndarray | None:

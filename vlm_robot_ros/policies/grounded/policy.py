@@ -291,7 +291,8 @@ class GroundedPolicy:
             memory.confidence,
             "",
             self._program.progress(),
-            self._program.pace,
+            gripper_at_once=True,
+            pace=self._program.pace,
         )
 
     def _tensor(self, array: np.ndarray) -> Tensor:

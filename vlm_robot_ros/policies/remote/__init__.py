@@ -1,0 +1,1 @@
+"""Policies that run elsewhere, joined by a protocol and a map."""

@@ -1,0 +1,146 @@
+"""Actions of a policy of somebody else as action chunks of a robot."""
+
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
+from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.policies.remote.policy_map import (
+    JOINT_MODES,
+    ActionMap,
+    GripperMap,
+    action_columns,
+)
+from vlm_robot_ros.policies.remote.rotations import read_rotation
+from vlm_robot_ros.robot.config import RobotConfig
+
+_WIDTH = 7
+"""Values of a step of an `ActionChunk`; joints that an arm has not are 0."""
+_MAX_STEPS = 1000
+_BEYOND_GRIPPER = 0.25
+"""Part of the gripper's way by which a value may lie outside of it."""
+
+
+def find_actions(actions: ActionMap, answer: dict[str, Any]) -> np.ndarray:
+    """Return the actions of an answer. Shape (H, D), float.
+
+    Raises:
+        ValueError: there are none, or they are no table of finite numbers.
+    """
+    found: Any = answer
+    for name in [actions.key] if isinstance(actions.key, str) else actions.key:
+        if not isinstance(found, dict) or name not in found:
+            has = ", ".join(map(str, found)) if isinstance(found, dict) else type(found).__name__
+            raise ValueError(f"the answer has no '{name}'; it has: {has}"[:300])
+        found = found[name]
+    try:
+        table = np.asarray(found, float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the actions are no numbers: {error}") from error
+    if table.ndim == 1:
+        table = table[None]
+    if table.ndim != 2 or not 1 <= len(table) <= _MAX_STEPS:
+        raise ValueError(
+            f"the actions have shape {table.shape}; valid: (steps, values), at most {_MAX_STEPS} "
+            "steps"
+        )
+    if not np.isfinite(table).all():
+        raise ValueError("some actions are not finite")
+    return table
+
+
+def map_actions(
+    actions: ActionMap, robot: RobotConfig, observation: Observation, table: np.ndarray
+) -> ActionChunk:
+    """Return a chunk of joint positions or tool poses that does the actions.
+
+    Args:
+        actions: What the columns are.
+        robot: That is to act.
+        observation: What the policy was sent.
+        table: Shape (H, D): see `find_actions`.
+
+    Raises:
+        ValueError: there are too few columns, or values that cannot be what the map says.
+    """
+    columns = action_columns(actions, robot)
+    last = max(columns[-1], actions.gripper.column if actions.gripper else 0)
+    if table.shape[1] <= last:
+        raise ValueError(
+            f"the actions have {table.shape[1]} values; the map for robot '{robot.name}' needs "
+            f"{last + 1} at least"
+        )
+    taken = table[:, columns.start : columns.stop]
+    if actions.clip is not None:
+        taken = taken.clip(-actions.clip, actions.clip)
+    is_joints = actions.mode in JOINT_MODES
+    values = np.zeros((len(table), _WIDTH))
+    if is_joints:
+        values[:, : len(columns)] = _joints(actions, observation, taken)
+    else:
+        values[:] = _poses(actions, observation, taken)
+    return ActionChunk(
+        ActionMode.JOINT_POSITION if is_joints else ActionMode.END_EFFECTOR_POSE,
+        values,
+        _openings(actions.gripper, observation, table),
+        1.0 / actions.rate,
+        "",
+        {},
+        1.0,
+        "",
+    )
+
+
+def _joints(actions: ActionMap, observation: Observation, taken: np.ndarray) -> np.ndarray:
+    """Return joint positions. Shape (H, J), [rad]."""
+    said = taken * actions.scale
+    said = np.deg2rad(said) if actions.unit == "deg" else said
+    if actions.mode == "joint_position":
+        return said
+    if observation.joints is None:
+        raise ValueError("the positions of the joints are not known")
+    if actions.mode == "joint_velocity":
+        return observation.joints + np.cumsum(said / actions.rate, 0)
+    steps = said if actions.relative_to == "observation" else np.cumsum(said, 0)
+    return observation.joints + steps
+
+
+def _poses(actions: ActionMap, observation: Observation, taken: np.ndarray) -> np.ndarray:
+    """Return tool poses in the base frame. Shape (H, 7)."""
+    places, turned = taken[:, :3] * actions.scale, taken[:, 3:]
+    if actions.rotation in ("rotation_vector", "euler"):
+        turned = turned * actions.rotation_scale
+    turns = read_rotation(actions.rotation, turned)
+    if actions.mode == "pose":
+        return np.concatenate([places, turns.as_quat()], 1)
+    place, rotation = observation.pose[:3], Rotation.from_quat(observation.pose[3:])
+    poses = np.empty((len(taken), _WIDTH))
+    for row, step, turn in zip(poses, places, turns, strict=True):
+        if actions.relative_to == "observation":
+            place, rotation = observation.pose[:3], Rotation.from_quat(observation.pose[3:])
+        in_tool = actions.frame == "tool"
+        place = place + (rotation.apply(step) if in_tool else step)
+        rotation = rotation * turn if in_tool else turn * rotation
+        row[:3], row[3:] = place, rotation.as_quat()
+    return poses
+
+
+def _openings(
+    gripper: GripperMap | None, observation: Observation, table: np.ndarray
+) -> np.ndarray:
+    """Return openings, 0 closed, 1 open. Shape (H,)."""
+    if gripper is None:
+        return np.full(len(table), observation.opening)
+    said = table[:, gripper.column]
+    if gripper.threshold is not None:
+        opens_above = gripper.open > gripper.closed
+        return ((said > gripper.threshold) == opens_above).astype(float)
+    openings = (said - gripper.closed) / (gripper.open - gripper.closed)
+    if openings.min() < -_BEYOND_GRIPPER or openings.max() > 1 + _BEYOND_GRIPPER:
+        raise ValueError(
+            f"the gripper's values go from {said.min():.3g} to {said.max():.3g}; the map says "
+            f"{gripper.closed:g} closed, {gripper.open:g} open"
+        )
+    return openings.clip(0.0, 1.0)

@@ -1,0 +1,80 @@
+"""The wire format of openpi: msgpack, in which an array is a map of its bytes, type and shape."""
+
+import math
+import re
+from typing import Any
+
+import msgpack
+import numpy as np
+
+_DTYPE = re.compile(r"[<>|=]?[biuf]\d{1,2}|\|?b1|\?")
+"""Types of numbers, as numpy writes them; neither objects nor records."""
+_MAX_ITEMS = 100_000
+"""Items of a list or a map: more are no observation and no answer."""
+
+
+class ProtocolError(ValueError):
+    """A message that is not in the wire format."""
+
+
+def pack(value: Any) -> bytes:
+    """Return a message of maps, lists, texts, numbers and arrays of numbers.
+
+    Raises:
+        ProtocolError: it holds something else.
+    """
+    try:
+        packed: bytes = msgpack.packb(value, default=_encode)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ProtocolError(f"it cannot be packed: {error}") from error
+    return packed
+
+
+def unpack(data: bytes) -> Any:
+    """Return what a message holds; its arrays are read-only.
+
+    Raises:
+        ProtocolError: it is not valid, or too much of it is.
+    """
+    try:
+        return msgpack.unpackb(
+            data, object_hook=_decode, max_array_len=_MAX_ITEMS, max_map_len=_MAX_ITEMS
+        )
+    except ProtocolError:
+        raise
+    except Exception as error:  # msgpack's have no kind in common
+        text = f"{type(error).__name__}: {error}"
+        raise ProtocolError(f"{len(data)} bytes are no message: {text}") from error
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind not in "biuf":
+        raise TypeError(f"an array of type {value.dtype}; valid: numbers")
+    if isinstance(value, np.ndarray):
+        return {b"__ndarray__": True, b"data": value.tobytes(), b"dtype": value.dtype.str,
+                b"shape": value.shape}  # fmt: skip
+    if isinstance(value, np.generic):
+        return {b"__npgeneric__": True, b"data": value.item(), b"dtype": value.dtype.str}
+    raise TypeError(
+        f"{type(value).__name__} {value!r}; valid: maps, lists, texts, numbers, arrays"
+    )
+
+
+def _decode(content: dict[Any, Any]) -> Any:
+    if b"__ndarray__" not in content and b"__npgeneric__" not in content:
+        return content
+    said = content.get(b"dtype")
+    if not isinstance(said, str) or not _DTYPE.fullmatch(said):
+        raise ProtocolError(f"an array of type {said!r}; valid: numbers, such as '<f4'")
+    try:
+        dtype = np.dtype(said)
+        if b"__npgeneric__" in content:
+            return dtype.type(content[b"data"])
+        shape, data = content[b"shape"], content[b"data"]
+        if not all(isinstance(size, int) and size >= 0 for size in shape):
+            raise ProtocolError(f"an array of shape {shape!r}; valid: whole numbers from 0")
+        if math.prod(shape) * dtype.itemsize != len(data):
+            raise ProtocolError(f"an array of shape {shape} and type {said} in {len(data)} bytes")
+        return np.frombuffer(data, dtype).reshape(shape)
+    except (KeyError, TypeError) as error:
+        raise ProtocolError(f"an array that lacks something: {error!r}") from error

@@ -1,0 +1,173 @@
+"""A client of servers that speak openpi's protocol, or vLLM's dialect of it, over a websocket."""
+
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from vlm_robot_ros.policies.remote.numpy_msgpack import ProtocolError, pack, unpack
+from vlm_robot_ros.policies.remote.websocket_connection import WebsocketConnection
+
+DEFAULT_PORT = 8000
+MAX_ANSWER_BYTES = 64 * 2**20
+"""Larger answers end the connection."""
+KEY_VARIABLE, KEY_FILE_VARIABLE = "VLM_ROBOT_POLICY_KEY", "VLM_ROBOT_POLICY_KEY_FILE"
+"""Environment variables with the key of a server, and with the path of a file that holds it."""
+_CONNECT_TIMEOUT_S = 5.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0
+"""Between two attempts to connect."""
+_SHOWN_CHARACTERS = 300
+
+
+class RemotePolicyError(Exception):
+    """Why a server gave no answer; prints as that."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def openpi_url(address: str) -> str:
+    """Return the websocket address of `openpi://host:port`, `ws://...` or `wss://...`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    parts = urlsplit(address)
+    valid = "openpi://HOST[:PORT], ws://HOST[:PORT] or wss://HOST[:PORT]"
+    try:
+        port, host = parts.port, parts.hostname
+    except ValueError as error:
+        raise ValueError(f"address '{address}': {error}; valid: {valid}") from None
+    if parts.scheme not in ("openpi", "ws", "wss") or not host:
+        raise ValueError(f"address '{address}'; valid: {valid}")
+    if parts.username or parts.password:
+        raise ValueError(f"the address has a password; valid: the key in {KEY_VARIABLE}")
+    host = f"[{host}]" if ":" in host else host
+    port = port or (443 if parts.scheme == "wss" else DEFAULT_PORT)
+    scheme = "wss" if parts.scheme == "wss" else "ws"
+    return f"{scheme}://{host}:{port}{parts.path}"
+
+
+class OpenpiClient:
+    """Asks a server for actions, one request at a time; connects again by itself."""
+
+    def __init__(self, address: str, timeout: float) -> None:
+        """Connect to nobody yet: a server may come later.
+
+        Args:
+            address: See `openpi_url`.
+            timeout: For an answer [s].
+
+        Raises:
+            ValueError: the address or the file of the key is not valid.
+        """
+        self.url, self._timeout = openpi_url(address), timeout
+        self._headers = key_headers()
+        self._connection: WebsocketConnection | None = None
+        self.metadata: dict[str, Any] = {}
+        """What the server said when it was connected to last."""
+        self._pause, self._next_attempt, self._problem = _FIRST_PAUSE_S, 0.0, ""
+        self._session = str(uuid.uuid4())
+
+    def infer(self, observation: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the server's answer, a map with `actions` or with names of its own.
+
+        Raises:
+            RemotePolicyError: there is none; says why.
+        """
+        connection = self._connected()
+        content = dict(observation)
+        if self.metadata.get("needs_session_id"):
+            content["session_id"] = self._session
+        return self._ask(connection, content)
+
+    def reset(self) -> None:
+        """Begin an episode, where the server wants to know.
+
+        Raises:
+            RemotePolicyError: it does not answer.
+        """
+        self._session = str(uuid.uuid4())
+        if self._connection is not None and self.metadata.get("needs_session_id"):
+            self._ask(self._connection, {"endpoint": "reset", "session_id": self._session})
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> WebsocketConnection:
+        if self._connection is not None:
+            return self._connection
+        wait = self._next_attempt - time.monotonic()
+        if wait > 0:
+            raise RemotePolicyError(f"{self._problem}; connects again in {wait:.1f} s")
+        connection = WebsocketConnection(self.url, self._headers, MAX_ANSWER_BYTES)
+        try:
+            metadata = _content(connection.open(_CONNECT_TIMEOUT_S))
+        except (ConnectionError, ProtocolError) as error:
+            connection.close()
+            raise self._failure(f"no server at '{self.url}': {error}") from error
+        self._connection, self._pause = connection, _FIRST_PAUSE_S
+        self.metadata = metadata if isinstance(metadata, dict) else {}
+        return connection
+
+    def _ask(self, connection: WebsocketConnection, content: dict[str, Any]) -> dict[str, Any]:
+        try:
+            answer = _content(connection.request(pack(content), self._timeout))
+        except (ConnectionError, ProtocolError) as error:
+            # An answer that comes later would be taken for that to the next request.
+            self.close()
+            raise self._failure(f"'{self.url}': {error}") from error
+        if isinstance(answer, np.ndarray):  # as vLLM answers
+            return {"actions": answer}
+        if not isinstance(answer, dict):
+            self.close()
+            raise self._failure(f"'{self.url}' answers {type(answer).__name__}; valid: a map")
+        if answer.get("type") == "error":
+            raise RemotePolicyError(f"'{self.url}': {_short(str(answer.get('message')))}")
+        return answer
+
+    def _failure(self, problem: str) -> RemotePolicyError:
+        self._problem, self._next_attempt = problem, time.monotonic() + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
+        return RemotePolicyError(problem)
+
+
+def _content(message: bytes | str) -> Any:
+    """Return what a message holds; a text is the traceback of a server that failed."""
+    if isinstance(message, str):
+        raise ProtocolError(f"the server failed: {_short(message)}")
+    return unpack(message)
+
+
+def _short(text: str) -> str:
+    """Return the last line of a text that says something, cut where it is long."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return (lines[-1] if lines else "it says nothing")[:_SHOWN_CHARACTERS]
+
+
+def key_headers() -> dict[str, str]:
+    """Return the header with the key of a server, where the environment has one.
+
+    Raises:
+        ValueError: its file cannot be read, or it is no key.
+    """
+    path, key = os.environ.get(KEY_FILE_VARIABLE, ""), os.environ.get(KEY_VARIABLE, "")
+    if path:
+        try:
+            key = Path(path).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"{KEY_FILE_VARIABLE}: '{path}' cannot be read: {error}") from error
+    if not key:
+        return {}
+    if not key.isprintable() or not key.isascii():
+        raise ValueError(f"the key in {KEY_FILE_VARIABLE if path else KEY_VARIABLE} is not one "
+                         "line of printable ASCII")  # fmt: skip
+    return {"Authorization": f"Api-Key {key}"}
