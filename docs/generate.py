@@ -14,11 +14,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from vlm_robot_ros.cli.main import main as command
 from vlm_robot_ros.deprecated_names import deprecated_names
 from vlm_robot_ros.interfaces.hold import HOLD_RULES, HoldCode
 from vlm_robot_ros.plugins import command_sinks
-from vlm_robot_ros.robot.contract_errors import contract_fields, contract_schema_text
+from vlm_robot_ros.policies.remote.policy_map import PolicyMap
+from vlm_robot_ros.robot.contract_errors import contract_schema_text, schema_fields
+from vlm_robot_ros.robot.contract_schema import Contract
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.ros.parameters import ParameterSpec
 from vlm_robot_ros.tasks.tasks import SKILL_FAMILIES
@@ -165,17 +169,32 @@ def renamed() -> str:
 
 def contract() -> str:
     """Return the page of the fields of a contract."""
-    parts: dict[str, list[tuple[object, ...]]] = {}
-    for part, name, valid, meaning in contract_fields():
-        parts.setdefault(part, []).append((f"`{name}`", valid, meaning))
     text = (
         "# Robot contract\n\nThe fields of a contract, in SI units. `vlm-robot contract schema` "
         "prints the same as a [JSON schema](contract.schema.json), with which editors complete "
         "and check a contract:\n\n```yaml\n# yaml-language-server: $schema=contract.schema.json\n"
         "```\n\n"
     )
+    return text + _field_tables(Contract)
+
+
+def policy_map() -> str:
+    """Return the page of the fields of a map."""
+    text = (
+        "# Policy map\n\nWhat a policy of a server calls a robot's cameras, state and actions. "
+        "The how-to [policies of servers](../how-to/policies_of_servers.md) has an example.\n\n"
+    )
+    return text + _field_tables(PolicyMap)
+
+
+def _field_tables(model: type[BaseModel]) -> str:
+    parts: dict[str, list[tuple[object, ...]]] = {}
+    for part, name, valid, meaning in schema_fields(model):
+        parts.setdefault(part, []).append((f"`{name}`", valid, meaning))
+    text = ""
     for part, rows in parts.items():
-        text += f"## {part or 'Contract'}\n\n" + table(("field", "valid", "meaning"), rows) + "\n"
+        name = part or model.__name__
+        text += f"## {name}\n\n" + table(("field", "valid", "meaning"), rows) + "\n"
     return text.rstrip() + "\n"
 
 
@@ -213,6 +232,7 @@ def first_line(value: object) -> str:
 PAGES = {
     "skills.md": skills,
     "contract.md": contract,
+    "policy_map.md": policy_map,
     "parameters.md": parameters,
     "messages.md": messages,
     "hold_codes.md": hold_codes,

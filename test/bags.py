@@ -68,9 +68,10 @@ class BagWriter:
             is_bigendian=0, step=3 * width, data=pixels.reshape(-1),
         )  # fmt: skip
 
-    def joints(self, stamp, place=HOME):
+    def joints(self, stamp, place=HOME, opening=1.0):
         names = [*ROBOT.joint_names, ROBOT.gripper.joint]
-        position = np.r_[place, ROBOT.gripper.open]
+        closed, opened = ROBOT.gripper.closed, ROBOT.gripper.open
+        position = np.r_[place, closed + opening * (opened - closed)]
         self.add(
             "/joint_states", "sensor_msgs/msg/JointState", stamp + 0.001,
             header=self.header(stamp), name=names, position=position,

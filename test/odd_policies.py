@@ -58,6 +58,13 @@ class Own(HoldPolicy):
         return replace(chunk, values=chunk.values + aside, gripper=np.ones(8), confidence=1.0)
 
 
+class Failing(Own):
+    """A policy that cannot answer, made of a robot."""
+
+    def infer(self, observation):
+        raise RuntimeError("out of memory")
+
+
 class Wary(ImageGuard):
     """A policy that watches its images itself."""
 

@@ -22,12 +22,17 @@ TENTHS = [0.1 * tick for tick in range(20)]
 
 
 def test_without_steps_it_is_asked_at_every_observation():
-    assert len(asked_at(InferenceSchedule(), TENTHS, answers_after=3)) == len(TENTHS)
+    assert len(asked_at(InferenceSchedule(0, 5), TENTHS, answers_after=3)) == len(TENTHS)
 
 
 def test_with_steps_it_is_asked_again_when_these_are_over():
     assert asked_at(InferenceSchedule(5), TENTHS) == [0.0, 0.5, 1.0, 1.5]
     assert asked_at(InferenceSchedule(50), TENTHS) == [0.0, 0.8, 1.6]  # a chunk has eight
+
+
+def test_the_policy_says_how_many_steps_where_nobody_else_does():
+    assert asked_at(InferenceSchedule(-1, 5), TENTHS) == asked_at(InferenceSchedule(5), TENTHS)
+    assert len(asked_at(InferenceSchedule(), TENTHS)) == len(TENTHS)
 
 
 def test_while_it_thinks_it_is_asked_nothing_else():

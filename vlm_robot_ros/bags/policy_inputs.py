@@ -30,6 +30,9 @@ class RecordedRequests:
 
     recording: Recording
     namespace: str = ""
+    cameras: tuple[str, ...] = ()
+    """Cameras whose images are wanted, too, where the recorded policy was not given them: those
+    nearest in time."""
     missed: int = 0
     """Questions whose images are not in the bag, known at the end."""
 
@@ -84,6 +87,10 @@ class RecordedRequests:
                     camera: (topics.get(camera, ""), at.sec, at.nanosec)
                     for camera, at in zip(asked.cameras, _image_stamps(asked), strict=True)
                 }
+                for camera in self.cameras:
+                    if camera not in keys:
+                        topic_of = topics.get(camera, "")
+                        keys[camera] = _nearest(seen, topic_of, asked.header.stamp)
                 missing = [key for key in keys.values() if key not in seen]
                 if any(newest.get(key[0], (0, 0)) <= key[1:] for key in missing):
                     break  # they may come
@@ -176,6 +183,13 @@ class _CameraDecoder:
         return to_policy_input(
             message, self._recording.robot.camera(camera), self._known.get(camera)
         )
+
+
+def _nearest(seen: dict[tuple[str, int, int], Any], topic: str, at: Any) -> tuple[str, int, int]:
+    """Return the key of the image of a topic that is nearest in time; a key of none if none is."""
+    keys = [key for key in seen if key[0] == topic]
+    wanted = at.sec + 1e-9 * at.nanosec
+    return min(keys, key=lambda key: abs(key[1] + 1e-9 * key[2] - wanted), default=("", 0, 0))
 
 
 def _instruction_at(

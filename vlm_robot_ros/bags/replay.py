@@ -78,7 +78,8 @@ def replay(
     """
     known = _recorded(recording, namespace)
     found = Replay(answers={name: [] for name in (RECORDED, *policies)})
-    inputs = RecordedRequests(recording, namespace)
+    cameras = {camera: None for policy in policies.values() for camera in policy.cameras}
+    inputs = RecordedRequests(recording, namespace, tuple(cameras))
     before = -1
     for question, first in progress(inputs):
         found.times.append(question.stamp)

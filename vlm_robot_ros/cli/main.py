@@ -34,6 +34,7 @@ _COMMANDS = (
     "finetune",
     "merge",
     "learn-words",
+    "policy",
     "serve",
     "collect",
     "train",

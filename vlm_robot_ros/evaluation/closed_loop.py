@@ -13,6 +13,7 @@ from vlm_robot_ros.kinematics.kinematics import transform_to_pose7
 from vlm_robot_ros.motion.motion_command import MotionCommand
 from vlm_robot_ros.runtime.chunk_executor import ExecutionSettings
 from vlm_robot_ros.runtime.control_loop import ControlLoop
+from vlm_robot_ros.runtime.inference_schedule import InferenceSchedule
 from vlm_robot_ros.sim.joint_trajectory_controller import parse_trajectory
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 
@@ -52,6 +53,7 @@ class ClosedLoopRunner:
             sinks=() if through == "action" else (through,),
         )
         self.sim, self.policy = sim, policy
+        self._inferences = InferenceSchedule(of_policy=getattr(policy, "replan_steps", 0))
         self.label = ""
         """The task label that the policy gave last."""
         self.hold = ""
@@ -91,9 +93,12 @@ class ClosedLoopRunner:
         trim_malloc_heap()
         sim, loop = self.sim, self._loop
         stamp, instruction = sim.time, loop.instruction
-        chunk: ActionChunk | None = self.policy.infer(self.observe(instruction.text))
-        assert chunk is not None
-        self.label, self.hold = chunk.label, chunk.hold
+        chunk: ActionChunk | None = None
+        if self._inferences.is_due(stamp, instruction.number):
+            self._inferences.on_request(instruction.number)
+            chunk = self.policy.infer(self.observe(instruction.text))
+            self._inferences.on_chunk(chunk, instruction.number, stamp)
+            self.label, self.hold = chunk.label, chunk.hold
         for _ in range(round(FRAME_PERIOD_S / CONTROL_PERIOD)):
             if chunk is not None and sim.time - stamp >= LATENCY_S - 1e-6:
                 loop.set_chunk(chunk, instruction.number, stamp, sim.time)

@@ -13,9 +13,9 @@ def contract_schema_text() -> str:
     return json.dumps(Contract.model_json_schema(), indent=2) + "\n"
 
 
-def contract_fields() -> list[tuple[str, str, str, str]]:
-    """Return part, name, valid values and meaning of each field."""
-    schema = Contract.model_json_schema()
+def schema_fields(model: type[BaseModel]) -> list[tuple[str, str, str, str]]:
+    """Return part, name, valid values and meaning of each field of a schema."""
+    schema = model.model_json_schema()
     parts = {"": schema, **schema["$defs"]}
     rows = []
     for part, content in parts.items():

@@ -51,7 +51,7 @@ def implausibility(
     if not _is_table(values, count if is_joints else 3):
         return ""
     if is_joints:
-        said = values[:, :count]
+        said = robot.unwrap_continuous_joints(values[:, :count], joints)
         beyond = np.maximum(robot.lower - said, said - robot.upper)
         step, joint = np.unravel_index(beyond.argmax(), beyond.shape)
         if beyond[step, joint] > _BEYOND_LIMITS_RAD:

@@ -124,6 +124,8 @@ class ChunkExecutor:
         """Take the answer to instruction `number`, computed from an image of time `stamp` [s]."""
         if number != self.instruction.number or self.instruction.kind is not InstructionKind.TASK:
             return
+        if self._interpolator.is_older(stamp):
+            return
         if self._joints is not None and self._pose is not None:
             if problem := implausibility(self._robot, chunk, self._joints, self._pose):
                 chunk = replace(chunk, hold=HoldReason(HoldCode.INVALID_CHUNK, problem))

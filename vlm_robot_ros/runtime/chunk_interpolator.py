@@ -54,6 +54,10 @@ class ChunkInterpolator:
         self._curves: list[MonotoneCubic] = []
         self._end = -np.inf
 
+    def is_older(self, stamp: float) -> bool:
+        """Tell whether a camera frame is older than that of the chunk which is played."""
+        return self._chunk is not None and stamp < self._stamp
+
     def set_chunk(self, chunk: ActionChunk, stamp: float, now: float) -> bool:
         """Go on with a chunk computed from the camera frame of time `stamp`; drop an older one.
 
@@ -71,7 +75,7 @@ class ChunkInterpolator:
         _check(chunk)
         if chunk.mode == ActionMode.END_EFFECTOR_POSE:
             chunk = replace(chunk, values=_align_quaternion_signs(chunk.values))
-        if self._chunk is not None and stamp < self._stamp:
+        if self.is_older(stamp):
             return False
         goes_on = self._chunk is not None and self._chunk.mode == chunk.mode and now <= self._end
         before = self._position_and_velocity(now) if goes_on else None

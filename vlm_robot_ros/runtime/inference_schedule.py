@@ -16,7 +16,7 @@ class InferenceSchedule:
     time.
     """
 
-    def __init__(self, replan_steps: int = 0, of_policy: int = 0) -> None:
+    def __init__(self, replan_steps: int = -1, of_policy: int = 0) -> None:
         """Make a schedule.
 
         Args:
