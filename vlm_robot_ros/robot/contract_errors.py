@@ -117,7 +117,7 @@ def _field(schema: dict[str, Any], place: list[Any]) -> dict[str, Any]:
 def _valid(field: dict[str, Any]) -> str:
     """Return what a field may be, in words, from its JSON schema."""
     if "enum" in field:
-        return f"one of {', '.join(field['enum'])}"
+        return f"one of {', '.join(map(str, field['enum']))}"
     kind = field.get("type")
     if kind == "number":
         text = "a number"
