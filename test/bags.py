@@ -98,7 +98,14 @@ class BagWriter:
 
 
 def moving_bag(
-    folder, seconds=3.0, said="pick up the red cube", skip=(), success=None, again="", **options
+    folder,
+    seconds=3.0,
+    said="pick up the red cube",
+    skip=(),
+    success=None,
+    again="",
+    noise=0.0,
+    **options,
 ):
     """Write a bag of an arm that moves from 0.5 s on; returns its images by stamp.
 
@@ -120,7 +127,7 @@ def moving_bag(
             shown[round(now, 3)] = pixels
             for camera in ("front", "wrist"):
                 bag.image(now, pixels, camera)
-        pose = [0.4 + 0.01 * now, 0.0, 0.3, 1.0, 0.0, 0.0, 0.0]
+        pose = [0.4 + 0.01 * now, 0.0, 0.3, 1.0, 0.0, noise * (-1) ** tick, 0.0]
         frame = (tick // 5) * 0.1
         bag.action(now + 0.003, frame, pose, hold="" if now >= 0.5 else "waiting for a plan")
     if success is not None:

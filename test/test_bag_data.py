@@ -106,7 +106,33 @@ def test_bags_become_a_dataset_that_says_the_same(tmp_path):
     for name, value in (("mean", rows.mean(0)), ("std", rows.std(0)), ("min", rows.min(0))):
         assert np.allclose(stats["action"][name], value, atol=1e-5)
     assert stats["action"]["count"] == [len(rows)]
+    for name, part in (("q01", 0.01), ("q99", 0.99)):
+        assert np.allclose(stats["action"][name], np.quantile(rows, part, axis=0), atol=1e-6)
+    info = json.loads((out / "meta" / "info.json").read_text())
+    about = info["features"]["observation.images.front"]["info"]
+    assert (about["video.codec"], about["is_depth_map"]) == ("h264", False)
+    card = (out / "README.md").read_text()
+    assert "push the lemon 1" in card
+    assert "3 episodes" in card
     assert not (out / ".parts").exists()
+
+
+def test_noise_of_a_constant_value_is_no_value(tmp_path):
+    moving_bag(tmp_path / "bag", noise=1e-17)
+    _, action = BagDataset([tmp_path / "bag"]).table(0)
+    assert set(action[:, 5:6].ravel().tolist()) == {0.0}
+
+
+def test_videos_are_av1_where_that_is_asked_for(tmp_path, capsys):
+    moving_bag(tmp_path / "bag")
+    out = tmp_path / "dataset"
+    command = ["bag", "convert", str(tmp_path / "bag"), "--out", str(out), "--codec", "av1"]
+    assert main(command) == 0
+    info = json.loads((out / "meta" / "info.json").read_text())
+    assert info["features"]["observation.images.front"]["info"]["video.codec"] == "av1"
+    images = open_data_folder(out).episode(0).images["observation.images.front"]
+    ours = BagDataset([tmp_path / "bag"]).episode(0).images["front"]
+    assert np.abs(images.astype(int) - ours).mean() < 6
 
 
 def test_a_conversion_goes_on_where_it_was(tmp_path, monkeypatch):
@@ -118,11 +144,11 @@ def test_a_conversion_goes_on_where_it_was(tmp_path, monkeypatch):
     bags = [tmp_path / "bags" / str(number) for number in range(3)]
     written, write = [], lerobot_writer.write_part
 
-    def tiring(data, folder):
+    def tiring(data, folder, codec):
         if len(written) == 2:
             raise KeyboardInterrupt
         written.append(data.info.path)
-        write(data, folder)
+        write(data, folder, codec)
 
     monkeypatch.setattr(lerobot_writer, "write_part", tiring)
     with pytest.raises(KeyboardInterrupt):

@@ -17,6 +17,8 @@ from vlm_robot_ros.interfaces.action import ActionMode
 
 _MAX_IMAGE_AGE_PERIODS = 1.5
 """An image, or a command, may be so many periods old."""
+_DECIMALS = 6
+"""Decimals of actions that are kept: noise of 1e-18 becomes full scale where it is normalised."""
 _MAX_JOINT_GAP_S = 0.1
 """Joint states farther apart are not interpolated between [s]."""
 _MAX_STEPS = 1_000_000
@@ -142,4 +144,4 @@ def _vectors(actions: Sequence[RecordedAction]) -> tuple[tuple[str, ...], np.nda
     named = [number for number, name in enumerate(actions[0].names) if name]
     names = (*(actions[0].names[number] for number in named), "gripper")
     rows = [np.r_[action.values[named], action.gripper] for action in actions]
-    return names, np.array(rows, np.float32)
+    return names, np.array(rows).round(_DECIMALS).astype(np.float32)

@@ -24,6 +24,7 @@ def convert_to_lerobot(
     failed: bool = False,
     workers: int = 1,
     engine: str = "processes",
+    codec: str = "h264",
     progress: Callable[..., Iterable[Any]] = lambda each, total: each,
     warn: Callable[[str], None] = lambda line: None,
 ) -> tuple[int, int, dict[Path, str]]:
@@ -37,6 +38,7 @@ def convert_to_lerobot(
         failed: Whether to keep episodes that were marked as failures.
         workers: Processes.
         engine: One of `ENGINES`.
+        codec: Of the videos: see `video_writer.CODECS`.
         progress: Wraps what is gone through, to show how far it is.
         warn: Is called with each problem of a bag that can be read only in part.
 
@@ -49,17 +51,22 @@ def convert_to_lerobot(
     """
     # pyarrow and av are an extra
     from vlm_robot_ros.data.formats.lerobot_writer import ensure_no_dataset, merge_shards
+    from vlm_robot_ros.data.formats.video_writer import CODECS
 
+    if codec not in CODECS:
+        raise BagError(f"codec is '{codec}'; valid: {', '.join(CODECS)}")
     if engine not in ENGINES:
         raise BagError(f"engine is '{engine}'; valid: {', '.join(ENGINES)}")
     if not bags:
         raise BagError("no bags; valid: folders of rosbag2, MCAP files, folders of these")
     ensure_no_dataset(out)
     unlike = {bag.resolve(): bag for bag in bags}
-    how = f"{robot} {namespace} {failed}"
+    how = f"{robot} {namespace} {failed} {codec}"
     parts = {bag: out / ".parts" / _name(bag, how) for bag in unlike.values()}
     jobs = [
-        (bag, part, robot, namespace, failed) for bag, part in parts.items() if not part.exists()
+        (bag, part, robot, namespace, failed, codec)
+        for bag, part in parts.items()
+        if not part.exists()
     ]
     run = _on_ray if engine == "ray" else _in_processes
     with closing(run(jobs, workers)) as done:
@@ -78,14 +85,14 @@ def convert_to_lerobot(
 
 
 def _convert_one(
-    bag: Path, part: Path, robot: str, namespace: str, failed: bool
+    bag: Path, part: Path, robot: str, namespace: str, failed: bool, codec: str
 ) -> tuple[Path, str, str]:
     """Make one part; returns the bag, why it is left out, and what is wrong with it if not."""
     from vlm_robot_ros.data.formats.lerobot_writer import write_part
 
     try:
         data = BagDataset([bag], robot, namespace, failed)
-        write_part(data, part)
+        write_part(data, part, codec)
     except ValueError as error:
         return bag, str(error), ""
     except Exception as error:  # one bag must not end the conversion of thousands

@@ -43,6 +43,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--engine", choices=("processes", "ray"), default="processes",
         help="ray: over the cluster that RAY_ADDRESS names",
     )  # fmt: skip
+    convert.add_argument(
+        "--codec", choices=("h264", "av1"), default="h264",
+        help="of the videos; a dataset that LeRobot records has av1",
+    )  # fmt: skip
     _add_common(convert)
     convert.set_defaults(run=_convert)
 
@@ -116,6 +120,7 @@ def _convert(args: argparse.Namespace) -> int:
     bags = find_all_bags(args.bags)
     episodes, frames, problems = convert_to_lerobot(
         bags, args.out, args.robot, args.namespace, args.failed, args.workers, args.engine,
+        args.codec,
         lambda each, total: tqdm(each, "bags", total), print_warnings,
     )  # fmt: skip
     for why in problems.values():

@@ -1,6 +1,6 @@
 """What training normalises by: of each feature of an episode, and of many, as lerobot has it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,11 +39,16 @@ def _of_rows(rows: np.ndarray) -> dict[str, list[Any]]:
     return {**{name: value.tolist() for name, value in values.items()}, "count": [len(rows)]}
 
 
-def joined_statistics(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the statistics of all episodes from those of each; quantiles are their means.
+def joined_statistics(
+    rows: Sequence[dict[str, Any]], tables: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, Any]]:
+    """Return the statistics of all episodes from those of each.
+
+    Quantiles of features without a table, those of images, are the means of the episodes'.
 
     Args:
         rows: One an episode, with keys `stats/<feature>/<name>`.
+        tables: All frames of features, by name. Shape (T, D) each.
     """
     features = dict.fromkeys(
         key.split("/")[1] for row in rows for key in row if key.startswith("stats/")
@@ -60,7 +65,11 @@ def joined_statistics(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any
         spread = (weight * (all_of("std") ** 2 + (all_of("mean") - mean) ** 2)).sum(0)
         values = {"min": all_of("min").min(0), "max": all_of("max").max(0), "mean": mean,
                   "std": np.sqrt(spread)}  # fmt: skip
-        values |= {name: (weight * all_of(name)).sum(0) for name in _QUANTILES}
+        for name, part in _QUANTILES.items():
+            if feature in tables:
+                values[name] = np.quantile(tables[feature].astype(float), part, axis=0)
+            else:
+                values[name] = (weight * all_of(name)).sum(0)
         joined[feature] = {
             **{name: value.tolist() for name, value in values.items()},
             "count": [int(count.sum())],

@@ -136,3 +136,8 @@ def read_lines(folder: Path, name: str) -> list[dict[str, Any]]:
     except (OSError, ValueError) as error:
         raise DataError(f"'{folder / name}' cannot be read: {error}") from error
     return rows
+
+
+def image_key(camera: str) -> str:
+    """Return what a dataset calls a camera's images."""
+    return camera if camera.startswith("observation.images.") else f"observation.images.{camera}"

@@ -3,21 +3,22 @@
 import json
 import shutil
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vlm_robot_ros.data.dataset import DataError, EpisodeDataset
-from vlm_robot_ros.data.formats.lerobot_info import JOINT_UNIT
+from vlm_robot_ros.data.formats.dataset_card import dataset_card
+from vlm_robot_ros.data.formats.lerobot_info import JOINT_UNIT, image_key
 from vlm_robot_ros.data.statistics import joined_statistics, statistics
 from vlm_robot_ros.paths import atomic_write_text
 
 try:
-    import av
     import pyarrow as pa
     import pyarrow.parquet as parquet
+
+    from vlm_robot_ros.data.formats.video_writer import DEFAULT_CODEC, VideoWriter
 except ImportError as error:
     raise DataError(
         f"LeRobotDataset needs pyarrow and av ({error}): pip install 'vlm_robot_ros[data]'"
@@ -31,12 +32,13 @@ _DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 _VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 
 
-def write_part(data: EpisodeDataset, folder: Path) -> None:
+def write_part(data: EpisodeDataset, folder: Path, codec: str = DEFAULT_CODEC) -> None:
     """Write the episodes of some data as one part; it is there whole or not at all.
 
     Args:
         data: With images, and as many frames a second as it says.
         folder: Of the part.
+        codec: Of the videos: see `video_writer.CODECS`.
 
     Raises:
         DataError: the data does not say how many frames a second, or has none.
@@ -47,7 +49,7 @@ def write_part(data: EpisodeDataset, folder: Path) -> None:
     making = folder.with_name(folder.name + ".part")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
-    videos: dict[str, _Video] = {}
+    videos: dict[str, VideoWriter] = {}
     episodes: list[dict[str, Any]] = []
     columns: dict[str, list[np.ndarray]] = {name: [] for name in (_STATE, _ACTION, "timestamp")}
     try:
@@ -58,7 +60,7 @@ def write_part(data: EpisodeDataset, folder: Path) -> None:
             for camera, images in episode.images.items():
                 if camera not in videos:
                     path = making / f"{len(videos)}.mp4"
-                    videos[camera] = _Video(path, images.shape[1:], info.fps)
+                    videos[camera] = VideoWriter(path, images.shape[1:], info.fps, codec)
                 begun[camera] = videos[camera].frames / info.fps
                 videos[camera].add(images)
             columns[_STATE].append(episode.state)
@@ -70,7 +72,7 @@ def write_part(data: EpisodeDataset, folder: Path) -> None:
                     "length": len(times),
                     "begun": begun,
                     "stats": {
-                        _key(name) if name in episode.images else name: values
+                        image_key(name) if name in episode.images else name: values
                         for name, values in statistics(episode, times).items()
                     },
                 }
@@ -82,6 +84,7 @@ def write_part(data: EpisodeDataset, folder: Path) -> None:
     np.savez(making / "table.npz", **table)  # type: ignore[arg-type]  # names are texts
     about = {
         "fps": info.fps,
+        "codec": codec,
         "robot": info.robot,
         "joint_unit": info.joint_unit,
         "names": {_STATE: list(info.state_names), _ACTION: list(info.action_names)},
@@ -111,7 +114,7 @@ def merge_shards(parts: Sequence[Path], out: Path) -> tuple[int, int]:
     abouts = [json.loads((part / "about.json").read_text()) for part in parts]
     for part, about in zip(parts, abouts, strict=True):
         # Parts of an interrupted conversion by an earlier version have no joint unit.
-        for key in ("fps", "names", "cameras", "joint_unit"):
+        for key in ("fps", "names", "cameras", "joint_unit", "codec"):
             if about.get(key) != abouts[0].get(key):
                 raise DataError(
                     f"'{part.name}' has {key} {about.get(key)}, '{parts[0].name}' "
@@ -129,15 +132,26 @@ def merge_shards(parts: Sequence[Path], out: Path) -> tuple[int, int]:
             frames += episode["length"]
         _write_table(part / "table.npz", out / _DATA.format(**place), rows[begin:], tasks)
         for index, camera in enumerate(about["cameras"]):
-            video = out / _VIDEO.format(video_key=_key(camera), **place)
+            video = out / _VIDEO.format(video_key=image_key(camera), **place)
             video.parent.mkdir(parents=True, exist_ok=True)
             video.unlink(missing_ok=True)  # of a call that was interrupted
             try:
                 video.hardlink_to(part / f"{index}.mp4")
             except OSError:  # not every file system has them
                 shutil.copyfile(part / f"{index}.mp4", video)
-    _write_meta(out, first, rows, tasks, frames)
+    (out / "README.md").write_text(dataset_card(first, len(rows), frames, tasks))
+    _write_meta(out, first, rows, tasks, _joined_tables(parts))
     return len(rows), frames
+
+
+def _joined_tables(parts: Sequence[Path]) -> dict[str, np.ndarray]:
+    """Return all frames of each feature but the images. Shape (T, D) each."""
+    tables: dict[str, list[np.ndarray]] = {}
+    for part in parts:
+        with np.load(part / "table.npz", allow_pickle=False) as arrays:
+            for name in arrays.files:
+                tables.setdefault(name, []).append(arrays[name].reshape(len(arrays[name]), -1))
+    return {name: np.concatenate(each) for name, each in tables.items()}
 
 
 def _episode_row(
@@ -153,7 +167,7 @@ def _episode_row(
         "dataset_to_index": begin + length,
     }
     for camera, start in episode["begun"].items():
-        video = f"videos/{_key(camera)}"
+        video = f"videos/{image_key(camera)}"
         row |= {f"{video}/{key}": value for key, value in place.items()}
         row[f"{video}/from_timestamp"] = start
         row[f"{video}/to_timestamp"] = start + length / fps
@@ -184,9 +198,13 @@ def _write_table(
 
 
 def _write_meta(
-    out: Path, about: dict[str, Any], rows: list[dict[str, Any]], tasks: list[str], frames: int
+    out: Path,
+    about: dict[str, Any],
+    rows: list[dict[str, Any]],
+    tasks: list[str],
+    tables: dict[str, np.ndarray],
 ) -> None:
-    meta = out / "meta"
+    meta, frames = out / "meta", len(tables[_ACTION])
     (meta / "episodes" / "chunk-000").mkdir(parents=True, exist_ok=True)
     parquet.write_table(
         pa.Table.from_pylist(rows), meta / "episodes" / "chunk-000" / "file-000.parquet"
@@ -205,14 +223,14 @@ def _write_meta(
     table = pa.table({"task_index": pa.array(range(len(tasks)), pa.int64()), index: tasks})
     table = table.replace_schema_metadata({"pandas": json.dumps(pandas)})
     parquet.write_table(table, meta / "tasks.parquet")
-    (meta / "stats.json").write_text(json.dumps(joined_statistics(rows), indent=2) + "\n")
+    (meta / "stats.json").write_text(json.dumps(joined_statistics(rows, tables), indent=2) + "\n")
     vectors = {
         name: {"dtype": "float32", "shape": [len(names)], "names": names}
         for name, names in about["names"].items()
     }
     single = {"shape": [1], "names": None}
     videos = {
-        _key(camera): _video_feature(shape, about["fps"])
+        image_key(camera): _video_feature(shape, about["fps"], about.get("codec", DEFAULT_CODEC))
         for camera, shape in about["cameras"].items()
     }
     info = {
@@ -240,7 +258,7 @@ def _write_meta(
     atomic_write_text(meta / "info.json", json.dumps(info, indent=4) + "\n")
 
 
-def _video_feature(shape: Sequence[int], fps: float) -> dict[str, Any]:
+def _video_feature(shape: Sequence[int], fps: float, codec: str) -> dict[str, Any]:
     height, width, channels = shape
     return {
         "dtype": "video",
@@ -249,49 +267,11 @@ def _video_feature(shape: Sequence[int], fps: float) -> dict[str, Any]:
         "info": {
             "video.height": height,
             "video.width": width,
-            "video.codec": "h264",
+            "video.codec": codec,
             "video.pix_fmt": "yuv420p",
-            "video.is_depth_map": False,
+            "is_depth_map": False,
             "video.fps": fps,
             "video.channels": channels,
             "has_audio": False,
         },
     }
-
-
-class _Video:
-    """An mp4 in which every second frame can be begun at."""
-
-    def __init__(self, path: Path, shape: Sequence[int], fps: float) -> None:
-        self.shape = tuple(int(size) for size in shape)
-        if self.shape[0] % 2 or self.shape[1] % 2:
-            raise DataError(f"images of {self.shape[1]}x{self.shape[0]}; H.264 needs even sides")
-        self.frames = 0
-        self._file = av.open(str(path), "w")
-        rate = Fraction(fps).limit_denominator(1000)
-        options = {"g": "2", "crf": "18", "preset": "fast"}
-        self._stream = self._file.add_stream("libx264", rate=rate, options=options)
-        self._stream.height, self._stream.width = self.shape[:2]
-        self._stream.pix_fmt = "yuv420p"
-
-    def add(self, images: np.ndarray) -> None:
-        """Add images of shape (T, H, W, 3), uint8 RGB.
-
-        Raises:
-            DataError: they are of another size than those before.
-        """
-        if images.shape[1:] != self.shape:
-            raise DataError(f"images of {images.shape[1:]} after those of {self.shape}")
-        for image in images:
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-            self._file.mux(self._stream.encode(frame))
-            self.frames += 1
-
-    def close(self) -> None:
-        """Write what is left."""
-        self._file.mux(self._stream.encode())
-        self._file.close()
-
-
-def _key(camera: str) -> str:
-    return camera if camera.startswith("observation.images.") else f"observation.images.{camera}"
