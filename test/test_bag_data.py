@@ -157,7 +157,7 @@ def test_a_conversion_goes_on_where_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(
         lerobot_writer,
         "write_part",
-        lambda data, folder: written.append(data.info.path) or write(data, folder),
+        lambda *given: written.append(given[0].info.path) or write(*given),
     )
     assert to_lerobot.convert_to_lerobot(bags, tmp_path / "out")[0] == 3
     assert written == bags
