@@ -4,15 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vlm_robot_ros.models.grounded.image import AuxiliaryInputs
 from vlm_robot_ros.models.grounded.model import VisionLanguageRobotModel
 from vlm_robot_ros.models.grounded.text import InstructionSlots
+from vlm_robot_ros.policies.grounded.step_slots import sure_logits
 
-_SURE = 20.0
-"""Logit of a colour, of a noun that is asked for."""
 _PRESENT = 0.5
 """Agreement of a name and the image above which the thing is there."""
 _SAME_PLACE_M = 0.04
@@ -55,8 +53,8 @@ def detect_objects(
     names = [(colour, noun) for colour in config.colours[1:] for noun in movable]
     names += [(config.colours[0], noun) for noun in config.nouns[2 + config.movable :]]
     queries = slots._replace(
-        colour=_one_hot(config.colours, [colour for colour, _ in names], image.device),
-        noun=_one_hot(config.nouns, [noun for _, noun in names], image.device),
+        colour=sure_logits(config.colours, [colour for colour, _ in names], image.device)[None],
+        noun=sure_logits(config.nouns, [noun for _, noun in names], image.device)[None],
     )
     seen = model.ground(image, tool, opening, queries, beside)
     points = seen.point[0].double().cpu().numpy()
@@ -75,8 +73,3 @@ def detect_objects(
             colour, noun = names[number]
             found.append(DetectedObject(colour, noun, points[number], confidence))
     return found
-
-
-def _one_hot(names: tuple[str, ...], wanted: list[str], device: torch.device) -> Tensor:
-    numbers = torch.tensor([names.index(name) for name in wanted], device=device)
-    return _SURE * F.one_hot(numbers, len(names)).float()[None]

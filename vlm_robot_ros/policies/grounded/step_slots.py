@@ -1,5 +1,7 @@
 """What a step says, as the slots that the networks take."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -53,18 +55,20 @@ class StepSlots:
         config, slots = self._config, self._words.read(describe_step(step))
         things = (step.target, step.reference)
 
-        def chosen(names: tuple[str, ...], wanted: list[str]) -> Tensor:
-            numbers = torch.tensor(
-                [names.index(name) for name in wanted], device=slots.skill.device
-            )
-            return _SURE * F.one_hot(numbers, len(names)).float()
-
+        device = slots.skill.device
+        colours, nouns = ([getattr(each, kind) for each in things] for kind in ("colour", "noun"))
         return slots._replace(
-            skill=chosen(config.skills, [step.skill]),
-            colour=chosen(config.colours, [thing.colour for thing in things])[None],
-            noun=chosen(config.nouns, [thing.noun for thing in things])[None],
+            skill=sure_logits(config.skills, [step.skill], device),
+            colour=sure_logits(config.colours, colours, device)[None],
+            noun=sure_logits(config.nouns, nouns, device)[None],
             reject=torch.full_like(slots.reject, -_SURE),
         )
+
+
+def sure_logits(names: Sequence[str], wanted: Sequence[str], device: torch.device) -> Tensor:
+    """Return logits that leave no doubt about names. Shape (wanted, names)."""
+    numbers = torch.tensor([names.index(name) for name in wanted], device=device)
+    return _SURE * F.one_hot(numbers, len(names)).float()
 
 
 def is_named(step: TaskSpec, which: int) -> bool:

@@ -65,6 +65,7 @@ class StateMap(_Part):
     """A vector of the observation."""
 
     key: Key
+    """What the policy calls it."""
     parts: Annotated[list[StatePart], MinLen(1)]
     """What it is made of, in this order."""
 
@@ -73,6 +74,7 @@ class PromptMap(_Part):
     """The text of the observation."""
 
     key: Key = "prompt"
+    """What the policy calls it."""
     text: str = "{instruction}"
     """What the policy reads; `{instruction}` stands for what was said."""
 
@@ -81,6 +83,7 @@ class GripperMap(_Part):
     """The gripper's value of an action."""
 
     column: Annotated[int, Ge(0)]
+    """Of an action, from 0."""
     closed: Number = 0.0
     """Its value for a closed gripper."""
     open: Number = 1.0
@@ -94,6 +97,7 @@ class ActionMap(_Part):
     """The actions of an answer, one a row."""
 
     key: Key = "actions"
+    """What the server calls them."""
     mode: Literal["joint_position", "joint_delta", "joint_velocity", "pose", "pose_delta"]
     """What the columns are: joints in the contract's order [rad, rad/s], or x, y, z [m] and a
     rotation of the tool."""
@@ -125,9 +129,13 @@ class PolicyMap(_Part):
     about: str = ""
     """Of which policy it is."""
     cameras: list[CameraMap] = []
+    """What the policy sees."""
     state: list[StateMap] = []
+    """What it knows of the arm."""
     prompt: PromptMap | None = PromptMap()
+    """What it reads."""
     actions: ActionMap
+    """What it answers."""
     replan_steps: Annotated[int, Ge(0), Le(1000)] = 0
     """The policy is asked again after so many steps of an answer; 0: at every image."""
     timeout: Annotated[float, Ge(0.1), Le(3600)] = 10.0
