@@ -11,7 +11,7 @@ def asked_at(schedule, stamps, number=1, answers_after=0):
     for tick, stamp in enumerate(stamps):
         while waiting and waiting[0][0] <= tick:
             schedule.on_chunk(plan([0.6, 0, 0.3], steps=8), number, waiting.pop(0)[1])
-        if schedule.is_due(stamp, number):
+        if schedule.is_due(stamp, number, True):
             schedule.on_request(number)
             asked.append(round(stamp, 3))
             waiting.append((tick + answers_after, stamp))
@@ -39,20 +39,21 @@ def test_while_it_thinks_it_is_asked_nothing_else():
     assert asked_at(InferenceSchedule(5), TENTHS, answers_after=7) == [0.0, 0.7, 1.4]
 
 
-def test_a_new_instruction_a_hold_and_a_clock_set_back_are_asked_about_at_once():
+def test_a_new_instruction_no_chunk_and_a_clock_set_back_are_asked_about_at_once():
     schedule = InferenceSchedule(5)
     assert asked_at(schedule, [1.0, 1.1]) == [1.0]
     schedule.on_chunk(plan([0.6, 0, 0.3]), 1, 1.0)
-    assert not schedule.is_due(1.2, 1)
-    assert schedule.is_due(1.2, 2)
+    assert not schedule.is_due(1.2, 1, True)
+    assert schedule.is_due(1.2, 2, True)
     schedule.on_request(2)
-    schedule.on_chunk(plan([0.6, 0, 0.3], hold="nothing to do"), 2, 1.2)
-    assert schedule.is_due(1.3, 2)
+    schedule.on_chunk(plan([0.6, 0, 0.3]), 2, 1.2)
+    assert not schedule.is_due(1.3, 2, True)
+    assert schedule.is_due(1.3, 2, False)  # it was refused, or given up
     schedule.on_chunk(plan([0.6, 0, 0.3]), 2, 1.3)
-    assert not schedule.is_due(1.4, 2)
-    assert schedule.is_due(0.2, 2)
+    assert not schedule.is_due(1.4, 2, True)
+    assert schedule.is_due(0.2, 2, True)
     schedule.reset()
-    assert schedule.is_due(1.4, 2)
+    assert schedule.is_due(1.4, 2, True)
 
 
 def test_an_answer_to_an_older_instruction_does_not_end_the_wait_for_the_newer():
@@ -60,4 +61,4 @@ def test_an_answer_to_an_older_instruction_does_not_end_the_wait_for_the_newer()
     schedule.on_request(1)
     schedule.on_request(2)
     schedule.on_chunk(plan([0.6, 0, 0.3]), 1, 1.0)
-    assert not schedule.is_due(1.1, 2)
+    assert not schedule.is_due(1.1, 2, True)

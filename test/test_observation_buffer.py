@@ -46,6 +46,15 @@ def test_a_faster_camera_waits_for_the_slower_one():
     assert asked_at(images) == [0.06]
 
 
+def test_a_lost_image_does_not_join_the_images_of_different_moments():
+    images = [(camera, tick / 10) for tick in range(6) for camera in (FRONT, WRIST)]
+    images.remove((FRONT, 0.1))
+    assert asked_at(images) == [0.0, 0.2, 0.3, 0.4, 0.5]
+    images.remove((WRIST, 0.3))
+    assert asked_at(images)[0] == 0.0
+    assert asked_at(images)[-2:] == [0.4, 0.5]
+
+
 def test_a_camera_that_says_nothing_more_does_not_silence_the_other():
     images = [(FRONT, 0.0), (WRIST, 0.0), *((FRONT, 0.1 * tick) for tick in range(1, 7))]
     assert asked_at(images) == [0.0, 0.3, 0.6]

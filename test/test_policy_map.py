@@ -22,6 +22,7 @@ ROBOT = load_robot("panda_sim")
 JOINTS = np.array(ROBOT.home)
 POSE = transform_to_pose7(Kinematics(ROBOT).forward(JOINTS))
 RNG = np.random.default_rng(0)
+GOOD = {"actions": {"mode": "joint_position", "rate": 10.0, "gripper": {"column": 7}}}
 FRONT = RNG.integers(0, 255, (256, 256, 3), np.uint8)
 WRIST = RNG.integers(0, 255, (128, 128, 3), np.uint8)
 SEEN = Observation({"front": FRONT, "wrist": WRIST}, POSE, 0.75, "pick up the lemon", JOINTS)
@@ -63,7 +64,7 @@ def test_droid_moves_a_fifth_of_a_radian_a_step_from_where_the_joints_are():
     assert not chunk.gripper_at_once
 
 
-def test_libero_reads_a_pose_and_two_fingers_and_images_turned_by_half():
+def test_libero_reads_a_pose_and_two_fingers_and_mirrored_images():
     message = map_observation(load_policy_map("libero", ROBOT), SEEN)
     state = message["observation/state"]
     assert state[:3] == pytest.approx(POSE[:3], abs=1e-6)
@@ -76,7 +77,8 @@ def test_libero_reads_a_pose_and_two_fingers_and_images_turned_by_half():
         update={"cameras": [found.cameras[0].model_copy(update={"size": None})]}
     )
     image = map_observation(small, SEEN)["observation/image"]
-    np.testing.assert_array_equal(image, FRONT[::-1, ::-1])
+    raw = FRONT[::-1]  # as robosuite renders it
+    np.testing.assert_array_equal(image, raw[::-1, ::-1])  # as openpi turns it
 
 
 def test_libero_moves_five_centimetres_a_step_and_turns_about_the_base_axes():
@@ -127,7 +129,7 @@ def test_nested_keys_and_templates_and_channels_first():
         "cameras": [{"key": ["images", "cam_high"], "camera": "front", "layout": "chw"}],
         "state": [{"key": "state", "parts": [{"values": "joints", "unit": "deg"}]}],
         "prompt": {"text": "Task: {instruction}."},
-        "actions": {"mode": "joint_position", "rate": 50.0},
+        "actions": {"mode": "joint_position", "rate": 50.0, "gripper": {"column": 7}},
     }
     message = map_observation(parse_policy_map(content, ROBOT), SEEN)
     np.testing.assert_array_equal(message["images"]["cam_high"], FRONT.transpose(2, 0, 1))
@@ -159,12 +161,9 @@ def test_actions_that_do_not_fit_are_refused(table, message):
     ],
 )
 def test_answers_without_actions_are_refused(answer, message):
-    found = parse_policy_map({"actions": {"mode": "joint_position", "rate": 10.0}}, ROBOT)
+    found = parse_policy_map(GOOD, ROBOT)
     with pytest.raises(ValueError, match=message):
         find_actions(found.actions, answer)
-
-
-GOOD = {"actions": {"mode": "joint_position", "rate": 10.0}}
 
 
 @pytest.mark.parametrize(
@@ -182,6 +181,10 @@ GOOD = {"actions": {"mode": "joint_position", "rate": 10.0}}
         ({**GOOD, "cameras": [{"key": "prompt", "camera": "front"}]}, "'prompt' is given twice"),
         ({**GOOD, "prompt": {"text": "{task}"}}, "valid: {instruction}"),
         ({"actions": {**GOOD["actions"], "gripper": {"column": 3}}}, "column 3 is of the gripper"),
+        (
+            {"actions": {**GOOD["actions"], "gripper": None}},
+            "no gripper; robot 'panda_sim' has one",
+        ),
         ({"actions": {**GOOD["actions"], "gripper": {"column": 7, "open": 0.0}}}, "are both 0"),
     ],
 )
@@ -195,3 +198,12 @@ def test_a_map_that_is_not_there_is_refused_with_those_that_are(tmp_path):
         load_policy_map("", ROBOT)
     with pytest.raises(PolicyMapError, match="no map in"):
         load_policy_map(tmp_path / "mine.yaml", ROBOT)
+
+
+def test_a_rotation_vector_does_not_jump_where_the_tool_points_down():
+    tilts = Rotation.from_euler("x", np.linspace(-0.2, 0.2, 21)) * Rotation.from_euler("x", np.pi)
+    written = np.array([write_rotation("rotation_vector", each.as_quat()) for each in tilts])
+    assert np.abs(np.diff(written, axis=0)).max() < 0.05
+    assert (Rotation.from_rotvec(written) * tilts.inv()).magnitude() == pytest.approx(
+        np.zeros(21), abs=1e-9
+    )

@@ -1,7 +1,10 @@
 """Policies of servers over real websockets: answers, silence, nonsense, restarts."""
 
 import asyncio
+import os
+import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from vlm_robot_ros.policies.remote.openpi_client import (
     KEY_VARIABLE,
     OpenpiClient,
     RemotePolicyError,
+    key_headers,
     openpi_url,
 )
 from vlm_robot_ros.policies.remote.policy_map import load_policy_map, parse_policy_map
@@ -102,6 +106,8 @@ def _array(**changes):
         (_array(data=None), "lacks something"),
         (_array(shape=None), "lacks something"),
         (b"\xdd\x7f\xff\xff\xff", "are no message"),
+        (b"\xdd\x00\x00\x27\x10" + 10_000 * (b"\x9f" + 15 * b"\x90"), "more than 100,000 items"),
+        (_array(dtype="x" * 10**6), "an array of type 'x{59}; valid"),
     ],
 )
 def test_bytes_that_are_no_message_are_refused(data, message):
@@ -268,6 +274,9 @@ def test_the_key_comes_from_the_environment_or_a_file(monkeypatch, tmp_path):
         monkeypatch.setenv(KEY_FILE_VARIABLE, str(tmp_path / "key"))
         policy_of(server).infer(SEEN)
         said = [headers["Authorization"] for headers in server.seen]
+        (tmp_path / "key").write_text("\n")  # rather no connection than one without a key
+        with pytest.raises(ValueError, match="is not one line of printable ASCII"):
+            policy_of(server)
         monkeypatch.setenv(KEY_FILE_VARIABLE, str(tmp_path / "none"))
         with pytest.raises(ValueError, match="cannot be read"):
             policy_of(server)
@@ -275,12 +284,12 @@ def test_the_key_comes_from_the_environment_or_a_file(monkeypatch, tmp_path):
 
 
 class Circling:
-    """A policy whose chunks depend on all that it sees."""
+    """A policy whose chunks depend on all that it sees; `changes` are of each chunk."""
 
     cameras = ("front", "wrist")
 
-    def __init__(self):
-        self.calls = []
+    def __init__(self, **changes):
+        self.calls, self.changes = [], changes
 
     def reset(self):
         self.calls.append("reset")
@@ -295,7 +304,8 @@ class Circling:
         values = np.hstack([places, np.tile(seen.pose[3:], (8, 1))])
         grip = np.linspace(0, 1, 8) * seen.opening
         mode = ActionMode.END_EFFECTOR_POSE
-        return ActionChunk(mode, values, grip, 0.1, "x", {"x": 1.0}, 0.8, "")
+        fields = (mode, values, grip, 0.1, "x", {"x": 1.0}, 0.8, "")
+        return replace(ActionChunk(*fields), **self.changes)
 
     def draw(self):
         return None
@@ -316,8 +326,82 @@ def test_a_served_policy_answers_a_client_as_it_answers_itself():
         assert [each if isinstance(each, str) else each.instruction for each in own.calls] == [
             "reset", "pick up the lemon", "next", "go home"
         ]  # fmt: skip
-        policy_of(server, found=found).infer(SEEN)  # another client begins anew
+        assert (chunk.label, chunk.confidence) == ("x", 0.8)
+        stranger = policy_of(server, found=found)
+        with pytest.raises(RemotePolicyError, match="another client is connected"):
+            stranger.infer(SEEN)
+        assert own.calls.count("reset") == 1
+        policy.close()
+        until_answered(stranger)  # which begins anew
         assert own.calls.count("reset") == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"hold": "there is no lemon"}, {"hold": "there is no lemon"}),
+        ({"confidence": 0.2}, {"confidence": 0.2}),
+        ({"pace": 0.5}, {"pace": 0.5}),
+        ({"gripper_at_once": True}, {"gripper": [0.0] * 8}),
+        ({"label": "y", "scores": {"y": 0.8}}, {"label": "y"}),
+    ],
+)
+def test_what_a_served_policy_says_beside_its_actions_counts(changes, wanted):
+    found = load_policy_map("lerobot", ROBOT)
+    with serving(ServedPolicy(Circling(**changes), found, ROBOT)) as server:
+        chunk = policy_of(server, found=found).infer(SEEN)
+    for name, value in wanted.items():
+        assert np.array_equal(getattr(chunk, name), value), name
+
+
+def test_a_served_policy_of_another_rate_than_the_map_is_refused():
+    found = load_policy_map("lerobot", ROBOT)
+    with (
+        serving(ServedPolicy(Circling(step_dt=0.05), found, ROBOT)) as server,
+        pytest.raises(RemotePolicyError, match="come 10 times a second, the policy's 20"),
+    ):
+        policy_of(server, found=found).infer(SEEN)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({**STILL, "confidence": "high"}, "confidence is 'high'; valid: 0 to 1"),
+        ({**STILL, "confidence": float("nan")}, "confidence is nan"),
+        ({**STILL, "pace": 2}, "pace is 2"),
+        ({**STILL, "label": [1]}, "label is"),
+    ],
+)
+def test_words_beside_the_actions_are_checked(answer, message):
+    with (
+        answering(lambda _: pack(answer)) as server,
+        pytest.raises(RemotePolicyError, match=message),
+    ):
+        policy_of(server).infer(SEEN)
+
+
+def test_connecting_again_and_again_leaves_nothing_behind():
+    with answering(lambda _: None) as server:
+        policy = policy_of(server)
+
+        def ask(times):
+            for _ in range(times):
+                policy._client._next_attempt = 0.0
+                with pytest.raises(RemotePolicyError):
+                    policy.infer(SEEN)
+            return len(os.listdir("/proc/self/fd")), threading.active_count()
+
+        before = ask(5)
+        after = ask(40)
+    assert after[0] <= before[0] + 3
+    assert after[1] <= before[1] + 1
+
+
+def test_an_error_of_a_server_is_cut_where_it_is_long():
+    answer = pack({"type": "error", "message": "x" * 10**6})
+    with answering(lambda _: answer) as server, pytest.raises(RemotePolicyError) as raised:
+        policy_of(server).infer(SEEN)
+    assert len(str(raised.value)) < 600
 
 
 @pytest.mark.parametrize(
@@ -342,10 +426,13 @@ def test_what_is_wrong_with_an_observation_is_told_to_the_client(changes, messag
 
 def test_a_served_policy_with_a_key_answers_nobody_else(monkeypatch):
     found = load_policy_map("lerobot", ROBOT)
+    stranger_key = key_headers()
+    monkeypatch.setenv(KEY_VARIABLE, "secret")
     with serving(ServedPolicy(Circling(), found, ROBOT)) as server:
-        stranger = policy_of(server, found=found)
-        monkeypatch.setenv(KEY_VARIABLE, "secret")
         friend = policy_of(server, found=found)
+        monkeypatch.delenv(KEY_VARIABLE)
+        stranger = policy_of(server, found=found)
+        assert stranger_key == {}
         with pytest.raises(RemotePolicyError, match="401"):
             stranger.infer(SEEN)
         assert len(friend.infer(SEEN).values) == 8

@@ -19,7 +19,7 @@ HOME = np.array(load_robot("panda_sim").home)
 MAP = {
     "cameras": [{"key": "image", "camera": "front"}, {"key": "wrist", "camera": "wrist"}],
     "state": [{"key": "joints", "parts": [{"values": "joints"}]}],
-    "actions": {"mode": "joint_position", "rate": 10.0},
+    "actions": {"mode": "joint_position", "rate": 10.0, "gripper": {"column": 7}},
     "replan_steps": 10,
     "timeout": 8.0,
 }
@@ -27,9 +27,9 @@ STEPS = 50
 
 
 def swing(joints, scale=1.0):
-    """Return five seconds of the first joint going to and fro, from where it is. Shape (50, 7)."""
+    """Return five seconds of the first joint going to and fro, from where it is. Shape (50, 8)."""
     begun = np.arcsin(np.clip((joints[0] - HOME[0]) / 0.3, -1, 1))
-    table = np.tile(HOME, (STEPS, 1))
+    table = np.tile(np.r_[HOME, 1.0 / scale], (STEPS, 1))
     table[:, 0] += 0.3 * np.sin(begun + 0.5 * 0.1 * np.arange(1, STEPS + 1))
     return scale * table
 

@@ -11,12 +11,14 @@ import numpy as np
 
 from vlm_robot_ros.bags.policy_inputs import RecordedRequests
 from vlm_robot_ros.bags.recording import Recording
-from vlm_robot_ros.inference.worker import InferenceRequest
-from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode, validate_chunk
+from vlm_robot_ros.inference.worker import InferenceRequest, run_inference
+from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
+from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.runtime.chunk_checks import implausibility
+from vlm_robot_ros.runtime.chunk_interpolator import check_chunk
 
 Verdict = Literal["pass", "warn", "fail"]
 _INVERTED_MARGIN = 0.1
@@ -64,17 +66,21 @@ def check_policy(
     inputs = RecordedRequests(recording, namespace, policy.cameras)
     total = sum(1 for _ in inputs)
     step = max(1, math.ceil(total / questions))
-    answers, failures = list[_Answer](), list[str]()
-    policy.reset()
-    for request, _ in progress(islice(RecordedRequests(recording, namespace, policy.cameras),
-                                      0, None, step)):  # fmt: skip
+    answers, failures, before = list[_Answer](), list[str](), -1
+    again = RecordedRequests(recording, namespace, policy.cameras)
+    for request, _ in progress(islice(again, 0, None, step)):
         began = time.perf_counter()
+        chunk = run_inference(policy, request, before)
+        seconds, before = time.perf_counter() - began, request.number
+        reason = HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD)
         try:
-            chunk = validate_chunk(policy.infer(request.observation))
-        except Exception as error:  # anybody's code
-            failures.append(str(error) or repr(error))
-            continue
-        answers.append(_Answer(request, chunk, time.perf_counter() - began))
+            check_chunk(chunk)
+        except ValueError as error:
+            reason = HoldReason(HoldCode.INVALID_CHUNK, str(error))
+        if reason.code in (HoldCode.POLICY_UNAVAILABLE, HoldCode.INVALID_CHUNK):
+            failures.append(str(reason))
+        else:
+            answers.append(_Answer(request, chunk, seconds))
     asked = len(answers) + len(failures)
     verdict: Verdict = "fail" if failures or not answers else "pass"
     text = f"{len(answers)} of {asked}" + (f"; first failure: {failures[0]}" if failures else "")
@@ -175,7 +181,7 @@ def _gripper(answers: list[_Answer], recording: Recording) -> CheckResult:
         had.append(np.interp(due[inside], times, openings))
         said.append(np.clip(each.chunk.gripper[inside], 0, 1))
     wanted, was = np.concatenate(said), np.concatenate(had)
-    motions = int((np.abs(np.diff(was > 0.5)) > 0).sum()) if len(was) else 0
+    motions = int(np.count_nonzero(np.diff((openings > 0.5).astype(int))))
     if len(was) < 2 or (was > 0.5).all() or (was <= 0.5).all():
         return CheckResult("gripper", "warn", "it does not move in the recording: not compared")
     as_is, inverted = np.abs(wanted - was).mean(), np.abs(1 - wanted - was).mean()

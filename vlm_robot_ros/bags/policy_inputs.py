@@ -65,6 +65,7 @@ class RecordedRequests:
             camera: name
             for name, camera in contract_cameras(self.recording, self.namespace).items()
         }
+        self._check_cameras(list(topics))
         eyes = _CameraDecoder(recording, topics)
         seen: dict[tuple[str, int, int], Any] = {}
         waiting: deque[Any] = deque()
@@ -106,6 +107,9 @@ class RecordedRequests:
                 try:
                     images = {name: eyes.images_at(name, seen[key]) for name, key in keys.items()}
                 except ImageError as error:
+                    if self.cameras:  # perhaps one that was not asked about
+                        self.missed += 1
+                        continue
                     raise BagError(f"bag '{recording.bag.path}': {error}") from error
                 joints = np.array(asked.joints, float)
                 pose = transform_to_pose7(kinematics.forward(joints))
@@ -124,10 +128,19 @@ class RecordedRequests:
                 )
         self.missed += len(waiting)
 
+    def _check_cameras(self, there: list[str]) -> None:
+        missing = [camera for camera in self.cameras if camera not in there]
+        if missing:
+            raise BagError(
+                f"bag '{self.recording.bag.path}' has no images of camera '{missing[0]}'; it has "
+                f"those of {', '.join(there) or 'none'}"
+            )
+
     def _synthesize_requests(self) -> Iterator[tuple[InferenceRequest, bool]]:
         """Ask about every image of the contract's first camera, with the newest of the rest."""
         recording, kinematics = self.recording, Kinematics(self.recording.robot)
         cameras = contract_cameras(self.recording, self.namespace)
+        self._check_cameras(list(cameras.values()))
         leader = next(iter(cameras))
         eyes = _CameraDecoder(recording, {camera: topic for topic, camera in cameras.items()})
         times = np.array(recording.joint_times)

@@ -2,14 +2,14 @@
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from vlm_robot_ros.bags.policy_inputs import RecordedRequests
 from vlm_robot_ros.bags.recording import Recording, header_seconds, topic_prefix
-from vlm_robot_ros.inference.worker import run_inference
+from vlm_robot_ros.inference.worker import InferenceRequest, run_inference
 from vlm_robot_ros.interfaces.action import POSE_NAMES, ActionChunk
 from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.interfaces.policy import Policy
@@ -88,7 +88,7 @@ def replay(
         answers = known.get(key)
         found.answers[RECORDED].append(answers.popleft() if answers else None)
         for name, policy in policies.items():
-            chunk = run_inference(policy, question, -1 if first else before)
+            chunk = run_inference(policy, _for(policy, question), -1 if first else before)
             failed = HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD)
             if failed.code is HoldCode.POLICY_UNAVAILABLE:
                 found.failures.setdefault(name, []).append(str(failed))
@@ -98,6 +98,13 @@ def replay(
         before = question.number
     found.missed = inputs.missed
     return found
+
+
+def _for(policy: Policy, question: InferenceRequest) -> InferenceRequest:
+    """Return a question with the images that a policy asks for, where it asks for any."""
+    images = question.observation.images
+    own = {name: images[name] for name in policy.cameras if name in images} or images
+    return replace(question, observation=replace(question.observation, images=own))
 
 
 def compare(found: Replay, one: str, other: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A policy in closed loop with the simulated arm, without ROS, through the node's control loop."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -45,6 +46,9 @@ class ClosedLoopRunner:
             through: One of `CONTROL_INTERFACES`.
             settings: How action chunks are executed.
         """
+        settings = settings or ExecutionSettings()
+        joined = getattr(policy, "joined_steps", -1)
+        settings = settings if joined < 0 else replace(settings, joined_steps=joined)
         self._through = through
         self._loop = ControlLoop(
             sim.robot,
@@ -94,7 +98,7 @@ class ClosedLoopRunner:
         sim, loop = self.sim, self._loop
         stamp, instruction = sim.time, loop.instruction
         chunk: ActionChunk | None = None
-        if self._inferences.is_due(stamp, instruction.number):
+        if self._inferences.is_due(stamp, instruction.number, loop.has_chunk(stamp)):
             self._inferences.on_request(instruction.number)
             chunk = self.policy.infer(self.observe(instruction.text))
             self._inferences.on_chunk(chunk, instruction.number, stamp)

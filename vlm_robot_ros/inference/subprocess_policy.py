@@ -76,6 +76,11 @@ class SubprocessPolicy:
         return self._replan_steps
 
     @property
+    def joined_steps(self) -> int:
+        """How many steps shall join a chunk to the one before; negative: it does not say."""
+        return self._joined_steps
+
+    @property
     def pid(self) -> int:
         """Of its process now."""
         return self._pid
@@ -189,13 +194,14 @@ class SubprocessPolicy:
         for each in (self._pipe, self._life):
             self._ears.register(each, select.POLLIN)
         self.begun += 1
-        begun, error, self._cameras, self._replan_steps = time.monotonic(), "", (), 0
+        begun, error = time.monotonic(), ""
+        self._cameras, self._replan_steps, self._joined_steps = (), 0, -1
         try:
             while not self._wait(_POLL_PERIOD_S):
                 if self._closed or (limit and time.monotonic() - begun > limit):
                     self._stop_process()
                     raise ValueError("the policy's process was not ready in time, or not wanted")
-            error, self._cameras, self._replan_steps = self._pipe.recv()
+            error, (self._cameras, self._replan_steps, self._joined_steps) = self._pipe.recv()
         except EOFError:
             error = f"the policy's process ended while it was loaded, {_exit_description(process)}"
         if error:
@@ -221,9 +227,12 @@ def _serve(
             policy = make()
             made.set()
         except Exception as error:
-            pipe.send((str(error.args[0] if isinstance(error, KeyError) else error), (), 0))
+            pipe.send((str(error.args[0] if isinstance(error, KeyError) else error), ((), 0, -1)))
             return
-        pipe.send(("", tuple(policy.cameras), int(getattr(policy, "replan_steps", 0))))
+        steps = (
+            int(getattr(policy, n, d)) for n, d in (("replan_steps", 0), ("joined_steps", -1))
+        )
+        pipe.send(("", (tuple(policy.cameras), *steps)))
         while True:
             # Who asks ends what hangs. Where that one is dead, it ends itself, even if it lets no
             # other thread go on. That takes 0.1 ms, so while nobody waits for an answer.

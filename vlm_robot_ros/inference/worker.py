@@ -14,6 +14,9 @@ from vlm_robot_ros.interfaces.policy import Policy, hold_chunk
 _ANSWER_TIMEOUT_S = 1.0
 """After this time without a chunk to execute the arm holds for the policy [s]."""
 
+_LONGEST_TEXT = 600
+"""Characters of an error that are told with each action."""
+
 
 @dataclass(frozen=True)
 class InferenceRequest:
@@ -48,7 +51,7 @@ def run_inference(policy: Policy, question: InferenceRequest, before: int) -> Ac
 
 
 def _failure(question: InferenceRequest, error: Exception) -> ActionChunk:
-    text = f"the policy failed: {error!r}"
+    text = f"the policy failed: {error!r}"[:_LONGEST_TEXT]
     return hold_chunk(question.observation, 0.1, HoldReason(HoldCode.POLICY_UNAVAILABLE, text))
 
 

@@ -1,5 +1,6 @@
 """What is asked of an arm: single actions and chunks of them."""
 
+import math
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
@@ -92,6 +93,8 @@ def validate_chunk(chunk: ActionChunk) -> ActionChunk:
                 raise TypeError(f"a chunk's {name} has a str, got {text!r}")
     if chunk.label and chunk.label not in chunk.scores:
         raise ValueError(f"a chunk's label '{chunk.label}' has no score; {len(chunk.scores)} have")
+    if not 0 < float(chunk.step_dt) < math.inf:
+        raise ValueError(f"a chunk's step_dt is {chunk.step_dt}; valid: above 0 [s]")
     pace = float(chunk.pace)
     if not MIN_PACE <= pace <= 1.0:
         raise ValueError(f"a chunk's pace is {pace}; valid: {MIN_PACE} to 1")

@@ -52,6 +52,10 @@ _REPAIR = re.compile(r"\b(?:no|sorry|rather|actually|i mean|make (?:it|that)|bet
 """Before a number that takes the place of the one before it: "5 cm, no, make it 8"."""
 _BY = re.compile(r"\bby\W+$", re.I)
 """Before a number in the unit of the one before it: "the cube by 5 cm and the lemon by 8"."""
+_AFTER_NUMBER = re.compile(r"\s*(?:$|[.,;!?]|(?:to|left|right|away|closer|and|then|more)\b)", re.I)
+"""After a number without a unit: not a thing, as in "no, two cubes"."""
+_ARTICLES = ("a", "one", "half a")
+"""Numbers only where a unit follows."""
 _HALF_TURN = re.compile(r"\bhalf[\s-]*(?:a[\s-]*)?turn|\bhalfway (?:a)?round|\bfull turn", re.I)
 _UNIT = {
     "c": (1.0, "cm"),
@@ -207,7 +211,10 @@ def find_measures(text: str) -> list[str]:
     for match in _MEASURED.finditer(text):
         before = text[: match.start()]
         repairs = bool(measures) and _REPAIR.search(before) is not None
-        said = match["unit"] or (unit if repairs or _BY.search(before) else "")
+        is_number = match["number"].lower() not in _ARTICLES
+        follows = _AFTER_NUMBER.match(text[match.end() :]) is not None
+        bare = is_number and follows and (repairs or _BY.search(before) is not None)
+        said = match["unit"] or (unit if bare else "")
         if not said:
             continue
         if repairs:

@@ -26,10 +26,13 @@ from vlm_robot_ros.ros.instruction_input import InstructionInput
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
 from vlm_robot_ros.ros.message_conversions import to_stamp
 from vlm_robot_ros.ros.observation_buffer import ObservationBuffer
-from vlm_robot_ros.ros.policy_parameters import describe_checkpoint, worker_thread_priority
+from vlm_robot_ros.ros.policy_parameters import (
+    describe_checkpoint,
+    execution_settings,
+    worker_thread_priority,
+)
 from vlm_robot_ros.ros.policy_publishers import PolicyPublishers
 from vlm_robot_ros.ros.policy_visualizer import PolicyVisualizer
-from vlm_robot_ros.runtime.chunk_executor import ExecutionSettings
 from vlm_robot_ros.runtime.control_loop import ControlLoop, MotionGate
 from vlm_robot_ros.runtime.inference_schedule import InferenceSchedule
 from vlm_robot_ros.runtime.tick_schedule import TickSchedule
@@ -86,9 +89,7 @@ class PolicyRuntime:
             robot,
             self._period,
             self._observations.monitors,
-            ExecutionSettings(
-                **{name: values[name] for name in ExecutionSettings.__dataclass_fields__}
-            ),
+            execution_settings(values, policy),
             [sink.kind for sink in robot.sinks],
             not self._dry_run and any(sink.traits.commands_arm for sink in robot.sinks),
             gate,
@@ -193,7 +194,8 @@ class PolicyRuntime:
         instruction, observed = self._loop.instruction, self._observations
         if not self._active or instruction.kind is not InstructionKind.TASK:
             return
-        if not self._inferences.is_due(stamp, instruction.number):
+        has_chunk = self._loop.has_chunk(self._now())
+        if not self._inferences.is_due(stamp, instruction.number, has_chunk):
             return
         observation = observed.observation(
             stamp, self._now(), self._loop.kinematics, instruction.text

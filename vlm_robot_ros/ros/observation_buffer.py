@@ -201,14 +201,18 @@ class ObservationBuffer:
 
     def _is_complete(self, camera: str, stamp: float) -> bool:
         """Tell whether the policy can be asked: no other camera's new image is to be expected."""
+        period = 1.0 / min(each.rate for each in self._cameras.values())
         if not self._new_images:
             self._new_since = stamp
+        # What another camera saw a period ago is of another moment.
+        self._new_images = {
+            name for name in self._new_images if abs(stamp - self._times[name]) <= 0.6 * period
+        }
         self._new_images.add(camera)
-        period = 1.0 / min(each.rate for each in self._cameras.values())
         late = abs(stamp - self._new_since) > _MISSING_AFTER_PERIODS * period
         if len(self._new_images) < len(self._cameras) and not late:
             return False
-        self._new_images.clear()
+        self._new_images, self._new_since = set(), stamp
         return True
 
     def _note(self, watch: StreamMonitor, note: str) -> None:

@@ -10,7 +10,12 @@ from vlm_robot_ros.paths import checkpoint_folder, user_path
 from vlm_robot_ros.provenance import checkpoint_hash
 from vlm_robot_ros.robot.config import TRANSPORTS, RobotConfig
 from vlm_robot_ros.ros.parameters import ParameterSpec
-from vlm_robot_ros.runtime.chunk_executor import BLEND_S, JOINED_STEPS, MIN_CONFIDENCE
+from vlm_robot_ros.runtime.chunk_executor import (
+    BLEND_S,
+    JOINED_STEPS,
+    MIN_CONFIDENCE,
+    ExecutionSettings,
+)
 from vlm_robot_ros.tasks.tasks import all_labels
 
 REMOTE_RECONFIGURATION = "allow_remote_reconfiguration"
@@ -106,9 +111,10 @@ PARAMETERS = (
     ),
     ParameterSpec(
         "joined_steps",
-        JOINED_STEPS,
-        "Real-time chunking: steps that merge a new chunk with the previous one; 0: none",
-        0,
+        -1,
+        "Real-time chunking: steps that merge a new chunk with the previous one; 0: none; -1: as "
+        f"the policy or its map says, else {JOINED_STEPS}",
+        -1,
         100,
     ),
     ParameterSpec(
@@ -185,6 +191,14 @@ def create_policy(values: Values, robot: RobotConfig) -> SubprocessPolicy:
     return SubprocessPolicy(make, values["policy_timeout"], worker_thread_priority(values))
 
 
+def execution_settings(values: Values, policy: SubprocessPolicy) -> ExecutionSettings:
+    """Return how chunks are executed, by the parameters and by what the policy wants."""
+    given = {name: values[name] for name in ExecutionSettings.__dataclass_fields__}
+    if given["joined_steps"] < 0:
+        given["joined_steps"] = JOINED_STEPS if policy.joined_steps < 0 else policy.joined_steps
+    return ExecutionSettings(**given)
+
+
 def worker_thread_priority(values: Values) -> int:
     """Return the priority of DDS receivers and policy process: one below the control thread."""
     return max(int(values["thread_priority"]) - 1, 0)
@@ -212,7 +226,7 @@ def load_policy(values: Values, robot: RobotConfig) -> Policy:
             "policy:=hold"
         )
     if not encoder:
-        return factory.load_policy(
+        policy = factory.load_policy(
             name,
             robot,
             values["checkpoint"],
@@ -221,6 +235,13 @@ def load_policy(values: Values, robot: RobotConfig) -> Policy:
             values["parser"],
             values["map"],
         )
+        longest = getattr(policy, "timeout", 0.0)
+        if longest >= values["policy_timeout"]:
+            raise ValueError(
+                f"policy_timeout is {values['policy_timeout']:g} s, and an answer may take "
+                f"{longest:g} s with the map's timeout; valid: more than that"
+            )
+        return policy
     from vlm_robot_ros.policies.zero_shot_labels import with_zero_shot_labels  # it loads slowly
 
     given = values["phrases"]

@@ -155,6 +155,10 @@ class ChunkExecutor:
         if chunk.mode != self._mode:
             self._mode, self._last = chunk.mode, None
 
+    def has_chunk(self, now: float) -> bool:
+        """Tell whether there is a chunk to execute at `now` [s]."""
+        return self._interpolator.covers(now)
+
     def step(
         self,
         now: float,

@@ -58,6 +58,10 @@ class ChunkInterpolator:
         """Tell whether a camera frame is older than that of the chunk which is played."""
         return self._chunk is not None and stamp < self._stamp
 
+    def covers(self, now: float) -> bool:
+        """Tell whether there is something to play at `now` [s]."""
+        return self._chunk is not None and now <= self._end
+
     def set_chunk(self, chunk: ActionChunk, stamp: float, now: float) -> bool:
         """Go on with a chunk computed from the camera frame of time `stamp`; drop an older one.
 
@@ -72,7 +76,7 @@ class ChunkInterpolator:
         Raises:
             ValueError: the chunk is not made of finite numbers, seven a step, or of deltas.
         """
-        _check(chunk)
+        check_chunk(chunk)
         if chunk.mode == ActionMode.END_EFFECTOR_POSE:
             chunk = replace(chunk, values=_align_quaternion_signs(chunk.values))
         if self.is_older(stamp):
@@ -105,8 +109,9 @@ class ChunkInterpolator:
 
         None when there is nothing to play: no chunk, or the last one is over.
         """
-        if self._chunk is None or now > self._end:
+        if not self.covers(now):
             return None
+        assert self._chunk is not None
         values, _ = self._position_and_velocity(now)
         if self._chunk.mode == ActionMode.END_EFFECTOR_POSE:
             values[3:] /= np.linalg.norm(values[3:])
@@ -201,7 +206,8 @@ def _align_quaternion_signs(poses: np.ndarray) -> np.ndarray:
     return result
 
 
-def _check(chunk: ActionChunk) -> None:
+def check_chunk(chunk: ActionChunk) -> None:
+    """Raise ValueError where a chunk cannot be played; says what was given and what is valid."""
     values, gripper = np.asarray(chunk.values), np.asarray(chunk.gripper)
     if chunk.mode not in (ActionMode.JOINT_POSITION, ActionMode.END_EFFECTOR_POSE):
         raise ValueError(f"a chunk of {chunk.mode.name} has no clock to be played by")

@@ -139,6 +139,10 @@ class ControlLoop:
         """Take the answer to instruction `number`, computed from an image of time `stamp` [s]."""
         self._executor.set_chunk(chunk, number, stamp, now)
 
+    def has_chunk(self, now: float) -> bool:
+        """Tell whether there is a chunk to execute at `now` [s]."""
+        return self._executor.has_chunk(now)
+
     # -- Who may stop the arm, and who may start it again ----------------------------------------
 
     @property

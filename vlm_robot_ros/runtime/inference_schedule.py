@@ -35,13 +35,24 @@ class InferenceSchedule:
         """Number of the instruction of the last chunk, when what it answers was seen, and when to
         ask again [s]."""
 
-    def is_due(self, stamp: float, number: int) -> bool:
-        """Tell whether to ask about an observation of time `stamp` and instruction `number`."""
+    def is_due(self, stamp: float, number: int, has_chunk: bool) -> bool:
+        """Tell whether to ask about an observation.
+
+        Args:
+            stamp: Of the observation [s].
+            number: Of the instruction.
+            has_chunk: Whether there is a chunk to execute meanwhile.
+        """
         if not self._replan_steps:
             return True
         if number == self._asked:
             return False
-        return number != self._planned or stamp >= self._due or stamp < self._planned_at
+        return (
+            not has_chunk
+            or number != self._planned
+            or stamp >= self._due
+            or stamp < self._planned_at
+        )
 
     def on_request(self, number: int) -> None:
         """Take that the policy is asked about instruction `number`."""
@@ -51,6 +62,6 @@ class InferenceSchedule:
         """Take the answer about instruction `number` and an observation of time `stamp`."""
         if number == self._asked:
             self._asked = -1
-        steps = 0 if chunk.hold else min(self._replan_steps, len(chunk.values))
+        steps = min(self._replan_steps, len(chunk.values))
         self._planned, self._planned_at = number, stamp
         self._due = stamp + (steps - _EARLY) * chunk.step_dt

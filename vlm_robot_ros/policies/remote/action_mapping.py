@@ -18,7 +18,7 @@ from vlm_robot_ros.robot.config import RobotConfig
 
 _WIDTH = 7
 """Values of a step of an `ActionChunk`; joints that an arm has not are 0."""
-_MAX_STEPS = 1000
+_MAX_STEPS, _MAX_VALUES = 1000, 100_000
 _BEYOND_GRIPPER = 0.25
 """Part of the gripper's way by which a value may lie outside of it."""
 
@@ -35,6 +35,8 @@ def find_actions(actions: ActionMap, answer: dict[str, Any]) -> np.ndarray:
             has = ", ".join(map(str, found)) if isinstance(found, dict) else type(found).__name__
             raise ValueError(f"the answer has no '{name}'; it has: {has}"[:300])
         found = found[name]
+    if isinstance(found, np.ndarray) and found.size > _MAX_VALUES:
+        raise ValueError(f"the actions have shape {found.shape}; valid: {_MAX_VALUES:,} values")
     try:
         table = np.asarray(found, float)
     except (TypeError, ValueError) as error:

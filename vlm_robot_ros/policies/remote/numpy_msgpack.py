@@ -10,7 +10,8 @@ import numpy as np
 _DTYPE = re.compile(r"[<>|=]?[biuf]\d{1,2}|\|?b1|\?")
 """Types of numbers, as numpy writes them; neither objects nor records."""
 _MAX_ITEMS = 100_000
-"""Items of a list or a map: more are no observation and no answer."""
+"""Items of all lists and maps of a message: more are no observation and no answer."""
+_SHOWN_CHARACTERS = 60
 
 
 class ProtocolError(ValueError):
@@ -36,10 +37,20 @@ def unpack(data: bytes) -> Any:
     Raises:
         ProtocolError: it is not valid, or too much of it is.
     """
+    items = 0
+
+    def count(container: Any) -> Any:
+        nonlocal items
+        items += 1 + len(container)
+        if items > _MAX_ITEMS:
+            raise ProtocolError(f"a message of more than {_MAX_ITEMS:,} items")
+        return container
+
     try:
         return msgpack.unpackb(
-            data, object_hook=_decode, max_array_len=_MAX_ITEMS, max_map_len=_MAX_ITEMS
-        )
+            data, list_hook=count, object_hook=lambda content: _decode(count(content)),
+            max_array_len=_MAX_ITEMS, max_map_len=_MAX_ITEMS,
+        )  # fmt: skip
     except ProtocolError:
         raise
     except Exception as error:  # msgpack's have no kind in common
@@ -65,16 +76,19 @@ def _decode(content: dict[Any, Any]) -> Any:
         return content
     said = content.get(b"dtype")
     if not isinstance(said, str) or not _DTYPE.fullmatch(said):
-        raise ProtocolError(f"an array of type {said!r}; valid: numbers, such as '<f4'")
+        shown = repr(said)[:_SHOWN_CHARACTERS]
+        raise ProtocolError(f"an array of type {shown}; valid: numbers, such as '<f4'")
     try:
         dtype = np.dtype(said)
         if b"__npgeneric__" in content:
             return dtype.type(content[b"data"])
         shape, data = content[b"shape"], content[b"data"]
         if not all(isinstance(size, int) and size >= 0 for size in shape):
-            raise ProtocolError(f"an array of shape {shape!r}; valid: whole numbers from 0")
+            shown = repr(shape)[:_SHOWN_CHARACTERS]
+            raise ProtocolError(f"an array of shape {shown}; valid: whole numbers from 0")
         if math.prod(shape) * dtype.itemsize != len(data):
-            raise ProtocolError(f"an array of shape {shape} and type {said} in {len(data)} bytes")
+            shown = repr(shape)[:_SHOWN_CHARACTERS]
+            raise ProtocolError(f"an array of shape {shown} and type {said} in {len(data)} bytes")
         return np.frombuffer(data, dtype).reshape(shape)
     except (KeyError, TypeError) as error:
         raise ProtocolError(f"an array that lacks something: {error!r}") from error

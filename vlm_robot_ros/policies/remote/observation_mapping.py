@@ -33,6 +33,7 @@ def map_observation(found: PolicyMap, observation: Observation) -> dict[str, Any
 def map_image(camera: CameraMap, image: np.ndarray) -> np.ndarray:
     """Return an image, shape (H, W, 3), uint8 RGB, as a policy wants it."""
     image = np.rot90(image, camera.rotate // 90)
+    image = image[:, ::-1] if camera.mirror else image
     if camera.size is not None and tuple(camera.size) != (image.shape[1], image.shape[0]):
         image = _resize(image, camera.size[0], camera.size[1], camera.fit == "pad")
     return np.ascontiguousarray(image if camera.layout == "hwc" else image.transpose(2, 0, 1))

@@ -18,14 +18,18 @@ MAX_ANSWER_BYTES = 64 * 2**20
 """Larger answers end the connection."""
 KEY_VARIABLE, KEY_FILE_VARIABLE = "VLM_ROBOT_POLICY_KEY", "VLM_ROBOT_POLICY_KEY_FILE"
 """Environment variables with the key of a server, and with the path of a file that holds it."""
-_CONNECT_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 5.0
+"""For a connection, and the server's first message [s]."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0
 """Between two attempts to connect."""
-_SHOWN_CHARACTERS = 300
+_SHOWN_CHARACTERS, _LONGEST_TEXT = 300, 500
 
 
 class RemotePolicyError(Exception):
     """Why a server gave no answer; prints as that."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}...")
 
     def __repr__(self) -> str:
         return str(self)
@@ -67,8 +71,7 @@ class OpenpiClient:
             ValueError: the address or the file of the key is not valid.
         """
         self.url, self._timeout = openpi_url(address), timeout
-        self._headers = key_headers()
-        self._connection: WebsocketConnection | None = None
+        self._connection = WebsocketConnection(self.url, key_headers(), MAX_ANSWER_BYTES)
         self.metadata: dict[str, Any] = {}
         """What the server said when it was connected to last."""
         self._pause, self._next_attempt, self._problem = _FIRST_PAUSE_S, 0.0, ""
@@ -80,11 +83,11 @@ class OpenpiClient:
         Raises:
             RemotePolicyError: there is none; says why.
         """
-        connection = self._connected()
+        self._connect()
         content = dict(observation)
         if self.metadata.get("needs_session_id"):
             content["session_id"] = self._session
-        return self._ask(connection, content)
+        return self._ask(content)
 
     def reset(self) -> None:
         """Begin an episode, where the server wants to know.
@@ -93,48 +96,42 @@ class OpenpiClient:
             RemotePolicyError: it does not answer.
         """
         self._session = str(uuid.uuid4())
-        if self._connection is not None and self.metadata.get("needs_session_id"):
-            self._ask(self._connection, {"endpoint": "reset", "session_id": self._session})
+        if self._connection.is_open and self.metadata.get("needs_session_id"):
+            self._ask({"endpoint": "reset", "session_id": self._session})
 
     def close(self) -> None:
-        """End the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """End the connection for good."""
+        self._connection.close()
 
-    def _connected(self) -> WebsocketConnection:
-        if self._connection is not None:
-            return self._connection
+    def _connect(self) -> None:
+        if self._connection.is_open:
+            return
         wait = self._next_attempt - time.monotonic()
         if wait > 0:
             raise RemotePolicyError(f"{self._problem}; connects again in {wait:.1f} s")
-        connection = WebsocketConnection(self.url, self._headers, MAX_ANSWER_BYTES)
         try:
-            metadata = _content(connection.open(_CONNECT_TIMEOUT_S))
-        except (ConnectionError, ProtocolError) as error:
-            connection.close()
+            metadata = _content(self._connection.open(CONNECT_TIMEOUT_S))
+        except (OSError, ProtocolError) as error:
             raise self._failure(f"no server at '{self.url}': {error}") from error
-        self._connection, self._pause = connection, _FIRST_PAUSE_S
         self.metadata = metadata if isinstance(metadata, dict) else {}
-        return connection
 
-    def _ask(self, connection: WebsocketConnection, content: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, content: dict[str, Any]) -> dict[str, Any]:
         try:
-            answer = _content(connection.request(pack(content), self._timeout))
-        except (ConnectionError, ProtocolError) as error:
-            # An answer that comes later would be taken for that to the next request.
-            self.close()
+            answer = _content(self._connection.request(pack(content), self._timeout))
+        except (OSError, ProtocolError) as error:
             raise self._failure(f"'{self.url}': {error}") from error
         if isinstance(answer, np.ndarray):  # as vLLM answers
-            return {"actions": answer}
+            answer = {"actions": answer}
         if not isinstance(answer, dict):
-            self.close()
             raise self._failure(f"'{self.url}' answers {type(answer).__name__}; valid: a map")
         if answer.get("type") == "error":
-            raise RemotePolicyError(f"'{self.url}': {_short(str(answer.get('message')))}")
+            raise RemotePolicyError(f"'{self.url}': {short_text(str(answer.get('message')))}")
+        self._pause = _FIRST_PAUSE_S
         return answer
 
     def _failure(self, problem: str) -> RemotePolicyError:
+        # An answer that comes later would be taken for that to the next request.
+        self._connection.disconnect()
         self._problem, self._next_attempt = problem, time.monotonic() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
         return RemotePolicyError(problem)
@@ -143,11 +140,11 @@ class OpenpiClient:
 def _content(message: bytes | str) -> Any:
     """Return what a message holds; a text is the traceback of a server that failed."""
     if isinstance(message, str):
-        raise ProtocolError(f"the server failed: {_short(message)}")
+        raise ProtocolError(f"the server failed: {short_text(message)}")
     return unpack(message)
 
 
-def _short(text: str) -> str:
+def short_text(text: str) -> str:
     """Return the last line of a text that says something, cut where it is long."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return (lines[-1] if lines else "it says nothing")[:_SHOWN_CHARACTERS]
@@ -165,9 +162,9 @@ def key_headers() -> dict[str, str]:
             key = Path(path).expanduser().read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ValueError(f"{KEY_FILE_VARIABLE}: '{path}' cannot be read: {error}") from error
-    if not key:
+    if not path and KEY_VARIABLE not in os.environ:
         return {}
-    if not key.isprintable() or not key.isascii():
+    if not key or not key.isprintable() or not key.isascii():
         raise ValueError(f"the key in {KEY_FILE_VARIABLE if path else KEY_VARIABLE} is not one "
                          "line of printable ASCII")  # fmt: skip
     return {"Authorization": f"Api-Key {key}"}

@@ -17,6 +17,8 @@ MAX_REQUEST_BYTES = 64 * 2**20
 """Larger observations end the connection."""
 _SERVER_FAILED = 1011
 """Close code: the server cannot go on."""
+_TRY_LATER = 1013
+"""Close code: the server is busy."""
 
 
 class _Health(RequestHandler):
@@ -27,24 +29,28 @@ class _Health(RequestHandler):
 class _Session(WebSocketHandler):
     """One client: observations in, actions out."""
 
-    def initialize(
-        self, served: ServedPolicy, metadata: dict[str, Any], lock: asyncio.Lock
-    ) -> None:
-        self._served, self._metadata, self._lock = served, metadata, lock
+    def initialize(self, served: ServedPolicy, metadata: dict[str, Any], key: str) -> None:
+        self._served, self._metadata, self._key = served, metadata, key
         self._greeted = False
 
     def prepare(self) -> None:
-        wanted = key_headers().get("Authorization", "")
         given = self.request.headers.get("Authorization", "")
-        if wanted and not hmac.compare_digest(given.encode(), wanted.encode()):
+        if self._key and not hmac.compare_digest(given.encode(), self._key.encode()):
             self.set_status(401)
             self.finish("the key is not right\n")
 
     async def open(self, *args: str, **kwargs: str) -> None:
         self._loop = asyncio.get_running_loop()
-        async with self._lock:  # one policy for all clients: it has forgotten the last one's
-            await self._loop.run_in_executor(None, self._served.reset)
+        # A policy remembers what it saw: it has one client.
+        if not self._served.take(self):
+            await self.write_message("another client is connected")
+            self.close(_TRY_LATER, "another client is connected")
+            return
+        await self._loop.run_in_executor(None, self._served.reset)
         await self.write_message(pack(self._metadata), binary=True)
+
+    def on_close(self) -> None:
+        self._served.release(self)
 
     async def on_message(self, message: str | bytes) -> None:
         try:
@@ -53,8 +59,7 @@ class _Session(WebSocketHandler):
             content = unpack(message)
             if not isinstance(content, dict):
                 raise ValueError(f"{type(content).__name__}; valid: a map")
-            async with self._lock:
-                answer = await self._loop.run_in_executor(None, self._served.answer, content)
+            answer = await self._loop.run_in_executor(None, self._served.answer, content)
             await self.write_message(pack(answer), binary=True)
         except Exception as error:  # whatever is wrong is told to the client, not to this server
             await self.write_message(f"{type(error).__name__}: {error}")
@@ -74,8 +79,10 @@ def start_openpi_server(
 
     Raises:
         OSError: the port is taken.
+        ValueError: the key of the environment is none: see `key_headers`.
     """
-    given = {"served": served, "metadata": metadata, "lock": asyncio.Lock()}
+    key = key_headers().get("Authorization", "")
+    given = {"served": served, "metadata": metadata, "key": key}
     application = Application(
         [("/healthz", _Health), ("/.*", _Session, given)],
         websocket_max_message_size=MAX_REQUEST_BYTES,

@@ -42,6 +42,8 @@ class CameraMap(_Part):
     """How an image of another shape becomes this size: with black bars, or distorted."""
     rotate: Literal[0, 90, 180, 270] = 0
     """Counterclockwise, before the size is changed [deg]."""
+    mirror: bool = False
+    """Whether left and right are changed, after that."""
     layout: Literal["hwc", "chw"] = "hwc"
     """Order of height, width and channels."""
 
@@ -120,7 +122,7 @@ class ActionMap(_Part):
     rate: Annotated[float, Ge(0.5), Le(500)]
     """Actions a second [Hz]."""
     gripper: GripperMap | None = None
-    """The gripper stays as it is if not given."""
+    """Needed where the robot has a gripper."""
 
 
 class PolicyMap(_Part):
@@ -138,6 +140,9 @@ class PolicyMap(_Part):
     """What it answers."""
     replan_steps: Annotated[int, Ge(0), Le(1000)] = 0
     """The policy is asked again after so many steps of an answer; 0: at every image."""
+    joined_steps: Annotated[int, Ge(0), Le(100)] = 5
+    """So many steps of an answer join it to the one before: more of them where answers differ
+    much, and where they take long."""
     timeout: Annotated[float, Ge(0.1), Le(3600)] = 10.0
     """The policy is asked again when it has not answered for this time [s]."""
 
@@ -235,6 +240,11 @@ def _misfits(found: PolicyMap, robot: RobotConfig) -> list[str]:
     wants = gripper is not None or any(
         part.values == "gripper" for state in found.state for part in state.parts
     )
+    if gripper is None and robot.has_gripper:
+        problems.append(
+            f"actions: no gripper; robot '{robot.name}' has one, and lets go of what it holds "
+            "unless each action says how far it is open"
+        )
     if wants and not robot.has_gripper:
         problems.append(f"it has values of a gripper; robot '{robot.name}' has none")
     return problems

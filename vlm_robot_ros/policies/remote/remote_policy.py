@@ -1,14 +1,22 @@
 """A policy that another process computes, on this machine or another."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.interfaces.policy import hold_chunk
 from vlm_robot_ros.policies.remote.action_mapping import find_actions, map_actions
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation
-from vlm_robot_ros.policies.remote.openpi_client import OpenpiClient, RemotePolicyError
+from vlm_robot_ros.policies.remote.openpi_client import (
+    CONNECT_TIMEOUT_S,
+    OpenpiClient,
+    RemotePolicyError,
+    short_text,
+)
 from vlm_robot_ros.policies.remote.policy_map import PolicyMap, load_policy_map
 from vlm_robot_ros.robot.config import RobotConfig
 
@@ -26,16 +34,26 @@ class RemotePolicy:
         return tuple(dict.fromkeys(camera.camera for camera in self._map.cameras))
 
     @property
+    def timeout(self) -> float:
+        """How long an answer may take, with a connection that is made for it [s]."""
+        return self._map.timeout + CONNECT_TIMEOUT_S
+
+    @property
     def replan_steps(self) -> int:
         """As the map says."""
         return self._map.replan_steps
+
+    @property
+    def joined_steps(self) -> int:
+        """As the map says."""
+        return self._map.joined_steps
 
     def reset(self) -> None:
         """Begin an episode; a server that cannot be told forgets nothing."""
         try:
             self._client.reset()
         except RemotePolicyError:
-            self._client.close()  # the next request says what is wrong, if it still is
+            return  # the next request says what is wrong, if it still is
 
     def next_instruction(self) -> None:
         """Nothing to expect: the prompt is sent with each observation."""
@@ -47,15 +65,38 @@ class RemotePolicy:
             RemotePolicyError: it does not answer, or with what no robot can do.
         """
         try:
-            message = map_observation(self._map, observation)
-            table = find_actions(self._map.actions, self._client.infer(message))
-            return map_actions(self._map.actions, self._robot, observation, table)
+            answer = self._client.infer(map_observation(self._map, observation))
+            if hold := answer.get("hold"):
+                return hold_chunk(observation, 1.0 / self._map.actions.rate, short_text(str(hold)))
+            table = find_actions(self._map.actions, answer)
+            chunk = map_actions(self._map.actions, self._robot, observation, table)
+            return _with_words(chunk, answer)
         except ValueError as error:
             raise RemotePolicyError(f"'{self._client.url}': {error}") from error
+
+    def close(self) -> None:
+        """End the connection."""
+        self._client.close()
 
     def draw(self) -> np.ndarray | None:
         """Nothing is known of where it looks."""
         return None
+
+
+def _with_words(chunk: ActionChunk, answer: dict[str, Any]) -> ActionChunk:
+    """Return a chunk with what a server of this package says beside its actions."""
+    said = {}
+    for name, default in (("confidence", chunk.confidence), ("pace", chunk.pace)):
+        value = answer.get(name, default)
+        if not isinstance(value, float | int) or not 0.0 <= value <= 1.0:
+            raise ValueError(f"the answer's {name} is {short_text(repr(value))}; valid: 0 to 1")
+        said[name] = float(value)
+    label = answer.get("label", "")
+    if not isinstance(label, str):
+        raise ValueError(f"the answer's label is {short_text(repr(label))}; valid: a text")
+    label = short_text(label)
+    scores = {label: said["confidence"]} if label else {}
+    return replace(chunk, label=label, scores=scores, **said)
 
 
 def connect_policy(address: str, source: str | Path, robot: RobotConfig) -> RemotePolicy:

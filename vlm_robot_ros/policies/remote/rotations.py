@@ -18,12 +18,24 @@ def write_rotation(kind: str, quaternion: np.ndarray) -> np.ndarray:
     """
     rotation = Rotation.from_quat(quaternion)
     if kind == "rotation_vector":
-        return rotation.as_rotvec()
+        return _rotation_vector(np.asarray(quaternion, float))
     if kind == "euler":
         return rotation.as_euler("xyz")
     if kind == "rotation_6d":
         return rotation.as_matrix()[:, :2].T.ravel()
     return quaternion
+
+
+def _rotation_vector(quaternion: np.ndarray) -> np.ndarray:
+    """Return a rotation vector that does not jump where the tool turns by about half a turn.
+
+    Its angle may be above half a turn: the largest value of the quaternion is kept positive.
+    """
+    quaternion = quaternion * np.sign(quaternion[np.abs(quaternion).argmax()])
+    length = np.linalg.norm(quaternion[:3])
+    if length < _LEAST_LENGTH:
+        return 2 * quaternion[:3]
+    return quaternion[:3] / length * 2 * np.arctan2(length, quaternion[3])
 
 
 def read_rotation(kind: str, values: np.ndarray) -> Rotation:

@@ -41,6 +41,18 @@ class ServedPolicy:
         self._policy, self._map, self._robot = policy, found, robot
         self._kinematics = Kinematics(robot)
         self._instruction: str | None = None
+        self._client: object = None
+
+    def take(self, client: object) -> bool:
+        """Take a client, if there is no other; tells whether it is the one."""
+        if self._client is None:
+            self._client = client
+        return self._client is client
+
+    def release(self, client: object) -> None:
+        """Let a client go."""
+        if self._client is client:
+            self._client = None
 
     def reset(self) -> None:
         """Forget everything: another client asks."""
@@ -58,8 +70,15 @@ class ServedPolicy:
             self._policy.next_instruction()
         self._instruction = observation.instruction
         chunk = self._policy.infer(observation)
+        rate = self._map.actions.rate
+        if not chunk.hold and abs(chunk.step_dt * rate - 1) > 0.01:
+            raise ValueError(
+                f"the map's actions come {rate:g} times a second, the policy's "
+                f"{1 / chunk.step_dt:g} times"
+            )
         answer: dict[str, Any] = {
-            "hold": str(chunk.hold), "label": chunk.label, "confidence": float(chunk.confidence)
+            "hold": str(chunk.hold), "label": chunk.label, "pace": float(chunk.pace),
+            "confidence": float(chunk.confidence),
         }  # fmt: skip
         key = self._map.actions.key
         names, inner = [key] if isinstance(key, str) else key, answer
@@ -121,7 +140,8 @@ class ServedPolicy:
                 [chunk.values[:, :3] / actions.scale, np.array(turns) / actions.rotation_scale], 1
             )
         if gripper is not None:
-            opened = chunk.gripper * (gripper.open - gripper.closed)
+            openings = chunk.gripper[:1] if chunk.gripper_at_once else chunk.gripper
+            opened = openings * (gripper.open - gripper.closed)
             table[:, gripper.column] = gripper.closed + opened
         return table
 
@@ -146,6 +166,7 @@ def _image(camera: CameraMap, image: Any, robot: RobotConfig) -> np.ndarray:
             f"'{camera.key}' has shape {given.shape} and type {given.dtype}; valid: an image of "
             f"three channels, {camera.layout}, uint8"
         )
+    given = given[:, ::-1] if camera.mirror else given
     given = np.rot90(given, -(camera.rotate // 90))
     known = robot.camera(camera.camera)
     height, width = known.crop[2:] if known.crop else (known.height, known.width)

@@ -1,18 +1,25 @@
-"""A websocket for code that waits for answers."""
+"""Websockets for code that waits for answers."""
 
 import asyncio
+import concurrent.futures
 import threading
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 from tornado.httpclient import HTTPRequest
+from tornado.ioloop import IOLoop
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 _Result = TypeVar("_Result")
+_END_TIMEOUT_S = 2.0
+"""The peer may take so long to close a connection."""
 
 
 class WebsocketConnection:
-    """A connection with a thread of its own, which answers the peer's pings at any time."""
+    """One connection at a time, in a thread of its own that answers the peer's pings.
+
+    The thread lasts from the first connection to `close`.
+    """
 
     def __init__(self, url: str, headers: Mapping[str, str], max_bytes: int) -> None:
         """Connect to nobody yet.
@@ -24,9 +31,13 @@ class WebsocketConnection:
         """
         self._url, self._headers, self._max_bytes = url, dict(headers), max_bytes
         self._connection: WebSocketClientConnection | None = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="ws", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection, as far as is known."""
+        return self._connection is not None
 
     def open(self, timeout: float) -> bytes | str:
         """Connect, and return the peer's first message.
@@ -47,22 +58,41 @@ class WebsocketConnection:
         """
         return self._wait(self._request(message), timeout)
 
+    def disconnect(self) -> None:
+        """End the connection: an answer that comes later is nobody's."""
+        connection, self._connection = self._connection, None
+        if connection is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(connection.close)
+
     def close(self) -> None:
-        """End the connection and its thread."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._end)
-            self._thread.join(1.0)
+        """End the connection and the thread."""
+        self.disconnect()
+        loop, thread = self._loop, self._thread
+        self._loop = self._thread = None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(_END_TIMEOUT_S)
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
+        # Tornado keeps loops that are not closed.
+        IOLoop.current().close(all_fds=True)
 
     def _wait(self, answer: Coroutine[Any, Any, _Result], timeout: float) -> _Result:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=self._run, args=(self._loop,), name="websocket", daemon=True
+            )
+            self._thread.start()
         waited = asyncio.run_coroutine_threadsafe(asyncio.wait_for(answer, timeout), self._loop)
         try:
             return waited.result()
-        except TimeoutError:
-            raise ConnectionError(f"no answer for {timeout:g} s") from None
-        except asyncio.TimeoutError:  # another one before Python 3.11
-            raise ConnectionError(f"no answer for {timeout:g} s") from None
         except ConnectionError:
             raise
+        except (TimeoutError, asyncio.TimeoutError, concurrent.futures.TimeoutError):
+            raise ConnectionError(f"no answer for {timeout:g} s") from None
         except Exception as error:  # tornado, sockets and TLS have many
             raise ConnectionError(str(error) or type(error).__name__) from error
 
@@ -85,9 +115,3 @@ class WebsocketConnection:
             raise ConnectionError(f"the server closed the connection ({code}: {why})"
                                   if code else "the server closed the connection")  # fmt: skip
         return answer
-
-    def _end(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        # What ends the connection is sent before the loop stops.
-        self._loop.call_later(0.1, self._loop.stop)
