@@ -91,6 +91,11 @@ def test_the_file_of_parameters_has_the_defaults():
     ("parameters", "message"),
     [
         ({"policy": "magic"}, "valid: fusion, hold"),
+        ({"policy": "openpi://gpu"}, "map is ''; valid: droid, lerobot, libero"),
+        (
+            {"policy": "openpi://gpu", "map": "droid", "policy_timeout": 15.0},
+            "policy_timeout is 15 s, and an answer may take 15 s",
+        ),
         ({"control_rate": 9999.0}, "valid: 5.0 to 500.0"),
         ({"control_rate": "fast"}, "control_rate"),
         ({"robot": "r2d2"}, "no robot 'r2d2'; shipped: fr3"),
