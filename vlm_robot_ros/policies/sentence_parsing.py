@@ -3,16 +3,13 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import torch
 
-from vlm_robot_ros.language.corrections import read_correction
 from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.program_tokens import END, MAX_TOKENS, decode, next_tokens
-from vlm_robot_ros.language.task_spec import ObjectReference, TaskSpec, is_full
 from vlm_robot_ros.models.sentence_parser_files import load_parser, to_pieces
 from vlm_robot_ros.models.token_writer import TokenWriter
 from vlm_robot_ros.paths import SHIPPED_CHECKPOINT, shipped_sentence_parser, user_path
@@ -102,21 +99,9 @@ class LearnedSentenceParser:
         # What is said while the arm acts may be either, and means the same steps.
         self._acting = [self._number[f"act {act}"] for act in ("command", "correction")]
 
+    @torch.inference_mode()
     def parse(self, text: str, after: str = "") -> ParsedSentence:
         """Return what a sentence means, said after another one or after none."""
-        correction = read_correction(text) if after else None
-        if correction and correction.kind == "other thing":
-            named = self._parse(f"pick up {correction.words}", "").meaning.steps
-            before = self._parse(after, "").meaning.steps
-            if len(named) == len(before) == 1 and is_full(named[0].target):
-                meaning = Interpretation(
-                    "correction", (_other_thing(before[0], named[0].target),), "replace"
-                )
-                return ParsedSentence(meaning, 1.0)
-        return self._parse(text, after)
-
-    @torch.inference_mode()
-    def _parse(self, text: str, after: str) -> ParsedSentence:
         if not has_words(text):
             return ParsedSentence(Interpretation("unclear"), 1.0)
         if self._taught:
@@ -169,9 +154,3 @@ class LearnedSentenceParser:
                 if row + 1 == len(guesses) or numbers[best] != given[row + 1]:
                     break
             given = [numbers[best], *guesses[row]][: MAX_TOKENS - len(tokens)]
-
-
-def _other_thing(step: TaskSpec, thing: ObjectReference) -> TaskSpec:
-    """Return a step about another thing, of the kind of its target or of its reference."""
-    of_reference = thing.noun == step.reference.noun and thing.noun != step.target.noun
-    return replace(step, reference=thing) if of_reference else replace(step, target=thing)

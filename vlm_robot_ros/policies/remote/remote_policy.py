@@ -85,18 +85,25 @@ class RemotePolicy:
 
 def _with_words(chunk: ActionChunk, answer: dict[str, Any]) -> ActionChunk:
     """Return a chunk with what a server of this package says beside its actions."""
-    said = {}
-    for name, default in (("confidence", chunk.confidence), ("pace", chunk.pace)):
-        value = answer.get(name, default)
-        if not isinstance(value, float | int) or not 0.0 <= value <= 1.0:
-            raise ValueError(f"the answer's {name} is {short_text(repr(value))}; valid: 0 to 1")
-        said[name] = float(value)
     label = answer.get("label", "")
     if not isinstance(label, str):
         raise ValueError(f"the answer's label is {short_text(repr(label))}; valid: a text")
-    label = short_text(label)
-    scores = {label: said["confidence"]} if label else {}
-    return replace(chunk, label=label, scores=scores, **said)
+    confidence = _part(answer, "confidence", chunk.confidence)
+    label = short_text(label) if label else ""
+    return replace(
+        chunk,
+        label=label,
+        scores={label: confidence} if label else {},
+        confidence=confidence,
+        pace=_part(answer, "pace", chunk.pace),
+    )
+
+
+def _part(answer: dict[str, Any], name: str, default: float) -> float:
+    value = answer.get(name, default)
+    if not isinstance(value, float | int) or not 0.0 <= value <= 1.0:
+        raise ValueError(f"the answer's {name} is {short_text(repr(value))}; valid: 0 to 1")
+    return float(value)
 
 
 def connect_policy(address: str, source: str | Path, robot: RobotConfig) -> RemotePolicy:
