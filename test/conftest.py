@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -133,6 +134,16 @@ class Graph:
         self._executor.shutdown()
         self.node.destroy_node()
         self._context.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _ordinary_priority():
+    """Give back a real-time priority that a test took: nodes of later tests would inherit it."""
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    yield
+    if os.sched_getscheduler(0) != before[0]:
+        os.sched_setscheduler(0, *before)
+        warnings.warn("the test left its process at a real-time priority", stacklevel=1)
 
 
 @pytest.fixture
