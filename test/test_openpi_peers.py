@@ -13,7 +13,8 @@ import subprocess
 import numpy as np
 import pytest
 from policy_servers import serving
-from test_remote_policy import DROID, JOINTS, ROBOT, SEEN, Circling, policy_of
+from test_remote_policy import DROID, JOINTS, ROBOT, SEEN, policy_of
+from test_served_policy import Circling
 
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation
 from vlm_robot_ros.policies.remote.policy_map import load_policy_map

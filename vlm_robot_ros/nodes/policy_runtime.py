@@ -213,7 +213,6 @@ class PolicyRuntime:
             if not self._active:
                 return
             first, starts = self._first, self._policy.begun
-            # The next request goes to a policy that has forgotten everything.
             self._first, self._policy_starts = starts != self._policy_starts, starts
             current = request.number == instruction.number == self._loop.instruction.number
             self._inferences.on_chunk(chunk, request.number, request.stamp)
