@@ -1,7 +1,9 @@
 """Bags as training data, and as a LeRobotDataset."""
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -128,6 +130,9 @@ def test_videos_are_av1_where_that_is_asked_for(tmp_path, capsys):
     out = tmp_path / "dataset"
     command = ["bag", "convert", str(tmp_path / "bag"), "--out", str(out), "--codec", "av1"]
     assert main(command) == 0
+    # The encoder takes real-time priority, which nodes that are started later would inherit.
+    tasks = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+    assert {os.sched_getscheduler(task) for task in tasks} == {os.SCHED_OTHER}
     info = json.loads((out / "meta" / "info.json").read_text())
     assert info["features"]["observation.images.front"]["info"]["video.codec"] == "av1"
     images = open_data_folder(out).episode(0).images["observation.images.front"]

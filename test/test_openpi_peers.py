@@ -12,8 +12,9 @@ import subprocess
 
 import numpy as np
 import pytest
+from observations import JOINTS, ROBOT, SEEN
 from policy_servers import serving
-from test_remote_policy import DROID, JOINTS, ROBOT, SEEN, policy_of
+from test_remote_policy import DROID, policy_of
 from test_served_policy import Circling
 
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation

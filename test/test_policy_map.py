@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
+from observations import FRONT, JOINTS, POSE, ROBOT, SEEN
 from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.interfaces.action import ActionMode
-from vlm_robot_ros.interfaces.observation import Observation
-from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.policies.remote.action_mapping import find_actions, map_actions
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation
 from vlm_robot_ros.policies.remote.policy_map import (
@@ -16,16 +15,8 @@ from vlm_robot_ros.policies.remote.policy_map import (
     parse_policy_map,
 )
 from vlm_robot_ros.policies.remote.rotations import read_rotation, write_rotation
-from vlm_robot_ros.robot.loader import load_robot
 
-ROBOT = load_robot("panda_sim")
-JOINTS = np.array(ROBOT.home)
-POSE = transform_to_pose7(Kinematics(ROBOT).forward(JOINTS))
-RNG = np.random.default_rng(0)
 GOOD = {"actions": {"mode": "joint_position", "rate": 10.0, "gripper": {"column": 7}}}
-FRONT = RNG.integers(0, 255, (256, 256, 3), np.uint8)
-WRIST = RNG.integers(0, 255, (128, 128, 3), np.uint8)
-SEEN = Observation({"front": FRONT, "wrist": WRIST}, POSE, 0.75, "pick up the lemon", JOINTS)
 
 
 def chunk_of(table, **actions):

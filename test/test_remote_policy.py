@@ -5,11 +5,10 @@ import time
 
 import numpy as np
 import pytest
+from observations import JOINTS, ROBOT, SEEN
 from policy_servers import answering
 
 from vlm_robot_ros.interfaces.action import ActionMode
-from vlm_robot_ros.interfaces.observation import Observation
-from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.policies.factory import load_policy
 from vlm_robot_ros.policies.remote.numpy_msgpack import ProtocolError, pack, unpack
 from vlm_robot_ros.policies.remote.openpi_client import (
@@ -21,15 +20,7 @@ from vlm_robot_ros.policies.remote.openpi_client import (
 )
 from vlm_robot_ros.policies.remote.policy_map import load_policy_map
 from vlm_robot_ros.policies.remote.remote_policy import RemotePolicy
-from vlm_robot_ros.robot.loader import load_robot
 
-ROBOT = load_robot("panda_sim")
-JOINTS = np.array(ROBOT.home)
-POSE = transform_to_pose7(Kinematics(ROBOT).forward(JOINTS))
-RNG = np.random.default_rng(0)
-IMAGES = {"front": RNG.integers(0, 255, (256, 256, 3), np.uint8),
-          "wrist": RNG.integers(0, 255, (128, 128, 3), np.uint8)}  # fmt: skip
-SEEN = Observation(IMAGES, POSE, 0.75, "pick up the lemon", JOINTS)
 DROID = load_policy_map("droid", ROBOT)
 STILL = {"actions": np.zeros((10, 8), np.float32)}
 

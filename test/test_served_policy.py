@@ -6,18 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from observations import IMAGES, JOINTS, POSE, ROBOT, SEEN
 from policy_servers import answering, serving
-from test_remote_policy import (
-    DROID,
-    IMAGES,
-    JOINTS,
-    POSE,
-    ROBOT,
-    SEEN,
-    STILL,
-    policy_of,
-    until_answered,
-)
+from test_remote_policy import DROID, STILL, policy_of, until_answered
 
 from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
 from vlm_robot_ros.interfaces.observation import Observation
@@ -82,7 +73,7 @@ def test_a_served_policy_answers_a_client_as_it_answers_itself():
             stranger.infer(SEEN)
         assert own.calls.count("reset") == 1
         policy.close()
-        until_answered(stranger)  # which begins anew
+        until_answered(stranger)  # its connection resets the policy
         assert own.calls.count("reset") == 2
 
 

@@ -3,7 +3,8 @@
 import os
 import re
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _RECEIVER = re.compile(r"dds\.(shm|udp)\.\d")
@@ -35,6 +36,36 @@ def raise_dds_receiver_priority(priority: int) -> None:
         with suppress(OSError):  # not granted, or the thread is no more
             if _RECEIVER.match((task / "comm").read_text()):
                 _schedule(int(task.name), priority)
+
+
+@contextmanager
+def keep_scheduling() -> Iterator[None]:
+    """Give back the scheduling of all threads at the end; new ones become ordinary.
+
+    For libraries that take real-time priority: SVT-AV1 does where root calls it, and what the
+    process starts afterwards would inherit it.
+    """
+    before = _scheduling()
+    try:
+        yield
+    finally:
+        for thread, now in _scheduling().items():
+            policy, priority = before.get(thread, (os.SCHED_OTHER, 0))
+            if now != (policy, priority):
+                with suppress(OSError):  # the thread is no more
+                    os.sched_setscheduler(thread, policy, os.sched_param(priority))
+
+
+def _scheduling() -> dict[int, tuple[int, int]]:
+    """Return policy and priority of each thread of the process."""
+    found = {}
+    for task in Path("/proc/self/task").iterdir():
+        thread = int(task.name)
+        with suppress(OSError):
+            found[thread] = (
+                os.sched_getscheduler(thread), os.sched_getparam(thread).sched_priority
+            )  # fmt: skip
+    return found
 
 
 def _schedule(thread: int, priority: int) -> None:

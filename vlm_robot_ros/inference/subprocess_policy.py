@@ -229,10 +229,9 @@ def _serve(
         except Exception as error:
             pipe.send((str(error.args[0] if isinstance(error, KeyError) else error), ((), 0, -1)))
             return
-        steps = (
-            int(getattr(policy, n, d)) for n, d in (("replan_steps", 0), ("joined_steps", -1))
-        )
-        pipe.send(("", (tuple(policy.cameras), *steps)))
+        replan_steps = int(getattr(policy, "replan_steps", 0))
+        joined_steps = int(getattr(policy, "joined_steps", -1))
+        pipe.send(("", (tuple(policy.cameras), replan_steps, joined_steps)))
         while True:
             # Who asks ends what hangs. Where that one is dead, it ends itself, even if it lets no
             # other thread go on. That takes 0.1 ms, so while nobody waits for an answer.

@@ -82,8 +82,8 @@ def validate_chunk(chunk: ActionChunk) -> ActionChunk:
 
     Raises:
         TypeError: texts are none, or numbers are none.
-        ValueError: the mode is none, a number cannot be read or is no pace, or the label has no
-            score.
+        ValueError: the mode is unknown, a number cannot be read, the time of a step or the pace is
+            out of range, or the label has no score.
     """
     if not isinstance(chunk, ActionChunk):
         raise TypeError(f"an answer is an ActionChunk, got {type(chunk).__name__}")

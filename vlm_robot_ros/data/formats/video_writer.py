@@ -8,6 +8,7 @@ import av
 import numpy as np
 
 from vlm_robot_ros.data.dataset import DataError
+from vlm_robot_ros.realtime import keep_scheduling
 
 CODECS = {
     "h264": ("libx264", {"g": "2", "crf": "18", "preset": "fast"}),
@@ -42,10 +43,11 @@ class VideoWriter:
         """
         if images.shape[1:] != self.shape:
             raise DataError(f"images of {images.shape[1:]} after those of {self.shape}")
-        for image in images:
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-            self._file.mux(self._stream.encode(frame))
-            self.frames += 1
+        with keep_scheduling():
+            for image in images:
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+                self._file.mux(self._stream.encode(frame))
+                self.frames += 1
 
     def close(self) -> None:
         """Write what is left."""

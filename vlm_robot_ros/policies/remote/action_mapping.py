@@ -27,7 +27,7 @@ def find_actions(actions: ActionMap, answer: dict[str, Any]) -> np.ndarray:
     """Return the actions of an answer. Shape (H, D), float.
 
     Raises:
-        ValueError: there are none, or they are no table of finite numbers.
+        ValueError: the answer has no actions, or they are not a table of finite numbers.
     """
     found: Any = answer
     for name in [actions.key] if isinstance(actions.key, str) else actions.key:
