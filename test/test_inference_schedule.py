@@ -2,7 +2,7 @@
 
 from plans import plan
 
-from vlm_robot_ros.runtime.inference_schedule import InferenceSchedule
+from vlm_robot_ros.inference.worker import InferenceSchedule
 
 
 def asked_at(schedule, stamps, number=1, answers_after=0):

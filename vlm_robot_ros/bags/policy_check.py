@@ -16,8 +16,8 @@ from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
 from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.kinematics.kinematics import Kinematics
+from vlm_robot_ros.motion.limits import implausibility
 from vlm_robot_ros.robot.config import RobotConfig
-from vlm_robot_ros.runtime.chunk_checks import implausibility
 from vlm_robot_ros.runtime.chunk_interpolator import check_chunk
 
 Verdict = Literal["pass", "warn", "fail"]

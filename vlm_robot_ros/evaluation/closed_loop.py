@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from vlm_robot_ros.inference.malloc_trim import trim_malloc_heap
+from vlm_robot_ros.inference.worker import InferenceSchedule
 from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import Policy
@@ -14,7 +15,6 @@ from vlm_robot_ros.kinematics.kinematics import transform_to_pose7
 from vlm_robot_ros.motion.motion_command import MotionCommand
 from vlm_robot_ros.runtime.chunk_executor import ExecutionSettings
 from vlm_robot_ros.runtime.control_loop import ControlLoop
-from vlm_robot_ros.runtime.inference_schedule import InferenceSchedule
 from vlm_robot_ros.sim.joint_trajectory_controller import parse_trajectory
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 

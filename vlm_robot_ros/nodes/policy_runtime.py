@@ -12,7 +12,7 @@ from rclpy.lifecycle import LifecycleNode
 
 from vlm_robot_ros import __version__
 from vlm_robot_ros.inference.subprocess_policy import SubprocessPolicy
-from vlm_robot_ros.inference.worker import InferenceRequest, InferenceWorker
+from vlm_robot_ros.inference.worker import InferenceRequest, InferenceSchedule, InferenceWorker
 from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.instruction import Instruction, InstructionKind
@@ -34,7 +34,6 @@ from vlm_robot_ros.ros.policy_parameters import (
 from vlm_robot_ros.ros.policy_publishers import PolicyPublishers
 from vlm_robot_ros.ros.policy_visualizer import PolicyVisualizer
 from vlm_robot_ros.runtime.control_loop import ControlLoop, MotionGate
-from vlm_robot_ros.runtime.inference_schedule import InferenceSchedule
 from vlm_robot_ros.runtime.tick_schedule import TickSchedule
 from vlm_robot_ros.terminal_text import escape_unprintable
 

@@ -11,9 +11,8 @@ from vlm_robot_ros.interfaces.action_command import ActionCommand
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION, Instruction, InstructionKind
 from vlm_robot_ros.kinematics.kinematics import Kinematics
-from vlm_robot_ros.motion.limits import clamp_action, exits_workspace
+from vlm_robot_ros.motion.limits import clamp_action, exits_workspace, implausibility, unwrap_chunk
 from vlm_robot_ros.robot.config import RobotConfig
-from vlm_robot_ros.runtime.chunk_checks import implausibility, unwrap_chunk
 from vlm_robot_ros.runtime.chunk_interpolator import ChunkInterpolator
 from vlm_robot_ros.runtime.instructions import InstructionFilter, next_instruction
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
