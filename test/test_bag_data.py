@@ -132,7 +132,7 @@ def test_videos_are_av1_where_that_is_asked_for(tmp_path, capsys):
     assert main(command) == 0
     # The encoder takes real-time priority, which nodes that are started later would inherit.
     tasks = [int(task.name) for task in Path("/proc/self/task").iterdir()]
-    assert {os.sched_getscheduler(task) for task in tasks} == {os.SCHED_OTHER}
+    assert not {os.sched_getscheduler(task) for task in tasks} & {os.SCHED_FIFO, os.SCHED_RR}
     info = json.loads((out / "meta" / "info.json").read_text())
     assert info["features"]["observation.images.front"]["info"]["video.codec"] == "av1"
     images = open_data_folder(out).episode(0).images["observation.images.front"]

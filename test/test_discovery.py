@@ -87,15 +87,18 @@ def answers_of(*processes):
 
 @pytest.fixture
 def other_machine():
-    """A command that runs another one with a network and a /dev/shm of its own; and addresses."""
+    """A command that runs another one in a network with a /dev/shm of its own; our address."""
     name = f"vlm{os.getpid()}"
+    # A network of each worker's own: two with the same addresses would not reach each other.
+    first = 1 + 4 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    ours, theirs = f"198.51.100.{first}", f"198.51.100.{first + 1}"
     commands = [
         f"ip netns add {name}",
         f"ip link add {name}a type veth peer name {name}b",
         f"ip link set {name}b netns {name}",
-        f"ip addr add 198.51.100.1/30 dev {name}a",
+        f"ip addr add {ours}/30 dev {name}a",
         f"ip link set {name}a up",
-        f"ip -n {name} addr add 198.51.100.2/30 dev {name}b",
+        f"ip -n {name} addr add {theirs}/30 dev {name}b",
         f"ip -n {name} link set {name}b up",
         f"ip -n {name} link set lo up",
     ]
@@ -106,7 +109,8 @@ def other_machine():
             except (OSError, subprocess.CalledProcessError) as error:
                 pytest.skip(f"needs to make a network namespace: {error}")
         shell = 'mount -t tmpfs tmpfs /dev/shm && exec "$@"'
-        yield ["ip", "netns", "exec", name, "unshare", "-m", "sh", "-c", shell, "sh"]
+        command = ["ip", "netns", "exec", name, "unshare", "-m", "sh", "-c", shell, "sh"]
+        yield command, ours
     finally:
         for command in (f"ip link del {name}a", f"ip netns del {name}"):
             subprocess.run(command.split(), capture_output=True, timeout=20)
@@ -118,8 +122,9 @@ def test_another_machine_that_names_this_one_reaches_it_only_if_asked(
     other_machine, network, reached
 ):
     pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+    command, address = other_machine
     ours = start("ours", 60 if reached else 12, discovery_environment(network, {}))
-    theirs = start("theirs", 60 if reached else 8, {PEERS: "198.51.100.1"}, *other_machine)
+    theirs = start("theirs", 60 if reached else 8, {PEERS: address}, *command)
     assert answers_of(ours, theirs) == ({"heard"} if reached else {"nothing"})
 
 

@@ -70,7 +70,7 @@ def test_meaningless_texts_are_of_many_kinds_and_never_empty():
     rng = np.random.default_rng(0)
     made = [garble(rng, "push the red cube left", list("abcdefghij")) for _ in range(300)]
     assert all(made)
-    assert len(set(made)) > 200
+    assert len(set(made)) > 150  # two of the seven kinds are one text each
     assert "tfel ebuc der eht hsup" in made
     assert any("{" in text for text in made)
 
