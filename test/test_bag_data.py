@@ -10,7 +10,7 @@ import pytest
 from bags import moving_bag
 
 from vlm_robot_ros.bags.bag import BagError
-from vlm_robot_ros.bags.bag_dataset import BagDataset, open_dataset
+from vlm_robot_ros.bags.bag_dataset import BagDataset, BagOptions, open_dataset
 from vlm_robot_ros.bags.discovery import find_bags
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.data.action_space import read_actions
@@ -55,7 +55,7 @@ def test_failures_are_left_out_unless_they_are_asked_for(tmp_path):
     moving_bag(tmp_path / "bad", success=False)
     bags = [tmp_path / "good", tmp_path / "bad"]
     assert len(BagDataset(bags)) == 1
-    assert len(BagDataset(bags, failed=True)) == 2
+    assert len(BagDataset(bags, options=BagOptions(failed=True))) == 2
     with pytest.raises(BagError, match="nothing to learn from"):
         BagDataset([tmp_path / "bad"])
 

@@ -12,7 +12,7 @@ from rosbags.rosbag2 import StoragePlugin
 from safetensors.numpy import load_file, save_file
 
 from vlm_robot_ros.bags.bag import Bag, BagError
-from vlm_robot_ros.bags.bag_dataset import BagDataset
+from vlm_robot_ros.bags.bag_dataset import BagDataset, BagOptions
 from vlm_robot_ros.bags.metrics import summarize_recording
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.bags.replay import RECORDED, compare, replay
@@ -287,4 +287,4 @@ def test_a_bag_without_a_contract_needs_none_that_fits_or_one_that_is_named(tmp_
     other = read_recording(tmp_path / "bag", robot="ur5e")
     assert other.joints == []
     with pytest.raises(BagError, match="nothing to learn from"):
-        BagDataset([tmp_path / "bag"], robot="ur5e")
+        BagDataset([tmp_path / "bag"], BagOptions(robot="ur5e"))

@@ -1,6 +1,6 @@
 """Bags as training data: what was seen, felt and commanded, brought to one even grid of times."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,9 +38,10 @@ class AlignedEpisode:
     images: dict[str, np.ndarray]
     """Of each camera the stamps of the images that are newest at each time. Shape (T,), [s]."""
     state: np.ndarray
-    """Joint positions [rad] and gripper opening. Shape (T, J + 1), float32."""
+    """Joint positions [rad], and gripper opening where there is one. Shape (T, S), float32."""
     action: np.ndarray
-    """What the arm was told to reach by the next time, and the opening. Shape (T, A), float32."""
+    """What the arm was told to reach by the next time, and the opening where there is a gripper.
+    Shape (T, A), float32."""
     names: tuple[str, ...]
     """Of the actions."""
     cut: int
@@ -48,13 +49,24 @@ class AlignedEpisode:
 
 
 def align(
-    recording: Recording, span: EpisodeInterval, fps: float, namespace: str = ""
+    recording: Recording,
+    span: EpisodeInterval,
+    fps: float,
+    namespace: str = "",
+    cameras: Collection[str] = (),
 ) -> AlignedEpisode | None:
     """Bring an episode to an even grid, from its first command of motion to its last.
 
     Nothing is made up: of each camera the newest image is taken, the command that was given
     last before the next time, joints are interpolated between two states. Where one of these is
     missing or too old the episode is cut, and the longest part is kept.
+
+    Args:
+        recording: With the episode.
+        span: When it was.
+        fps: Times a second.
+        namespace: Of the node, where it had one.
+        cameras: Whose images are needed; of all colour cameras if none is named.
 
     Raises:
         BagError: the actions are changes, which cannot be brought to another rate.
@@ -80,7 +92,8 @@ def align(
     good = np.ones(len(times), bool)
     images = {}
     for topic, camera in contract_cameras(recording, namespace).items():
-        if recording.robot.camera(camera).depth:  # no set of the field has a common form for it
+        # No set of the field has a common form for depth.
+        if recording.robot.camera(camera).depth or (cameras and camera not in cameras):
             continue
         late = _MAX_IMAGE_AGE_PERIODS / recording.robot.camera(camera).rate
         images[camera], fresh = _latest_before(recording.frames[topic], times + 1e-6, late)
@@ -97,6 +110,8 @@ def align(
     by_time = {a.time: a for a in commands}
     chosen = [by_time[time] for time in told[part]]
     names, action = _vectors(chosen)
+    if not recording.robot.has_gripper:
+        names, action, state = names[:-1], action[:, :-1], state[:, :-1]
     return AlignedEpisode(
         recording, span.instruction, times[part],
         {camera: stamps[part] for camera, stamps in images.items()},

@@ -1,6 +1,7 @@
 """Bags as a dataset of episodes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from vlm_robot_ros.bags.bag import Bag, BagError
 from vlm_robot_ros.bags.discovery import find_bags
 from vlm_robot_ros.bags.recording import (
     MIN_GAP_S,
+    Recording,
     contract_cameras,
     header_seconds,
     is_correction,
@@ -24,44 +26,63 @@ from vlm_robot_ros.data.dataset import (
     open_data_folder,
 )
 from vlm_robot_ros.data.image_decoding import ImageError, to_rgb
+from vlm_robot_ros.image_resize import Fit, resize_image
+from vlm_robot_ros.robot.config import Camera, RobotConfig
 
 FORMAT = "rosbag2 of the policy node"
+
+
+@dataclass(frozen=True)
+class BagOptions:
+    """What of bags becomes data."""
+
+    robot: str = ""
+    """Contract; empty: as `read_recording` finds it."""
+    namespace: str = ""
+    """Of the node, where it had one."""
+    failed: bool = False
+    """Whether to keep episodes that were marked as failures."""
+    cameras: tuple[str, ...] = ()
+    """Whose images; of all colour cameras if none is named."""
+    image_size: tuple[int, int] | None = None
+    """Width and height of all images [px]; as recorded if not given."""
+    fit: Fit = "pad"
+    """How an image of another shape becomes this size."""
+
+
+EVERYTHING = BagOptions()
+"""All episodes but failures, all colour cameras, as recorded."""
 
 
 class BagDataset:
     """Episodes of one bag or several, behind the interface of all data."""
 
-    def __init__(
-        self, bags: Sequence[Path], robot: str = "", namespace: str = "", failed: bool = False
-    ) -> None:
+    def __init__(self, bags: Sequence[Path], options: BagOptions = EVERYTHING) -> None:
         """Read all but the images.
 
         Args:
             bags: Of one robot.
-            robot: Contract; empty: as `read_recording` finds it.
-            namespace: Of the node, where it had one.
-            failed: Whether to keep episodes that were marked as failures.
+            options: What of them to take.
 
         Raises:
             BagError: one of them cannot be read, or nothing can be learned from them.
         """
-        self._namespace = namespace
+        self.options = options
+        """What of them was taken."""
         self._episodes: list[AlignedEpisode] = []
         self.corrections: set[int] = set()
         """Which of them were a success within two minutes after a failure."""
         self._bags: list[Bag] = []
         left_out = cut = 0
         for bag in bags:
-            recording = read_recording(bag, robot, namespace)
+            recording = read_recording(bag, options.robot, options.namespace)
             self._bags.append(recording.bag)
-            cameras = recording.robot.colour_cameras
-            self._fps = cameras[0].rate if cameras else 0.0
-            if not self._fps:
-                raise BagError(f"the contract of '{bag}' has no camera")
+            cameras = _chosen_cameras(recording.robot, options.cameras, bag)
+            self._fps = cameras[0].rate
             for before, span in zip([None, *recording.spans], recording.spans, strict=False):
                 found = None
-                if failed or span.success is not False:
-                    found = align(recording, span, self._fps, namespace)
+                if options.failed or span.success is not False:
+                    found = align(recording, span, self._fps, options.namespace, options.cameras)
                 if found is None:
                     left_out += 1
                     continue
@@ -88,10 +109,16 @@ class BagDataset:
         notes = tuple(note for note, count in zip(said, (left_out, cut), strict=True) if count)
         where = bags[0] if len(bags) == 1 else bags[0].parent
         joints = first.recording.robot.joint_names
+        gripper = ("gripper",) if first.recording.robot.has_gripper else ()
         self.info = DatasetInfo(
             where, FORMAT, first.recording.robot.name, self._fps, tuple(first.images),
-            (*joints, "gripper"), first.names, (*notes, *self.problems), "rad",
+            (*joints, *gripper), first.names, (*notes, *self.problems), "rad",
         )  # fmt: skip
+
+    @property
+    def recording(self) -> Recording:
+        """The first of them."""
+        return self._episodes[0].recording
 
     @property
     def problems(self) -> list[str]:
@@ -121,7 +148,7 @@ class BagDataset:
 
     def _images(self, found: AlignedEpisode, camera: str) -> np.ndarray:
         recording = found.recording
-        topics = contract_cameras(recording, self._namespace)
+        topics = contract_cameras(recording, self.options.namespace)
         topic = next(name for name, whose in topics.items() if whose == camera)
         wanted, seen = set(found.images[camera].tolist()), {}
         ends = float(found.times[0]) - MIN_GAP_S, float(found.times[-1]) + MIN_GAP_S
@@ -129,7 +156,7 @@ class BagDataset:
             at = header_seconds(message.value)
             if at in wanted:
                 try:
-                    seen[at] = to_rgb(message.value)
+                    seen[at] = self._resized(to_rgb(message.value))
                 except ImageError as error:
                     raise DataError(
                         f"bag '{recording.bag.path}': an image on {topic} at {at:.2f} s: {error}"
@@ -143,6 +170,27 @@ class BagDataset:
                 f"bag '{recording.bag.path}': images on {topic} are missing or change their "
                 f"size in '{found.instruction}': {error}"
             ) from error
+
+    def _resized(self, image: np.ndarray) -> np.ndarray:
+        size = self.options.image_size
+        return image if size is None else resize_image(image, *size, self.options.fit)
+
+
+def _chosen_cameras(robot: RobotConfig, names: Sequence[str], bag: Path) -> list[Camera]:
+    """Return the colour cameras that are wanted, of which there is one at least.
+
+    Raises:
+        BagError: the robot has not one of them, or none at all.
+    """
+    cameras = list(robot.colour_cameras)
+    known = [camera.name for camera in cameras]
+    missing = [name for name in names if name not in known]
+    if missing or not cameras:
+        wanted = f"camera '{missing[0]}' is not" if missing else "a colour camera is not"
+        raise BagError(
+            f"{wanted} in the contract of '{bag}'; valid: {', '.join(known) or 'one that has one'}"
+        )
+    return [camera for camera in cameras if not names or camera.name in names]
 
 
 def _kind(episode: AlignedEpisode) -> str:

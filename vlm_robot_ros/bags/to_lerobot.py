@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from vlm_robot_ros.bags.bag import BagError
-from vlm_robot_ros.bags.bag_dataset import BagDataset
+from vlm_robot_ros.bags.bag_dataset import EVERYTHING, BagDataset, BagOptions
+from vlm_robot_ros.bags.dataset_map import dataset_files
 from vlm_robot_ros.process_pool import map_in_processes
 
 ENGINES = ("processes", "ray")
@@ -19,9 +20,7 @@ _Made = Generator[tuple[Path, str, str], None, None]
 def convert_to_lerobot(
     bags: Sequence[Path],
     out: Path,
-    robot: str = "",
-    namespace: str = "",
-    failed: bool = False,
+    options: BagOptions = EVERYTHING,
     workers: int = 1,
     engine: str = "processes",
     codec: str = "h264",
@@ -33,9 +32,7 @@ def convert_to_lerobot(
     Args:
         bags: Of one robot.
         out: The dataset's folder. On a cluster all machines must see it, and the bags.
-        robot: Contract; empty: the one in each bag.
-        namespace: Of the node, where it had one.
-        failed: Whether to keep episodes that were marked as failures.
+        options: What of them to take.
         workers: Processes.
         engine: One of `ENGINES`.
         codec: Of the videos: see `video_writer.CODECS`.
@@ -61,13 +58,9 @@ def convert_to_lerobot(
         raise BagError("no bags; valid: folders of rosbag2, MCAP files, folders of these")
     ensure_no_dataset(out)
     unlike = {bag.resolve(): bag for bag in bags}
-    how = f"{robot} {namespace} {failed} {codec}"
+    how = f"{options} {codec}"
     parts = {bag: out / ".parts" / _name(bag, how) for bag in unlike.values()}
-    jobs = [
-        (bag, part, robot, namespace, failed, codec)
-        for bag, part in parts.items()
-        if not part.exists()
-    ]
+    jobs = [(bag, part, options, codec) for bag, part in parts.items() if not part.exists()]
     run = _on_ray if engine == "ray" else _in_processes
     with closing(run(jobs, workers)) as done:
         problems = {}
@@ -84,15 +77,13 @@ def convert_to_lerobot(
     return *counts, problems
 
 
-def _convert_one(
-    bag: Path, part: Path, robot: str, namespace: str, failed: bool, codec: str
-) -> tuple[Path, str, str]:
+def _convert_one(bag: Path, part: Path, options: BagOptions, codec: str) -> tuple[Path, str, str]:
     """Make one part; returns the bag, why it is left out, and what is wrong with it if not."""
     from vlm_robot_ros.data.formats.lerobot_writer import write_part
 
     try:
-        data = BagDataset([bag], robot, namespace, failed)
-        write_part(data, part, codec)
+        data = BagDataset([bag], options)
+        write_part(data, part, codec, dataset_files(data))
     except ValueError as error:
         return bag, str(error), ""
     except Exception as error:  # one bag must not end the conversion of thousands

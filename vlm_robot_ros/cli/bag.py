@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from vlm_robot_ros.cli.argument_types import int_at_least
+from vlm_robot_ros.cli.argument_types import image_size, int_at_least
 from vlm_robot_ros.cli.node_processes import add_access_options, add_map_option
 from vlm_robot_ros.file_permissions import restrict_umask
 
@@ -46,6 +46,17 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     convert.add_argument(
         "--codec", choices=("h264", "av1"), default="h264",
         help="of the videos; a dataset that LeRobot records has av1",
+    )  # fmt: skip
+    convert.add_argument(
+        "--cameras", default="", help="only of these, separated by commas; all if not given"
+    )
+    convert.add_argument(
+        "--image-size", type=image_size, metavar="WxH",
+        help="of all images, as 224x224; as recorded if not given",
+    )  # fmt: skip
+    convert.add_argument(
+        "--fit", choices=("pad", "squash"), default="pad",
+        help="how an image of another shape becomes that size: with black bars, or distorted",
     )  # fmt: skip
     _add_common(convert)
     convert.set_defaults(run=_convert)
@@ -113,14 +124,18 @@ def _convert(args: argparse.Namespace) -> int:
     restrict_umask(args.group_readable)
     from tqdm import tqdm
 
+    from vlm_robot_ros.bags.bag_dataset import BagOptions
     from vlm_robot_ros.bags.discovery import find_all_bags
     from vlm_robot_ros.bags.to_lerobot import convert_to_lerobot
     from vlm_robot_ros.cli.dataset_options import print_warnings
 
     bags = find_all_bags(args.bags)
+    cameras = tuple(name.strip() for name in args.cameras.split(",")) if args.cameras else ()
+    options = BagOptions(
+        args.robot, args.namespace, args.failed, cameras, args.image_size, args.fit
+    )
     episodes, frames, problems = convert_to_lerobot(
-        bags, args.out, args.robot, args.namespace, args.failed, args.workers, args.engine,
-        args.codec,
+        bags, args.out, options, args.workers, args.engine, args.codec,
         lambda each, total: tqdm(each, "bags", total), print_warnings,
     )  # fmt: skip
     for why in problems.values():

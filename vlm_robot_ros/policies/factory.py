@@ -12,7 +12,7 @@ from vlm_robot_ros.models.grounded.config import GroundedModelConfig
 from vlm_robot_ros.paths import checkpoint_folder
 from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 from vlm_robot_ros.policies.image_monitor import ImageGuard
-from vlm_robot_ros.policies.remote.remote_policy import connect_policy
+from vlm_robot_ros.policies.remote.remote_policy import connect_policy, is_remote
 from vlm_robot_ros.policies.sentence_parsing import load_sentence_parser
 from vlm_robot_ros.robot.config import RobotConfig
 
@@ -33,8 +33,8 @@ def check_policy_name(name: str) -> None:
     """
     if ":" not in name and name not in policy_names():
         raise ValueError(
-            f"policy is '{name}'; valid: {', '.join(policy_names())}, module:Class, or "
-            "openpi://HOST:PORT"
+            f"policy is '{name}'; valid: {', '.join(policy_names())}, module:Class, "
+            "openpi://HOST:PORT, or lerobot:PATH"
         )
 
 
@@ -46,18 +46,20 @@ def load_policy(
     faster: str = "",
     parser: str | Path = "",
     policy_map: str | Path = "",
+    lerobot_python: str = "",
 ) -> Policy:
     """Load a policy by its name.
 
     Args:
-        name: One of `policy_names`, `module:Class` of an importable module, or the address of a
-            server: see `openpi_url`.
+        name: One of `policy_names`, `module:Class` of an importable module, the address of a
+            server (see `openpi_url`), or a policy of LeRobot (see `LerobotProcess`).
         robot: The robot that it controls.
         checkpoint: Of `fusion` and `blind`: a folder; the shipped one if not given.
-        device: Where `fusion` computes: see `parse_device`.
+        device: Where `fusion` or LeRobot computes: see `parse_device`.
         faster: Optimizations of a fine-tuned policy: see `parse_optimizations`.
         parser: Of sentences, for `fusion`: see `load_sentence_parser`.
         policy_map: What a server's policy calls the robot's values: see `load_policy_map`.
+        lerobot_python: An interpreter that has LeRobot.
 
     Raises:
         ValueError: there is no such policy, or an option is not for it.
@@ -71,11 +73,12 @@ def load_policy(
         )
     if parser and name != "fusion":
         raise ValueError(f"parser is '{parser}', but policy is '{name}'; valid: none, or fusion")
-    if "://" in name:
-        return ImageGuard(connect_policy(name, policy_map, robot))
+    if is_remote(name):
+        return ImageGuard(connect_policy(name, policy_map, robot, device, lerobot_python))
     if policy_map:
         raise ValueError(
-            f"map is '{policy_map}', but policy is '{name}'; valid: none, or policy:=openpi://..."
+            f"map is '{policy_map}', but policy is '{name}'; valid: none, policy:=openpi://..., "
+            "or policy:=lerobot:..."
         )
     if name == "hold":
         return HoldPolicy()
@@ -199,6 +202,6 @@ def load_named(
     if not folder.exists() and (":" in name or name in policy_names()):
         # A map is of the servers among several policies.
         return load_policy(
-            name, robot, device=device, policy_map=policy_map if "://" in name else ""
+            name, robot, device=device, policy_map=policy_map if is_remote(name) else ""
         )
     return load_checkpoint_policy(folder, robot, device)

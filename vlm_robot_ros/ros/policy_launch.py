@@ -19,6 +19,7 @@ _ARGUMENTS = {
     "checkpoint": ("", "checkpoint folder; the shipped one if not given, but not for a real arm"),
     "policy": ("", "which policy acts: a registered name such as fusion or hold, or module:Class"),
     "map": ("", "of a server's policy, policy:=openpi://HOST:PORT: droid, libero, ... or a .yaml"),
+    "lerobot_python": ("", "an interpreter that has LeRobot, for policy:=lerobot:PATH"),
     "output": ("", "whether the contract's sinks are fed: auto (in simulation), live or dry"),
     "namespace": ("", "of the node and its topics; another for each of several arms"),
     "use_sim_time": ("", "whether stamps come from /clock: true or false"),

@@ -30,14 +30,20 @@ PARAMETERS = (
     ParameterSpec(
         "policy",
         "fusion",
-        "Policy: fusion (a checkpoint), hold, blind, module:Class, a registered name, or the "
-        "address of a server, openpi://HOST:PORT",
+        "Policy: fusion (a checkpoint), hold, blind, module:Class, a registered name, the "
+        "address of a server, openpi://HOST:PORT, or a policy of LeRobot, lerobot:PATH",
     ),
     ParameterSpec(
         "map",
         "",
-        "What a server's policy calls the robot's values: droid, libero, lerobot, or the path of "
-        "a .yaml",
+        "What a server's or LeRobot's policy calls the robot's values: droid, libero, lerobot, or "
+        "the path of a .yaml",
+    ),
+    ParameterSpec(
+        "lerobot_python",
+        "",
+        "Interpreter that has LeRobot, for policy:=lerobot:PATH; empty: that of the environment "
+        "variable VLM_ROBOT_LEROBOT_PYTHON",
     ),
     ParameterSpec(
         "checkpoint",
@@ -165,7 +171,8 @@ PARAMETERS = (
     ),
 )
 CODE_SELECTING_PARAMETERS = (
-    "robot", "policy", "map", "checkpoint", "parser", "encoder", "calibration", "output",
+    "robot", "policy", "map", "lerobot_python", "checkpoint", "parser", "encoder", "calibration",
+    "output",
 )  # fmt: skip
 """Parameters that choose code, files or hardware."""
 
@@ -234,6 +241,7 @@ def load_policy(values: Values, robot: RobotConfig) -> Policy:
             values["faster"],
             values["parser"],
             values["map"],
+            values["lerobot_python"],
         )
         longest = getattr(policy, "timeout", 0.0)
         if longest >= values["policy_timeout"]:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,19 @@ _DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 _VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 
 
-def write_part(data: EpisodeDataset, folder: Path, codec: str = DEFAULT_CODEC) -> None:
+def write_part(
+    data: EpisodeDataset,
+    folder: Path,
+    codec: str = DEFAULT_CODEC,
+    meta_files: Mapping[str, str] | None = None,
+) -> None:
     """Write the episodes of some data as one part; it is there whole or not at all.
 
     Args:
         data: With images, and as many frames a second as it says.
         folder: Of the part.
         codec: Of the videos: see `video_writer.CODECS`.
+        meta_files: Texts that the dataset keeps in `meta`, by their names there.
 
     Raises:
         DataError: the data does not say how many frames a second, or has none.
@@ -90,6 +96,7 @@ def write_part(data: EpisodeDataset, folder: Path, codec: str = DEFAULT_CODEC) -
         "names": {_STATE: list(info.state_names), _ACTION: list(info.action_names)},
         "cameras": {camera: list(video.shape) for camera, video in videos.items()},
         "episodes": episodes,
+        "meta_files": dict(meta_files or {}),
     }
     (making / "about.json").write_text(json.dumps(about))
     making.rename(folder)
@@ -140,6 +147,9 @@ def merge_shards(parts: Sequence[Path], out: Path) -> tuple[int, int]:
             except OSError:  # not every file system has them
                 shutil.copyfile(part / f"{index}.mp4", video)
     (out / "README.md").write_text(dataset_card(first, len(rows), frames, tasks))
+    (out / "meta").mkdir(exist_ok=True)
+    for name, text in first.get("meta_files", {}).items():
+        (out / "meta" / name).write_text(text)
     _write_meta(out, first, rows, tasks, _joined_tables(parts))
     return len(rows), frames
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from vlm_robot_ros.image_resize import resize_image
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.policies.remote.policy_map import CameraMap, PolicyMap, StatePart
 from vlm_robot_ros.policies.remote.rotations import write_rotation
@@ -34,24 +34,9 @@ def map_image(camera: CameraMap, image: np.ndarray) -> np.ndarray:
     """Return an image, shape (H, W, 3), uint8 RGB, as a policy wants it."""
     image = np.rot90(image, camera.rotate // 90)
     image = image[:, ::-1] if camera.mirror else image
-    if camera.size is not None and tuple(camera.size) != (image.shape[1], image.shape[0]):
-        image = _resize(image, camera.size[0], camera.size[1], camera.fit == "pad")
+    if camera.size is not None:
+        image = resize_image(image, camera.size[0], camera.size[1], camera.fit)
     return np.ascontiguousarray(image if camera.layout == "hwc" else image.transpose(2, 0, 1))
-
-
-def _resize(image: np.ndarray, width: int, height: int, pad: bool) -> np.ndarray:
-    """Return an image of another size; bars go to both sides, as openpi has it."""
-    given = Image.fromarray(np.ascontiguousarray(image))
-    if not pad:
-        return np.asarray(given.resize((width, height), Image.Resampling.BILINEAR))
-    ratio = max(given.width / width, given.height / height)
-    inner = max(1, int(given.width / ratio)), max(1, int(given.height / ratio))
-    whole = Image.new("RGB", (width, height))
-    whole.paste(
-        given.resize(inner, Image.Resampling.BILINEAR),
-        ((width - inner[0]) // 2, (height - inner[1]) // 2),
-    )
-    return np.asarray(whole)
 
 
 def _values(part: StatePart, observation: Observation) -> np.ndarray:

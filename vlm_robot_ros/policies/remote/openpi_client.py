@@ -1,7 +1,6 @@
 """A client of servers that speak openpi's protocol, or vLLM's dialect of it, over a websocket."""
 
 import os
-import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,11 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from vlm_robot_ros.policies.remote.numpy_msgpack import ProtocolError, pack, unpack
+from vlm_robot_ros.policies.remote.policy_client import (
+    ConnectionPause,
+    RemotePolicyError,
+    short_text,
+)
 from vlm_robot_ros.policies.remote.websocket_connection import WebsocketConnection
 
 DEFAULT_PORT = 8000
@@ -20,19 +24,6 @@ KEY_VARIABLE, KEY_FILE_VARIABLE = "VLM_ROBOT_POLICY_KEY", "VLM_ROBOT_POLICY_KEY_
 """Environment variables with the key of a server, and with the path of a file that holds it."""
 CONNECT_TIMEOUT_S = 5.0
 """For a connection, and the server's first message [s]."""
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0
-"""Between two attempts to connect."""
-_SHOWN_CHARACTERS, _LONGEST_TEXT = 300, 500
-
-
-class RemotePolicyError(Exception):
-    """Why a server gave no answer; prints as that."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}...")
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 def openpi_url(address: str) -> str:
@@ -74,7 +65,7 @@ class OpenpiClient:
         self._connection = WebsocketConnection(self.url, key_headers(), MAX_ANSWER_BYTES)
         self.metadata: dict[str, Any] = {}
         """What the server said when it was connected to last."""
-        self._pause, self._next_attempt, self._problem = _FIRST_PAUSE_S, 0.0, ""
+        self._pause = ConnectionPause()
         self._session = str(uuid.uuid4())
 
     def infer(self, observation: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,9 +97,7 @@ class OpenpiClient:
     def _connect(self) -> None:
         if self._connection.is_open:
             return
-        wait = self._next_attempt - time.monotonic()
-        if wait > 0:
-            raise RemotePolicyError(f"{self._problem}; connects again in {wait:.1f} s")
+        self._pause.check()
         try:
             metadata = _content(self._connection.open(CONNECT_TIMEOUT_S))
         except (OSError, ProtocolError) as error:
@@ -126,15 +115,13 @@ class OpenpiClient:
             raise self._failure(f"'{self.url}' answers {type(answer).__name__}; valid: a map")
         if answer.get("type") == "error":
             raise RemotePolicyError(f"'{self.url}': {short_text(str(answer.get('message')))}")
-        self._pause = _FIRST_PAUSE_S
+        self._pause.on_success()
         return answer
 
     def _failure(self, problem: str) -> RemotePolicyError:
         # An answer that comes later would be taken for that to the next request.
         self._connection.disconnect()
-        self._problem, self._next_attempt = problem, time.monotonic() + self._pause
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
-        return RemotePolicyError(problem)
+        return self._pause.on_failure(problem)
 
 
 def _content(message: bytes | str) -> Any:
@@ -142,12 +129,6 @@ def _content(message: bytes | str) -> Any:
     if isinstance(message, str):
         raise ProtocolError(f"the server failed: {short_text(message)}")
     return unpack(message)
-
-
-def short_text(text: str) -> str:
-    """Return the last line of a text that says something, cut where it is long."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return (lines[-1] if lines else "it says nothing")[:_SHOWN_CHARACTERS]
 
 
 def key_headers() -> dict[str, str]:

@@ -7,6 +7,7 @@ from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import AllowInfNan, BaseModel, ConfigDict, ValidationError
 
 from vlm_robot_ros.file_limits import FileLimitError, read_yaml_text
+from vlm_robot_ros.image_resize import Fit
 from vlm_robot_ros.paths import config_dir, user_path
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.robot.contract_errors import error_text
@@ -38,7 +39,7 @@ class CameraMap(_Part):
     """A colour camera of the contract."""
     size: Annotated[list[Annotated[int, Ge(8), Le(4096)]], MinLen(2)] | None = None
     """Width and height that the policy wants [px]; the camera's if not given."""
-    fit: Literal["pad", "squash"] = "pad"
+    fit: Fit = "pad"
     """How an image of another shape becomes this size: with black bars, or distorted."""
     rotate: Literal[0, 90, 180, 270] = 0
     """Counterclockwise, before the size is changed [deg]."""

@@ -9,11 +9,12 @@ import numpy as np
 from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
+from vlm_robot_ros.policies.lerobot.policy_process import PREFIX, LerobotProcess
 from vlm_robot_ros.policies.remote.action_mapping import find_actions, map_actions
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation
-from vlm_robot_ros.policies.remote.openpi_client import (
-    CONNECT_TIMEOUT_S,
-    OpenpiClient,
+from vlm_robot_ros.policies.remote.openpi_client import CONNECT_TIMEOUT_S, OpenpiClient
+from vlm_robot_ros.policies.remote.policy_client import (
+    PolicyClient,
     RemotePolicyError,
     short_text,
 )
@@ -24,7 +25,7 @@ from vlm_robot_ros.robot.config import RobotConfig
 class RemotePolicy:
     """Is a `Policy`; the arm holds with the reason while the server does not answer."""
 
-    def __init__(self, client: OpenpiClient, found: PolicyMap, robot: RobotConfig) -> None:
+    def __init__(self, client: PolicyClient, found: PolicyMap, robot: RobotConfig) -> None:
         """Join a client and a robot by a map; connects when it is asked first."""
         self._client, self._map, self._robot = client, found, robot
 
@@ -106,16 +107,31 @@ def _part(answer: dict[str, Any], name: str, default: float) -> float:
     return float(value)
 
 
-def connect_policy(address: str, source: str | Path, robot: RobotConfig) -> RemotePolicy:
-    """Return the policy of a server.
+def is_remote(name: str) -> bool:
+    """Tell whether a policy's name is of one that another process computes, which takes a map."""
+    return "://" in name or name.startswith(PREFIX)
+
+
+def connect_policy(
+    name: str, source: str | Path, robot: RobotConfig, device: str = "cpu", python: str = ""
+) -> RemotePolicy:
+    """Return the policy of a server, or of LeRobot in a process that is begun here.
 
     Args:
-        address: See `openpi_url`.
-        source: Of the map: see `load_policy_map`.
+        name: See `openpi_url` and `LerobotProcess`.
+        source: Of the map: see `load_policy_map`; `lerobot` for a policy of LeRobot if empty.
         robot: That is to act.
+        device: Where LeRobot computes.
+        python: An interpreter that has LeRobot.
 
     Raises:
-        ValueError: the address or the map is not valid.
+        ValueError: the name or the map is not valid, or LeRobot's policy cannot be loaded.
     """
-    found = load_policy_map(source, robot)
-    return RemotePolicy(OpenpiClient(address, found.timeout), found, robot)
+    client: PolicyClient
+    if name.startswith(PREFIX):
+        found = load_policy_map(source or "lerobot", robot)
+        client = LerobotProcess(name, python, device, found.timeout)
+    else:
+        found = load_policy_map(source, robot)
+        client = OpenpiClient(name, found.timeout)
+    return RemotePolicy(client, found, robot)

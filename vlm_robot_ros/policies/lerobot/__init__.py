@@ -1,0 +1,1 @@
+"""Policies of LeRobot, in a process of LeRobot's own interpreter."""

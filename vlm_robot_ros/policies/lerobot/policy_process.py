@@ -1,0 +1,199 @@
+"""A policy of LeRobot, computed in a process of LeRobot's own interpreter."""
+
+import os
+import select
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import IO, Any, BinaryIO, cast
+
+from vlm_robot_ros.paths import user_path
+from vlm_robot_ros.policies.lerobot import policy_server
+from vlm_robot_ros.policies.lerobot.policy_server import FrameError, read_message, write_message
+from vlm_robot_ros.policies.remote.policy_client import (
+    ConnectionPause,
+    RemotePolicyError,
+    short_text,
+)
+
+PREFIX = "lerobot:"
+"""Begins a policy's name; the path of a checkpoint follows."""
+PYTHON_VARIABLE = "VLM_ROBOT_LEROBOT_PYTHON"
+"""Environment variable with the path of an interpreter that has LeRobot."""
+LOAD_TIMEOUT_S = 600.0
+"""A policy is loaded in this time, or not at all [s]."""
+
+
+class LerobotProcess:
+    """Asks a policy of LeRobot, one request at a time; begins its process again when it ends."""
+
+    def __init__(self, name: str, python: str, device: str, timeout: float) -> None:
+        """Load the policy, and wait until it is loaded.
+
+        Args:
+            name: `lerobot:` and the path of a `pretrained_model` folder, or its name on the hub.
+            python: An interpreter that has LeRobot; that of `PYTHON_VARIABLE` if empty.
+            device: Where LeRobot computes, as torch calls it.
+            timeout: For an answer [s].
+
+        Raises:
+            ValueError: the path or the interpreter is not valid, or the policy cannot be loaded.
+        """
+        self.url, self._timeout = name, timeout
+        self._command = _command(name.removeprefix(PREFIX), python, device)
+        self._pause = ConnectionPause()
+        self.metadata: dict[str, Any] = {}
+        """What the checkpoint says of itself: type, inputs, outputs, steps, names."""
+        self._process = self._start()
+        try:
+            self._wait_until_loaded(self._process, LOAD_TIMEOUT_S)
+        except RemotePolicyError as error:
+            raise ValueError(f"policy {error}") from error
+
+    def infer(self, observation: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the policy's actions: `{"action": (H, A) float32}`.
+
+        Raises:
+            RemotePolicyError: there are none; says why.
+        """
+        return self._ask("infer", observation)
+
+    def select(self, observation: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what LeRobot's own loop does next: `{"action": (1, A) float32}`.
+
+        Raises:
+            RemotePolicyError: it does not answer; says why.
+        """
+        return self._ask("select", observation)
+
+    def reset(self) -> None:
+        """Begin an episode.
+
+        Raises:
+            RemotePolicyError: it does not answer; says why.
+        """
+        self._ask("reset", {})
+
+    def close(self) -> None:
+        """End the process."""
+        process = self._process
+        process.kill()
+        process.wait()
+        with suppress(OSError):  # of what nobody has read
+            _pipe(process.stdin).close()
+        _pipe(process.stdout).close()
+
+    def _ask(self, call: str, observation: Mapping[str, Any]) -> dict[str, Any]:
+        process = self._running()
+        try:
+            write_message(_pipe(process.stdin), {"call": call, **observation})
+        except FrameError as error:
+            raise RemotePolicyError(f"'{self.url}': {error}") from error
+        except OSError as error:
+            raise self._failure(process, _ending(process)) from error
+        answer = self._read(process)
+        self._pause.on_success()
+        if "error" in answer:
+            raise RemotePolicyError(f"'{self.url}': {short_text(str(answer['error']))}")
+        return answer
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        """Return the process, once the policy is loaded in it."""
+        if self._process.poll() is not None:
+            self._pause.check()
+            self.close()
+            self._process = self._start()
+        if not self.metadata:
+            self._wait_until_loaded(self._process, 0.0)
+        return self._process
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        # Modules for this interpreter are none for that one.
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+        }
+        self.metadata, self._begun = {}, time.monotonic()
+        # In a session of its own: Ctrl-C is for the node, which ends it.
+        return subprocess.Popen(
+            self._command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def _wait_until_loaded(self, process: "subprocess.Popen[bytes]", timeout: float) -> None:
+        ready, _, _ = select.select([_pipe(process.stdout)], [], [], timeout)
+        taken = time.monotonic() - self._begun
+        if not ready and taken > LOAD_TIMEOUT_S:
+            raise self._failure(process, f"it is not loaded after {taken:.0f} s")
+        if not ready:
+            raise RemotePolicyError(f"'{self.url}' is being loaded again, for {taken:.0f} s now")
+        answer = self._read(process)
+        if "error" in answer:
+            raise self._failure(process, short_text(str(answer["error"])))
+        self.metadata = dict(answer["about"])
+
+    def _read(self, process: "subprocess.Popen[bytes]") -> dict[str, Any]:
+        """Return an answer; a process that gives none in time is ended."""
+        hung = threading.Event()
+
+        def end() -> None:
+            hung.set()
+            process.kill()
+
+        timer = threading.Timer(self._timeout, end)
+        timer.start()
+        try:
+            return read_message(_pipe(process.stdout))
+        except FrameError as error:
+            raise self._failure(process, str(error)) from error
+        except (EOFError, OSError, ValueError) as error:
+            late = f"it has not answered for {self._timeout:g} s, and was ended"
+            raise self._failure(process, late if hung.is_set() else _ending(process)) from error
+        finally:
+            timer.cancel()
+
+    def _failure(self, process: "subprocess.Popen[bytes]", problem: str) -> RemotePolicyError:
+        # An answer that comes later would be taken for that to the next request.
+        process.kill()
+        process.wait()
+        return self._pause.on_failure(f"'{self.url}': {problem}")
+
+
+def _pipe(stream: IO[bytes] | None) -> BinaryIO:
+    return cast(BinaryIO, stream)  # it was asked for
+
+
+def _command(path: str, python: str, device: str) -> list[str]:
+    """Return the command of the process.
+
+    Raises:
+        ValueError: there is no such checkpoint or interpreter.
+    """
+    local = user_path(path)
+    if not path or (path[0] in "/.~" and not (local / "config.json").is_file()):
+        raise ValueError(
+            f"policy '{PREFIX}{path}': no config.json in '{local}'; valid: the pretrained_model "
+            "folder of a checkpoint of LeRobot, or its name on the hub"
+        )
+    given = python or os.environ.get(PYTHON_VARIABLE, "")
+    found = shutil.which(user_path(given)) if given else None
+    if found is None:
+        raise ValueError(
+            f"policy '{PREFIX}{path}': the interpreter is '{given}'; valid: the path of a Python "
+            f"that has LeRobot, as lerobot_python:=... or in {PYTHON_VARIABLE}"
+        )
+    where = str(local) if (local / "config.json").is_file() else path
+    return [found, policy_server.__file__, where, "--device", device]
+
+
+def _ending(process: "subprocess.Popen[bytes]") -> str:
+    """Return how a process has ended that does not answer any more."""
+    try:
+        code = process.wait(5.0)
+    except subprocess.TimeoutExpired:
+        return "its process does not answer"
+    return f"its process has ended {f'by signal {-code}' if code < 0 else f'with status {code}'}"
