@@ -149,11 +149,11 @@ def test_a_conversion_goes_on_where_it_was(tmp_path, monkeypatch):
     bags = [tmp_path / "bags" / str(number) for number in range(3)]
     written, write = [], lerobot_writer.write_part
 
-    def tiring(data, folder, codec):
+    def tiring(data, *given):
         if len(written) == 2:
             raise KeyboardInterrupt
         written.append(data.info.path)
-        write(data, folder, codec)
+        write(data, *given)
 
     monkeypatch.setattr(lerobot_writer, "write_part", tiring)
     with pytest.raises(KeyboardInterrupt):

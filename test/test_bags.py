@@ -17,7 +17,7 @@ from vlm_robot_ros.bags.metrics import summarize_recording
 from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.bags.replay import RECORDED, compare, replay
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
+from vlm_robot_ros.policies.factory import load_policy
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
@@ -94,11 +94,10 @@ def test_several_bags_stand_side_by_side_and_hostile_words_are_only_words(tmp_pa
 # -- Replays -------------------------------------------------------------------------------------
 
 
-def test_a_replay_answers_as_the_node_did_to_the_last_bit(recorded, shipped):
+def test_a_replay_answers_as_the_node_did_to_the_last_bit(recorded):
     recording = read_recording(recorded)
-    found = replay(
-        recording, {"again": GroundedPolicy(shipped), "second": GroundedPolicy(shipped)}
-    )
+    policies = {name: load_policy("fusion", recording.robot) for name in ("again", "second")}
+    found = replay(recording, policies)
     live = compare(found, RECORDED, "again")
     assert live["compared"] > 100
     assert live["identical"] == live["compared"]

@@ -111,7 +111,7 @@ def test_registered_policy_is_evaluated_by_name(package, tmp_path):
 
 
 def test_unknown_policy_is_refused_with_the_registered_names(package):
-    with pytest.raises(ValueError, match="valid: fusion, hold, blind, steady, module:Class, or"):
+    with pytest.raises(ValueError, match="valid: fusion, hold, blind, steady, module:Class"):
         load_policy("stead", load_robot("panda_sim"))
 
 

@@ -11,12 +11,11 @@ from policy_servers import answering
 from vlm_robot_ros.interfaces.action import ActionMode
 from vlm_robot_ros.policies.factory import load_policy
 from vlm_robot_ros.policies.remote.numpy_msgpack import ProtocolError, pack, unpack
-from vlm_robot_ros.policies.remote.openpi_client import (
+from vlm_robot_ros.policies.remote.openpi_client import OpenpiClient, openpi_url
+from vlm_robot_ros.policies.remote.policy_client import (
     KEY_FILE_VARIABLE,
     KEY_VARIABLE,
-    OpenpiClient,
     RemotePolicyError,
-    openpi_url,
 )
 from vlm_robot_ros.policies.remote.policy_map import load_policy_map
 from vlm_robot_ros.policies.remote.remote_policy import RemotePolicy

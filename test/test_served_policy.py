@@ -15,11 +15,10 @@ from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.policies.remote.numpy_msgpack import pack
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation
 from vlm_robot_ros.policies.remote.openpi_client import (
-    KEY_VARIABLE,
     OpenpiClient,
-    RemotePolicyError,
     key_headers,
 )
+from vlm_robot_ros.policies.remote.policy_client import KEY_VARIABLE, RemotePolicyError
 from vlm_robot_ros.policies.remote.policy_map import load_policy_map, parse_policy_map
 from vlm_robot_ros.policies.remote.served_policy import ServedPolicy
 

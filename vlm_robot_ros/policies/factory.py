@@ -34,7 +34,7 @@ def check_policy_name(name: str) -> None:
     if ":" not in name and name not in policy_names():
         raise ValueError(
             f"policy is '{name}'; valid: {', '.join(policy_names())}, module:Class, "
-            "openpi://HOST:PORT, or lerobot:PATH"
+            "openpi://HOST:PORT, groot://HOST:PORT, or lerobot:PATH"
         )
 
 
@@ -78,7 +78,7 @@ def load_policy(
     if policy_map:
         raise ValueError(
             f"map is '{policy_map}', but policy is '{name}'; valid: none, policy:=openpi://..., "
-            "or policy:=lerobot:..."
+            "policy:=groot://..., or policy:=lerobot:..."
         )
     if name == "hold":
         return HoldPolicy()

@@ -12,6 +12,7 @@ from vlm_robot_ros.policies.remote.policy_map import (
     ActionMap,
     GripperMap,
     action_columns,
+    action_width,
 )
 from vlm_robot_ros.policies.remote.rotations import read_rotation
 from vlm_robot_ros.robot.config import RobotConfig
@@ -29,8 +30,23 @@ def find_actions(actions: ActionMap, answer: dict[str, Any]) -> np.ndarray:
     Raises:
         ValueError: the answer has no actions, or they are not a table of finite numbers.
     """
+    if actions.tables:
+        tables = [_table(answer, name) for name in actions.tables]
+        lengths = {len(table) for table in tables}
+        if len(lengths) > 1:
+            raise ValueError(f"the tables {', '.join(actions.tables)} have {lengths} steps")
+        table = np.concatenate(tables, 1)
+    else:
+        table = _table(answer, actions.key)
+    if not np.isfinite(table).all():
+        raise ValueError("some actions are not finite")
+    return table
+
+
+def _table(answer: dict[str, Any], key: str | list[str]) -> np.ndarray:
+    """Return a table of an answer. Shape (H, D), float."""
     found: Any = answer
-    for name in [actions.key] if isinstance(actions.key, str) else actions.key:
+    for name in [key] if isinstance(key, str) else key:
         if not isinstance(found, dict) or name not in found:
             has = ", ".join(map(str, found)) if isinstance(found, dict) else type(found).__name__
             raise ValueError(f"the answer has no '{name}'; it has: {has}"[:300])
@@ -48,8 +64,6 @@ def find_actions(actions: ActionMap, answer: dict[str, Any]) -> np.ndarray:
             f"the actions have shape {table.shape}; valid: (steps, values), at most {_MAX_STEPS} "
             "steps"
         )
-    if not np.isfinite(table).all():
-        raise ValueError("some actions are not finite")
     return table
 
 
@@ -67,12 +81,11 @@ def map_actions(
     Raises:
         ValueError: there are too few columns, or values that cannot be what the map says.
     """
-    columns = action_columns(actions, robot)
-    last = max(columns[-1], actions.gripper.column if actions.gripper else 0)
-    if table.shape[1] <= last:
+    columns, width = action_columns(actions, robot), action_width(actions, robot)
+    if table.shape[1] < width:
         raise ValueError(
             f"the actions have {table.shape[1]} values; the map for robot '{robot.name}' needs "
-            f"{last + 1} at least"
+            f"{width} at least"
         )
     taken = table[:, columns.start : columns.stop]
     if actions.clip is not None:

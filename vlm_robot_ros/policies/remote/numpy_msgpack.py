@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgpack
@@ -37,6 +38,19 @@ def unpack(data: bytes) -> Any:
     Raises:
         ProtocolError: it is not valid, or too much of it is.
     """
+    return unpack_limited(data, _decode)
+
+
+def unpack_limited(data: bytes, decode: Callable[[dict[Any, Any]], Any]) -> Any:
+    """Return what a message holds, if it is not too much.
+
+    Args:
+        data: The message.
+        decode: Makes of a map what it stands for.
+
+    Raises:
+        ProtocolError: it is not valid, or too much of it is.
+    """
     items = 0
 
     def count(container: Any) -> Any:
@@ -48,7 +62,7 @@ def unpack(data: bytes) -> Any:
 
     try:
         return msgpack.unpackb(
-            data, list_hook=count, object_hook=lambda content: _decode(count(content)),
+            data, list_hook=count, object_hook=lambda content: decode(count(content)),
             max_array_len=_MAX_ITEMS, max_map_len=_MAX_ITEMS,
         )  # fmt: skip
     except ProtocolError:
@@ -58,17 +72,22 @@ def unpack(data: bytes) -> Any:
         raise ProtocolError(f"{len(data)} bytes are no message: {text}") from error
 
 
-def _encode(value: Any) -> Any:
+def check_encodable(value: Any) -> None:
+    """Raise TypeError where something is no array and no number of numpy's."""
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind not in "biuf":
         raise TypeError(f"an array of type {value.dtype}; valid: numbers")
+    if not isinstance(value, np.ndarray | np.generic):
+        raise TypeError(
+            f"{type(value).__name__} {value!r}; valid: maps, lists, texts, numbers, arrays"
+        )
+
+
+def _encode(value: Any) -> Any:
+    check_encodable(value)
     if isinstance(value, np.ndarray):
         return {b"__ndarray__": True, b"data": value.tobytes(), b"dtype": value.dtype.str,
                 b"shape": value.shape}  # fmt: skip
-    if isinstance(value, np.generic):
-        return {b"__npgeneric__": True, b"data": value.item(), b"dtype": value.dtype.str}
-    raise TypeError(
-        f"{type(value).__name__} {value!r}; valid: maps, lists, texts, numbers, arrays"
-    )
+    return {b"__npgeneric__": True, b"data": value.item(), b"dtype": value.dtype.str}
 
 
 def _decode(content: dict[Any, Any]) -> Any:

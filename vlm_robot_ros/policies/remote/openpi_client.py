@@ -1,9 +1,7 @@
 """A client of servers that speak openpi's protocol, or vLLM's dialect of it, over a websocket."""
 
-import os
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,8 +9,10 @@ import numpy as np
 
 from vlm_robot_ros.policies.remote.numpy_msgpack import ProtocolError, pack, unpack
 from vlm_robot_ros.policies.remote.policy_client import (
+    KEY_VARIABLE,
     ConnectionPause,
     RemotePolicyError,
+    server_key,
     short_text,
 )
 from vlm_robot_ros.policies.remote.websocket_connection import WebsocketConnection
@@ -20,8 +20,6 @@ from vlm_robot_ros.policies.remote.websocket_connection import WebsocketConnecti
 DEFAULT_PORT = 8000
 MAX_ANSWER_BYTES = 64 * 2**20
 """Larger answers end the connection."""
-KEY_VARIABLE, KEY_FILE_VARIABLE = "VLM_ROBOT_POLICY_KEY", "VLM_ROBOT_POLICY_KEY_FILE"
-"""Environment variables with the key of a server, and with the path of a file that holds it."""
 CONNECT_TIMEOUT_S = 5.0
 """For a connection, and the server's first message [s]."""
 
@@ -135,17 +133,7 @@ def key_headers() -> dict[str, str]:
     """Return the header with the key of a server, where the environment has one.
 
     Raises:
-        ValueError: its file cannot be read, or it is no key.
+        ValueError: see `server_key`.
     """
-    path, key = os.environ.get(KEY_FILE_VARIABLE, ""), os.environ.get(KEY_VARIABLE, "")
-    if path:
-        try:
-            key = Path(path).expanduser().read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"{KEY_FILE_VARIABLE}: '{path}' cannot be read: {error}") from error
-    if not path and KEY_VARIABLE not in os.environ:
-        return {}
-    if not key or not key.isprintable() or not key.isascii():
-        raise ValueError(f"the key in {KEY_FILE_VARIABLE if path else KEY_VARIABLE} is not one "
-                         "line of printable ASCII")  # fmt: skip
-    return {"Authorization": f"Api-Key {key}"}
+    key = server_key()
+    return {"Authorization": f"Api-Key {key}"} if key else {}

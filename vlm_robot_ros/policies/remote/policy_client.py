@@ -1,9 +1,13 @@
 """What clients of policies in other processes have in common."""
 
+import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
+KEY_VARIABLE, KEY_FILE_VARIABLE = "VLM_ROBOT_POLICY_KEY", "VLM_ROBOT_POLICY_KEY_FILE"
+"""Environment variables with the key of a server, and with the path of a file that holds it."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0
 """Between two attempts to connect."""
 _SHOWN_CHARACTERS, _LONGEST_TEXT = 300, 500
@@ -72,3 +76,23 @@ def short_text(text: str) -> str:
     """Return the last line of a text that says something, cut where it is long."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return (lines[-1] if lines else "it says nothing")[:_SHOWN_CHARACTERS]
+
+
+def server_key() -> str:
+    """Return the key of a server that the environment has; empty where it has none.
+
+    Raises:
+        ValueError: its file cannot be read, or it is no key.
+    """
+    path, key = os.environ.get(KEY_FILE_VARIABLE, ""), os.environ.get(KEY_VARIABLE, "")
+    if path:
+        try:
+            key = Path(path).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"{KEY_FILE_VARIABLE}: '{path}' cannot be read: {error}") from error
+    if not path and KEY_VARIABLE not in os.environ:
+        return ""
+    if not key or not key.isprintable() or not key.isascii():
+        raise ValueError(f"the key in {KEY_FILE_VARIABLE if path else KEY_VARIABLE} is not one "
+                         "line of printable ASCII")  # fmt: skip
+    return key

@@ -101,6 +101,9 @@ class ActionMap(_Part):
 
     key: Key = "actions"
     """What the server calls them."""
+    tables: list[Annotated[str, MinLen(1)]] = []
+    """Names of tables that side by side are the actions, where the server has several; in place
+    of `key`."""
     mode: Literal["joint_position", "joint_delta", "joint_velocity", "pose", "pose_delta"]
     """What the columns are: joints in the contract's order [rad, rad/s], or x, y, z [m] and a
     rotation of the tool."""
@@ -258,3 +261,18 @@ def action_columns(actions: ActionMap, robot: RobotConfig) -> range:
     else:
         width = 3 + ROTATION_WIDTH[actions.rotation]
     return range(actions.first_column, actions.first_column + width)
+
+
+def state_width(part: StatePart, robot: RobotConfig) -> int:
+    """Return how many values a part of a state has."""
+    if part.values == "joints":
+        return len(robot.joints)
+    if part.values == "gripper":
+        return len(part.closed)
+    return 3 if part.values == "position" else ROTATION_WIDTH[part.values]
+
+
+def action_width(actions: ActionMap, robot: RobotConfig) -> int:
+    """Return how many values an action has at least."""
+    last = action_columns(actions, robot)[-1]
+    return 1 + max(last, actions.gripper.column if actions.gripper else 0)

@@ -9,8 +9,10 @@ import numpy as np
 from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
+from vlm_robot_ros.policies.lerobot.checkpoint_fit import find_misfits
 from vlm_robot_ros.policies.lerobot.policy_process import PREFIX, LerobotProcess
 from vlm_robot_ros.policies.remote.action_mapping import find_actions, map_actions
+from vlm_robot_ros.policies.remote.groot_client import SCHEME, GrootClient
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation
 from vlm_robot_ros.policies.remote.openpi_client import CONNECT_TIMEOUT_S, OpenpiClient
 from vlm_robot_ros.policies.remote.policy_client import (
@@ -118,7 +120,7 @@ def connect_policy(
     """Return the policy of a server, or of LeRobot in a process that is begun here.
 
     Args:
-        name: See `openpi_url` and `LerobotProcess`.
+        name: See `openpi_url`, `GrootClient` and `LerobotProcess`.
         source: Of the map: see `load_policy_map`; `lerobot` for a policy of LeRobot if empty.
         robot: That is to act.
         device: Where LeRobot computes.
@@ -131,7 +133,11 @@ def connect_policy(
     if name.startswith(PREFIX):
         found = load_policy_map(source or "lerobot", robot)
         client = LerobotProcess(name, python, device, found.timeout)
+        if problems := find_misfits(found, robot, client.metadata):
+            client.close()
+            raise ValueError("\n".join(f"map for '{name}': {problem}" for problem in problems))
     else:
         found = load_policy_map(source, robot)
-        client = OpenpiClient(name, found.timeout)
+        is_groot = name.startswith(f"{SCHEME}:")
+        client = (GrootClient if is_groot else OpenpiClient)(name, found.timeout)
     return RemotePolicy(client, found, robot)

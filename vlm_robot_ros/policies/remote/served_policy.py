@@ -16,6 +16,8 @@ from vlm_robot_ros.policies.remote.policy_map import (
     PolicyMap,
     StatePart,
     action_columns,
+    action_width,
+    state_width,
 )
 from vlm_robot_ros.policies.remote.rotations import read_rotation, write_rotation
 from vlm_robot_ros.robot.config import RobotConfig
@@ -97,7 +99,7 @@ class ServedPolicy:
         for state in found.state:
             values = np.asarray(_get(message, state.key), float).ravel()
             for part in state.parts:
-                width = _width(part, self._robot)
+                width = state_width(part, self._robot)
                 if len(values) < width:
                     raise ValueError(f"'{state.key}' is {width - len(values)} values too short")
                 parts[part.values], values = _read_part(part, values[:width]), values[width:]
@@ -128,8 +130,7 @@ class ServedPolicy:
                 f"{_OF_MODE.get(chunk.mode, 'another policy')}"
             )
         columns, gripper = action_columns(actions, self._robot), actions.gripper
-        width = 1 + max(columns[-1], gripper.column if gripper else 0)
-        table = np.zeros((len(chunk.values), width), np.float32)
+        table = np.zeros((len(chunk.values), action_width(actions, self._robot)), np.float32)
         if chunk.mode == ActionMode.JOINT_POSITION:
             values = chunk.values[:, : len(columns)]
             said = np.rad2deg(values) if actions.unit == "deg" else values
@@ -177,14 +178,6 @@ def _image(camera: CameraMap, image: Any, robot: RobotConfig) -> np.ndarray:
             )
         )
     return np.ascontiguousarray(given)
-
-
-def _width(part: StatePart, robot: RobotConfig) -> int:
-    if part.values == "joints":
-        return len(robot.joints)
-    if part.values == "gripper":
-        return len(part.closed)
-    return 3 if part.values == "position" else ROTATION_WIDTH[part.values]
 
 
 def _read_part(part: StatePart, values: np.ndarray) -> np.ndarray:
