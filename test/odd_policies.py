@@ -155,9 +155,14 @@ class OnWord(Own):
             "scores of numbers": {"scores": {5: 1.0}},
             "no score": {"label": "push the cube", "scores": {"go home": 1.0}},
             "numpy": {"step_dt": np.float32(0.1), "confidence": np.float64(1.0)},
-            "far": {"values": good.values + np.array([9.0, 9.0, 9.0, 0, 0, 0, 0])},
+            "far": {"values": good.values + _outward(len(good.values))},
         }
         return replace(good, **changes.get(word, {}))
+
+
+def _outward(steps):
+    """Return moves that end 9 m away, and begin where the tool is."""
+    return np.linspace(0, 9, steps)[:, None] * np.array([1.0, 1, 1, 0, 0, 0, 0])
 
 
 class NeverReady(HoldPolicy):

@@ -57,7 +57,7 @@ class GrootClient:
         data = {"observation": _batched(observation), "options": None}
         answer = self._ask("get_action", self._timeout, data)
         actions = answer[0] if isinstance(answer, list) and answer else answer
-        if not isinstance(actions, dict):
+        if not isinstance(actions, dict) or not actions:
             raise self._failure(f"it answers {type(actions).__name__}; valid: a map of actions")
         return {str(name): _first_of_batch(name, table) for name, table in actions.items()}
 
@@ -98,6 +98,11 @@ class GrootClient:
         self._ask("ping", CONNECT_TIMEOUT_S)
         found = self._ask("get_modality_config", CONNECT_TIMEOUT_S)
         self.metadata = found if isinstance(found, dict) else {}
+        for name in ("video", "state"):
+            config = self.metadata.get(name)
+            moments = config.get("delta_indices") if isinstance(config, dict) else None
+            if isinstance(moments, list) and len(moments) > 1:
+                raise self._failure(f"its policy wants {len(moments)} moments of {name}; valid: 1")
 
     def _request(self, request: dict[str, Any], timeout: float) -> Any:
         socket = self._socket

@@ -1,0 +1,120 @@
+"""LeRobot itself: a checkpoint that it saves gives the actions of its own loop."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from observations import ROBOT, SEEN
+from policy_servers import serving
+
+from vlm_robot_ros.policies.factory import load_policy
+from vlm_robot_ros.policies.lerobot.policy_process import PYTHON_VARIABLE
+from vlm_robot_ros.policies.remote.observation_mapping import map_observation
+from vlm_robot_ros.policies.remote.policy_map import load_policy_map
+from vlm_robot_ros.policies.remote.served_policy import ServedPolicy
+
+MAP = """
+cameras:
+  - {key: observation.images.front, camera: front, size: [64, 64]}
+  - {key: observation.images.wrist, camera: wrist, size: [64, 64]}
+state: [{key: observation.state, parts: [{values: joints}, {values: gripper}]}]
+prompt: {key: task}
+actions: {key: action, mode: joint_position, rate: 10.0, gripper: {column: 7}}
+"""
+_MAKE = """
+import json
+import sys
+
+import numpy as np
+import torch
+from lerobot.configs.types import FeatureType, PolicyFeature
+from lerobot.policies.factory import get_policy_class, make_policy_config, make_pre_post_processors
+from lerobot.policies.utils import prepare_observation_for_inference
+
+kind, folder = sys.argv[1:]
+torch.manual_seed(0)
+given = np.load(f"{folder}/observation.npz")
+images = {key: PolicyFeature(FeatureType.VISUAL, (3, 64, 64)) for key in given if "images" in key}
+vector = PolicyFeature(FeatureType.STATE, (8,))
+own = {
+    "act": {"chunk_size": 5, "n_action_steps": 5, "dim_model": 64, "n_heads": 4,
+            "dim_feedforward": 64},
+    "diffusion": {"horizon": 8, "n_action_steps": 5, "n_obs_steps": 2, "down_dims": (32, 64),
+                  "crop_shape": None, "num_inference_steps": 3, "num_train_timesteps": 3},
+}[kind]
+config = make_policy_config(
+    kind, device="cpu", push_to_hub=False, pretrained_backbone_weights=None,
+    input_features={**images, "observation.state": vector},
+    output_features={"action": PolicyFeature(FeatureType.ACTION, (8,))}, **own,
+)
+stats = {key: {"mean": torch.full((3, 1, 1), 0.4), "std": torch.full((3, 1, 1), 0.3)}
+         for key in images}
+line = {"mean": torch.linspace(-1, 1, 8) / 9, "std": torch.full((8,), 0.02),
+        "min": torch.full((8,), -0.2), "max": torch.full((8,), 0.9)}
+stats |= {"observation.state": line, "action": line}
+for each in images:
+    stats[each] |= {"min": torch.zeros(3, 1, 1), "max": torch.ones(3, 1, 1)}
+policy = get_policy_class(kind)(config).eval()
+before, after = make_pre_post_processors(config, dataset_stats=stats)
+for part in (policy, before, after):
+    part.save_pretrained(folder)
+seen = prepare_observation_for_inference(
+    {key: given[key] for key in given}, torch.device("cpu"), "pick up the lemon"
+)
+policy.reset()
+torch.manual_seed(7)
+steps = []
+with torch.inference_mode():
+    for _ in range(5):
+        steps.append(after(policy.select_action(before(dict(seen)))).numpy())
+np.save(f"{folder}/own.npy", np.concatenate(steps))
+"""
+
+
+@pytest.fixture(scope="module")
+def python():
+    path = os.environ.get(PYTHON_VARIABLE, "")
+    if not path:
+        pytest.skip(f"needs an interpreter with LeRobot in {PYTHON_VARIABLE}")
+    return path
+
+
+def make(folder: Path, python: str, kind: str):
+    """Save a checkpoint of LeRobot; returns its folder, a map, and its own loop's actions."""
+    (folder / "map.yaml").write_text(MAP)
+    found = load_policy_map(folder / "map.yaml", ROBOT)
+    message = map_observation(found, SEEN)
+    arrays = {key: value for key, value in message.items() if isinstance(value, np.ndarray)}
+    np.savez(folder / "observation.npz", **arrays)
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run([python, "-c", _MAKE, kind, str(folder)], check=True, env=environment)
+    assert json.loads((folder / "config.json").read_text())["type"] == kind
+    return folder, folder / "map.yaml", np.load(folder / "own.npy")
+
+
+def test_act_does_what_lerobots_own_loop_does_here_and_served(tmp_path, python):
+    checkpoint, found, own = make(tmp_path, python, "act")
+    policy = load_policy(f"lerobot:{checkpoint}", ROBOT, policy_map=found)
+    chunk = policy.infer(SEEN)
+    ours = np.column_stack([chunk.values, chunk.gripper])
+    assert np.ptp(own, 0).max() > 1e-4
+    np.testing.assert_allclose(ours, np.clip(own, [-np.inf] * 7 + [0], [np.inf] * 7 + [1]),
+                               atol=1e-5)  # fmt: skip
+    served = ServedPolicy(policy, load_policy_map(found, ROBOT), ROBOT)
+    with serving(served) as server:
+        asked = load_policy(server.address, ROBOT, policy_map=found)
+        again = asked.infer(SEEN)
+        asked.close()
+    np.testing.assert_allclose(again.values, chunk.values, atol=1e-5)
+    np.testing.assert_allclose(again.gripper, chunk.gripper, atol=1e-5)
+
+
+def test_policy_that_sees_two_moments_answers(tmp_path, python):
+    checkpoint, found, own = make(tmp_path, python, "diffusion")
+    policy = load_policy(f"lerobot:{checkpoint}", ROBOT, policy_map=found)
+    policy.reset()
+    chunk = policy.infer(SEEN)
+    assert chunk.values.shape == (5, 7) == own[:, :7].shape
