@@ -37,7 +37,7 @@ from vlm_robot_ros.demo.script import DemoCommand, sample_seeded_scene
 from vlm_robot_ros.demo.sim_client import SimulationClient
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.kinematics.kinematics import transform_to_pose7
-from vlm_robot_ros.policies.lerobot.policy_process import PREFIX, PYTHON_VARIABLE, LerobotProcess
+from vlm_robot_ros.policies.lerobot.policy_process import PYTHON_VARIABLE, LerobotProcess
 from vlm_robot_ros.policies.remote.action_mapping import find_actions, map_actions
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation
 from vlm_robot_ros.policies.remote.policy_map import load_policy_map
@@ -100,7 +100,7 @@ def run_nodes(out: Path, programme: list[DemoCommand], **policy: str) -> list[bo
 def run_bare(checkpoint: Path, map_file: Path, programme: list[DemoCommand], args) -> list[bool]:
     """Run LeRobot's own loop in the simulator, without ROS and without this package's control."""
     robot, found = load_robot(ROBOT), load_policy_map(map_file, load_robot(ROBOT))
-    client = LerobotProcess(f"{PREFIX}{checkpoint}", args.lerobot_python, args.device, 60.0)
+    client = LerobotProcess(f"lerobot:{checkpoint}", args.lerobot_python, args.device, 60.0)
     sim, results = Simulator(robot), []
     for item in tqdm(programme, "bare"):
         client.reset()
@@ -180,7 +180,7 @@ def main() -> None:
     node = stage(
         out / "node.json",
         lambda: run_nodes(
-            out / "node", tests, policy=f"{PREFIX}{checkpoint}", map=str(map_file),
+            out / "node", tests, policy=f"lerobot:{checkpoint}", map=str(map_file),
             device=args.device,
         ),
     )  # fmt: skip

@@ -2,7 +2,9 @@
 
 import json
 import os
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from policy_servers import serving
 from vlm_robot_ros.policies.factory import load_policy
 from vlm_robot_ros.policies.lerobot.policy_process import PYTHON_VARIABLE
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation
+from vlm_robot_ros.policies.remote.policy_client import RemotePolicyError
 from vlm_robot_ros.policies.remote.policy_map import load_policy_map
 from vlm_robot_ros.policies.remote.served_policy import ServedPolicy
 
@@ -103,9 +106,11 @@ def test_act_does_what_lerobots_own_loop_does_here_and_served(tmp_path, python):
     assert np.ptp(own, 0).max() > 1e-4
     np.testing.assert_allclose(ours, np.clip(own, [-np.inf] * 7 + [0], [np.inf] * 7 + [1]),
                                atol=1e-5)  # fmt: skip
-    served = ServedPolicy(policy, load_policy_map(found, ROBOT), ROBOT)
-    with serving(served) as server:
-        asked = load_policy(server.address, ROBOT, policy_map=found)
+    # Between the two, images have the camera's size: only LeRobot's map changes it.
+    (tmp_path / "wire.yaml").write_text(MAP.replace(", size: [64, 64]", ""))
+    wire = tmp_path / "wire.yaml"
+    with serving(ServedPolicy(policy, load_policy_map(wire, ROBOT), ROBOT)) as server:
+        asked = load_policy(server.address, ROBOT, policy_map=wire)
         again = asked.infer(SEEN)
         asked.close()
     np.testing.assert_allclose(again.values, chunk.values, atol=1e-5)
@@ -118,3 +123,31 @@ def test_policy_that_sees_two_moments_answers(tmp_path, python):
     policy.reset()
     chunk = policy.infer(SEEN)
     assert chunk.values.shape == (5, 7) == own[:, :7].shape
+
+
+def test_lerobots_own_policy_server_gives_the_actions_of_its_loop(tmp_path, python):
+    checkpoint, found, own = make(tmp_path, python, "act")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
+    command = [python, "-m", "lerobot.async_inference.policy_server", f"--port={port}"]
+    process = subprocess.Popen([*command, "--host=127.0.0.1"], env=environment, cwd=tmp_path)
+    address = f"lerobot-grpc://127.0.0.1:{port}/act:{checkpoint}"
+    policy = load_policy(address, ROBOT, policy_map=found)
+    try:
+        end = time.monotonic() + 120
+        while True:
+            try:
+                chunk = policy.infer(SEEN)
+                break
+            except RemotePolicyError:
+                assert time.monotonic() < end
+                time.sleep(0.2)
+        np.testing.assert_allclose(chunk.values, own[:, :7], atol=1e-5)
+        again = policy.infer(SEEN)  # the server drops what is like the last one unless it must go
+        np.testing.assert_allclose(again.values, own[:, :7], atol=1e-5)
+    finally:
+        policy.close()
+        process.kill()
+        process.wait()

@@ -34,7 +34,7 @@ def check_policy_name(name: str) -> None:
     if ":" not in name and name not in policy_names():
         raise ValueError(
             f"policy is '{name}'; valid: {', '.join(policy_names())}, module:Class, "
-            "openpi://HOST:PORT, groot://HOST:PORT, or lerobot:PATH"
+            "openpi://HOST, groot://HOST, lerobot-grpc://HOST/TYPE:PATH, or lerobot:PATH"
         )
 
 
@@ -77,8 +77,8 @@ def load_policy(
         return ImageGuard(connect_policy(name, policy_map, robot, device, lerobot_python))
     if policy_map:
         raise ValueError(
-            f"map is '{policy_map}', but policy is '{name}'; valid: none, policy:=openpi://..., "
-            "policy:=groot://..., or policy:=lerobot:..."
+            f"map is '{policy_map}', but policy is '{name}'; valid: none, or the policy of a "
+            "server or of LeRobot"
         )
     if name == "hold":
         return HoldPolicy()

@@ -30,8 +30,9 @@ PARAMETERS = (
     ParameterSpec(
         "policy",
         "fusion",
-        "Policy: fusion (a checkpoint), hold, blind, module:Class, a registered name, the "
-        "address of a server, openpi://HOST:PORT, or a policy of LeRobot, lerobot:PATH",
+        "Policy: fusion (a checkpoint), hold, blind, module:Class, a registered name, a "
+        "policy of LeRobot, lerobot:PATH, or the address of a server: openpi://HOST:PORT, "
+        "groot://HOST:PORT or lerobot-grpc://HOST:PORT/TYPE:PATH",
     ),
     ParameterSpec(
         "map",

@@ -19,8 +19,8 @@ from vlm_robot_ros.policies.remote.policy_client import (
     short_text,
 )
 
-PREFIX = "lerobot:"
-"""Begins a policy's name; the path of a checkpoint follows."""
+SCHEME = "lerobot"
+"""Begins a policy's name; a colon and the path of a checkpoint follow."""
 PYTHON_VARIABLE = "VLM_ROBOT_LEROBOT_PYTHON"
 """Environment variable with the path of an interpreter that has LeRobot."""
 LOAD_TIMEOUT_S = 600.0
@@ -43,7 +43,7 @@ class LerobotProcess:
             ValueError: the path or the interpreter is not valid, or the policy cannot be loaded.
         """
         self.url, self._timeout = name, timeout
-        self._command = _command(name.removeprefix(PREFIX), python, device)
+        self._command = _command(name.removeprefix(f"{SCHEME}:"), python, device)
         self._pause = ConnectionPause()
         self.metadata: dict[str, Any] = {}
         """What the checkpoint says of itself: type, inputs, outputs, steps, names."""
@@ -176,14 +176,14 @@ def _command(path: str, python: str, device: str) -> list[str]:
     local = user_path(path)
     if not path or (path[0] in "/.~" and not (local / "config.json").is_file()):
         raise ValueError(
-            f"policy '{PREFIX}{path}': no config.json in '{local}'; valid: the pretrained_model "
+            f"policy '{SCHEME}:{path}': no config.json in '{local}'; valid: the pretrained_model "
             "folder of a checkpoint of LeRobot, or its name on the hub"
         )
     given = python or os.environ.get(PYTHON_VARIABLE, "")
     found = shutil.which(user_path(given)) if given else None
     if found is None:
         raise ValueError(
-            f"policy '{PREFIX}{path}': the interpreter is '{given}'; valid: the path of a Python "
+            f"policy '{SCHEME}:{path}': the interpreter is '{given}'; valid: the path of a Python "
             f"that has LeRobot, as lerobot_python:=... or in {PYTHON_VARIABLE}"
         )
     where = str(local) if (local / "config.json").is_file() else path

@@ -9,10 +9,12 @@ import numpy as np
 from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
+from vlm_robot_ros.policies.lerobot import grpc_client
 from vlm_robot_ros.policies.lerobot.checkpoint_fit import find_misfits
-from vlm_robot_ros.policies.lerobot.policy_process import PREFIX, LerobotProcess
+from vlm_robot_ros.policies.lerobot.policy_process import SCHEME as LEROBOT
+from vlm_robot_ros.policies.lerobot.policy_process import LerobotProcess
+from vlm_robot_ros.policies.remote import groot_client
 from vlm_robot_ros.policies.remote.action_mapping import find_actions, map_actions
-from vlm_robot_ros.policies.remote.groot_client import SCHEME, GrootClient
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation
 from vlm_robot_ros.policies.remote.openpi_client import CONNECT_TIMEOUT_S, OpenpiClient
 from vlm_robot_ros.policies.remote.policy_client import (
@@ -111,7 +113,7 @@ def _part(answer: dict[str, Any], name: str, default: float) -> float:
 
 def is_remote(name: str) -> bool:
     """Tell whether a policy's name is of one that another process computes, which takes a map."""
-    return "://" in name or name.startswith(PREFIX)
+    return "://" in name or name.partition(":")[0] == LEROBOT
 
 
 def connect_policy(
@@ -120,7 +122,7 @@ def connect_policy(
     """Return the policy of a server, or of LeRobot in a process that is begun here.
 
     Args:
-        name: See `openpi_url`, `GrootClient` and `LerobotProcess`.
+        name: See `openpi_url`, `GrootClient`, `LerobotGrpcClient` and `LerobotProcess`.
         source: Of the map: see `load_policy_map`; `lerobot` for a policy of LeRobot if empty.
         robot: That is to act.
         device: Where LeRobot computes.
@@ -129,15 +131,23 @@ def connect_policy(
     Raises:
         ValueError: the name or the map is not valid, or LeRobot's policy cannot be loaded.
     """
-    client: PolicyClient
-    if name.startswith(PREFIX):
-        found = load_policy_map(source or "lerobot", robot)
-        client = LerobotProcess(name, python, device, found.timeout)
-        if problems := find_misfits(found, robot, client.metadata):
-            client.close()
-            raise ValueError("\n".join(f"map for '{name}': {problem}" for problem in problems))
-    else:
-        found = load_policy_map(source, robot)
-        is_groot = name.startswith(f"{SCHEME}:")
-        client = (GrootClient if is_groot else OpenpiClient)(name, found.timeout)
-    return RemotePolicy(client, found, robot)
+    scheme = name.partition(":")[0]
+    source = source or ("lerobot" if scheme in (LEROBOT, grpc_client.SCHEME) else "")
+    found = load_policy_map(source, robot)
+    return RemotePolicy(_connect(name, scheme, found, robot, device, python), found, robot)
+
+
+def _connect(
+    name: str, scheme: str, found: PolicyMap, robot: RobotConfig, device: str, python: str
+) -> PolicyClient:
+    if scheme == groot_client.SCHEME:
+        return groot_client.GrootClient(name, found.timeout)
+    if scheme == grpc_client.SCHEME:
+        return grpc_client.LerobotGrpcClient(name, device, found.timeout)
+    if scheme != LEROBOT:
+        return OpenpiClient(name, found.timeout)
+    client = LerobotProcess(name, python, device, found.timeout)
+    if problems := find_misfits(found, robot, client.metadata):
+        client.close()
+        raise ValueError("\n".join(f"map for '{name}': {problem}" for problem in problems))
+    return client
