@@ -1,6 +1,6 @@
 """How a policy that thinks long moves the arm: chunks of 50 steps, answers after up to 3 s.
 
-    python benchmarks/slow_policy.py [--seconds 120] [--joined-steps 5]
+    python benchmarks/slow_policy.py [--seconds 120] [--joined-steps 8]
 
 The policy plans a circle of the tool, with noise of its own in each chunk, as policies that are
 sampled have it. Its answers come late by a fixed time; it is asked again after ten steps of a
@@ -32,10 +32,12 @@ def circle(times: np.ndarray) -> np.ndarray:
     return MIDDLE + RADIUS_M * np.stack([np.cos(angles) - 1, np.sin(angles), 0 * angles], -1)
 
 
-def plan(stamp: float, rng: np.random.Generator) -> ActionChunk:
-    """Return what the policy answers about an image of time `stamp` [s]."""
+def plan(place: np.ndarray, rng: np.random.Generator) -> ActionChunk:
+    """Return what the policy answers when it sees the tool at a place: go on from there."""
     drift = np.cumsum(rng.normal(0, NOISE_M / np.sqrt(STEPS), (STEPS, 3)), 0)
-    places = circle(stamp + STEP_S * np.arange(1, STEPS + 1)) + drift
+    x, y, _ = (place - MIDDLE) / RADIUS_M
+    begun = TURN_S * np.arctan2(y, x + 1) / (2 * np.pi)
+    places = circle(begun + STEP_S * np.arange(1, STEPS + 1)) + drift
     values = np.stack([downward_pose(place, 0.0) for place in places])
     return ActionChunk(
         ActionMode.END_EFFECTOR_POSE, values, np.ones(STEPS), STEP_S, "", {}, 1.0, ""
@@ -52,6 +54,7 @@ def run(latency: float, seconds: float, joined_steps: int) -> tuple[float, float
     pose = downward_pose(circle(np.zeros(1))[0], 0.0)
     number = executor.set_instruction("circle", 0.0).number
     asked: float | None = None
+    seen = pose
     places, is_new, acting, since, refused = [], [], [], -np.inf, 0
     for tick in range(round(seconds / PERIOD_S)):
         now = tick * PERIOD_S
@@ -59,9 +62,9 @@ def run(latency: float, seconds: float, joined_steps: int) -> tuple[float, float
             watch.on_message(now)
             if schedule.is_due(now, number, executor.has_chunk(now)):
                 schedule.on_request(number)
-                asked = now
+                asked, seen = now, pose
         if asked is not None and now >= asked + latency - 1e-9:
-            chunk = plan(asked, rng)
+            chunk = plan(seen[:3], rng)
             schedule.on_chunk(chunk, number, asked)
             executor.set_chunk(chunk, number, asked, now)
             refused += not executor.has_chunk(now)
@@ -82,7 +85,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--joined-steps", type=int, default=5)
+    parser.add_argument("--joined-steps", type=int, default=8)
     args = parser.parse_args()
     print("| answer after | in motion | change of velocity at a new chunk | else | ratio "
           "| refused |\n|---|---|---|---|---|---|")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Plays chunks of actions by the clock, never by count."""
+"""Plays chunks of actions by the clock, never by count; slower where answers take long."""
 
 from bisect import bisect_left
 from dataclasses import replace
@@ -19,6 +19,56 @@ _MAX_STEPS = 1000
 """Steps of a chunk: more take longer to be read than an arm may wait."""
 _MAX_VALUE = 1e3
 """No plan leads so far [m or rad]."""
+_SLOW_ANSWER_S, _ANSWER_MARGIN_S = 0.5, 0.2
+"""A chunk that took longer is played so that it lasts until the next one, which takes as long, and
+this margin."""
+_BLENDED_PART = 0.5
+"""It takes this part of that time to move from the chunk before to such a chunk."""
+_LEAST_RATE = 0.2
+"""No chunk is played slower: it ends, and the arm waits."""
+_RAMP_STEPS, _RAMP_S = 10, 0.5
+"""The rate changes in so many steps, and this time."""
+
+
+class PlayClock:
+    """The time of what is played: it passes as the clock does, or slower."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[float, float, float]] = []
+        """From when on [s], the played time then [s], and what of a second is played a second."""
+
+    def at(self, now: float) -> float:
+        """Return what is played at `now` [s]."""
+        for start, played, rate in reversed(self._parts):
+            if now >= start:
+                return played + (now - start) * rate
+        if self._parts:
+            start, played, _ = self._parts[0]
+            return played - (start - now)
+        return now
+
+    @property
+    def is_stretched(self) -> bool:
+        """Whether it ever passed otherwise than the clock."""
+        return bool(self._parts)
+
+    def go_on(self, now: float, played: float) -> None:
+        """Play from `played` on at `now` [s], as fast as the clock."""
+        self._parts = [(now, played, 1.0)]
+
+    def stretch(self, now: float, left: float, seconds: float) -> None:
+        """Play what is left [s] in so many seconds from `now` on, at most as fast as the clock."""
+        current = next((part[2] for part in reversed(self._parts) if now >= part[0]), 1.0)
+        ramp = _RAMP_S * (_RAMP_STEPS - 1) / (2 * _RAMP_STEPS)
+        rate = (left - current * ramp) / (seconds - ramp)
+        rate = min(max(rate, _LEAST_RATE), 1.0)
+        if rate == current:
+            return
+        self._parts = [part for part in self._parts if part[0] <= now][-2 * _RAMP_STEPS :]
+        for step in range(_RAMP_STEPS):
+            start = now + step * _RAMP_S / _RAMP_STEPS
+            part = current + (rate - current) * (step + 1) / _RAMP_STEPS
+            self._parts.append((start, self.at(start), part))
 
 
 class ChunkInterpolator:
@@ -43,7 +93,8 @@ class ChunkInterpolator:
                 there, a chunk goes over from the one before to its own by real-time chunking;
                 0: not joined so. The grip is the newest chunk's at once.
         """
-        self._blend, self._ensemble, self._joined_steps = blend, ensemble, joined_steps
+        self._shortest_blend = self._blend = blend
+        self._ensemble, self._joined_steps = ensemble, joined_steps
         self._left = np.zeros((2, 7))
         self._joined = self._stamp = 0.0
         self.clear()
@@ -53,14 +104,15 @@ class ChunkInterpolator:
         self._chunk: ActionChunk | None = None
         self._curves: list[MonotoneCubic] = []
         self._end = -np.inf
+        self._clock = PlayClock()
 
     def is_older(self, stamp: float) -> bool:
         """Tell whether a camera frame is older than that of the chunk which is played."""
-        return self._chunk is not None and stamp < self._stamp
+        return self._chunk is not None and self._clock.at(stamp) < self._stamp
 
     def covers(self, now: float) -> bool:
         """Tell whether there is something to play at `now` [s]."""
-        return self._chunk is not None and now <= self._end
+        return self._chunk is not None and self._clock.at(now) <= self._end
 
     def set_chunk(self, chunk: ActionChunk, stamp: float, now: float) -> bool:
         """Go on with a chunk computed from the camera frame of time `stamp`; drop an older one.
@@ -81,8 +133,19 @@ class ChunkInterpolator:
             chunk = replace(chunk, values=_align_quaternion_signs(chunk.values))
         if self.is_older(stamp):
             return False
-        goes_on = self._chunk is not None and self._chunk.mode == chunk.mode and now <= self._end
+        goes_on = self._chunk is not None and self._chunk.mode == chunk.mode and self.covers(now)
+        moment, took, clock = now, now - stamp, self._clock
+        if not goes_on:
+            self._clock = PlayClock()
+        slow = took > _SLOW_ANSWER_S
+        if goes_on or slow:
+            now, stamp = clock.at(now), clock.at(stamp)
+        if not goes_on and slow:  # the arm has waited, and goes on where it is
+            now = max(stamp, min(now, self._end))
+            self._clock.go_on(moment, now)
         before = self._position_and_velocity(now) if goes_on else None
+        # The longer an answer took, the more it may differ from the one before.
+        self._blend = max(self._shortest_blend, _BLENDED_PART * took if slow else 0.0)
         values = np.asarray(chunk.values, float)
         # Where it comes from: at the speed of its first step.
         origin = 2 * values[0] - values[min(1, len(values) - 1)]
@@ -90,7 +153,7 @@ class ChunkInterpolator:
         times = stamp + chunk.step_dt * np.arange(len(values))
         if not np.all(times[1:] > times[:-1]):
             raise ValueError(f"step_dt is {chunk.step_dt}: too little to be told by the clock")
-        if goes_on and self._joined_steps:
+        if goes_on and self._joined_steps and not slow:
             values = self._rtc_merge(values, times, now)
         self._chunk, self._stamp, self._end = chunk, stamp, float(times[-1])
         curve = MonotoneCubic(stamp, chunk.step_dt, values)
@@ -102,6 +165,10 @@ class ChunkInterpolator:
             if chunk.mode == ActionMode.END_EFFECTOR_POSE and before[0, 3:] @ goes[0, 3:] < 0:
                 before[:, 3:] *= -1  # the same orientation, the other quaternion of it
             self._left, self._joined = before - goes, now
+        if slow or self._clock.is_stretched:
+            # Half of a chunk is played until the next answer comes, and half while that is late.
+            left = min(self._end - now, (self._end - stamp) / 2)
+            self._clock.stretch(moment, left, took + _ANSWER_MARGIN_S)
         return True
 
     def sample(self, now: float) -> tuple[np.ndarray, float] | None:
@@ -112,6 +179,7 @@ class ChunkInterpolator:
         if not self.covers(now):
             return None
         assert self._chunk is not None
+        now = self._clock.at(now)
         values, _ = self._position_and_velocity(now)
         if self._chunk.mode == ActionMode.END_EFFECTOR_POSE:
             values[3:] /= np.linalg.norm(values[3:])

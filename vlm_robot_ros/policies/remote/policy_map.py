@@ -144,7 +144,7 @@ class PolicyMap(_Part):
     """What it answers."""
     replan_steps: Annotated[int, Ge(0), Le(1000)] = 0
     """The policy is asked again after so many steps of an answer; 0: at every image."""
-    joined_steps: Annotated[int, Ge(0), Le(100)] = 5
+    joined_steps: Annotated[int, Ge(0), Le(100)] = 8
     """So many steps of an answer join it to the one before: more of them where answers differ
     much, and where they take long."""
     timeout: Annotated[float, Ge(0.1), Le(3600)] = 10.0

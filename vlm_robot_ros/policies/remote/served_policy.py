@@ -33,8 +33,14 @@ class ServedPolicy:
         """Serve a policy for a robot.
 
         Raises:
-            ValueError: the map leaves out a camera that the policy needs.
+            ValueError: the map leaves out a camera that the policy needs, or has several tables
+                of actions.
         """
+        if found.actions.tables:
+            raise ValueError(
+                f"the map's actions are tables {', '.join(found.actions.tables)}; valid: a map "
+                "with one, under 'key'"
+            )
         mapped = [camera.camera for camera in found.cameras]
         missing = [name for name in policy.cameras if name not in mapped]
         if missing:
