@@ -15,7 +15,10 @@ from vlm_robot_ros.bags.discovery import find_bags
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.data.action_space import read_actions
 from vlm_robot_ros.data.dataset import DataError, open_data_folder
-from vlm_robot_ros.data.formats.lerobot_writer import merge_shards, write_part
+from vlm_robot_ros.data.formats.lerobot_parts import write_part
+from vlm_robot_ros.data.formats.lerobot_writer import merge_shards
+from vlm_robot_ros.policies.remote.policy_map import load_policy_map
+from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.training.chunk_dataset import ChunkDataset
 
 
@@ -142,12 +145,12 @@ def test_videos_are_av1_where_that_is_asked_for(tmp_path, capsys):
 
 def test_a_conversion_goes_on_where_it_was(tmp_path, monkeypatch):
     from vlm_robot_ros.bags import to_lerobot
-    from vlm_robot_ros.data.formats import lerobot_writer
+    from vlm_robot_ros.data.formats import lerobot_parts
 
     for number in range(3):
         moving_bag(tmp_path / "bags" / str(number))
     bags = [tmp_path / "bags" / str(number) for number in range(3)]
-    written, write = [], lerobot_writer.write_part
+    written, write = [], lerobot_parts.write_part
 
     def tiring(data, *given):
         if len(written) == 2:
@@ -155,12 +158,12 @@ def test_a_conversion_goes_on_where_it_was(tmp_path, monkeypatch):
         written.append(data.info.path)
         write(data, *given)
 
-    monkeypatch.setattr(lerobot_writer, "write_part", tiring)
+    monkeypatch.setattr(lerobot_parts, "write_part", tiring)
     with pytest.raises(KeyboardInterrupt):
         to_lerobot.convert_to_lerobot(bags, tmp_path / "out")
     assert not (tmp_path / "out" / "meta").exists()
     monkeypatch.setattr(
-        lerobot_writer,
+        lerobot_parts,
         "write_part",
         lambda *given: written.append(given[0].info.path) or write(*given),
     )
@@ -207,3 +210,56 @@ def test_loose_files_in_a_folder_are_bags_of_their_own(tmp_path):
         shutil.rmtree(tmp_path / name)
     assert len(find_bags(tmp_path)) == 2
     assert len(open_dataset(tmp_path)) == 2
+
+
+def test_cameras_and_image_sizes_are_chosen_and_the_map_says_so(tmp_path, capsys):
+    moving_bag(tmp_path / "bag")
+    command = ["bag", "convert", str(tmp_path / "bag"), "--cameras", "front"]
+    options = ["--image-size", "96x64", "--out", str(tmp_path / "out")]
+    assert main([*command, *options]) == 0
+    data = open_data_folder(tmp_path / "out").episode(0)
+    assert {name: each.shape[1:] for name, each in data.images.items()} == {
+        "observation.images.front": (64, 96, 3)
+    }
+    robot = load_robot("panda_sim")
+    found = load_policy_map(tmp_path / "out" / "meta" / "policy_map.yaml", robot)
+    assert [(camera.camera, camera.size) for camera in found.cameras] == [("front", [96, 64])]
+    assert load_robot(tmp_path / "out" / "meta" / "contract.yaml") == robot
+    with pytest.raises(BagError, match=r"camera 'top' is not .* valid: front, wrist"):
+        BagDataset([tmp_path / "bag"], BagOptions(cameras=("top",)))
+    with pytest.raises(SystemExit):
+        main([*command, "--image-size", "96", "--out", str(tmp_path / "b")])
+    assert "valid: WIDTHxHEIGHT" in capsys.readouterr().err
+
+
+def test_actions_become_the_joints_that_the_arm_had_next(tmp_path):
+    moving_bag(tmp_path / "bag")
+    told = BagDataset([tmp_path / "bag"])
+    done = BagDataset([tmp_path / "bag"], BagOptions(joint_actions=True))
+    assert done.info.action_names == done.info.state_names
+    state, action = done.table(0)
+    np.testing.assert_allclose(action[:-1, :-1], state[1:, :-1], atol=2e-3)
+    np.testing.assert_array_equal(action[:, -1], told.table(0)[1][: len(action), -1])
+
+
+def test_version_2_1_has_the_same_episodes_and_what_groot_needs(tmp_path):
+    bags = [tmp_path / "bags" / name for name in ("one", "two")]
+    for bag in bags:
+        moving_bag(bag)
+    for version in ("v3.0", "v2.1"):
+        command = ["bag", "convert", str(tmp_path / "bags"), "--out", str(tmp_path / version)]
+        assert main([*command, "--format", version]) == 0
+    old, new = (open_data_folder(tmp_path / version) for version in ("v2.1", "v3.0"))
+    assert len(old) == len(new) == 2
+    for number in range(2):
+        one, other = old.episode(number), new.episode(number)
+        assert one.instruction == other.instruction
+        np.testing.assert_array_equal(one.state, other.state)
+        np.testing.assert_array_equal(one.action, other.action)
+        for camera, images in one.images.items():
+            assert np.abs(images.astype(int) - other.images[camera]).mean() < 2
+    found = json.loads((tmp_path / "v2.1" / "meta" / "modality.json").read_text())
+    arm = "pose" if "pose" in found["action"] else "joints"
+    assert found["action"][arm]["start"] == 0
+    assert found["action"]["gripper"]["start"] == found["action"][arm]["end"]
+    assert found["video"]["front"] == {"original_key": "observation.images.front"}

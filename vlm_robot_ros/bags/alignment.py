@@ -54,6 +54,7 @@ def align(
     fps: float,
     namespace: str = "",
     cameras: Collection[str] = (),
+    joint_actions: bool = False,
 ) -> AlignedEpisode | None:
     """Bring an episode to an even grid, from its first command of motion to its last.
 
@@ -67,6 +68,8 @@ def align(
         fps: Times a second.
         namespace: Of the node, where it had one.
         cameras: Whose images are needed; of all colour cameras if none is named.
+        joint_actions: Whether tool poses become the joint positions that the arm had when they
+            were due.
 
     Raises:
         BagError: the actions are changes, which cannot be brought to another rate.
@@ -102,7 +105,8 @@ def align(
     told, fresh = _latest_before(
         [a.time for a in commands], times + period, _MAX_IMAGE_AGE_PERIODS * period
     )
-    good &= felt & fresh
+    reached, known = _interpolate_joint_states(recording, times + period)
+    good &= felt & fresh & (known if joint_actions else True)
     first, last = _longest_gap(good)
     if last - first < _MIN_STEPS:
         return None
@@ -110,6 +114,10 @@ def align(
     by_time = {a.time: a for a in commands}
     chosen = [by_time[time] for time in told[part]]
     names, action = _vectors(chosen)
+    if joint_actions and moving[0].mode != ActionMode.JOINT_POSITION:
+        names = (*recording.robot.joint_names, "gripper")
+        done = reached[part, :-1].astype(float).round(_DECIMALS)
+        action = np.column_stack([done, action[:, -1]]).astype(np.float32)
     if not recording.robot.has_gripper:
         names, action, state = names[:-1], action[:, :-1], state[:, :-1]
     return AlignedEpisode(
@@ -159,4 +167,5 @@ def _vectors(actions: Sequence[RecordedAction]) -> tuple[tuple[str, ...], np.nda
     named = [number for number, name in enumerate(actions[0].names) if name]
     names = (*(actions[0].names[number] for number in named), "gripper")
     rows = [np.r_[action.values[named], action.gripper] for action in actions]
-    return names, np.array(rows).round(_DECIMALS).astype(np.float32)
+    # Without -0, which readers take for something.
+    return names, (np.array(rows).round(_DECIMALS) + 0.0).astype(np.float32)

@@ -48,6 +48,8 @@ class BagOptions:
     """Width and height of all images [px]; as recorded if not given."""
     fit: Fit = "pad"
     """How an image of another shape becomes this size."""
+    joint_actions: bool = False
+    """Whether tool poses become the joint positions that the arm had when they were due."""
 
 
 EVERYTHING = BagOptions()
@@ -82,7 +84,10 @@ class BagDataset:
             for before, span in zip([None, *recording.spans], recording.spans, strict=False):
                 found = None
                 if options.failed or span.success is not False:
-                    found = align(recording, span, self._fps, options.namespace, options.cameras)
+                    found = align(
+                        recording, span, self._fps, options.namespace, options.cameras,
+                        options.joint_actions,
+                    )  # fmt: skip
                 if found is None:
                     left_out += 1
                     continue

@@ -13,6 +13,8 @@ from vlm_robot_ros.bags.dataset_map import dataset_files
 from vlm_robot_ros.process_pool import map_in_processes
 
 ENGINES = ("processes", "ray")
+VERSIONS = ("v3.0", "v2.1")
+"""Of LeRobotDataset; v2.1, which openpi and GR00T read, comes with GR00T's modality.json."""
 _Made = Generator[tuple[Path, str, str], None, None]
 """Bags, why each is left out, and what is wrong with those that are not; empty if nothing is."""
 
@@ -24,6 +26,7 @@ def convert_to_lerobot(
     workers: int = 1,
     engine: str = "processes",
     codec: str = "h264",
+    version: str = "v3.0",
     progress: Callable[..., Iterable[Any]] = lambda each, total: each,
     warn: Callable[[str], None] = lambda line: None,
 ) -> tuple[int, int, dict[Path, str]]:
@@ -36,6 +39,7 @@ def convert_to_lerobot(
         workers: Processes.
         engine: One of `ENGINES`.
         codec: Of the videos: see `video_writer.CODECS`.
+        version: Of the format: one of `VERSIONS`.
         progress: Wraps what is gone through, to show how far it is.
         warn: Is called with each problem of a bag that can be read only in part.
 
@@ -47,20 +51,28 @@ def convert_to_lerobot(
         DataError: they are of different robots, or `out` has a dataset already.
     """
     # pyarrow and av are an extra
-    from vlm_robot_ros.data.formats.lerobot_writer import ensure_no_dataset, merge_shards
+    from vlm_robot_ros.data.formats.lerobot_parts import ensure_no_dataset
+    from vlm_robot_ros.data.formats.lerobot_v21_writer import merge_parts_v21
+    from vlm_robot_ros.data.formats.lerobot_writer import merge_shards
     from vlm_robot_ros.data.formats.video_writer import CODECS
 
     if codec not in CODECS:
         raise BagError(f"codec is '{codec}'; valid: {', '.join(CODECS)}")
     if engine not in ENGINES:
         raise BagError(f"engine is '{engine}'; valid: {', '.join(ENGINES)}")
+    if version not in VERSIONS:
+        raise BagError(f"version is '{version}'; valid: {', '.join(VERSIONS)}")
     if not bags:
         raise BagError("no bags; valid: folders of rosbag2, MCAP files, folders of these")
     ensure_no_dataset(out)
     unlike = {bag.resolve(): bag for bag in bags}
-    how = f"{options} {codec}"
+    how = f"{options} {codec} {version}"
     parts = {bag: out / ".parts" / _name(bag, how) for bag in unlike.values()}
-    jobs = [(bag, part, options, codec) for bag, part in parts.items() if not part.exists()]
+    jobs = [
+        (bag, part, options, codec, version == "v2.1")
+        for bag, part in parts.items()
+        if not part.exists()
+    ]
     run = _on_ray if engine == "ray" else _in_processes
     with closing(run(jobs, workers)) as done:
         problems = {}
@@ -72,18 +84,20 @@ def convert_to_lerobot(
     made = [part for part in parts.values() if part.exists()]
     if not made:
         raise BagError("; ".join(problems.values()))
-    counts = merge_shards(made, out)
+    counts = (merge_parts_v21 if version == "v2.1" else merge_shards)(made, out)
     shutil.rmtree(out / ".parts")
     return *counts, problems
 
 
-def _convert_one(bag: Path, part: Path, options: BagOptions, codec: str) -> tuple[Path, str, str]:
+def _convert_one(
+    bag: Path, part: Path, options: BagOptions, codec: str, split_videos: bool
+) -> tuple[Path, str, str]:
     """Make one part; returns the bag, why it is left out, and what is wrong with it if not."""
-    from vlm_robot_ros.data.formats.lerobot_writer import write_part
+    from vlm_robot_ros.data.formats.lerobot_parts import write_part
 
     try:
         data = BagDataset([bag], options)
-        write_part(data, part, codec, dataset_files(data))
+        write_part(data, part, codec, dataset_files(data), split_videos)
     except ValueError as error:
         return bag, str(error), ""
     except Exception as error:  # one bag must not end the conversion of thousands

@@ -34,7 +34,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     _add_common(again)
     again.set_defaults(run=_replay)
-    convert = actions.add_parser("convert", help="make a LeRobotDataset v3.0; resumes")
+    convert = actions.add_parser("convert", help="make a LeRobotDataset; resumes")
     convert.add_argument("bags", type=Path, nargs="+", help="bags, or folders of bags")
     convert.add_argument("--out", type=Path, required=True, help="the dataset's folder")
     convert.add_argument("--failed", action="store_true", help="keep failed episodes, too")
@@ -48,6 +48,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="of the videos; a dataset that LeRobot records has av1",
     )  # fmt: skip
     convert.add_argument(
+        "--format", choices=("v3.0", "v2.1"), default="v3.0",
+        help="of LeRobotDataset; v2.1, for openpi and GR00T, comes with a modality.json",
+    )  # fmt: skip
+    convert.add_argument(
         "--cameras", default="", help="only of these, separated by commas; all if not given"
     )
     convert.add_argument(
@@ -57,6 +61,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     convert.add_argument(
         "--fit", choices=("pad", "squash"), default="pad",
         help="how an image of another shape becomes that size: with black bars, or distorted",
+    )  # fmt: skip
+    convert.add_argument(
+        "--action", choices=("recorded", "joints"), default="recorded",
+        help="joints: of recorded tool poses, the joint positions that the arm had when they were "
+        "due, so that state and action are the same values",
     )  # fmt: skip
     _add_common(convert)
     convert.set_defaults(run=_convert)
@@ -132,10 +141,11 @@ def _convert(args: argparse.Namespace) -> int:
     bags = find_all_bags(args.bags)
     cameras = tuple(name.strip() for name in args.cameras.split(",")) if args.cameras else ()
     options = BagOptions(
-        args.robot, args.namespace, args.failed, cameras, args.image_size, args.fit
-    )
+        args.robot, args.namespace, args.failed, cameras, args.image_size, args.fit,
+        args.action == "joints",
+    )  # fmt: skip
     episodes, frames, problems = convert_to_lerobot(
-        bags, args.out, options, args.workers, args.engine, args.codec,
+        bags, args.out, options, args.workers, args.engine, args.codec, args.format,
         lambda each, total: tqdm(each, "bags", total), print_warnings,
     )  # fmt: skip
     for why in problems.values():
