@@ -146,6 +146,8 @@ def implausibility(
     """
     values, gripper = np.asarray(chunk.values, float), np.asarray(chunk.gripper, float)
     low, high = _GRIPPER_RANGE
+    if not np.isfinite(gripper).all():
+        return ""
     if gripper.size and not (low <= gripper.min() and gripper.max() <= high):
         worst = gripper.flat[np.abs(gripper - 0.5).argmax()]
         return f"the gripper's opening is {worst:.3g}; valid: 0, closed, to 1, open"
