@@ -77,3 +77,44 @@ def test_clock_passes_evenly_and_never_back():
     assert steps.min() > 0.1
     assert steps.max() < 1.0 + 1e-6
     assert steps[-1] == pytest.approx(1.0)
+
+
+def test_second_answer_counts_even_if_it_was_asked_before_the_first_came():
+    player = ChunkInterpolator(0.15, joined_steps=8)
+    for number in range(6):  # a question waits while the one before is answered
+        stamp, now = 2.0 * number, 2.0 * number + 2.3
+        assert player.set_chunk(plan([0.6, 0.0, 0.3], 50), stamp, now)
+    assert not player.is_older(stamp + 1e-3)
+    assert player.is_older(stamp - 1e-3)
+
+
+def test_quick_answer_after_a_slow_one_does_not_lurch():
+    player = ChunkInterpolator(0.15, joined_steps=8)
+    player.set_chunk(plan([0.5, 0.0, 0.3], 50), 0.0, 0.1)
+    player.set_chunk(plan([0.6, 0.0, 0.3], 50), 0.2, 2.2)
+    times = np.arange(2.2, 4.0, TICK)
+    places = []
+    for now in times:
+        if abs(now - 2.4) < TICK / 2:
+            here = places[-1]
+            player.set_chunk(plan([here, 0.0, 0.3], 50), 2.35, 2.4)
+        places.append(float(player.sample(now)[0][0]))
+    assert np.abs(np.diff(places)).max() / TICK < 0.12
+
+
+def test_slow_answer_to_what_was_seen_before_the_plan_was_flushed_is_dropped():
+    player = ChunkInterpolator(0.15)
+    player.set_chunk(plan([0.6, 0.0, 0.3]), 10.0, 10.1)
+    player.clear(10.4)
+    assert not player.set_chunk(plan([0.6, 0.0, 0.3], 50), 10.2, 12.0)
+    assert player.set_chunk(plan([0.6, 0.0, 0.3], 50), 10.5, 12.0)
+
+
+@pytest.mark.parametrize("took", [0.0, 0.01, 0.025, 0.3])
+def test_quick_answers_bring_the_rate_back_to_the_clocks(took):
+    player = ChunkInterpolator(0.15)
+    player.set_chunk(plan([0.6, 0.0, 0.3], 50), 0.0, 3.0)
+    for stamp in np.arange(3.1, 6.0, 0.1):
+        player.set_chunk(plan([0.6, 0.0, 0.3], 50), stamp, stamp + took)
+    clock = player._clock
+    assert clock.at(7.0) - clock.at(6.5) == pytest.approx(0.5)

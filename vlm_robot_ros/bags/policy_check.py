@@ -12,13 +12,12 @@ import numpy as np
 from vlm_robot_ros.bags.policy_inputs import RecordedRequests
 from vlm_robot_ros.bags.recording import Recording
 from vlm_robot_ros.inference.worker import InferenceRequest, run_inference
-from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
+from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode, check_chunk
 from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.motion.limits import implausibility
 from vlm_robot_ros.robot.config import RobotConfig
-from vlm_robot_ros.runtime.chunk_interpolator import check_chunk
 
 Verdict = Literal["pass", "warn", "fail"]
 _INVERTED_MARGIN = 0.1

@@ -12,6 +12,10 @@ from vlm_robot_ros.interfaces.instruction import MIN_PACE
 
 POSE_NAMES = ("x", "y", "z", "qx", "qy", "qz", "qw")
 """Names of the seven values of an end-effector action."""
+_MAX_STEPS = 1000
+"""Steps of a chunk: more take longer to be read than an arm may wait."""
+_MAX_VALUE = 1e3
+"""No plan leads so far [m or rad]."""
 
 
 class ActionMode(IntEnum):
@@ -114,3 +118,28 @@ def validate_chunk(chunk: ActionChunk) -> ActionChunk:
         gripper_at_once=bool(chunk.gripper_at_once),
         pace=pace,
     )
+
+
+def check_chunk(chunk: ActionChunk) -> None:
+    """Raise ValueError where a chunk cannot be played; says what was given and what is valid."""
+    values, gripper = np.asarray(chunk.values), np.asarray(chunk.gripper)
+    if chunk.mode not in (ActionMode.JOINT_POSITION, ActionMode.END_EFFECTOR_POSE):
+        raise ValueError(f"a chunk of {chunk.mode.name} has no clock to be played by")
+    if values.ndim != 2 or values.shape[1] != 7 or not len(values):
+        raise ValueError(f"a chunk has values of shape (H, 7), got {values.shape}")
+    if len(values) > _MAX_STEPS:
+        raise ValueError(f"a chunk has {_MAX_STEPS} steps at most, got {len(values)}")
+    if gripper.shape != (len(values),):
+        raise ValueError(f"a chunk of {len(values)} steps has as many grips, got {gripper.shape}")
+    if not (np.all(np.isfinite(values)) and np.all(np.isfinite(gripper))):
+        raise ValueError("the plan has numbers that are not finite")
+    if (most := float(max(np.abs(values).max(), np.abs(gripper).max()))) > _MAX_VALUE:
+        raise ValueError(
+            f"the plan has a number of {most:.3g}; at most {_MAX_VALUE:g} m or rad is one"
+        )
+    if not chunk.step_dt > 0:
+        raise ValueError(f"step_dt is {chunk.step_dt}; it must be above 0")
+    if chunk.mode == ActionMode.END_EFFECTOR_POSE:
+        norms = np.linalg.norm(values[:, 3:], axis=1)
+        if np.any(np.abs(norms - 1) > 0.01):
+            raise ValueError(f"the plan's quaternions have norms {norms.round(3).tolist()}, not 1")

@@ -187,14 +187,14 @@ class ChunkExecutor:
         measured = pose if self._is_pose() else np.pad(joints, (0, len(pose) - len(joints)))
         dt, self._time = now - self._time, now
         if dt < 0:
-            self._interpolator.clear()  # planned for another time
+            self._interpolator.clear(now)  # planned for another time
             self._instruction_time = now
         if self._last is None:
             self._last, dt = measured.copy(), 0.0
         problems = (monitor.problem(now) for monitor in self._monitors)
         problem = next(filter(None, problems), MAY_MOVE)
         if problem:
-            self._interpolator.clear()
+            self._interpolator.clear(now)
         reason = hold or self._hold_reason(problem) or wait
         # What is commanded now is to be reached when the next command comes.
         sample = None if reason else self._interpolator.sample(now + self._period)

@@ -6,7 +6,7 @@ from math import ceil, expm1
 
 import numpy as np
 
-from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
+from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode, check_chunk
 from vlm_robot_ros.runtime.monotone_cubic import MonotoneCubic
 
 _FADE_STEPS = 3.0
@@ -15,10 +15,6 @@ _MIN_WEIGHT = 0.02
 """Who counts less is not asked."""
 _SAME_TIME = 1e-6
 """Part of a step by which times differ that are the same."""
-_MAX_STEPS = 1000
-"""Steps of a chunk: more take longer to be read than an arm may wait."""
-_MAX_VALUE = 1e3
-"""No plan leads so far [m or rad]."""
 _SLOW_ANSWER_S, _ANSWER_MARGIN_S = 0.5, 0.2
 """A chunk that took longer is played so that it lasts until the next one, which takes as long, and
 this margin."""
@@ -52,14 +48,24 @@ class PlayClock:
         """Whether it ever passed otherwise than the clock."""
         return bool(self._parts)
 
-    def go_on(self, now: float, played: float) -> None:
-        """Play from `played` on at `now` [s], as fast as the clock."""
-        self._parts = [(now, played, 1.0)]
+    def go_on(self, before: tuple[float, float], now: float, played: float) -> None:
+        """Play from `played` on at `now` [s], as fast as the clock.
+
+        Args:
+            before: An earlier time, and what was played then [s]; what was played between the
+                two is not known better than that.
+            now: [s]
+            played: [s]
+        """
+        start, then = before
+        rate = (played - then) / (now - start) if now > start else 0.0
+        self._parts = [(start, then, rate), (now, played, 1.0)]
 
     def stretch(self, now: float, left: float, seconds: float) -> None:
         """Play what is left [s] in so many seconds from `now` on, at most as fast as the clock."""
         current = next((part[2] for part in reversed(self._parts) if now >= part[0]), 1.0)
         ramp = _RAMP_S * (_RAMP_STEPS - 1) / (2 * _RAMP_STEPS)
+        seconds = max(seconds, 2 * ramp)
         rate = (left - current * ramp) / (seconds - ramp)
         rate = min(max(rate, _LEAST_RATE), 1.0)
         if rate == current:
@@ -97,10 +103,16 @@ class ChunkInterpolator:
         self._ensemble, self._joined_steps = ensemble, joined_steps
         self._left = np.zeros((2, 7))
         self._joined = self._stamp = 0.0
+        self._cleared = -np.inf
         self.clear()
 
-    def clear(self) -> None:
-        """Flush what was to be played."""
+    def clear(self, now: float | None = None) -> None:
+        """Flush what was to be played, at `now` [s].
+
+        No slow answer about a moment before that is played: the arm has moved on.
+        """
+        if now is not None:
+            self._cleared = now
         self._chunk: ActionChunk | None = None
         self._curves: list[MonotoneCubic] = []
         self._end = -np.inf
@@ -134,18 +146,18 @@ class ChunkInterpolator:
         if self.is_older(stamp):
             return False
         goes_on = self._chunk is not None and self._chunk.mode == chunk.mode and self.covers(now)
-        moment, took, clock = now, now - stamp, self._clock
+        moment, given, took, clock = now, stamp, now - stamp, self._clock
         if not goes_on:
             self._clock = PlayClock()
         slow = took > _SLOW_ANSWER_S
+        if slow and given < self._cleared:
+            return False
         if goes_on or slow:
             now, stamp = clock.at(now), clock.at(stamp)
         if not goes_on and slow:  # the arm has waited, and goes on where it is
             now = max(stamp, min(now, self._end))
-            self._clock.go_on(moment, now)
+            self._clock.go_on((given, stamp), moment, now)
         before = self._position_and_velocity(now) if goes_on else None
-        # The longer an answer took, the more it may differ from the one before.
-        self._blend = max(self._shortest_blend, _BLENDED_PART * took if slow else 0.0)
         values = np.asarray(chunk.values, float)
         # Where it comes from: at the speed of its first step.
         origin = 2 * values[0] - values[min(1, len(values) - 1)]
@@ -160,15 +172,19 @@ class ChunkInterpolator:
         older = [each for each in self._curves if each.end > now]
         self._curves = [curve, *(older if goes_on and self._ensemble > 0 else [])]
         self._left = np.zeros((2, 7))
+        # The longer an answer took, the more it may differ from the one before.
+        self._blend = max(self._shortest_blend, _BLENDED_PART * took if slow else 0.0)
         if before is not None and self._blend > 0:
             goes = self._position_and_velocity(now)
             if chunk.mode == ActionMode.END_EFFECTOR_POSE and before[0, 3:] @ goes[0, 3:] < 0:
                 before[:, 3:] *= -1  # the same orientation, the other quaternion of it
             self._left, self._joined = before - goes, now
-        if slow or self._clock.is_stretched:
+        if slow:
             # Half of a chunk is played until the next answer comes, and half while that is late.
             left = min(self._end - now, (self._end - stamp) / 2)
             self._clock.stretch(moment, left, took + _ANSWER_MARGIN_S)
+        elif self._clock.is_stretched:
+            self._clock.stretch(moment, np.inf, 1.0)
         return True
 
     def sample(self, now: float) -> tuple[np.ndarray, float] | None:
@@ -272,28 +288,3 @@ def _align_quaternion_signs(poses: np.ndarray) -> np.ndarray:
     result = poses.copy()
     result[1:, 3:] *= np.where(turns, -1, 1).cumprod()[:, None]
     return result
-
-
-def check_chunk(chunk: ActionChunk) -> None:
-    """Raise ValueError where a chunk cannot be played; says what was given and what is valid."""
-    values, gripper = np.asarray(chunk.values), np.asarray(chunk.gripper)
-    if chunk.mode not in (ActionMode.JOINT_POSITION, ActionMode.END_EFFECTOR_POSE):
-        raise ValueError(f"a chunk of {chunk.mode.name} has no clock to be played by")
-    if values.ndim != 2 or values.shape[1] != 7 or not len(values):
-        raise ValueError(f"a chunk has values of shape (H, 7), got {values.shape}")
-    if len(values) > _MAX_STEPS:
-        raise ValueError(f"a chunk has {_MAX_STEPS} steps at most, got {len(values)}")
-    if gripper.shape != (len(values),):
-        raise ValueError(f"a chunk of {len(values)} steps has as many grips, got {gripper.shape}")
-    if not (np.all(np.isfinite(values)) and np.all(np.isfinite(gripper))):
-        raise ValueError("the plan has numbers that are not finite")
-    if (most := float(max(np.abs(values).max(), np.abs(gripper).max()))) > _MAX_VALUE:
-        raise ValueError(
-            f"the plan has a number of {most:.3g}; at most {_MAX_VALUE:g} m or rad is one"
-        )
-    if not chunk.step_dt > 0:
-        raise ValueError(f"step_dt is {chunk.step_dt}; it must be above 0")
-    if chunk.mode == ActionMode.END_EFFECTOR_POSE:
-        norms = np.linalg.norm(values[:, 3:], axis=1)
-        if np.any(np.abs(norms - 1) > 0.01):
-            raise ValueError(f"the plan's quaternions have norms {norms.round(3).tolist()}, not 1")
