@@ -101,8 +101,8 @@ def make_pre_post_processors(config, pretrained_path, preprocessor_overrides):
 '''
 
 
-def make_interpreter(folder: Path) -> Path:
-    """Return an interpreter, this one, that has the stand-in."""
+def make_interpreter(folder: Path, begins: str = "exec") -> Path:
+    """Return an interpreter, this one, that has the stand-in; `begins` is the shell's word."""
     site = folder / "site"
     files = {
         "lerobot/__init__.py": "", "lerobot/configs/__init__.py": "",
@@ -114,7 +114,7 @@ def make_interpreter(folder: Path) -> Path:
         (site / name).write_text(text)
     paths = f"{site}:{Path(torch.__file__).parents[1]}"
     interpreter = folder / "python"
-    interpreter.write_text(f'#!/bin/sh\nPYTHONPATH="{paths}" exec "{sys.executable}" "$@"\n')
+    interpreter.write_text(f'#!/bin/sh\nPYTHONPATH="{paths}" {begins} "{sys.executable}" "$@"\n')
     interpreter.chmod(0o755)
     return interpreter
 

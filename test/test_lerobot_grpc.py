@@ -17,7 +17,7 @@ import torch
 from observations import JOINTS, ROBOT, SEEN
 
 from vlm_robot_ros.policies.factory import load_policy
-from vlm_robot_ros.policies.lerobot.grpc_client import LerobotGrpcClient
+from vlm_robot_ros.policies.lerobot.grpc_client import LerobotGrpcClient, _bytes_field
 from vlm_robot_ros.policies.lerobot.pickle_format import load_actions
 from vlm_robot_ros.policies.remote.numpy_msgpack import ProtocolError
 from vlm_robot_ros.policies.remote.policy_client import RemotePolicyError
@@ -208,7 +208,10 @@ class Evil:
         (lambda seen: pickle.dumps([1]), "something else than actions"),
         (lambda seen: b"\x80\x04nonsense", "no list of actions"),
         (lambda seen: pickle.dumps([TimedAction(0.0, 99, torch.ones(8))]), "to observation 99"),
-        (lambda seen: pickle.dumps([TimedAction(0.0, seen.timestep, "a")]), "valid: all as many"),
+        (
+            lambda seen: pickle.dumps([TimedAction(0.0, seen.timestep, "a")]),
+            "no tables of floating",
+        ),
         (lambda seen: pickle.dumps([TimedAction(0.0, seen.timestep, torch.ones(6))]), "6 values"),
     ],
 )
@@ -219,6 +222,35 @@ def test_answer_that_is_none_or_hostile_holds(tmp_path, answer, message):
             infer(policy)
         policy.close()
     assert not os.path.exists("/tmp/vlm_robot_ros_pwned")
+
+
+def test_hostile_pickle_changes_nothing_for_the_next_one():
+    class State:
+        def __init__(self, target):
+            self.target = target
+
+        def __reduce__(self):
+            return self.target, (), (None, {"timestep": 7, "__defaults__": (5, 5, 5)})
+
+    for target in (TimedAction, torch._utils._rebuild_tensor_v2):
+        defaults = torch._utils._rebuild_tensor_v2.__defaults__
+        with pytest.raises(ProtocolError):
+            load_actions(pickle.dumps([State(target)]), 1)
+        assert torch._utils._rebuild_tensor_v2.__defaults__ == defaults
+    good = pickle.dumps([TimedAction(0.0, 1, torch.ones(8))])
+    assert load_actions(good, 1).tolist() == [[1.0] * 8]
+    for bad in (torch.ones(8, requires_grad=True).int(), torch.ones(8, dtype=torch.complex64)):
+        with pytest.raises(ProtocolError, match="no tables of floating"):
+            load_actions(pickle.dumps([TimedAction(0.0, 1, bad)]), 1)
+    grad = pickle.dumps([TimedAction(0.0, 1, torch.ones(8, requires_grad=True))])
+    assert load_actions(grad, 1).tolist() == [[1.0] * 8]
+    with pytest.raises(ProtocolError, match="to observation"):
+        load_actions(pickle.dumps([TimedAction(0.0, torch.ones(1), torch.ones(8))]), 1)
+
+
+def test_length_of_many_digits_is_refused():
+    with pytest.raises(ProtocolError, match="no list of actions"):
+        _bytes_field(b"\x0a" + b"\xff" * 10_000_000, 1)
 
 
 def test_storage_of_a_tensor_is_no_way_in():

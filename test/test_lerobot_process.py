@@ -3,8 +3,11 @@
 import io
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,6 +133,55 @@ def test_policy_that_ends_or_hangs_is_loaded_again(policy, said, reason):
     pytest.fail("the policy did not come back")
 
 
+def test_interpreter_that_is_begun_by_a_script_is_ended_with_it(tmp_path):
+    """As `conda run` begins one: the process that is known is a shell's."""
+    (tmp_path / "map.yaml").write_text(MAP)
+    python = make_interpreter(tmp_path, begins="command")
+    python.write_text(python.read_text() + "exit $?\n")
+    checkpoint = make_checkpoint(tmp_path / "checkpoint")
+    policy = load_policy(
+        f"lerobot:{checkpoint}",
+        ROBOT,
+        policy_map=tmp_path / "map.yaml",
+        lerobot_python=str(python),
+    )
+    began = time.monotonic()
+    with pytest.raises(RemotePolicyError, match="has not answered for 2 s, and was ended"):
+        policy.infer(told("hang"))
+    assert time.monotonic() - began < 20
+    policy.close()
+
+
+def test_process_that_does_not_read_is_ended(tmp_path, python):
+    client = LerobotProcess(f"lerobot:{make_checkpoint(tmp_path)}", python, "cpu", 2.0)
+    os.kill(client._process.pid, signal.SIGSTOP)
+    with pytest.raises(RemotePolicyError, match="has not answered for 2 s, and was ended"):
+        client.infer({"task": "x" * 500_000})
+    client.close()
+
+
+def test_process_ends_when_who_has_begun_it_is_killed(tmp_path, python):
+    code = (
+        "import os, signal, sys\n"
+        "from vlm_robot_ros.policies.lerobot.policy_process import LerobotProcess\n"
+        "made = LerobotProcess(sys.argv[1], sys.argv[2], 'cpu', 5.0)\n"
+        "print(made._process.pid, flush=True)\n"
+        "os.kill(made._process.pid, signal.SIGSTOP)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    command = [sys.executable, "-c", code, f"lerobot:{make_checkpoint(tmp_path)}", python]
+    # The process would keep a captured standard error open.
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=120
+    )
+    pid = int(done.stdout.split()[-1])
+    os.kill(pid, signal.SIGCONT)
+    end = time.monotonic() + 30
+    while Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 def test_process_ends_with_who_asks(tmp_path, python):
     client = LerobotProcess(f"lerobot:{make_checkpoint(tmp_path)}", python, "cpu", 5.0)
     pid = client._process.pid
@@ -149,6 +201,9 @@ def test_process_ends_with_who_asks(tmp_path, python):
         ({"input_features": {"observation.state": {"type": "STATE", "shape": [6]}}},
          r"'observation.state' has shape \(8,\); the checkpoint learned \(6,\)"),
         ({"output_features": {"action": {"type": "ACTION", "shape": [6]}}}, "6 values"),
+        ({"input_features": {"observation.images.empty_camera_0": {"type": "VISUAL", "shape": [3]},
+                             "observation.state": {"type": "STATE", "shape": [7]}}},
+         r"'observation.state' has shape \(8,\); the checkpoint learned \(7,\)$"),
     ],
 )  # fmt: skip
 def test_checkpoint_that_does_not_fit_is_named(tmp_path, python, changes, message):

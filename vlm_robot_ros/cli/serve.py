@@ -14,6 +14,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.add_argument("--robot", default="panda_sim", help="name or file of the contract")
     add_map_option(parser)
+    parser.add_argument(
+        "--policy-map", default="", help="of the policy itself, if it is of LeRobot or a server"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: other machines may ask")
     parser.add_argument("--port", type=int_at_least(0), default=8000, help="0: any free one")
     parser.set_defaults(run=run)
@@ -32,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
 
     robot = load_robot(args.robot)
     found = load_policy_map(args.map or "lerobot", robot)
-    policy = load_policy(args.policy, robot, args.checkpoint or shipped_checkpoint())
+    checkpoint = args.checkpoint or shipped_checkpoint()
+    policy = load_policy(args.policy, robot, checkpoint, policy_map=args.policy_map)
     served = ServedPolicy(policy, found, robot)
 
     async def serve() -> None:

@@ -225,9 +225,12 @@ def load_policy(values: Values, robot: RobotConfig) -> Policy:
 
     from vlm_robot_ros.device import parse_device
     from vlm_robot_ros.policies import factory
+    from vlm_robot_ros.policies.remote.remote_policy import is_remote
 
     torch.set_num_threads(values["threads"])
-    device, name, encoder = parse_device(values["device"]), values["policy"], values["encoder"]
+    device, name, encoder = values["device"], values["policy"], values["encoder"]
+    if not is_remote(name):  # another process may have other devices
+        device = parse_device(device)
     if encoder and name != "hold":
         raise ValueError(
             f"encoder is '{encoder}', but policy '{name}' has labels of its own; valid: none, or "

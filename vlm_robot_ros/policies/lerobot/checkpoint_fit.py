@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from vlm_robot_ros.policies.lerobot.policy_server import EMPTY_CAMERA
 from vlm_robot_ros.policies.remote.policy_map import (
     CameraMap,
     PolicyMap,
@@ -9,6 +10,9 @@ from vlm_robot_ros.policies.remote.policy_map import (
     state_width,
 )
 from vlm_robot_ros.robot.config import RobotConfig
+
+ACTION_KEY = "action"
+"""What LeRobot calls its actions."""
 
 
 def find_misfits(found: PolicyMap, robot: RobotConfig, about: dict[str, Any]) -> list[str]:
@@ -27,8 +31,10 @@ def find_misfits(found: PolicyMap, robot: RobotConfig, about: dict[str, Any]) ->
         str(each.key): [sum(state_width(part, robot) for part in each.parts)]
         for each in found.state
     }
-    problems = []
+    problems = find_unfit_keys(found)
     for key, (_, shape) in about["inputs"].items():
+        if EMPTY_CAMERA in key:
+            continue
         if key not in given:
             has = ", ".join(given) or "nothing"
             problems.append(f"the checkpoint needs '{key}'; the map gives {has}")
@@ -43,6 +49,25 @@ def find_misfits(found: PolicyMap, robot: RobotConfig, about: dict[str, Any]) ->
                 f"the checkpoint's actions have {list(shape)[-1]} values; the map for robot "
                 f"'{robot.name}' needs {needed} at least"
             )
+    return problems
+
+
+def find_unfit_keys(found: PolicyMap) -> list[str]:
+    """Return what of a map no policy of LeRobot can have."""
+    keys = [camera.key for camera in found.cameras] + [state.key for state in found.state]
+    keys += [found.prompt.key] if found.prompt else []
+    problems = [
+        f"key {key} is a list; valid for LeRobot: a text"
+        for key in keys
+        if not isinstance(key, str)
+    ]
+    problems += [
+        f"layout of '{camera.key}' is {camera.layout}; valid for LeRobot: hwc"
+        for camera in found.cameras
+        if camera.layout != "hwc"
+    ]
+    if found.actions.key != ACTION_KEY or found.actions.tables:
+        problems.append(f"the actions' key is {found.actions.key}; valid: {ACTION_KEY}")
     return problems
 
 

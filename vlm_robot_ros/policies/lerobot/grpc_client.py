@@ -22,6 +22,8 @@ CONNECT_TIMEOUT_S = 5.0
 _MAX_ANSWER_BYTES, _PIECE_BYTES = 64 * 2**20, 2 * 2**20
 _BEGIN, _MIDDLE, _END = 1, 2, 3
 _IMAGES = "observation.images."
+_MOST_DIGITS = 5
+"""Of a length."""
 _SERVICE = "/transport.AsyncInference/"
 
 
@@ -37,7 +39,7 @@ class LerobotGrpcClient:
         Args:
             address: `lerobot-grpc://HOST[:PORT]/TYPE:PATH`: a type of policy, and the path or the
                 hub's name of a checkpoint that the server loads.
-            device: Where the server computes, as torch calls it.
+            device: Where the server computes, as torch calls it; `auto`: on its CPU.
             timeout: For an answer [s].
 
         Raises:
@@ -45,7 +47,7 @@ class LerobotGrpcClient:
         """
         self.url, self._timeout = address, timeout
         self._target, self._type, self._path = _parse(address)
-        self._device = device
+        self._device = "cpu" if device == "auto" else device
         self._pause = ConnectionPause()
         self._channel: grpc.Channel | None = None
         self._loading: grpc.Future | None = None
@@ -66,10 +68,12 @@ class LerobotGrpcClient:
             "observation": _flat(observation), "must_go": True,
         }  # fmt: skip
         data = dump_object("TimedObservation", fields)
+        end = time.monotonic() + self._timeout
         try:
             send = channel.stream_unary(f"{_SERVICE}SendObservations")
             send(_pieces(data), timeout=self._timeout)
-            answer = channel.unary_unary(f"{_SERVICE}GetActions")(b"", timeout=self._timeout)
+            left = max(end - time.monotonic(), 0.0)
+            answer = channel.unary_unary(f"{_SERVICE}GetActions")(b"", timeout=left)
             actions = _bytes_field(answer, 1)
             if not actions:
                 raise ProtocolError("it has no actions; its own log says why")
@@ -111,10 +115,10 @@ class LerobotGrpcClient:
             setup = _field(1, dump_object("RemotePolicyConfig", fields))
             self._loading = load.future(setup, timeout=LOAD_TIMEOUT_S)
         if self._loading is not None:
-            if not self._loading.done():
-                raise RemotePolicyError(f"'{self.url}' is being loaded by the server")
             try:
-                self._loading.result()
+                self._loading.result(self._timeout)
+            except grpc.FutureTimeoutError:
+                raise RemotePolicyError(f"'{self.url}' is being loaded by the server") from None
             except grpc.RpcError as error:
                 raise self._failure(_text(error)) from error
             self._loading = None
@@ -200,7 +204,7 @@ def _bytes_field(message: bytes, number: int) -> bytes:
     while place < len(message):
         size |= (message[place] & 0x7F) << shift
         shift, place = shift + 7, place + 1
-        if message[place - 1] < 0x80:
+        if message[place - 1] < 0x80 or place > _MOST_DIGITS:
             break
     if message[0] != number << 3 | 2 or place + size != len(message):
         raise ProtocolError(f"{len(message)} bytes are no list of actions")

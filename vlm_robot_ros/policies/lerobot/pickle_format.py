@@ -31,32 +31,34 @@ def dump_object(name: str, fields: Mapping[str, Any]) -> bytes:
     return opened + state[2:-1] + b"b."
 
 
-class _TimedAction:
-    """What a list of actions holds."""
+def _unpickler(data: bytes) -> tuple[pickle.Unpickler, type]:
+    """Return an unpickler that knows four names, and what it makes of an action.
 
-    timestep: Any = None
-    action: Any = None
-
-
-def _load_storage(data: bytes) -> Any:
+    Each has classes and functions of its own: a pickle can change those that it names.
+    """
     import torch
+    from torch._utils import _rebuild_tensor_v2
 
-    return torch.load(io.BytesIO(data), weights_only=True)
+    class Action:
+        timestep: Any = None
+        action: Any = None
 
+    known: dict[tuple[str, str], Any] = {
+        (_HELPERS, "TimedAction"): Action,
+        ("collections", "OrderedDict"): lambda *given: OrderedDict(*given),
+        ("torch.storage", "_load_from_bytes"): lambda stored: torch.load(
+            io.BytesIO(stored), weights_only=True
+        ),
+        ("torch._utils", "_rebuild_tensor_v2"): lambda *given: _rebuild_tensor_v2(*given),
+    }
 
-class _ActionUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == (_HELPERS, "TimedAction"):
-            return _TimedAction
-        if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        if (module, name) == ("torch.storage", "_load_from_bytes"):
-            return _load_storage
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            from torch._utils import _rebuild_tensor_v2
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            if (module, name) not in known:
+                raise ProtocolError(f"the answer names '{module}.{name}', which is no action")
+            return known[module, name]
 
-            return _rebuild_tensor_v2
-        raise ProtocolError(f"the answer names '{module}.{name}', which is no action")
+    return Unpickler(io.BytesIO(data)), Action
 
 
 def load_actions(data: bytes, timestep: int) -> np.ndarray:
@@ -69,23 +71,32 @@ def load_actions(data: bytes, timestep: int) -> np.ndarray:
     Raises:
         ProtocolError: it is no list of actions, or of another observation.
     """
-    import torch
-
     try:
-        found = _ActionUnpickler(io.BytesIO(data)).load()
+        return _table(data, timestep)
     except ProtocolError:
         raise
     except Exception as error:  # a hostile pickle may fail in any way
         raise ProtocolError(f"the answer is no list of actions: {error!r}"[:300]) from error
+
+
+def _table(data: bytes, timestep: int) -> np.ndarray:
+    import torch
+
+    unpickler, action = _unpickler(data)
+    found = unpickler.load()
     if not isinstance(found, list) or not 1 <= len(found) <= _MAX_ACTIONS:
         raise ProtocolError(f"the answer is {type(found).__name__}; valid: a list of actions")
-    if not all(isinstance(each, _TimedAction) for each in found):
+    if not all(type(each) is action for each in found):
         raise ProtocolError("the answer's list has something else than actions")
-    if found[0].timestep != timestep:
-        raise ProtocolError(f"the answer is to observation {found[0].timestep}, not {timestep}")
+    answered = found[0].timestep
+    if type(answered) is not int or answered != timestep:
+        raise ProtocolError(f"the answer is to observation {answered!r}, not {timestep}"[:300])
     rows = [each.action for each in found]
-    sizes = {row.numel() if isinstance(row, torch.Tensor) else 0 for row in rows}
+    if not all(type(row) is torch.Tensor and row.is_floating_point() for row in rows):
+        raise ProtocolError("the answer's actions are no tables of floating point numbers")
+    sizes = {row.numel() for row in rows}
     if len(sizes) != 1 or not 1 <= max(sizes) <= _MAX_VALUES // len(rows):
         raise ProtocolError(f"the answer's actions have {sizes} values; valid: all as many")
-    table: np.ndarray = torch.stack([row.reshape(-1) for row in rows]).float().cpu().numpy()
+    rows = [row.detach().reshape(-1).float().cpu() for row in rows]
+    table: np.ndarray = torch.stack(rows).numpy()
     return table

@@ -3,6 +3,7 @@
 import os
 import select
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -12,7 +13,12 @@ from typing import IO, Any, BinaryIO, cast
 
 from vlm_robot_ros.paths import user_path
 from vlm_robot_ros.policies.lerobot import policy_server
-from vlm_robot_ros.policies.lerobot.policy_server import FrameError, read_message, write_message
+from vlm_robot_ros.policies.lerobot.policy_server import (
+    FrameError,
+    RequestError,
+    read_message,
+    write_message,
+)
 from vlm_robot_ros.policies.remote.policy_client import (
     ConnectionPause,
     RemotePolicyError,
@@ -25,30 +31,36 @@ PYTHON_VARIABLE = "VLM_ROBOT_LEROBOT_PYTHON"
 """Environment variable with the path of an interpreter that has LeRobot."""
 LOAD_TIMEOUT_S = 600.0
 """A policy is loaded in this time, or not at all [s]."""
+_END_TIMEOUT_S = 5.0
+"""A process that was killed may take so long to end [s]."""
 
 
 class LerobotProcess:
     """Asks a policy of LeRobot, one request at a time; begins its process again when it ends."""
 
-    def __init__(self, name: str, python: str, device: str, timeout: float) -> None:
+    def __init__(
+        self, name: str, python: str, device: str, timeout: float, threads: int = 0
+    ) -> None:
         """Load the policy, and wait until it is loaded.
 
         Args:
             name: `lerobot:` and the path of a `pretrained_model` folder, or its name on the hub.
             python: An interpreter that has LeRobot; that of `PYTHON_VARIABLE` if empty.
-            device: Where LeRobot computes, as torch calls it.
+            device: Where LeRobot computes, as torch calls it; `auto`: on a GPU where it has one.
             timeout: For an answer [s].
+            threads: Of the CPU; 0: as LeRobot has it.
 
         Raises:
             ValueError: the path or the interpreter is not valid, or the policy cannot be loaded.
         """
         self.url, self._timeout = name, timeout
-        self._command = _command(name.removeprefix(f"{SCHEME}:"), python, device)
+        path = name.removeprefix(f"{SCHEME}:")
+        self._command = [*_command(path, python), "--device", device, "--threads", str(threads)]
         self._pause = ConnectionPause()
         self.metadata: dict[str, Any] = {}
         """What the checkpoint says of itself: type, inputs, outputs, steps, names."""
-        self._process = self._start()
         try:
+            self._process = self._start()
             self._wait_until_loaded(self._process, LOAD_TIMEOUT_S)
         except RemotePolicyError as error:
             raise ValueError(f"policy {error}") from error
@@ -80,21 +92,13 @@ class LerobotProcess:
     def close(self) -> None:
         """End the process."""
         process = self._process
-        process.kill()
-        process.wait()
+        _kill(process)
         with suppress(OSError):  # of what nobody has read
             _pipe(process.stdin).close()
         _pipe(process.stdout).close()
 
     def _ask(self, call: str, observation: Mapping[str, Any]) -> dict[str, Any]:
-        process = self._running()
-        try:
-            write_message(_pipe(process.stdin), {"call": call, **observation})
-        except FrameError as error:
-            raise RemotePolicyError(f"'{self.url}': {error}") from error
-        except OSError as error:
-            raise self._failure(process, _ending(process)) from error
-        answer = self._read(process)
+        answer = self._exchange(self._running(), {"call": call, **observation})
         self._pause.on_success()
         if "error" in answer:
             raise RemotePolicyError(f"'{self.url}': {short_text(str(answer['error']))}")
@@ -119,10 +123,13 @@ class LerobotProcess:
         }
         self.metadata, self._begun = {}, time.monotonic()
         # In a session of its own: Ctrl-C is for the node, which ends it.
-        return subprocess.Popen(
-            self._command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            start_new_session=True,
-        )  # fmt: skip
+        try:
+            return subprocess.Popen(
+                self._command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise self._pause.on_failure(f"'{self.url}': {error}") from error
 
     def _wait_until_loaded(self, process: "subprocess.Popen[bytes]", timeout: float) -> None:
         ready, _, _ = select.select([_pipe(process.stdout)], [], [], timeout)
@@ -131,26 +138,35 @@ class LerobotProcess:
             raise self._failure(process, f"it is not loaded after {taken:.0f} s")
         if not ready:
             raise RemotePolicyError(f"'{self.url}' is being loaded again, for {taken:.0f} s now")
-        answer = self._read(process)
+        answer = self._exchange(process)
         if "error" in answer:
             raise self._failure(process, short_text(str(answer["error"])))
         self.metadata = dict(answer["about"])
 
-    def _read(self, process: "subprocess.Popen[bytes]") -> dict[str, Any]:
-        """Return an answer; a process that gives none in time is ended."""
+    def _exchange(
+        self, process: "subprocess.Popen[bytes]", request: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Send a request, if there is one, and return the next answer.
+
+        A process that takes longer than the timeout is ended.
+        """
         hung = threading.Event()
 
         def end() -> None:
             hung.set()
-            process.kill()
+            _kill(process)
 
         timer = threading.Timer(self._timeout, end)
         timer.start()
         try:
+            if request is not None:
+                write_message(_pipe(process.stdin), request)
             return read_message(_pipe(process.stdout))
+        except RequestError as error:
+            raise RemotePolicyError(f"'{self.url}': {error}") from error
         except FrameError as error:
             raise self._failure(process, str(error)) from error
-        except (EOFError, OSError, ValueError) as error:
+        except Exception as error:  # a pipe that ends, or anything that is no message
             late = f"it has not answered for {self._timeout:g} s, and was ended"
             raise self._failure(process, late if hung.is_set() else _ending(process)) from error
         finally:
@@ -158,17 +174,24 @@ class LerobotProcess:
 
     def _failure(self, process: "subprocess.Popen[bytes]", problem: str) -> RemotePolicyError:
         # An answer that comes later would be taken for that to the next request.
-        process.kill()
-        process.wait()
+        _kill(process)
         return self._pause.on_failure(f"'{self.url}': {problem}")
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """End a process and what it has begun: an interpreter may be begun by a script."""
+    with suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_END_TIMEOUT_S)
 
 
 def _pipe(stream: IO[bytes] | None) -> BinaryIO:
     return cast(BinaryIO, stream)  # it was asked for
 
 
-def _command(path: str, python: str, device: str) -> list[str]:
-    """Return the command of the process.
+def _command(path: str, python: str) -> list[str]:
+    """Return the command of the process, without options.
 
     Raises:
         ValueError: there is no such checkpoint or interpreter.
@@ -187,13 +210,13 @@ def _command(path: str, python: str, device: str) -> list[str]:
             f"that has LeRobot, as lerobot_python:=... or in {PYTHON_VARIABLE}"
         )
     where = str(local) if (local / "config.json").is_file() else path
-    return [found, policy_server.__file__, where, "--device", device]
+    return [found, policy_server.__file__, where]
 
 
 def _ending(process: "subprocess.Popen[bytes]") -> str:
     """Return how a process has ended that does not answer any more."""
     try:
-        code = process.wait(5.0)
+        code = process.wait(_END_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return "its process does not answer"
     return f"its process has ended {f'by signal {-code}' if code < 0 else f'with status {code}'}"

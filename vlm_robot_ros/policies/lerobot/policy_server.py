@@ -12,6 +12,8 @@ import math
 import os
 import struct
 import sys
+import threading
+import time
 import traceback
 from typing import Any, BinaryIO
 
@@ -19,6 +21,8 @@ import numpy as np
 
 MAX_HEADER_BYTES, MAX_ARRAY_BYTES = 2**20, 64 * 2**20
 """Larger messages are refused."""
+EMPTY_CAMERA = "empty_camera"
+"""Part of the names of cameras that a policy can do without."""
 _DTYPES = {"float32": 4, "uint8": 1}
 """Bytes a value, of the types that arrays may have."""
 
@@ -27,17 +31,21 @@ class FrameError(ValueError):
     """A message that is not in the format above."""
 
 
+class RequestError(FrameError):
+    """A message that cannot be written; nothing of it was."""
+
+
 def write_message(stream: BinaryIO, message: dict[str, Any]) -> None:
     """Write a map of arrays, float32 or uint8, and of what JSON can say.
 
     Raises:
-        FrameError: an array has another type.
+        RequestError: an array has another type, it is too large, or JSON cannot say the rest.
         OSError: nobody reads.
     """
     arrays = {key: value for key, value in message.items() if isinstance(value, np.ndarray)}
     for key, array in arrays.items():
         if array.dtype.name not in _DTYPES:
-            raise FrameError(f"'{key}' is of {array.dtype}; valid: {', '.join(_DTYPES)}")
+            raise RequestError(f"'{key}' is of {array.dtype}; valid: {', '.join(_DTYPES)}")
     header = {
         "arrays": [[key, array.dtype.name, array.shape] for key, array in arrays.items()],
         "values": {key: value for key, value in message.items() if key not in arrays},
@@ -45,7 +53,10 @@ def write_message(stream: BinaryIO, message: dict[str, Any]) -> None:
     try:
         data = json.dumps(header).encode()
     except (TypeError, ValueError) as error:
-        raise FrameError(f"a message that cannot be said: {error}") from error
+        raise RequestError(f"a message that cannot be said: {error}") from error
+    total = sum(array.nbytes for array in arrays.values())
+    if total > MAX_ARRAY_BYTES or len(data) > MAX_HEADER_BYTES:
+        raise RequestError(f"arrays of {total} bytes; valid: {MAX_ARRAY_BYTES}")
     stream.write(struct.pack(">I", len(data)) + data)
     for array in arrays.values():
         stream.write(np.ascontiguousarray(array).tobytes())
@@ -66,9 +77,11 @@ def read_message(stream: BinaryIO) -> dict[str, Any]:
         header = json.loads(_read(stream, size))
         message, specs = dict(header["values"]), list(header["arrays"])
         sizes = [_DTYPES[dtype] * math.prod(shape) for _, dtype, shape in specs]
+        if not all(isinstance(each, int) for _, _, shape in specs for each in shape):
+            raise FrameError("an array's shape is no list of whole numbers")
         if min(sizes, default=0) < 0 or sum(sizes) > MAX_ARRAY_BYTES:
             raise FrameError(f"arrays of {sum(sizes)} bytes; valid: {MAX_ARRAY_BYTES}")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise FrameError(f"a header that is not valid: {error!r}") from error
     for (key, dtype, shape), count in zip(specs, sizes, strict=True):
         message[key] = np.frombuffer(_read(stream, count), dtype).reshape(shape)
@@ -97,6 +110,8 @@ class LerobotPolicy:
         from lerobot.policies.factory import get_policy_class, make_pre_post_processors
 
         self._torch = torch
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
         config = PreTrainedConfig.from_pretrained(path)
         config.device = device
         policy = get_policy_class(config.type).from_pretrained(path, config=config)
@@ -154,7 +169,9 @@ class LerobotPolicy:
             batch[key] = tensor[None]
         batch.setdefault("task", "")
         batch["robot_type"] = ""
-        missing = [key for key in self.config.input_features or {} if key not in batch]
+        # Cameras that are not there, LeRobot fills in itself.
+        needed = [key for key in self.config.input_features or {} if EMPTY_CAMERA not in key]
+        missing = [key for key in needed if key not in batch]
         if missing:
             has = ", ".join(key for key in batch if key.startswith("observation"))
             raise ValueError(f"the policy needs '{missing[0]}'; the map gives {has or 'nothing'}")
@@ -197,6 +214,13 @@ def serve(policy: LerobotPolicy, requests: BinaryIO, answers: BinaryIO) -> None:
         write_message(answers, answer)
 
 
+def _end_with(parent: int) -> None:
+    """End this process, whatever it does, when the one that has begun it is gone."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
 def main() -> int:
     """Load the policy, say what it is, and answer."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -204,6 +228,7 @@ def main() -> int:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0)
     args = parser.parse_args()
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints
     try:

@@ -1,5 +1,6 @@
 """A client of GR00T's policy server, over ZeroMQ."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +21,8 @@ SCHEME, DEFAULT_PORT = "groot", 5555
 MAX_ANSWER_BYTES = 64 * 2**20
 """Larger answers end the connection."""
 CONNECT_TIMEOUT_S = 5.0
-"""For the server's answer to the first ping [s]."""
+"""For the server's answers to the first two requests [s]."""
+_OPTIONS = {zmq.LINGER: 0, zmq.MAXMSGSIZE: MAX_ANSWER_BYTES, zmq.IPV6: 1}
 
 
 class GrootClient:
@@ -91,12 +93,21 @@ class GrootClient:
 
     def _connect(self) -> None:
         self._pause.check()
-        self._socket = self._context.socket(zmq.REQ)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_ANSWER_BYTES)
-        self._socket.connect(self.url)
-        self._ask("ping", CONNECT_TIMEOUT_S)
-        found = self._ask("get_modality_config", CONNECT_TIMEOUT_S)
+        end = time.monotonic() + CONNECT_TIMEOUT_S
+        try:
+            self._socket = self._context.socket(zmq.REQ)
+            for option, value in _OPTIONS.items():
+                self._socket.setsockopt(option, value)
+            self._socket.connect(self.url)
+        except zmq.ZMQError as error:
+            raise self._failure(str(error)) from error
+        try:
+            self._ask("ping", CONNECT_TIMEOUT_S)
+            found = self._ask("get_modality_config", max(end - time.monotonic(), 0.0))
+        except RemotePolicyError as error:
+            if self._socket is not None:  # it has answered, with an error
+                raise self._failure(str(error)) from error
+            raise
         self.metadata = found if isinstance(found, dict) else {}
         for name in ("video", "state"):
             config = self.metadata.get(name)

@@ -211,6 +211,8 @@ def _contradictions(found: PolicyMap) -> list[str]:
                 f"gripper closed {part.closed}, open {part.open}; valid: as many, and different"
             )
     gripper = found.actions.gripper
+    if found.actions.tables and "key" in found.actions.model_fields_set:
+        problems.append("actions: both key and tables are given; valid: one of them")
     if gripper is not None and gripper.closed == gripper.open:
         problems.append(f"actions: gripper closed and open are both {gripper.open}")
     if found.prompt is not None:

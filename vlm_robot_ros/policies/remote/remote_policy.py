@@ -9,11 +9,9 @@ import numpy as np
 from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
-from vlm_robot_ros.policies.lerobot import grpc_client
-from vlm_robot_ros.policies.lerobot.checkpoint_fit import find_misfits
+from vlm_robot_ros.policies.lerobot.checkpoint_fit import find_misfits, find_unfit_keys
 from vlm_robot_ros.policies.lerobot.policy_process import SCHEME as LEROBOT
 from vlm_robot_ros.policies.lerobot.policy_process import LerobotProcess
-from vlm_robot_ros.policies.remote import groot_client
 from vlm_robot_ros.policies.remote.action_mapping import find_actions, map_actions
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation
 from vlm_robot_ros.policies.remote.openpi_client import CONNECT_TIMEOUT_S, OpenpiClient
@@ -132,7 +130,7 @@ def connect_policy(
         ValueError: the name or the map is not valid, or LeRobot's policy cannot be loaded.
     """
     scheme = name.partition(":")[0]
-    source = source or ("lerobot" if scheme in (LEROBOT, grpc_client.SCHEME) else "")
+    source = source or ("lerobot" if scheme in (LEROBOT, "lerobot-grpc") else "")
     found = load_policy_map(source, robot)
     return RemotePolicy(_connect(name, scheme, found, robot, device, python), found, robot)
 
@@ -140,14 +138,29 @@ def connect_policy(
 def _connect(
     name: str, scheme: str, found: PolicyMap, robot: RobotConfig, device: str, python: str
 ) -> PolicyClient:
-    if scheme == groot_client.SCHEME:
-        return groot_client.GrootClient(name, found.timeout)
-    if scheme == grpc_client.SCHEME:
-        return grpc_client.LerobotGrpcClient(name, device, found.timeout)
+    # Clients need packages that load slowly, each its own.
+    if scheme == "groot":
+        from vlm_robot_ros.policies.remote.groot_client import GrootClient
+
+        return GrootClient(name, found.timeout)
+    if scheme == "lerobot-grpc":
+        from vlm_robot_ros.policies.lerobot.grpc_client import LerobotGrpcClient
+
+        _refuse(name, find_unfit_keys(found))
+        return LerobotGrpcClient(name, device, found.timeout)
     if scheme != LEROBOT:
         return OpenpiClient(name, found.timeout)
-    client = LerobotProcess(name, python, device, found.timeout)
-    if problems := find_misfits(found, robot, client.metadata):
+    import torch
+
+    client = LerobotProcess(name, python, device, found.timeout, torch.get_num_threads())
+    try:
+        _refuse(name, find_misfits(found, robot, client.metadata))
+    except ValueError:
         client.close()
-        raise ValueError("\n".join(f"map for '{name}': {problem}" for problem in problems))
+        raise
     return client
+
+
+def _refuse(name: str, problems: list[str]) -> None:
+    if problems:
+        raise ValueError("\n".join(f"map for '{name}': {problem}" for problem in problems))
