@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from vlm_robot_ros.bags.recording import (
     is_correction,
     read_recording,
 )
+from vlm_robot_ros.data.camera_input import to_policy_input
 from vlm_robot_ros.data.dataset import (
     DataError,
     DatasetInfo,
@@ -155,13 +157,16 @@ class BagDataset:
         recording = found.recording
         topics = contract_cameras(recording, self.options.namespace)
         topic = next(name for name, whose in topics.items() if whose == camera)
+        config = recording.robot.camera(camera)
         wanted, seen = set(found.images[camera].tolist()), {}
         ends = float(found.times[0]) - MIN_GAP_S, float(found.times[-1]) + MIN_GAP_S
         for message in recording.bag.messages([topic], max(0.0, ends[0]), ends[1]):
             at = header_seconds(message.value)
             if at in wanted:
                 try:
-                    seen[at] = self._resized(to_rgb(message.value))
+                    # Of a camera with a crop, a policy is given that part.
+                    read = partial(to_policy_input, camera=config) if config.crop else to_rgb
+                    seen[at] = self._resized(read(message.value))
                 except ImageError as error:
                     raise DataError(
                         f"bag '{recording.bag.path}': an image on {topic} at {at:.2f} s: {error}"

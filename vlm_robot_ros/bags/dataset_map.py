@@ -6,6 +6,7 @@ import yaml
 
 from vlm_robot_ros.bags.bag_dataset import BagDataset
 from vlm_robot_ros.data.formats.lerobot_info import image_key
+from vlm_robot_ros.robot.loader import contract_file
 
 MAP_FILE, CONTRACT_FILE = "policy_map.yaml", "contract.yaml"
 """Names in a dataset's `meta` folder."""
@@ -13,7 +14,10 @@ MAP_FILE, CONTRACT_FILE = "policy_map.yaml", "contract.yaml"
 
 def dataset_files(data: BagDataset) -> dict[str, str]:
     """Return what is kept in the `meta` folder of a dataset, by its name there: map, contract."""
-    contract = data.recording.bag.metadata().get("contract", "")
+    if data.options.robot:
+        contract = contract_file(data.options.robot).read_text()
+    else:
+        contract = data.recording.bag.metadata().get("contract", "")
     files = {MAP_FILE: _map(data)}
     return {**files, CONTRACT_FILE: contract} if contract else files
 

@@ -138,6 +138,8 @@ def _convert(args: argparse.Namespace) -> int:
     from vlm_robot_ros.bags.to_lerobot import convert_to_lerobot
     from vlm_robot_ros.cli.dataset_options import print_warnings
 
+    if args.fit != "pad" and args.image_size is None:
+        raise ValueError(f"--fit is '{args.fit}' without --image-size; valid: both, or neither")
     bags = find_all_bags(args.bags)
     cameras = tuple(name.strip() for name in args.cameras.split(",")) if args.cameras else ()
     options = BagOptions(

@@ -53,6 +53,7 @@ def write_part(
     making.mkdir(parents=True)
     videos: dict[str, VideoWriter] = {}
     shapes: dict[str, tuple[int, ...]] = {}
+    cameras: dict[str, int] = {}
     episodes: list[dict[str, Any]] = []
     columns: dict[str, list[np.ndarray]] = {name: [] for name in (STATE, ACTION, "timestamp")}
     try:
@@ -60,12 +61,17 @@ def write_part(
             episode = data.episode(number)
             times = np.arange(len(episode.action)) / info.fps
             begun = {}
-            for index, (camera, images) in enumerate(episode.images.items()):
+            for camera, images in episode.images.items():
+                index = cameras.setdefault(camera, len(cameras))
                 name = f"{index}-{number}" if split_videos else str(index)
                 if name not in videos:
                     path = making / f"{name}.mp4"
                     videos[name] = VideoWriter(path, images.shape[1:], info.fps, codec)
-                begun[camera], shapes[camera] = videos[name].frames / info.fps, videos[name].shape
+                if shapes.setdefault(camera, videos[name].shape) != images.shape[1:]:
+                    raise DataError(
+                        f"images of '{camera}' are {images.shape[1:]} after {shapes[camera]}"
+                    )
+                begun[camera] = videos[name].frames / info.fps
                 videos[name].add(images)
                 if split_videos:
                     videos.pop(name).close()
@@ -115,6 +121,8 @@ def read_parts(parts: Sequence[Path], out: Path) -> list[dict[str, Any]]:
         DataError: the parts are of different robots, or `out` has a dataset already.
     """
     ensure_no_dataset(out)
+    for name in ("data", "videos", "meta"):  # of a call that was interrupted
+        shutil.rmtree(out / name, ignore_errors=True)
     abouts: list[dict[str, Any]] = [
         json.loads((part / "about.json").read_text()) for part in parts
     ]
