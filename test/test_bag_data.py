@@ -242,6 +242,7 @@ def test_actions_become_the_joints_that_the_arm_had_next(tmp_path):
     np.testing.assert_array_equal(action[:, -1], told.table(0)[1][: len(action), -1])
 
 
+@pytest.mark.long
 def test_version_2_1_has_the_same_episodes_and_what_groot_needs(tmp_path):
     bags = [tmp_path / "bags" / name for name in ("one", "two")]
     for bag in bags:

@@ -179,6 +179,7 @@ def patient_map(folder, timeout):
     return folder / "map.yaml"
 
 
+@pytest.mark.long
 def test_server_may_come_later_and_come_back(tmp_path):
     with server(actions) as (address, _):
         port = int(address.split(":")[-1])

@@ -114,7 +114,7 @@ def test_policy_that_fails_says_why_and_goes_on(policy):
     ("said", "reason"),
     [
         ("die", "has ended by signal 9"),
-        ("hang", "has not answered for 2 s, and was ended"),
+        pytest.param("hang", "has not answered for 2 s, and was ended", marks=pytest.mark.long),
         ("nan", "not finite"),
     ],
 )
@@ -133,6 +133,7 @@ def test_policy_that_ends_or_hangs_is_loaded_again(policy, said, reason):
     pytest.fail("the policy did not come back")
 
 
+@pytest.mark.long
 def test_interpreter_that_is_begun_by_a_script_is_ended_with_it(tmp_path):
     """As `conda run` begins one: the process that is known is a shell's."""
     (tmp_path / "map.yaml").write_text(MAP)
@@ -152,6 +153,7 @@ def test_interpreter_that_is_begun_by_a_script_is_ended_with_it(tmp_path):
     policy.close()
 
 
+@pytest.mark.long
 def test_process_that_does_not_read_is_ended(tmp_path, python):
     client = LerobotProcess(f"lerobot:{make_checkpoint(tmp_path)}", python, "cpu", 2.0)
     os.kill(client._process.pid, signal.SIGSTOP)
@@ -160,6 +162,7 @@ def test_process_that_does_not_read_is_ended(tmp_path, python):
     client.close()
 
 
+@pytest.mark.long
 def test_process_ends_when_who_has_begun_it_is_killed(tmp_path, python):
     code = (
         "import os, signal, sys\n"
@@ -182,6 +185,7 @@ def test_process_ends_when_who_has_begun_it_is_killed(tmp_path, python):
         time.sleep(0.1)
 
 
+@pytest.mark.long
 def test_process_ends_with_who_asks(tmp_path, python):
     client = LerobotProcess(f"lerobot:{make_checkpoint(tmp_path)}", python, "cpu", 5.0)
     pid = client._process.pid

@@ -71,6 +71,7 @@ def until_acting(bench):
     assert bench.graph.until(acts), f"never acted: {bench.actions[-1:]}"
 
 
+@pytest.mark.long
 def test_a_server_may_come_after_the_node_and_end_and_come_again(bench, stub):
     bench.say("swing")
     bench.until_held("no server at")
@@ -86,7 +87,7 @@ def test_a_server_may_come_after_the_node_and_end_and_come_again(bench, stub):
 
 
 @pytest.mark.parametrize(
-    "delay", [0.1, *(pytest.param(each, marks=pytest.mark.long) for each in (0.8, 3.0))]
+    "delay", [pytest.param(each, marks=pytest.mark.long) for each in (0.1, 0.8, 3.0)]
 )
 def test_while_a_policy_thinks_its_last_chunk_goes_on(bench, stub, delay):
     stub.delay = delay

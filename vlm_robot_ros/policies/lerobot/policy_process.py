@@ -20,6 +20,7 @@ from vlm_robot_ros.policies.lerobot.policy_server import (
     write_message,
 )
 from vlm_robot_ros.policies.remote.policy_client import (
+    KEY_VARIABLE,
     ConnectionPause,
     RemotePolicyError,
     short_text,
@@ -115,11 +116,11 @@ class LerobotProcess:
         return self._process
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        # Modules for this interpreter are none for that one.
+        # Modules for this interpreter are none for that one, nor is the key of a server.
         environment = {
             name: value
             for name, value in os.environ.items()
-            if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+            if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", KEY_VARIABLE)
         }
         self.metadata, self._begun = {}, time.monotonic()
         # In a session of its own: Ctrl-C is for the node, which ends it.
