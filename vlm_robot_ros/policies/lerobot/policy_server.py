@@ -176,6 +176,7 @@ class LerobotPolicy:
             has = ", ".join(key for key in batch if key.startswith("observation"))
             raise ValueError(f"the policy needs '{missing[0]}'; the map gives {has or 'nothing'}")
         found: dict[str, Any] = self._before(batch)
+        found.pop("action", None)  # there is none, and policies of several moments would keep it
         return found
 
     def _remember(self, batch: dict[str, Any]) -> None:
