@@ -4,15 +4,11 @@ import io
 import math
 from typing import Any
 
-import msgpack
 import numpy as np
 from numpy.lib import format as npy
 
-from vlm_robot_ros.policies.remote.numpy_msgpack import (
-    ProtocolError,
-    check_encodable,
-    unpack_limited,
-)
+from vlm_robot_ros.policies.remote import numpy_msgpack
+from vlm_robot_ros.policies.remote.numpy_msgpack import ProtocolError, check_encodable
 
 _ARRAY, _CONFIG = "__ndarray_class__", "__ModalityConfig_class__"
 
@@ -23,11 +19,7 @@ def pack(value: Any) -> bytes:
     Raises:
         ProtocolError: it holds something else.
     """
-    try:
-        packed: bytes = msgpack.packb(value, default=_encode)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ProtocolError(f"it cannot be packed: {error}") from error
-    return packed
+    return numpy_msgpack.pack(value, _encode)
 
 
 def unpack(data: bytes) -> Any:
@@ -36,7 +28,7 @@ def unpack(data: bytes) -> Any:
     Raises:
         ProtocolError: it is not valid, or too much of it is.
     """
-    return unpack_limited(data, _decode)
+    return numpy_msgpack.unpack(data, _decode)
 
 
 def _encode(value: Any) -> Any:

@@ -19,39 +19,34 @@ class ProtocolError(ValueError):
     """A message that is not in the wire format."""
 
 
-def pack(value: Any) -> bytes:
+def pack(value: Any, encode: Callable[[Any], Any] | None = None) -> bytes:
     """Return a message of maps, lists, texts, numbers and arrays of numbers.
+
+    Args:
+        value: What it holds.
+        encode: Makes a map of an array; as openpi does if not given.
 
     Raises:
         ProtocolError: it holds something else.
     """
     try:
-        packed: bytes = msgpack.packb(value, default=_encode)
+        packed: bytes = msgpack.packb(value, default=encode or _encode)
     except (TypeError, ValueError, OverflowError) as error:
         raise ProtocolError(f"it cannot be packed: {error}") from error
     return packed
 
 
-def unpack(data: bytes) -> Any:
+def unpack(data: bytes, decode: Callable[[dict[Any, Any]], Any] | None = None) -> Any:
     """Return what a message holds; its arrays are read-only.
-
-    Raises:
-        ProtocolError: it is not valid, or too much of it is.
-    """
-    return unpack_limited(data, _decode)
-
-
-def unpack_limited(data: bytes, decode: Callable[[dict[Any, Any]], Any]) -> Any:
-    """Return what a message holds, if it is not too much.
 
     Args:
         data: The message.
-        decode: Makes of a map what it stands for.
+        decode: Makes of a map what it stands for; as openpi does if not given.
 
     Raises:
         ProtocolError: it is not valid, or too much of it is.
     """
-    items = 0
+    items, read = 0, decode or _decode
 
     def count(container: Any) -> Any:
         nonlocal items
@@ -62,7 +57,7 @@ def unpack_limited(data: bytes, decode: Callable[[dict[Any, Any]], Any]) -> Any:
 
     try:
         return msgpack.unpackb(
-            data, list_hook=count, object_hook=lambda content: decode(count(content)),
+            data, list_hook=count, object_hook=lambda content: read(count(content)),
             max_array_len=_MAX_ITEMS, max_map_len=_MAX_ITEMS,
         )  # fmt: skip
     except ProtocolError:
