@@ -115,8 +115,10 @@ def run_bare(checkpoint: Path, map_file: Path, programme: list[DemoCommand], arg
             sim.command(action.mode, action.values[0], action.gripper[0])
             for _ in range(round(1 / (found.actions.rate * CONTROL_PERIOD))):
                 sim.step()
-            done = is_done(item.task, item.scene, start, sim.world_state)
-            since = None if not done else sim.time if since is None else since
+            if not is_done(item.task, item.scene, start, sim.world_state):
+                since = None
+            elif since is None:
+                since = sim.time
         results.append(since is not None)
     client.close()
     return results

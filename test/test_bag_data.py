@@ -264,3 +264,12 @@ def test_version_2_1_has_the_same_episodes_and_what_groot_needs(tmp_path):
     assert found["action"][arm]["start"] == 0
     assert found["action"]["gripper"]["start"] == found["action"][arm]["end"]
     assert found["video"]["front"] == {"original_key": "observation.images.front"}
+
+
+def test_folders_of_the_user_stay_where_a_dataset_is_written_beside_them(tmp_path):
+    moving_bag(tmp_path / "bag")
+    kept = tmp_path / "out" / "data" / "mine.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("mine")
+    assert main(["bag", "convert", str(tmp_path / "bag"), "--out", str(tmp_path / "out")]) == 0
+    assert kept.read_text() == "mine"

@@ -6,7 +6,6 @@ import numpy as np
 from PIL import Image
 
 Fit = Literal["pad", "squash"]
-FITS: tuple[Fit, ...] = ("pad", "squash")
 """How an image of another shape becomes a size: with black bars on both sides, or distorted."""
 
 
@@ -17,7 +16,7 @@ def resize_image(image: np.ndarray, width: int, height: int, fit: Fit) -> np.nda
         image: Shape (H, W, 3), uint8.
         width: Wanted [px].
         height: Wanted [px].
-        fit: One of `FITS`.
+        fit: What to do where the shape is another one.
     """
     if image.shape[:2] == (height, width):
         return image

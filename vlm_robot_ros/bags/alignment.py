@@ -167,5 +167,5 @@ def _vectors(actions: Sequence[RecordedAction]) -> tuple[tuple[str, ...], np.nda
     named = [number for number, name in enumerate(actions[0].names) if name]
     names = (*(actions[0].names[number] for number in named), "gripper")
     rows = [np.r_[action.values[named], action.gripper] for action in actions]
-    # Without -0, which readers take for something.
+    # Adding 0 turns -0 into 0.
     return names, (np.array(rows).round(_DECIMALS) + 0.0).astype(np.float32)

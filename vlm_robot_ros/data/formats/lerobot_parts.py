@@ -23,6 +23,8 @@ except ImportError as error:
     ) from error
 
 STATE, ACTION = "observation.state", "action"
+_BEGUN = ".merge-begun"
+"""A file beside the parts while they are merged."""
 _INDICES = ("frame_index", "episode_index", "index", "task_index")
 
 
@@ -121,8 +123,11 @@ def read_parts(parts: Sequence[Path], out: Path) -> list[dict[str, Any]]:
         DataError: the parts are of different robots, or `out` has a dataset already.
     """
     ensure_no_dataset(out)
-    for name in ("data", "videos", "meta"):  # of a call that was interrupted
-        shutil.rmtree(out / name, ignore_errors=True)
+    begun = parts[0].parent / _BEGUN
+    if begun.exists():  # what is there is of a merge that was interrupted, not the user's
+        for name in ("data", "videos", "meta"):
+            shutil.rmtree(out / name, ignore_errors=True)
+    begun.touch()
     abouts: list[dict[str, Any]] = [
         json.loads((part / "about.json").read_text()) for part in parts
     ]
