@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import importlib
 import io
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from vlm_robot_ros.tasks.tasks import SKILL_FAMILIES
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
+RESULTS = ROOT / "benchmarks" / "results"
 NODES = {
     "policy_node": "vlm_robot_ros.ros.policy_parameters",
     "arm_sim_node": "vlm_robot_ros.nodes.arm_sim_node",
@@ -224,12 +226,30 @@ def skills() -> str:
     )
 
 
+def benchmarks() -> str:
+    """Return the page of what was measured, from `benchmarks/results`."""
+    results = [json.loads(file.read_text()) for file in RESULTS.glob("*.json")]
+    text = (
+        "# Benchmarks\n\nEach section has the numbers, the conditions and the command. Unless "
+        "said otherwise: two CPU cores of\nan AMD EPYC, no GPU, nothing else running. Intervals "
+        "are 95 % Wilson intervals.\n"
+    )
+    for result in sorted(results, key=lambda result: int(result["place"])):
+        text += f"\n## {result['title']}\n"
+        for block in result["blocks"]:
+            lines = "\n".join(block["text"]) + "\n" if "text" in block else ""
+            rows = [tuple(row) for row in block.get("rows", ())]
+            text += "\n" + (lines or table(tuple(block["columns"]), rows))
+    return text
+
+
 def first_line(value: object) -> str:
     """Return the first line of a docstring."""
     return (type(value).__doc__ or "").splitlines()[0]
 
 
 PAGES = {
+    "benchmarks.md": benchmarks,
     "skills.md": skills,
     "contract.md": contract,
     "policy_map.md": policy_map,

@@ -11,6 +11,7 @@ from bags import DEMO_COMMANDS, HOME, ROBOT, BagWriter, moving_bag
 from rosbags.rosbag2 import StoragePlugin
 from safetensors.numpy import load_file, save_file
 
+from vlm_robot_ros.bags.action_replay import compare_actions, replay_actions
 from vlm_robot_ros.bags.bag import Bag, BagError
 from vlm_robot_ros.bags.bag_dataset import BagDataset, BagOptions
 from vlm_robot_ros.bags.metrics import summarize_recording
@@ -104,6 +105,20 @@ def test_a_replay_answers_as_the_node_did_to_the_last_bit(recorded):
     both = compare(found, "again", "again")
     assert both["identical"] == both["compared"] == len(found.times)
     assert found.missed == 0
+
+
+def test_a_replay_executes_the_answers_as_the_node_did(recorded):
+    recording = read_recording(recorded)
+    found = replay(recording, {"again": load_policy("fusion", recording.robot), "held": _Hold()})
+    actions = replay_actions(recording, found, "again")
+    figures = compare_actions(recording, "again", actions)
+    assert figures["actions"] == len(recording.actions)
+    assert figures["both_move"] > 0.5 * figures["actions"]
+    # The bag tells to some milliseconds when the node took an answer.
+    assert figures["one_holds"] < 0.05 * figures["actions"]
+    assert figures["mean_distance"] < 0.002
+    held = replay_actions(recording, found, "held")
+    assert all(action.hold_reason for action in held)
 
 
 @pytest.mark.long

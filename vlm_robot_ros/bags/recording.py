@@ -40,6 +40,8 @@ class RecordedAction:
     gripper: float
     hold: str
     """Why the arm holds; empty when it moves."""
+    hold_code: int = 0
+    """Of VlmAction; 0 in a bag of before there were codes."""
 
 
 @dataclass(frozen=True)
@@ -262,7 +264,7 @@ def _action(time: float, message: Any) -> RecordedAction:
     values = np.array(message.values, float)
     return RecordedAction(
         time, header_seconds(message), int(message.mode), tuple(message.names), values,
-        float(message.gripper), reason,
+        float(message.gripper), reason, int(getattr(message, "hold_code", 0)),
     )  # fmt: skip
 
 

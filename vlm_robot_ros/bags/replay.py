@@ -10,38 +10,11 @@ import numpy as np
 from vlm_robot_ros.bags.policy_inputs import RecordedRequests
 from vlm_robot_ros.bags.recording import Recording, header_seconds, topic_prefix
 from vlm_robot_ros.inference.worker import InferenceRequest, run_inference
-from vlm_robot_ros.interfaces.action import POSE_NAMES, ActionChunk
+from vlm_robot_ros.interfaces.action import POSE_NAMES, ActionChunk, ActionMode
 from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.interfaces.policy import Policy
 
 RECORDED = "recorded"
-
-
-@dataclass(frozen=True)
-class PolicyAnswer:
-    """One answer of a policy, or of the recording."""
-
-    mode: int
-    """What the values are: see `ActionMode`."""
-    values: np.ndarray
-    """Shape (H, 7)."""
-    gripper: np.ndarray
-    """Shape (H,)."""
-    label: str
-
-    @classmethod
-    def of(cls, chunk: ActionChunk) -> "PolicyAnswer":
-        """Return what of a chunk is compared."""
-        return cls(int(chunk.mode), chunk.values, chunk.gripper, chunk.label)
-
-    def equals(self, other: "PolicyAnswer") -> bool:
-        """Tell whether both are the same to the last bit."""
-        return (
-            self.mode == other.mode
-            and np.array_equal(self.values, other.values)
-            and np.array_equal(self.gripper, other.gripper)
-            and self.label == other.label
-        )
 
 
 @dataclass
@@ -51,8 +24,10 @@ class Replay:
     times: list[float] = field(default_factory=list)
     """Stamps of the questions [s]."""
     instructions: list[str] = field(default_factory=list)
-    answers: dict[str, list[PolicyAnswer | None]] = field(default_factory=dict)
-    """Of `RECORDED` and of each policy."""
+    arrivals: list[float | None] = field(default_factory=list)
+    """When the node took its answer; None where the bag has none [s]."""
+    answers: dict[str, list[ActionChunk | None]] = field(default_factory=dict)
+    """Of `RECORDED`, as far as messages tell, and of each policy."""
     failures: dict[str, list[str]] = field(default_factory=dict)
     """By policy, why it did not answer; nothing of a policy that always did."""
     missed: int = 0
@@ -86,7 +61,9 @@ def replay(
         found.instructions.append(question.observation.instruction)
         key = _key(question.stamp, question.number)
         answers = known.get(key)
-        found.answers[RECORDED].append(answers.popleft() if answers else None)
+        arrival, recorded = answers.popleft() if answers else (None, None)
+        found.arrivals.append(arrival)
+        found.answers[RECORDED].append(recorded)
         for name, policy in policies.items():
             chunk = run_inference(policy, _for(policy, question), -1 if first else before)
             failed = HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD)
@@ -94,7 +71,7 @@ def replay(
                 found.failures.setdefault(name, []).append(str(failed))
                 found.answers[name].append(None)
             else:
-                found.answers[name].append(PolicyAnswer.of(chunk))
+                found.answers[name].append(chunk)
         before = question.number
     found.missed = inputs.missed
     return found
@@ -119,7 +96,7 @@ def compare(found: Replay, one: str, other: str) -> dict[str, Any]:
         )
         if a is not None and b is not None
     ]
-    same = [a.equals(b) for _, _, a, b in pairs]
+    same = [_is_same(a, b) for _, _, a, b in pairs]
     alike = [(a, b) for _, _, a, b in pairs if a.mode == b.mode]
     errors = np.array([np.abs(a.values[0] - b.values[0]) for a, b in alike]).reshape(-1, 7)
     grips = np.array([abs(a.gripper[0] - b.gripper[0]) for a, b in alike])
@@ -137,6 +114,16 @@ def compare(found: Replay, one: str, other: str) -> dict[str, Any]:
         "part_at": parts[0][0] if parts else None,
         "part_in": parts[0][1] if parts else None,
     }
+
+
+def _is_same(one: ActionChunk, other: ActionChunk) -> bool:
+    """Tell whether both say the same to the last bit."""
+    return (
+        one.mode == other.mode
+        and np.array_equal(one.values, other.values)
+        and np.array_equal(one.gripper, other.gripper)
+        and one.label == other.label
+    )
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -158,8 +145,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _recorded(recording: Recording, namespace: str) -> dict[tuple[int, int], deque[PolicyAnswer]]:
-    """Return the answers in the bag, by stamp [us] and instruction, in their order."""
+def _recorded(
+    recording: Recording, namespace: str
+) -> dict[tuple[int, int], deque[tuple[float, ActionChunk]]]:
+    """Return answers and when they came, in order, by stamp [us] and instruction."""
     prefix = topic_prefix(namespace)
     chunks, labels = prefix + "action_chunk", prefix + "task_label"
     plans: dict[tuple[int, int], list[Any]] = defaultdict(list)
@@ -170,19 +159,22 @@ def _recorded(recording: Recording, namespace: str) -> dict[tuple[int, int], deq
         if message.topic == labels:
             names[key].append(value.label)
         else:
-            plans[key].append(value)
+            plans[key].append(message)
     return {
         key: deque(
-            PolicyAnswer(
-                int(value.mode),
-                _padded(np.array(value.values, float).reshape(int(value.horizon), -1)),
-                np.array(value.gripper, float),
-                names[key].popleft() if names[key] else "",
-            )
-            for value in values
+            (message.time, _to_chunk(message.value, names[key].popleft() if names[key] else ""))
+            for message in messages
         )
-        for key, values in plans.items()
+        for key, messages in plans.items()
     }
+
+
+def _to_chunk(message: Any, label: str) -> ActionChunk:
+    values = np.array(message.values, float).reshape(int(message.horizon), -1)
+    return ActionChunk(
+        ActionMode(message.mode), _padded(values), np.array(message.gripper, float),
+        float(message.step_dt), label, {}, float(message.confidence), "",
+    )  # fmt: skip
 
 
 def _key(time: float, number: int) -> tuple[int, int]:

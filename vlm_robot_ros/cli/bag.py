@@ -105,6 +105,7 @@ def _replay(args: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
 
+    from vlm_robot_ros.bags.action_replay import action_table, compare_actions, replay_actions
     from vlm_robot_ros.bags.recording import read_recording
     from vlm_robot_ros.bags.replay import RECORDED, compare, replay, table
     from vlm_robot_ros.cli.dataset_options import print_bag_warnings
@@ -118,10 +119,17 @@ def _replay(args: argparse.Namespace) -> int:
     print_bag_warnings(recording.bag)
     rows = [compare(found, *pair) for pair in combinations([RECORDED, *policies], 2)]
     print(table(rows))
+    executed = [
+        compare_actions(recording, name, actions)
+        for name in policies
+        if (actions := replay_actions(recording, found, name))
+    ]
+    if executed:
+        print("\n" + action_table(executed))
     if found.missed:
         print(f"{found.missed} questions are left out: their images are not in the bag")
     if args.json:
-        args.json.write_text(json.dumps(rows, indent=2) + "\n")
+        args.json.write_text(json.dumps([*rows, *executed], indent=2) + "\n")
     for name, failures in found.failures.items():
         asked = len(found.times)
         print(f"{name} failed at {len(failures)} of {asked} questions, first: {failures[0]}",

@@ -99,12 +99,12 @@ class SentenceSampler:
         self._open = [each for each in self._single if each.meaning.is_open]
         self._imperatives = [each for each in self._joinable if is_imperative(each)]
         self._recipes: tuple[tuple[float, Callable[[], LabelledSentence]], ...] = (
-            (0.25, lambda: self._varied(self._any(self._single))),
-            (0.12, self._generated),
+            (0.24, lambda: self._varied(self._any(self._single))),
+            (0.06, self._generated),
             (0.09, self._joined),
             (0.05, lambda: fill_steps(self._rng)),
-            (0.12, lambda: self._swapped(self._any(self._several))),
-            (0.12, lambda: self._swapped(self._any(self._corrections))),
+            (0.17, lambda: self._swapped(self._any(self._several))),
+            (0.17, lambda: self._swapped(self._any(self._corrections))),
             (0.04, self._corrected),
             (0.04, lambda: fill_correction(self._rng)),
             (0.03, self._answered),

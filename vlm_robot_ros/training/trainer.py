@@ -22,10 +22,14 @@ _PRETRAINED_RATE = 0.05
 """Of the learning rate, for weights that come from elsewhere."""
 
 
-def make_accelerator() -> Accelerator:
-    """Return what spreads the work; parts of a model may have weights that no loss depends on."""
+def make_accelerator(precision: str = "no") -> Accelerator:
+    """Return what spreads the work; parts of a model may have weights that no loss depends on.
+
+    Args:
+        precision: Of products of matrices: `no` for that of the weights, or `bf16`.
+    """
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-    return Accelerator(kwargs_handlers=[unused])
+    return Accelerator(mixed_precision=precision, kwargs_handlers=[unused])
 
 
 @dataclass

@@ -6,15 +6,16 @@ import numpy as np
 
 from vlm_robot_ros.training.sentence_frames import FRAMES, SHORT_FORMS, SOUNDS, choose
 
-_MEAN_MISTAKES = 1.7
-"""Mistakes of a text with mistakes."""
+_MEAN_MISTAKES = (1.5, 1.5, 1.5, 4.0)
+"""Mistakes of a text with mistakes, of a hasty one among several; one of these is drawn."""
 _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 def mistype(rng: np.random.Generator, text: str) -> str:
     """Return a text with mistakes; seldom without any, where short words were hit."""
     words = text.split()
-    for _ in range(int(rng.geometric(1 / _MEAN_MISTAKES))):
+    mean = _MEAN_MISTAKES[int(rng.integers(len(_MEAN_MISTAKES)))]
+    for _ in range(int(rng.geometric(1 / mean))):
         at, roll = int(rng.integers(len(words))), rng.random()
         word = words[at]
         if word.lower() in SHORT_FORMS and roll < 0.6:
