@@ -17,7 +17,8 @@ from vlm_robot_ros.inference.worker import InferenceSchedule
 from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
 from vlm_robot_ros.kinematics.kinematics import Kinematics, downward_pose
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.runtime.chunk_executor import BLEND_S, ChunkExecutor, ExecutionSettings
+from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
+from vlm_robot_ros.runtime.execution_settings import BLEND_S, ExecutionSettings
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 LATENCIES_S = (0.03, 0.1, 0.3, 0.8, 3.0)

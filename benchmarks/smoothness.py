@@ -16,7 +16,7 @@ from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.paths import shipped_checkpoint
 from vlm_robot_ros.policies.factory import load_checkpoint_policy
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.runtime.chunk_executor import BLEND_S, JOINED_STEPS, ExecutionSettings
+from vlm_robot_ros.runtime.execution_settings import BLEND_S, JOINED_STEPS, ExecutionSettings
 from vlm_robot_ros.sim.joint_trajectory_controller import Trajectory
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 

@@ -4,7 +4,8 @@ import numpy as np
 from plans import HOME
 
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor, ExecutionSettings
+from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
+from vlm_robot_ros.runtime.execution_settings import ExecutionSettings
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 ROBOT = load_robot("panda_sim")

@@ -15,8 +15,9 @@ from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.paths import config_dir
 from vlm_robot_ros.robot.loader import load_robot, parse_robot
 from vlm_robot_ros.ros.command_publisher import CommandPublisher
-from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor, ExecutionSettings
+from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
 from vlm_robot_ros.runtime.control_loop import ControlLoop
+from vlm_robot_ros.runtime.execution_settings import ExecutionSettings
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 ROBOT = load_robot("panda_sim")

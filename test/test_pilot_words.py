@@ -7,7 +7,8 @@ from plans import HOME, plan
 
 from vlm_robot_ros.interfaces.action import validate_chunk
 from vlm_robot_ros.interfaces.instruction import InstructionKind
-from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor, ExecutionSettings
+from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
+from vlm_robot_ros.runtime.execution_settings import ExecutionSettings
 
 
 @pytest.fixture

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from vlm_robot_ros.policies.factory import load_policy as load_policy
     from vlm_robot_ros.robot.config import RobotConfig as RobotConfig
     from vlm_robot_ros.robot.loader import load_robot as load_robot
-    from vlm_robot_ros.runtime.chunk_executor import ExecutionSettings as ExecutionSettings
     from vlm_robot_ros.runtime.control_loop import ControlLoop as ControlLoop
+    from vlm_robot_ros.runtime.execution_settings import ExecutionSettings as ExecutionSettings
     from vlm_robot_ros.sim.simulator import Simulator as Simulator
     from vlm_robot_ros.tasks.scene import sample_scene as sample_scene
 
@@ -49,7 +49,7 @@ _PUBLIC = {
     "ClosedLoopRunner": "evaluation.closed_loop:ClosedLoopRunner",
     "ControlLoop": "runtime.control_loop:ControlLoop",
     "EpisodeDataset": "data.dataset:EpisodeDataset",
-    "ExecutionSettings": "runtime.chunk_executor:ExecutionSettings",
+    "ExecutionSettings": "runtime.execution_settings:ExecutionSettings",
     "HoldCode": "interfaces.hold:HoldCode",
     "HoldPolicy": "interfaces.policy:HoldPolicy",
     "HoldReason": "interfaces.hold:HoldReason",

@@ -13,8 +13,8 @@ from vlm_robot_ros.interfaces.action_command import ActionCommand
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.kinematics.kinematics import Kinematics
-from vlm_robot_ros.runtime.chunk_executor import ExecutionSettings
 from vlm_robot_ros.runtime.control_loop import ControlLoop
+from vlm_robot_ros.runtime.execution_settings import ExecutionSettings
 
 _BY_THE_LOOP = frozenset({
     HoldCode.NONE, HoldCode.UNKNOWN, HoldCode.NO_INSTRUCTION, HoldCode.EMPTY_INSTRUCTION,

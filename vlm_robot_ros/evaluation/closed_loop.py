@@ -13,8 +13,8 @@ from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.kinematics.kinematics import transform_to_pose7
 from vlm_robot_ros.motion.motion_command import MotionCommand
-from vlm_robot_ros.runtime.chunk_executor import ExecutionSettings
 from vlm_robot_ros.runtime.control_loop import ControlLoop
+from vlm_robot_ros.runtime.execution_settings import ExecutionSettings
 from vlm_robot_ros.sim.joint_trajectory_controller import parse_trajectory
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 

@@ -10,7 +10,7 @@ from vlm_robot_ros.paths import checkpoint_folder, user_path
 from vlm_robot_ros.provenance import checkpoint_hash
 from vlm_robot_ros.robot.config import TRANSPORTS, RobotConfig
 from vlm_robot_ros.ros.parameters import ParameterSpec
-from vlm_robot_ros.runtime.chunk_executor import (
+from vlm_robot_ros.runtime.execution_settings import (
     BLEND_S,
     JOINED_STEPS,
     MIN_CONFIDENCE,

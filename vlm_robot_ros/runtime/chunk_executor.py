@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,14 +14,10 @@ from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.motion.limits import clamp_action, exits_workspace, implausibility, unwrap_chunk
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.runtime.chunk_interpolator import ChunkInterpolator
+from vlm_robot_ros.runtime.execution_settings import ExecutionSettings
 from vlm_robot_ros.runtime.instructions import InstructionFilter, next_instruction
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
-BLEND_S = 0.15
-"""Time to pass from one chunk to the next [s]: a shorter time jerks, a longer one lags."""
-JOINED_STEPS = 1
-"""Steps that merge a new chunk with the last one; see `ChunkInterpolator`."""
-MIN_CONFIDENCE = 0.5
 WAITING_FOR_CHUNK = HoldReason(HoldCode.WAITING_FOR_CHUNK, "waiting for a plan")
 """Hold of an arm that has an instruction, but no action chunk for this time."""
 _EXTERNAL_MOTION = 0.04  # distance from the held position at which the arm is released [m or rad]
@@ -29,22 +25,6 @@ _SETTLED_AFTER_S = 0.5  # time after which an arm that holds stands still [s]
 _GRIPPER_DELAY_S = 0.5  # time in which fingers may still start a motion [s]
 _MOVING_OPENING_CHANGE, _RECENT_S = 0.02, 0.3  # change of the opening within this time [s]
 _MAX_OPENINGS = 300  # measured openings that are kept: a clock may stand still
-
-
-@dataclass(frozen=True)
-class ExecutionSettings:
-    """How action chunks are executed."""
-
-    blend: float = BLEND_S
-    """Time to pass from one chunk to the next [s]."""
-    min_confidence: float = MIN_CONFIDENCE
-    """The arm holds for a chunk of less confidence: 0..1."""
-    ensemble: float = 0.0
-    """Temporal ensembling: weight of a chunk relative to the next newer one; 0: newest only."""
-    joined_steps: int = JOINED_STEPS
-    """Real-time chunking: steps that merge a new chunk with the last one."""
-    instruction_timeout: float = 0.0
-    """The arm holds for an older instruction [s]; 0: instructions never expire."""
 
 
 class ChunkExecutor:
@@ -154,6 +134,27 @@ class ChunkExecutor:
         if chunk.mode != self._mode:
             self._mode, self._last = chunk.mode, None
 
+    def input_problem(self, now: float) -> HoldReason:
+        """Return which input cannot be relied on, and why; empty where all can."""
+        return next(filter(None, (monitor.problem(now) for monitor in self._monitors)), MAY_MOVE)
+
+    @property
+    def last_command(self) -> tuple[ActionMode, np.ndarray | None, float | None]:
+        """What the arm was told last: mode, values of shape (7,), and the gripper's opening."""
+        return self._mode, self._last, self._gripper
+
+    def continue_from(
+        self, action: ActionCommand, now: float, joints: np.ndarray, pose: np.ndarray
+    ) -> None:
+        """Note what the arm was told in place of a chunk; arguments as of `step`.
+
+        The next chunk goes on from there, and none that came before.
+        """
+        self._mode, self._last, self._gripper = action.mode, action.values, action.gripper
+        self._joints, self._pose, self._time = joints, pose, now
+        self._held_since = self._stopped_since = None
+        self._interpolator.clear(now)
+
     def has_chunk(self, now: float) -> bool:
         """Tell whether there is a chunk to execute at `now` [s]."""
         return self._interpolator.covers(now)
@@ -191,8 +192,7 @@ class ChunkExecutor:
             self._instruction_time = now
         if self._last is None:
             self._last, dt = measured.copy(), 0.0
-        problems = (monitor.problem(now) for monitor in self._monitors)
-        problem = next(filter(None, problems), MAY_MOVE)
+        problem = self.input_problem(now)
         if problem:
             self._interpolator.clear(now)
         reason = hold or self._hold_reason(problem) or wait

@@ -12,15 +12,17 @@ import numpy as np
 from vlm_robot_ros.interfaces.action import ActionChunk, StepInfo
 from vlm_robot_ros.interfaces.action_command import ActionCommand
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
-from vlm_robot_ros.interfaces.instruction import Instruction
+from vlm_robot_ros.interfaces.instruction import Instruction, InstructionKind
 from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.motion.motion_command import MotionCommand
 from vlm_robot_ros.motion.motion_controller import MotionController
 from vlm_robot_ros.plugins import command_sinks
 from vlm_robot_ros.robot.config import RobotConfig
-from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor, ExecutionSettings
+from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
+from vlm_robot_ros.runtime.execution_settings import ExecutionSettings
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
+from vlm_robot_ros.runtime.takeover import Takeover
 
 
 @dataclass
@@ -100,6 +102,8 @@ class ControlLoop:
             )
             self.motion.tripped = self.gate.tripped
         self._executor = ChunkExecutor(robot, monitors, period, settings, self.kinematics)
+        self.takeover: Takeover | None = None
+        """What a person wants the arm to do in place of the policy, where a person can."""
 
     # -- Instructions and chunks -----------------------------------------------------------------
 
@@ -202,12 +206,22 @@ class ControlLoop:
         if self.motion is not None and self.motion.waiting:
             wait = wait or HoldReason(HoldCode.WAITING_FOR_MOTION_START, self.motion.waiting)
         pose = transform_to_pose7(self.kinematics.forward(state.joints))
-        action = self._executor.step(
-            now, state.joints, pose, state.opening, hold or self.blocked, wait, no_chunk
-        )
+        hold, taken_over = hold or self.blocked, False
+        if self.takeover is not None and self.takeover.is_active(now):
+            hold = hold or self.takeover.problem(state)
+            stopped = self.instruction.kind is InstructionKind.STOP
+            taken_over = not (hold or wait or stopped or self._executor.input_problem(now))
+        if self.takeover is not None and taken_over:
+            action = self.takeover.step(now, state, self._executor.last_command, self.instruction)
+            self._executor.continue_from(action, now, state.joints, pose)
+        else:
+            action = self._executor.step(
+                now, state.joints, pose, state.opening, hold, wait, no_chunk
+            )
         if self.motion is None or between_ticks:
             return Step(action, None)
-        return self.execute(now, action, state, self._executor.preview(now, self.motion.ahead))
+        source = self.takeover if self.takeover is not None and taken_over else self._executor
+        return self.execute(now, action, state, source.preview(now, self.motion.ahead))
 
     def execute(
         self, now: float, action: ActionCommand, state: RobotState, preview: Sequence[np.ndarray]
