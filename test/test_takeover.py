@@ -123,12 +123,12 @@ def test_a_leader_arm_leads_within_the_limits(arm):
 
 
 def test_a_leader_arm_that_is_elsewhere_is_not_followed_until_it_is_near(arm):
-    leader = HOME + np.array([0, 0, 0, 0.6, 0, 0, 0])
+    leader = HOME + np.array([0.6, 0, 0, 0, 0, 0, 0])
     action = arm.ticks(0.5, leader=leader)
     assert action.hold_reason.code is HoldCode.INPUT_INVALID
-    assert "panda_joint4 of the leader arm is 0.60 rad" in action.hold_reason
+    assert "panda_joint1 of the leader arm is 0.60 rad" in action.hold_reason
     assert arm.joints == pytest.approx(HOME, abs=1e-6)
-    assert not arm.ticks(0.5, leader=HOME + 0.1).hold_reason
+    assert not arm.ticks(0.5, leader=HOME + np.array([0.2, 0, 0, 0, 0, 0, 0])).hold_reason
     assert not arm.ticks(0.5, leader=leader).hold_reason, "now it is led"
 
 

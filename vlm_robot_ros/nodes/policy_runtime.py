@@ -19,7 +19,7 @@ from vlm_robot_ros.interfaces.instruction import Instruction, InstructionKind
 from vlm_robot_ros.realtime import raise_dds_receiver_priority, set_thread_priority
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.ros.command_publisher import CommandPublisher, create_sink, is_dry_run
-from vlm_robot_ros.ros.diagnostics import DiagnosticsReporter
+from vlm_robot_ros.ros.diagnostics import DiagnosticsReporter, loop_facts
 from vlm_robot_ros.ros.execute_server import ExecuteServer
 from vlm_robot_ros.ros.gate_services import GateServices
 from vlm_robot_ros.ros.instruction_input import InstructionInput
@@ -33,6 +33,7 @@ from vlm_robot_ros.ros.policy_parameters import (
 )
 from vlm_robot_ros.ros.policy_publishers import PolicyPublishers
 from vlm_robot_ros.ros.policy_visualizer import PolicyVisualizer
+from vlm_robot_ros.ros.takeover_input import TakeoverInput
 from vlm_robot_ros.runtime.control_loop import ControlLoop, MotionGate
 from vlm_robot_ros.runtime.tick_schedule import TickSchedule
 from vlm_robot_ros.terminal_text import escape_unprintable
@@ -93,7 +94,9 @@ class PolicyRuntime:
             not self._dry_run and any(sink.traits.commands_arm for sink in robot.sinks),
             gate,
         )
-        self._facts = {"policy": values["policy"], "checkpoint": describe_checkpoint(values)}
+        self._facts = {"policy": values["policy"], "checkpoint": describe_checkpoint(values),
+                       "robot": robot.name, "version": __version__,
+                       "output": "dry" if self._dry_run else "live"}  # fmt: skip
         self._reported, self._held, self._reason = "", "", MAY_MOVE
         name = node.get_fully_qualified_name().lstrip("/")
         self._diagnostics = DiagnosticsReporter(name, entities)
@@ -116,14 +119,14 @@ class PolicyRuntime:
         self._observations.create_subscriptions(
             entities, values["image_transport"], self._request_inference
         )
+        logger = self._node.get_logger()
         self._instructions = InstructionInput(
-            entities,
-            self._loop,
-            self._lock,
-            self._node.get_logger(),
-            self._node.get_clock(),
-            self._on_instruction,
+            entities, self._loop, self._lock, logger, self._node.get_clock(), self._on_instruction
         )
+        self._takeover = TakeoverInput(
+            entities, self._robot, self._loop, self._lock, logger, self._now, self._period,
+            values["takeover_timeout"],
+        )  # fmt: skip
         self._execute = ExecuteServer(
             entities, self._loop, self._lock, self._instructions.take, self._now
         )
@@ -144,7 +147,8 @@ class PolicyRuntime:
         self._worker = InferenceWorker(
             self._policy, self._on_chunk, partial(set_thread_priority, self._worker_priority)
         )
-        self._active = self._instructions.active = self._execute.active = True
+        self._active = self._instructions.active = True
+        self._execute.active = self._takeover.active = True
         self._publishers.publish_instruction()
 
     def deactivate(self, reason: str) -> None:
@@ -153,7 +157,7 @@ class PolicyRuntime:
             return
         inactive = HoldReason(HoldCode.NODE_INACTIVE, reason)
         with self._lock:
-            self._active = self._instructions.active = False
+            self._active = self._instructions.active = self._takeover.active = False
             try:
                 self._brake_to_stop(inactive)
             except Exception as error:  # as probably before: there is no setpoint to brake to
@@ -283,10 +287,7 @@ class PolicyRuntime:
             self._reason = HoldReason(HoldCode.TIME_STOPPED, text)
         self._ticks_reported = self._ticks
         instruction, now = self._loop.instruction, self._now()
-        facts = {"instruction": instruction.text, "instruction_id": instruction.number,
-                 **self._facts, "robot": self._robot.name, "version": __version__,
-                 "output": "dry" if self._dry_run else "live",
-                 "output_stops": self._commands.stops, "step": self._loop.step_info.label(),
+        facts = {**self._facts, **loop_facts(self._loop), "output_stops": self._commands.stops,
                  "late_trajectories": self._commands.late}  # fmt: skip
         state = "acting" if self._active else "inactive"
         self._diagnostics.publish(self._reason, state, facts, self._observations.monitors, now)

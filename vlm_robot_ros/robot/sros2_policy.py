@@ -5,10 +5,14 @@ from xml.etree import ElementTree
 from vlm_robot_ros.robot.config import RobotConfig
 
 _VERSION = "0.2.0"
-SUBSCRIBED_TOPICS = ("instruction", "joint_states", "/clock")
+SUBSCRIBED_TOPICS = (
+    "instruction", "joint_states", "/clock",
+    "~/takeover/twist", "~/takeover/joint_states", "~/takeover/gripper",
+)  # fmt: skip
 PUBLISHED_TOPICS = (
     "action", "action_chunk", "task_label", "current_instruction", "policy_input", "latency",
-    "overlay", "markers", "/diagnostics", "/rosout", "/parameter_events", "~/transition_event",
+    "overlay", "markers", "episode_mark", "/diagnostics", "/rosout", "/parameter_events",
+    "~/transition_event",
 )  # fmt: skip
 _SERVED_SERVICES = (
     "~/enable", "~/reset", "~/stop",

@@ -16,6 +16,7 @@ from vlm_robot_ros.runtime.execution_settings import (
     MIN_CONFIDENCE,
     ExecutionSettings,
 )
+from vlm_robot_ros.runtime.takeover import TAKEOVER_TIMEOUT_S
 from vlm_robot_ros.tasks.tasks import all_labels
 
 REMOTE_RECONFIGURATION = "allow_remote_reconfiguration"
@@ -147,6 +148,14 @@ PARAMETERS = (
         "The arm holds when the instruction is older [s]; 0: never",
         0.0,
         1e6,
+    ),
+    ParameterSpec(
+        "takeover_timeout",
+        TAKEOVER_TIMEOUT_S,
+        "The policy has the arm again when a person has sent nothing on ~/takeover/... for this "
+        "time [s]; 0: nobody can take the arm over",
+        0.0,
+        10.0,
     ),
     ParameterSpec(
         "min_confidence",

@@ -31,7 +31,9 @@ class _Wish:
 
     time: float
     twist: np.ndarray | None
-    """Shape (6,), base frame [m/s, rad/s]."""
+    """Shape (6,), [m/s, rad/s]."""
+    in_tool_frame: bool
+    """Whether the twist is in the tool's frame, else in the base frame."""
     joints: np.ndarray | None
     """Shape (J,), [rad]."""
 
@@ -61,8 +63,13 @@ class Takeover:
         self._last: ActionCommand | None = None
         """The last action of this takeover."""
 
-    def set_twist(self, twist: np.ndarray, now: float) -> None:
-        """Take a twist of the tool in the base frame. Shape (6,), [m/s, rad/s].
+    def set_twist(self, twist: np.ndarray, now: float, in_tool_frame: bool = False) -> None:
+        """Take a velocity of the tool.
+
+        Args:
+            twist: Linear, then angular. Shape (6,), [m/s, rad/s].
+            now: [s]
+            in_tool_frame: Whether it is in the tool's frame, else in the base frame.
 
         Raises:
             ValueError: It is not of six finite numbers.
@@ -70,7 +77,7 @@ class Takeover:
         twist = np.asarray(twist, float)
         if twist.shape != (6,) or not np.all(np.isfinite(twist)):
             raise ValueError(f"a twist is {twist.tolist()}; valid: six finite numbers")
-        self._wish = _Wish(now, twist, None)
+        self._wish = _Wish(now, twist, in_tool_frame, None)
 
     def set_joints(self, joints: np.ndarray, now: float) -> None:
         """Take where a leader arm is. Shape (J,), [rad].
@@ -83,7 +90,7 @@ class Takeover:
             raise ValueError(
                 f"joint positions are {joints.tolist()}; valid: {count} finite numbers"
             )
-        self._wish = _Wish(now, None, joints)
+        self._wish = _Wish(now, None, False, joints)
 
     def set_opening(self, opening: float) -> None:
         """Take an opening of the gripper, 0 closed to 1 open, from now on.
@@ -187,7 +194,7 @@ class Takeover:
         if self._wish.joints is not None:
             wanted = np.pad(self._wish.joints, (0, len(last) - len(self._wish.joints)))
         elif self._wish.twist is not None and now - self._wish.time <= _MOVES_S:
-            wanted = _moved(last, self._wish.twist * dt)
+            wanted = _moved(last, self._wish.twist * dt, self._wish.in_tool_frame)
         values = clamp_action(self._robot, self._kinematics, mode, wanted, last, dt)
         count = len(self._robot.joints)
         if mode == ActionMode.JOINT_POSITION and exits_workspace(
@@ -198,8 +205,11 @@ class Takeover:
         return values, MAY_MOVE
 
 
-def _moved(pose: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """Return a pose, shape (7,), after a small motion of it in the base frame, shape (6,)."""
+def _moved(pose: np.ndarray, change: np.ndarray, in_tool_frame: bool) -> np.ndarray:
+    """Return a pose, shape (7,), after a small motion of it, shape (6,)."""
+    if in_tool_frame:
+        rotation = pinocchio.Quaternion(pose[3:]).normalized()
+        change = np.concatenate([rotation * change[:3], rotation * change[3:]])
     turn = pinocchio.Quaternion(pinocchio.exp3_quat(change[3:]))
     turned = (turn * pinocchio.Quaternion(pose[3:])).normalized()
     return np.concatenate([pose[:3] + change[:3], turned.coeffs()])

@@ -1,0 +1,147 @@
+"""What a person sends to move the arm: twists, or the joint positions of a leader arm."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import TwistStamped
+from rclpy.clock import Clock, ClockType
+from rclpy.impl.rcutils_logger import RcutilsLogger
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64
+
+from vlm_robot_ros.msg import EpisodeMark
+from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
+from vlm_robot_ros.ros.message_conversions import stamp_to_seconds, to_stamp
+from vlm_robot_ros.runtime.control_loop import ControlLoop
+from vlm_robot_ros.runtime.takeover import Takeover
+from vlm_robot_ros.terminal_text import escape_unprintable
+
+_CHECK_PERIOD_S = 0.1
+"""How often it is looked whether the person has let go [s]."""
+
+
+class TakeoverInput:
+    """Gives the control loop what a person sends, and marks when a person has the arm."""
+
+    def __init__(
+        self,
+        entities: LifecycleEntities,
+        robot: RobotConfig,
+        loop: ControlLoop,
+        lock: threading.Lock,
+        logger: RcutilsLogger,
+        now: Callable[[], float],
+        period: float,
+        timeout: float,
+    ) -> None:
+        """Subscribe to `twist`, `joint_states` and `gripper` in `~/takeover`.
+
+        Args:
+            entities: Of the node.
+            robot: The contract.
+            loop: Takes what is sent.
+            lock: Held while the loop is changed.
+            logger: Of the node.
+            now: Returns the time of the loop [s].
+            period: Of the control loop [s].
+            timeout: The arm goes back to the policy when nothing was sent for this time [s];
+                0: nobody can take it over.
+        """
+        self._robot, self._loop, self._lock, self._logger = robot, loop, lock, logger
+        self._now, self._period, self._timeout = now, period, timeout
+        self.active = False
+        """Whether the node is active."""
+        self._marked = False
+        if not timeout:
+            return
+        self._marks = entities.create_publisher(EpisodeMark, "episode_mark")
+        topics: tuple[tuple[type, str, Callable[[Takeover, Any, float], None]], ...] = (
+            (TwistStamped, "twist", self._take_twist),
+            (JointState, "joint_states", self._take_joints),
+            (Float64, "gripper", lambda takeover, message, _: takeover.set_opening(message.data)),
+        )
+        for kind, name, take in topics:
+            entities.create_subscription(
+                kind, f"~/takeover/{name}", partial(self._on_message, take)
+            )
+        entities.create_timer(
+            _CHECK_PERIOD_S, self._mark_end, Clock(clock_type=ClockType.STEADY_TIME)
+        )
+
+    def _on_message(self, take: Callable[[Takeover, Any, float], None], message: Any) -> None:
+        if not self.active:
+            self._logger.warning(
+                "ignoring a takeover: the node is inactive", throttle_duration_sec=1.0
+            )
+            return
+        now = self._now()
+        try:
+            with self._lock:
+                if self._loop.takeover is None:
+                    self._loop.takeover = Takeover(
+                        self._robot, self._loop.kinematics, self._period, self._timeout
+                    )
+                take(self._loop.takeover, message, now)
+                taken = self._loop.takeover.is_active(now)
+        except ValueError as error:
+            self._logger.warning(
+                f"ignoring a takeover: {escape_unprintable(error)}", throttle_duration_sec=1.0
+            )
+            return
+        if taken and not self._marked:
+            self._mark(EpisodeMark.INTERVENTION_BEGIN, now)
+            self._logger.info(f"taken over by {self._loop.takeover.source}")
+
+    def _take_twist(self, takeover: Takeover, message: TwistStamped, now: float) -> None:
+        self._check_age(message, now)
+        linear, angular = message.twist.linear, message.twist.angular
+        twist = np.array([linear.x, linear.y, linear.z, angular.x, angular.y, angular.z])
+        frame, robot = message.header.frame_id, self._robot
+        if frame not in ("", robot.base_frame, robot.tool_frame):
+            raise ValueError(
+                f"a twist is in frame '{frame}'; valid: {robot.base_frame}, {robot.tool_frame}"
+            )
+        takeover.set_twist(twist, now, frame == robot.tool_frame)
+
+    def _take_joints(self, takeover: Takeover, message: JointState, now: float) -> None:
+        self._check_age(message, now)
+        given = dict(zip(message.name, message.position, strict=False))
+        missing = [name for name in self._robot.joint_names if name not in given]
+        if missing:
+            raise ValueError(
+                f"the leader arm has no position of {', '.join(missing)}; "
+                f"given: {', '.join(given) or 'nothing'}"
+            )
+        takeover.set_joints(np.array([given[name] for name in self._robot.joint_names]), now)
+        gripper = self._robot.gripper
+        if self._robot.has_gripper and gripper.joint in given:
+            takeover.set_opening(gripper.fraction(given[gripper.joint]))
+
+    def _check_age(self, message: Any, now: float) -> None:
+        """Raise ValueError where a message is older than a person may be silent."""
+        stamp = stamp_to_seconds(message.header.stamp)
+        if stamp and abs(now - stamp) > self._timeout:
+            raise ValueError(
+                f"it is stamped {now - stamp:.2f} s ago; at most {self._timeout:g} s allowed"
+            )
+
+    def _mark_end(self) -> None:
+        if not self._marked:
+            return
+        now = self._now()
+        with self._lock:
+            takeover = self._loop.takeover
+            if takeover is not None and self.active and takeover.is_active(now):
+                return
+        self._mark(EpisodeMark.INTERVENTION_END, now)
+        self._logger.info("handed back to the policy")
+
+    def _mark(self, event: int, now: float) -> None:
+        self._marked = event == EpisodeMark.INTERVENTION_BEGIN
+        mark = EpisodeMark(event=event, by="takeover")
+        mark.header.stamp = to_stamp(now)
+        self._marks.publish(mark)
