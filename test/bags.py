@@ -105,12 +105,14 @@ def moving_bag(
     success=None,
     again="",
     noise=0.0,
+    led=(),
     **options,
 ):
     """Write a bag of an arm that moves from 0.5 s on; returns its images by stamp.
 
     Images of both cameras come ten times a second but for the numbers in `skip`, commands and
-    joint states fifty times. With `again` the first half is judged a failure, and that is said.
+    joint states fifty times. With `again` the first half is judged a failure, and that is said. In
+    `led`, begin and end [s], a person moves the arm.
     """
     bag, shown = BagWriter(folder, **options), {}
     bag.say(0.3, said)
@@ -130,6 +132,8 @@ def moving_bag(
         pose = [0.4 + 0.01 * now, 0.0, 0.3, 1.0, 0.0, noise * (-1) ** tick, 0.0]
         frame = (tick // 5) * 0.1
         bag.action(now + 0.003, frame, pose, hold="" if now >= 0.5 else "waiting for a plan")
+    for event, at in enumerate(led, start=4):
+        bag.mark(at, event)
     if success is not None:
         bag.mark(seconds, 2 if success else 3)
     bag.close()

@@ -167,7 +167,11 @@ def test_a_trip_outranks_a_person(arm):
     arm.ticks(0.5, twist=SIDEWAYS)
     assert arm.tool == pytest.approx(there, abs=1e-4)
     arm.loop.reset()
-    arm.ticks(0.5, twist=SIDEWAYS)
+    action = arm.ticks(0.5, twist=SIDEWAYS)
+    assert "let go for 0.5 s" in action.hold_reason
+    assert arm.tool == pytest.approx(there, abs=1e-4)
+    arm.ticks(TAKEOVER_TIMEOUT_S + 0.1)
+    arm.ticks(1.0, twist=SIDEWAYS)
     assert arm.tool[1] > there[1] + 0.02
 
 

@@ -105,6 +105,10 @@ def test_a_stop_holds_the_arm_whatever_a_person_sends(bench, person):
     bench.until_still()
     assert bench.states[-1].joint_speed < 0.02
     bench.ask(Trigger, "reset")
+    bench.until_held("let go for 0.5 s")
+    person.let_go()
+    bench.until_held("waiting for an instruction")
+    person.twist(-0.05)
     assert moves(bench), "the person has it again"
 
 

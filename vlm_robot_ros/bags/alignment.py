@@ -44,6 +44,8 @@ class AlignedEpisode:
     Shape (T, A), float32."""
     names: tuple[str, ...]
     """Of the actions."""
+    intervention: np.ndarray
+    """Whether a person moved the arm. Shape (T,), bool."""
     cut: int
     """How many times are left out, since something was missing then."""
 
@@ -120,11 +122,20 @@ def align(
         action = np.column_stack([done, action[:, -1]]).astype(np.float32)
     if not recording.robot.has_gripper:
         names, action, state = names[:-1], action[:, :-1], state[:, :-1]
+    led = _within(times[part], recording.interventions)
     return AlignedEpisode(
         recording, span.instruction, times[part],
         {camera: stamps[part] for camera, stamps in images.items()},
-        state[part], action, names, len(times) - (last - first),
+        state[part], action, names, led, len(times) - (last - first),
     )  # fmt: skip
+
+
+def _within(times: np.ndarray, intervals: Sequence[tuple[float, float]]) -> np.ndarray:
+    """Return which times are in one of some intervals. Shape (T,), bool."""
+    inside = np.zeros(len(times), bool)
+    for begin, end in intervals:
+        inside |= (times >= begin) & (times < end)
+    return inside
 
 
 def _latest_before(

@@ -151,7 +151,7 @@ class BagDataset:
         found = self._episodes[number]
         wanted = [name for name in found.images if cameras is None or name in cameras]
         images = {name: self._images(found, name) for name in wanted}
-        return Episode(found.instruction, images, found.state, found.action)
+        return Episode(found.instruction, images, found.state, found.action, found.intervention)
 
     def _images(self, found: AlignedEpisode, camera: str) -> np.ndarray:
         recording = found.recording

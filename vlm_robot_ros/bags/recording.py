@@ -16,7 +16,7 @@ from vlm_robot_ros.robot.loader import load_robot, read_robot
 from vlm_robot_ros.runtime.instructions import next_instruction
 from vlm_robot_ros.runtime.joint_state_assembler import JointStateAssembler
 
-BEGIN, END, SUCCESS, FAILURE = range(4)
+BEGIN, END, SUCCESS, FAILURE, INTERVENTION_BEGIN, INTERVENTION_END = range(6)
 """Events of EpisodeMark."""
 MIN_GAP_S = 5.0
 """What is recorded so long before or after its stamp is stamped by another clock [s]."""
@@ -98,6 +98,18 @@ class Recording:
         """The episodes: as marked, or else from instruction to instruction."""
         begun = [(time, note) for time, event, _, note in self.marks if event == BEGIN]
         return self._intervals_by_marks(begun) if begun else self._intervals_by_instructions()
+
+    @property
+    def interventions(self) -> list[tuple[float, float]]:
+        """When a person moved the arm in place of the policy: begins and ends [s]."""
+        found, begun = list[tuple[float, float]](), None
+        for time, event, *_ in self.marks:
+            if event == INTERVENTION_BEGIN and begun is None:
+                begun = time
+            elif event == INTERVENTION_END and begun is not None:
+                found.append((begun, time))
+                begun = None
+        return found if begun is None else [*found, (begun, self.bag.end)]
 
     def _intervals_by_marks(self, begun: list[tuple[float, str]]) -> list[EpisodeInterval]:
         spans: list[EpisodeInterval] = []

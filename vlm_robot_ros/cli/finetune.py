@@ -35,6 +35,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--correction-weight", type=float, default=1.0,
         help="how often episodes of bags count that succeeded soon after a failure",
     )  # fmt: skip
+    parser.add_argument(
+        "--intervention-weight", type=float, default=1.0,
+        help="how often moments count in which a person moved the arm by ~/takeover",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int_at_least(0), default=0)
     parser.set_defaults(run=run)
 
@@ -59,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
         cameras=tuple(args.cameras),
         held_out=args.held_out,
         correction_weight=args.correction_weight,
+        intervention_weight=args.intervention_weight,
         seed=args.seed,
     )
     finetune(open_dataset_with_warnings(args.data, args.split), args.out, config)

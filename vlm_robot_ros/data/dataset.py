@@ -27,6 +27,8 @@ class Episode:
     """What the robot says of itself, as recorded. Shape (T, S), float32."""
     action: np.ndarray
     """As recorded. Shape (T, A), float32."""
+    intervention: np.ndarray | None = None
+    """Where a person moved the arm in place of the policy, if that is known. Shape (T,), bool."""
 
 
 @dataclass(frozen=True)

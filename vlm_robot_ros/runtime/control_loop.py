@@ -208,9 +208,11 @@ class ControlLoop:
         pose = transform_to_pose7(self.kinematics.forward(state.joints))
         hold, taken_over = hold or self.blocked, False
         if self.takeover is not None and self.takeover.is_active(now):
-            # A person needs no instruction: what is waited for is the reason to hold.
-            hold = hold or self.takeover.problem(state) or wait
             stopped = self.instruction.kind is InstructionKind.STOP
+            if stopped or self.blocked:
+                self.takeover.stop()
+            # A person needs no instruction: what is waited for is the reason to hold.
+            hold = hold or (MAY_MOVE if stopped else self.takeover.problem(state)) or wait
             taken_over = not (hold or stopped or self._executor.input_problem(now))
         if self.takeover is not None and taken_over:
             action = self.takeover.step(now, state, self._executor.last_command, self.instruction)

@@ -62,6 +62,8 @@ class Takeover:
         self._opening: float | None = None
         self._last: ActionCommand | None = None
         """The last action of this takeover."""
+        self._stopped = False
+        """Whether the arm was stopped since the person began."""
 
     def set_twist(self, twist: np.ndarray, now: float, in_tool_frame: bool = False) -> None:
         """Take a velocity of the tool.
@@ -107,7 +109,12 @@ class Takeover:
         active = self._wish is not None and 0.0 <= now - self._wish.time <= self._timeout
         if not active:
             self._wish = self._opening = self._last = None
+            self._stopped = False
         return active
+
+    def stop(self) -> None:
+        """Note that the arm is stopped: the person has to let go before taking it over again."""
+        self._stopped = True
 
     @property
     def source(self) -> str:
@@ -117,7 +124,10 @@ class Takeover:
         return "twist" if self._wish.joints is None else "joint positions"
 
     def problem(self, state: RobotState) -> HoldReason:
-        """Return why a person cannot have the arm yet: a leader arm is elsewhere."""
+        """Return why a person cannot have the arm yet; empty where the person can."""
+        if self._stopped:
+            text = f"takeover: the arm was stopped; let go for {self._timeout:g} s to take it over"
+            return HoldReason(HoldCode.NO_INSTRUCTION, text)
         if self._wish is None or self._wish.joints is None or self._is_led:
             return MAY_MOVE
         wanted = self._robot.unwrap_continuous_joints(self._wish.joints, state.joints)

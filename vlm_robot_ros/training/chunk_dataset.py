@@ -45,6 +45,7 @@ class ChunkDataset:
         horizon: int,
         seed: int = 0,
         weights: Mapping[int, float] | None = None,
+        intervention_weight: float = 1.0,
     ) -> None:
         """Begin with as many episodes as are kept.
 
@@ -58,6 +59,8 @@ class ChunkDataset:
             horizon: Actions in a chunk.
             seed: Of the order and of the draws.
             weights: How often moments of some episodes are drawn, where those of others are once.
+            intervention_weight: How often moments in which a person moved the arm are drawn, where
+                others of the episode are once.
         """
         self._data, self._numbers, self._space = data, list(numbers), space
         self._felt, self._cameras = felt, tuple(cameras)
@@ -65,7 +68,7 @@ class ChunkDataset:
         self._rng = np.random.default_rng([seed, 5])
         said = [data.instruction(number) for number in tqdm(self._numbers, "sentences")]
         self.sentences = sorted(set(said))
-        self._weights = weights or {}
+        self._weights, self._led_weight = weights or {}, intervention_weight
         self._waiting: list[int] = []
         count = min(_MAX_KEPT_EPISODES, len(self._numbers))
         self._kept = [self._read(self._next()) for _ in tqdm(range(count), "episodes")]
@@ -103,15 +106,21 @@ class ChunkDataset:
         both = action_vectors(episode.state, episode.action, self._space, self._felt)
         state, actions = (torch.from_numpy(part) for part in both)
         weight = self._weights.get(number, 1.0)
-        return _KeptEpisode(torch.stack(images, 1), said, state, actions, weight)
+        often = None
+        if episode.intervention is not None and episode.intervention.any():
+            often = np.where(episode.intervention, self._led_weight, 1.0)
+            often = often / often.sum()
+        return _KeptEpisode(torch.stack(images, 1), said, state, actions, weight, often)
 
     def _moment(self, episode: "_KeptEpisode", step: int | None = None) -> tuple[Tensor, ...]:
         count = len(episode.actions)
-        at = int(self._rng.integers(count)) if step is None else step
-        steps = torch.arange(at, at + self._horizon)
+        if step is None:
+            often, draws = episode.often, self._rng
+            step = int(draws.integers(count) if often is None else draws.choice(count, p=often))
+        steps = torch.arange(step, step + self._horizon)
         actions = episode.actions[steps.clamp(max=count - 1)]
         said = torch.tensor(episode.said)
-        return episode.images[at], said, episode.state[at], actions, (steps < count).float()
+        return episode.images[step], said, episode.state[step], actions, (steps < count).float()
 
 
 class _KeptEpisode(NamedTuple):
@@ -120,6 +129,8 @@ class _KeptEpisode(NamedTuple):
     state: Tensor
     actions: Tensor
     weight: float
+    often: np.ndarray | None
+    """How likely each moment is drawn, where they differ. Shape (T,)."""
 
 
 def statistics(

@@ -58,6 +58,8 @@ class FinetuneConfig:
     """Part of the episodes that is not trained on."""
     correction_weight: float = 1.0
     """How often moments are drawn of what succeeded soon after a failure; others are once."""
+    intervention_weight: float = 1.0
+    """How often moments are drawn in which a person moved the arm; others are once."""
     seed: int = 0
     save_every: int = 250
 
@@ -130,6 +132,7 @@ def finetune(data: EpisodeDataset, out: Path, config: FinetuneConfig) -> ChunkPr
         *shared,
         config.seed + 1000 * accelerator.process_index,
         weights,
+        config.intervention_weight,
     )
     if not any(sentence.strip() for sentence in seen.sentences):
         raise DataError(f"'{data.info.path}' has no instructions: nothing can be asked for")
@@ -175,6 +178,8 @@ def _weights(
     """Return what the corrections among the episodes weigh; only bags know of any."""
     if not 0 < config.correction_weight < np.inf:
         raise DataError(f"correction weight {config.correction_weight}; valid: above 0")
+    if not 0 < config.intervention_weight < np.inf:
+        raise DataError(f"intervention weight {config.intervention_weight}; valid: above 0")
     corrections = sorted(getattr(data, "corrections", ()))
     if config.correction_weight != 1.0:
         say(f"corrections: {len(corrections)} of {len(data)} episodes")

@@ -39,6 +39,7 @@ except ImportError as error:
         f"LeRobotDataset needs pyarrow and av ({error}): pip install 'vlm_robot_ros[data]'"
     ) from error
 
+_INTERVENTION = "intervention"
 _COLOUR_MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr")
 """Pillow's, of images that become RGB without loss of range."""
 _ABSOLUTE = 1e5
@@ -69,6 +70,7 @@ class LeRobotDataset:
                 if feature["dtype"] in ("image", "video")
             }
             self._state, self._action = state_key(features), action_key(features, path)
+            self._tells_led = _INTERVENTION in features
             used = (self._state, self._action, *self._cameras)
             left_out = [
                 name
@@ -170,7 +172,11 @@ class LeRobotDataset:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"'{file}': episode {number} is incomplete: {error}") from error
-        return Episode(self.instruction(number), images, *self._vectors(rows, file))
+        led = [bool(np.any(row[_INTERVENTION])) for row in rows] if self._tells_led else None
+        vectors = self._vectors(rows, file)
+        return Episode(
+            self.instruction(number), images, *vectors, None if led is None else np.array(led)
+        )
 
     def _rows(self, number: int, images: list[str]) -> tuple[list[dict[str, Any]], Path]:
         """Return the frames of an episode, and the file that they are in."""
@@ -190,6 +196,7 @@ class LeRobotDataset:
                 f"'{self._path / 'meta'}' does not say where episode {number} is: {error}"
             ) from error
         wanted = [self._state, self._action, "timestamp", "task_index", *images]
+        wanted += [_INTERVENTION] if self._tells_led else []
         rows = read_table(dataset_file(self._path, name), wanted, ("episode_index", index))
         if not rows:
             there = {row["episode_index"] for row in read_table(file, ["episode_index"])}

@@ -23,6 +23,8 @@ except ImportError as error:
     ) from error
 
 STATE, ACTION = "observation.state", "action"
+INTERVENTION = "intervention"
+"""As LeRobot calls where a person moved the arm; only in datasets with such frames."""
 _BEGUN = ".merge-begun"
 """A file beside the parts while they are merged."""
 _INDICES = ("frame_index", "episode_index", "index", "task_index")
@@ -57,7 +59,9 @@ def write_part(
     shapes: dict[str, tuple[int, ...]] = {}
     cameras: dict[str, int] = {}
     episodes: list[dict[str, Any]] = []
-    columns: dict[str, list[np.ndarray]] = {name: [] for name in (STATE, ACTION, "timestamp")}
+    columns: dict[str, list[np.ndarray]] = {
+        name: [] for name in (STATE, ACTION, INTERVENTION, "timestamp")
+    }
     try:
         for number in range(len(data)):
             episode = data.episode(number)
@@ -79,6 +83,8 @@ def write_part(
                     videos.pop(name).close()
             columns[STATE].append(episode.state)
             columns[ACTION].append(episode.action)
+            led = episode.intervention
+            columns[INTERVENTION].append(np.zeros(len(times), bool) if led is None else led)
             columns["timestamp"].append(times.astype(np.float32))
             episodes.append(
                 {
@@ -104,6 +110,7 @@ def write_part(
         "names": {STATE: list(info.state_names), ACTION: list(info.action_names)},
         "cameras": {camera: list(shape) for camera, shape in shapes.items()},
         "episodes": episodes,
+        INTERVENTION: bool(table[INTERVENTION].any()),
         "meta_files": dict(meta_files or {}),
     }
     (making / "about.json").write_text(json.dumps(about))
@@ -139,7 +146,8 @@ def read_parts(parts: Sequence[Path], out: Path) -> list[dict[str, Any]]:
                     f"'{part.name}' has {key} {about.get(key)}, '{parts[0].name}' "
                     f"{abouts[0].get(key)}"
                 )
-    return abouts
+    led = any(about.get(INTERVENTION) for about in abouts)
+    return [{**about, INTERVENTION: led} for about in abouts]
 
 
 def link_file(source: Path, path: Path) -> None:
@@ -161,7 +169,12 @@ def write_texts(out: Path, card: str, about: dict[str, Any]) -> None:
 
 
 def write_table(
-    source: Path, path: Path, rows: Sequence[dict[str, Any]], tasks: Sequence[str], begin: int = 0
+    source: Path,
+    path: Path,
+    rows: Sequence[dict[str, Any]],
+    tasks: Sequence[str],
+    begin: int = 0,
+    led: bool = False,
 ) -> None:
     """Write the frames of some episodes.
 
@@ -171,6 +184,7 @@ def write_table(
         rows: Of the episodes.
         tasks: Of the dataset.
         begin: The frame of the part with which the first of them begins.
+        led: Whether to tell of each frame whether a person moved the arm.
     """
     lengths = [row["length"] for row in rows]
     indices = {
@@ -186,6 +200,9 @@ def write_table(
             flat = pa.array(values.ravel())
             columns[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
         columns["timestamp"] = pa.array(arrays["timestamp"][begin : begin + sum(lengths)])
+        if led:
+            given = arrays.get(INTERVENTION, np.zeros(len(arrays["timestamp"]), bool))
+            columns[INTERVENTION] = pa.array(given[begin : begin + sum(lengths)])
     columns |= {name: pa.array(indices[name].astype(np.int64)) for name in _INDICES}
     path.parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(pa.table(columns), path)
@@ -215,7 +232,8 @@ def features(about: dict[str, Any], depth_key: str) -> dict[str, Any]:
         for camera, shape in about["cameras"].items()
     }
     indices = {name: {"dtype": "int64", **single} for name in _INDICES}
-    return {**videos, **vectors, "timestamp": {"dtype": "float32", **single}, **indices}
+    led = {INTERVENTION: {"dtype": "bool", **single}} if about.get(INTERVENTION) else {}
+    return {**videos, **vectors, "timestamp": {"dtype": "float32", **single}, **led, **indices}
 
 
 def _video_feature(shape: Sequence[int], fps: float, codec: str, depth_key: str) -> dict[str, Any]:

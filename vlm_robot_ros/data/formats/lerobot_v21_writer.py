@@ -8,6 +8,7 @@ from typing import Any
 from vlm_robot_ros.data.formats.dataset_card import dataset_card
 from vlm_robot_ros.data.formats.lerobot_info import JOINT_UNIT, image_key
 from vlm_robot_ros.data.formats.lerobot_parts import (
+    INTERVENTION,
     features,
     link_file,
     read_parts,
@@ -44,9 +45,8 @@ def merge_parts_v21(parts: Sequence[Path], out: Path) -> tuple[int, int]:
             place = {"episode_chunk": number // _CHUNK, "episode_index": number}
             row = {"episode_index": number, "tasks": [episode["task"]], "length": length}
             data = out / _DATA.format(**place)
-            write_table(
-                part / "table.npz", data, [{**row, "dataset_from_index": frames}], tasks, begin
-            )
+            placed = [{**row, "dataset_from_index": frames}]
+            write_table(part / "table.npz", data, placed, tasks, begin, about[INTERVENTION])
             for camera, name in enumerate(about["cameras"]):
                 video = out / _VIDEO.format(video_key=image_key(name), **place)
                 link_file(part / f"{camera}-{index}.mp4", video)
