@@ -81,8 +81,8 @@ class BagWriter:
     def action(self, at, stamp, values, gripper=1.0, hold="", number=1, mode=3):
         self.add(
             "/action", "vlm_robot_ros/msg/VlmAction", at, header=self.header(stamp), mode=mode,
-            names=np.array(POSE), values=np.array(values, float), gripper=gripper,
-            instruction="", instruction_id=number, step_index=0, step_count=0, step="",
+            names=np.array(POSE if mode else ROBOT.joint_names), values=np.array(values, float),
+            gripper=gripper, instruction="", instruction_id=number, step_index=0, step_count=0, step="",
             confidence=1.0, hold=bool(hold), hold_code=int(bool(hold)), hold_reason=hold,
         )  # fmt: skip
 
@@ -106,13 +106,14 @@ def moving_bag(
     again="",
     noise=0.0,
     led=(),
+    leader=False,
     **options,
 ):
     """Write a bag of an arm that moves from 0.5 s on; returns its images by stamp.
 
     Images of both cameras come ten times a second but for the numbers in `skip`, commands and
     joint states fifty times. With `again` the first half is judged a failure, and that is said. In
-    `led`, begin and end [s], a person moves the arm.
+    `led`, begin and end [s], a person moves the arm; with `leader` by joint positions.
     """
     bag, shown = BagWriter(folder, **options), {}
     bag.say(0.3, said)
@@ -131,6 +132,9 @@ def moving_bag(
                 bag.image(now, pixels, camera)
         pose = [0.4 + 0.01 * now, 0.0, 0.3, 1.0, 0.0, noise * (-1) ** tick, 0.0]
         frame = (tick // 5) * 0.1
+        if leader and led[0] <= now < led[1]:
+            bag.action(now + 0.003, frame, HOME + 0.1 * np.sin(now), mode=0)
+            continue
         bag.action(now + 0.003, frame, pose, hold="" if now >= 0.5 else "waiting for a plan")
     for event, at in enumerate(led, start=4):
         bag.mark(at, event)

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from bags import moving_bag
+from bags import HOME, ROBOT, BagWriter, moving_bag
 
 from vlm_robot_ros.bags.bag_dataset import open_dataset
+from vlm_robot_ros.bags.interventions import interventions
+from vlm_robot_ros.bags.recording import read_recording
 from vlm_robot_ros.bags.to_lerobot import convert_to_lerobot
 from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.data.action_space import read_actions
+from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.training.chunk_dataset import ChunkDataset, action_vectors
 
 
@@ -24,6 +27,34 @@ def test_a_dataset_tells_of_interventions_where_there_are_any(tmp_path, version)
     at = 0.5 + 0.1 * np.arange(len(led.action))
     assert np.array_equal(led.intervention, (at > 0.99) & (at < 1.99))
     assert not alone.intervention.any()
+
+
+def test_the_end_of_an_intervention_that_a_killed_node_left_out_is_its_last_action(tmp_path):
+    bag = BagWriter(tmp_path / "bag")
+    for tick in range(250):
+        now = tick / 50
+        bag.joints(now)
+        if not 2.0 <= now < 4.0:
+            bag.action(now, now, [0.4, 0.0, 0.3, 1.0, 0.0, 0.0, 0.0])
+    for at, event in ((1.0, 4), (4.5, 4), (4.8, 5)):
+        bag.mark(at, event)
+    bag.close()
+    recording = read_recording(tmp_path / "bag")
+    assert interventions(recording) == [
+        (pytest.approx(1.0), pytest.approx(1.98)),
+        (pytest.approx(4.5), pytest.approx(4.8)),
+    ]
+
+
+def test_a_leader_arm_among_poses_is_data_of_poses(tmp_path):
+    moving_bag(tmp_path / "bag", led=(1.0, 2.0), leader=True)
+    episode = open_dataset(tmp_path / "bag").episode(0)
+    assert len(episode.action) > 20
+    assert episode.intervention.sum() == 10
+    poses = episode.action[episode.intervention, :3]
+    arm = Kinematics(ROBOT)
+    for row, at in zip(poses, 1.08 + 0.1 * np.arange(10), strict=True):
+        assert row == pytest.approx(arm.forward(HOME + 0.1 * np.sin(at))[:3, 3], abs=0.01)
 
 
 def test_a_dataset_without_interventions_is_as_before(tmp_path):

@@ -1,5 +1,7 @@
 """A person takes the arm over and gives it back: within the limits, without a step."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from controlled_arm import HOME, PERIOD, POSE, ROBOT
@@ -31,13 +33,13 @@ class Arm:
         self.now, self.joints, self.opening = 100.0, HOME.copy(), 1.0
         self.positions, self.actions = [HOME.copy()], []
 
-    def tick(self, twist=None, leader=None, hold=MAY_MOVE):
-        """Let a tick pass; returns its action."""
+    def tick(self, twist=None, leader=None, hold=MAY_MOVE, early=0.0):
+        """Let a tick pass, called a time after it was due; returns its action."""
         self.now += PERIOD
         if twist is not None:
-            self.loop.takeover.set_twist(twist, self.now)
+            self.loop.takeover.set_twist(twist, self.now + early)
         if leader is not None:
-            self.loop.takeover.set_joints(leader, self.now)
+            self.loop.takeover.set_joints(leader, self.now + early)
         step = self.loop.step(self.now, RobotState(self.now, self.joints, self.opening), hold)
         if step.motion is not None:
             self.joints = step.motion.preview.setpoints[0].position
@@ -125,11 +127,12 @@ def test_a_leader_arm_leads_within_the_limits(arm):
 def test_a_leader_arm_that_is_elsewhere_is_not_followed_until_it_is_near(arm):
     leader = HOME + np.array([0.6, 0, 0, 0, 0, 0, 0])
     action = arm.ticks(0.5, leader=leader)
-    assert action.hold_reason.code is HoldCode.INPUT_INVALID
+    assert action.hold_reason.code is HoldCode.TAKEOVER
     assert "panda_joint1 of the leader arm is 0.60 rad" in action.hold_reason
     assert arm.joints == pytest.approx(HOME, abs=1e-6)
     assert not arm.ticks(0.5, leader=HOME + np.array([0.2, 0, 0, 0, 0, 0, 0])).hold_reason
-    assert not arm.ticks(0.5, leader=leader).hold_reason, "now it is led"
+    near = HOME + np.array([0.45, 0, 0, 0, 0, 0, 0])
+    assert not arm.ticks(0.5, leader=near).hold_reason, "now it is led"
 
 
 def test_a_twist_is_over_soon_after_the_last_message(arm):
@@ -198,9 +201,9 @@ def test_the_gripper_does_what_the_person_says_and_else_what_it_was_told(arm):
     assert arm.actions[-1].gripper == 0.25, "what is gripped stays gripped"
 
 
-@pytest.mark.parametrize("wrong", [[np.nan] * 6, [1.0] * 5, [np.inf, 0, 0, 0, 0, 0]])
+@pytest.mark.parametrize("wrong", [[np.nan] * 6, [1.0] * 5, [np.inf, 0, 0, 0, 0, 0], [1e200] * 6])
 def test_twists_that_are_none_are_refused(arm, wrong):
-    with pytest.raises(ValueError, match="valid: six finite numbers"):
+    with pytest.raises(ValueError, match="valid: six finite numbers up to 1000"):
         arm.loop.takeover.set_twist(np.array(wrong), arm.now)
     assert not arm.loop.takeover.is_active(arm.now)
 
@@ -210,3 +213,93 @@ def test_joints_and_openings_that_are_none_are_refused(arm):
         arm.loop.takeover.set_joints(np.zeros(6), arm.now)
     with pytest.raises(ValueError, match="valid: 0"):
         arm.loop.takeover.set_opening(1.5)
+
+
+def test_a_message_between_the_time_of_a_tick_and_its_call_is_one_of_now(arm):
+    arm.ticks(1.0, twist=SIDEWAYS, early=0.004)
+    assert not any(action.hold_reason for action in arm.actions[-30:])
+    arm.loop.stop()
+    arm.ticks(0.2, twist=SIDEWAYS, early=0.004)
+    arm.loop.reset()
+    arm.ticks(0.5, twist=SIDEWAYS, early=0.004)
+    assert all("let go" in action.hold_reason for action in arm.actions[-20:])
+
+
+@pytest.mark.parametrize("call", ["reset", "enable"])
+def test_a_reset_and_an_enable_make_a_person_let_go(arm, call):
+    arm.ticks(1.0, twist=SIDEWAYS)
+    arm.loop.reset() if call == "reset" else arm.loop.enable(True)
+    arm.ticks(0.5, twist=SIDEWAYS)
+    there = arm.tool
+    assert "let go" in arm.ticks(0.3, twist=SIDEWAYS).hold_reason
+    assert arm.tool == pytest.approx(there, abs=1e-4)
+
+
+def test_a_leader_arm_that_went_on_during_a_hold_has_to_come_back(arm):
+    arm.ticks(1.0, leader=HOME)
+    stale = HoldReason(HoldCode.INPUT_STALE, "joint states: too old")
+    leader = HOME.copy()
+    for _ in range(100):
+        leader[0] += 0.01
+        arm.tick(leader=leader.copy(), hold=stale)
+    action = arm.ticks(0.5, leader=leader)
+    assert "of the leader arm is 1.00 rad" in action.hold_reason
+    assert arm.joints == pytest.approx(HOME, abs=0.01)
+
+
+def test_a_leader_arm_that_jumps_is_not_followed(arm):
+    arm.ticks(1.0, leader=HOME)
+    action = arm.ticks(0.5, leader=HOME + np.array([0.8, 0, 0, 0, 0, 0, 0]))
+    assert "of the leader arm is 0.80 rad" in action.hold_reason
+    assert arm.joints == pytest.approx(HOME, abs=0.01)
+
+
+def test_fingers_close_while_a_person_waits_for_the_arm(arm):
+    arm.follow_chunk()
+    arm.ticks(0.3)
+    number = arm.loop.instruction.number
+    pose = np.concatenate([arm.tool, POSE[3:]])
+    closing = replace(chunk_aside(pose, 0.0), gripper=np.zeros(20))
+    arm.loop.set_chunk(closing, number, arm.now, arm.now)
+    arm.ticks(0.2)
+    for opening in np.linspace(0.9, 0.3, 20):
+        arm.opening = opening
+        arm.tick(leader=HOME + np.array([1.0, 0, 0, 0, 0, 0, 0]))
+    assert arm.actions[-1].hold_reason.code is HoldCode.TAKEOVER
+    assert arm.actions[-1].gripper == 0.0
+
+
+def test_chunks_of_another_mode_do_not_disturb_a_leader_arm(arm):
+    arm.follow_chunk()
+    arm.ticks(0.6)
+    leader = arm.joints.copy()
+    number, first = arm.loop.instruction.number, len(arm.actions)
+    for tick in range(100):
+        leader[0] += 0.004
+        if tick % 5 == 0:
+            arm.loop.set_chunk(chunk_aside(POSE, 0.2), number, arm.now, arm.now)
+        arm.tick(leader=leader.copy())
+    told = np.array([a.values[0] for a in arm.actions[first:] if a.mode == 0])
+    assert len(told) > 80
+    assert np.all(np.diff(told) >= 0), "it never goes back"
+
+
+def test_a_twist_moves_as_far_however_often_the_loop_is_stepped(arm):
+    arm.ticks(1.0, twist=SIDEWAYS)
+    before = arm.actions[-1].values[1]
+    for _ in range(25):
+        arm.tick(twist=SIDEWAYS)
+        state = RobotState(arm.now, arm.joints, arm.opening)
+        for part in range(1, 4):
+            arm.loop.step(arm.now + 0.001 * part, state, between_ticks=True)
+    assert arm.actions[-1].values[1] - before == pytest.approx(0.05, abs=0.006)
+
+
+def test_a_zero_twist_leaves_an_arm_that_was_moved_by_hand_where_it_is(arm):
+    arm.ticks(1.0, twist=SIDEWAYS)
+    arm.ticks(1.0)
+    arm.joints = arm.joints + np.array([0, 0, 0, 0, 0, 0, 0.5])
+    arm.ticks(1.0)
+    there = arm.joints.copy()
+    arm.ticks(1.0, twist=np.zeros(6))
+    assert arm.joints == pytest.approx(there, abs=0.02)

@@ -115,7 +115,7 @@ def test_a_stop_holds_the_arm_whatever_a_person_sends(bench, person):
 def test_a_leader_arm_elsewhere_is_refused_with_a_reason(bench, person):
     person.lead(0.5)
     bench.until_held("of the leader arm is 0.5")
-    assert bench.actions[-1].hold_code == VlmAction.HOLD_INPUT_INVALID
+    assert bench.actions[-1].hold_code == VlmAction.HOLD_TAKEOVER
     first = list(bench.joints[-1].name).index(ROBOT.joint_names[0])
     before = bench.joints[-1].position[first]
     person.lead(-0.2)

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from vlm_robot_ros.bags.interventions import interventions, within
 from vlm_robot_ros.bags.recording import RecordedAction, Recording
 from vlm_robot_ros.bags.replay import Replay
-from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action import POSE_NAMES, ActionMode
 from vlm_robot_ros.interfaces.action_command import ActionCommand
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.robot_state import RobotState
@@ -17,9 +18,9 @@ from vlm_robot_ros.runtime.control_loop import ControlLoop
 from vlm_robot_ros.runtime.execution_settings import ExecutionSettings
 
 _BY_THE_LOOP = frozenset({
-    HoldCode.NONE, HoldCode.UNKNOWN, HoldCode.NO_INSTRUCTION, HoldCode.EMPTY_INSTRUCTION,
-    HoldCode.INSTRUCTION_EXPIRED, HoldCode.WAITING_FOR_CHUNK, HoldCode.STOP_WORD,
-    HoldCode.POLICY_HOLD, HoldCode.LOW_CONFIDENCE, HoldCode.INVALID_CHUNK, HoldCode.WORKSPACE,
+    HoldCode.NO_INSTRUCTION, HoldCode.EMPTY_INSTRUCTION, HoldCode.WAITING_FOR_CHUNK,
+    HoldCode.STOP_WORD, HoldCode.POLICY_HOLD, HoldCode.LOW_CONFIDENCE, HoldCode.INVALID_CHUNK,
+    HoldCode.WORKSPACE,
 })  # fmt: skip
 """Holds that the loop finds itself. The others come from what is not replayed, and are kept."""
 _FORGETTING = (HoldCode.STOP_SERVICE, HoldCode.DISABLED, HoldCode.TRIPPED, HoldCode.NODE_INACTIVE)
@@ -30,11 +31,11 @@ _CHUNK, _INSTRUCTION, _TICK = range(3)
 
 def replay_actions(
     recording: Recording, found: Replay, name: str, settings: ExecutionSettings | None = None
-) -> list[ActionCommand]:
+) -> list[ActionCommand | None]:
     """Execute a policy's answers as the node would have; an answer comes when the node's came.
 
     The arm is where it was recorded, whatever the actions are. Holds for inputs, services and
-    trips are those of the recording.
+    trips are those of the recording, and so are the actions of a person.
 
     Args:
         recording: The bag.
@@ -43,14 +44,16 @@ def replay_actions(
         settings: How action chunks are executed.
 
     Returns:
-        The action at each of `recording.actions`; none without joint states, or where the bag
-        does not tell when answers came.
+        The action at each of `recording.actions`, None where a person moved the arm; nothing
+        without joint states, or where the bag does not tell when answers came.
     """
     if not recording.joints or not any(found.arrivals):
         return []
     loop = ControlLoop(recording.robot, _period(recording.actions), settings=settings)
     times = np.array(recording.joint_times)
-    actions = list[ActionCommand]()
+    ticks = np.array([action.time for action in recording.actions])
+    by_hand = within(ticks, interventions(recording))
+    actions = list[ActionCommand | None]()
     for now, kind, event in _events(recording, found, name):
         if kind == _INSTRUCTION:
             loop.set_instruction(event, now) if event else loop.forget_instruction()
@@ -62,7 +65,11 @@ def replay_actions(
         else:
             latest = max(0, int(np.searchsorted(times, now, "right")) - 1)
             state = RobotState(times[latest], recording.joints[latest], recording.openings[latest])
-            actions.append(_step(loop, now, state, event))
+            if by_hand[len(actions)]:
+                loop.continue_from(now, _to_command(event, loop), state)
+                actions.append(None)
+            else:
+                actions.append(_step(loop, now, state, event))
     return actions
 
 
@@ -81,10 +88,10 @@ def _events(recording: Recording, found: Replay, name: str) -> list[tuple[float,
 def _step(
     loop: ControlLoop, now: float, state: RobotState, recorded: RecordedAction
 ) -> ActionCommand:
-    code, hold, wait = HoldCode(recorded.hold_code), MAY_MOVE, MAY_MOVE
+    code, hold, wait = _hold_code(recorded), MAY_MOVE, MAY_MOVE
     if code in _FORGETTING:
         loop.forget_instruction()
-    if code not in _BY_THE_LOOP:
+    if recorded.hold and code not in _BY_THE_LOOP:
         reason = HoldReason(code, recorded.hold)
         if code in (HoldCode.WAITING_FOR_MOTION_START, HoldCode.TRAJECTORIES_LATE):
             wait = reason
@@ -94,13 +101,28 @@ def _step(
     return replace(action, values=action.values.copy())
 
 
+def _hold_code(recorded: RecordedAction) -> HoldCode:
+    """Return the code of a hold; UNKNOWN where there is none, or one of a later version."""
+    if recorded.hold_code not in {code.value for code in HoldCode} - {HoldCode.NONE}:
+        return HoldCode.UNKNOWN
+    return HoldCode(recorded.hold_code)
+
+
+def _to_command(recorded: RecordedAction, loop: ControlLoop) -> ActionCommand:
+    values = np.pad(recorded.values, (0, len(POSE_NAMES) - len(recorded.values)))
+    return ActionCommand(
+        ActionMode(recorded.mode), values, recorded.gripper, recorded.stamp, 1.0, MAY_MOVE,
+        loop.instruction,
+    )  # fmt: skip
+
+
 def _period(actions: Sequence[RecordedAction]) -> float:
     gaps = np.diff([action.time for action in actions])
     return float(np.median(gaps[gaps > 0])) if np.any(gaps > 0) else 0.02
 
 
 def compare_actions(
-    recording: Recording, name: str, actions: Sequence[ActionCommand]
+    recording: Recording, name: str, actions: Sequence[ActionCommand | None]
 ) -> dict[str, Any]:
     """Return how actions differ from the recorded ones, of plain types.
 
@@ -108,7 +130,9 @@ def compare_actions(
     """
     kinematics, joints = Kinematics(recording.robot), len(recording.robot.joints)
     apart, both_hold, holds_alike = list[float](), 0, 0
-    for recorded, action in zip(recording.actions, actions, strict=True):
+    pairs = zip(recording.actions, actions, strict=True)
+    compared = [(recorded, action) for recorded, action in pairs if action is not None]
+    for recorded, action in compared:
         alike = bool(recorded.hold) == bool(action.hold_reason)
         holds_alike += alike
         both_hold += alike and bool(recorded.hold)
@@ -120,10 +144,10 @@ def compare_actions(
             apart.append(float(np.linalg.norm(there - here)))
     return {
         "policy": name,
-        "actions": len(actions),
+        "actions": len(compared),
         "both_hold": both_hold,
         "both_move": len(apart),
-        "one_holds": len(actions) - holds_alike,
+        "one_holds": len(compared) - holds_alike,
         "mean_distance": float(np.mean(apart)) if apart else None,
         "largest_distance": float(np.max(apart)) if apart else None,
     }

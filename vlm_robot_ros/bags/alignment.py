@@ -1,11 +1,12 @@
 """Bags as training data: what was seen, felt and commanded, brought to one even grid of times."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vlm_robot_ros.bags.bag import BagError
+from vlm_robot_ros.bags.interventions import interventions, within
 from vlm_robot_ros.bags.recording import (
     MIN_GAP_S,
     EpisodeInterval,
@@ -13,7 +14,8 @@ from vlm_robot_ros.bags.recording import (
     Recording,
     contract_cameras,
 )
-from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.action import POSE_NAMES, ActionMode
+from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 
 _MAX_IMAGE_AGE_PERIODS = 1.5
 """An image, or a command, may be so many periods old."""
@@ -86,6 +88,8 @@ def align(
             "valid: JOINT_POSITION, END_EFFECTOR_POSE"
         )
     commands = [a for a in recording.actions if moving[0].time <= a.time <= moving[-1].time]
+    if moving[0].mode == ActionMode.END_EFFECTOR_POSE:
+        commands = _to_poses(recording, commands)
     commands = [a for a in commands if a.mode == moving[0].mode]
     begin, frames = moving[0].stamp, (moving[-1].time - moving[0].stamp) * fps
     if abs(begin - moving[0].time) > MIN_GAP_S or not 0 < frames < _MAX_STEPS:
@@ -122,20 +126,28 @@ def align(
         action = np.column_stack([done, action[:, -1]]).astype(np.float32)
     if not recording.robot.has_gripper:
         names, action, state = names[:-1], action[:, :-1], state[:, :-1]
-    led = _within(times[part], recording.interventions)
+    by_hand = within(times[part], interventions(recording))
     return AlignedEpisode(
         recording, span.instruction, times[part],
         {camera: stamps[part] for camera, stamps in images.items()},
-        state[part], action, names, led, len(times) - (last - first),
+        state[part], action, names, by_hand, len(times) - (last - first),
     )  # fmt: skip
 
 
-def _within(times: np.ndarray, intervals: Sequence[tuple[float, float]]) -> np.ndarray:
-    """Return which times are in one of some intervals. Shape (T,), bool."""
-    inside = np.zeros(len(times), bool)
-    for begin, end in intervals:
-        inside |= (times >= begin) & (times < end)
-    return inside
+def _to_poses(recording: Recording, actions: Sequence[RecordedAction]) -> list[RecordedAction]:
+    """Return actions, joint positions among them as the tool's poses: those of a leader arm."""
+    kinematics, count = Kinematics(recording.robot), len(recording.robot.joints)
+    found, last = list[RecordedAction](), np.zeros(7)
+    for action in actions:
+        if action.mode == ActionMode.JOINT_POSITION:
+            pose = transform_to_pose7(kinematics.forward(action.values[:count]))
+            if pose[3:] @ last[3:] < 0:
+                pose[3:] *= -1  # the same orientation, the other quaternion of it
+            mode = int(ActionMode.END_EFFECTOR_POSE)
+            action = replace(action, mode=mode, names=POSE_NAMES, values=pose)
+        found.append(action)
+        last = action.values if len(action.values) == len(last) else last
+    return found
 
 
 def _latest_before(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from vlm_robot_ros.bags.interventions import interventions, within
 from vlm_robot_ros.bags.recording import MIN_GAP_S, EpisodeInterval, RecordedAction, Recording
 from vlm_robot_ros.success_rate import wilson_interval
 
@@ -49,7 +50,7 @@ def summarize_recording(recording: Recording) -> dict[str, Any]:
             text: rate([span for span in spans if span.instruction == text])
             for text in dict.fromkeys(span.instruction for span in spans)
         },
-        "camera_to_action_ms": percentiles([] if apart else latencies(recording.actions)),
+        "camera_to_action_ms": percentiles([] if apart else latencies(recording)),
         "cameras": {
             topic: frame_loss(stamps, _period(recording, topic))
             for topic, stamps in recording.frames.items()
@@ -84,11 +85,16 @@ def rate(spans: Sequence[EpisodeInterval]) -> dict[str, Any]:
             "wilson_95": interval}  # fmt: skip
 
 
-def latencies(actions: Sequence[RecordedAction]) -> list[float]:
-    """Return times from camera stamps to the first actions that answer them, as recorded [s]."""
+def latencies(recording: Recording) -> list[float]:
+    """Return times from camera stamps to the first actions that answer them, as recorded [s].
+
+    Those of a person answer no image.
+    """
     found, seen = [], set()
-    for action in actions:
-        if not action.hold and action.stamp not in seen:
+    times = np.array([action.time for action in recording.actions])
+    by_hand = within(times, interventions(recording))
+    for action, is_by_hand in zip(recording.actions, by_hand, strict=True):
+        if not is_by_hand and not action.hold and action.stamp not in seen:
             seen.add(action.stamp)
             found.append(action.time - action.stamp)
     return found

@@ -99,18 +99,6 @@ class Recording:
         begun = [(time, note) for time, event, _, note in self.marks if event == BEGIN]
         return self._intervals_by_marks(begun) if begun else self._intervals_by_instructions()
 
-    @property
-    def interventions(self) -> list[tuple[float, float]]:
-        """When a person moved the arm in place of the policy: begins and ends [s]."""
-        found, begun = list[tuple[float, float]](), None
-        for time, event, *_ in self.marks:
-            if event == INTERVENTION_BEGIN and begun is None:
-                begun = time
-            elif event == INTERVENTION_END and begun is not None:
-                found.append((begun, time))
-                begun = None
-        return found if begun is None else [*found, (begun, self.bag.end)]
-
     def _intervals_by_marks(self, begun: list[tuple[float, str]]) -> list[EpisodeInterval]:
         spans: list[EpisodeInterval] = []
         tasks = [
@@ -196,7 +184,7 @@ def read_recording(path: Path, robot: str = "", namespace: str = "") -> Recordin
             "; is there a namespace?"
         )
     for topic in {prefix + "episode_mark", "/episode_mark"}:  # a recorder has no namespace
-        takes[topic] = lambda time, m: found.marks.append((time, int(m.event), m.by, m.note))
+        takes[topic] = lambda time, m: found.marks.append(_mark(time, m))
     cameras = find_cameras(bag)
     for topic in cameras:
         takes[topic] = partial(_take_image, found.frames.setdefault(topic, []))
@@ -269,6 +257,14 @@ def _robot(bag: Bag, robot: str) -> RobotConfig:
         except Exception as error:  # a hostile one
             raise BagError(f"bag '{bag.path}': its contract cannot be read: {error!r}") from error
     return load_robot("panda_sim")
+
+
+def _mark(time: float, message: Any) -> tuple[float, int, str, str]:
+    stamp, event = header_seconds(message), int(message.event)
+    # The node notices that a person has let go when it is over, and says when it was.
+    if event in (INTERVENTION_BEGIN, INTERVENTION_END) and abs(stamp - time) < MIN_GAP_S:
+        time = stamp
+    return time, event, message.by, message.note
 
 
 def _action(time: float, message: Any) -> RecordedAction:

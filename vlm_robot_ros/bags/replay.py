@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from vlm_robot_ros.bags.bag import BagError
 from vlm_robot_ros.bags.policy_inputs import RecordedRequests
 from vlm_robot_ros.bags.recording import Recording, header_seconds, topic_prefix
 from vlm_robot_ros.inference.worker import InferenceRequest, run_inference
@@ -172,9 +173,17 @@ def _recorded(
 def _to_chunk(message: Any, label: str) -> ActionChunk:
     values = np.array(message.values, float).reshape(int(message.horizon), -1)
     return ActionChunk(
-        ActionMode(message.mode), _padded(values), np.array(message.gripper, float),
+        _mode(message), _padded(values), np.array(message.gripper, float),
         float(message.step_dt), label, {}, float(message.confidence), "",
     )  # fmt: skip
+
+
+def _mode(message: Any) -> ActionMode:
+    try:
+        return ActionMode(message.mode)
+    except ValueError as error:
+        valid = ", ".join(str(int(mode)) for mode in ActionMode)
+        raise BagError(f"an action chunk has mode {message.mode}; valid: {valid}") from error
 
 
 def _key(time: float, number: int) -> tuple[int, int]:

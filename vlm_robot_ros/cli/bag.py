@@ -110,6 +110,7 @@ def _replay(args: argparse.Namespace) -> int:
     from vlm_robot_ros.bags.replay import RECORDED, compare, replay, table
     from vlm_robot_ros.cli.dataset_options import print_bag_warnings
     from vlm_robot_ros.policies.factory import load_named
+    from vlm_robot_ros.runtime.execution_settings import ExecutionSettings
 
     torch.set_num_threads(args.threads)
     recording = read_recording(args.bag, args.robot, args.namespace)
@@ -121,8 +122,12 @@ def _replay(args: argparse.Namespace) -> int:
     print(table(rows))
     executed = [
         compare_actions(recording, name, actions)
-        for name in policies
-        if (actions := replay_actions(recording, found, name))
+        for name, policy in policies.items()
+        if (
+            actions := replay_actions(
+                recording, found, name, ExecutionSettings().of_policy(policy)
+            )
+        )
     ]
     if executed:
         print("\n" + action_table(executed))

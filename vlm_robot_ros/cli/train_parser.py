@@ -27,8 +27,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )  # fmt: skip
     parser.add_argument("--seed", type=int_at_least(0), default=0)
     parser.add_argument(
-        "--precision", choices=("no", "bf16"), default="no",
-        help="bf16 multiplies matrices in bfloat16: faster where the processor knows it",
+        "--precision", choices=("no", "bf16"),
+        help="bf16 multiplies matrices in bfloat16: faster where the processor knows it; as "
+        "accelerate is configured if not given",
     )  # fmt: skip
     parser.set_defaults(run=run)
 

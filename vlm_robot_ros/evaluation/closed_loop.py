@@ -1,7 +1,6 @@
 """A policy in closed loop with the simulated arm, without ROS, through the node's control loop."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
@@ -46,9 +45,7 @@ class ClosedLoopRunner:
             through: One of `CONTROL_INTERFACES`.
             settings: How action chunks are executed.
         """
-        settings = settings or ExecutionSettings()
-        joined = getattr(policy, "joined_steps", -1)
-        settings = settings if joined < 0 else replace(settings, joined_steps=joined)
+        settings = (settings or ExecutionSettings()).of_policy(policy)
         self._through = through
         self._loop = ControlLoop(
             sim.robot,

@@ -21,6 +21,7 @@ class HoldCode(IntEnum):
     DISABLED = 22
     TRIPPED = 23
     NODE_INACTIVE = 24
+    TAKEOVER = 25
     # An input cannot be relied on.
     INPUT_MISSING = 30
     INPUT_STALE = 31
@@ -98,6 +99,12 @@ HOLD_RULES = {
     ),
     HoldCode.NODE_INACTIVE: HoldRule(
         "deactivation or the end of the node", True, "activation, then a new instruction"
+    ),
+    HoldCode.TAKEOVER: HoldRule(
+        "a person who cannot take the arm over yet: a leader arm is elsewhere, or the arm was "
+        "stopped while the person was sending",
+        False,
+        "a leader arm near the arm; nothing sent for `takeover_timeout`",
     ),
     HoldCode.INPUT_MISSING: HoldRule("an input that never came", False, "the input"),
     HoldCode.INPUT_STALE: HoldRule("an input that is too old", False, "a newer message"),

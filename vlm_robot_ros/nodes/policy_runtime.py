@@ -106,13 +106,9 @@ class PolicyRuntime:
     def _create_entities(self, entities: LifecycleEntities, values: Mapping[str, Any]) -> None:
         self._publishers = PolicyPublishers(entities, self._robot)
         self._visualizer = PolicyVisualizer(entities, self._robot, self._policy)
+        create = partial(create_sink, entities)
         self._commands = CommandPublisher(
-            self._robot,
-            self._period,
-            partial(create_sink, entities),
-            self._dry_run,
-            self._loop,
-            self._now,
+            self._robot, self._period, create, self._dry_run, self._loop, self._now
         )
         entities.on_destroy(self._commands.close)
         GateServices(entities, self._loop, self._dry_run, self._lock, self._on_gate_changed)
@@ -164,6 +160,7 @@ class PolicyRuntime:
                 self._node.get_logger().error(f"no last hold could be found: {error!r}")
             if self._commands.moving:
                 self._commands.stop()
+        self._takeover.deactivate()
         self._execute.deactivate(inactive)
         self._publish_diagnostics()
         self._publishers.wait_for_acks(0.5)
@@ -262,7 +259,7 @@ class PolicyRuntime:
         moves = not between_ticks and self._commands.publish(step, now)
         self._reason = step.action.hold_reason
         self._publishers.publish_action(step.action)
-        if not self._reason:
+        if not self._reason and not self._loop.is_taken_over:
             self._diagnostics.record_action(step.action.stamp, self._now())
         if self._reason != self._reported:
             self._reported = self._reason

@@ -25,7 +25,7 @@ def loop_facts(loop: ControlLoop) -> dict[str, object]:
         "instruction": loop.instruction.text,
         "instruction_id": loop.instruction.number,
         "step": loop.step_info.label(),
-        "takeover": loop.takeover.source if loop.takeover is not None else "",
+        "takeover": loop.takeover.source if loop.takeover and loop.is_taken_over else "",
     }
 
 

@@ -21,7 +21,7 @@ from vlm_robot_ros.runtime.takeover import Takeover
 from vlm_robot_ros.terminal_text import escape_unprintable
 
 _CHECK_PERIOD_S = 0.1
-"""How often it is looked whether the person has let go [s]."""
+"""How often it is looked whether a person has the arm [s]."""
 
 
 class TakeoverInput:
@@ -55,7 +55,7 @@ class TakeoverInput:
         self._now, self._period, self._timeout = now, period, timeout
         self.active = False
         """Whether the node is active."""
-        self._marked = False
+        self._marked, self._last_sent = False, 0.0
         if not timeout:
             return
         self._marks = entities.create_publisher(EpisodeMark, "episode_mark")
@@ -69,7 +69,7 @@ class TakeoverInput:
                 kind, f"~/takeover/{name}", partial(self._on_message, take)
             )
         entities.create_timer(
-            _CHECK_PERIOD_S, self._mark_end, Clock(clock_type=ClockType.STEADY_TIME)
+            _CHECK_PERIOD_S, self._mark_change, Clock(clock_type=ClockType.STEADY_TIME)
         )
 
     def _on_message(self, take: Callable[[Takeover, Any, float], None], message: Any) -> None:
@@ -86,15 +86,18 @@ class TakeoverInput:
                         self._robot, self._loop.kinematics, self._period, self._timeout
                     )
                 take(self._loop.takeover, message, now)
-                taken = self._loop.takeover.is_active(now)
         except ValueError as error:
             self._logger.warning(
                 f"ignoring a takeover: {escape_unprintable(error)}", throttle_duration_sec=1.0
             )
-            return
-        if taken and not self._marked:
-            self._mark(EpisodeMark.INTERVENTION_BEGIN, now)
-            self._logger.info(f"taken over by {self._loop.takeover.source}")
+
+    def deactivate(self) -> None:
+        """Mark the end of a takeover while the node can still publish, and forget the person."""
+        self.active = False
+        if self._timeout:
+            self._mark_change()
+        with self._lock:
+            self._loop.takeover = None
 
     def _take_twist(self, takeover: Takeover, message: TwistStamped, now: float) -> None:
         self._check_age(message, now)
@@ -116,10 +119,10 @@ class TakeoverInput:
                 f"the leader arm has no position of {', '.join(missing)}; "
                 f"given: {', '.join(given) or 'nothing'}"
             )
-        takeover.set_joints(np.array([given[name] for name in self._robot.joint_names]), now)
         gripper = self._robot.gripper
         if self._robot.has_gripper and gripper.joint in given:
             takeover.set_opening(gripper.fraction(given[gripper.joint]))
+        takeover.set_joints(np.array([given[name] for name in self._robot.joint_names]), now)
 
     def _check_age(self, message: Any, now: float) -> None:
         """Raise ValueError where a message is older than a person may be silent."""
@@ -129,19 +132,23 @@ class TakeoverInput:
                 f"it is stamped {now - stamp:.2f} s ago; at most {self._timeout:g} s allowed"
             )
 
-    def _mark_end(self) -> None:
-        if not self._marked:
-            return
-        now = self._now()
+    def _mark_change(self) -> None:
+        """Mark that a person has begun or ended to move the arm, if so."""
+        source = ""
         with self._lock:
-            takeover = self._loop.takeover
-            if takeover is not None and self.active and takeover.is_active(now):
-                return
-        self._mark(EpisodeMark.INTERVENTION_END, now)
-        self._logger.info("handed back to the policy")
+            takeover, now = self._loop.takeover, self._now()
+            if takeover is not None and self.active and self._loop.is_taken_over:
+                self._last_sent, source = takeover.last_sent, takeover.source
+        if source and not self._marked:
+            self._mark(EpisodeMark.INTERVENTION_BEGIN, now)
+            self._logger.info(f"taken over by {source}")
+        elif self._marked and not source:
+            self._mark(EpisodeMark.INTERVENTION_END, self._last_sent)
+            self._logger.info("handed back to the policy")
 
-    def _mark(self, event: int, now: float) -> None:
+    def _mark(self, event: int, time: float) -> None:
+        """Publish a mark of a time [s]."""
         self._marked = event == EpisodeMark.INTERVENTION_BEGIN
         mark = EpisodeMark(event=event, by="takeover")
-        mark.header.stamp = to_stamp(now)
+        mark.header.stamp = to_stamp(time)
         self._marks.publish(mark)

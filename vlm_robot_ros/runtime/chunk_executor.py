@@ -17,6 +17,7 @@ from vlm_robot_ros.runtime.chunk_interpolator import ChunkInterpolator
 from vlm_robot_ros.runtime.execution_settings import ExecutionSettings
 from vlm_robot_ros.runtime.instructions import InstructionFilter, next_instruction
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
+from vlm_robot_ros.runtime.takeover import LastCommand
 
 WAITING_FOR_CHUNK = HoldReason(HoldCode.WAITING_FOR_CHUNK, "waiting for a plan")
 """Hold of an arm that has an instruction, but no action chunk for this time."""
@@ -139,9 +140,9 @@ class ChunkExecutor:
         return next(filter(None, (monitor.problem(now) for monitor in self._monitors)), MAY_MOVE)
 
     @property
-    def last_command(self) -> tuple[ActionMode, np.ndarray | None, float | None]:
-        """What the arm was told last: mode, values of shape (7,), and the gripper's opening."""
-        return self._mode, self._last, self._gripper
+    def last_command(self) -> LastCommand:
+        """What the arm was told last."""
+        return LastCommand(self._mode, self._last, self._gripper, self._held_since is not None)
 
     def continue_from(
         self, action: ActionCommand, now: float, joints: np.ndarray, pose: np.ndarray

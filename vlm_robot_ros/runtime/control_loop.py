@@ -5,7 +5,7 @@ clock: all times are in seconds of the caller's clock. It is not thread-safe.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
 from vlm_robot_ros.runtime.execution_settings import ExecutionSettings
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 from vlm_robot_ros.runtime.takeover import Takeover
+
+_WITHOUT_INSTRUCTION = (HoldCode.NO_INSTRUCTION, HoldCode.EMPTY_INSTRUCTION)
 
 
 @dataclass
@@ -54,7 +56,8 @@ class Step:
     """The result of one control step."""
 
     action: ActionCommand
-    """What the policy wants, within the limits of the contract; on a hold, where the arm stays."""
+    """What the policy or a person wants, within the limits of the contract; on a hold, where the
+    arm stays."""
     motion: MotionCommand | None
     """What the controllers are sent; None while the arm stands still and needs no command."""
     gripper_motion: MotionCommand | None = None
@@ -104,6 +107,8 @@ class ControlLoop:
         self._executor = ChunkExecutor(robot, monitors, period, settings, self.kinematics)
         self.takeover: Takeover | None = None
         """What a person wants the arm to do in place of the policy, where a person can."""
+        self.is_taken_over = False
+        """Whether a person moved the arm at the last step."""
 
     # -- Instructions and chunks -----------------------------------------------------------------
 
@@ -140,8 +145,12 @@ class ControlLoop:
         self._executor.reset()
 
     def set_chunk(self, chunk: ActionChunk, number: int, stamp: float, now: float) -> None:
-        """Take the answer to instruction `number`, computed from an image of time `stamp` [s]."""
-        self._executor.set_chunk(chunk, number, stamp, now)
+        """Take the answer to instruction `number`, computed from an image of time `stamp` [s].
+
+        While a person has the arm, an answer is out of date when it can be executed.
+        """
+        if not self.is_taken_over:
+            self._executor.set_chunk(chunk, number, stamp, now)
 
     def has_chunk(self, now: float) -> bool:
         """Tell whether there is a chunk to execute at `now` [s]."""
@@ -159,12 +168,12 @@ class ControlLoop:
     def stop(self) -> None:
         """Stop the arm until `reset`."""
         self.gate.stopped = True
-        self._executor.reset()
+        self._forget()
 
     def enable(self, enabled: bool) -> None:
         """Allow or forbid motion; the arm waits for a new instruction after both."""
         self.gate.enabled = enabled
-        self._executor.reset()
+        self._forget()
 
     def reset(self) -> str:
         """End a trip and a stop; returns what was ended, empty when there was none."""
@@ -173,12 +182,19 @@ class ControlLoop:
         if self.motion is not None:
             self.motion.reset()
         self.gate.tripped, self.gate.stopped = "", False
-        self._executor.reset()
+        self._forget()
         return text
+
+    def _forget(self) -> None:
+        """Wait for a new instruction, or for a person who takes the arm over anew."""
+        self._executor.reset()
+        if self.takeover is not None:
+            self.takeover.stop()
 
     def restart(self) -> None:
         """Begin after a time without steps: earlier instructions do not count."""
         self._executor.reset()
+        self.takeover = None
         if self.motion is not None:
             self.motion.restart()
 
@@ -205,26 +221,56 @@ class ControlLoop:
         """
         if self.motion is not None and self.motion.waiting:
             wait = wait or HoldReason(HoldCode.WAITING_FOR_MOTION_START, self.motion.waiting)
-        pose = transform_to_pose7(self.kinematics.forward(state.joints))
-        hold, taken_over = hold or self.blocked, False
-        if self.takeover is not None and self.takeover.is_active(now):
-            stopped = self.instruction.kind is InstructionKind.STOP
-            if stopped or self.blocked:
-                self.takeover.stop()
-            # A person needs no instruction: what is waited for is the reason to hold.
-            hold = hold or (MAY_MOVE if stopped else self.takeover.problem(state)) or wait
-            taken_over = not (hold or stopped or self._executor.input_problem(now))
-        if self.takeover is not None and taken_over:
-            action = self.takeover.step(now, state, self._executor.last_command, self.instruction)
-            self._executor.continue_from(action, now, state.joints, pose)
-        else:
+        hold = hold or self.blocked
+        action = self._step_by_hand(now, state, hold or wait)
+        if action is None:
+            asked = self._takeover_problem(now, state, wait)
+            pose = transform_to_pose7(self.kinematics.forward(state.joints))
             action = self._executor.step(
-                now, state.joints, pose, state.opening, hold, wait, no_chunk
+                now, state.joints, pose, state.opening, hold, wait or asked, no_chunk
             )
+            if asked and action.hold_reason.code in _WITHOUT_INSTRUCTION:
+                # A person needs no instruction: what is in the way is another reason.
+                action = replace(action, hold_reason=asked)
         if self.motion is None or between_ticks:
             return Step(action, None)
-        source = self.takeover if self.takeover is not None and taken_over else self._executor
+        source = self.takeover if self.is_taken_over and self.takeover else self._executor
         return self.execute(now, action, state, source.preview(now, self.motion.ahead))
+
+    def _step_by_hand(
+        self, now: float, state: RobotState, hold: HoldReason
+    ) -> ActionCommand | None:
+        """Return the action that a person wants; None where no person has the arm.
+
+        Args:
+            now: [s]
+            state: Measured.
+            hold: Why the arm holds, if it does.
+        """
+        takeover, self.is_taken_over = self.takeover, False
+        if takeover is None or not takeover.is_active(now):
+            return None
+        stopped = self.instruction.kind is InstructionKind.STOP
+        if stopped or self.blocked:
+            takeover.stop()
+        if hold or stopped or takeover.problem(state) or self._executor.input_problem(now):
+            takeover.release()
+            return None
+        self.is_taken_over = True
+        action = takeover.step(now, state, self._executor.last_command, self.instruction)
+        self.continue_from(now, action, state)
+        return action
+
+    def _takeover_problem(self, now: float, state: RobotState, wait: HoldReason) -> HoldReason:
+        """Return why a person who wants the arm does not have it; empty where nobody wants it."""
+        if self.takeover is None or not self.takeover.is_active(now):
+            return MAY_MOVE
+        return self.takeover.problem(state) or wait
+
+    def continue_from(self, now: float, action: ActionCommand, state: RobotState) -> None:
+        """Note that the arm was told an action of somebody else's at `now` [s]."""
+        pose = transform_to_pose7(self.kinematics.forward(state.joints))
+        self._executor.continue_from(action, now, state.joints, pose)
 
     def execute(
         self, now: float, action: ActionCommand, state: RobotState, preview: Sequence[np.ndarray]

@@ -1,6 +1,6 @@
 """How action chunks are executed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 BLEND_S = 0.15
 """Time to pass from one chunk to the next [s]: a shorter time jerks, a longer one lags."""
@@ -23,3 +23,8 @@ class ExecutionSettings:
     """Real-time chunking: steps that merge a new chunk with the last one."""
     instruction_timeout: float = 0.0
     """The arm holds for an older instruction [s]; 0: instructions never expire."""
+
+    def of_policy(self, policy: object) -> "ExecutionSettings":
+        """Return these settings with those that a policy asks for itself."""
+        joined = int(getattr(policy, "joined_steps", -1))
+        return self if joined < 0 else replace(self, joined_steps=joined)

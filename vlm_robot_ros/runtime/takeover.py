@@ -1,9 +1,9 @@
 """A person moves the arm in place of the policy: by twists, or by the joints of a leader arm."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import pinocchio
 
 from vlm_robot_ros.interfaces.action import ActionMode
 from vlm_robot_ros.interfaces.action_command import ActionCommand
@@ -11,6 +11,12 @@ from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.instruction import Instruction
 from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
+from vlm_robot_ros.kinematics.pose_steps import (
+    limit_distance,
+    limit_length,
+    pose_difference,
+    step_pose,
+)
 from vlm_robot_ros.motion.limits import clamp_action, exits_workspace
 from vlm_robot_ros.robot.config import RobotConfig
 
@@ -23,6 +29,25 @@ _MAX_LEADER_DISTANCE_RAD = 0.3
 _LEASH_M, _LEASH_RAD = 0.08, 0.4
 """How far the tool may be told to be from where it is [m, rad]: an arm that cannot follow a twist
 does not go on when the person turns back."""
+_MOVED_BY_HAND_M, _MOVED_BY_HAND_RAD = 0.04, 0.1
+"""A tool that is farther from where it is held was moved by others [m, rad]; a joint, too, by the
+first number."""
+_MAX_TWIST, _MAX_ROTATION_RAD_S = 1e3, 3.0
+"""A larger twist is none [m/s, rad/s]; a faster rotation than the second is slowed down to it."""
+_EARLY_TICKS = 2
+"""A tick is due a little before it is called: what arrived meanwhile is not of the future."""
+
+
+class LastCommand(NamedTuple):
+    """What the arm was told last."""
+
+    mode: ActionMode
+    values: np.ndarray | None
+    """Shape (7,); None where it was told nothing."""
+    opening: float | None
+    """Of the gripper: 0 closed, 1 open."""
+    is_held: bool
+    """Whether the arm holds."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +86,11 @@ class Takeover:
         self._wish: _Wish | None = None
         self._opening: float | None = None
         self._last: ActionCommand | None = None
-        """The last action of this takeover."""
+        """The last action, while the person has the arm."""
+        self._time = 0.0
+        """Of that action [s]."""
         self._stopped = False
-        """Whether the arm was stopped since the person began."""
+        """Whether the arm was stopped since the person began to send."""
 
     def set_twist(self, twist: np.ndarray, now: float, in_tool_frame: bool = False) -> None:
         """Take a velocity of the tool.
@@ -77,8 +104,15 @@ class Takeover:
             ValueError: It is not of six finite numbers.
         """
         twist = np.asarray(twist, float)
-        if twist.shape != (6,) or not np.all(np.isfinite(twist)):
-            raise ValueError(f"a twist is {twist.tolist()}; valid: six finite numbers")
+        # Written so that NaN fails, too.
+        if twist.shape != (6,) or not np.all(np.abs(twist) <= _MAX_TWIST):
+            raise ValueError(
+                f"a twist is {twist.tolist()}; valid: six finite numbers up to {_MAX_TWIST:g}"
+            )
+        twist = np.concatenate([
+            limit_length(twist[:3], self._robot.workspace.speed),
+            limit_length(twist[3:], _MAX_ROTATION_RAD_S),
+        ])  # fmt: skip
         self._wish = _Wish(now, twist, in_tool_frame, None)
 
     def set_joints(self, joints: np.ndarray, now: float) -> None:
@@ -92,10 +126,13 @@ class Takeover:
             raise ValueError(
                 f"joint positions are {joints.tolist()}; valid: {count} finite numbers"
             )
+        before = None if self._wish is None else self._wish.joints
+        if before is not None and np.max(np.abs(joints - before)) > _MAX_LEADER_DISTANCE_RAD:
+            self.release()  # it has jumped, and must be near the arm again
         self._wish = _Wish(now, None, False, joints)
 
     def set_opening(self, opening: float) -> None:
-        """Take an opening of the gripper, 0 closed to 1 open, from now on.
+        """Take an opening of the gripper, 0 closed to 1 open; it counts while the person sends.
 
         Raises:
             ValueError: It is not between 0 and 1.
@@ -105,16 +142,27 @@ class Takeover:
         self._opening = float(opening)
 
     def is_active(self, now: float) -> bool:
-        """Tell whether a person has the arm at `now` [s]."""
-        active = self._wish is not None and 0.0 <= now - self._wish.time <= self._timeout
+        """Tell whether a person wants the arm at `now` [s]; one who does not has let it go."""
+        early = _EARLY_TICKS * self._period
+        active = self._wish is not None and -early <= now - self._wish.time <= self._timeout
         if not active:
-            self._wish = self._opening = self._last = None
+            self._wish = self._opening = None
             self._stopped = False
+            self.release()
         return active
 
     def stop(self) -> None:
         """Note that the arm is stopped: the person has to let go before taking it over again."""
         self._stopped = True
+
+    def release(self) -> None:
+        """Note that the arm does not do what the person wants: it holds, or the policy has it."""
+        self._last = None
+
+    @property
+    def last_sent(self) -> float:
+        """When the person sent something last [s]; 0 where nobody does."""
+        return 0.0 if self._wish is None else self._wish.time
 
     @property
     def source(self) -> str:
@@ -127,7 +175,7 @@ class Takeover:
         """Return why a person cannot have the arm yet; empty where the person can."""
         if self._stopped:
             text = f"takeover: the arm was stopped; let go for {self._timeout:g} s to take it over"
-            return HoldReason(HoldCode.NO_INSTRUCTION, text)
+            return HoldReason(HoldCode.TAKEOVER, text)
         if self._wish is None or self._wish.joints is None or self._is_led:
             return MAY_MOVE
         wanted = self._robot.unwrap_continuous_joints(self._wish.joints, state.joints)
@@ -136,7 +184,7 @@ class Takeover:
         if apart[worst] <= _MAX_LEADER_DISTANCE_RAD:
             return MAY_MOVE
         return HoldReason(
-            HoldCode.INPUT_INVALID,
+            HoldCode.TAKEOVER,
             f"takeover: {self._robot.joint_names[worst]} of the leader arm is {apart[worst]:.2f} "
             f"rad from the arm's; at most {_MAX_LEADER_DISTANCE_RAD} rad to take over",
         )
@@ -146,41 +194,53 @@ class Takeover:
         return self._last is not None and self._last.mode == ActionMode.JOINT_POSITION
 
     def step(
-        self,
-        now: float,
-        state: RobotState,
-        before: tuple[ActionMode, np.ndarray | None, float | None],
-        said: Instruction,
+        self, now: float, state: RobotState, before: LastCommand, said: Instruction
     ) -> ActionCommand:
         """Return the action of this control step, within the limits of the contract.
 
         Args:
             now: [s]
             state: Measured.
-            before: What the arm was told last: mode, values of shape (7,), gripper opening.
+            before: What the arm was told last, before the person had it.
             said: The instruction that counts meanwhile.
         """
         assert self._wish is not None
-        mode = (
-            ActionMode.JOINT_POSITION
-            if self._wish.joints is not None
-            else ActionMode.END_EFFECTOR_POSE
-        )
+        leads = self._wish.joints is not None
+        mode = ActionMode.JOINT_POSITION if leads else ActionMode.END_EFFECTOR_POSE
         pose = transform_to_pose7(self._kinematics.forward(state.joints))
-        measured = pose
-        if mode == ActionMode.JOINT_POSITION:
-            measured = np.pad(state.joints, (0, len(pose) - len(state.joints)))
-        mode_before, values_before, opening_before = before
-        last = measured if values_before is None or mode_before != mode else values_before
-        if mode == ActionMode.END_EFFECTOR_POSE:
-            last = _leashed(last, measured)
-        values, reason = self._next(now, mode, last, self._period)
-        opening = next(
-            each for each in (self._opening, opening_before, state.opening) if each is not None
-        )
+        measured = np.pad(state.joints, (0, len(pose) - len(state.joints))) if leads else pose
+        dt = self._period
+        if self._last is None:
+            opening, last = before.opening, self._first(mode, measured, before)
+        else:
+            opening = self._last.gripper
+            last = self._last.values if self._last.mode == mode else measured
+            dt = min(max(now - self._time, 0.0), 2 * self._period)
+        if not leads:
+            last = limit_distance(last, measured, _LEASH_M, _LEASH_RAD)
+        values, reason = self._next(now, mode, last, dt)
+        openings = (self._opening, opening, state.opening)
+        gripper = next(each for each in openings if each is not None)
         sure = 0.0 if reason else 1.0
-        self._last = ActionCommand(mode, values, opening, now, sure, reason, said)
+        self._last = ActionCommand(mode, values, gripper, now, sure, reason, said)
+        self._time = now
         return self._last
+
+    @staticmethod
+    def _first(mode: ActionMode, measured: np.ndarray, before: LastCommand) -> np.ndarray:
+        """Return where the motion begins. Shape (7,)."""
+        if before.values is None or before.mode != mode:
+            return measured
+        if before.is_held:  # others may have moved the arm meanwhile
+            if mode == ActionMode.JOINT_POSITION:
+                is_moved = np.max(np.abs(before.values - measured)) > _MOVED_BY_HAND_M
+            else:
+                apart = pose_difference(measured, before.values)
+                is_moved = bool(np.linalg.norm(apart[:3]) > _MOVED_BY_HAND_M)
+                is_moved |= bool(np.linalg.norm(apart[3:]) > _MOVED_BY_HAND_RAD)
+            if is_moved:
+                return measured
+        return before.values
 
     def preview(self, now: float, ticks: int) -> list[np.ndarray]:
         """Return the values of the next actions if the person sends nothing else.
@@ -198,13 +258,15 @@ class Takeover:
     def _next(
         self, now: float, mode: ActionMode, last: np.ndarray, dt: float
     ) -> tuple[np.ndarray, HoldReason]:
-        """Return what is commanded after `last`, and why it stays there, if it does."""
+        """Return what is commanded `dt` after `last`, and why it stays there, if it does."""
         assert self._wish is not None
         wanted = last
         if self._wish.joints is not None:
             wanted = np.pad(self._wish.joints, (0, len(last) - len(self._wish.joints)))
-        elif self._wish.twist is not None and now - self._wish.time <= _MOVES_S:
-            wanted = _moved(last, self._wish.twist * dt, self._wish.in_tool_frame)
+        elif self._is_moving(now) and self._wish.twist is not None:
+            wanted = step_pose(last, self._wish.twist * dt, self._wish.in_tool_frame)
+        if wanted is last:
+            return last, MAY_MOVE  # where it stands, even outside of the workspace
         values = clamp_action(self._robot, self._kinematics, mode, wanted, last, dt)
         count = len(self._robot.joints)
         if mode == ActionMode.JOINT_POSITION and exits_workspace(
@@ -214,25 +276,7 @@ class Takeover:
             return last, HoldReason(HoldCode.WORKSPACE, text)
         return values, MAY_MOVE
 
-
-def _moved(pose: np.ndarray, change: np.ndarray, in_tool_frame: bool) -> np.ndarray:
-    """Return a pose, shape (7,), after a small motion of it, shape (6,)."""
-    if in_tool_frame:
-        rotation = pinocchio.Quaternion(pose[3:]).normalized()
-        change = np.concatenate([rotation * change[:3], rotation * change[3:]])
-    turn = pinocchio.Quaternion(pinocchio.exp3_quat(change[3:]))
-    turned = (turn * pinocchio.Quaternion(pose[3:])).normalized()
-    return np.concatenate([pose[:3] + change[:3], turned.coeffs()])
-
-
-def _leashed(pose: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """Return a pose no farther than the leash from where the tool is. Shape (7,) each."""
-    away = pose[:3] - measured[:3]
-    away = away * min(1.0, _LEASH_M / max(float(np.linalg.norm(away)), 1e-9))
-    here, there = pinocchio.Quaternion(measured[3:]), pinocchio.Quaternion(pose[3:])
-    turn = pinocchio.log3((there * here.inverse()).matrix())
-    turn = turn * min(1.0, _LEASH_RAD / max(float(np.linalg.norm(turn)), 1e-9))
-    turned = (pinocchio.Quaternion(pinocchio.exp3_quat(turn)) * here).coeffs()
-    if turned @ pose[3:] < 0:
-        turned = -turned
-    return np.concatenate([measured[:3] + away, turned])
+    def _is_moving(self, now: float) -> bool:
+        """Tell whether there is a twist that moves the arm at `now` [s]."""
+        wish = self._wish
+        return wish is not None and bool(np.any(wish.twist)) and now - wish.time <= _MOVES_S

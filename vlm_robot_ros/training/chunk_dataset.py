@@ -68,7 +68,7 @@ class ChunkDataset:
         self._rng = np.random.default_rng([seed, 5])
         said = [data.instruction(number) for number in tqdm(self._numbers, "sentences")]
         self.sentences = sorted(set(said))
-        self._weights, self._led_weight = weights or {}, intervention_weight
+        self._weights, self._intervention_weight = weights or {}, intervention_weight
         self._waiting: list[int] = []
         count = min(_MAX_KEPT_EPISODES, len(self._numbers))
         self._kept = [self._read(self._next()) for _ in tqdm(range(count), "episodes")]
@@ -106,17 +106,17 @@ class ChunkDataset:
         both = action_vectors(episode.state, episode.action, self._space, self._felt)
         state, actions = (torch.from_numpy(part) for part in both)
         weight = self._weights.get(number, 1.0)
-        often = None
+        probabilities = None
         if episode.intervention is not None and episode.intervention.any():
-            often = np.where(episode.intervention, self._led_weight, 1.0)
-            often = often / often.sum()
-        return _KeptEpisode(torch.stack(images, 1), said, state, actions, weight, often)
+            probabilities = np.where(episode.intervention, self._intervention_weight, 1.0)
+            probabilities = probabilities / probabilities.sum()
+        return _KeptEpisode(torch.stack(images, 1), said, state, actions, weight, probabilities)
 
     def _moment(self, episode: "_KeptEpisode", step: int | None = None) -> tuple[Tensor, ...]:
         count = len(episode.actions)
         if step is None:
-            often, draws = episode.often, self._rng
-            step = int(draws.integers(count) if often is None else draws.choice(count, p=often))
+            rng, likely = self._rng, episode.probabilities
+            step = int(rng.integers(count) if likely is None else rng.choice(count, p=likely))
         steps = torch.arange(step, step + self._horizon)
         actions = episode.actions[steps.clamp(max=count - 1)]
         said = torch.tensor(episode.said)
@@ -129,7 +129,7 @@ class _KeptEpisode(NamedTuple):
     state: Tensor
     actions: Tensor
     weight: float
-    often: np.ndarray | None
+    probabilities: np.ndarray | None
     """How likely each moment is drawn, where they differ. Shape (T,)."""
 
 

@@ -180,6 +180,10 @@ def _weights(
         raise DataError(f"correction weight {config.correction_weight}; valid: above 0")
     if not 0 < config.intervention_weight < np.inf:
         raise DataError(f"intervention weight {config.intervention_weight}; valid: above 0")
+    if config.intervention_weight != 1.0:
+        marks = [data.episode(number, ()).intervention for number in range(len(data))]
+        count = sum(int(each.sum()) for each in marks if each is not None)
+        say(f"interventions: {count} frames")
     corrections = sorted(getattr(data, "corrections", ()))
     if config.correction_weight != 1.0:
         say(f"corrections: {len(corrections)} of {len(data)} episodes")

@@ -46,8 +46,9 @@ class ParserTrainConfig:
     """Of the decoder; the encoder is changed a twentieth as fast, its word embeddings not."""
     seed: int = 0
     save_every: int = 250
-    precision: str = "no"
-    """`bf16` for products of matrices in bfloat16, where the processor is faster with it."""
+    precision: str | None = None
+    """`bf16` for products of matrices in bfloat16, where the processor is faster with it; None: as
+    accelerate is configured."""
 
 
 class ParserLoss(nn.Module):

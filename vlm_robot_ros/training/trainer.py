@@ -22,11 +22,12 @@ _PRETRAINED_RATE = 0.05
 """Of the learning rate, for weights that come from elsewhere."""
 
 
-def make_accelerator(precision: str = "no") -> Accelerator:
+def make_accelerator(precision: str | None = None) -> Accelerator:
     """Return what spreads the work; parts of a model may have weights that no loss depends on.
 
     Args:
-        precision: Of products of matrices: `no` for that of the weights, or `bf16`.
+        precision: Of products of matrices: `no` for that of the weights, or `bf16`; None: as
+            accelerate is configured.
     """
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(mixed_precision=precision, kwargs_handlers=[unused])
@@ -118,7 +119,8 @@ class Trainer:
     def _check_same(self, resume: Path, theirs: dict[str, Any]) -> None:
         """Raise ValueError where what is to be resumed is of another run."""
         free = ("steps", "save_every", "processes", "frames")
-        keys = {key for key in {*theirs, *self.about} if not key.endswith(free)}
+        # What an earlier version did not know was as it is by default.
+        keys = {key for key in {*theirs} & {*self.about} if not key.endswith(free)}
         mine = json.loads(json.dumps(self.about))  # lists for tuples, as it was written
         apart = sorted(key for key in keys if mine.get(key) != theirs.get(key))
         if apart:

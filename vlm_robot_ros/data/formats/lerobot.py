@@ -20,6 +20,7 @@ from vlm_robot_ros.data.dataset import (
 from vlm_robot_ros.data.dataset_paths import file_below, fill_template
 from vlm_robot_ros.data.formats.lerobot_files import dataset_file, dataset_files, read_table
 from vlm_robot_ros.data.formats.lerobot_info import (
+    INTERVENTION,
     action_key,
     fps_of,
     joint_unit_of,
@@ -39,7 +40,6 @@ except ImportError as error:
         f"LeRobotDataset needs pyarrow and av ({error}): pip install 'vlm_robot_ros[data]'"
     ) from error
 
-_INTERVENTION = "intervention"
 _COLOUR_MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr")
 """Pillow's, of images that become RGB without loss of range."""
 _ABSOLUTE = 1e5
@@ -70,7 +70,7 @@ class LeRobotDataset:
                 if feature["dtype"] in ("image", "video")
             }
             self._state, self._action = state_key(features), action_key(features, path)
-            self._tells_led = _INTERVENTION in features
+            self._has_interventions = INTERVENTION in features
             used = (self._state, self._action, *self._cameras)
             left_out = [
                 name
@@ -172,11 +172,10 @@ class LeRobotDataset:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"'{file}': episode {number} is incomplete: {error}") from error
-        led = [bool(np.any(row[_INTERVENTION])) for row in rows] if self._tells_led else None
-        vectors = self._vectors(rows, file)
-        return Episode(
-            self.instruction(number), images, *vectors, None if led is None else np.array(led)
-        )
+        by_hand = None
+        if self._has_interventions:
+            by_hand = np.array([bool(np.any(row[INTERVENTION])) for row in rows])
+        return Episode(self.instruction(number), images, *self._vectors(rows, file), by_hand)
 
     def _rows(self, number: int, images: list[str]) -> tuple[list[dict[str, Any]], Path]:
         """Return the frames of an episode, and the file that they are in."""
@@ -196,7 +195,7 @@ class LeRobotDataset:
                 f"'{self._path / 'meta'}' does not say where episode {number} is: {error}"
             ) from error
         wanted = [self._state, self._action, "timestamp", "task_index", *images]
-        wanted += [_INTERVENTION] if self._tells_led else []
+        wanted += [INTERVENTION] if self._has_interventions else []
         rows = read_table(dataset_file(self._path, name), wanted, ("episode_index", index))
         if not rows:
             there = {row["episode_index"] for row in read_table(file, ["episode_index"])}

@@ -13,6 +13,8 @@ VERSIONS = ("v2.0", "v2.1", "v3.0")
 _STATES = ("observation.state", "state")
 _ACTIONS = ("action", "actions")
 """Keys of lerobot, and of openpi."""
+INTERVENTION = "intervention"
+"""As LeRobot calls where a person moved the arm; only in datasets with such frames."""
 JOINT_UNIT = "joint_unit"
 """Key under which this package writes the unit of joint positions; lerobot has none."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vlm_robot_ros.data.dataset import DataError, EpisodeDataset
-from vlm_robot_ros.data.formats.lerobot_info import image_key
+from vlm_robot_ros.data.formats.lerobot_info import INTERVENTION, image_key
 from vlm_robot_ros.data.statistics import statistics
 
 try:
@@ -23,8 +23,6 @@ except ImportError as error:
     ) from error
 
 STATE, ACTION = "observation.state", "action"
-INTERVENTION = "intervention"
-"""As LeRobot calls where a person moved the arm; only in datasets with such frames."""
 _BEGUN = ".merge-begun"
 """A file beside the parts while they are merged."""
 _INDICES = ("frame_index", "episode_index", "index", "task_index")
@@ -83,8 +81,9 @@ def write_part(
                     videos.pop(name).close()
             columns[STATE].append(episode.state)
             columns[ACTION].append(episode.action)
-            led = episode.intervention
-            columns[INTERVENTION].append(np.zeros(len(times), bool) if led is None else led)
+            by_hand = episode.intervention
+            by_hand = np.zeros(len(times), bool) if by_hand is None else by_hand
+            columns[INTERVENTION].append(by_hand)
             columns["timestamp"].append(times.astype(np.float32))
             episodes.append(
                 {
@@ -146,8 +145,8 @@ def read_parts(parts: Sequence[Path], out: Path) -> list[dict[str, Any]]:
                     f"'{part.name}' has {key} {about.get(key)}, '{parts[0].name}' "
                     f"{abouts[0].get(key)}"
                 )
-    led = any(about.get(INTERVENTION) for about in abouts)
-    return [{**about, INTERVENTION: led} for about in abouts]
+    some = any(about.get(INTERVENTION) for about in abouts)
+    return [{**about, INTERVENTION: some} for about in abouts]
 
 
 def link_file(source: Path, path: Path) -> None:
@@ -174,7 +173,7 @@ def write_table(
     rows: Sequence[dict[str, Any]],
     tasks: Sequence[str],
     begin: int = 0,
-    led: bool = False,
+    interventions: bool = False,
 ) -> None:
     """Write the frames of some episodes.
 
@@ -184,7 +183,7 @@ def write_table(
         rows: Of the episodes.
         tasks: Of the dataset.
         begin: The frame of the part with which the first of them begins.
-        led: Whether to tell of each frame whether a person moved the arm.
+        interventions: Whether to tell of each frame whether a person moved the arm.
     """
     lengths = [row["length"] for row in rows]
     indices = {
@@ -200,7 +199,7 @@ def write_table(
             flat = pa.array(values.ravel())
             columns[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
         columns["timestamp"] = pa.array(arrays["timestamp"][begin : begin + sum(lengths)])
-        if led:
+        if interventions:
             given = arrays.get(INTERVENTION, np.zeros(len(arrays["timestamp"]), bool))
             columns[INTERVENTION] = pa.array(given[begin : begin + sum(lengths)])
     columns |= {name: pa.array(indices[name].astype(np.int64)) for name in _INDICES}
@@ -232,8 +231,10 @@ def features(about: dict[str, Any], depth_key: str) -> dict[str, Any]:
         for camera, shape in about["cameras"].items()
     }
     indices = {name: {"dtype": "int64", **single} for name in _INDICES}
-    led = {INTERVENTION: {"dtype": "bool", **single}} if about.get(INTERVENTION) else {}
-    return {**videos, **vectors, "timestamp": {"dtype": "float32", **single}, **led, **indices}
+    others = {"timestamp": {"dtype": "float32", **single}}
+    if about.get(INTERVENTION):
+        others[INTERVENTION] = {"dtype": "bool", **single}
+    return {**videos, **vectors, **others, **indices}
 
 
 def _video_feature(shape: Sequence[int], fps: float, codec: str, depth_key: str) -> dict[str, Any]:

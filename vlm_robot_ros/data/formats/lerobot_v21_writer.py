@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from vlm_robot_ros.data.formats.dataset_card import dataset_card
-from vlm_robot_ros.data.formats.lerobot_info import JOINT_UNIT, image_key
+from vlm_robot_ros.data.formats.lerobot_info import INTERVENTION, JOINT_UNIT, image_key
 from vlm_robot_ros.data.formats.lerobot_parts import (
-    INTERVENTION,
     features,
     link_file,
     read_parts,

@@ -10,10 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from vlm_robot_ros.data.formats.dataset_card import dataset_card
-from vlm_robot_ros.data.formats.lerobot_info import JOINT_UNIT, image_key
+from vlm_robot_ros.data.formats.lerobot_info import INTERVENTION, JOINT_UNIT, image_key
 from vlm_robot_ros.data.formats.lerobot_parts import (
     ACTION,
-    INTERVENTION,
     features,
     link_file,
     read_parts,
@@ -51,7 +50,8 @@ def merge_shards(parts: Sequence[Path], out: Path) -> tuple[int, int]:
             rows.append(_episode_row(episode, len(rows), frames, place, about["fps"]))
             frames += episode["length"]
         data = out / _DATA.format(**place)
-        write_table(part / "table.npz", data, rows[begin:], tasks, led=about[INTERVENTION])
+        tells = bool(about[INTERVENTION])
+        write_table(part / "table.npz", data, rows[begin:], tasks, interventions=tells)
         for index, camera in enumerate(about["cameras"]):
             video = out / _VIDEO.format(video_key=image_key(camera), **place)
             link_file(part / f"{index}.mp4", video)
@@ -65,7 +65,7 @@ def _joined_tables(parts: Sequence[Path]) -> dict[str, np.ndarray]:
     tables: dict[str, list[np.ndarray]] = {}
     for part in parts:
         with np.load(part / "table.npz", allow_pickle=False) as arrays:
-            for name in {*arrays.files} - {INTERVENTION}:
+            for name in [name for name in arrays.files if name != INTERVENTION]:
                 tables.setdefault(name, []).append(arrays[name].reshape(len(arrays[name]), -1))
     return {name: np.concatenate(each) for name, each in tables.items()}
 
