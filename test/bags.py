@@ -82,8 +82,8 @@ class BagWriter:
         self.add(
             "/action", "vlm_robot_ros/msg/VlmAction", at, header=self.header(stamp), mode=mode,
             names=np.array(POSE if mode else ROBOT.joint_names), values=np.array(values, float),
-            gripper=gripper, instruction="", instruction_id=number, step_index=0, step_count=0, step="",
-            confidence=1.0, hold=bool(hold), hold_code=int(bool(hold)), hold_reason=hold,
+            gripper=gripper, instruction="", instruction_id=number, step_index=0, step_count=0,
+            step="", confidence=1.0, hold=bool(hold), hold_code=int(bool(hold)), hold_reason=hold,
         )  # fmt: skip
 
     def mark(self, at, event, note=""):

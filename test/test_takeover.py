@@ -1,72 +1,16 @@
 """A person takes the arm over and gives it back: within the limits, without a step."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from controlled_arm import HOME, PERIOD, POSE, ROBOT
-from plans import plan
+from takeover_arm import Arm, chunk_aside
 
 from vlm_robot_ros.interfaces.action import ActionMode
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
-from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.kinematics.kinematics import Kinematics
-from vlm_robot_ros.runtime.control_loop import ControlLoop
-from vlm_robot_ros.runtime.takeover import TAKEOVER_TIMEOUT_S, Takeover
+from vlm_robot_ros.runtime.takeover import TAKEOVER_TIMEOUT_S
 
 SIDEWAYS = np.array([0.0, 0.1, 0.0, 0.0, 0.0, 0.0])
-
-
-def chunk_aside(pose, way):
-    """Return a chunk that moves the tool sideways by `way` [m] in 2 s."""
-    values = np.tile(pose, (20, 1))
-    values[:, 1] += np.linspace(0, way, 21)[1:]
-    return plan(pose[:3], values=values, gripper=np.ones(20))
-
-
-class Arm:
-    """A control loop, and an arm that does at once what it is told."""
-
-    def __init__(self, sinks=("joint_trajectory",)):
-        self.loop = ControlLoop(ROBOT, PERIOD, sinks=sinks)
-        self.loop.takeover = Takeover(ROBOT, self.loop.kinematics, PERIOD)
-        self.now, self.joints, self.opening = 100.0, HOME.copy(), 1.0
-        self.positions, self.actions = [HOME.copy()], []
-
-    def tick(self, twist=None, leader=None, hold=MAY_MOVE, early=0.0):
-        """Let a tick pass, called a time after it was due; returns its action."""
-        self.now += PERIOD
-        if twist is not None:
-            self.loop.takeover.set_twist(twist, self.now + early)
-        if leader is not None:
-            self.loop.takeover.set_joints(leader, self.now + early)
-        step = self.loop.step(self.now, RobotState(self.now, self.joints, self.opening), hold)
-        if step.motion is not None:
-            self.joints = step.motion.preview.setpoints[0].position
-        self.positions.append(self.joints)
-        self.actions.append(step.action)
-        return step.action
-
-    def ticks(self, seconds, **given):
-        """Let time pass; returns the last action."""
-        return [self.tick(**given) for _ in range(round(seconds / PERIOD))][-1]
-
-    def follow_chunk(self, way=0.2):
-        """Begin with an instruction and a chunk for it."""
-        self.ticks(0.1)
-        number = self.loop.set_instruction("push it", self.now).number
-        self.loop.set_chunk(chunk_aside(POSE, way), number, self.now, self.now)
-
-    @property
-    def tool(self):
-        """Where it is. Shape (3,), [m]."""
-        return Kinematics(ROBOT).forward(self.joints)[:3, 3]
-
-    def worst(self):
-        """Return the largest speed and acceleration of any joint, as parts of their limits."""
-        speed = np.diff(self.positions, axis=0) / PERIOD
-        change = np.diff(speed, axis=0) / PERIOD
-        return np.abs(speed / ROBOT.velocity).max(), np.abs(change / ROBOT.acceleration).max()
 
 
 @pytest.fixture
@@ -213,93 +157,3 @@ def test_joints_and_openings_that_are_none_are_refused(arm):
         arm.loop.takeover.set_joints(np.zeros(6), arm.now)
     with pytest.raises(ValueError, match="valid: 0"):
         arm.loop.takeover.set_opening(1.5)
-
-
-def test_a_message_between_the_time_of_a_tick_and_its_call_is_one_of_now(arm):
-    arm.ticks(1.0, twist=SIDEWAYS, early=0.004)
-    assert not any(action.hold_reason for action in arm.actions[-30:])
-    arm.loop.stop()
-    arm.ticks(0.2, twist=SIDEWAYS, early=0.004)
-    arm.loop.reset()
-    arm.ticks(0.5, twist=SIDEWAYS, early=0.004)
-    assert all("let go" in action.hold_reason for action in arm.actions[-20:])
-
-
-@pytest.mark.parametrize("call", ["reset", "enable"])
-def test_a_reset_and_an_enable_make_a_person_let_go(arm, call):
-    arm.ticks(1.0, twist=SIDEWAYS)
-    arm.loop.reset() if call == "reset" else arm.loop.enable(True)
-    arm.ticks(0.5, twist=SIDEWAYS)
-    there = arm.tool
-    assert "let go" in arm.ticks(0.3, twist=SIDEWAYS).hold_reason
-    assert arm.tool == pytest.approx(there, abs=1e-4)
-
-
-def test_a_leader_arm_that_went_on_during_a_hold_has_to_come_back(arm):
-    arm.ticks(1.0, leader=HOME)
-    stale = HoldReason(HoldCode.INPUT_STALE, "joint states: too old")
-    leader = HOME.copy()
-    for _ in range(100):
-        leader[0] += 0.01
-        arm.tick(leader=leader.copy(), hold=stale)
-    action = arm.ticks(0.5, leader=leader)
-    assert "of the leader arm is 1.00 rad" in action.hold_reason
-    assert arm.joints == pytest.approx(HOME, abs=0.01)
-
-
-def test_a_leader_arm_that_jumps_is_not_followed(arm):
-    arm.ticks(1.0, leader=HOME)
-    action = arm.ticks(0.5, leader=HOME + np.array([0.8, 0, 0, 0, 0, 0, 0]))
-    assert "of the leader arm is 0.80 rad" in action.hold_reason
-    assert arm.joints == pytest.approx(HOME, abs=0.01)
-
-
-def test_fingers_close_while_a_person_waits_for_the_arm(arm):
-    arm.follow_chunk()
-    arm.ticks(0.3)
-    number = arm.loop.instruction.number
-    pose = np.concatenate([arm.tool, POSE[3:]])
-    closing = replace(chunk_aside(pose, 0.0), gripper=np.zeros(20))
-    arm.loop.set_chunk(closing, number, arm.now, arm.now)
-    arm.ticks(0.2)
-    for opening in np.linspace(0.9, 0.3, 20):
-        arm.opening = opening
-        arm.tick(leader=HOME + np.array([1.0, 0, 0, 0, 0, 0, 0]))
-    assert arm.actions[-1].hold_reason.code is HoldCode.TAKEOVER
-    assert arm.actions[-1].gripper == 0.0
-
-
-def test_chunks_of_another_mode_do_not_disturb_a_leader_arm(arm):
-    arm.follow_chunk()
-    arm.ticks(0.6)
-    leader = arm.joints.copy()
-    number, first = arm.loop.instruction.number, len(arm.actions)
-    for tick in range(100):
-        leader[0] += 0.004
-        if tick % 5 == 0:
-            arm.loop.set_chunk(chunk_aside(POSE, 0.2), number, arm.now, arm.now)
-        arm.tick(leader=leader.copy())
-    told = np.array([a.values[0] for a in arm.actions[first:] if a.mode == 0])
-    assert len(told) > 80
-    assert np.all(np.diff(told) >= 0), "it never goes back"
-
-
-def test_a_twist_moves_as_far_however_often_the_loop_is_stepped(arm):
-    arm.ticks(1.0, twist=SIDEWAYS)
-    before = arm.actions[-1].values[1]
-    for _ in range(25):
-        arm.tick(twist=SIDEWAYS)
-        state = RobotState(arm.now, arm.joints, arm.opening)
-        for part in range(1, 4):
-            arm.loop.step(arm.now + 0.001 * part, state, between_ticks=True)
-    assert arm.actions[-1].values[1] - before == pytest.approx(0.05, abs=0.006)
-
-
-def test_a_zero_twist_leaves_an_arm_that_was_moved_by_hand_where_it_is(arm):
-    arm.ticks(1.0, twist=SIDEWAYS)
-    arm.ticks(1.0)
-    arm.joints = arm.joints + np.array([0, 0, 0, 0, 0, 0, 0.5])
-    arm.ticks(1.0)
-    there = arm.joints.copy()
-    arm.ticks(1.0, twist=np.zeros(6))
-    assert arm.joints == pytest.approx(there, abs=0.02)
