@@ -5,8 +5,9 @@ from vlm_robot_ros.language.notation import ARGUMENTS
 from vlm_robot_ros.language.task_spec import ANY, MISSING, NONE, ObjectReference, TaskSpec
 from vlm_robot_ros.tasks.objects import RECEPTACLES
 
-LEAST_CONFIDENCE = 0.6
-"""Below it a sentence is not acted on; chosen by sentences that the training leaves out."""
+LEAST_CONFIDENCE, LEAST_CONFIDENCE_OF_STEPS = 0.6, 0.8
+"""Below the first a sentence is not acted on, below the second a command of several steps is not;
+chosen by sentences that the training leaves out."""
 _IDLE = {
     "question": "is a question; I only carry out commands",
     "statement": "asks for nothing",
@@ -45,7 +46,8 @@ def why_hold(meaning: Interpretation, text: str, confidence: float = 1.0) -> str
         if not meaning.part:
             return f"'{text}' asks for something that I cannot do ({meaning.obstacle})"
         return _OBSTACLE[meaning.obstacle].format(part=meaning.part)
-    if confidence < LEAST_CONFIDENCE:
+    several = meaning.act == "command" and len(meaning.steps) > 1
+    if confidence < (LEAST_CONFIDENCE_OF_STEPS if several else LEAST_CONFIDENCE):
         return f"I am not sure what '{text}' asks for"
     return next(filter(None, map(_impossible, meaning.steps)), "")
 
