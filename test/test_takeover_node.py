@@ -62,6 +62,7 @@ def person(bench):
     """A person beside an arm at rest that has no instruction."""
     made = Person(bench)
     bench.ask(Trigger, "reset")
+    bench.until_held("instruction")
     bench.until_still()
     yield made
     made.let_go()

@@ -7,7 +7,7 @@ from vlm_robot_ros.robot.config import RobotConfig
 _VERSION = "0.2.0"
 SUBSCRIBED_TOPICS = (
     "instruction", "joint_states", "/clock",
-    "~/takeover/twist", "~/takeover/joint_states", "~/takeover/gripper",
+    "~/takeover/twist", "~/takeover/joint_states",
 )  # fmt: skip
 PUBLISHED_TOPICS = (
     "action", "action_chunk", "task_label", "current_instruction", "policy_input", "latency",
@@ -42,7 +42,8 @@ def permissions(robot: RobotConfig, enclave: str, namespace: str = "/") -> str:
             raise ValueError(f"{name} is '{given}'; valid: names that begin with /")
     images = [camera.topic + end for camera in robot.cameras for end in ("", "/compressed")]
     images += [camera.info_topic for camera in robot.cameras if camera.depth]
-    scaling = [robot.speed_scaling] if robot.speed_scaling else []
+    more = [robot.speed_scaling] if robot.speed_scaling else []
+    more += ["~/takeover/gripper"] if robot.has_gripper else []
     commanded = [sink.topic for sink in robot.sinks if not sink.traits.is_action]
     called = [sink.topic for sink in robot.sinks if sink.traits.is_action]
     root = ElementTree.Element("policy", version=_VERSION)
@@ -51,7 +52,7 @@ def permissions(robot: RobotConfig, enclave: str, namespace: str = "/") -> str:
     node = ElementTree.SubElement(node, "profiles")
     node = ElementTree.SubElement(node, "profile", ns=namespace, node="policy_node")
     for kind, how, names in (
-        ("topic", "subscribe", [*SUBSCRIBED_TOPICS, *images, *scaling]),
+        ("topic", "subscribe", [*SUBSCRIBED_TOPICS, *images, *more]),
         ("topic", "publish", [*PUBLISHED_TOPICS, *commanded]),
         ("service", "reply", [*_SERVED_SERVICES]),
         ("action", "call", called),

@@ -64,7 +64,7 @@ class TakeoverInput:
             (JointState, "joint_states", self._take_joints),
             (Float64, "gripper", lambda takeover, message, _: takeover.set_opening(message.data)),
         )
-        for kind, name, take in topics:
+        for kind, name, take in topics if robot.has_gripper else topics[:2]:
             entities.create_subscription(
                 kind, f"~/takeover/{name}", partial(self._on_message, take)
             )

@@ -152,8 +152,8 @@ class Takeover:
         return active
 
     def stop(self) -> None:
-        """Note that the arm is stopped: the person has to let go before taking it over again."""
-        self._stopped = True
+        """Note that the arm is stopped: a person who sends has to let go before taking it over."""
+        self._stopped = self._wish is not None
 
     def release(self) -> None:
         """Note that the arm does not do what the person wants: it holds, or the policy has it."""
