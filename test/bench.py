@@ -1,5 +1,6 @@
 """The simulated arm behind its controllers' topics, driven by the policy node."""
 
+import numpy as np
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import qos_profile_sensor_data
@@ -9,6 +10,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vlm_robot_ros.msg import Latency, SimState, VlmAction
 from vlm_robot_ros.paths import config_dir
+from vlm_robot_ros.robot.loader import load_robot
 
 SINKS = [
     {"kind": "joint_trajectory", "topic": "joint_trajectory"},
@@ -22,6 +24,18 @@ def contract(folder, **changes):
     path = folder / "arm.yaml"
     path.write_text(yaml.safe_dump({**CONTENT, **changes}))
     return path
+
+
+def check_limits(trajectories):
+    """Check speeds and accelerations of trajectories against the simulated arm's limits."""
+    robot = load_robot("panda_sim")
+    for message in trajectories:
+        points = message.points
+        times = [p.time_from_start.sec + 1e-9 * p.time_from_start.nanosec for p in points]
+        speeds = np.array([point.velocities for point in points])
+        changes = np.abs(np.diff(speeds, axis=0)) / np.diff(times)[:, None]
+        assert np.all(np.abs(speeds) <= 1.01 * robot.velocity)
+        assert np.all(changes <= 1.05 * robot.acceleration), changes.max(0) / robot.acceleration
 
 
 class Bench:

@@ -1,18 +1,16 @@
 """The action `~/execute` over DDS: goals, feedback, cancellation and how they end."""
 
-import numpy as np
 import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 from action_msgs.msg import GoalStatus  # noqa: E402
-from bench import SINKS, Bench, contract  # noqa: E402
+from bench import SINKS, Bench, check_limits, contract  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from vlm_robot_ros.action import Execute  # noqa: E402
 from vlm_robot_ros.msg import VlmAction  # noqa: E402
-from vlm_robot_ros.robot.loader import load_robot  # noqa: E402
 
 Result = Execute.Result
 
@@ -80,14 +78,7 @@ def test_a_goal_canceled_in_motion_ends_at_rest_within_the_limits(bench, client)
     status, result = client.end(handle)
     assert (status, result.outcome) == (GoalStatus.STATUS_CANCELED, Result.CANCELED), result
     assert bench.graph.until(lambda: bench.states[-1].joint_speed < 0.02, 1.0)
-    robot = load_robot("panda_sim")
-    for message in bench.trajectories[before - 1 :]:
-        points = message.points
-        times = [p.time_from_start.sec + 1e-9 * p.time_from_start.nanosec for p in points]
-        speeds = np.array([point.velocities for point in points])
-        changes = np.abs(np.diff(speeds, axis=0)) / np.diff(times)[:, None]
-        assert np.all(np.abs(speeds) <= 1.01 * robot.velocity)
-        assert np.all(changes <= 1.05 * robot.acceleration), changes.max(0) / robot.acceleration
+    check_limits(bench.trajectories[before - 1 :])
     bench.until_held("waiting for an instruction")
 
 

@@ -5,7 +5,7 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
-from bench import SINKS, Bench, contract  # noqa: E402
+from bench import SINKS, Bench, check_limits, contract  # noqa: E402
 from geometry_msgs.msg import TwistStamped  # noqa: E402
 from rcl_interfaces.msg import Log  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
@@ -89,13 +89,7 @@ def test_a_person_takes_over_and_hands_back_to_the_policy(bench, person):
     lifted = lambda: bench.states[-1].positions[0].z > 0.08  # noqa: E731
     assert bench.graph.until(lifted, 100.0), "the policy does not finish"
     assert bench.actions[-1].instruction_id == number
-    for message in bench.trajectories:
-        points = message.points
-        times = [p.time_from_start.sec + 1e-9 * p.time_from_start.nanosec for p in points]
-        rows = np.array([point.velocities for point in points])
-        changes = np.abs(np.diff(rows, axis=0)) / np.diff(times)[:, None]
-        assert np.all(np.abs(rows) <= 1.01 * ROBOT.velocity)
-        assert np.all(changes <= 1.05 * ROBOT.acceleration), changes.max(0) / ROBOT.acceleration
+    check_limits(bench.trajectories)
 
 
 def test_a_stop_holds_the_arm_whatever_a_person_sends(bench, person):
