@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from controlled_arm import HOME, POSE
+from controlled_arm import HOME, POSE, ROBOT
 from takeover_arm import Arm, chunk_aside
 
 from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
@@ -106,3 +106,37 @@ def test_a_zero_twist_leaves_an_arm_that_was_moved_by_hand_where_it_is(arm):
     there = arm.joints.copy()
     arm.ticks(1.0, twist=np.zeros(6))
     assert arm.joints == pytest.approx(there, abs=0.02)
+
+
+@pytest.mark.parametrize("twist", [[0.0, 0.01, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0.01]])
+def test_a_small_twist_outside_of_the_workspace_is_a_small_motion(arm, twist):
+    above = np.array([0, 0.3, 0, -0.9, 0, 0, 0])
+    arm.joints = HOME - above
+    before = arm.tool
+    assert before[2] > ROBOT.workspace.max[2] + 0.02
+    arm.ticks(2.0, twist=np.array(twist, float))
+    assert np.linalg.norm(arm.tool - before) < 0.04
+
+
+def test_a_leader_arm_that_left_the_workspace_has_to_come_near_again(arm):
+    leader = HOME.copy()
+    for _ in range(200):
+        leader[1] += 0.006
+        arm.tick(leader=leader.copy())
+    assert arm.actions[-1].hold_reason.code in (HoldCode.WORKSPACE, HoldCode.TAKEOVER)
+    there = arm.joints.copy()
+    for _ in range(100):
+        leader[0] += 0.008
+        arm.tick(leader=leader.copy())
+    assert arm.joints == pytest.approx(there, abs=0.02)
+
+
+def test_a_clock_that_is_set_back_does_not_let_go(arm):
+    arm.ticks(0.5, twist=SIDEWAYS)
+    arm.loop.stop()
+    arm.ticks(0.2, twist=SIDEWAYS)
+    arm.loop.reset()
+    arm.now -= 5.0
+    arm.tick()
+    action = arm.ticks(1.0, twist=SIDEWAYS)
+    assert "let go" in action.hold_reason

@@ -88,9 +88,10 @@ def align(
             "valid: JOINT_POSITION, END_EFFECTOR_POSE"
         )
     commands = [a for a in recording.actions if moving[0].time <= a.time <= moving[-1].time]
-    if moving[0].mode == ActionMode.END_EFFECTOR_POSE:
+    modes = {a.mode for a in moving}
+    if modes == {ActionMode.JOINT_POSITION, ActionMode.END_EFFECTOR_POSE}:
         commands = _to_poses(recording, commands)
-    commands = [a for a in commands if a.mode == moving[0].mode]
+    commands = [a for a in commands if a.mode == commands[0].mode]
     begin, frames = moving[0].stamp, (moving[-1].time - moving[0].stamp) * fps
     if abs(begin - moving[0].time) > MIN_GAP_S or not 0 < frames < _MAX_STEPS:
         raise BagError(
@@ -120,7 +121,7 @@ def align(
     by_time = {a.time: a for a in commands}
     chosen = [by_time[time] for time in told[part]]
     names, action = _vectors(chosen)
-    if joint_actions and moving[0].mode != ActionMode.JOINT_POSITION:
+    if joint_actions and commands[0].mode != ActionMode.JOINT_POSITION:
         names = (*recording.robot.joint_names, "gripper")
         done = reached[part, :-1].astype(float).round(_DECIMALS)
         action = np.column_stack([done, action[:, -1]]).astype(np.float32)
@@ -135,18 +136,18 @@ def align(
 
 
 def _to_poses(recording: Recording, actions: Sequence[RecordedAction]) -> list[RecordedAction]:
-    """Return actions, joint positions among them as the tool's poses: those of a leader arm."""
+    """Return actions of both kinds as poses of the tool: those of a leader arm are joints."""
     kinematics, count = Kinematics(recording.robot), len(recording.robot.joints)
     found, last = list[RecordedAction](), np.zeros(7)
     for action in actions:
+        pose = action.values.copy()
         if action.mode == ActionMode.JOINT_POSITION:
-            pose = transform_to_pose7(kinematics.forward(action.values[:count]))
-            if pose[3:] @ last[3:] < 0:
-                pose[3:] *= -1  # the same orientation, the other quaternion of it
-            mode = int(ActionMode.END_EFFECTOR_POSE)
-            action = replace(action, mode=mode, names=POSE_NAMES, values=pose)
-        found.append(action)
-        last = action.values if len(action.values) == len(last) else last
+            pose = transform_to_pose7(kinematics.forward(pose[:count]))
+        if pose[3:] @ last[3:] < 0:
+            pose[3:] *= -1  # the same orientation, the other quaternion of it
+        mode = int(ActionMode.END_EFFECTOR_POSE)
+        found.append(replace(action, mode=mode, names=POSE_NAMES, values=pose))
+        last = pose
     return found
 
 

@@ -11,6 +11,8 @@ from vlm_robot_ros.bags.recording import (
     Recording,
 )
 
+_ROUNDING_S = 1e-3
+"""Begin and end of an intervention are times of actions [s]."""
 _PAUSE_S = 1.0
 """Actions farther apart are of different runs of the node [s]."""
 
@@ -45,5 +47,5 @@ def within(times: np.ndarray, intervals: Sequence[tuple[float, float]]) -> np.nd
     """Return which times, shape (T,), are in one of some intervals. Shape (T,), bool."""
     inside = np.zeros(len(times), bool)
     for begin, end in intervals:
-        inside |= (times >= begin) & (times < end)
+        inside |= (times >= begin - _ROUNDING_S) & (times <= end + _ROUNDING_S)
     return inside

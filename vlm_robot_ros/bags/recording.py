@@ -261,7 +261,7 @@ def _robot(bag: Bag, robot: str) -> RobotConfig:
 
 def _mark(time: float, message: Any) -> tuple[float, int, str, str]:
     stamp, event = header_seconds(message), int(message.event)
-    # The node notices that a person has let go when it is over, and says when it was.
+    # The node notices a takeover a little later, and says when it was.
     if event in (INTERVENTION_BEGIN, INTERVENTION_END) and abs(stamp - time) < MIN_GAP_S:
         time = stamp
     return time, event, message.by, message.note

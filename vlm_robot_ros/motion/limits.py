@@ -30,6 +30,7 @@ def clamp_action(
     values: np.ndarray,
     last: np.ndarray,
     dt: float,
+    stays_outside: bool = False,
 ) -> np.ndarray:
     """Return `values` moved inside the robot's limits.
 
@@ -44,6 +45,7 @@ def clamp_action(
         values: What is to be commanded. Shape (7,).
         last: What was commanded `dt` ago, in the same mode. Shape (7,).
         dt: [s]
+        stays_outside: Whether a tool outside of its workspace may stay where it is.
     """
     if mode == ActionMode.JOINT_POSITION:
         count, reach = len(robot.joints), robot.velocity * dt
@@ -57,7 +59,10 @@ def clamp_action(
         part = min(1.0, robot.workspace.speed * dt / max(way, 1e-9))
         limited[:count] = last[:count] + part * (limited[:count] - last[:count])
         return limited
-    inside = np.clip(values[:3], robot.workspace.min, robot.workspace.max)
+    low, high = np.array(robot.workspace.min), np.array(robot.workspace.max)
+    if stays_outside:
+        low, high = np.minimum(low, last[:3]), np.maximum(high, last[:3])
+    inside = np.clip(values[:3], low, high)
     step = inside - last[:3]
     length = float(np.linalg.norm(step))
     step *= min(1.0, robot.workspace.speed * dt / max(length, 1e-9))

@@ -55,7 +55,7 @@ class TakeoverInput:
         self._now, self._period, self._timeout = now, period, timeout
         self.active = False
         """Whether the node is active."""
-        self._marked, self._last_sent = False, 0.0
+        self._marked = False
         if not timeout:
             return
         self._marks = entities.create_publisher(EpisodeMark, "episode_mark")
@@ -119,10 +119,14 @@ class TakeoverInput:
                 f"the leader arm has no position of {', '.join(missing)}; "
                 f"given: {', '.join(given) or 'nothing'}"
             )
-        gripper = self._robot.gripper
+        gripper, opening = self._robot.gripper, None
         if self._robot.has_gripper and gripper.joint in given:
-            takeover.set_opening(gripper.fraction(given[gripper.joint]))
+            opening = gripper.fraction(given[gripper.joint])
+            if not np.isfinite(opening):
+                raise ValueError(f"{gripper.joint} of the leader arm is {given[gripper.joint]}")
         takeover.set_joints(np.array([given[name] for name in self._robot.joint_names]), now)
+        if opening is not None:
+            takeover.set_opening(opening)
 
     def _check_age(self, message: Any, now: float) -> None:
         """Raise ValueError where a message is older than a person may be silent."""
@@ -136,14 +140,14 @@ class TakeoverInput:
         """Mark that a person has begun or ended to move the arm, if so."""
         source = ""
         with self._lock:
-            takeover, now = self._loop.takeover, self._now()
+            takeover, (begin, last) = self._loop.takeover, self._loop.taken_over
             if takeover is not None and self.active and self._loop.is_taken_over:
-                self._last_sent, source = takeover.last_sent, takeover.source
+                source = takeover.source
         if source and not self._marked:
-            self._mark(EpisodeMark.INTERVENTION_BEGIN, now)
+            self._mark(EpisodeMark.INTERVENTION_BEGIN, begin)
             self._logger.info(f"taken over by {source}")
         elif self._marked and not source:
-            self._mark(EpisodeMark.INTERVENTION_END, self._last_sent)
+            self._mark(EpisodeMark.INTERVENTION_END, last)
             self._logger.info("handed back to the policy")
 
     def _mark(self, event: int, time: float) -> None:

@@ -25,6 +25,7 @@ from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 from vlm_robot_ros.runtime.takeover import Takeover
 
 _WITHOUT_INSTRUCTION = (HoldCode.NO_INSTRUCTION, HoldCode.EMPTY_INSTRUCTION)
+"""What is not in the way of a person, who needs no instruction."""
 
 
 @dataclass
@@ -89,7 +90,7 @@ class ControlLoop:
             is_commanded: Whether the sinks are sent what the loop makes; not in a dry run.
             gate: Whether the arm may move; the loop keeps it up to date.
         """
-        self.kinematics = Kinematics(robot)
+        self.kinematics, self._period = Kinematics(robot), period
         self.gate = gate or MotionGate()
         self.motion: MotionController | None = None
         """None where the loop makes no motion commands."""
@@ -107,8 +108,8 @@ class ControlLoop:
         self._executor = ChunkExecutor(robot, monitors, period, settings, self.kinematics)
         self.takeover: Takeover | None = None
         """What a person wants the arm to do in place of the policy, where a person can."""
-        self.is_taken_over = False
-        """Whether a person moved the arm at the last step."""
+        self.is_taken_over, self.taken_over = False, (0.0, 0.0)
+        """Whether a person moved the arm at the last step; first and last step of that [s]."""
 
     # -- Instructions and chunks -----------------------------------------------------------------
 
@@ -230,7 +231,6 @@ class ControlLoop:
                 now, state.joints, pose, state.opening, hold, wait or asked, no_chunk
             )
             if asked and action.hold_reason.code in _WITHOUT_INSTRUCTION:
-                # A person needs no instruction: what is in the way is another reason.
                 action = replace(action, hold_reason=asked)
         if self.motion is None or between_ticks:
             return Step(action, None)
@@ -250,13 +250,11 @@ class ControlLoop:
         takeover, self.is_taken_over = self.takeover, False
         if takeover is None or not takeover.is_active(now):
             return None
-        stopped = self.instruction.kind is InstructionKind.STOP
-        if stopped or self.blocked:
+        if (stopped := self.instruction.kind is InstructionKind.STOP) or self.blocked:
             takeover.stop()
         if hold or stopped or takeover.problem(state) or self._executor.input_problem(now):
             takeover.release()
             return None
-        self.is_taken_over = True
         action = takeover.step(now, state, self._executor.last_command, self.instruction)
         self.continue_from(now, action, state)
         return action
@@ -269,6 +267,9 @@ class ControlLoop:
 
     def continue_from(self, now: float, action: ActionCommand, state: RobotState) -> None:
         """Note that the arm was told an action of somebody else's at `now` [s]."""
+        begin, last = self.taken_over
+        self.taken_over = (begin if now - last <= 2 * self._period else now, now)
+        self.is_taken_over = True
         pose = transform_to_pose7(self.kinematics.forward(state.joints))
         self._executor.continue_from(action, now, state.joints, pose)
 

@@ -33,7 +33,8 @@ _MOVED_BY_HAND_M, _MOVED_BY_HAND_RAD = 0.04, 0.1
 """A tool that is farther from where it is held was moved by others [m, rad]; a joint, too, by the
 first number."""
 _MAX_TWIST, _MAX_ROTATION_RAD_S = 1e3, 3.0
-"""A larger twist is none [m/s, rad/s]; a faster rotation than the second is slowed down to it."""
+"""A larger twist is none [m/s, rad/s]; a faster rotation than the second could turn the other way
+before it is limited."""
 _EARLY_TICKS = 2
 """A tick is due a little before it is called: what arrived meanwhile is not of the future."""
 
@@ -91,6 +92,10 @@ class Takeover:
         """Of that action [s]."""
         self._stopped = False
         """Whether the arm was stopped since the person began to send."""
+        self._heard = -np.inf
+        """Since when the person has been silent [s]."""
+        self._is_led = False
+        """Whether the arm follows a leader arm."""
 
     def set_twist(self, twist: np.ndarray, now: float, in_tool_frame: bool = False) -> None:
         """Take a velocity of the tool.
@@ -113,7 +118,7 @@ class Takeover:
             limit_length(twist[:3], self._robot.workspace.speed),
             limit_length(twist[3:], _MAX_ROTATION_RAD_S),
         ])  # fmt: skip
-        self._wish = _Wish(now, twist, in_tool_frame, None)
+        self._wish, self._heard = _Wish(now, twist, in_tool_frame, None), now
 
     def set_joints(self, joints: np.ndarray, now: float) -> None:
         """Take where a leader arm is. Shape (J,), [rad].
@@ -129,7 +134,7 @@ class Takeover:
         before = None if self._wish is None else self._wish.joints
         if before is not None and np.max(np.abs(joints - before)) > _MAX_LEADER_DISTANCE_RAD:
             self.release()  # it has jumped, and must be near the arm again
-        self._wish = _Wish(now, None, False, joints)
+        self._wish, self._heard = _Wish(now, None, False, joints), now
 
     def set_opening(self, opening: float) -> None:
         """Take an opening of the gripper, 0 closed to 1 open; it counts while the person sends.
@@ -143,13 +148,16 @@ class Takeover:
 
     def is_active(self, now: float) -> bool:
         """Tell whether a person wants the arm at `now` [s]; one who does not has let it go."""
-        early = _EARLY_TICKS * self._period
-        active = self._wish is not None and -early <= now - self._wish.time <= self._timeout
-        if not active:
-            self._wish = self._opening = None
+        if now < self._heard - _EARLY_TICKS * self._period:  # the clock was set back
+            self._wish, self._heard = None, now
+        silent = now - self._heard > self._timeout
+        if silent:
             self._stopped = False
+        if silent or self._wish is None:
+            self._wish = self._opening = None
             self.release()
-        return active
+            return False
+        return True
 
     def stop(self) -> None:
         """Note that the arm is stopped: a person who sends has to let go before taking it over."""
@@ -157,12 +165,7 @@ class Takeover:
 
     def release(self) -> None:
         """Note that the arm does not do what the person wants: it holds, or the policy has it."""
-        self._last = None
-
-    @property
-    def last_sent(self) -> float:
-        """When the person sent something last [s]; 0 where nobody does."""
-        return 0.0 if self._wish is None else self._wish.time
+        self._last, self._is_led = None, False
 
     @property
     def source(self) -> str:
@@ -188,10 +191,6 @@ class Takeover:
             f"takeover: {self._robot.joint_names[worst]} of the leader arm is {apart[worst]:.2f} "
             f"rad from the arm's; at most {_MAX_LEADER_DISTANCE_RAD} rad to take over",
         )
-
-    @property
-    def _is_led(self) -> bool:
-        return self._last is not None and self._last.mode == ActionMode.JOINT_POSITION
 
     def step(
         self, now: float, state: RobotState, before: LastCommand, said: Instruction
@@ -219,6 +218,7 @@ class Takeover:
         if not leads:
             last = limit_distance(last, measured, _LEASH_M, _LEASH_RAD)
         values, reason = self._next(now, mode, last, dt)
+        self._is_led = leads and not reason
         openings = (self._opening, opening, state.opening)
         gripper = next(each for each in openings if each is not None)
         sure = 0.0 if reason else 1.0
@@ -267,7 +267,7 @@ class Takeover:
             wanted = step_pose(last, self._wish.twist * dt, self._wish.in_tool_frame)
         if wanted is last:
             return last, MAY_MOVE  # where it stands, even outside of the workspace
-        values = clamp_action(self._robot, self._kinematics, mode, wanted, last, dt)
+        values = clamp_action(self._robot, self._kinematics, mode, wanted, last, dt, True)
         count = len(self._robot.joints)
         if mode == ActionMode.JOINT_POSITION and exits_workspace(
             self._robot, self._kinematics, values[:count], last[:count]

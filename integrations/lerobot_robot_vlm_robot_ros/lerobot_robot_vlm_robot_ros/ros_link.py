@@ -85,9 +85,11 @@ class RosLink:
 
     def _on_image(self, camera: str, message: Image) -> None:
         channels = _CHANNELS.get(message.encoding)
-        if channels is None or message.step < 3 * message.width:
+        whole = len(message.data) == message.height * message.step
+        if channels is None or not whole or message.step < 3 * message.width:
             self._node.get_logger().warning(
-                f"camera {camera}: encoding '{message.encoding}'; valid: {', '.join(_CHANNELS)}",
+                f"camera {camera}: encoding '{message.encoding}', {message.width} x "
+                f"{message.height}, {len(message.data)} bytes; valid: {', '.join(_CHANNELS)}",
                 throttle_duration_sec=5.0,
             )
             return

@@ -40,8 +40,24 @@ class VlmRobotRos(Robot):
             raise ValueError(
                 f"no camera '{missing[0]}' in '{config.contract}'; valid: {', '.join(cameras)}"
             )
+        compressed = [n for n in names if cameras[n].get("transport", "raw") != "raw"]
+        if compressed:
+            raise ValueError(f"camera '{compressed[0]}' is not sent raw; valid: cameras that are")
         self._cameras = {name: cameras[name] for name in names}
         self._config, self._link = config, None
+        self._opening = 1.0
+        """Of the gripper, as it was asked for last: 0 closed, 1 open."""
+
+    @property
+    def _timeouts(self) -> dict[str, float]:
+        """How old the position of each joint that is heard of may be [s]."""
+        timeouts = dict.fromkeys(self._joints, self._config.timeout)
+        if self._gripper:
+            given = self._gripper.get("feedback_timeout")
+            feedback = self._config.timeout if given is None else float(given)
+            if feedback:  # else nothing is heard of it
+                timeouts[self._gripper["joint"]] = feedback
+        return timeouts
 
     @property
     def _position_features(self) -> dict[str, type]:
@@ -100,8 +116,7 @@ class VlmRobotRos(Robot):
         self._link = link
 
     def _missing(self, link: RosLink) -> list[str]:
-        wanted = [*self._joints, *([self._gripper["joint"]] if self._gripper else [])]
-        missing = [name for name in wanted if name not in link.positions]
+        missing = [name for name in self._timeouts if name not in link.positions]
         missing += [f"camera {name}" for name in self._cameras if name not in link.images]
         return missing if link.has_node else [*missing, f"the node {self._config.node}"]
 
@@ -112,21 +127,25 @@ class VlmRobotRos(Robot):
             ConnectionError: There is no connection, or something is too old; says what.
         """
         link, now = self._connected(), time.monotonic()
-        wanted = [*self._joints, *([self._gripper["joint"]] if self._gripper else [])]
-        ages = {name: now - link.positions[name][1] for name in wanted}
-        ages |= {f"camera {name}": now - link.images[name][1] for name in self._cameras}
-        oldest = max(ages, key=ages.__getitem__)
-        if ages[oldest] > self._config.timeout:
-            raise ConnectionError(
-                f"{oldest}: {ages[oldest]:.2f} s old, at most {self._config.timeout:g} s allowed"
-            )
+        ages = [
+            (name, now - link.positions[name][1], most) for name, most in self._timeouts.items()
+        ]
+        ages += [
+            (f"camera {name}", now - link.images[name][1], self._config.timeout)
+            for name in self._cameras
+        ]
+        for name, age, most in ages:
+            if age > most:
+                raise ConnectionError(f"{name}: {age:.2f} s old, at most {most:g} s allowed")
         found: dict[str, float | np.ndarray] = {
             f"{name}.pos": link.positions[name][0] for name in self._joints
         }
         if self._gripper:
-            place, _ = link.positions[self._gripper["joint"]]
-            closed, opened = self._gripper["closed"], self._gripper["open"]
-            found[GRIPPER] = float(np.clip((place - closed) / (opened - closed), 0.0, 1.0))
+            found[GRIPPER] = self._opening
+            if self._gripper["joint"] in self._timeouts:
+                place, _ = link.positions[self._gripper["joint"]]
+                closed, opened = self._gripper["closed"], self._gripper["open"]
+                found[GRIPPER] = float(np.clip((place - closed) / (opened - closed), 0.0, 1.0))
         return {**found, **{name: link.images[name][0] for name in self._cameras}}
 
     def send_action(self, action: dict[str, float]) -> dict[str, float]:
@@ -146,8 +165,8 @@ class VlmRobotRos(Robot):
         places = {name: float(action[f"{name}.pos"]) for name in self._joints}
         if self._gripper:
             closed, opened = self._gripper["closed"], self._gripper["open"]
-            fraction = float(np.clip(action[GRIPPER], 0.0, 1.0))
-            places[self._gripper["joint"]] = closed + fraction * (opened - closed)
+            self._opening = float(np.clip(action[GRIPPER], 0.0, 1.0))
+            places[self._gripper["joint"]] = closed + self._opening * (opened - closed)
         link.send(places)
         return {name: float(action[name]) for name in wanted}
 
