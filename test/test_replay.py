@@ -61,13 +61,15 @@ def test_a_replay_finds_a_planted_difference(recorded, shipped, tmp_path, capsys
     figures = tmp_path / "figures.json"
     command = ["bag", "replay", str(recorded), "--policy", "shipped", "--policy", str(other)]
     assert main([*command, "--json", str(figures)]) == 0
-    live, planted, apart = json.loads(figures.read_text())
+    live, planted, apart, *executed = json.loads(figures.read_text())
     assert live["identical"] == live["compared"]
     assert planted["identical"] < planted["compared"]
     assert apart["identical"] < apart["compared"]
     assert apart["same_label"] == apart["compared"]
     assert max(apart["largest_error"]) > 0
     assert apart["part_at"] > 0
+    assert [row["policy"] for row in executed] == ["shipped", str(other)]
+    assert executed[1]["mean_distance"] > executed[0]["mean_distance"]
     assert apart["part_in"] in capsys.readouterr().out
 
 

@@ -26,11 +26,6 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="learning rate of the decoder; the encoder learns a twentieth as fast",
     )  # fmt: skip
     parser.add_argument("--seed", type=int_at_least(0), default=0)
-    parser.add_argument(
-        "--precision", choices=("no", "bf16"),
-        help="bf16 multiplies matrices in bfloat16: faster where the processor knows it; as "
-        "accelerate is configured if not given",
-    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -42,9 +37,7 @@ def run(args: argparse.Namespace) -> int:
         train_sentence_parser,
     )
 
-    config = ParserTrainConfig(
-        args.steps, args.batch, args.rate, args.seed, precision=args.precision
-    )
+    config = ParserTrainConfig(args.steps, args.batch, args.rate, args.seed)
     pretrained = args.pretrained or pretrained_folder()
     out = train_sentence_parser(pretrained, args.out, config, args.sentences)
     print(f"checkpoint in {out}")

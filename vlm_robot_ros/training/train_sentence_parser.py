@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vlm_robot_ros.language.program_tokens import TOKENS
+from vlm_robot_ros.models.autocast import autocast_bfloat16
 from vlm_robot_ros.models.sentence_parser import (
     SentenceParserConfig,
     SentenceParserModel,
@@ -46,9 +47,6 @@ class ParserTrainConfig:
     """Of the decoder; the encoder is changed a twentieth as fast, its word embeddings not."""
     seed: int = 0
     save_every: int = 250
-    precision: str | None = None
-    """`bf16` for products of matrices in bfloat16, where the processor is faster with it; None: as
-    accelerate is configured."""
 
 
 class ParserLoss(nn.Module):
@@ -61,7 +59,9 @@ class ParserLoss(nn.Module):
     def forward(self, batch: SentenceBatch) -> dict[str, Tensor]:
         """Return the losses of a batch."""
         written = batch.tokens[:, :-1].clamp_min(0)
-        (tokens, *ahead), part = self.model(batch.pieces, batch.segments, batch.mask, written)
+        with autocast_bfloat16(written.device):
+            guesses, part = self.model(batch.pieces, batch.segments, batch.mask, written)
+        (tokens, *ahead), part = [each.float() for each in guesses], part.float()
         known = batch.part >= 0
         losses = {"tokens": _token_loss(tokens, batch.tokens)}
         for number, guessed in enumerate(ahead, start=1):
@@ -117,8 +117,9 @@ def train_sentence_parser(
     sentences, _ = split_sentences(files)
     sampler = SentenceSampler(sentences, load_pieces(out / PIECES), config.seed)
     about = {"sentences": len(sentences), **asdict(config)}
-    accelerator = make_accelerator(config.precision)
-    trainer = Trainer(model, out, about, accelerator, config.seed, config.save_every, save_parser)
+    trainer = Trainer(
+        model, out, about, make_accelerator(), config.seed, config.save_every, save_parser
+    )
     model.train()
     trainer.fit(
         "parser", ParserLoss(model), lambda: sampler.draw(config.batch), config.steps, config.rate

@@ -22,15 +22,10 @@ _PRETRAINED_RATE = 0.05
 """Of the learning rate, for weights that come from elsewhere."""
 
 
-def make_accelerator(precision: str | None = None) -> Accelerator:
-    """Return what spreads the work; parts of a model may have weights that no loss depends on.
-
-    Args:
-        precision: Of products of matrices: `no` for that of the weights, or `bf16`; None: as
-            accelerate is configured.
-    """
+def make_accelerator() -> Accelerator:
+    """Return what spreads the work; parts of a model may have weights that no loss depends on."""
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-    return Accelerator(mixed_precision=precision, kwargs_handlers=[unused])
+    return Accelerator(kwargs_handlers=[unused])
 
 
 @dataclass
