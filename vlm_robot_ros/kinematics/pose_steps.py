@@ -21,7 +21,7 @@ def step_pose(pose: np.ndarray, change: np.ndarray, in_tool_frame: bool = False)
 
     Args:
         pose: Shape (7,).
-        change: A way [m] and a turn as a rotation vector [rad]. Shape (6,).
+        change: A translation [m] and a rotation vector [rad]. Shape (6,).
         in_tool_frame: Whether the change is in the tool's frame, else in the base frame.
     """
     here = pinocchio.Quaternion(pose[3:]).normalized()

@@ -223,7 +223,7 @@ class ControlLoop:
         if self.motion is not None and self.motion.waiting:
             wait = wait or HoldReason(HoldCode.WAITING_FOR_MOTION_START, self.motion.waiting)
         hold = hold or self.blocked
-        action = self._step_by_hand(now, state, hold or wait)
+        action = self._step_takeover(now, state, hold or wait)
         if action is None:
             asked = self._takeover_problem(now, state, wait)
             pose = transform_to_pose7(self.kinematics.forward(state.joints))
@@ -237,7 +237,7 @@ class ControlLoop:
         source = self.takeover if self.is_taken_over and self.takeover else self._executor
         return self.execute(now, action, state, source.preview(now, self.motion.ahead))
 
-    def _step_by_hand(
+    def _step_takeover(
         self, now: float, state: RobotState, hold: HoldReason
     ) -> ActionCommand | None:
         """Return the action that a person wants; None where no person has the arm.
