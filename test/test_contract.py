@@ -59,9 +59,11 @@ def test_two_joints_of_one_name_are_refused(content):
         parse_robot(content)
 
 
-def test_an_arm_of_eight_joints_is_refused(content):
-    content["joints"].append({**content["joints"][0], "name": "one_more"})
-    with pytest.raises(ContractError, match="joints: 8 of them; valid: 7 at most"):
+def test_an_arm_of_eleven_joints_is_refused(content):
+    for number in range(4):
+        content["joints"].append({**content["joints"][0], "name": f"more_{number}"})
+        content["home"].append(0.0)
+    with pytest.raises(ContractError, match="joints: 11 of them; valid: 10 at most"):
         parse_robot(content)
 
 

@@ -144,7 +144,10 @@ def test_the_ends_of_a_continuous_gripper_are_marked_as_invented(made, tmp_path)
     ("text", "problem"),
     [
         (urdf(speed=100), "joint 'joint1' has a velocity limit of 100; valid: up to 30 rad/s"),
-        (urdf((*NAMES, "joint7", "joint8")), "joints: 8 of them; valid: 7 at most"),
+        (
+            urdf((*NAMES, *(f"joint{n}" for n in range(7, 12)))),
+            "joints: 11 of them; valid: 10 at most",
+        ),
         (urdf(robot=""), "name: got ''; it must be a text"),
         (
             urdf().replace('lower="-2" upper="2"', 'lower="0" upper="0.01"'),
@@ -154,7 +157,7 @@ def test_the_ends_of_a_continuous_gripper_are_marked_as_invented(made, tmp_path)
     ],
 )
 def test_what_the_check_would_refuse_is_refused_at_once(made, text, problem):
-    tool = "link8" if "link8" in text else "link6"
+    tool = "link11" if "link11" in text else "link6"
     status, _, said = made(text, "--gripper", "finger_joint", tool=tool)
     assert status == 2
     assert problem in said

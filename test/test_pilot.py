@@ -1,13 +1,16 @@
 """The pilot acts on a plan, and holds without one or without fresh images."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pilots import ROBOT, new_pilot, new_watch, tick
 from plans import HOME, plan
 
 from vlm_robot_ros.interfaces.action import ActionMode
-from vlm_robot_ros.kinematics.kinematics import Kinematics
+from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.robot.validation import validate_robot
 from vlm_robot_ros.runtime.chunk_executor import ChunkExecutor
 
 
@@ -123,21 +126,56 @@ def test_a_clock_that_jumps_back_flushes_the_plan(pilot, watch):
     assert tick(pilot, 1.0).hold_reason == "waiting for a plan"
 
 
-def test_an_arm_of_six_joints_is_told_six_and_nothing_more(watch):
-    robot = load_robot("ur5e_sim")
-    pilot = ChunkExecutor(robot, [watch], period=0.02)
+def _arm_of(joints):
+    """Return a contract of so many joints: some of the Panda's, or with more at its wrist."""
+    names = [f"joint{number}" for number in range(joints)]
+    kept = [*ROBOT.joints, *ROBOT.joints[-3:]][:joints]
+    home = (*ROBOT.home, 0.1, 0.1, 0.1)[:joints]
+    named = tuple(replace(j, name=n, position=(-3, 3)) for j, n in zip(kept, names, strict=True))
+    everywhere = replace(ROBOT.workspace, min=(-2, -2, -2), max=(2, 2, 2))
+    return replace(ROBOT, joints=named, home=home, workspace=everywhere, servos=None)
+
+
+@pytest.mark.parametrize("joints", [4, 5, 6, 8, 10])
+def test_an_arm_is_told_as_many_joints_as_it_has(watch, joints):
+    robot = _arm_of(joints)
+    assert not list(validate_robot(robot))
+    pilot, home = ChunkExecutor(robot, [watch], period=0.02), np.array(robot.home)
+    pose = transform_to_pose7(Kinematics(robot).forward(home))
     watch.on_message(1.0)
     said = pilot.set_instruction("pick up the cube", 1.0)
-    goal = np.append(np.array(robot.home) + 0.1, 0.7)
-    values = np.tile(goal, (8, 1))
-    pilot.set_chunk(
-        plan([0.5, 0, 0.3], mode=ActionMode.JOINT_POSITION, values=values), said.number, 1.0, 1.0
-    )
+    pilot.step(1.0, home, pose, 1.0)
+    goal = home + 0.02 * np.arange(1, joints + 1) / joints
+    chunk = plan(pose[:3], mode=ActionMode.JOINT_POSITION, values=np.tile(goal, (8, 1)))
+    pilot.set_chunk(chunk, said.number, 1.0, 1.0)
     for number in range(20):
-        command = pilot.step(1.02 + 0.02 * number, np.array(robot.home), HOME, 1.0)
+        command = pilot.step(1.02 + 0.02 * number, home, pose, 1.0)
         assert not command.hold_reason
-    assert command.values[:6] == pytest.approx(goal[:6])
-    assert command.values[6] == 0.0
+    assert command.values == pytest.approx(goal)
+
+
+@pytest.mark.parametrize("width", [5, 7])
+def test_a_plan_of_another_number_of_joints_is_refused(watch, width):
+    robot, watch_time = load_robot("ur5e_sim"), 1.0
+    pilot = ChunkExecutor(robot, [watch], period=0.02)
+    watch.on_message(watch_time)
+    said = pilot.set_instruction("pick up the cube", 1.0)
+    values = np.zeros((8, width))
+    chunk = plan([0.5, 0, 0.3], mode=ActionMode.JOINT_POSITION, values=values)
+    pilot.set_chunk(chunk, said.number, 1.0, 1.0)
+    command = pilot.step(1.02, np.array(robot.home), HOME, 1.0)
+    assert f"6 joints has values of shape (H, 6), got (8, {width})" in command.hold_reason
+
+
+def test_a_quaternion_as_networks_write_it_is_normalized(pilot, watch):
+    watch.on_message(1.0)
+    said = pilot.set_instruction("pick up the cube", 1.0)
+    chunk = plan([0.58, 0, 0.3])
+    chunk.values[:, 3:] *= 1.02
+    pilot.set_chunk(chunk, said.number, 1.0, 1.0)
+    command = tick(pilot, 1.1)
+    assert not command.hold_reason
+    assert np.linalg.norm(command.values[3:]) == pytest.approx(1.0)
 
 
 def test_a_plan_of_an_older_image_changes_nothing(pilot, watch):

@@ -88,7 +88,7 @@ def test_poses_keep_their_turns_from_the_data_to_the_contract():
         same.vectors(turned * 0)
 
 
-def test_of_two_arms_one_is_taken_and_what_is_missing_is_padded():
+def test_of_two_arms_one_is_taken_with_the_joints_that_it_has():
     arms = [
         f"{side}_{part}" for side in ("left", "right") for part in ("waist", "elbow", "gripper")
     ]
@@ -97,12 +97,11 @@ def test_of_two_arms_one_is_taken_and_what_is_missing_is_padded():
     assert (space.columns, space.gripper) == ((3, 4), 5)
     said = " ".join(space.notes)
     assert "of two arms the right one" in said
-    assert "2 joints; what is missing of 7 is padded" in said
     assert "dropped: left_waist, left_elbow, left_gripper" in said
     given = np.array([[9, 9, 9, 0.1, 0.2, 1.0]])
-    np.testing.assert_allclose(space.vectors(given), [[0.1, 0.2, 0, 0, 0, 0, 0, 1]], atol=1e-6)
+    np.testing.assert_allclose(space.vectors(given), [[0.1, 0.2, 1]], atol=1e-6)
     values, opening = from_vectors(space.mode, space.vectors(given))
-    assert values.shape == (1, 7)
+    assert values.shape == (1, 2)
     assert opening == [1.0]
 
 

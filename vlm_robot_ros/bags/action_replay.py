@@ -9,7 +9,7 @@ import numpy as np
 from vlm_robot_ros.bags.interventions import interventions, within
 from vlm_robot_ros.bags.recording import RecordedAction, Recording
 from vlm_robot_ros.bags.replay import Replay
-from vlm_robot_ros.interfaces.action import POSE_NAMES, ActionMode
+from vlm_robot_ros.interfaces.action import ActionMode
 from vlm_robot_ros.interfaces.action_command import ActionCommand
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.robot_state import RobotState
@@ -109,10 +109,9 @@ def _hold_code(recorded: RecordedAction) -> HoldCode:
 
 
 def _to_command(recorded: RecordedAction, loop: ControlLoop) -> ActionCommand:
-    values = np.pad(recorded.values, (0, len(POSE_NAMES) - len(recorded.values)))
     return ActionCommand(
-        ActionMode(recorded.mode), values, recorded.gripper, recorded.stamp, 1.0, MAY_MOVE,
-        loop.instruction,
+        ActionMode(recorded.mode), recorded.values, recorded.gripper, recorded.stamp, 1.0,
+        MAY_MOVE, loop.instruction,
     )  # fmt: skip
 
 

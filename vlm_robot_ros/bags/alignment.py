@@ -137,12 +137,12 @@ def align(
 
 def _to_poses(recording: Recording, actions: Sequence[RecordedAction]) -> list[RecordedAction]:
     """Return actions of both kinds as poses of the tool: those of a leader arm are joints."""
-    kinematics, count = Kinematics(recording.robot), len(recording.robot.joints)
+    kinematics = Kinematics(recording.robot)
     found, last = list[RecordedAction](), np.zeros(7)
     for action in actions:
         pose = action.values.copy()
         if action.mode == ActionMode.JOINT_POSITION:
-            pose = transform_to_pose7(kinematics.forward(pose[:count]))
+            pose = transform_to_pose7(kinematics.forward(pose))
         if pose[3:] @ last[3:] < 0:
             pose[3:] *= -1  # the same orientation, the other quaternion of it
         mode = int(ActionMode.END_EFFECTOR_POSE)

@@ -73,7 +73,7 @@ def check_policy(
         seconds, before = time.perf_counter() - began, request.number
         reason = HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD)
         try:
-            check_chunk(chunk)
+            check_chunk(chunk, len(recording.robot.joints))
         except ValueError as error:
             reason = HoldReason(HoldCode.INVALID_CHUNK, str(error))
         if reason.code in (HoldCode.POLICY_UNAVAILABLE, HoldCode.INVALID_CHUNK):

@@ -36,7 +36,7 @@ class RecordedAction:
     names: tuple[str, ...]
     """Of the values: joints', or x, y, z, qx, qy, qz, qw."""
     values: np.ndarray
-    """Shape (7,)."""
+    """One for each of `names`."""
     gripper: float
     hold: str
     """Why the arm holds; empty when it moves."""

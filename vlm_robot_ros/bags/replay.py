@@ -11,7 +11,7 @@ from vlm_robot_ros.bags.bag import BagError
 from vlm_robot_ros.bags.policy_inputs import RecordedRequests
 from vlm_robot_ros.bags.recording import Recording, header_seconds, topic_prefix
 from vlm_robot_ros.inference.worker import InferenceRequest, run_inference
-from vlm_robot_ros.interfaces.action import POSE_NAMES, ActionChunk, ActionMode
+from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
 from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.interfaces.policy import Policy
 
@@ -88,7 +88,8 @@ def _for(policy: Policy, question: InferenceRequest) -> InferenceRequest:
 def compare(found: Replay, one: str, other: str) -> dict[str, Any]:
     """Return how two rows of answers differ, of plain types.
 
-    Errors are of the first step of each chunk; where modes differ they count as different only.
+    Errors are of the first step of each chunk, in the mode of the first that both answer in;
+    answers in other modes count as different or identical only.
     """
     pairs = [
         (time, said, a, b)
@@ -98,8 +99,9 @@ def compare(found: Replay, one: str, other: str) -> dict[str, Any]:
         if a is not None and b is not None
     ]
     same = [_is_same(a, b) for _, _, a, b in pairs]
-    alike = [(a, b) for _, _, a, b in pairs if a.mode == b.mode]
-    errors = np.array([np.abs(a.values[0] - b.values[0]) for a, b in alike]).reshape(-1, 7)
+    mode = next((a.mode for _, _, a, b in pairs if a.mode == b.mode), None)
+    alike = [(a, b) for _, _, a, b in pairs if a.mode == b.mode == mode]
+    errors = np.array([np.abs(a.values[0] - b.values[0]) for a, b in alike])
     grips = np.array([abs(a.gripper[0] - b.gripper[0]) for a, b in alike])
     labels = [a.label == b.label for _, _, a, b in pairs]
     parts = [pair for pair, equal in zip(pairs, same, strict=True) if not equal]
@@ -173,7 +175,7 @@ def _recorded(
 def _to_chunk(message: Any, label: str) -> ActionChunk:
     values = np.array(message.values, float).reshape(int(message.horizon), -1)
     return ActionChunk(
-        _mode(message), _padded(values), np.array(message.gripper, float),
+        _mode(message), values, np.array(message.gripper, float),
         float(message.step_dt), label, {}, float(message.confidence), "",
     )  # fmt: skip
 
@@ -188,8 +190,3 @@ def _mode(message: Any) -> ActionMode:
 
 def _key(time: float, number: int) -> tuple[int, int]:
     return round(time * 1e6), number
-
-
-def _padded(values: np.ndarray) -> np.ndarray:
-    """Return rows of values as rows of seven, as `ActionChunk` has them."""
-    return np.pad(values, ((0, 0), (0, max(0, len(POSE_NAMES) - values.shape[1]))))

@@ -14,7 +14,7 @@ from vlm_robot_ros.interfaces.action import ActionMode
 from vlm_robot_ros.kinematics.action_encoding import POSE_MODES, to_vectors
 
 Turn = Literal["none", "euler", "rotation_vector", "quaternion"]
-JOINTS = 7
+MAX_JOINTS = 10
 _JOINT = re.compile(r"joint|shoulder|elbow|wrist|waist|forearm|arm_\d|pan|lift|flex|roll|j\d")
 _VECTORS = (
     ("rx", "ry", "rz"),
@@ -33,7 +33,7 @@ class ActionSpace:
 
     mode: ActionMode
     columns: tuple[int, ...]
-    """Joints from the base outwards (at most 7), or x, y, z and then the turn."""
+    """Joints from the base outwards, or x, y, z and then the turn."""
     turn: Turn
     """How a pose turns: not; about fixed x, y, z axes [rad]; by a vector; by qx, qy, qz, qw."""
     gripper: int = -1
@@ -43,7 +43,7 @@ class ActionSpace:
     gripper_relative: bool = False
     """Whether its value says to close or to open, and 0 to leave it."""
     notes: tuple[str, ...] = ()
-    """What was taken for granted, dropped or padded."""
+    """What was taken for granted, or dropped."""
     joint_scale: float = 1.0
     """What joint positions are multiplied by to be in radians."""
 
@@ -52,9 +52,7 @@ class ActionSpace:
         return to_vectors(self.mode, *self.values(action))
 
     def values(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the contract's values, shape (T, 7), and gripper openings, shape (T,).
-
-        Joints that an arm has not are 0.
+        """Return values as an `ActionChunk` has them, and gripper openings, shape (T,).
 
         Args:
             action: Of a whole episode, in order. Shape (T, A).
@@ -63,8 +61,7 @@ class ActionSpace:
             turns = self._turns(action).as_quat()
             values = np.concatenate([action[:, self.columns[:3]], turns], 1)
         else:
-            values = np.zeros((len(action), JOINTS))
-            values[:, : len(self.columns)] = action[:, self.columns] * self.joint_scale
+            values = action[:, self.columns].astype(float) * self.joint_scale
         return values, self._openings(action)
 
     def _turns(self, action: np.ndarray) -> Rotation:
@@ -135,8 +132,6 @@ def infer_action_space(info: DatasetInfo, arm: str) -> ActionSpace:
     else:
         joints = _joint_columns(info, rest, others)
         mode, columns, turn = ActionMode.JOINT_POSITION, tuple(joints), "none"
-        if len(columns) < JOINTS:
-            notes.append(f"{len(columns)} joints; what is missing of {JOINTS} is padded with 0")
     dropped = [info.action_names[n] for n in range(len(names)) if n not in (*columns, grip)]
     if dropped:
         notes.append(f"dropped: {', '.join(dropped)}")
@@ -190,10 +185,10 @@ def _joint_columns(info: DatasetInfo, rest: Sequence[int], others: Sequence[int]
             f"'{info.path}': the values are called {', '.join(names) or 'nothing'}; valid are "
             "names of joints, or x, y, z. Name each value, in `features` of meta/info.json"
         )
-    if len(joints) > JOINTS:
+    if len(joints) > MAX_JOINTS:
         raise DataError(
             f"'{info.path}': {', '.join(names[n] for n in joints)} are {len(joints)} joints; "
-            f"valid are at most {JOINTS}, of one arm"
+            f"valid are at most {MAX_JOINTS}, of one arm"
         )
     return joints
 

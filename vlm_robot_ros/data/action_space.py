@@ -62,7 +62,7 @@ def read_actions(
 
 
 def describe_mapping(info: DatasetInfo, space: ActionSpace, felt: ActionSpace | None) -> list[str]:
-    """Return how data is read, what was taken for granted, dropped or padded; one line each."""
+    """Return how data is read, what was taken for granted or dropped; one line each."""
     lines = [f"actions are read as {space.mode.name}", *(f"- {note}" for note in space.notes)]
     if felt is None:
         lines.append("states are not used: their names do not say what they are")

@@ -14,19 +14,25 @@ POSE_NAMES = ("x", "y", "z", "qx", "qy", "qz", "qw")
 """Names of the seven values of an end-effector action."""
 _MAX_STEPS = 1000
 """Steps of a chunk: more take longer to be read than an arm may wait."""
+_NORM_TOLERANCE = 0.2
+"""What networks write as a quaternion has about the norm 1."""
 _MAX_VALUE = 1e3
 """No plan leads so far [m or rad]."""
 
 
 class ActionMode(IntEnum):
-    """What the seven values of an action are; the numbers are those of `VlmAction`."""
+    """What the values of an action are; the numbers are those of `VlmAction`.
+
+    Those of joints are one for each joint of the robot, from the base outwards; those of a tool
+    are seven.
+    """
 
     JOINT_POSITION = 0
     """Joint positions [rad]."""
     JOINT_DELTA = 1
-    """Change of the joint positions over one control step [rad]."""
+    """Change of the joint positions over one step [rad]."""
     END_EFFECTOR_DELTA = 2
-    """Change of the tool pose over one control step: x, y, z [m], then a quaternion."""
+    """Change of the tool pose over one step, in the base frame: x, y, z [m], then a quaternion."""
     END_EFFECTOR_POSE = 3
     """Tool pose in the base frame: x, y, z [m], then a quaternion qx, qy, qz, qw."""
 
@@ -57,7 +63,7 @@ class ActionChunk:
 
     mode: ActionMode
     values: np.ndarray
-    """Shape (H, 7); see `ActionMode`."""
+    """Shape (H, J) of joints, (H, 7) of a tool; see `ActionMode`."""
     gripper: np.ndarray
     """Gripper openings: 0 closed, 1 open. Shape (H,)."""
     step_dt: float
@@ -120,13 +126,21 @@ def validate_chunk(chunk: ActionChunk) -> ActionChunk:
     )
 
 
-def check_chunk(chunk: ActionChunk) -> None:
-    """Raise ValueError where a chunk cannot be played; says what was given and what is valid."""
+def check_chunk(chunk: ActionChunk, joints: int) -> None:
+    """Raise ValueError where a chunk cannot be played; says what was given and what is valid.
+
+    Args:
+        chunk: Anybody's.
+        joints: Of the robot.
+    """
     values, gripper = np.asarray(chunk.values), np.asarray(chunk.gripper)
     if chunk.mode not in (ActionMode.JOINT_POSITION, ActionMode.END_EFFECTOR_POSE):
         raise ValueError(f"a chunk of {chunk.mode.name} has no clock to be played by")
-    if values.ndim != 2 or values.shape[1] != 7 or not len(values):
-        raise ValueError(f"a chunk has values of shape (H, 7), got {values.shape}")
+    is_pose = chunk.mode == ActionMode.END_EFFECTOR_POSE
+    width = len(POSE_NAMES) if is_pose else joints
+    if values.ndim != 2 or values.shape[1] != width or not len(values):
+        what = "a pose" if is_pose else f"{joints} joints"
+        raise ValueError(f"a chunk of {what} has values of shape (H, {width}), got {values.shape}")
     if len(values) > _MAX_STEPS:
         raise ValueError(f"a chunk has {_MAX_STEPS} steps at most, got {len(values)}")
     if gripper.shape != (len(values),):
@@ -139,7 +153,10 @@ def check_chunk(chunk: ActionChunk) -> None:
         )
     if not chunk.step_dt > 0:
         raise ValueError(f"step_dt is {chunk.step_dt}; it must be above 0")
-    if chunk.mode == ActionMode.END_EFFECTOR_POSE:
+    if is_pose:
         norms = np.linalg.norm(values[:, 3:], axis=1)
-        if np.any(np.abs(norms - 1) > 0.01):
-            raise ValueError(f"the plan's quaternions have norms {norms.round(3).tolist()}, not 1")
+        if np.any(np.abs(norms - 1) > _NORM_TOLERANCE):
+            raise ValueError(
+                f"the plan's quaternions have norms {norms.round(3).tolist()}; valid: 1, within "
+                f"{_NORM_TOLERANCE}"
+            )

@@ -15,7 +15,7 @@ class ActionCommand:
 
     mode: ActionMode
     values: np.ndarray
-    """Shape (7,); see `ActionMode`."""
+    """Shape (J,) of joints, (7,) of a tool; see `ActionMode`."""
     gripper: float
     """0 closed, 1 open."""
     stamp: float

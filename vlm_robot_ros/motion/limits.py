@@ -42,23 +42,19 @@ def clamp_action(
         robot: The contract.
         kinematics: Of the robot.
         mode: Joint position or end-effector pose.
-        values: What is to be commanded. Shape (7,).
-        last: What was commanded `dt` ago, in the same mode. Shape (7,).
+        values: What is to be commanded. Shape (J,) or (7,), as the mode is.
+        last: What was commanded `dt` ago, in the same mode and shape.
         dt: [s]
         stays_outside: Whether a tool outside of its workspace may stay where it is.
     """
     if mode == ActionMode.JOINT_POSITION:
-        count, reach = len(robot.joints), robot.velocity * dt
-        inside = np.clip(
-            robot.unwrap_continuous_joints(values[:count], last[:count]), robot.lower, robot.upper
-        )
-        limited = np.zeros(len(values))  # an arm of fewer joints has no use for the rest
-        limited[:count] = np.clip(inside, last[:count] - reach, last[:count] + reach)
-        here, there = (kinematics.forward(q[:count])[:3, 3] for q in (last, limited))
+        reach = robot.velocity * dt
+        inside = np.clip(robot.unwrap_continuous_joints(values, last), robot.lower, robot.upper)
+        limited = np.clip(inside, last - reach, last + reach)
+        here, there = (kinematics.forward(q)[:3, 3] for q in (last, limited))
         way = float(np.linalg.norm(there - here))
         part = min(1.0, robot.workspace.speed * dt / max(way, 1e-9))
-        limited[:count] = last[:count] + part * (limited[:count] - last[:count])
-        return limited
+        return last + part * (limited - last)
     low, high = np.array(robot.workspace.min), np.array(robot.workspace.max)
     if stays_outside:
         low, high = np.minimum(low, last[:3]), np.maximum(high, last[:3])
@@ -130,11 +126,11 @@ def unwrap_chunk(robot: RobotConfig, chunk: ActionChunk, near: np.ndarray) -> Ac
         chunk: Of any mode; one that is no chunk is returned as it is.
         near: Positions that the first step is near to. Shape (J,), [rad].
     """
-    values, count = np.array(chunk.values, float), len(robot.joints)
-    if chunk.mode != ActionMode.JOINT_POSITION or not _is_table(values, count):
+    values = np.array(chunk.values, float)
+    if chunk.mode != ActionMode.JOINT_POSITION or not _is_table(values, len(robot.joints)):
         return chunk
     for row in values:
-        row[:count] = near = robot.unwrap_continuous_joints(row[:count], near)
+        row[:] = near = robot.unwrap_continuous_joints(row, near)
     return replace(chunk, values=values)
 
 
@@ -156,11 +152,11 @@ def implausibility(
     if gripper.size and not (low <= gripper.min() and gripper.max() <= high):
         worst = gripper.flat[np.abs(gripper - 0.5).argmax()]
         return f"the gripper's opening is {worst:.3g}; valid: 0, closed, to 1, open"
-    is_joints, count = chunk.mode == ActionMode.JOINT_POSITION, len(robot.joints)
-    if not _is_table(values, count if is_joints else 3):
+    is_joints = chunk.mode == ActionMode.JOINT_POSITION
+    if not _is_table(values, len(joints) if is_joints else len(pose)):
         return ""
     if is_joints:
-        said = robot.unwrap_continuous_joints(values[:, :count], joints)
+        said = robot.unwrap_continuous_joints(values, joints)
         beyond = np.maximum(robot.lower - said, said - robot.upper)
         step, joint = np.unravel_index(beyond.argmax(), beyond.shape)
         if beyond[step, joint] > _BEYOND_LIMITS_RAD:
@@ -177,6 +173,6 @@ def implausibility(
 
 
 def _is_table(values: np.ndarray, width: int) -> bool:
-    """Tell whether there are finite numbers, so many a step at least."""
-    shaped = values.ndim == 2 and len(values) > 0 and values.shape[1] >= width
+    """Tell whether there are finite numbers, so many a step."""
+    shaped = values.ndim == 2 and len(values) > 0 and values.shape[1] == width
     return shaped and bool(np.isfinite(values).all())

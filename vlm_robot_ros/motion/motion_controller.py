@@ -139,7 +139,7 @@ class MotionController:
         Args:
             now: When this tick is due: periods after the one before, as of `TickSchedule` [s].
             command: The action of this tick; on a hold the arm brakes.
-            ahead: Values of the next actions, in the same mode. Shape (7,) each.
+            ahead: Values of the next actions, in the same mode and shape.
             joints: Measured positions. Shape (J,), [rad].
             measured_at: When they were measured [s]; None: now.
         """

@@ -125,7 +125,7 @@ class SetpointPlanner:
 
         Args:
             now: [s]
-            targets: Values of the actions of this tick and the next ones. Shape (7,) each.
+            targets: Values of the actions of this tick and the next ones, of one shape.
             poses: Whether they are poses of the tool; else joint positions.
             brakes: Whether the arm brakes instead.
             joints: Measured positions. Shape (J,), [rad].

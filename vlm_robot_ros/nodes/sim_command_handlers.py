@@ -5,7 +5,7 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from std_msgs.msg import Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory
 
-from vlm_robot_ros.interfaces.action import POSE_NAMES, ActionMode
+from vlm_robot_ros.interfaces.action import ActionMode
 from vlm_robot_ros.kinematics.kinematics import pose7_to_transform
 from vlm_robot_ros.msg import VlmAction
 from vlm_robot_ros.ros.message_conversions import action_value_names, stamp_to_seconds
@@ -34,7 +34,6 @@ def apply_action(sim: Simulator, message: VlmAction) -> None:
     if len(message.values) != len(names):
         raise ValueError(f"{len(message.values)} values for {len(names)} names; valid: one each")
     values = np.array([message.values[names.index(name)] for name in wanted])
-    values = np.pad(values, (0, len(POSE_NAMES) - len(values)))
     _check_frame(sim, message.header.frame_id)
     sim.command(mode, values, message.gripper)
 

@@ -8,6 +8,7 @@ from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import Policy, hold_chunk
+from vlm_robot_ros.policies.delta_actions import DELTA_MODES, to_absolute
 
 _BLANK_DEVIATION = 4.0
 """Standard deviation of the brightness below which an image shows nothing, of 255."""
@@ -65,7 +66,10 @@ _HOLD_DURATION_S = 0.1
 
 
 class ImageGuard:
-    """Acts as the policy within, and holds when an image cannot be trusted."""
+    """Acts as the policy within, and holds when an image cannot be trusted.
+
+    Changes of positions that the policy answers are added up: see `to_absolute`.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self.within = policy
@@ -87,4 +91,7 @@ class ImageGuard:
             if problem := watch.check(image, observation.pose[:3]):
                 reason = HoldReason(problem.code, f"{name} camera: {problem}")
                 return hold_chunk(observation, _HOLD_DURATION_S, reason)
-        return self.within.infer(observation)
+        chunk = self.within.infer(observation)
+        if getattr(chunk, "mode", None) in DELTA_MODES:
+            return to_absolute(chunk, observation)
+        return chunk

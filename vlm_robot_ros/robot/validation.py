@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from vlm_robot_ros.robot.config import ISAAC_SIM, RobotConfig
 from vlm_robot_ros.robot.sros2_policy import PUBLISHED_TOPICS, SUBSCRIBED_TOPICS
 
-MAX_JOINTS = 7
-"""As many values as an action has."""
+MAX_JOINTS = 10
 _TOPIC = re.compile(r"~?/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 
 

@@ -55,7 +55,7 @@ class ChunkExecutor:
         self.min_confidence = settings.min_confidence
         self._instruction_timeout = settings.instruction_timeout
         self._interpolator = ChunkInterpolator(
-            settings.blend, settings.ensemble, settings.joined_steps
+            settings.blend, settings.ensemble, settings.joined_steps, len(robot.joints)
         )
         self.instruction, self._filter = EMPTY_INSTRUCTION, InstructionFilter()
         self.ignored = ""
@@ -111,7 +111,7 @@ class ChunkExecutor:
                 chunk = replace(chunk, hold=HoldReason(HoldCode.INVALID_CHUNK, problem))
             near = self._joints
             if self._last is not None and chunk.mode == self._mode:
-                near = self._last[: len(near)]
+                near = self._last
             chunk = unwrap_chunk(self._robot, chunk, near)
         self.step_info, self._pace = chunk.step, chunk.pace
         self._refusal = HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD)
@@ -186,7 +186,7 @@ class ChunkExecutor:
         self._openings.append((now, opening))
         while abs(now - self._openings[0][0]) > _RECENT_S:
             self._openings.popleft()
-        measured = pose if self._is_pose() else np.pad(joints, (0, len(pose) - len(joints)))
+        measured = pose if self._is_pose() else joints
         dt, self._time = now - self._time, now
         if dt < 0:
             self._interpolator.clear(now)  # planned for another time
@@ -223,7 +223,7 @@ class ChunkExecutor:
     def preview(self, now: float, ticks: int) -> list[np.ndarray]:
         """Return the values of the actions at the next `ticks`, if no other chunk comes.
 
-        Values of shape (7,) each; fewer where the plan is over before. To be asked after `step`.
+        Fewer where the plan is over before. To be asked after `step`.
         """
         values: list[np.ndarray] = []
         last, dt = self._last, self._period * self.instruction.pace_with(self._pace)
@@ -272,8 +272,7 @@ class ChunkExecutor:
 
     def _exits_workspace(self, values: np.ndarray) -> bool:
         assert self._last is not None
-        count = len(self._robot.joints)
-        return exits_workspace(self._robot, self._kinematics, values[:count], self._last[:count])
+        return exits_workspace(self._robot, self._kinematics, values, self._last)
 
     def _is_pose(self) -> bool:
         return self._mode == ActionMode.END_EFFECTOR_POSE

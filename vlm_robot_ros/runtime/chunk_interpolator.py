@@ -88,7 +88,9 @@ class ChunkInterpolator:
     more they are the new chunk's.
     """
 
-    def __init__(self, blend: float, ensemble: float = 0.0, joined_steps: int = 0) -> None:
+    def __init__(
+        self, blend: float, ensemble: float = 0.0, joined_steps: int = 0, joints: int = 7
+    ) -> None:
         """Play nothing yet.
 
         Args:
@@ -98,10 +100,12 @@ class ChunkInterpolator:
             joined_steps: In how many steps, after those that are played before it can be
                 there, a chunk goes over from the one before to its own by real-time chunking;
                 0: not joined so. The grip is the newest chunk's at once.
+            joints: Of the robot.
         """
+        self._joints = joints
         self._shortest_blend = self._blend = blend
         self._ensemble, self._joined_steps = ensemble, joined_steps
-        self._left = np.zeros((2, 7))
+        self._left = np.zeros((2, 1))
         self._joined = self._stamp = 0.0
         self._cleared = -np.inf
         self.clear()
@@ -138,11 +142,12 @@ class ChunkInterpolator:
             Whether it is played, and is not one of an older frame than that which is.
 
         Raises:
-            ValueError: the chunk is not made of finite numbers, seven a step, or of deltas.
+            ValueError: the chunk is not made of finite numbers, one for each joint or seven of a
+                pose a step, or it is one of deltas.
         """
-        check_chunk(chunk)
+        check_chunk(chunk, self._joints)
         if chunk.mode == ActionMode.END_EFFECTOR_POSE:
-            chunk = replace(chunk, values=_align_quaternion_signs(chunk.values))
+            chunk = replace(chunk, values=_align_quaternions(chunk.values))
         if self.is_older(stamp):
             return False
         goes_on = self._chunk is not None and self._chunk.mode == chunk.mode and self.covers(now)
@@ -171,7 +176,7 @@ class ChunkInterpolator:
         curve = MonotoneCubic(stamp, chunk.step_dt, values)
         older = [each for each in self._curves if each.end > now]
         self._curves = [curve, *(older if goes_on and self._ensemble > 0 else [])]
-        self._left = np.zeros((2, 7))
+        self._left = np.zeros((2, 1))
         # The longer an answer took, the more it may differ from the one before.
         self._blend = max(self._shortest_blend, _BLENDED_PART * took if slow else 0.0)
         if before is not None and self._blend > 0:
@@ -188,7 +193,7 @@ class ChunkInterpolator:
         return True
 
     def sample(self, now: float) -> tuple[np.ndarray, float] | None:
-        """Return seven values and the gripper's opening to command at `now`.
+        """Return the values and the gripper's opening to command at `now`.
 
         None when there is nothing to play: no chunk, or the last one is over.
         """
@@ -210,7 +215,7 @@ class ChunkInterpolator:
         return min(max(ceil(steps - _SAME_TIME) - 1, 0), len(self._chunk.gripper) - 1)
 
     def _rtc_merge(self, values: np.ndarray, times: np.ndarray, now: float) -> np.ndarray:
-        """Return a new chunk that begins as what is played goes on. Shape (H + 1, 7)."""
+        """Return a new chunk that begins as what is played goes on. Shape (H + 1, W)."""
         assert self._chunk is not None
         joined = values.copy()
         committed = bisect_left(times, now) + 1
@@ -222,13 +227,13 @@ class ChunkInterpolator:
                 played[3:] *= -1
             row += weight * (played - row)
         return (
-            _align_quaternion_signs(joined)
+            _align_quaternions(joined)
             if self._chunk.mode == ActionMode.END_EFFECTOR_POSE
             else joined
         )
 
     def _position_and_velocity(self, now: float) -> np.ndarray:
-        """Return where what is played is, and how fast [1/s]. Shape (2, 7)."""
+        """Return where what is played is, and how fast [1/s]. Shape (2, W)."""
         planned = self._sample_chunk(max(now, self._stamp))
         part = (now - self._joined) / self._blend if self._blend > 0 else 1.0
         if part >= 1.0:
@@ -240,7 +245,7 @@ class ChunkInterpolator:
         return planned + np.array([[rest, drift], [slope, turn]]) @ self._left
 
     def _sample_chunk(self, now: float) -> np.ndarray:
-        """Return where the chunks say to be, and how fast [1/s]. Shape (2, 7)."""
+        """Return where the chunks say to be, and how fast [1/s]. Shape (2, W)."""
         assert self._chunk is not None
         newest, *older = self._curves
         first, speed = planned = newest.at(now)
@@ -280,11 +285,9 @@ def _soft_mask(committed: int, shared: int) -> list[float]:
     return [1.0] * min(committed, shared) + [e * expm1(e) / expm1(1.0) for e in lefts]
 
 
-def _align_quaternion_signs(poses: np.ndarray) -> np.ndarray:
-    """Return poses whose quaternions keep to one hemisphere from row to row. Shape (H, 7)."""
-    turns = (poses[1:, 3:] * poses[:-1, 3:]).sum(1) < 0
-    if not turns.any():
-        return poses
-    result = poses.copy()
-    result[1:, 3:] *= np.where(turns, -1, 1).cumprod()[:, None]
-    return result
+def _align_quaternions(poses: np.ndarray) -> np.ndarray:
+    """Return poses whose quaternions have norm 1 and keep to one hemisphere. Shape (H, 7)."""
+    turns = poses[:, 3:] / np.linalg.norm(poses[:, 3:], axis=1, keepdims=True)
+    signs = np.where((turns[1:] * turns[:-1]).sum(1) < 0, -1, 1).cumprod()
+    turns[1:] *= signs[:, None]
+    return np.concatenate([poses[:, :3], turns], 1)

@@ -282,7 +282,7 @@ class ControlLoop:
             now: When the step is due [s].
             action: What is wanted now.
             state: The measured state of the robot.
-            preview: Values of the actions of the next ticks. Shape (7,) each.
+            preview: Values of the actions of the next ticks, of the shape of an action each.
         """
         assert self.motion is not None
         try:

@@ -207,7 +207,7 @@ class Takeover:
         leads = self._wish.joints is not None
         mode = ActionMode.JOINT_POSITION if leads else ActionMode.END_EFFECTOR_POSE
         pose = transform_to_pose7(self._kinematics.forward(state.joints))
-        measured = np.pad(state.joints, (0, len(pose) - len(state.joints))) if leads else pose
+        measured = state.joints if leads else pose
         dt = self._period
         if self._last is None:
             opening, last = before.opening, self._first(mode, measured, before)
@@ -228,7 +228,7 @@ class Takeover:
 
     @staticmethod
     def _first(mode: ActionMode, measured: np.ndarray, before: LastCommand) -> np.ndarray:
-        """Return where the motion begins. Shape (7,)."""
+        """Return where the motion begins, in that mode."""
         if before.values is None or before.mode != mode:
             return measured
         if before.is_held:  # others may have moved the arm meanwhile
@@ -245,7 +245,7 @@ class Takeover:
     def preview(self, now: float, ticks: int) -> list[np.ndarray]:
         """Return the values of the next actions if the person sends nothing else.
 
-        Values of shape (7,) each. To be asked after `step`.
+        Values of the shape of an action each. To be asked after `step`.
         """
         assert self._last is not None
         values, last = list[np.ndarray](), self._last.values
@@ -262,15 +262,14 @@ class Takeover:
         assert self._wish is not None
         wanted = last
         if self._wish.joints is not None:
-            wanted = np.pad(self._wish.joints, (0, len(last) - len(self._wish.joints)))
+            wanted = self._wish.joints
         elif self._is_moving(now) and self._wish.twist is not None:
             wanted = step_pose(last, self._wish.twist * dt, self._wish.in_tool_frame)
         if wanted is last:
             return last, MAY_MOVE  # where it stands, even outside of the workspace
         values = clamp_action(self._robot, self._kinematics, mode, wanted, last, dt, True)
-        count = len(self._robot.joints)
         if mode == ActionMode.JOINT_POSITION and exits_workspace(
-            self._robot, self._kinematics, values[:count], last[:count]
+            self._robot, self._kinematics, values, last
         ):
             text = "the leader arm would take the tool out of its workspace"
             return last, HoldReason(HoldCode.WORKSPACE, text)

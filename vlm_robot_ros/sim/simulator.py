@@ -83,16 +83,16 @@ class Simulator:
         data.time = 0.0
 
     def command(self, mode: ActionMode, values: np.ndarray, gripper: float) -> None:
-        """Follow one action; `values` of shape (7,) as `mode` has them.
+        """Follow one action; `values` as `mode` has them.
 
         Raises:
             ValueError: a number is not finite, or a quaternion has not norm 1.
         """
         finite_array(gripper, "gripper")  # before anything moves
         if mode == ActionMode.JOINT_POSITION:
-            self.command_joints(values[: len(self._arm)])
+            self.command_joints(values)
         elif mode == ActionMode.JOINT_DELTA:
-            self.command_joints(self.target + values[: len(self._arm)])
+            self.command_joints(self.target + values)
         elif mode == ActionMode.END_EFFECTOR_POSE:
             self.command_pose(pose7_to_transform(values))
         else:

@@ -11,12 +11,24 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from vlm_robot_ros.language.generator import generate_non_task, generate_sentence
+from vlm_robot_ros.language.generator import (
+    Split,
+    generate_incomplete,
+    generate_non_task,
+    generate_sentence,
+)
 from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.program_tokens import TOKENS, encode
 from vlm_robot_ros.language.replies import describe_step
+from vlm_robot_ros.language.role_tags import strip_tags
 from vlm_robot_ros.language.sentence_file import LabelledSentence, read_sentences
-from vlm_robot_ros.language.task_spec import TaskSpec, sample_meaning
+from vlm_robot_ros.language.task_spec import (
+    MISSING,
+    NONE,
+    ObjectReference,
+    TaskSpec,
+    sample_meaning,
+)
 from vlm_robot_ros.models.sentence_parser_files import to_pieces
 from vlm_robot_ros.training.meaningless_texts import garble
 from vlm_robot_ros.training.sentence_augmentation import add_noise, swap_names
@@ -42,6 +54,8 @@ DEVELOPMENT = 12
 _AS_WRITTEN = 0.15
 _AFTER_ANOTHER = 0.15
 """How often a command comes while another runs."""
+_OF_GRAMMAR = 0.2
+"""How often it is the grammar that made the command before."""
 _POOL = 16
 """Batches that are drawn at once: what is as long goes into one, with little padding."""
 _JOINABLE = ("plain", "casual", "polite", "terse", "nonnative", "typos")
@@ -100,7 +114,7 @@ class SentenceSampler:
         self._imperatives = [each for each in self._joinable if is_imperative(each)]
         self._recipes: tuple[tuple[float, Callable[[], LabelledSentence]], ...] = (
             (0.24, lambda: self._varied(self._any(self._single))),
-            (0.06, self._generated),
+            (0.12, self._generated),
             (0.09, self._joined),
             (0.05, lambda: fill_steps(self._rng)),
             (0.17, lambda: self._swapped(self._any(self._several))),
@@ -173,7 +187,17 @@ class SentenceSampler:
         if roll < 0.12 and has_target:
             text = generate_non_task(self._rng, "bare", meaning)
             return LabelledSentence(text, "", Interpretation("unclear"), "terse")
-        text = generate_sentence(self._rng, meaning, "plain" if roll < 0.35 else "seen")
+        if roll < 0.24 and has_target:
+            tagged, said, has_way = generate_incomplete(self._rng, meaning)
+            open_step = _open_step(said, has_way)
+            return LabelledSentence(strip_tags(tagged)[0], "", _command(open_step), "plain")
+        return self._generated_command(meaning)
+
+    def _generated_command(self, meaning: TaskSpec | None = None) -> LabelledSentence:
+        """Return a command of the grammar, whole."""
+        meaning = meaning or sample_meaning(self._rng)
+        split: Split = "plain" if self._rng.random() < 0.25 else "seen"
+        text = generate_sentence(self._rng, meaning, split)
         return self._swapped(LabelledSentence(text, "", _command(meaning), "plain"))
 
     def _joined(self) -> LabelledSentence:
@@ -187,7 +211,7 @@ class SentenceSampler:
         return parts[0]
 
     def _corrected(self) -> LabelledSentence:
-        before = self._swapped(self._any(self._joinable))
+        before = self._first()
         return correct(self._rng, before, self._swapped(self._any(self._joinable)))
 
     def _answered(self) -> LabelledSentence:
@@ -204,9 +228,15 @@ class SentenceSampler:
             meaning = Interpretation("correction", meaning.steps, "replace")
         return replace(sentence, after=self._running(), meaning=meaning)
 
+    def _first(self) -> LabelledSentence:
+        """Return a command that another sentence follows."""
+        if self._rng.random() < _OF_GRAMMAR:
+            return self._generated_command()
+        return self._swapped(self._any(self._joinable))
+
     def _running(self) -> str:
         """Return a command that runs, as somebody or as the arm puts it."""
-        before = self._swapped(self._any(self._joinable))
+        before = self._first()
         return before.text if self._rng.random() < 0.5 else describe_step(before.meaning.steps[0])
 
     def _nothing(self) -> LabelledSentence:
@@ -248,3 +278,21 @@ def to_batch(sentences: Sequence[LabelledSentence], pieces: Tokenizer) -> Senten
 
 def _command(meaning: TaskSpec) -> Interpretation:
     return Interpretation("command", (meaning,))
+
+
+def _open_step(said: TaskSpec, has_way: bool) -> TaskSpec:
+    """Return a step with marks where an incomplete command of the grammar says nothing.
+
+    Args:
+        said: What the command does say.
+        has_way: Whether it says where to: a direction, or a place without its reference.
+    """
+    missing = ObjectReference(noun=MISSING)
+    family = said.skill.partition(" ")[0]
+    target = said.target if said.target.noun != NONE else missing
+    if family in ("push", "turn") and not has_way:
+        return TaskSpec(f"{family} ?", target)
+    needs_reference = family in ("put", "place", "stack") and said.reference.noun == NONE
+    # "Put the cube" asks where to, as "place the cube" does.
+    skill = "put" if family == "place" and not has_way else said.skill
+    return TaskSpec(skill, target, missing if needs_reference else said.reference)

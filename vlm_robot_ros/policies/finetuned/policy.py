@@ -18,6 +18,7 @@ from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_model, prepare_for_inference
 from vlm_robot_ros.models.encoders.preprocess import resize_stretched
 from vlm_robot_ros.models.finetuned.model import ChunkPredictor
+from vlm_robot_ros.policies.delta_actions import add_pose_deltas
 from vlm_robot_ros.robot.config import RobotConfig
 
 
@@ -138,8 +139,9 @@ class FinetunedPolicy:
         if kind == ActionMode.JOINT_POSITION:
             if observation.joints is None:
                 return None
-            values = np.zeros(7)
-            values[: len(observation.joints)] = observation.joints
+            # Older checkpoints take the joints padded to seven.
+            missing = len(self.model.config.state_mean) - 1 - len(observation.joints)
+            values = np.pad(observation.joints, (0, missing))
         elif not self.model.config.turns[1]:
             values[3:] = (0.0, 0.0, 0.0, 1.0)
         vector = to_vectors(ActionMode(kind), values[None], np.array([observation.opening]))
@@ -156,11 +158,7 @@ class FinetunedPolicy:
             robot = self._robot
             joints = np.clip(values[:, : len(robot.joints)], robot.lower, robot.upper)
             return np.stack([transform_to_pose7(self._kinematics.forward(row)) for row in joints])
-        poses, place, turn = [], pose[:3], Rotation.from_quat(pose[3:])
-        for move in values:
-            place, turn = place + move[:3], Rotation.from_quat(move[3:]) * turn
-            poses.append(np.concatenate([place, turn.as_quat()]))
-        return np.stack(poses)
+        return add_pose_deltas(pose, values[:, :3], Rotation.from_quat(values[:, 3:]))
 
 
 def _plain(sentence: str) -> str:

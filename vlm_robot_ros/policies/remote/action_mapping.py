@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
 from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.policies.delta_actions import add_joint_deltas, add_pose_deltas
 from vlm_robot_ros.policies.remote.policy_map import (
     JOINT_MODES,
     ActionMap,
@@ -17,8 +17,6 @@ from vlm_robot_ros.policies.remote.policy_map import (
 from vlm_robot_ros.policies.remote.rotations import read_rotation
 from vlm_robot_ros.robot.config import RobotConfig
 
-_WIDTH = 7
-"""Values of a step of an `ActionChunk`; joints that an arm has not are 0."""
 _MAX_STEPS, _MAX_VALUES = 1000, 100_000
 _BEYOND_GRIPPER = 0.25
 """Part of the gripper's way by which a value may lie outside of it."""
@@ -91,14 +89,9 @@ def map_actions(
     if actions.clip is not None:
         taken = taken.clip(-actions.clip, actions.clip)
     is_joints = actions.mode in JOINT_MODES
-    values = np.zeros((len(table), _WIDTH))
-    if is_joints:
-        values[:, : len(columns)] = _joints(actions, observation, taken)
-    else:
-        values[:] = _poses(actions, observation, taken)
     return ActionChunk(
         ActionMode.JOINT_POSITION if is_joints else ActionMode.END_EFFECTOR_POSE,
-        values,
+        (_joints if is_joints else _poses)(actions, observation, taken),
         _openings(actions.gripper, observation, table),
         1.0 / actions.rate,
         "",
@@ -114,12 +107,9 @@ def _joints(actions: ActionMap, observation: Observation, taken: np.ndarray) -> 
     said = np.deg2rad(said) if actions.unit == "deg" else said
     if actions.mode == "joint_position":
         return said
-    if observation.joints is None:
-        raise ValueError("the positions of the joints are not known")
     if actions.mode == "joint_velocity":
-        return observation.joints + np.cumsum(said / actions.rate, 0)
-    steps = said if actions.relative_to == "observation" else np.cumsum(said, 0)
-    return observation.joints + steps
+        return add_joint_deltas(observation.joints, said / actions.rate)
+    return add_joint_deltas(observation.joints, said, actions.relative_to == "observation")
 
 
 def _poses(actions: ActionMap, observation: Observation, taken: np.ndarray) -> np.ndarray:
@@ -130,16 +120,10 @@ def _poses(actions: ActionMap, observation: Observation, taken: np.ndarray) -> n
     turns = read_rotation(actions.rotation, turned)
     if actions.mode == "pose":
         return np.concatenate([places, turns.as_quat()], 1)
-    place, rotation = observation.pose[:3], Rotation.from_quat(observation.pose[3:])
-    poses = np.empty((len(taken), _WIDTH))
-    for row, step, turn in zip(poses, places, turns, strict=True):
-        if actions.relative_to == "observation":
-            place, rotation = observation.pose[:3], Rotation.from_quat(observation.pose[3:])
-        in_tool = actions.frame == "tool"
-        place = place + (rotation.apply(step) if in_tool else step)
-        rotation = rotation * turn if in_tool else turn * rotation
-        row[:3], row[3:] = place, rotation.as_quat()
-    return poses
+    from_start = actions.relative_to == "observation"
+    return add_pose_deltas(
+        observation.pose, places, turns, from_start, in_tool_frame=actions.frame == "tool"
+    )
 
 
 def _openings(
