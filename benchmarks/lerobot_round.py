@@ -40,7 +40,7 @@ from vlm_robot_ros.kinematics.kinematics import transform_to_pose7
 from vlm_robot_ros.policies.lerobot.policy_process import PYTHON_VARIABLE, LerobotProcess
 from vlm_robot_ros.policies.remote.action_mapping import find_actions, map_actions
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation
-from vlm_robot_ros.policies.remote.policy_map import load_policy_map
+from vlm_robot_ros.policies.remote.policy_map_loader import load_policy_map
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 from vlm_robot_ros.success_rate import wilson_interval

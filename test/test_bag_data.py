@@ -17,7 +17,7 @@ from vlm_robot_ros.data.action_space import read_actions
 from vlm_robot_ros.data.dataset import DataError, open_data_folder
 from vlm_robot_ros.data.formats.lerobot_parts import write_part
 from vlm_robot_ros.data.formats.lerobot_writer import merge_shards
-from vlm_robot_ros.policies.remote.policy_map import load_policy_map
+from vlm_robot_ros.policies.remote.policy_map_loader import load_policy_map
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.training.chunk_dataset import ChunkDataset
 

@@ -16,7 +16,7 @@ from vlm_robot_ros.policies.factory import load_policy
 from vlm_robot_ros.policies.lerobot.policy_process import PYTHON_VARIABLE
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation
 from vlm_robot_ros.policies.remote.policy_client import RemotePolicyError
-from vlm_robot_ros.policies.remote.policy_map import load_policy_map
+from vlm_robot_ros.policies.remote.policy_map_loader import load_policy_map
 from vlm_robot_ros.policies.remote.served_policy import ServedPolicy
 
 MAP = """

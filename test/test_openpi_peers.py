@@ -18,7 +18,7 @@ from test_remote_policy import DROID, policy_of
 from test_served_policy import Circling
 
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation
-from vlm_robot_ros.policies.remote.policy_map import load_policy_map
+from vlm_robot_ros.policies.remote.policy_map_loader import load_policy_map
 from vlm_robot_ros.policies.remote.served_policy import ServedPolicy
 
 PYTHON, SERVING = os.environ.get("OPENPI_PYTHON", ""), os.environ.get("OPENPI_SERVING", "")

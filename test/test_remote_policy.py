@@ -17,7 +17,7 @@ from vlm_robot_ros.policies.remote.policy_client import (
     KEY_VARIABLE,
     RemotePolicyError,
 )
-from vlm_robot_ros.policies.remote.policy_map import load_policy_map
+from vlm_robot_ros.policies.remote.policy_map_loader import load_policy_map
 from vlm_robot_ros.policies.remote.remote_policy import RemotePolicy
 
 DROID = load_policy_map("droid", ROBOT)

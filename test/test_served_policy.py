@@ -19,7 +19,7 @@ from vlm_robot_ros.policies.remote.openpi_client import (
     key_headers,
 )
 from vlm_robot_ros.policies.remote.policy_client import KEY_VARIABLE, RemotePolicyError
-from vlm_robot_ros.policies.remote.policy_map import load_policy_map, parse_policy_map
+from vlm_robot_ros.policies.remote.policy_map_loader import load_policy_map, parse_policy_map
 from vlm_robot_ros.policies.remote.served_policy import ServedPolicy
 
 

@@ -1,16 +1,20 @@
-"""Two arms in one graph: each policy node hears and drives its own."""
+"""Two arms in one graph: each with a node of its own, or both moved by one policy."""
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 from diagnostic_msgs.msg import DiagnosticArray
+from policy_servers import answering
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
-from std_srvs.srv import SetBool
+from std_srvs.srv import SetBool, Trigger
 
 from vlm_robot_ros.msg import VlmAction
+from vlm_robot_ros.policies.remote.numpy_msgpack import pack
 from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
 
 ROBOT = load_robot("ur5e_sim")
 
@@ -51,3 +55,68 @@ def test_two_arms_share_a_graph_and_nothing_else(graph):
     names = lambda: {status.name for message in health for status in message.status}  # noqa: E731
     told = {f"{side}/policy_node: {of}" for side in sides for of in ("policy", "joint states")}
     assert graph.until(lambda: names() >= told)
+
+
+def _swing(message):
+    """Answer as ALOHA's policies do: the first joint of both arms goes to and fro, mirrored."""
+    state, table = np.array(message["state"]), np.tile(message["state"], (50, 1))
+    for arm, sign in ((0, 1.0), (7, -1.0)):
+        away = sign * (state[arm] - ROBOT.home[0]) / 0.2
+        phase = np.arcsin(np.clip(away, -1, 1)) + 0.8 * 0.02 * np.arange(1, 51)
+        table[:, arm] = ROBOT.home[0] + sign * 0.2 * np.sin(phase)
+        table[:, arm + 1 : arm + 7] = [*ROBOT.home[1:], 1.0]
+    return pack({"actions": table})
+
+
+@pytest.mark.long
+def test_one_policy_moves_two_simulated_arms_that_stop_together(graph):
+    node, sides = graph.node, ("left", "right")
+    actions = {side: graph.listen(VlmAction, f"/{side}/action") for side in sides}
+    states = {side: graph.listen(JointState, f"/{side}/joint_states") for side in sides}
+    words = node.create_publisher(String, "/instruction", 10)
+    sims = {
+        side: graph.start(
+            "arm_sim_node", namespace=f"/{side}", robot="ur5e_sim", follow_clock=side == "right"
+        )
+        for side in sides
+    }
+    place = lambda side: states[side][-1].position[0] - ROBOT.home[0]  # noqa: E731
+    reason = lambda side: actions[side][-1].hold_reason if actions[side] else "none"  # noqa: E731
+    code = lambda side: actions[side][-1].hold_code  # noqa: E731
+    speed = lambda side: max(map(abs, states[side][-1].velocity), default=0.0)  # noqa: E731
+
+    def act_on(text):
+        # Words within half a second after a stop do not count.
+        begun = stamp_to_seconds(states["left"][-1].header.stamp)
+        now = lambda: stamp_to_seconds(states["left"][-1].header.stamp)  # noqa: E731
+        assert graph.until(lambda: now() > begun + 1.0)
+        say(text)
+        assert graph.until(lambda: not any(map(reason, sides)))
+
+    def say(text):
+        words.publish(String(data=text))
+        assert graph.until(lambda: all(a[-1].instruction == text for a in actions.values()))
+
+    with answering(_swing) as server:
+        graph.start("policy_node", robot="two_ur5e_sim", policy=server.address, map="aloha",
+                    use_sim_time=True)  # fmt: skip
+        assert graph.until(lambda: all(reason(s) == "no instruction yet" for s in sides), 150.0)
+        assert graph.until(lambda: words.get_subscription_count() == 1)
+        say("fold the towel")
+        assert graph.until(lambda: place("left") > 0.05 and place("right") < -0.05)
+        assert list(actions["right"][-1].names) == list(ROBOT.joint_names)
+
+        say("stop")
+        assert graph.until(lambda: all(code(s) == VlmAction.HOLD_STOP_WORD for s in sides))
+        assert graph.until(lambda: all(speed(s) < 1e-3 for s in sides))
+
+        act_on("fold it again")
+        assert graph.call(Trigger, "/policy_node/stop").success
+        assert graph.until(lambda: all(code(s) == VlmAction.HOLD_STOP_SERVICE for s in sides))
+        assert graph.call(Trigger, "/policy_node/reset").success
+        act_on("fold it once more")
+
+        sims["right"].kill()
+        assert graph.until(lambda: code("left") == VlmAction.HOLD_OTHER_ARM), reason("left")
+        assert "the right arm holds: " in reason("left")
+        assert graph.until(lambda: speed("left") < 1e-3)

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from vlm_robot_ros.paths import shipped_checkpoint
     from vlm_robot_ros.policies.factory import load_policy
     from vlm_robot_ros.policies.remote.openpi_server import start_openpi_server
-    from vlm_robot_ros.policies.remote.policy_map import load_policy_map
+    from vlm_robot_ros.policies.remote.policy_map_loader import load_policy_map
     from vlm_robot_ros.policies.remote.served_policy import ServedPolicy
     from vlm_robot_ros.robot.loader import load_robot
 

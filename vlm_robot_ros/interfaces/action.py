@@ -1,7 +1,8 @@
 """What is asked of an arm: single actions and chunks of them."""
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -85,6 +86,23 @@ class ActionChunk:
     lags close too early."""
     pace: float = 1.0
     """Speed as a part of what the robot's contract allows, `MIN_PACE` to 1."""
+    others: Mapping[str, "ActionChunk"] = field(default_factory=dict)
+    """Of a robot of several arms: what the arms but the first do, by their names."""
+
+
+def chunk_of_arm(chunk: ActionChunk, arm: str) -> ActionChunk:
+    """Return what a policy that moves several arms wants of one that is not the first.
+
+    Hold, label, scores, confidence, step and pace are those of the whole.
+    """
+    if arm not in chunk.others:
+        named = ", ".join(chunk.others) or "none"
+        text = f"the policy says nothing of the {arm} arm; it names: {named}"
+        return replace(chunk, hold=chunk.hold or HoldReason(HoldCode.INVALID_CHUNK, text))
+    own = chunk.others[arm]
+    return replace(chunk, mode=own.mode, values=own.values, gripper=own.gripper,
+                   step_dt=own.step_dt, hold=chunk.hold or own.hold,
+                   gripper_at_once=own.gripper_at_once, others={})  # fmt: skip
 
 
 def validate_chunk(chunk: ActionChunk) -> ActionChunk:
@@ -123,6 +141,7 @@ def validate_chunk(chunk: ActionChunk) -> ActionChunk:
         ),
         gripper_at_once=bool(chunk.gripper_at_once),
         pace=pace,
+        others={str(arm): validate_chunk(other) for arm, other in chunk.others.items()},
     )
 
 

@@ -22,6 +22,7 @@ class HoldCode(IntEnum):
     TRIPPED = 23
     NODE_INACTIVE = 24
     TAKEOVER = 25
+    OTHER_ARM = 26
     # An input cannot be relied on.
     INPUT_MISSING = 30
     INPUT_STALE = 31
@@ -105,6 +106,9 @@ HOLD_RULES = {
         "stopped while the person was sending",
         False,
         "a leader arm near the arm; nothing sent for `takeover_timeout`",
+    ),
+    HoldCode.OTHER_ARM: HoldRule(
+        "another arm of the robot that holds", False, "what ends the hold of the other arm"
     ),
     HoldCode.INPUT_MISSING: HoldRule("an input that never came", False, "the input"),
     HoldCode.INPUT_STALE: HoldRule("an input that is too old", False, "a newer message"),

@@ -1,9 +1,21 @@
 """What a policy observes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class ArmObservation:
+    """What a policy may know of one arm of several."""
+
+    pose: np.ndarray
+    """As of `Observation`."""
+    opening: float
+    """Gripper opening: 0 closed, 1 open."""
+    joints: np.ndarray
+    """Joint positions, from the base outwards. Shape (J,), [rad]."""
 
 
 @dataclass(frozen=True)
@@ -22,3 +34,6 @@ class Observation:
     """Joint positions, from the base outwards. Shape (J,), [rad]."""
     time: float = 0.0
     """When the images were taken [s]."""
+    others: Mapping[str, ArmObservation] = field(default_factory=dict)
+    """Of a robot of several arms: the arms but the first, by their names; what is above is of the
+    first."""

@@ -51,10 +51,17 @@ PARAMETERS = (
         4.0,
     ),
     ParameterSpec(
+        "follow_clock",
+        False,
+        "Take time from /clock, which another simulated arm publishes; false: publish it",
+    ),
+    ParameterSpec(
         "follow_action", True, "Follow the topic action; false: only those of controllers"
     ),
 )
 _QUEUE_DEPTH = 10
+_LONGEST_CATCH_UP_S = 0.5
+"""Physics is not computed for a longer time that /clock has skipped [s]."""
 _RECEIVER_PRIORITY = 39
 """Real-time priority of what receives, where the system grants it: controllers hear at once."""
 
@@ -76,7 +83,9 @@ class ArmSimNode(ReadOnlyReasons, Node):
         self._began = 0.0  # clock time of the scene's start
         self._steps = 0
 
-        self._clock_out = self.create_publisher(Clock, "/clock", _QUEUE_DEPTH)
+        self._follows_clock = self.get_parameter("follow_clock").value
+        if not self._follows_clock:
+            self._clock_out = self.create_publisher(Clock, "/clock", _QUEUE_DEPTH)
         self._joints_out = self.create_publisher(JointState, "joint_states", _QUEUE_DEPTH)
         self._state_out = self.create_publisher(SimState, "~/state", _QUEUE_DEPTH)
         self._cameras: list[tuple[Camera, Publisher, Publisher]] = [
@@ -106,7 +115,9 @@ class ArmSimNode(ReadOnlyReasons, Node):
         raise_dds_receiver_priority(_RECEIVER_PRIORITY)
         self._place_objects(self.get_parameter("seed").value)
         factor = self.get_parameter("real_time_factor").value
-        if factor > 0:
+        if self._follows_clock:
+            self.create_subscription(Clock, "/clock", self._on_clock, _QUEUE_DEPTH)
+        elif factor > 0:
             self.create_timer(CONTROL_PERIOD / factor, self._step)
 
     def close(self) -> None:
@@ -149,6 +160,9 @@ class ArmSimNode(ReadOnlyReasons, Node):
 
     def _on_step(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Advance by one camera period, in lockstep."""
+        if self._follows_clock:
+            response.message = "time follows /clock; step the simulator that publishes it"
+            return response
         if self.get_parameter("real_time_factor").value > 0:
             response.message = "time runs by itself; ~/step is for real_time_factor 0"
             return response
@@ -156,6 +170,14 @@ class ArmSimNode(ReadOnlyReasons, Node):
             self._step()
         response.success, response.message = True, f"{self._time:.3f}"
         return response
+
+    def _on_clock(self, message: Clock) -> None:
+        """Step until it is as late as another simulator says."""
+        now = stamp_to_seconds(message.clock)
+        if not -CONTROL_PERIOD < now - self._time < _LONGEST_CATCH_UP_S:
+            self._began += now - self._time  # it was started, or started again, or held up
+        while now - self._time > CONTROL_PERIOD / 2:
+            self._step()
 
     # -- Out -------------------------------------------------------------------------------------
 
@@ -172,7 +194,8 @@ class ArmSimNode(ReadOnlyReasons, Node):
 
     def _publish(self) -> None:
         stamp = to_stamp(self._time)
-        self._clock_out.publish(Clock(clock=stamp))
+        if not self._follows_clock:
+            self._clock_out.publish(Clock(clock=stamp))
         self._joints_out.publish(self._joint_state(stamp))
         self._state_out.publish(self._state(stamp))
         for camera, images, infos in self._cameras:

@@ -1,5 +1,6 @@
 """The policy node: camera images and words in, actions and task labels out."""
 
+from dataclasses import replace
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -39,7 +40,8 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
             (REMOTE_RECONFIGURATION, CODE_SELECTING_PARAMETERS),
         )
         self.add_post_set_parameters_callback(self._on_parameters_set)
-        self._gate, self._entities = MotionGate(), LifecycleEntities(self)
+        self._entities = LifecycleEntities(self)
+        self._gates: list[MotionGate] = []
         self._policy: SubprocessPolicy | None = None
         self._failure = ""
         if self._value("autostart"):
@@ -50,12 +52,14 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load contract and policy, and connect the topics."""
         try:
-            robot = load_robot(self._value("robot"))
+            robot = load_robot(self._value("robot"), several_arms=True)
             values = {spec.name: self._value(spec.name) for spec in PARAMETERS}
             self._policy = create_policy(values, robot)
-            self._runtime = PolicyRuntime(
-                self, self._entities, robot, self._policy, values, self._gate
-            )
+            while len(self._gates) < len(robot.arms):
+                # What was stopped stays stopped, also with more arms than before.
+                self._gates.append(replace(self._gates[0]) if self._gates else MotionGate())
+            gates = self._gates[: len(robot.arms)]
+            self._runtime = PolicyRuntime(self, self._entities, robot, self._policy, values, gates)
         except Exception as error:  # whatever it is, the node stays up and says it
             self._failure = str(error.args[0] if isinstance(error, KeyError) else error)
             self.get_logger().error(f"cannot configure: {escape_unprintable(self._failure)}")

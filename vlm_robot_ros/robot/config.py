@@ -168,6 +168,19 @@ class RobotConfig:
     the controller executes trajectories; empty where there is no such scaling."""
     servos: SimulatedServos | None = None
     """Of an arm of the simulator."""
+    arm: str = ""
+    """Its name among several arms that one policy moves."""
+    others: tuple["RobotConfig", ...] = ()
+    """Those arms but this one, without cameras: all are among this one's."""
+
+    @property
+    def arms(self) -> tuple["RobotConfig", ...]:
+        """All arms, this one first."""
+        return (self, *self.others)
+
+    def topic(self, name: str) -> str:
+        """Return the name of a topic of this arm: below the arm's name, if it has one."""
+        return f"{self.arm}/{name}" if self.arm and name[:1] not in ("/", "~") else name
 
     @property
     def simulated(self) -> bool:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from vlm_robot_ros.file_limits import FileLimitError, read_yaml_text
 from vlm_robot_ros.paths import config_dir, user_path
+from vlm_robot_ros.robot.arm_group import is_arm_group, read_arm_group
 from vlm_robot_ros.robot.config import (
     WITHOUT_GRIPPER,
     Camera,
@@ -31,23 +32,30 @@ def contract_file(source: str | Path) -> Path:
     """
     path = user_path(source)
     if not path.suffix:
-        shipped = sorted(file.stem for file in (config_dir() / "arms").glob("*.yaml"))
+        folders = (config_dir() / "arms", config_dir() / "arm_groups")
+        shipped = {file.stem: file for folder in folders for file in folder.glob("*.yaml")}
         if str(source) not in shipped:
             raise ContractError(
-                f"no robot '{source}'; shipped: {', '.join(shipped)}; or give the path of a .yaml"
+                f"no robot '{source}'; shipped: {', '.join(sorted(shipped))}; or give the path of "
+                "a .yaml"
             )
-        path = config_dir() / "arms" / f"{source}.yaml"
+        path = shipped[str(source)]
     if not path.is_file():
         raise ContractError(f"no contract file at '{path}'")
     return path
 
 
-def load_robot(source: str | Path) -> RobotConfig:
-    """Load a contract by file path, or by the name of one shipped under `config/arms`.
+def load_robot(source: str | Path, several_arms: bool = False) -> RobotConfig:
+    """Load a contract by file path, or by the name of one shipped under `config`.
+
+    Args:
+        source: The path or the name.
+        several_arms: Whether the robot may have several arms: see `read_arm_group`.
 
     Raises:
-        ContractError: the file is missing, a field is missing, unknown or out of range, or a sink
-            sends steps to hardware that is not said to interpolate.
+        ContractError: the file is missing, a field is missing, unknown or out of range, a sink
+            sends steps to hardware that is not said to interpolate, or the robot has several
+            arms and may not.
     """
     path = contract_file(source)
     try:
@@ -56,7 +64,15 @@ def load_robot(source: str | Path) -> RobotConfig:
         raise ContractError(str(error)) from error
     except UnicodeDecodeError as error:
         raise ContractError(f"{path}: not valid YAML: {error}") from error
-    robot = read_robot(text, str(path))
+    content = read_yaml(text, str(path))
+    if is_arm_group(content):
+        if not several_arms:
+            raise ContractError(
+                f"{path}: a robot of several arms, which only policy_node moves; valid here: the "
+                "contract of one arm"
+            )
+        return read_arm_group(content, str(path), load_robot)
+    robot = parse_robot(content, str(path))
     # Not of the contracts within bags: those recorded before the field was there still open.
     for sink in robot.sinks:
         if sink.traits.needs_interpolation and not sink.hardware_interpolates:

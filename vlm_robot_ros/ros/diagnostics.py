@@ -11,6 +11,7 @@ from vlm_robot_ros.msg import Latency
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
 from vlm_robot_ros.ros.message_conversions import diagnostic_status, to_stamp
 from vlm_robot_ros.runtime.control_loop import ControlLoop
+from vlm_robot_ros.runtime.loop_group import LoopGroup
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
 
 _LATENCY_WINDOW = 500
@@ -19,7 +20,7 @@ _MIN_RATE_FRACTION = 0.5
 """A stream that comes at less than this part of the contract's rate is warned of."""
 
 
-def loop_facts(loop: ControlLoop) -> dict[str, object]:
+def loop_facts(loop: ControlLoop | LoopGroup) -> dict[str, object]:
     """Return what a control loop does, by its names on /diagnostics."""
     return {
         "instruction": loop.instruction.text,

@@ -15,6 +15,7 @@ from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.instruction import InstructionKind
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
 from vlm_robot_ros.runtime.control_loop import ControlLoop
+from vlm_robot_ros.runtime.loop_group import LoopGroup
 
 Result = Execute.Result
 _FEEDBACK_PERIOD_S = 0.1
@@ -53,7 +54,7 @@ class ExecuteServer:
     def __init__(
         self,
         entities: LifecycleEntities,
-        loop: ControlLoop,
+        loop: ControlLoop | LoopGroup,
         lock: threading.Lock,
         take: Callable[[str], str],
         now: Callable[[], float],

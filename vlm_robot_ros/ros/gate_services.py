@@ -7,6 +7,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
 from vlm_robot_ros.runtime.control_loop import ControlLoop
+from vlm_robot_ros.runtime.loop_group import LoopGroup
 
 
 class GateServices:
@@ -15,7 +16,7 @@ class GateServices:
     def __init__(
         self,
         entities: LifecycleEntities,
-        loop: ControlLoop,
+        loop: ControlLoop | LoopGroup,
         dry_run: bool,
         lock: threading.Lock,
         changed: Callable[[bool], None],

@@ -12,6 +12,7 @@ from std_msgs.msg import String
 from vlm_robot_ros.interfaces.instruction import Instruction
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
 from vlm_robot_ros.runtime.control_loop import ControlLoop
+from vlm_robot_ros.runtime.loop_group import LoopGroup
 from vlm_robot_ros.terminal_text import escape_unprintable
 
 _QUEUE = 2000
@@ -26,7 +27,7 @@ class InstructionInput:
     def __init__(
         self,
         entities: LifecycleEntities,
-        loop: ControlLoop,
+        loop: ControlLoop | LoopGroup,
         lock: threading.Lock,
         logger: RcutilsLogger,
         clock: Clock,

@@ -50,7 +50,7 @@ class ObservationBuffer:
         self._warn, self._warned = warn, set[str]()
         ahead = None if simulated else MAX_CLOCK_LEAD_S
         self._joint_state_monitor = StreamMonitor(
-            "joint states", arm_timeout, robot.joint_state_rate, ahead
+            f"{robot.arm} joint states".strip(), arm_timeout, robot.joint_state_rate, ahead
         )
         self._jumps = JumpDetector(robot)
         self._scaling = SpeedScaling(robot.speed_scaling) if robot.speed_scaling else None
@@ -108,7 +108,7 @@ class ObservationBuffer:
                 )
         on_joints = self.on_joint_state if self._cameras else calling(self.on_joint_state)
         entities.create_subscription(
-            JointState, "joint_states", on_joints, qos_profile_sensor_data
+            JointState, self._robot.topic("joint_states"), on_joints, qos_profile_sensor_data
         )
         if self._scaling:
             entities.create_subscription(

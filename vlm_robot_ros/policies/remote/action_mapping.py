@@ -1,5 +1,6 @@
 """Actions of a policy of somebody else as action chunks of a robot."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from vlm_robot_ros.policies.remote.policy_map import (
     GripperMap,
     action_columns,
     action_width,
+    arm_actions,
 )
 from vlm_robot_ros.policies.remote.rotations import read_rotation
 from vlm_robot_ros.robot.config import RobotConfig
@@ -68,7 +70,7 @@ def _table(answer: dict[str, Any], key: str | list[str]) -> np.ndarray:
 def map_actions(
     actions: ActionMap, robot: RobotConfig, observation: Observation, table: np.ndarray
 ) -> ActionChunk:
-    """Return a chunk of joint positions or tool poses that does the actions.
+    """Return a chunk of joint positions or tool poses that does the actions, of each arm.
 
     Args:
         actions: What the columns are.
@@ -79,12 +81,28 @@ def map_actions(
     Raises:
         ValueError: there are too few columns, or values that cannot be what the map says.
     """
-    columns, width = action_columns(actions, robot), action_width(actions, robot)
+    width = action_width(actions, robot)
     if table.shape[1] < width:
         raise ValueError(
             f"the actions have {table.shape[1]} values; the map for robot '{robot.name}' needs "
             f"{width} at least"
         )
+    chunks = {
+        arm.arm: _map_arm(each, arm, observation, table)
+        for each, arm in arm_actions(actions, robot)
+    }
+    first = chunks.pop(robot.arm)
+    return replace(first, others=chunks) if chunks else first
+
+
+def _map_arm(
+    actions: ActionMap, arm: RobotConfig, whole: Observation, table: np.ndarray
+) -> ActionChunk:
+    """Return the chunk of one arm; arguments as of `map_actions`."""
+    own, observation = whole.others.get(arm.arm), whole
+    if own is not None:
+        observation = replace(whole, pose=own.pose, opening=own.opening, joints=own.joints)
+    columns = action_columns(actions, arm)
     taken = table[:, columns.start : columns.stop]
     if actions.clip is not None:
         taken = taken.clip(-actions.clip, actions.clip)

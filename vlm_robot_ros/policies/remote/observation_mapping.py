@@ -39,7 +39,8 @@ def map_image(camera: CameraMap, image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image if camera.layout == "hwc" else image.transpose(2, 0, 1))
 
 
-def _values(part: StatePart, observation: Observation) -> np.ndarray:
+def _values(part: StatePart, whole: Observation) -> np.ndarray:
+    observation = whole.others.get(part.arm, whole)
     if part.values == "joints":
         if observation.joints is None:
             raise ValueError("the positions of the joints are not known")

@@ -20,7 +20,8 @@ from vlm_robot_ros.policies.remote.policy_client import (
     RemotePolicyError,
     short_text,
 )
-from vlm_robot_ros.policies.remote.policy_map import PolicyMap, load_policy_map
+from vlm_robot_ros.policies.remote.policy_map import PolicyMap
+from vlm_robot_ros.policies.remote.policy_map_loader import load_policy_map
 from vlm_robot_ros.robot.config import RobotConfig
 
 
