@@ -16,6 +16,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -45,7 +46,7 @@ from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.simulator import CONTROL_PERIOD, Simulator
 from vlm_robot_ros.success_rate import wilson_interval
 from vlm_robot_ros.tasks.skill import Task
-from vlm_robot_ros.tasks.tasks import is_done, is_feasible
+from vlm_robot_ros.tasks.tasks import FAMILY, is_done, is_feasible
 
 ROBOT, SKILL, COLOUR, SHAPE = "panda_sim", "push left", "red", "cube"
 INSTRUCTION = "push the red cube to the left"
@@ -55,8 +56,10 @@ RECORD_SEED, TEST_SEED = 20_000_000, 30_000_000
 TIME_LIMIT_S, LASTS_S = 15.0, 0.8
 
 
-def commands(first_seed: int, count: int) -> list[DemoCommand]:
-    """Return the task in scenes of which none is of training: seeds from `first_seed`."""
+def commands(
+    first_seed: int, count: int, skill: str = SKILL, instruction: str = INSTRUCTION
+) -> list[DemoCommand]:
+    """Return a task in scenes of which none is of training: seeds from `first_seed`."""
 
     def found() -> Iterator[DemoCommand]:
         seed = first_seed
@@ -67,13 +70,13 @@ def commands(first_seed: int, count: int) -> list[DemoCommand]:
             if pairs.count((COLOUR, SHAPE)) != 1:
                 continue
             target = pairs.index((COLOUR, SHAPE))
-            place, task = scene.things[target].position[:2], Task(SKILL, target)
+            place, task = scene.things[target].position[:2], Task(skill, target)
             if (
                 (REGION[0] <= place).all()
                 and (place <= REGION[1]).all()
                 and is_feasible(task, scene)
             ):
-                yield DemoCommand(seed, INSTRUCTION, "push", task)
+                yield DemoCommand(seed, instruction, FAMILY[skill], task)
 
     scenes = found()
     return [next(scenes) for _ in tqdm(range(count), "scenes")]
@@ -124,14 +127,19 @@ def run_bare(checkpoint: Path, map_file: Path, programme: list[DemoCommand], arg
     return results
 
 
-def train(dataset: Path, out: Path, args: argparse.Namespace) -> None:
-    """Run LeRobot's trainer."""
+ACT = {
+    "policy.type": "act", "policy.chunk_size": 20, "policy.n_action_steps": 10,
+    "policy.dim_model": 256, "policy.dim_feedforward": 1024,
+    "policy.pretrained_backbone_weights": "null", "policy.optimizer_lr": 1e-4,
+    "policy.optimizer_lr_backbone": 1e-4,
+}  # fmt: skip
+
+
+def train(dataset: Path, out: Path, args: argparse.Namespace, policy: dict[str, Any]) -> None:
+    """Run LeRobot's trainer; `policy` has its options of the policy."""
     given = {
         "dataset.repo_id": "vlm_robot_ros/push", "dataset.root": dataset, "output_dir": out,
-        "dataset.video_backend": "pyav", "policy.type": "act", "policy.device": args.device,
-        "policy.chunk_size": 20, "policy.n_action_steps": 10, "policy.dim_model": 256,
-        "policy.dim_feedforward": 1024, "policy.pretrained_backbone_weights": "null",
-        "policy.optimizer_lr": 1e-4, "policy.optimizer_lr_backbone": 1e-4,
+        "dataset.video_backend": "pyav", "policy.device": args.device, **policy,
         "policy.push_to_hub": "false", "batch_size": args.batch, "steps": args.steps,
         "save_freq": args.steps, "num_workers": 1, "wandb.enable": "false",
         "seed": 1, "log_freq": 100,
@@ -176,7 +184,7 @@ def main() -> None:
         convert_to_lerobot([out / "recording" / "bag"], dataset, options)
     checkpoint = out / "act" / "checkpoints" / "last" / "pretrained_model"
     if not checkpoint.exists():
-        train(dataset, out / "act", args)
+        train(dataset, out / "act", args, ACT)
     map_file, tests = dataset / "meta" / MAP_FILE, commands(TEST_SEED, args.test)
     bare = stage(out / "bare.json", lambda: run_bare(checkpoint, map_file, tests, args))
     node = stage(
