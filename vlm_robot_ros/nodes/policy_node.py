@@ -8,6 +8,8 @@ from rclpy.parameter import Parameter
 
 from vlm_robot_ros.inference.subprocess_policy import SubprocessPolicy
 from vlm_robot_ros.nodes.policy_runtime import PolicyRuntime
+from vlm_robot_ros.nodes.policy_start_check import first_answer_problem
+from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
 from vlm_robot_ros.ros.parameters import ReadOnlyReasons, declare_parameters
@@ -15,6 +17,7 @@ from vlm_robot_ros.ros.policy_parameters import (
     CODE_SELECTING_PARAMETERS,
     PARAMETERS,
     REMOTE_RECONFIGURATION,
+    asks_another_process,
     create_policy,
 )
 from vlm_robot_ros.ros.spin import spin_node
@@ -55,6 +58,8 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
             robot = load_robot(self._value("robot"), several_arms=True)
             values = {spec.name: self._value(spec.name) for spec in PARAMETERS}
             self._policy = create_policy(values, robot)
+            if asks_another_process(values):
+                self._ask_first(self._policy, robot)
             while len(self._gates) < len(robot.arms):
                 # What was stopped stays stopped, also with more arms than before.
                 self._gates.append(replace(self._gates[0]) if self._gates else MotionGate())
@@ -66,6 +71,15 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
             self._teardown()
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
+
+    def _ask_first(self, policy: SubprocessPolicy, robot: RobotConfig) -> None:
+        """Say what would make the arm hold; a server may also come or be changed later."""
+        if problem := first_answer_problem(policy, robot):
+            self.get_logger().warning(
+                f"the policy's first answer, to images of noise: {escape_unprintable(problem)}"
+            )
+        else:
+            self.get_logger().info("the policy's first answer, to images of noise, is valid")
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to act; words said before do not count."""

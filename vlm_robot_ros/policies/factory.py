@@ -12,7 +12,8 @@ from vlm_robot_ros.models.grounded.config import GroundedModelConfig
 from vlm_robot_ros.paths import checkpoint_folder
 from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 from vlm_robot_ros.policies.image_monitor import ImageGuard
-from vlm_robot_ros.policies.remote.remote_policy import connect_policy, is_remote
+from vlm_robot_ros.policies.remote.policy_address import is_remote
+from vlm_robot_ros.policies.remote.remote_policy import connect_policy
 from vlm_robot_ros.policies.sentence_parsing import load_sentence_parser
 from vlm_robot_ros.robot.config import RobotConfig
 

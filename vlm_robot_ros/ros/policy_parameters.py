@@ -7,6 +7,7 @@ from typing import Any
 from vlm_robot_ros.inference.subprocess_policy import SubprocessPolicy
 from vlm_robot_ros.interfaces.policy import HoldPolicy, Policy
 from vlm_robot_ros.paths import checkpoint_folder, user_path
+from vlm_robot_ros.policies.remote.policy_address import is_remote
 from vlm_robot_ros.provenance import checkpoint_hash
 from vlm_robot_ros.robot.config import TRANSPORTS, RobotConfig
 from vlm_robot_ros.ros.parameters import ParameterSpec
@@ -208,6 +209,11 @@ def create_policy(values: Values, robot: RobotConfig) -> SubprocessPolicy:
     return SubprocessPolicy(make, values["policy_timeout"], worker_thread_priority(values))
 
 
+def asks_another_process(values: Values) -> bool:
+    """Tell whether the policy is of a server, or of LeRobot."""
+    return is_remote(values["policy"])
+
+
 def execution_settings(values: Values, policy: SubprocessPolicy) -> ExecutionSettings:
     """Return how chunks are executed, by the parameters and by what the policy wants."""
     given = {name: values[name] for name in ExecutionSettings.__dataclass_fields__}
@@ -234,7 +240,6 @@ def load_policy(values: Values, robot: RobotConfig) -> Policy:
 
     from vlm_robot_ros.device import parse_device
     from vlm_robot_ros.policies import factory
-    from vlm_robot_ros.policies.remote.remote_policy import is_remote
 
     torch.set_num_threads(values["threads"])
     device, name, encoder = values["device"], values["policy"], values["encoder"]

@@ -19,6 +19,7 @@ from vlm_robot_ros.policies.lerobot.policy_server import (
     read_message,
     write_message,
 )
+from vlm_robot_ros.policies.remote.policy_address import LEROBOT_SCHEME
 from vlm_robot_ros.policies.remote.policy_client import (
     KEY_VARIABLE,
     ConnectionPause,
@@ -26,8 +27,6 @@ from vlm_robot_ros.policies.remote.policy_client import (
     short_text,
 )
 
-SCHEME = "lerobot"
-"""Begins a policy's name; a colon and the path of a checkpoint follow."""
 PYTHON_VARIABLE = "VLM_ROBOT_LEROBOT_PYTHON"
 """Environment variable with the path of an interpreter that has LeRobot."""
 LOAD_TIMEOUT_S = 600.0
@@ -55,7 +54,7 @@ class LerobotProcess:
             ValueError: the path or the interpreter is not valid, or the policy cannot be loaded.
         """
         self.url, self._timeout = name, timeout
-        path = name.removeprefix(f"{SCHEME}:")
+        path = name.removeprefix(f"{LEROBOT_SCHEME}:")
         self._command = [*_command(path, python), "--device", device, "--threads", str(threads)]
         self._pause = ConnectionPause()
         self.metadata: dict[str, Any] = {}
@@ -200,15 +199,15 @@ def _command(path: str, python: str) -> list[str]:
     local = user_path(path)
     if not path or (path[0] in "/.~" and not (local / "config.json").is_file()):
         raise ValueError(
-            f"policy '{SCHEME}:{path}': no config.json in '{local}'; valid: the pretrained_model "
-            "folder of a checkpoint of LeRobot, or its name on the hub"
+            f"policy '{LEROBOT_SCHEME}:{path}': no config.json in '{local}'; valid: the "
+            "pretrained_model folder of a checkpoint of LeRobot, or its name on the hub"
         )
     given = python or os.environ.get(PYTHON_VARIABLE, "")
     found = shutil.which(user_path(given)) if given else None
     if found is None:
         raise ValueError(
-            f"policy '{SCHEME}:{path}': the interpreter is '{given}'; valid: the path of a Python "
-            f"that has LeRobot, as lerobot_python:=... or in {PYTHON_VARIABLE}"
+            f"policy '{LEROBOT_SCHEME}:{path}': the interpreter is '{given}'; valid: the path of "
+            f"a Python that has LeRobot, as lerobot_python:=... or in {PYTHON_VARIABLE}"
         )
     where = str(local) if (local / "config.json").is_file() else path
     return [found, policy_server.__file__, where]

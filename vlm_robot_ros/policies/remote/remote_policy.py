@@ -10,11 +10,11 @@ from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
 from vlm_robot_ros.policies.lerobot.checkpoint_fit import find_misfits, find_unfit_keys
-from vlm_robot_ros.policies.lerobot.policy_process import SCHEME as LEROBOT
 from vlm_robot_ros.policies.lerobot.policy_process import LerobotProcess
 from vlm_robot_ros.policies.remote.action_mapping import find_actions, map_actions
 from vlm_robot_ros.policies.remote.observation_mapping import map_observation
 from vlm_robot_ros.policies.remote.openpi_client import CONNECT_TIMEOUT_S, OpenpiClient
+from vlm_robot_ros.policies.remote.policy_address import LEROBOT_SCHEME
 from vlm_robot_ros.policies.remote.policy_client import (
     PolicyClient,
     RemotePolicyError,
@@ -110,11 +110,6 @@ def _part(answer: dict[str, Any], name: str, default: float) -> float:
     return float(value)
 
 
-def is_remote(name: str) -> bool:
-    """Tell whether a policy's name is of one that another process computes, which takes a map."""
-    return "://" in name or name.partition(":")[0] == LEROBOT
-
-
 def connect_policy(
     name: str, source: str | Path, robot: RobotConfig, device: str = "cpu", python: str = ""
 ) -> RemotePolicy:
@@ -131,7 +126,7 @@ def connect_policy(
         ValueError: the name or the map is not valid, or LeRobot's policy cannot be loaded.
     """
     scheme = name.partition(":")[0]
-    source = source or ("lerobot" if scheme in (LEROBOT, "lerobot-grpc") else "")
+    source = source or ("lerobot" if scheme in (LEROBOT_SCHEME, "lerobot-grpc") else "")
     found = load_policy_map(source, robot)
     return RemotePolicy(_connect(name, scheme, found, robot, device, python), found, robot)
 
@@ -149,7 +144,7 @@ def _connect(
 
         _refuse(name, find_unfit_keys(found))
         return LerobotGrpcClient(name, device, found.timeout)
-    if scheme != LEROBOT:
+    if scheme != LEROBOT_SCHEME:
         return OpenpiClient(name, found.timeout)
     import torch
 
