@@ -15,10 +15,10 @@ from lerobot_stub import make_checkpoint, make_interpreter
 from observations import JOINTS, ROBOT, SEEN
 
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.pipe_messages import FrameError, read_message, write_message
 from vlm_robot_ros.policies.factory import load_policy
 from vlm_robot_ros.policies.lerobot import policy_process
 from vlm_robot_ros.policies.lerobot.policy_process import LerobotProcess
-from vlm_robot_ros.policies.lerobot.policy_server import FrameError, read_message, write_message
 from vlm_robot_ros.policies.remote.policy_client import RemotePolicyError
 
 MAP = """
@@ -190,7 +190,7 @@ def test_process_ends_with_who_asks(tmp_path, python):
     client = LerobotProcess(f"lerobot:{make_checkpoint(tmp_path)}", python, "cpu", 5.0)
     pid = client._process.pid
     os.kill(pid, signal.SIGINT)  # Ctrl-C is for the node
-    process = client._process
+    process = client._process._process
     del client
     process.stdin.close()
     assert process.wait(10) in (0, -signal.SIGINT)

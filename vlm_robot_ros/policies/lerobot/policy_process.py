@@ -1,24 +1,15 @@
 """A policy of LeRobot, computed in a process of LeRobot's own interpreter."""
 
 import os
-import select
 import shutil
-import signal
-import subprocess
-import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
-from typing import IO, Any, BinaryIO, cast
+from typing import Any
 
 from vlm_robot_ros.paths import user_path
+from vlm_robot_ros.pipe_messages import RequestError
+from vlm_robot_ros.piped_process import PipedProcess, PipedProcessError
 from vlm_robot_ros.policies.lerobot import policy_server
-from vlm_robot_ros.policies.lerobot.policy_server import (
-    FrameError,
-    RequestError,
-    read_message,
-    write_message,
-)
 from vlm_robot_ros.policies.remote.policy_address import LEROBOT_SCHEME
 from vlm_robot_ros.policies.remote.policy_client import (
     KEY_VARIABLE,
@@ -31,8 +22,6 @@ PYTHON_VARIABLE = "VLM_ROBOT_LEROBOT_PYTHON"
 """Environment variable with the path of an interpreter that has LeRobot."""
 LOAD_TIMEOUT_S = 600.0
 """A policy is loaded in this time, or not at all [s]."""
-_END_TIMEOUT_S = 5.0
-"""A process that was killed may take so long to end [s]."""
 
 
 class LerobotProcess:
@@ -91,11 +80,7 @@ class LerobotProcess:
 
     def close(self) -> None:
         """End the process."""
-        process = self._process
-        _kill(process)
-        with suppress(OSError):  # of what nobody has read
-            _pipe(process.stdin).close()
-        _pipe(process.stdout).close()
+        self._process.close()
 
     def _ask(self, call: str, observation: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._exchange(self._running(), {"call": call, **observation})
@@ -104,9 +89,9 @@ class LerobotProcess:
             raise RemotePolicyError(f"'{self.url}': {short_text(str(answer['error']))}")
         return answer
 
-    def _running(self) -> "subprocess.Popen[bytes]":
+    def _running(self) -> PipedProcess:
         """Return the process, once the policy is loaded in it."""
-        if self._process.poll() is not None:
+        if self._process.has_ended:
             self._pause.check()
             self.close()
             self._process = self._start()
@@ -114,26 +99,16 @@ class LerobotProcess:
             self._wait_until_loaded(self._process, 0.0)
         return self._process
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        # Modules for this interpreter are none for that one, nor is the key of a server.
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", KEY_VARIABLE)
-        }
-        self.metadata, self._begun = {}, time.monotonic()
-        # In a session of its own: Ctrl-C is for the node, which ends it.
+    def _start(self) -> PipedProcess:
+        self.metadata = {}
         try:
-            return subprocess.Popen(
-                self._command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                start_new_session=True,
-            )  # fmt: skip
+            return PipedProcess(self._command, without=(KEY_VARIABLE,))
         except OSError as error:
             raise self._pause.on_failure(f"'{self.url}': {error}") from error
 
-    def _wait_until_loaded(self, process: "subprocess.Popen[bytes]", timeout: float) -> None:
-        ready, _, _ = select.select([_pipe(process.stdout)], [], [], timeout)
-        taken = time.monotonic() - self._begun
+    def _wait_until_loaded(self, process: PipedProcess, timeout: float) -> None:
+        ready = process.wait_for_answer(timeout)
+        taken = time.monotonic() - process.begun
         if not ready and taken > LOAD_TIMEOUT_S:
             raise self._failure(process, f"it is not loaded after {taken:.0f} s")
         if not ready:
@@ -144,50 +119,23 @@ class LerobotProcess:
         self.metadata = dict(answer["about"])
 
     def _exchange(
-        self, process: "subprocess.Popen[bytes]", request: dict[str, Any] | None = None
+        self, process: PipedProcess, request: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """Send a request, if there is one, and return the next answer.
 
         A process that takes longer than the timeout is ended.
         """
-        hung = threading.Event()
-
-        def end() -> None:
-            hung.set()
-            _kill(process)
-
-        timer = threading.Timer(self._timeout, end)
-        timer.start()
         try:
-            if request is not None:
-                write_message(_pipe(process.stdin), request)
-            return read_message(_pipe(process.stdout))
+            return process.exchange(request, self._timeout)
         except RequestError as error:
             raise RemotePolicyError(f"'{self.url}': {error}") from error
-        except FrameError as error:
+        except PipedProcessError as error:
             raise self._failure(process, str(error)) from error
-        except Exception as error:  # a pipe that ends, or anything that is no message
-            late = f"it has not answered for {self._timeout:g} s, and was ended"
-            raise self._failure(process, late if hung.is_set() else _ending(process)) from error
-        finally:
-            timer.cancel()
 
-    def _failure(self, process: "subprocess.Popen[bytes]", problem: str) -> RemotePolicyError:
+    def _failure(self, process: PipedProcess, problem: str) -> RemotePolicyError:
         # An answer that comes later would be taken for that to the next request.
-        _kill(process)
+        process.close()
         return self._pause.on_failure(f"'{self.url}': {problem}")
-
-
-def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """End a process and what it has begun: an interpreter may be begun by a script."""
-    with suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_END_TIMEOUT_S)
-
-
-def _pipe(stream: IO[bytes] | None) -> BinaryIO:
-    return cast(BinaryIO, stream)  # it was asked for
 
 
 def _command(path: str, python: str) -> list[str]:
@@ -211,12 +159,3 @@ def _command(path: str, python: str) -> list[str]:
         )
     where = str(local) if (local / "config.json").is_file() else path
     return [found, policy_server.__file__, where]
-
-
-def _ending(process: "subprocess.Popen[bytes]") -> str:
-    """Return how a process has ended that does not answer any more."""
-    try:
-        code = process.wait(_END_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        return "its process does not answer"
-    return f"its process has ended {f'by signal {-code}' if code < 0 else f'with status {code}'}"
