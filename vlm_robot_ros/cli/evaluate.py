@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the subcommand."""
     parser = commands.add_parser("evaluate", help=(__doc__ or "").split(": ", 1)[1])
-    parser.add_argument("--suite", choices=("seen", "obedience"), default="seen",
-                        help="one cell, or all")  # fmt: skip
+    parser.add_argument("--env", choices=("table", "libero"), default="table",
+                        help="the package's table, or the LIBERO benchmark")  # fmt: skip
+    parser.add_argument("--suite", default="", help="of the table: seen, one cell, or obedience, "
+                        "all; of LIBERO: goal, goal_task, ..., with commas between")  # fmt: skip
     parser.add_argument("--cells", help="some cells instead, separated by commas")
     parser.add_argument("--families", help="episodes of some families only, with commas between")
     parser.add_argument("--through", default="action", help="how the arm is told: action, or as "
@@ -35,8 +37,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.add_argument("--parser", default="", help="of sentences: a folder of train-parser, or "
                         "checkpoint for its own words; the shipped one if not given")  # fmt: skip
-    parser.add_argument("--episodes", type=int_at_least(1), default=100, help="a cell")
-    parser.add_argument("--seed", type=int_at_least(0), default=0)
+    parser.add_argument(
+        "--episodes", type=int_at_least(1), default=100, help="a cell, or a task of LIBERO"
+    )
+    parser.add_argument("--seed", type=int_at_least(0), help="0, or LIBERO's 7, if not given")
+    parser.add_argument("--libero-python", default="", help="an interpreter that has LIBERO")
+    parser.add_argument("--shard", default="1/1", help="of LIBERO: run part I of N, as 1/4; "
+                        "parts with one --out are reported together")  # fmt: skip
     parser.add_argument("--workers", type=int_at_least(1), default=2, help="processes")
     parser.add_argument("--robot", default="panda_sim", help="name or file of the contract")
     parser.add_argument("--out", type=Path, help="folder to resume from; runs/evaluate-...")
@@ -46,6 +53,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Run it, print the tables and write the report; what `--out` holds is not run again."""
+    if args.env == "libero":
+        from vlm_robot_ros.cli import evaluate_libero
+
+        args.suite = args.suite or "goal"
+        return evaluate_libero.run(args)
+    args.suite, args.seed = args.suite or "seen", args.seed or 0
+    if args.suite not in ("seen", "obedience"):
+        raise ValueError(f"--suite '{args.suite}'; valid: seen, obedience")
     from vlm_robot_ros.evaluation.closed_loop import CONTROL_INTERFACES
     from vlm_robot_ros.evaluation.conditions import CONDITIONS
     from vlm_robot_ros.evaluation.suite import SuiteConfig, run_suite, summarize_outcomes

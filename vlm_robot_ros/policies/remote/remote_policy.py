@@ -52,6 +52,11 @@ class RemotePolicy:
         """As the map says."""
         return self._map.joined_steps
 
+    @property
+    def answers_changes(self) -> bool:
+        """Whether the server's actions are changes of the tool's pose."""
+        return self._map.actions.mode == "pose_delta"
+
     def reset(self) -> None:
         """Begin an episode; a server that cannot be told forgets nothing."""
         try:

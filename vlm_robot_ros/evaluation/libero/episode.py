@@ -1,0 +1,111 @@
+"""One episode of LIBERO: a policy acts in lockstep until the task is done or the time is over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from vlm_robot_ros.evaluation.libero.environment import STEP_DT, ArmState, LiberoEnvironment
+from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode, check_chunk
+from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.interfaces.policy import Policy
+
+METRES, RADIANS = 0.05, 0.5
+"""What 1 is of an action of the benchmark's controller: how far it moves in a step, and turns."""
+_JOINTS = 7
+
+
+@dataclass(frozen=True)
+class EpisodeResult:
+    """What came of an episode."""
+
+    success: bool
+    steps: int
+    """Actions of the policy."""
+    hold: str
+    """Why the policy held last, if it did."""
+
+
+def run_episode(
+    env: LiberoEnvironment,
+    policy: Policy,
+    instruction: str,
+    state: ArmState,
+    max_steps: int,
+    replan_steps: int,
+) -> EpisodeResult:
+    """Let a policy act from a state on; the arm waits while it thinks.
+
+    Args:
+        env: In that state, of which it has given the images of the policy's cameras.
+        policy: Any; where `answers_changes` is true, its chunks are executed as changes of the
+            pose, step by step, as the benchmark's own scripts do. Else its poses are goals.
+        instruction: What is to be done.
+        state: Of the arm.
+        max_steps: Actions before the episode has failed.
+        replan_steps: Actions of a chunk before the policy is asked again; 0: all.
+    """
+    policy.reset()
+    changes = bool(getattr(policy, "answers_changes", False))
+    steps, hold, cameras = 0, "", policy.cameras
+    while steps < max_steps and not state.done:
+        seen = Observation(
+            state.images, state.pose, state.opening, instruction, state.joints,
+            steps * STEP_DT,
+        )  # fmt: skip
+        chunk = policy.infer(seen)
+        hold = str(chunk.hold)
+        count = _steps_of(chunk, replan_steps, max_steps - steps)
+        if chunk.hold:
+            state = env.step(
+                _actions(np.zeros((count, 6)), np.full(count, state.opening)), cameras
+            )
+        elif changes:
+            moves = _differences(np.vstack([seen.pose, chunk.values]))
+            state = env.step(_actions(moves[:count], chunk.gripper[:count]), cameras)
+        else:
+            state = _follow(env, chunk, state, count, cameras)
+        steps += state.steps
+    return EpisodeResult(state.done, steps, "" if state.done else hold)
+
+
+def _steps_of(chunk: ActionChunk, replan_steps: int, left: int) -> int:
+    """Return how many of the benchmark's steps a chunk is executed for.
+
+    Raises:
+        ValueError: it is of joints, or cannot be executed.
+    """
+    check_chunk(chunk, _JOINTS)
+    if chunk.mode != ActionMode.END_EFFECTOR_POSE:
+        raise ValueError(f"LIBERO's arm takes poses of the tool, the policy's are {chunk.mode}")
+    rows = min(replan_steps or len(chunk.values), len(chunk.values))
+    return max(1, min(round(rows * chunk.step_dt / STEP_DT), left))
+
+
+def _follow(
+    env: LiberoEnvironment, chunk: ActionChunk, state: ArmState, count: int, cameras: Sequence[str]
+) -> ArmState:
+    """Go to the poses of a chunk, each from where the tool is."""
+    for number in range(1, count + 1):
+        row = min(int(np.ceil(number * STEP_DT / chunk.step_dt - 1e-6)) - 1, len(chunk.values) - 1)
+        move = _differences(np.vstack([state.pose, chunk.values[row]]))
+        opening = chunk.gripper[0 if chunk.gripper_at_once else row]
+        state = env.step(_actions(move, opening), cameras if number == count else ())
+        if state.done:
+            break
+    return replace(state, steps=number)
+
+
+def _differences(poses: np.ndarray) -> np.ndarray:
+    """Return the changes from pose to pose, in the frame of the world. Shape (N - 1, 6)."""
+    turns = Rotation.from_quat(poses[:, 3:])
+    turned = (turns[1:] * turns[:-1].inv()).as_rotvec()
+    return np.concatenate([np.diff(poses[:, :3], axis=0), turned], 1)
+
+
+def _actions(moves: np.ndarray, openings: np.ndarray | float) -> np.ndarray:
+    """Return changes of the pose and openings as the benchmark's actions. Shape (N, 7)."""
+    scaled = moves / np.array([METRES] * 3 + [RADIANS] * 3)
+    grips = np.broadcast_to(1.0 - 2.0 * np.asarray(openings), len(moves))
+    return np.concatenate([scaled.clip(-1, 1), grips[:, None]], 1)
