@@ -11,25 +11,12 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from vlm_robot_ros.language.generator import (
-    Split,
-    generate_incomplete,
-    generate_non_task,
-    generate_sentence,
-)
 from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.program_tokens import TOKENS, encode
 from vlm_robot_ros.language.replies import describe_step
-from vlm_robot_ros.language.role_tags import strip_tags
 from vlm_robot_ros.language.sentence_file import LabelledSentence, read_sentences
-from vlm_robot_ros.language.task_spec import (
-    MISSING,
-    NONE,
-    ObjectReference,
-    TaskSpec,
-    sample_meaning,
-)
 from vlm_robot_ros.models.sentence_parser_files import to_pieces
+from vlm_robot_ros.training.grammar_sentences import grammar_command, grammar_sentence
 from vlm_robot_ros.training.meaningless_texts import garble
 from vlm_robot_ros.training.sentence_augmentation import add_noise, swap_names
 from vlm_robot_ros.training.sentence_composition import (
@@ -114,7 +101,7 @@ class SentenceSampler:
         self._imperatives = [each for each in self._joinable if is_imperative(each)]
         self._recipes: tuple[tuple[float, Callable[[], LabelledSentence]], ...] = (
             (0.24, lambda: self._varied(self._any(self._single))),
-            (0.12, self._generated),
+            (0.1, lambda: grammar_sentence(self._rng)),
             (0.09, self._joined),
             (0.05, lambda: fill_steps(self._rng)),
             (0.17, lambda: self._swapped(self._any(self._several))),
@@ -177,29 +164,6 @@ class SentenceSampler:
             )
         return sentence
 
-    def _generated(self) -> LabelledSentence:
-        """Return a sentence of the grammar."""
-        meaning, roll = sample_meaning(self._rng), self._rng.random()
-        has_target = meaning.target.noun != "none"
-        if roll < 0.08 and has_target:
-            text = generate_non_task(self._rng, "forbidden", meaning)
-            return LabelledSentence(text, "", Interpretation("prohibition"), "plain")
-        if roll < 0.12 and has_target:
-            text = generate_non_task(self._rng, "bare", meaning)
-            return LabelledSentence(text, "", Interpretation("unclear"), "terse")
-        if roll < 0.24 and has_target:
-            tagged, said, has_way = generate_incomplete(self._rng, meaning)
-            open_step = _open_step(said, has_way)
-            return LabelledSentence(strip_tags(tagged)[0], "", _command(open_step), "plain")
-        return self._generated_command(meaning)
-
-    def _generated_command(self, meaning: TaskSpec | None = None) -> LabelledSentence:
-        """Return a command of the grammar, whole."""
-        meaning = meaning or sample_meaning(self._rng)
-        split: Split = "plain" if self._rng.random() < 0.25 else "seen"
-        text = generate_sentence(self._rng, meaning, split)
-        return self._swapped(LabelledSentence(text, "", _command(meaning), "plain"))
-
     def _joined(self) -> LabelledSentence:
         for _ in range(10):
             count = 2 if self._rng.random() < 0.7 else 3
@@ -231,7 +195,7 @@ class SentenceSampler:
     def _first(self) -> LabelledSentence:
         """Return a command that another sentence follows."""
         if self._rng.random() < _OF_GRAMMAR:
-            return self._generated_command()
+            return grammar_command(self._rng)
         return self._swapped(self._any(self._joinable))
 
     def _running(self) -> str:
@@ -274,25 +238,3 @@ def to_batch(sentences: Sequence[LabelledSentence], pieces: Tokenizer) -> Senten
                 inside = first < start + len(each.meaning.part) and last > start
                 row[i] = float(inside)
     return SentenceBatch(ids, segments, mask, tokens, part)
-
-
-def _command(meaning: TaskSpec) -> Interpretation:
-    return Interpretation("command", (meaning,))
-
-
-def _open_step(said: TaskSpec, has_way: bool) -> TaskSpec:
-    """Return a step with marks where an incomplete command of the grammar says nothing.
-
-    Args:
-        said: What the command does say.
-        has_way: Whether it says where to: a direction, or a place without its reference.
-    """
-    missing = ObjectReference(noun=MISSING)
-    family = said.skill.partition(" ")[0]
-    target = said.target if said.target.noun != NONE else missing
-    if family in ("push", "turn") and not has_way:
-        return TaskSpec(f"{family} ?", target)
-    needs_reference = family in ("put", "place", "stack") and said.reference.noun == NONE
-    # "Put the cube" asks where to, as "place the cube" does.
-    skill = "put" if family == "place" and not has_way else said.skill
-    return TaskSpec(skill, target, missing if needs_reference else said.reference)
