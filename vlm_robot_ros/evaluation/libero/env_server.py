@@ -115,15 +115,16 @@ class Environments:
 
     def _render_when_wanted(self, observable: Any) -> None:
         """Make an image cost nothing when nobody asks for it; its time of sampling stays."""
-        if hasattr(observable, "rendered"):
+        rendered = observable._sensor
+        if hasattr(rendered, "renders_when_wanted"):  # a reset may have made another one
             return
-        observable.rendered = rendered = observable._sensor
         camera = observable.name.removesuffix("_image")
 
         def sense(cache: dict[str, Any]) -> Any:
             return rendered(cache) if camera in self._wanted else blank
 
-        blank, sense.__dict__ = np.zeros(observable._data_shape, np.uint8), vars(rendered)
+        blank, sense.__dict__ = np.zeros(observable._data_shape, np.uint8), dict(vars(rendered))
+        sense.renders_when_wanted = True  # type: ignore[attr-defined]
         observable._sensor = sense
 
     def close(self) -> None:
