@@ -6,7 +6,13 @@ arrays: nothing in it is run. The file needs numpy only: scripts in other interp
 
 import json
 import math
+import os
 import struct
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -83,3 +89,43 @@ def _read(stream: BinaryIO, size: int) -> bytes:
     if data is None or len(data) < size:
         raise EOFError
     return data
+
+
+def take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Return where requests come from and answers go to, in a process that answers.
+
+    What the process prints goes to standard error from now on. It ends with the one that has
+    begun it, whatever it does then.
+    """
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return sys.stdin.buffer, answers
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+def answer_requests(
+    answer: Callable[[dict[str, Any]], dict[str, Any]], requests: BinaryIO, answers: BinaryIO
+) -> None:
+    """Answer until nobody asks any more; whatever is wrong is told to who asks, as `error`."""
+    while True:
+        try:
+            message = read_message(requests)
+        except EOFError:
+            return
+        try:
+            told = answer(message)
+        except Exception as error:
+            traceback.print_exc()
+            told = error_message(error)
+        write_message(answers, told)
+
+
+def error_message(error: Exception) -> dict[str, Any]:
+    """Return what is answered where something is wrong."""
+    return {"error": f"{type(error).__name__}: {error}"}

@@ -9,11 +9,10 @@ says what messages are. Environment, initial states and success test are those o
 import importlib.util
 import os
 import sys
-import threading
-import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +50,13 @@ class Environments:
         self._wanted = set[str]()
         """Cameras whose images are rendered."""
         self._key: tuple[str, int, int] | None = None
+
+    def answer(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to a request: that of the method which `call` names."""
+        calls: dict[str, Callable[..., dict[str, Any]]] = {
+            "tasks": self.tasks, "open": self.open, "reset": self.reset, "step": self.step,
+        }  # fmt: skip
+        return calls[message.pop("call")](**message)
 
     def tasks(self, suite: str) -> dict[str, Any]:
         """Return the tasks of a suite: their names and their original sentences."""
@@ -151,42 +157,18 @@ class Environments:
         }
 
 
-def serve(environments: Environments, requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer until nobody asks any more."""
-    while True:
-        try:
-            message = MESSAGES.read_message(requests)
-        except EOFError:
-            return
-        try:
-            answer = getattr(environments, message.pop("call"))(**message)
-        except Exception as error:  # whatever is wrong is told to who asks
-            traceback.print_exc()
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        MESSAGES.write_message(answers, answer or {})
-
-
-def _end_with(parent: int) -> None:
-    """End this process, whatever it does, when the one that has begun it is gone."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
-
-
 def main() -> int:
     """Load the benchmark, and answer."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints
+    requests, answers = MESSAGES.take_pipes()
     os.environ.setdefault("MUJOCO_GL", "egl")
     try:
         environments = Environments()
     except Exception as error:  # whatever is wrong is told to who asks
         traceback.print_exc()
-        MESSAGES.write_message(answers, {"error": f"{type(error).__name__}: {error}"})
+        MESSAGES.write_message(answers, MESSAGES.error_message(error))
         return 1
     MESSAGES.write_message(answers, {})
-    serve(environments, sys.stdin.buffer, answers)
+    MESSAGES.answer_requests(environments.answer, requests, answers)
     return 0
 
 

@@ -7,13 +7,10 @@ error. `pipe_messages` says what messages are.
 
 import argparse
 import importlib.util
-import os
 import sys
-import threading
-import time
 import traceback
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -78,6 +75,14 @@ class LerobotPolicy:
             "names": list(getattr(config, "action_feature_names", None) or []),
         }
 
+    def answer(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to a request."""
+        call = message.pop("call")
+        if call == "reset":
+            self.reset()
+            return {}
+        return {"action": {"infer": self.infer, "select": self.select}[call](message)}
+
     def reset(self) -> None:
         """Begin an episode."""
         for part in (self.policy, self._before, self._after):
@@ -134,34 +139,6 @@ class LerobotPolicy:
         return table
 
 
-def serve(policy: LerobotPolicy, requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer until nobody asks any more."""
-    while True:
-        try:
-            message = MESSAGES.read_message(requests)
-        except EOFError:
-            return
-        call = message.pop("call")
-        try:
-            if call == "reset":
-                policy.reset()
-                answer: dict[str, Any] = {}
-            else:
-                asked = {"infer": policy.infer, "select": policy.select}[call]
-                answer = {"action": asked(message)}
-        except Exception as error:  # whatever is wrong is told to who asks
-            traceback.print_exc()
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        MESSAGES.write_message(answers, answer)
-
-
-def _end_with(parent: int) -> None:
-    """End this process, whatever it does, when the one that has begun it is gone."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
-
-
 def main() -> int:
     """Load the policy, say what it is, and answer."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -169,9 +146,7 @@ def main() -> int:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0)
     args = parser.parse_args()
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints
+    requests, answers = MESSAGES.take_pipes()
     try:
         import torch
 
@@ -181,10 +156,10 @@ def main() -> int:
         about = policy.about()
     except Exception as error:  # whatever is wrong is told to who asks
         traceback.print_exc()
-        MESSAGES.write_message(answers, {"error": f"{type(error).__name__}: {error}"})
+        MESSAGES.write_message(answers, MESSAGES.error_message(error))
         return 1
     MESSAGES.write_message(answers, {"about": about})
-    serve(policy, sys.stdin.buffer, answers)
+    MESSAGES.answer_requests(policy.answer, requests, answers)
     return 0
 
 
