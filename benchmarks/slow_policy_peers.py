@@ -137,7 +137,7 @@ def _run(player: str, latency: float, args: argparse.Namespace, folder: Path) ->
     peer = [args.lerobot_python, str(PEER)]
     server = subprocess.Popen(
         [*peer, "server", str(args.port), str(latency), str(begun)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder,
     )  # fmt: skip
     try:
         assert server.stdout is not None
@@ -147,7 +147,7 @@ def _run(player: str, latency: float, args: argparse.Namespace, folder: Path) ->
             out = folder / "told.csv"
             subprocess.run(
                 [*peer, "client", str(args.port), str(args.seconds), str(out)],
-                check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder,
             )  # fmt: skip
             with out.open(encoding="utf-8") as file:
                 told = np.array([[float(value) for value in row] for row in csv.reader(file)])

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from observations import JOINTS, POSE, SEEN
+from observations import FRONT, JOINTS, POSE, SEEN
 from plans import plan
 from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.observation import ArmObservation
 from vlm_robot_ros.interfaces.policy import HoldPolicy
 from vlm_robot_ros.policies.image_monitor import ImageGuard
 
@@ -56,3 +57,22 @@ def test_changes_of_the_pose_are_added_up_in_the_base_frame():
 def test_changes_that_say_nothing_are_refused(mode, values, seen, said):
     with pytest.raises(ValueError, match=said):
         _answer(mode, values, seen)
+
+
+def test_changes_of_other_arms_are_added_up_too():
+    seen = replace(SEEN, others={"right": ArmObservation(POSE, 1.0, JOINTS + 0.1)})
+    other = plan([0, 0, 0], 4, ActionMode.JOINT_DELTA, values=np.full((4, 7), 0.01))
+    first = plan([0.5, 0, 0.3], others={"right": other})
+    chunk = ImageGuard(_Says(first)).infer(seen)
+    assert chunk.mode == ActionMode.END_EFFECTOR_POSE
+    assert chunk.others["right"].mode == ActionMode.JOINT_POSITION
+    np.testing.assert_allclose(chunk.others["right"].values[-1], JOINTS + 0.14)
+
+
+def test_an_image_is_frozen_where_the_arm_of_its_camera_moves():
+    moved, others = POSE + np.array([0.1, 0, 0, 0, 0, 0, 0]), {}
+    guard = ImageGuard(_Says(plan([0.5, 0, 0.3])))
+    for left, right, frozen in ((POSE, POSE, ""), (moved, POSE, ""), (moved, moved, "right")):
+        others = {"right": ArmObservation(right, 1.0, JOINTS)}
+        seen = replace(SEEN, images={"right_wrist": FRONT}, pose=left, others=others)
+        assert guard.infer(seen).hold.startswith(frozen)

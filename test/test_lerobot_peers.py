@@ -37,7 +37,7 @@ from lerobot.configs.types import FeatureType, PolicyFeature
 from lerobot.policies.factory import get_policy_class, make_policy_config, make_pre_post_processors
 from lerobot.policies.utils import prepare_observation_for_inference
 
-kind, folder = sys.argv[1:]
+kind, folder, moments = sys.argv[1:]
 torch.manual_seed(0)
 given = np.load(f"{folder}/observation.npz")
 images = {key: PolicyFeature(FeatureType.VISUAL, (3, 64, 64)) for key in given if "images" in key}
@@ -45,8 +45,9 @@ vector = PolicyFeature(FeatureType.STATE, (8,))
 own = {
     "act": {"chunk_size": 5, "n_action_steps": 5, "dim_model": 64, "n_heads": 4,
             "dim_feedforward": 64},
-    "diffusion": {"horizon": 8, "n_action_steps": 5, "n_obs_steps": 2, "down_dims": (32, 64),
-                  "crop_shape": None, "num_inference_steps": 3, "num_train_timesteps": 3},
+    "diffusion": {"horizon": 8, "n_action_steps": 5, "n_obs_steps": int(moments),
+                  "down_dims": (32, 64), "crop_shape": None, "num_inference_steps": 3,
+                  "num_train_timesteps": 3},
 }[kind]
 config = make_policy_config(
     kind, device="cpu", push_to_hub=False, pretrained_backbone_weights=None,
@@ -85,7 +86,7 @@ def python():
     return path
 
 
-def make(folder: Path, python: str, kind: str):
+def make(folder: Path, python: str, kind: str, moments: int = 2):
     """Save a checkpoint of LeRobot; returns its folder, a map, and its own loop's actions."""
     (folder / "map.yaml").write_text(MAP)
     found = load_policy_map(folder / "map.yaml", ROBOT)
@@ -93,7 +94,9 @@ def make(folder: Path, python: str, kind: str):
     arrays = {key: value for key, value in message.items() if isinstance(value, np.ndarray)}
     np.savez(folder / "observation.npz", **arrays)
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
-    subprocess.run([python, "-c", _MAKE, kind, str(folder)], check=True, env=environment)
+    subprocess.run(
+        [python, "-c", _MAKE, kind, str(folder), str(moments)], check=True, env=environment
+    )
     assert json.loads((folder / "config.json").read_text())["type"] == kind
     return folder, folder / "map.yaml", np.load(folder / "own.npy")
 
@@ -117,8 +120,9 @@ def test_act_does_what_lerobots_own_loop_does_here_and_served(tmp_path, python):
     np.testing.assert_allclose(again.gripper, chunk.gripper, atol=1e-5)
 
 
-def test_policy_that_sees_two_moments_answers(tmp_path, python):
-    checkpoint, found, own = make(tmp_path, python, "diffusion")
+@pytest.mark.parametrize("moments", [1, 2])
+def test_policy_that_keeps_what_it_sees_answers(tmp_path, python, moments):
+    checkpoint, found, own = make(tmp_path, python, "diffusion", moments)
     policy = load_policy(f"lerobot:{checkpoint}", ROBOT, policy_map=found)
     policy.reset()
     chunk = policy.infer(SEEN)

@@ -6,15 +6,21 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
 
 from diagnostic_msgs.msg import DiagnosticArray
+from plans import plan
 from policy_servers import answering
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from vlm_robot_ros.interfaces.action import ActionMode
+from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.msg import VlmAction
+from vlm_robot_ros.nodes.policy_arm import PolicyArm, reason_of_others
 from vlm_robot_ros.policies.remote.numpy_msgpack import pack
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
+from vlm_robot_ros.runtime.control_loop import ControlLoop
+from vlm_robot_ros.runtime.loop_group import LoopGroup
 
 ROBOT = load_robot("ur5e_sim")
 
@@ -55,6 +61,32 @@ def test_two_arms_share_a_graph_and_nothing_else(graph):
     names = lambda: {status.name for message in health for status in message.status}  # noqa: E731
     told = {f"{side}/policy_node: {of}" for side in sides for of in ("policy", "joint states")}
     assert graph.until(lambda: names() >= told)
+
+
+def test_an_arm_waits_for_the_chunk_of_the_other_and_plays_none_from_before():
+    both = load_robot("two_ur5e_sim", several_arms=True)
+    arms = [PolicyArm(arm, None, ControlLoop(arm, 0.02), None) for arm in both.arms]
+    left, right = arms
+    group, home = LoopGroup([arm.loop for arm in arms]), np.array(ROBOT.home)
+    number = group.set_instruction("fold the towel", 1.0).number
+    chunk = plan([0, 0, 0], mode=ActionMode.JOINT_POSITION, values=np.tile(home, (8, 1)))
+
+    def why(arm, now=1.1):
+        return reason_of_others(arms, arm, group, now).code
+
+    for arm in arms:
+        arm.loop.set_chunk(chunk, number, 1.0, 1.0)
+    assert [why(arm) for arm in arms] == [HoldCode.NONE] * 2
+    left.reason = HoldReason(HoldCode.INPUT_STALE, "front camera: too old")
+    assert why(right) is HoldCode.OTHER_ARM
+    assert not right.loop.has_chunk(1.1), "it would be played when the camera is back"
+    left.reason = HoldReason(HoldCode.WAITING_FOR_CHUNK, "waiting for a plan")
+    assert [why(arm) for arm in arms] == [HoldCode.WAITING_FOR_CHUNK] * 2
+    for arm in arms:
+        arm.loop.set_chunk(chunk, number, 1.12, 1.14)
+    assert [why(arm, 1.14) for arm in arms] == [HoldCode.NONE] * 2
+    right.loop.gate.tripped = "a fault"  # in this tick: nothing was said of it yet
+    assert why(left) is HoldCode.OTHER_ARM
 
 
 def _swing(message):

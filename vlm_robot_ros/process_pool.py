@@ -26,8 +26,8 @@ def map_in_processes(
         given: Arguments of `begin`.
 
     Raises:
-        ChildProcessError: a worker died.
-        Exception: as of `function` and `begin`.
+        ChildProcessError: a worker died, or `begin` failed in it.
+        Exception: as of `function`.
     """
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, begin, given) as pool:

@@ -100,7 +100,11 @@ def compare(found: Replay, one: str, other: str) -> dict[str, Any]:
     ]
     same = [_is_same(a, b) for _, _, a, b in pairs]
     mode = next((a.mode for _, _, a, b in pairs if a.mode == b.mode), None)
-    alike = [(a, b) for _, _, a, b in pairs if a.mode == b.mode == mode]
+    alike = [
+        (a, b)
+        for _, _, a, b in pairs
+        if a.mode == b.mode == mode and a.values.shape[1:] == b.values.shape[1:]
+    ]
     errors = np.array([np.abs(a.values[0] - b.values[0]) for a, b in alike])
     grips = np.array([abs(a.gripper[0] - b.gripper[0]) for a, b in alike])
     labels = [a.label == b.label for _, _, a, b in pairs]

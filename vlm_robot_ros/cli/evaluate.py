@@ -27,8 +27,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
                         "all; of LIBERO: goal, goal_task, ..., with commas between")  # fmt: skip
     parser.add_argument("--cells", help="some cells instead, separated by commas")
     parser.add_argument("--families", help="episodes of some families only, with commas between")
-    parser.add_argument("--through", default="action", help="how the arm is told: action, or as "
-                        "by a sink: joint_trajectory, pose, twist")  # fmt: skip
+    parser.add_argument("--through", default="", help="how the arm is told: action, the default, "
+                        "or as by a sink: joint_trajectory, pose, twist")  # fmt: skip
     parser.add_argument("--controller", default="", help="settings of the trajectory controller, "
                         "as rate=250,interpolate_from_desired_state=true")  # fmt: skip
     parser.add_argument("--policy", default="fusion", help="fusion, hold, blind, module:Class, "
@@ -37,15 +37,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--checkpoint", type=Path, help="folder; the shipped one if not given")
     parser.add_argument("--parser", default="", help="of sentences: a folder of train-parser, or "
                         "checkpoint for its own words; the shipped one if not given")  # fmt: skip
-    parser.add_argument(
-        "--episodes", type=int_at_least(1), default=100, help="a cell, or a task of LIBERO"
-    )
+    parser.add_argument("--episodes", type=int_at_least(1),
+                        help="of a cell, 100; of a task of LIBERO, 10")  # fmt: skip
     parser.add_argument("--seed", type=int_at_least(0), help="0, or LIBERO's 7, if not given")
     parser.add_argument("--libero-python", default="", help="an interpreter that has LIBERO")
     parser.add_argument("--shard", default="1/1", help="of LIBERO: run part I of N, as 1/4; "
                         "parts with one --out are reported together")  # fmt: skip
     parser.add_argument("--workers", type=int_at_least(1), default=2, help="processes")
-    parser.add_argument("--robot", default="panda_sim", help="name or file of the contract")
+    parser.add_argument("--robot", default="", help="contract; panda_sim if not given")
     parser.add_argument("--out", type=Path, help="folder to resume from; runs/evaluate-...")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     parser.set_defaults(run=run)
@@ -59,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
         args.suite = args.suite or "goal"
         return evaluate_libero.run(args)
     args.suite, args.seed = args.suite or "seen", args.seed or 0
+    args.through, args.robot = args.through or "action", args.robot or "panda_sim"
+    args.episodes = args.episodes or 100
     if args.suite not in ("seen", "obedience"):
         raise ValueError(f"--suite '{args.suite}'; valid: seen, obedience")
     from vlm_robot_ros.evaluation.closed_loop import CONTROL_INTERFACES

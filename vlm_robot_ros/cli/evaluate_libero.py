@@ -6,8 +6,9 @@ import json
 import re
 from pathlib import Path
 
-ROBOT = "libero"
-"""The contract of the benchmark's arm."""
+ROBOT, EPISODES = "libero", 10
+"""The contract of the benchmark's arm; episodes of each task."""
+OPTIONS_OF_THE_TABLE = ("cells", "families", "through", "controller", "parser", "robot")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -23,12 +24,16 @@ def run(args: argparse.Namespace) -> int:
     from vlm_robot_ros.provenance import git_hash
     from vlm_robot_ros.robot.loader import load_robot
 
+    given = [name for name in OPTIONS_OF_THE_TABLE if getattr(args, name)]
+    if given:
+        raise ValueError(f"--{given[0]} is not for --env libero; valid: --env table")
     seed = SEED if args.seed is None else args.seed
     make = functools.partial(
         load_policy, args.policy, load_robot(ROBOT), args.checkpoint, policy_map=args.map
     )
+    make()  # what is wrong with it is said before workers start
     suites = tuple(dict.fromkeys(name.strip() for name in args.suite.split(",")))
-    config = LiberoConfig(suites, args.episodes, seed, shard=parse_shard(args.shard))
+    config = LiberoConfig(suites, args.episodes or EPISODES, seed, shard=parse_shard(args.shard))
     about = {"policy": args.policy, "map": args.map, "checkpoint": str(args.checkpoint or ""),
              "git": git_hash()}  # fmt: skip
     folder = ["libero", re.sub(r"[^\w.]+", ".", args.policy), about["git"], str(seed)]

@@ -17,7 +17,7 @@ def to_vectors(mode: ActionMode, values: np.ndarray, opening: np.ndarray) -> np.
 
     Args:
         mode: What the values are.
-        values: As in an `ActionChunk`. Shape (T, 7).
+        values: As in an `ActionChunk`. Shape (T, W).
         opening: Gripper openings, 0 closed to 1 open. Shape (T,).
     """
     parts = [values]
@@ -31,7 +31,7 @@ def to_vectors(mode: ActionMode, values: np.ndarray, opening: np.ndarray) -> np.
 
 
 def from_vectors(mode: ActionMode, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return values, shape (T, 7), and openings, (T,), of what `to_vectors` returns."""
+    """Return values, shape (T, W), and openings, (T,), of what `to_vectors` returns."""
     vectors = vectors.astype(float)
     opening = np.clip(vectors[:, -1], 0.0, 1.0)
     if mode not in POSE_MODES:

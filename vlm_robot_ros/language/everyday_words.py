@@ -50,6 +50,6 @@ VERBS = {
             "tuck", "store", "leave"),
     "place": ("put", "place", "set", "position", "stand", "leave", "plant"),
     "stack": ("stack", "put", "place", "set", "mount", "rest", "perch"),
-    "turn": ("turn", "rotate", "spin", "pivot", "revolve", "roll round"),
+    "turn": ("turn", "rotate", "spin", "pivot", "revolve"),
 }  # fmt: skip
 """Of families of skills, or of skills."""

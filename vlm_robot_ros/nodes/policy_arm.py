@@ -18,6 +18,7 @@ from vlm_robot_ros.ros.command_publisher import CommandPublisher, create_sink, i
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
 from vlm_robot_ros.ros.observation_buffer import ObservationBuffer
 from vlm_robot_ros.ros.policy_parameters import execution_settings
+from vlm_robot_ros.runtime.chunk_executor import WAITING_FOR_CHUNK
 from vlm_robot_ros.runtime.control_loop import ControlLoop, MotionGate
 from vlm_robot_ros.runtime.loop_group import LoopGroup, hold_of_others
 from vlm_robot_ros.runtime.stream_monitor import StreamMonitor
@@ -38,9 +39,21 @@ class PolicyArm:
     """Why it holds, if it does."""
 
 
-def reason_of_others(arms: Sequence[PolicyArm], arm: PolicyArm) -> HoldReason:
-    """Return why an arm holds with the others; empty where it need not."""
-    return hold_of_others([(each.robot.arm, each.reason) for each in arms if each is not arm])
+def reason_of_others(
+    arms: Sequence[PolicyArm], arm: PolicyArm, loop: ControlLoop | LoopGroup, now: float
+) -> HoldReason:
+    """Return why an arm holds with the others at `now` [s]; empty where it need not.
+
+    An arm that holds with another one executes nothing that was planned before.
+    """
+    found = hold_of_others(
+        [(each.robot.arm, each.loop.blocked or each.reason) for each in arms if each is not arm]
+    )
+    if found:
+        arm.loop.clear_chunk(now)
+    elif not loop.has_chunk(now):
+        return WAITING_FOR_CHUNK
+    return found
 
 
 def with_other_arms(
@@ -104,9 +117,15 @@ def brake_to_stop(
 
 def stop_moving(arms: Sequence[PolicyArm]) -> None:
     """Publish a zero velocity for each arm whose last command moves it."""
+    failure = None
     for arm in arms:
-        if arm.commands.moving:
-            arm.commands.stop()
+        try:
+            if arm.commands.moving:
+                arm.commands.stop()
+        except Exception as error:  # the other arms stop first
+            failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 def wait_for_acks(arms: Sequence[PolicyArm], seconds: float) -> None:

@@ -60,10 +60,9 @@ class PolicyNode(ReadOnlyReasons, LifecycleNode):
             self._policy = create_policy(values, robot)
             if asks_another_process(values):
                 self._ask_first(self._policy, robot)
-            while len(self._gates) < len(robot.arms):
-                # What was stopped stays stopped, also with more arms than before.
-                self._gates.append(replace(self._gates[0]) if self._gates else MotionGate())
-            gates = self._gates[: len(robot.arms)]
+            # What was stopped stays stopped, whichever arm it was and whichever come now.
+            before = next((gate for gate in self._gates if gate.problem), MotionGate())
+            self._gates = gates = [replace(before) for _ in robot.arms]
             self._runtime = PolicyRuntime(self, self._entities, robot, self._policy, values, gates)
         except Exception as error:  # whatever it is, the node stays up and says it
             self._failure = str(error.args[0] if isinstance(error, KeyError) else error)

@@ -218,10 +218,17 @@ class PolicyRuntime:
             hold: Why the arm holds, if the caller holds it.
             between_ticks: Whether the sinks are sent nothing before the next tick.
         """
-        moves = False
+        moves, failure = False, None
         for arm in self._arms:
-            others = reason_of_others(self._arms, arm) if self._robot.others else MAY_MOVE
-            moves |= self._step_arm(arm, now, hold, others, between_ticks)
+            others = MAY_MOVE
+            if self._robot.others:
+                others = reason_of_others(self._arms, arm, self._loop, now)
+            try:
+                moves |= self._step_arm(arm, now, hold, others, between_ticks)
+            except Exception as error:  # the other arms brake first
+                failure = failure or error
+        if failure is not None:
+            raise failure
         own = [arm.reason for arm in self._arms if arm.reason.code is not HoldCode.OTHER_ARM]
         self._reason = next(filter(None, own), self._arms[0].reason)
         if self._reason != self._reported:

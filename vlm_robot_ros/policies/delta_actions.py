@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
-from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.interfaces.observation import ArmObservation, Observation
 
 DELTA_MODES = (ActionMode.JOINT_DELTA, ActionMode.END_EFFECTOR_DELTA)
 """Modes whose values are changes."""
@@ -60,8 +60,15 @@ def add_pose_deltas(
     return poses
 
 
+def has_deltas(chunk: object) -> bool:
+    """Tell whether an answer has changes, of any arm."""
+    if not isinstance(chunk, ActionChunk):
+        return False
+    return chunk.mode in DELTA_MODES or any(map(has_deltas, chunk.others.values()))
+
+
 def to_absolute(chunk: ActionChunk, observation: Observation) -> ActionChunk:
-    """Return a chunk of changes as one of joint positions or tool poses.
+    """Return a chunk whose changes are joint positions or tool poses, of each arm.
 
     Each change is from the step before, that of the first step from the observed state; see
     `ActionMode` for the frames and units.
@@ -69,11 +76,21 @@ def to_absolute(chunk: ActionChunk, observation: Observation) -> ActionChunk:
     Raises:
         ValueError: the chunk has not one change for each joint, or no moves and quaternions.
     """
+    others = {
+        arm: _to_absolute(other, observation.others[arm]) if arm in observation.others else other
+        for arm, other in chunk.others.items()
+    }
+    return replace(_to_absolute(chunk, observation), others=others)
+
+
+def _to_absolute(chunk: ActionChunk, seen: Observation | ArmObservation) -> ActionChunk:
+    if chunk.mode not in DELTA_MODES:
+        return chunk
     values = np.asarray(chunk.values, float)
     if chunk.mode == ActionMode.JOINT_DELTA:
-        positions = add_joint_deltas(observation.joints, values)
+        positions = add_joint_deltas(seen.joints, values)
         return replace(chunk, mode=ActionMode.JOINT_POSITION, values=positions)
     if values.ndim != 2 or values.shape[1] != 7:
         raise ValueError(f"changes of the tool's pose have shape (H, 7), got {values.shape}")
-    poses = add_pose_deltas(observation.pose, values[:, :3], Rotation.from_quat(values[:, 3:]))
+    poses = add_pose_deltas(seen.pose, values[:, :3], Rotation.from_quat(values[:, 3:]))
     return replace(chunk, mode=ActionMode.END_EFFECTOR_POSE, values=poses)

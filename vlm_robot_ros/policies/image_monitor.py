@@ -8,7 +8,7 @@ from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import Policy, hold_chunk
-from vlm_robot_ros.policies.delta_actions import DELTA_MODES, to_absolute
+from vlm_robot_ros.policies.delta_actions import has_deltas, to_absolute
 
 _BLANK_DEVIATION = 4.0
 """Standard deviation of the brightness below which an image shows nothing, of 255."""
@@ -88,10 +88,14 @@ class ImageGuard:
         """Return the plan of the policy within, or a hold that says what is wrong."""
         for name, image in observation.images.items():
             watch = self._watches.setdefault(name, ImageMonitor())
-            if problem := watch.check(image, observation.pose[:3]):
+            if problem := watch.check(image, _pose_of_arm(name, observation)[:3]):
                 reason = HoldReason(problem.code, f"{name} camera: {problem}")
                 return hold_chunk(observation, _HOLD_DURATION_S, reason)
         chunk = self.within.infer(observation)
-        if getattr(chunk, "mode", None) in DELTA_MODES:
-            return to_absolute(chunk, observation)
-        return chunk
+        return to_absolute(chunk, observation) if has_deltas(chunk) else chunk
+
+
+def _pose_of_arm(camera: str, observation: Observation) -> np.ndarray:
+    """Return the tool pose of the arm whose name begins a camera's, else of the first arm."""
+    named = (arm.pose for name, arm in observation.others.items() if camera.startswith(f"{name}_"))
+    return next(named, observation.pose)

@@ -45,7 +45,7 @@ def action_message(command: ActionCommand, robot: RobotConfig) -> VlmAction:
     message = VlmAction(mode=int(command.mode), names=names)
     message.header.stamp = to_stamp(command.stamp)
     message.header.frame_id = robot.base_frame
-    message.values, message.gripper = command.values[: len(names)].tolist(), command.gripper
+    message.values, message.gripper = command.values.tolist(), command.gripper
     message.instruction, message.instruction_id = instruction.text, instruction.number
     step = command.step
     if step.of:
@@ -66,7 +66,7 @@ def chunk_message(
     message = ChunkMessage(mode=int(chunk.mode), names=names)
     message.header.stamp, message.header.frame_id = stamp, robot.base_frame
     message.step_dt, message.horizon = chunk.step_dt, len(chunk.values)
-    message.values = chunk.values[:, : len(names)].ravel().tolist()
+    message.values = chunk.values.ravel().tolist()
     message.gripper = chunk.gripper.tolist()
     message.instruction, message.instruction_id = said.text, said.number
     message.confidence, message.inference_time = float(chunk.confidence), inference_time

@@ -107,7 +107,8 @@ class ChunkExecutor:
         if self._interpolator.is_older(stamp):
             return
         if self._joints is not None and self._pose is not None:
-            if problem := implausibility(self._robot, chunk, self._joints, self._pose):
+            problem = implausibility(self._robot, chunk, self._joints, self._pose)
+            if problem and not chunk.hold:
                 chunk = replace(chunk, hold=HoldReason(HoldCode.INVALID_CHUNK, problem))
             near = self._joints
             if self._last is not None and chunk.mode == self._mode:
@@ -154,6 +155,10 @@ class ChunkExecutor:
         self._mode, self._last, self._gripper = action.mode, action.values, action.gripper
         self._joints, self._pose, self._time = joints, pose, now
         self._held_since = self._stopped_since = None
+        self._interpolator.clear(now)
+
+    def clear_chunk(self, now: float) -> None:
+        """Play nothing that was planned before `now` [s]."""
         self._interpolator.clear(now)
 
     def has_chunk(self, now: float) -> bool:
@@ -207,13 +212,14 @@ class ChunkExecutor:
         # After a pause too, no more than what can be followed until the next command.
         dt = min(max(dt, 0.0), 2 * self._period) * self.instruction.pace_with(self._pace)
         values = clamp_action(self._robot, self._kinematics, self._mode, sample[0], self._last, dt)
-        if not self._is_pose() and self._exits_workspace(values):
+        if not self._is_pose() and exits_workspace(
+            self._robot, self._kinematics, values, self._last
+        ):
             text = "the plan would take the tool out of its workspace"
             reason = HoldReason(HoldCode.WORKSPACE, text)
             return self._hold(now, measured, opening, reason, False)
         self._last = values
-        self._held_since = None
-        self._stopped_since = None
+        self._held_since = self._stopped_since = None
         self._gripper = float(np.clip(sample[1], 0.0, 1.0))
         said, sure = (self.instruction, False, self.step_info), self._confidence
         return ActionCommand(
@@ -269,10 +275,6 @@ class ChunkExecutor:
             self._last = measured.copy()
         said = (self.instruction, stop, self.step_info)
         return ActionCommand(self._mode, self._last, self._gripper, now, 0.0, reason, *said)
-
-    def _exits_workspace(self, values: np.ndarray) -> bool:
-        assert self._last is not None
-        return exits_workspace(self._robot, self._kinematics, values, self._last)
 
     def _is_pose(self) -> bool:
         return self._mode == ActionMode.END_EFFECTOR_POSE

@@ -146,12 +146,13 @@ class ControlLoop:
         self._executor.reset()
 
     def set_chunk(self, chunk: ActionChunk, number: int, stamp: float, now: float) -> None:
-        """Take the answer to instruction `number`, computed from an image of time `stamp` [s].
-
-        While a person has the arm, an answer is out of date when it can be executed.
-        """
+        """Take an answer, about an image of time `stamp` [s]; none while a person has the arm."""
         if not self.is_taken_over:
             self._executor.set_chunk(chunk, number, stamp, now)
+
+    def clear_chunk(self, now: float) -> None:
+        """Execute nothing that was planned before `now` [s]."""
+        self._executor.clear_chunk(now)
 
     def has_chunk(self, now: float) -> bool:
         """Tell whether there is a chunk to execute at `now` [s]."""

@@ -9,7 +9,7 @@ from vlm_robot_ros.runtime.control_loop import ControlLoop
 
 STOP_CODES = (HoldCode.STOP_WORD, HoldCode.STOP_SERVICE, HoldCode.DISABLED, HoldCode.TRIPPED,
               HoldCode.NODE_INACTIVE)  # fmt: skip
-"""Holds of one arm at which the others stop, with their grippers."""
+"""Stops; of several holds of other arms, these are told first."""
 _OWN_CODES = (HoldCode.NONE, HoldCode.NO_INSTRUCTION, HoldCode.EMPTY_INSTRUCTION,
               HoldCode.WAITING_FOR_CHUNK, HoldCode.WAITING_FOR_MOTION_START,
               HoldCode.OTHER_ARM)  # fmt: skip

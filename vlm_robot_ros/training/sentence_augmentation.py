@@ -19,8 +19,10 @@ _OTHER_WORDS = 0.25
 
 def _pattern(names: dict[str, tuple[str, ...]]) -> tuple[re.Pattern[str], dict[str, str]]:
     meaning = {form: name for name, forms in names.items() for form in forms}
-    forms = sorted(meaning, key=len, reverse=True)
-    return re.compile(rf"\b({'|'.join(map(re.escape, forms))})(s|es|ves)?\b", re.I), meaning
+    forms = map(re.escape, sorted(meaning, key=len, reverse=True))
+    # "Can you": no tin.
+    words = "|".join(r"can(?! (?:you|we|i|it)\b)" if form == "can" else form for form in forms)
+    return re.compile(rf"\b({words})(s|es|ves)?\b", re.I), meaning
 
 
 _THINGS = {name: forms for name, forms in NOUNS.items() if name != "object"}

@@ -61,8 +61,6 @@ class LiberoConfig:
     episodes: int
     """Of each task: initial states from the first on."""
     seed: int = SEED
-    replan_steps: int = 0
-    """Actions of a chunk before the policy is asked again; 0: as the policy has it."""
     shard: tuple[int, int] = (1, 1)
     """Which part of how many is run."""
 
@@ -99,12 +97,18 @@ def run_benchmark(
         raise ValueError(f"{out} holds episodes of {known.read_text().strip()}; valid: the same")
     atomic_write_text(known, json.dumps(head) + "\n")
     environment = LiberoEnvironment(python)
-    tasks = {suite: len(environment.tasks(f"libero_{suite}")[0]) for suite in config.suites}
+    tasks = {suite: environment.tasks(f"libero_{suite}") for suite in config.suites}
     environment.close()
+    most = min(states for each in tasks.values() for states in each.values())
+    if not 1 <= config.episodes <= most:
+        raise ValueError(
+            f"{config.episodes} episodes of each task; valid: 1 to {most}, as many as there are "
+            "published initial states"
+        )
     wanted = [
         (suite, task, state)
         for suite in config.suites
-        for task in range(tasks[suite])
+        for task in range(len(tasks[suite]))
         for state in range(config.episodes)
     ]
     part, of = config.shard
@@ -115,13 +119,14 @@ def run_benchmark(
     results = map_in_processes(_run, [(each,) for each in missing], workers, _begin, given)
     bar = tqdm(results, "episodes", len(missing))
     with (out / f"episodes-{part}-of-{of}.jsonl").open("a") as file:
+        file.write("\n")  # the last line of a run that was killed may be cut off
         try:
             for outcome in bar:
-                done[_key(outcome)] = outcome
                 file.write(json.dumps(asdict(outcome)) + "\n")
                 file.flush()
         except ChildProcessError as error:
             raise OSError(f"{error}; {out} keeps what was run: call again") from error
+    done = read_outcomes(out)  # others run their parts meanwhile
     return [done[item] for item in wanted if item in done]
 
 
@@ -149,13 +154,13 @@ def benchmark_table(outcomes: Iterable[LiberoOutcome]) -> str:
     lines = ["| suite | task | successes | 95 % interval | published |", "|---|---|---|---|---|"]
     for (suite, task), members in sorted(rows.items()):
         counted = [outcome for outcome in members if not outcome.fulfilled]
-        told = f"{len(members) - len(counted)} fulfilled at the start" if not counted else ""
+        told = f"{len(members)} fulfilled at the start |"
         if counted:
             successes = sum(outcome.success for outcome in counted)
             low, high = wilson_interval(successes, len(counted))
             told = f"{successes} of {len(counted)} | {low:.1%} to {high:.1%}"
         published = "" if task else PUBLISHED.get(suite, "")
-        lines.append(f"| {suite} | {task or 'all'} | {told or ' | '} | {published} |")
+        lines.append(f"| {suite} | {task or 'all'} | {told} | {published} |")
     return "\n".join(lines)
 
 
@@ -172,12 +177,12 @@ def _run(item: Sequence[Any]) -> LiberoOutcome:
     assert _environment is not None
     assert _policy is not None
     suite, task, state = item
-    name = _environment.tasks(f"libero_{suite}")[0][task]
-    instruction, states = _environment.open(f"libero_{suite}", task)
-    begun = _environment.reset(state % states, _config.seed, WAIT_STEPS, _policy.cameras)
+    name = list(_environment.tasks(f"libero_{suite}"))[task]
+    instruction = _environment.open(f"libero_{suite}", task)
+    begun = _environment.reset(state, _config.seed, WAIT_STEPS, _policy.cameras)
     if begun.done:
         return LiberoOutcome(suite, task, state, name, instruction, False, 0, "", True)
-    replan_steps = _config.replan_steps or int(getattr(_policy, "replan_steps", 0))
+    replan_steps = int(getattr(_policy, "replan_steps", 0))
     most = _MAX_STEPS[suite.partition("_")[0]]
     result = run_episode(_environment, _policy, instruction, begun, most, replan_steps)
     return LiberoOutcome(

@@ -59,11 +59,11 @@ class Environments:
         return calls[message.pop("call")](**message)
 
     def tasks(self, suite: str) -> dict[str, Any]:
-        """Return the tasks of a suite: their names and their original sentences."""
+        """Return the tasks of a suite: their names, and how many initial states each has."""
         tasks = self._suite(suite).tasks
         return {
             "names": [task.name for task in tasks],
-            "originals": [task.language for task in tasks],
+            "states": [len(self._states_of(task)) for task in tasks],
         }
 
     def open(self, suite: str, task: int, size: int) -> dict[str, Any]:
@@ -77,14 +77,14 @@ class Environments:
 
             self.close()
             found = self._suite(suite).tasks[task]
-            folder, file = found.problem_folder, found.bddl_file
             self._env = OffScreenRenderEnv(
-                bddl_file_name=os.path.join(self._path("bddl_files"), folder, file),
+                bddl_file_name=os.path.join(
+                    self._path("bddl_files"), found.problem_folder, found.bddl_file
+                ),
                 camera_heights=size, camera_widths=size,
             )  # fmt: skip
-            path = os.path.join(self._path("init_states"), folder, found.init_states_file)
-            self._states, self._key = self._load_states(path), key
-        return {"instruction": self._env.language_instruction, "states": len(self._states)}
+            self._states, self._key = self._states_of(found), key
+        return {"instruction": self._env.language_instruction}
 
     def reset(self, state: int, seed: int, wait: int, cameras: list[str]) -> dict[str, Any]:
         """Begin in an initial state; things fall for `wait` steps, as published results have it.
@@ -138,6 +138,10 @@ class Environments:
         if self._env is not None:
             self._env.close()
         self._env = self._key = None
+
+    def _states_of(self, task: Any) -> Any:
+        folder = os.path.join(self._path("init_states"), task.problem_folder)
+        return self._load_states(os.path.join(folder, task.init_states_file))
 
     def _suite(self, name: str) -> Any:
         if name not in self._suites:

@@ -71,19 +71,18 @@ class LiberoEnvironment:
         if "error" in answer:
             raise LiberoError(f"'{found}' has no LIBERO: {answer['error']}; it comes by {INSTALL}")
 
-    def tasks(self, suite: str) -> tuple[list[str], list[str]]:
-        """Return names and original sentences of the tasks of a suite, as `libero_goal_task`."""
+    def tasks(self, suite: str) -> dict[str, int]:
+        """Return the tasks of a suite, as `libero_goal_task`, and numbers of initial states."""
         answer = self._ask("tasks", suite=suite)
-        return answer["names"], answer["originals"]
+        return dict(zip(answer["names"], answer["states"], strict=True))
 
-    def open(self, suite: str, task: int, size: int = 256) -> tuple[str, int]:
+    def open(self, suite: str, task: int, size: int = 256) -> str:
         """Make the environment of a task, with square images of a size [px].
 
         Returns:
-            The instruction of the task, and how many initial states there are.
+            The instruction of the task.
         """
-        answer = self._ask("open", suite=suite, task=task, size=size)
-        return answer["instruction"], answer["states"]
+        return str(self._ask("open", suite=suite, task=task, size=size)["instruction"])
 
     def reset(self, state: int, seed: int, wait: int = 0, cameras: Sequence[str] = ()) -> ArmState:
         """Begin in an initial state, by its number; `wait` steps later."""

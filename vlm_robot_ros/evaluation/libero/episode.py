@@ -1,12 +1,18 @@
 """One episode of LIBERO: a policy acts in lockstep until the task is done or the time is over."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from vlm_robot_ros.evaluation.libero.environment import STEP_DT, ArmState, LiberoEnvironment
+from vlm_robot_ros.evaluation.libero.environment import (
+    STEP_DT,
+    ArmState,
+    LiberoEnvironment,
+    LiberoError,
+)
 from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode, check_chunk
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import Policy
@@ -14,6 +20,8 @@ from vlm_robot_ros.interfaces.policy import Policy
 METRES, RADIANS = 0.05, 0.5
 """What 1 is of an action of the benchmark's controller: how far it moves in a step, and turns."""
 _JOINTS = 7
+_TRIES, _PAUSE_S = 12, 2.0
+"""How often a policy that fails is asked in all, and how long it has in between [s]."""
 
 
 @dataclass(frozen=True)
@@ -48,39 +56,57 @@ def run_episode(
     """
     policy.reset()
     changes = bool(getattr(policy, "answers_changes", False))
-    steps, hold, cameras = 0, "", policy.cameras
+    steps, hold, cameras, opening = 0, "", policy.cameras, 1.0
     while steps < max_steps and not state.done:
         seen = Observation(
             state.images, state.pose, state.opening, instruction, state.joints,
             steps * STEP_DT,
         )  # fmt: skip
-        chunk = policy.infer(seen)
+        chunk = _answer(policy, seen)
         hold = str(chunk.hold)
-        count = _steps_of(chunk, replan_steps, max_steps - steps)
+        count = min(_steps_of(chunk, replan_steps, changes), max_steps - steps)
         if chunk.hold:
-            state = env.step(
-                _actions(np.zeros((count, 6)), np.full(count, state.opening)), cameras
-            )
+            state = env.step(_actions(np.zeros((count, 6)), opening), cameras)
         elif changes:
             moves = _differences(np.vstack([seen.pose, chunk.values]))
             state = env.step(_actions(moves[:count], chunk.gripper[:count]), cameras)
         else:
             state = _follow(env, chunk, state, count, cameras)
         steps += state.steps
+        if not chunk.hold:  # a hold keeps what was commanded
+            opening = float(chunk.gripper[0 if chunk.gripper_at_once else -1])
     return EpisodeResult(state.done, steps, "" if state.done else hold)
 
 
-def _steps_of(chunk: ActionChunk, replan_steps: int, left: int) -> int:
+def _answer(policy: Policy, seen: Observation) -> ActionChunk:
+    """Ask a policy, again where it fails: a server may load and compile, or be started again.
+
+    Raises:
+        LiberoError: it fails each time; says how.
+    """
+    for number in range(_TRIES):
+        try:
+            return policy.infer(seen)
+        except Exception as error:  # anybody's code
+            if number == _TRIES - 1:
+                raise LiberoError(f"the policy failed {_TRIES} times: {error!r}") from error
+            time.sleep(_PAUSE_S)
+    raise AssertionError
+
+
+def _steps_of(chunk: ActionChunk, replan_steps: int, changes: bool) -> int:
     """Return how many of the benchmark's steps a chunk is executed for.
+
+    A change is of one step, whatever time the policy has for it; a pose is reached in its time.
 
     Raises:
         ValueError: it is of joints, or cannot be executed.
     """
     check_chunk(chunk, _JOINTS)
     if chunk.mode != ActionMode.END_EFFECTOR_POSE:
-        raise ValueError(f"LIBERO's arm takes poses of the tool, the policy's are {chunk.mode}")
+        raise ValueError(f"LIBERO's arm takes poses of the tool; the policy answers {chunk.mode}")
     rows = min(replan_steps or len(chunk.values), len(chunk.values))
-    return max(1, min(round(rows * chunk.step_dt / STEP_DT), left))
+    return rows if changes else max(1, round(rows * chunk.step_dt / STEP_DT))
 
 
 def _follow(

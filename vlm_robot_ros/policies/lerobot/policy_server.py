@@ -91,7 +91,10 @@ class LerobotPolicy:
     def infer(self, observation: dict[str, Any]) -> np.ndarray:
         """Return a chunk of actions. Shape (H, A), float32."""
         batch = self._batch(observation)
-        if getattr(self.policy, "_queues", None) and getattr(self.config, "n_obs_steps", 1) > 1:
+        # What such a policy looks at comes from its queues, even where it is one moment only.
+        if any(
+            key.startswith("observation") for key in getattr(self.policy, "_queues", None) or ()
+        ):
             self._remember(batch)
         with self._torch.no_grad():
             return self._actions(self.policy.predict_action_chunk(batch))
