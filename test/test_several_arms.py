@@ -8,6 +8,7 @@ import yaml
 from observations import FRONT
 from plans import plan
 
+from vlm_robot_ros.cli.main import main
 from vlm_robot_ros.interfaces.action import ActionMode, chunk_of_arm, validate_chunk
 from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldCode, HoldReason
 from vlm_robot_ros.interfaces.observation import ArmObservation, Observation
@@ -68,6 +69,13 @@ def test_a_group_that_cannot_be_is_refused(tmp_path, changes, problem):
     path.write_text(yaml.safe_dump({"name": "two", "arms": both, **changes}))
     with pytest.raises(ContractError, match=problem):
         load_robot(path, several_arms=True)
+
+
+def test_contract_check_prints_each_arm(capsys):
+    assert main(["contract", "check", "two_ur5e_sim"]) == 0
+    said = capsys.readouterr().out
+    assert "arm left" in said
+    assert "camera right_wrist: right/camera/wrist/image_raw" in said
 
 
 def test_what_moves_one_arm_refuses_several():

@@ -2,6 +2,10 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vlm_robot_ros.robot.config import RobotConfig
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,13 +34,21 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def run_check(args: argparse.Namespace) -> int:
-    """Check a contract and print what it says."""
+    """Check a contract and print what it says, of each arm."""
+    from vlm_robot_ros.robot.loader import load_robot
+
+    for number, arm in enumerate(load_robot(args.contract, several_arms=True).arms):
+        if arm.arm:
+            print(f"{'' if number == 0 else chr(10)}arm {arm.arm}")
+        _print_contract(arm)
+    return 0
+
+
+def _print_contract(robot: "RobotConfig") -> None:
     import numpy as np
 
     from vlm_robot_ros.kinematics.kinematics import Kinematics
-    from vlm_robot_ros.robot.loader import load_robot
 
-    robot = load_robot(args.contract)
     place = Kinematics(robot).forward(np.array(robot.home))[:3, 3]
     print(f"{robot.name}: {len(robot.joints)} joints, poses of {robot.tool_frame} in "
           f"{robot.base_frame}, {'simulated' if robot.simulated else 'real'}\n")  # fmt: skip
@@ -64,7 +76,6 @@ def run_check(args: argparse.Namespace) -> int:
         print(f"sink {sink.kind}: {sink.topic}")
     if not robot.sinks:
         print("no sinks: it is told on the topic `action` only")
-    return 0
 
 
 def run_schema(args: argparse.Namespace) -> int:
