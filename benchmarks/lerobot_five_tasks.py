@@ -5,7 +5,8 @@
 Each stage is kept in `--out` and not done again, as in `lerobot_round.py`: the simulated arm does
 five tasks with one cube, the bag becomes a LeRobotDataset, and LeRobot's trainer makes a
 Multi-Task DiT of it (its extra `multi_task_dit`), whose CLIP is a small one without pretrained
-weights. At the end it prints the command that puts the checkpoint through the obedience suite.
+weights. Then it does its tasks in new scenes, by LeRobot's `select_action` in the bare simulator.
+At the end the command is printed that puts the checkpoint through the obedience suite.
 """
 
 import argparse
@@ -16,12 +17,22 @@ import subprocess
 from pathlib import Path
 
 import open_clip
-from lerobot_round import RECORD_SEED, commands, run_nodes, stage, train
+from lerobot_round import (
+    RECORD_SEED,
+    TEST_SEED,
+    commands,
+    run_bare,
+    run_nodes,
+    stage,
+    train,
+)
 
 from vlm_robot_ros.bags.bag_dataset import BagOptions
 from vlm_robot_ros.bags.dataset_map import MAP_FILE
 from vlm_robot_ros.bags.to_lerobot import convert_to_lerobot
 from vlm_robot_ros.cli.node_processes import prepare_domain
+from vlm_robot_ros.demo.script import DemoCommand
+from vlm_robot_ros.success_rate import wilson_interval
 
 TASKS = {
     "push left": "push the red cube to the left",
@@ -62,12 +73,22 @@ def make_clip(folder: Path, size: int, python: str) -> None:
     subprocess.run([python, "-c", _MAKE_CLIP, *given], check=True)
 
 
+def all_tasks(seed: int, count: int) -> list[DemoCommand]:
+    """Return each task in so many scenes, from seeds of its own."""
+    return [
+        command
+        for number, (skill, instruction) in enumerate(TASKS.items())
+        for command in commands(seed + 10**6 * (1 + number), count, skill, instruction)
+    ]
+
+
 def main() -> None:
     """Do what is left, and print how to measure it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lerobot-python", required=True, help="interpreter that has LeRobot")
     parser.add_argument("--out", type=Path, default=Path("runs/lerobot_five_tasks"))
     parser.add_argument("--episodes", type=int, default=20, help="to record of each task")
+    parser.add_argument("--test", type=int, default=10, help="episodes of each task")
     parser.add_argument("--size", type=int, default=96, help="of the images [px]")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=16)
@@ -76,13 +97,7 @@ def main() -> None:
     out = args.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     prepare_domain()
-    programme = [
-        command
-        for number, (skill, instruction) in enumerate(TASKS.items())
-        for command in commands(
-            RECORD_SEED + 10**6 * (1 + number), args.episodes, skill, instruction
-        )
-    ]
+    programme = all_tasks(RECORD_SEED, args.episodes)
     recorded = stage(out / "recorded.json", lambda: run_nodes(out / "recording", programme))
     dataset = out / "dataset"
     if not (dataset / "meta" / "info.json").exists():
@@ -104,9 +119,17 @@ def main() -> None:
                 "policy.vision_encoder_lr_multiplier": 1.0, "policy.optimizer_lr": 3e-4,
             },
         )  # fmt: skip
-    print(f"{sum(recorded)} of {len(recorded)} recorded episodes are demonstrations")
+    map_file = dataset / "meta" / MAP_FILE
+    tests = all_tasks(TEST_SEED, args.test)
+    done = stage(out / "bare.json", lambda: run_bare(checkpoint, map_file, tests, args))
+    print("| task | successes | 95 % interval |\n|---|---|---|")
+    for number, instruction in enumerate(TASKS.values()):
+        own = done[number * args.test : (number + 1) * args.test]
+        low, high = wilson_interval(sum(own), len(own))
+        print(f"| {instruction} | {sum(own)} of {len(own)} | {low:.0%} to {high:.0%} |")
+    print(f"\n{sum(recorded)} of {len(recorded)} recorded episodes are demonstrations")
     print(f"vlm-robot evaluate --episodes 50 --policy lerobot:{checkpoint} "
-          f"--map {dataset / 'meta' / MAP_FILE}")  # fmt: skip
+          f"--map {map_file}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def run_bare(checkpoint: Path, map_file: Path, programme: list[DemoCommand], arg
         while sim.time < TIME_LIMIT_S and (since is None or sim.time - since < LASTS_S):
             pose = transform_to_pose7(sim.kinematics.forward(sim.joint_positions))
             images = {each.camera: sim.observe(each.camera) for each in found.cameras}
-            seen = Observation(images, pose, sim.opening, INSTRUCTION, sim.joint_positions)
+            seen = Observation(images, pose, sim.opening, item.instruction, sim.joint_positions)
             table = find_actions(found.actions, client.select(map_observation(found, seen)))
             action = map_actions(found.actions, robot, seen, table)
             sim.command(action.mode, action.values[0], action.gripper[0])
