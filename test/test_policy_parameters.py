@@ -91,7 +91,7 @@ def test_the_file_of_parameters_has_the_defaults():
     ("parameters", "message"),
     [
         ({"policy": "magic"}, "valid: fusion, hold"),
-        ({"policy": "openpi://gpu"}, "map is ''; valid: droid, groot, lerobot, libero"),
+        ({"policy": "openpi://gpu"}, "map is ''; valid: aloha, droid, groot, lerobot, libero"),
         (
             {"policy": "openpi://gpu", "map": "droid", "policy_timeout": 15.0},
             "policy_timeout is 15 s, and an answer may take 15 s",
