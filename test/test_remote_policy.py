@@ -129,7 +129,7 @@ def test_an_address_that_is_none_is_refused_with_what_is_valid(address):
 
 
 def test_a_map_is_needed_by_servers_and_only_by_them():
-    with pytest.raises(ValueError, match="map is ''; valid: droid"):
+    with pytest.raises(ValueError, match="map is ''; valid: aloha, droid"):
         load_policy("openpi://gpu", ROBOT)
     with pytest.raises(ValueError, match="but policy is 'hold'"):
         load_policy("hold", ROBOT, policy_map="droid")
