@@ -98,7 +98,7 @@ def all_monitors(arms: Sequence[PolicyArm]) -> list[StreamMonitor]:
 def brake_to_stop(
     arms: Sequence[PolicyArm], first: float, period: float, step: Callable[[float], bool]
 ) -> None:
-    """Brake, setpoint by setpoint, until the arms stand still.
+    """Brake, setpoint by setpoint, until the arms stand still, whichever of them fails.
 
     Args:
         arms: Of the robot.
@@ -109,10 +109,20 @@ def brake_to_stop(
     began, moment = time.monotonic(), first
     longest = max(arm.robot.max_stop_time for arm in arms) + _EXTRA_STOP_TIME_S
     # The setpoints that brake are due one a period. Simulated time is not received meanwhile.
-    while step(moment) and moment - first < longest:
+    failure: Exception | None = None
+    while moment - first < longest:
+        try:
+            if not step(moment):
+                break
+        except Exception as error:
+            failure = failure or error
+            if len(arms) == 1:
+                break  # nothing is left to brake
         ticks = math.floor((time.monotonic() - began) / period) + 1
         moment = first + ticks * period
         time.sleep(max(0.0, began + moment - first - time.monotonic()))
+    if failure is not None:
+        raise failure
 
 
 def stop_moving(arms: Sequence[PolicyArm]) -> None:
