@@ -13,7 +13,7 @@ from typing import IO, Any, BinaryIO, cast
 from vlm_robot_ros.pipe_messages import FrameError, RequestError, read_message, write_message
 
 _NOT_PASSED_ON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-"""Variables of this interpreter that are none for another."""
+"""Variables that are for this interpreter only."""
 _END_TIMEOUT_S = 5.0
 """A process that was killed may take so long to end [s]."""
 

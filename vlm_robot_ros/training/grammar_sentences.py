@@ -1,4 +1,4 @@
-"""Sentences of the grammar with their meanings, also with words that the grammar does not know."""
+"""Sentences of the grammar with their meanings."""
 
 import numpy as np
 
@@ -18,10 +18,8 @@ from vlm_robot_ros.language.task_spec import (
     TaskSpec,
     sample_meaning,
 )
-from vlm_robot_ros.training.sentence_augmentation import swap_names, swap_verb
+from vlm_robot_ros.training.sentence_augmentation import swap_names
 
-_OTHER_VERB, _OTHER_NAMES = 0.4, 0.6
-"""How often commands have words that the grammar does not know."""
 _PLAIN = 0.25
 """How often a command is of first choices only."""
 
@@ -48,10 +46,7 @@ def grammar_command(rng: np.random.Generator, meaning: TaskSpec | None = None) -
     meaning = meaning or sample_meaning(rng)
     split: Split = "plain" if rng.random() < _PLAIN else "seen"
     text = generate_sentence(rng, meaning, split)
-    if split == "seen" and rng.random() < _OTHER_VERB:
-        text = swap_verb(rng, text, meaning.skill)
-    sentence = LabelledSentence(text, "", _command(meaning), "plain")
-    return swap_names(rng, sentence, _OTHER_NAMES)
+    return swap_names(rng, LabelledSentence(text, "", _command(meaning), "plain"))
 
 
 def _command(meaning: TaskSpec) -> Interpretation:

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vlm_robot_ros.language.everyday_words import COLOURS, NOUNS, VERBS
-from vlm_robot_ros.language.lexicon import verbs
+from vlm_robot_ros.language.everyday_words import COLOURS, NOUNS
 from vlm_robot_ros.language.sentence_file import LabelledSentence
 from vlm_robot_ros.language.task_spec import ObjectReference
 from vlm_robot_ros.tasks.objects import RECEPTACLES, SHAPES
@@ -30,27 +29,20 @@ _COLOUR_PATTERN, _COLOUR_OF = _pattern(COLOURS)
 _NOUN_PATTERN, _NOUN_OF = _pattern(_THINGS)
 
 
-def swap_names(
-    rng: np.random.Generator, sentence: LabelledSentence, other_words: float = _OTHER_WORDS
-) -> LabelledSentence:
+def swap_names(rng: np.random.Generator, sentence: LabelledSentence) -> LabelledSentence:
     """Return the sentence with other colours and things, in words and meaning alike.
 
     A name of the meaning that the words do not show in a known form, misspelt perhaps, keeps all
     names of its kind as they are.
-
-    Args:
-        rng: Where the choices come from.
-        sentence: With its meaning.
-        other_words: How often a name is not the usual one.
     """
     if rng.random() < 0.75:
         colours = dict(zip(COLOURS, rng.permutation(list(COLOURS)).tolist(), strict=True))
-        sentence = _swap(rng, sentence, _COLOUR_PATTERN, _COLOUR_OF, COLOURS, colours, other_words)
+        sentence = _swap(rng, sentence, _COLOUR_PATTERN, _COLOUR_OF, COLOURS, colours)
     if rng.random() < 0.6:
         kinds = (list(SHAPES), list(RECEPTACLES))
         nouns = {old: str(new) for kind in kinds
                  for old, new in zip(kind, rng.permutation(kind), strict=True)}  # fmt: skip
-        sentence = _swap(rng, sentence, _NOUN_PATTERN, _NOUN_OF, _THINGS, nouns, other_words)
+        sentence = _swap(rng, sentence, _NOUN_PATTERN, _NOUN_OF, _THINGS, nouns)
     return sentence
 
 
@@ -61,7 +53,6 @@ def _swap(
     known: dict[str, str],
     forms: dict[str, tuple[str, ...]],
     new: dict[str, str],
-    other_words: float,
 ) -> LabelledSentence:
     said = {known[match[1].lower()] for text in (sentence.text, sentence.after)
             for match in pattern.finditer(text)}  # fmt: skip
@@ -72,7 +63,7 @@ def _swap(
             wanted |= {name for name in _names(thing, is_colour) if name in forms}
     if not wanted <= said:
         return sentence
-    chosen = {name: _form(rng, forms[name], other_words) for name in forms}
+    chosen = {name: _form(rng, forms[name]) for name in forms}
 
     def other(match: re.Match[str]) -> str:
         word = chosen[new[known[match[1].lower()]]]
@@ -117,19 +108,8 @@ def _renamed(thing: ObjectReference, new: dict[str, str]) -> ObjectReference:
     )
 
 
-def _form(rng: np.random.Generator, forms: tuple[str, ...], other_words: float) -> str:
-    return forms[0] if rng.random() > other_words else forms[int(rng.integers(len(forms)))]
-
-
-def swap_verb(rng: np.random.Generator, text: str, skill: str) -> str:
-    """Return a command of the grammar with another verb of its skill, where it shows one."""
-    known = verbs(skill)
-    words = VERBS.get(skill) or VERBS.get(skill.partition(" ")[0])
-    if known is None or words is None:
-        return text
-    said = sorted(known.seen, key=len, reverse=True)
-    pattern = rf"\b({'|'.join(map(re.escape, said))})\b"
-    return re.sub(pattern, lambda _: words[int(rng.integers(len(words)))], text, count=1)
+def _form(rng: np.random.Generator, forms: tuple[str, ...]) -> str:
+    return forms[0] if rng.random() > _OTHER_WORDS else forms[int(rng.integers(len(forms)))]
 
 
 def _plural(word: str) -> str:

@@ -101,7 +101,7 @@ class SentenceSampler:
         self._imperatives = [each for each in self._joinable if is_imperative(each)]
         self._recipes: tuple[tuple[float, Callable[[], LabelledSentence]], ...] = (
             (0.24, lambda: self._varied(self._any(self._single))),
-            (0.1, lambda: grammar_sentence(self._rng)),
+            (0.12, lambda: grammar_sentence(self._rng)),
             (0.09, self._joined),
             (0.05, lambda: fill_steps(self._rng)),
             (0.17, lambda: self._swapped(self._any(self._several))),
