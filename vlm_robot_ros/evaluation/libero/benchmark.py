@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from vlm_robot_ros.evaluation.libero.environment import LiberoEnvironment
 from vlm_robot_ros.evaluation.libero.episode import run_episode
+from vlm_robot_ros.evaluation.libero.expert import LiberoExpert
 from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.paths import atomic_write_text
 from vlm_robot_ros.process_pool import map_in_processes
@@ -177,6 +178,8 @@ def _run(item: Sequence[Any]) -> LiberoOutcome:
     begun = _environment.reset(state, _config.seed, WAIT_STEPS, _policy.cameras)
     if begun.done:
         return LiberoOutcome(suite, task, state, name, instruction, False, 0, "", True)
+    if isinstance(_policy, LiberoExpert):
+        _policy.watch(_environment)
     replan_steps = int(getattr(_policy, "replan_steps", 0))
     most = _MAX_STEPS[suite.partition("_")[0]]
     result = run_episode(_environment, _policy, instruction, begun, most, replan_steps)

@@ -18,6 +18,8 @@ import numpy as np
 
 CAMERAS = {"front": "agentview", "wrist": "robot0_eye_in_hand"}
 """Names of the benchmark's cameras, by those of the contract."""
+_GEOM = 5
+"""MuJoCo's number of geoms among what can be seen."""
 STILL = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0]
 """The action that moves nothing and opens the gripper."""
 
@@ -49,12 +51,16 @@ class Environments:
         self._env: Any = None
         self._wanted = set[str]()
         """Cameras whose images are rendered."""
+        self._endless = False
+        """Whether an episode goes on when its task is fulfilled."""
         self._key: tuple[str, int, int] | None = None
 
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to a request: that of the method which `call` names."""
         calls: dict[str, Callable[..., dict[str, Any]]] = {
             "tasks": self.tasks, "open": self.open, "reset": self.reset, "step": self.step,
+            "scatter": self.scatter, "scene": self.scene, "segments": self.segments,
+            "goal": self.goal,
         }  # fmt: skip
         return calls[message.pop("call")](**message)
 
@@ -94,7 +100,7 @@ class Environments:
         """
         env = self._env
         env.seed(seed)
-        self._wanted = set()
+        self._wanted, self._endless = set(), False
         env.reset()
         for camera in CAMERAS.values():
             self._render_when_wanted(env.env._observables[f"{camera}_image"])
@@ -115,9 +121,95 @@ class Environments:
             last = count == len(actions)
             self._wanted = {CAMERAS[name] for name in cameras} if last else set()
             self._seen, _, done, _ = self._env.step(action)
+            done = done and not self._endless
             if done:
                 break
         return {**self._told(cameras), "done": bool(done), "steps": count}
+
+    def scatter(self, seed: int, names: list[str], moves: np.ndarray) -> dict[str, Any]:
+        """Begin where no published state begins: things of the task's file are placed at random.
+
+        The episode goes on when the task is fulfilled.
+
+        Args:
+            seed: Of the placing.
+            names: Of things that are moved from there.
+            moves: How far: along x, y, z [m], and the turn about the vertical [rad]. Shape (N, 4).
+        """
+        from scipy.spatial.transform import Rotation
+
+        self._env.seed(seed)
+        self._wanted, self._endless = set(), True
+        self._seen = self._env.reset()
+        inner = self._env.env
+        for camera in CAMERAS.values():
+            self._render_when_wanted(inner._observables[f"{camera}_image"])
+        if names:
+            self.step(np.array([STILL] * 10), [])
+        for name, move in zip(names, moves, strict=True):
+            joint = inner.objects_dict[name].joints[-1]
+            pose = inner.sim.data.get_joint_qpos(joint).copy()
+            turned = Rotation.from_rotvec([0, 0, move[3]]) * Rotation.from_quat(
+                np.roll(pose[3:], -1)
+            )
+            inner.sim.data.set_joint_qpos(joint, [*(pose[:3] + move[:3]), *np.roll(turned.as_quat(), 1)])
+            inner.sim.data.set_joint_qvel(joint, np.zeros(6))
+        inner.sim.forward()
+        return self.step(np.array([STILL] * 20), [])
+
+    def scene(self) -> dict[str, Any]:
+        """Return what only a simulator knows: where things and regions are, and the camera.
+
+        Returns:
+            Names of things, and the boxes around what is visible of them, shape (N, 2, 3) [m];
+            names of regions and where these are, shape (R, 3) [m].
+        """
+        inner = self._env.env
+        things = {**inner.objects_dict, **inner.fixtures_dict}
+        boxes = [self._box(inner.obj_body_id[name]) for name in things]
+        regions = list(inner.object_sites_dict)
+        places = [np.array(inner.sim.data.get_site_xpos(name)) for name in regions]
+        return {"names": list(things), "boxes": np.array(boxes), "regions": regions,
+                "places": np.array(places)}  # fmt: skip
+
+    def goal(self) -> dict[str, Any]:
+        """Return the conditions of the task's file that are to be fulfilled."""
+        goal = self._env.env.parsed_problem["goal_state"]
+        return {"goal": [[str(word) for word in part] for part in goal]}
+
+    def segments(self, size: int) -> dict[str, Any]:
+        """Return the body that each pixel of the front camera shows, upright; 0 is the world.
+
+        Returns:
+            Numbers of bodies, shape (size, size), and the bodies' names.
+        """
+        sim = self._env.env.sim
+        seen = sim.render(
+            width=size, height=size, camera_name=CAMERAS["front"], segmentation=True
+        )[::-1]
+        geoms = seen[..., 1]
+        bodies = np.where(seen[..., 0] == _GEOM, np.asarray(sim.model.geom_bodyid)[geoms], 0)
+        names = [sim.model.body_id2name(number) or "" for number in range(sim.model.nbody)]
+        return {"bodies": bodies.astype(np.uint8), "names": names}
+
+    def _box(self, body: int) -> np.ndarray:
+        """Return the corners of the box around the visible parts of a body, without its drawers.
+
+        Shape (2, 3), [m].
+        """
+        model, data = self._env.env.sim.model, self._env.env.sim.data
+        low, high = np.full(3, np.inf), np.full(3, -np.inf)
+        for geom in np.flatnonzero(np.asarray(model.geom_group) == 0):
+            parent = model.geom_bodyid[geom]
+            while parent not in (0, body) and not model.body_jntnum[parent]:
+                parent = model.body_parentid[parent]
+            if parent != body:
+                continue
+            middle, half = model._model.geom_aabb[geom].reshape(2, 3)
+            turn = data.geom_xmat[geom].reshape(3, 3)
+            middle, half = data.geom_xpos[geom] + turn @ middle, np.abs(turn) @ half
+            low, high = np.minimum(low, middle - half), np.maximum(high, middle + half)
+        return np.array([low, high])
 
     def _render_when_wanted(self, observable: Any) -> None:
         """Make an image cost nothing when nobody asks for it; its time of sampling stays."""

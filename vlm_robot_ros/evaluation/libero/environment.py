@@ -44,6 +44,16 @@ class ArmState:
     """Upright ones of the cameras that were asked for. Shape (H, W, 3), uint8 RGB."""
 
 
+@dataclass(frozen=True)
+class SceneTruth:
+    """What only a simulator knows of a scene."""
+
+    boxes: Mapping[str, np.ndarray]
+    """Corners of the box around each thing, by its name in the task's file. Shape (2, 3), [m]."""
+    regions: Mapping[str, np.ndarray]
+    """Middle of each region, by name. Shape (3,), [m]."""
+
+
 class LiberoEnvironment:
     """One environment of the benchmark at a time."""
 
@@ -99,6 +109,38 @@ class LiberoEnvironment:
         """
         given = {"actions": np.asarray(actions, np.float64), "cameras": list(cameras)}
         return _arm_state(self._ask("step", **given), cameras)
+
+    def scatter(self, seed: int, moves: Mapping[str, np.ndarray]) -> ArmState:
+        """Begin in no published state: where the task's file has things, and some elsewhere.
+
+        Args:
+            seed: Of what the file leaves open.
+            moves: How far these are from there, once they have come to rest: along x, y, z [m],
+                and the turn about the vertical [rad]. Shape (4,) each.
+        """
+        rows = np.array(list(moves.values()), np.float64).reshape(-1, 4)
+        return _arm_state(self._ask("scatter", seed=seed, names=list(moves), moves=rows), ())
+
+    def scene(self) -> SceneTruth:
+        """Return where everything is: for scripted demonstrations and for labels."""
+        told = self._ask("scene")
+        return SceneTruth(
+            dict(zip(told["names"], told["boxes"], strict=True)),
+            dict(zip(told["regions"], told["places"], strict=True)),
+        )
+
+    def goal(self) -> list[list[str]]:
+        """Return the conditions to be fulfilled, such as `["on", "plate_1", "stove_1"]`."""
+        return [list(part) for part in self._ask("goal")["goal"]]
+
+    def segments(self, size: int = 256) -> tuple[np.ndarray, list[str]]:
+        """Return which body each pixel of the front camera shows, and the bodies' names.
+
+        Returns:
+            Shape (size, size), uint8; 0 is the world.
+        """
+        told = self._ask("segments", size=size)
+        return told["bodies"], told["names"]
 
     def close(self) -> None:
         """End the process."""

@@ -71,7 +71,7 @@ def run_episode(
             moves = _differences(np.vstack([seen.pose, chunk.values]))
             state = env.step(_actions(moves[:count], chunk.gripper[:count]), cameras)
         else:
-            state = _follow(env, chunk, state, count, cameras)
+            state = follow_chunk(env, chunk, state, count, cameras)
         steps += state.steps
         if not chunk.hold:  # a hold keeps what was commanded
             opening = float(chunk.gripper[0 if chunk.gripper_at_once else -1])
@@ -109,7 +109,7 @@ def _steps_of(chunk: ActionChunk, replan_steps: int, changes: bool) -> int:
     return rows if changes else max(1, round(rows * chunk.step_dt / STEP_DT))
 
 
-def _follow(
+def follow_chunk(
     env: LiberoEnvironment, chunk: ActionChunk, state: ArmState, count: int, cameras: Sequence[str]
 ) -> ArmState:
     """Go to the poses of a chunk, each from where the tool is."""

@@ -1,0 +1,134 @@
+"""What is known of a thing that is being carried: where it is, whether it is held, or let go of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
+from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.kinematics.kinematics import downward_pose, tool_yaw
+from vlm_robot_ros.manipulation.geometry import (
+    Grasp,
+    ObjectGeometry,
+    Place,
+    plan_grasp,
+    tool_goal,
+    travel_height,
+)
+from vlm_robot_ros.manipulation.transfer import STEP_DT, TransferAction, TransferState
+from vlm_robot_ros.robot.config import Workspace
+
+_LIFT_M = 0.15
+"""How high a thing is lifted that is not put anywhere."""
+_EMPTY_OPENING, _STILL_OPENING = 0.008, 0.03
+"""Opening at which the fingers have nothing between them; what it changes when they are stopped."""
+_STOPPED_M, _STOPPED_TIMES = 0.004, 4
+"""How little the tool moves, and how often, before it counts as stopped."""
+_PUT_M = 0.03
+"""How near its place a thing is seen that was put there [m]."""
+_CLEAR_M = 0.12
+"""How far the hand must be from a thing not to hide it [m]."""
+
+
+@dataclass
+class TransferTask:
+    """One thing to be carried, or lifted."""
+
+    target: ObjectGeometry
+    """Where it is; while it is held, where it was."""
+    place: Place | None
+    """Where it is put; None: it is lifted, and kept."""
+    others: Sequence[ObjectGeometry] = ()
+    """What stands around it."""
+    workspace: Workspace | None = None
+    """Of the tool."""
+    held: bool = False
+    placed: bool = False
+    _closing: int = field(default=0, init=False)
+    _stopped: int = field(default=0, init=False)
+    _tool: np.ndarray | None = field(default=None, init=False)
+    _opening: float = field(default=1.0, init=False)
+    _commanded: float = field(default=1.0, init=False)
+
+    def __post_init__(self) -> None:
+        """Plan how it is gripped; raises GraspError where it cannot be."""
+        self.grasp = self._plan_grasp()
+
+    def see(self, target: ObjectGeometry, tool: np.ndarray) -> None:
+        """Take note of where the thing is seen, unless the hand may hide it, or holds it."""
+        far = np.linalg.norm((tool - self.target.base)[:2]) > _CLEAR_M
+        if self.held or not far:
+            return
+        if self.placed and self.place is not None:
+            # It stands where it was put, or is fetched again.
+            if np.linalg.norm((target.base - self.place.point)[:2]) < _PUT_M:
+                return
+            self.placed = False
+        self.target = replace(self.target, base=target.base)
+        self.grasp = self._plan_grasp()
+
+    def state(self, observation: Observation) -> TransferState:
+        """Return what to decide on; a batch of one."""
+        tool, opening = observation.pose[:3], observation.opening
+        self._update_grip(opening)
+        moved = np.inf if self._tool is None else float(np.linalg.norm(tool - self._tool))
+        self._stopped = self._stopped + 1 if moved < _STOPPED_M else 0
+        self._tool, self._opening = tool.copy(), opening
+        place = self.place or Place(self.target.base + [0.0, 0.0, _LIFT_M])
+        goal = tool_goal(self.target, self.grasp, place)
+        turn = (self.grasp.yaw - tool_yaw(observation.pose) + np.pi / 2) % np.pi - np.pi / 2
+        flags = (self.held, self._stopped >= _STOPPED_TIMES, self.place is None, self.placed)
+        held, stopped, keep, placed = (np.array([float(flag)]) for flag in flags)
+        return TransferState(
+            tool[None], np.array([turn]), held, stopped, self.grasp.point[None], goal[None],
+            np.array([travel_height(self.target, self.grasp, place)]), keep, placed,
+        )  # fmt: skip
+
+    def commanded(self, action: TransferAction) -> None:
+        """Take note of what is done; a batch of one, with steps or without."""
+        self._commanded = float(np.ravel(action.grip)[0])
+
+    def _plan_grasp(self) -> Grasp:
+        return plan_grasp(self.target, self.others, self.place, self.workspace)
+
+    def _update_grip(self, opening: float) -> None:
+        if self._commanded > 0.5:
+            self._closing = 0
+            if self.held:  # they have let go of it
+                self.held, self.placed = False, self.place is not None
+            return
+        self._closing += 1
+        stopped = abs(opening - self._opening) < _STILL_OPENING and self._closing > 1
+        if stopped and not self.held and not self.placed:
+            self.held = opening > _EMPTY_OPENING
+            if not self.held:  # there was nothing
+                self._commanded = 1.0
+        elif self.held and opening < _EMPTY_OPENING / 2:
+            self.held = False  # it was lost
+
+
+def transfer_chunk(
+    observation: Observation, plan: TransferAction, label: str, confidence: float = 1.0
+) -> ActionChunk:
+    """Return steps of the expert, or of what learned from it, as poses of the tool.
+
+    Args:
+        observation: From which they were planned.
+        plan: A batch of one: shapes (1, H, 3) and (1, H).
+        label: Task label.
+        confidence: How sure it is that this is meant, 0 to 1.
+    """
+    places = observation.pose[:3] + plan.move[0]
+    yaws = tool_yaw(observation.pose) + plan.turn[0]
+    return ActionChunk(
+        ActionMode.END_EFFECTOR_POSE,
+        np.stack([downward_pose(place, yaw) for place, yaw in zip(places, yaws, strict=True)]),
+        plan.grip[0].astype(float),
+        STEP_DT,
+        label,
+        {label: 1.0},
+        confidence,
+        "",
+        gripper_at_once=True,
+    )
