@@ -5,9 +5,16 @@ import functools
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-ROBOT, EPISODES = "libero", 10
-"""The contract of the benchmark's arm; episodes of each task."""
+if TYPE_CHECKING:
+    from vlm_robot_ros.interfaces.policy import Policy
+    from vlm_robot_ros.robot.config import RobotConfig
+
+EPISODES = 10
+"""Episodes of each task."""
+EXPERT = "expert"
+"""Name of the policy that knows from the simulator where everything is."""
 OPTIONS_OF_THE_TABLE = ("cells", "families", "through", "controller", "parser", "robot")
 
 
@@ -17,10 +24,10 @@ def run(args: argparse.Namespace) -> int:
         SEED,
         LiberoConfig,
         benchmark_table,
+        contract_of,
         run_benchmark,
     )
     from vlm_robot_ros.evaluation.libero.environment import LiberoError
-    from vlm_robot_ros.policies.factory import load_policy
     from vlm_robot_ros.provenance import git_hash
     from vlm_robot_ros.robot.loader import load_robot
 
@@ -28,10 +35,8 @@ def run(args: argparse.Namespace) -> int:
     if given:
         raise ValueError(f"--{given[0]} is not for --env libero; valid: --env table")
     seed = SEED if args.seed is None else args.seed
-    make = functools.partial(
-        load_policy, args.policy, load_robot(ROBOT), args.checkpoint, policy_map=args.map
-    )
-    make()  # what is wrong with it is said before workers start
+    make = functools.partial(make_policy, args.policy, args.checkpoint, args.map)
+    make(load_robot(contract_of(args.suite)))  # what is wrong is said before workers start
     suites = tuple(dict.fromkeys(name.strip() for name in args.suite.split(",")))
     config = LiberoConfig(suites, args.episodes or EPISODES, seed, shard=parse_shard(args.shard))
     about = {"policy": args.policy, "map": args.map, "checkpoint": str(args.checkpoint or ""),
@@ -49,6 +54,18 @@ def run(args: argparse.Namespace) -> int:
         args.json.write_text(json.dumps([vars(outcome) for outcome in outcomes], indent=1) + "\n")
     print(f"{len(outcomes)} episodes in {out}")
     return 0
+
+
+def make_policy(
+    name: str, checkpoint: str | None, policy_map: str, robot: "RobotConfig"
+) -> "Policy":
+    """Return a policy by its name: `EXPERT`, or one of `load_policy`."""
+    from vlm_robot_ros.evaluation.libero.expert import LiberoExpert
+    from vlm_robot_ros.policies.factory import load_policy
+
+    if name == EXPERT:
+        return LiberoExpert(robot)
+    return load_policy(name, robot, checkpoint, policy_map=policy_map)
 
 
 def parse_shard(text: str) -> tuple[int, int]:

@@ -65,11 +65,15 @@ def expert_action(state: TransferState) -> TransferAction:
     at_item = _is_there(tool, state.item, aside, stopped) & (np.abs(state.turn) < _STRAIGHT_RAD)
 
     over = np.linalg.norm((tool - state.goal)[:, :2], axis=1)
-    carry = _from_above(tool, state.goal, over, np.maximum(state.travel - state.goal[:, 2], 0), 0.03)
+    carry = _from_above(
+        tool, state.goal, over, np.maximum(state.travel - state.goal[:, 2], 0), 0.03
+    )
     lets_go = _is_there(tool, state.goal, over, stopped) & (state.keep < 0.5)
 
     leave = tool.copy()
-    leave[:, 2] = np.maximum(tool[:, 2], np.minimum(state.goal[:, 2] + _HOVER_M, tool[:, 2] + STEP_M))
+    leave[:, 2] = np.maximum(
+        tool[:, 2], np.minimum(state.goal[:, 2] + _HOVER_M, tool[:, 2] + STEP_M)
+    )
     aim = np.where(held[:, None], carry, np.where(placed[:, None], leave, fetch))
     gap = aim - tool
     length = np.linalg.norm(gap, axis=1, keepdims=True)

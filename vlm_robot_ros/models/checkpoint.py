@@ -17,16 +17,20 @@ from vlm_robot_ros.file_limits import check_image, read_json, regular_file
 from vlm_robot_ros.models.finetuned.model import ChunkPredictor, ChunkPredictorConfig
 from vlm_robot_ros.models.grounded.config import GroundedModelConfig
 from vlm_robot_ros.models.grounded.model import VisionLanguageRobotModel
+from vlm_robot_ros.models.transfer.config import TransferModelConfig
+from vlm_robot_ros.models.transfer.model import TransferModel
 
 ADAPTERS = "adapters"
-Saved = VisionLanguageRobotModel | ChunkPredictor
+Saved = VisionLanguageRobotModel | ChunkPredictor | TransferModel
 _Model = TypeVar("_Model", VisionLanguageRobotModel, ChunkPredictor)
 _OLD_FIELDS = {"picture": "image"}
 """Names of fields in the config.json of checkpoints from before version 0.2."""
 _DIMENSIONS = ("width", "text_width", "hidden", "horizon", "readers", "history")
 _WEIGHT_SIZE = 2
 """Bytes of a weight at least."""
-_KINDS = {"grounded": VisionLanguageRobotModel, "direct": ChunkPredictor}
+_KINDS = {
+    "grounded": VisionLanguageRobotModel, "direct": ChunkPredictor, "transfer": TransferModel,
+}  # fmt: skip
 
 
 class CheckpointError(ValueError):
@@ -77,7 +81,9 @@ def load_checkpoint(folder: Path) -> VisionLanguageRobotModel:
     """
     model = load_model(folder)
     if not isinstance(model, VisionLanguageRobotModel):
-        raise CheckpointError(f"'{folder}' is a checkpoint of kind 'direct'; valid here: grounded")
+        raise CheckpointError(
+            f"'{folder}' is a checkpoint of kind '{kind_of(folder)}'; valid here: grounded"
+        )
     return model
 
 
@@ -167,6 +173,8 @@ def _make(kind: str, fields: dict[str, Any]) -> Saved:
         raise ValueError(f"it is of kind {kind!r}; valid: {', '.join(_KINDS)}")
     if kind == "grounded":
         return VisionLanguageRobotModel(GroundedModelConfig(**fields))
+    if kind == "transfer":
+        return TransferModel(TransferModelConfig(**fields))
     from vlm_robot_ros.models.encoders.registry import load_encoder  # it loads slowly
 
     config = ChunkPredictorConfig(**fields)

@@ -126,6 +126,16 @@ def load_checkpoint_policy(
         return ImageGuard(
             FinetunedPolicy(checkpoint, robot, device, parse_optimizations(faster, device))
         )
+    if kind_of(checkpoint) == "transfer":
+        from vlm_robot_ros.policies.transfer.policy import TransferPolicy
+
+        reader = load_sentence_parser(parser)
+        if reader is None:
+            raise ValueError(
+                f"parser is '{parser}', and '{checkpoint}' has no words of its own; valid: a "
+                "folder of `vlm-robot train-parser`, or nothing"
+            )
+        return ImageGuard(TransferPolicy(checkpoint, robot, device, reader))
     if faster not in ("", "auto"):
         raise ValueError(
             f"faster is '{faster}', and '{checkpoint}' is not of `vlm-robot finetune`; valid: "

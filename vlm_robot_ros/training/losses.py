@@ -137,7 +137,7 @@ def _crop_loss(
     assert close is not None
     at = [gather_token(part, close.at) for part in (features.flatten(2), places)]
     with autocast_bfloat16(features.device):
-        cut = _jitter_hue(_jitter_brightness(close.cut))
+        cut = _jitter_hue(jitter_brightness(close.cut))
         noun, point = close_up(cut * 2 - 1, *at)
     on = (close.noun > 0).float()
     miss = (point.float() - close.point).abs().mean(1) * on
@@ -153,9 +153,9 @@ def _visible(batch: GroundingBatch) -> tuple[Tensor, Tensor | None]:
     It is the same light for what belongs together.
     """
     if batch.past is None:
-        return _jitter_brightness(batch.image), None
+        return jitter_brightness(batch.image), None
     every = torch.cat([batch.image[:, None], batch.past], 1)
-    light = _jitter_brightness(every.flatten(1, 2)).unflatten(2, every.shape[1:3])
+    light = jitter_brightness(every.flatten(1, 2)).unflatten(2, every.shape[1:3])
     return light[:, :, 0].contiguous(memory_format=torch.channels_last), light[:, :, 1:].transpose(
         1, 2
     )
@@ -172,7 +172,7 @@ def _sum_losses(
     return changed[:, 0].contiguous(memory_format=torch.channels_last), changed[:, 1:]
 
 
-def _jitter_brightness(image: Tensor) -> Tensor:
+def jitter_brightness(image: Tensor) -> Tensor:
     """Return images of shape (B, H, W, 3), uint8, in another light, shape (B, 3, H, W)."""
     light = image.permute(0, 3, 1, 2).float() / 255
     # Brighter or darker, warmer or colder.

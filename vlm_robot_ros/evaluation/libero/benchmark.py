@@ -14,6 +14,8 @@ from vlm_robot_ros.evaluation.libero.expert import LiberoExpert
 from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.paths import atomic_write_text
 from vlm_robot_ros.process_pool import map_in_processes
+from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.success_rate import wilson_interval
 
 SUITES = tuple(
@@ -28,8 +30,11 @@ _MAX_STEPS = {"spatial": 220, "object": 280, "goal": 300, "10": 520}
 """Actions of an episode at most, as openpi's script has them."""
 PUBLISHED_TASK = "OpenVLA 0 %, pi0.5 0 to 1 %, X-VLA at most 10 %"
 """Success of other policies in `_task`: leaderboard of LIBERO-PRO (arXiv:2510.03827)."""
+CONTRACTS = {"object": "libero_floor"}
+"""Contracts of the suites whose scenes are not on the table of contract `libero`."""
 _environment: LiberoEnvironment | None = None
-_policy: Policy | None = None
+_policies: dict[str, Policy] = {}
+"""By the name of the contract."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class LiberoConfig:
 
 
 def run_benchmark(
-    make_policy: Callable[[], Policy],
+    make_policy: Callable[[RobotConfig], Policy],
     config: LiberoConfig,
     python: str,
     out: Path,
@@ -72,7 +77,7 @@ def run_benchmark(
     """Run the episodes of a shard that `out` does not hold yet; returns those of all shards.
 
     Args:
-        make_policy: Called once in each process; must be picklable.
+        make_policy: Called in each process once for each contract; must be picklable.
         config: What is to be run.
         python: An interpreter that has LIBERO: see `LiberoEnvironment`.
         out: Folder of results, one file for each shard.
@@ -164,28 +169,40 @@ def _key(outcome: LiberoOutcome) -> tuple[str, int, int]:
     return outcome.suite, outcome.task, outcome.state
 
 
-def _begin(make_policy: Callable[[], Policy], python: str, config: LiberoConfig) -> None:
-    global _environment, _policy, _config
-    _environment, _policy, _config = LiberoEnvironment(python), make_policy(), config
+def contract_of(suite: str) -> str:
+    """Return the name of the contract of a suite's scenes."""
+    return CONTRACTS.get(suite.partition("_")[0], "libero")
+
+
+def _begin(
+    make_policy: Callable[[RobotConfig], Policy], python: str, config: LiberoConfig
+) -> None:
+    global _environment, _make_policy, _config
+    _environment, _make_policy, _config = LiberoEnvironment(python), make_policy, config
+    _policies.clear()
 
 
 def _run(item: Sequence[Any]) -> LiberoOutcome:
     assert _environment is not None
-    assert _policy is not None
     suite, task, state = item
     name = list(_environment.tasks(f"libero_{suite}"))[task]
+    contract = contract_of(suite)
+    if contract not in _policies:
+        _policies[contract] = _make_policy(load_robot(contract))
+    policy = _policies[contract]
     instruction = _environment.open(f"libero_{suite}", task)
-    begun = _environment.reset(state, _config.seed, WAIT_STEPS, _policy.cameras)
+    begun = _environment.reset(state, _config.seed, WAIT_STEPS, policy.cameras)
     if begun.done:
         return LiberoOutcome(suite, task, state, name, instruction, False, 0, "", True)
-    if isinstance(_policy, LiberoExpert):
-        _policy.watch(_environment)
-    replan_steps = int(getattr(_policy, "replan_steps", 0))
+    if isinstance(policy, LiberoExpert):
+        policy.watch(_environment)
+    replan_steps = int(getattr(policy, "replan_steps", 0))
     most = _MAX_STEPS[suite.partition("_")[0]]
-    result = run_episode(_environment, _policy, instruction, begun, most, replan_steps)
+    result = run_episode(_environment, policy, instruction, begun, most, replan_steps)
     return LiberoOutcome(
         suite, task, state, name, instruction, result.success, result.steps, result.hold, False
     )
 
 
 _config = LiberoConfig((), 0)
+_make_policy: Callable[[RobotConfig], Policy] = LiberoExpert

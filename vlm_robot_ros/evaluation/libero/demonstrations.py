@@ -38,7 +38,8 @@ SCENES = (
 CELL = 4
 """Side of the square of pixels that has one label [px]."""
 _SCATTERED, _MOVED, _ON_TOP = 0.7, 0.6, 0.25
-"""How many scenes are changed; of their things how many are moved; of these how many onto others."""
+"""How many scenes are changed; of their things how many are moved; of these how many onto
+others."""
 _AREA = ((-0.27, -0.3), (0.16, 0.32))
 """Where things are put: x and y from, to [m]."""
 _SCATTERINGS, _DECISIONS, _STEPS_A_DECISION, _DECISIONS_A_FRAME = 3, 24, 4, 2

@@ -73,9 +73,10 @@ class Environments:
         }
 
     def open(self, suite: str, task: int, size: int) -> dict[str, Any]:
-        """Make the environment of a task; returns what is to be done, in the task's own words.
+        """Make the environment of a task; returns what is to be done.
 
-        `Task.language` is made of the file's name, which the variants keep, and does not say it.
+        Published results are of `Task.language`, which is made of the file's name. The suites of
+        other words and other tasks keep the name: what they ask for is in the file only.
         """
         key = (suite, task, size)
         if key != self._key:
@@ -90,7 +91,9 @@ class Environments:
                 camera_heights=size, camera_widths=size,
             )  # fmt: skip
             self._states, self._key = self._states_of(found), key
-        return {"instruction": self._env.language_instruction}
+            in_file = suite.endswith(("_lan", "_task"))
+            self._words = self._env.language_instruction if in_file else found.language
+        return {"instruction": self._words}
 
     def reset(self, state: int, seed: int, wait: int, cameras: list[str]) -> dict[str, Any]:
         """Begin in an initial state; things fall for `wait` steps, as published results have it.
@@ -152,7 +155,9 @@ class Environments:
             turned = Rotation.from_rotvec([0, 0, move[3]]) * Rotation.from_quat(
                 np.roll(pose[3:], -1)
             )
-            inner.sim.data.set_joint_qpos(joint, [*(pose[:3] + move[:3]), *np.roll(turned.as_quat(), 1)])
+            inner.sim.data.set_joint_qpos(
+                joint, [*(pose[:3] + move[:3]), *np.roll(turned.as_quat(), 1)]
+            )
             inner.sim.data.set_joint_qvel(joint, np.zeros(6))
         inner.sim.forward()
         return self.step(np.array([STILL] * 20), [])

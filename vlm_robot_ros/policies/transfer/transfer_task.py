@@ -1,4 +1,4 @@
-"""What is known of a thing that is being carried: where it is, whether it is held, or let go of."""
+"""What is known of a thing that is carried: where it is, whether it is held, or let go of."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -22,11 +22,13 @@ from vlm_robot_ros.robot.config import Workspace
 _LIFT_M = 0.15
 """How high a thing is lifted that is not put anywhere."""
 _EMPTY_OPENING, _STILL_OPENING = 0.008, 0.03
-"""Opening at which the fingers have nothing between them; what it changes when they are stopped."""
+"""Opening at which nothing is between the fingers; what it changes when something is."""
 _STOPPED_M, _STOPPED_TIMES = 0.004, 4
 """How little the tool moves, and how often, before it counts as stopped."""
 _PUT_M = 0.03
 """How near its place a thing is seen that was put there [m]."""
+_STILL_M, _TRUST = 0.02, 0.3
+"""What seems to have moved by less stands still, and is only a little better known [m]."""
 _CLEAR_M = 0.12
 """How far the hand must be from a thing not to hide it [m]."""
 
@@ -55,16 +57,33 @@ class TransferTask:
         """Plan how it is gripped; raises GraspError where it cannot be."""
         self.grasp = self._plan_grasp()
 
+    @property
+    def expected(self) -> np.ndarray:
+        """Where the thing stands, as far as is known. Shape (3,), [m]."""
+        put = self.placed and self.place is not None
+        return self.place.point if put and self.place else self.target.base
+
+    @property
+    def goal(self) -> np.ndarray:
+        """Where the tool is to be when it lets go. Shape (3,), [m]."""
+        return tool_goal(self.target, self.grasp, self._place())
+
     def see(self, target: ObjectGeometry, tool: np.ndarray) -> None:
         """Take note of where the thing is seen, unless the hand may hide it, or holds it."""
-        far = np.linalg.norm((tool - self.target.base)[:2]) > _CLEAR_M
+        far = np.linalg.norm((tool - self.expected)[:2]) > _CLEAR_M
         if self.held or not far:
             return
-        if self.placed and self.place is not None:
+        if self.placed:
             # It stands where it was put, or is fetched again.
-            if np.linalg.norm((target.base - self.place.point)[:2]) < _PUT_M:
+            if np.linalg.norm((target.base - self.expected)[:2]) < _PUT_M:
                 return
             self.placed = False
+        moved = target.base - self.target.base
+        if np.linalg.norm(moved) < _STILL_M:
+            moved = moved * _TRUST
+            self.grasp = replace(self.grasp, point=self.grasp.point + moved)
+            self.target = replace(self.target, base=self.target.base + moved)
+            return
         self.target = replace(self.target, base=target.base)
         self.grasp = self._plan_grasp()
 
@@ -75,19 +94,21 @@ class TransferTask:
         moved = np.inf if self._tool is None else float(np.linalg.norm(tool - self._tool))
         self._stopped = self._stopped + 1 if moved < _STOPPED_M else 0
         self._tool, self._opening = tool.copy(), opening
-        place = self.place or Place(self.target.base + [0.0, 0.0, _LIFT_M])
-        goal = tool_goal(self.target, self.grasp, place)
+        goal = self.goal
         turn = (self.grasp.yaw - tool_yaw(observation.pose) + np.pi / 2) % np.pi - np.pi / 2
         flags = (self.held, self._stopped >= _STOPPED_TIMES, self.place is None, self.placed)
         held, stopped, keep, placed = (np.array([float(flag)]) for flag in flags)
         return TransferState(
             tool[None], np.array([turn]), held, stopped, self.grasp.point[None], goal[None],
-            np.array([travel_height(self.target, self.grasp, place)]), keep, placed,
+            np.array([travel_height(self.target, self.grasp, self._place())]), keep, placed,
         )  # fmt: skip
 
     def commanded(self, action: TransferAction) -> None:
         """Take note of what is done; a batch of one, with steps or without."""
         self._commanded = float(np.ravel(action.grip)[0])
+
+    def _place(self) -> Place:
+        return self.place or Place(self.target.base + np.array([0.0, 0.0, _LIFT_M]))
 
     def _plan_grasp(self) -> Grasp:
         return plan_grasp(self.target, self.others, self.place, self.workspace)

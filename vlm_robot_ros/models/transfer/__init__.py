@@ -1,0 +1,1 @@
+"""The networks of the policy that carries things of any size."""
