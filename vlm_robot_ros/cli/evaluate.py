@@ -41,6 +41,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
                         help="of a cell, 100; of a task of LIBERO, 10")  # fmt: skip
     parser.add_argument("--seed", type=int_at_least(0), help="0, or LIBERO's 7, if not given")
     parser.add_argument("--libero-python", default="", help="an interpreter that has LIBERO")
+    parser.add_argument("--paraphrases", default="", help="of LIBERO's suite para: the table of "
+                        "LIBERO-Para, a folder with its repository, or its address")  # fmt: skip
+    parser.add_argument("--sample", type=int_at_least(1), help="so many random ones of these")
+    parser.add_argument("--films", type=Path, help="folder for films of LIBERO's failures")
     parser.add_argument("--shard", default="1/1", help="of LIBERO: run part I of N, as 1/4; "
                         "parts with one --out are reported together")  # fmt: skip
     parser.add_argument("--workers", type=int_at_least(1), default=2, help="processes")

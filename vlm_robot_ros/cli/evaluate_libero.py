@@ -23,11 +23,12 @@ def run(args: argparse.Namespace) -> int:
     from vlm_robot_ros.evaluation.libero.benchmark import (
         SEED,
         LiberoConfig,
-        benchmark_table,
         contract_of,
         run_benchmark,
     )
     from vlm_robot_ros.evaluation.libero.environment import LiberoError
+    from vlm_robot_ros.evaluation.libero.paraphrases import read_paraphrases, sample
+    from vlm_robot_ros.evaluation.libero.results import benchmark_table
     from vlm_robot_ros.provenance import git_hash
     from vlm_robot_ros.robot.loader import load_robot
 
@@ -38,7 +39,12 @@ def run(args: argparse.Namespace) -> int:
     make = functools.partial(make_policy, args.policy, args.checkpoint, args.map)
     make(load_robot(contract_of(args.suite)))  # what is wrong is said before workers start
     suites = tuple(dict.fromkeys(name.strip() for name in args.suite.split(",")))
-    config = LiberoConfig(suites, args.episodes or EPISODES, seed, shard=parse_shard(args.shard))
+    said = read_paraphrases(args.paraphrases) if args.paraphrases else []
+    if args.sample:
+        said = sample(said, args.sample, seed)
+    config = LiberoConfig(
+        suites, args.episodes or EPISODES, seed, parse_shard(args.shard), tuple(said), args.films
+    )
     about = {"policy": args.policy, "map": args.map, "checkpoint": str(args.checkpoint or ""),
              "git": git_hash()}  # fmt: skip
     folder = ["libero", re.sub(r"[^\w.]+", ".", args.policy), about["git"], str(seed)]

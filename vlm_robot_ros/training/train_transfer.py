@@ -24,9 +24,9 @@ _RARE = 0.3
 class TransferTrainConfig:
     """How to train."""
 
-    action_steps: int = 10000
+    action_steps: int = 5000
     action_batch: int = 2048
-    image_steps: int = 2000
+    image_steps: int = 1500
     image_batch: int = 24
     rate: float = 2e-3
     seed: int = 0

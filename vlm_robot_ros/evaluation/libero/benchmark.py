@@ -1,35 +1,46 @@
 """Suites of LIBERO: which episodes, their results on disk, and the table."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from tqdm import tqdm
 
+from vlm_robot_ros.evaluation.libero.counterfactual import other_instruction
 from vlm_robot_ros.evaluation.libero.environment import LiberoEnvironment
 from vlm_robot_ros.evaluation.libero.episode import run_episode
-from vlm_robot_ros.evaluation.libero.expert import LiberoExpert
+from vlm_robot_ros.evaluation.libero.expert import LiberoExpert, moves_of
+from vlm_robot_ros.evaluation.libero.paraphrases import Paraphrase
+from vlm_robot_ros.evaluation.libero.results import LiberoOutcome, read_outcomes
 from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.paths import atomic_write_text
 from vlm_robot_ros.process_pool import map_in_processes
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.robot.loader import load_robot
-from vlm_robot_ros.success_rate import wilson_interval
+from vlm_robot_ros.viz.video_writer import Caption, VideoWriter
 
-SUITES = tuple(
-    f"{suite}{variant}"
-    for suite in ("spatial", "object", "goal", "10")
-    for variant in ("", "_lan", "_task", "_swap", "_object")
+COUNTERFACTUAL = "_counterfactual"
+"""End of the name of a suite with its states and other instructions."""
+PARA = "para"
+"""Name of the suite of LIBERO-Para: the scenes of `goal`, with sentences from elsewhere."""
+SUITES = (
+    *(
+        f"{suite}{variant}"
+        for suite in ("spatial", "object", "goal", "10")
+        for variant in ("", "_lan", "_task", "_swap", "_object", COUNTERFACTUAL)
+    ),
+    PARA,
 )
 """Names of suites, without `libero_`: LIBERO's and, with an ending, LIBERO-PRO's."""
 SEED, WAIT_STEPS = 7, 10
 """Of the environments, and steps in which things come to rest: as openpi's script has them."""
+_FILM_RATE = 5.0
+"""Images a second in films [Hz]."""
 _MAX_STEPS = {"spatial": 220, "object": 280, "goal": 300, "10": 520}
 """Actions of an episode at most, as openpi's script has them."""
-PUBLISHED_TASK = "OpenVLA 0 %, pi0.5 0 to 1 %, X-VLA at most 10 %"
-"""Success of other policies in `_task`: leaderboard of LIBERO-PRO (arXiv:2510.03827)."""
 CONTRACTS = {"object": "libero_floor"}
 """Contracts of the suites whose scenes are not on the table of contract `libero`."""
 _environment: LiberoEnvironment | None = None
@@ -37,21 +48,14 @@ _policies: dict[str, Policy] = {}
 """By the name of the contract."""
 
 
-@dataclass(frozen=True)
-class LiberoOutcome:
-    """An episode and what came of it."""
+class Item(NamedTuple):
+    """An episode to be run."""
 
     suite: str
     task: int
+    """Number of the task, or of the paraphrase."""
     state: int
-    """Number of the initial state."""
-    name: str
-    instruction: str
-    success: bool
-    steps: int
-    hold: str
-    fulfilled: bool
-    """Whether the task was fulfilled before anything was done; such episodes do not count."""
+    paraphrase: Paraphrase | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,10 @@ class LiberoConfig:
     seed: int = SEED
     shard: tuple[int, int] = (1, 1)
     """Which part of how many is run."""
+    paraphrases: tuple[Paraphrase, ...] = ()
+    """Of the suite `para`."""
+    films: Path | None = None
+    """Folder for films of episodes that fail, by policies that look."""
 
 
 def run_benchmark(
@@ -92,29 +100,17 @@ def run_benchmark(
     unknown = [suite for suite in config.suites if suite not in SUITES]
     if unknown:
         raise ValueError(f"no suite '{unknown[0]}' of LIBERO; valid: {', '.join(SUITES)}")
+    if (PARA in config.suites) != bool(config.paraphrases):
+        raise ValueError(f"the suite '{PARA}' needs --paraphrases, and only it takes them")
     out.mkdir(parents=True, exist_ok=True)
     known, head = out / "about.json", {"seed": config.seed, **about}
     if known.exists() and json.loads(known.read_text()) != head:
         raise ValueError(f"{out} holds episodes of {known.read_text().strip()}; valid: the same")
     atomic_write_text(known, json.dumps(head) + "\n")
-    environment = LiberoEnvironment(python)
-    tasks = {suite: environment.tasks(f"libero_{suite}") for suite in config.suites}
-    environment.close()
-    most = min(states for each in tasks.values() for states in each.values())
-    if not 1 <= config.episodes <= most:
-        raise ValueError(
-            f"{config.episodes} episodes of each task; valid: 1 to {most}, as many as there are "
-            "published initial states"
-        )
-    wanted = [
-        (suite, task, state)
-        for suite in config.suites
-        for task in range(len(tasks[suite]))
-        for state in range(config.episodes)
-    ]
+    wanted = _items(config, python)
     part, of = config.shard
     done = read_outcomes(out)
-    missing = [item for item in wanted[part - 1 :: of] if item not in done]
+    missing = [item for item in wanted[part - 1 :: of] if item[:3] not in done]
     # Episodes of one task follow each other: its environment is made once.
     given = (make_policy, python, config)
     results = map_in_processes(_run, [(each,) for each in missing], workers, _begin, given)
@@ -128,45 +124,49 @@ def run_benchmark(
         except ChildProcessError as error:
             raise OSError(f"{error}; {out} keeps what was run: call again") from error
     done = read_outcomes(out)  # others run their parts meanwhile
-    return [done[item] for item in wanted if item in done]
+    return [done[item[:3]] for item in wanted if item[:3] in done]
 
 
-def read_outcomes(out: Path) -> dict[tuple[str, int, int], LiberoOutcome]:
-    """Return the episodes of all shards in a folder; a line that was cut off does not count."""
-    found = {}
-    for path in sorted(out.glob("episodes-*-of-*.jsonl")):
-        for line in path.read_text().splitlines():
-            try:
-                outcome = LiberoOutcome(**json.loads(line))
-            except (json.JSONDecodeError, TypeError):
-                continue
-            found[_key(outcome)] = outcome
-    return found
+def _items(config: LiberoConfig, python: str) -> list[Item]:
+    """Return all episodes of a configuration, those of one task after each other.
 
-
-def benchmark_table(outcomes: Iterable[LiberoOutcome]) -> str:
-    """Return successes with 95 % intervals (Wilson), by suite and by task, as Markdown."""
-    rows: dict[tuple[str, str], list[LiberoOutcome]] = {}
-    for outcome in outcomes:
-        rows.setdefault((outcome.suite, ""), []).append(outcome)
-        rows.setdefault((outcome.suite, f"{outcome.task}: {outcome.instruction}"), []).append(
-            outcome
+    Raises:
+        ValueError: there are not so many initial states, or no such task.
+        LiberoError: the benchmark cannot be run.
+    """
+    environment = LiberoEnvironment(python)
+    try:
+        tasks = {suite: environment.tasks(_scenes(suite)) for suite in config.suites}
+        said = [environment.open(_scenes(PARA), task) for task in range(len(tasks[PARA]))] \
+            if PARA in tasks else []  # fmt: skip
+    finally:
+        environment.close()
+    most = min(states for each in tasks.values() for states in each.values())
+    if not 1 <= config.episodes <= most:
+        raise ValueError(
+            f"{config.episodes} episodes of each task; valid: 1 to {most}, as many as there are "
+            "published initial states"
         )
-    lines = ["| suite | task | successes | 95 % interval | published |", "|---|---|---|---|---|"]
-    for (suite, task), members in sorted(rows.items()):
-        counted = [outcome for outcome in members if not outcome.fulfilled]
-        told = f"{len(members)} fulfilled at the start |"
-        if counted:
-            successes = sum(outcome.success for outcome in counted)
-            low, high = wilson_interval(successes, len(counted))
-            told = f"{successes} of {len(counted)} | {low:.1%} to {high:.1%}"
-        published = PUBLISHED_TASK if suite.endswith("_task") and not task else ""
-        lines.append(f"| {suite} | {task or 'all'} | {told} | {published} |")
-    return "\n".join(lines)
+    states = range(config.episodes)
+    items = [
+        Item(suite, task, state)
+        for suite in config.suites if suite != PARA
+        for task in range(len(tasks[suite]))
+        for state in states
+    ]  # fmt: skip
+    unknown = [each.original for each in config.paraphrases if each.original not in said]
+    if unknown:
+        raise ValueError(f"no task of LIBERO is '{unknown[0]}'; valid: {', '.join(said)}")
+    of_task = sorted(config.paraphrases, key=lambda each: said.index(each.original))
+    return items + [
+        Item(PARA, each.number, state, each._replace(original=str(said.index(each.original))))
+        for each in of_task for state in states
+    ]  # fmt: skip
 
 
-def _key(outcome: LiberoOutcome) -> tuple[str, int, int]:
-    return outcome.suite, outcome.task, outcome.state
+def _scenes(suite: str) -> str:
+    """Return the benchmark's name of the suite whose scenes a suite has."""
+    return "libero_goal" if suite == PARA else f"libero_{suite.removesuffix(COUNTERFACTUAL)}"
 
 
 def contract_of(suite: str) -> str:
@@ -182,26 +182,50 @@ def _begin(
     _policies.clear()
 
 
-def _run(item: Sequence[Any]) -> LiberoOutcome:
+def _run(item: Item) -> LiberoOutcome:
     assert _environment is not None
-    suite, task, state = item
-    name = list(_environment.tasks(f"libero_{suite}"))[task]
+    suite, number, state, paraphrase = item
+    task = number if paraphrase is None else int(paraphrase.original)
+    name = list(_environment.tasks(_scenes(suite)))[task]
     contract = contract_of(suite)
     if contract not in _policies:
         _policies[contract] = _make_policy(load_robot(contract))
     policy = _policies[contract]
-    instruction = _environment.open(f"libero_{suite}", task)
+    instruction = _environment.open(_scenes(suite), task)
+    kind = ""
+    if paraphrase is not None:
+        instruction, kind = paraphrase.text, paraphrase.kind
     begun = _environment.reset(state, _config.seed, WAIT_STEPS, policy.cameras)
-    if begun.done:
-        return LiberoOutcome(suite, task, state, name, instruction, False, 0, "", True)
+    outcome = LiberoOutcome(
+        suite, number, state, name, instruction, False, 0, "", begun.done,
+        moves_of(_environment.goal()) is not None, kind,
+    )  # fmt: skip
+    if suite.endswith(COUNTERFACTUAL):
+        moves = moves_of(_environment.goal())
+        seed = (_config.seed, number, state)
+        other = other_instruction(moves[0], _environment.scene(), seed) if moves else None
+        if other is None:
+            return replace(outcome, covered=False, hold="the scene has no other thing to carry")
+        instruction, goal = other
+        outcome = replace(outcome, instruction=instruction, fulfilled=_environment.set_goal(goal))
+    if outcome.fulfilled:
+        return outcome
     if isinstance(policy, LiberoExpert):
         policy.watch(_environment)
     replan_steps = int(getattr(policy, "replan_steps", 0))
-    most = _MAX_STEPS[suite.partition("_")[0]]
+    most = _MAX_STEPS["goal" if suite == PARA else suite.partition("_")[0]]
     result = run_episode(_environment, policy, instruction, begun, most, replan_steps)
-    return LiberoOutcome(
-        suite, task, state, name, instruction, result.success, result.steps, result.hold, False
-    )
+    if _config.films is not None and not result.success and result.frames:
+        _save_film(_config.films / f"{suite}-{number}-{state}.mp4", result.frames)
+    return replace(outcome, success=result.success, steps=result.steps, hold=result.hold)
+
+
+def _save_film(path: Path, frames: Sequence[tuple[np.ndarray, Caption]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    film = VideoWriter(path, _FILM_RATE)
+    for image, caption in frames:
+        film.add(image, caption)
+    film.close()
 
 
 _config = LiberoConfig((), 0)

@@ -60,7 +60,7 @@ class Environments:
         calls: dict[str, Callable[..., dict[str, Any]]] = {
             "tasks": self.tasks, "open": self.open, "reset": self.reset, "step": self.step,
             "scatter": self.scatter, "scene": self.scene, "segments": self.segments,
-            "goal": self.goal,
+            "goal": self.goal, "set_goal": self.set_goal,
         }  # fmt: skip
         return calls[message.pop("call")](**message)
 
@@ -91,6 +91,7 @@ class Environments:
                 camera_heights=size, camera_widths=size,
             )  # fmt: skip
             self._states, self._key = self._states_of(found), key
+            self._goal = self._env.env.parsed_problem["goal_state"]
             in_file = suite.endswith(("_lan", "_task"))
             self._words = self._env.language_instruction if in_file else found.language
         return {"instruction": self._words}
@@ -104,6 +105,7 @@ class Environments:
         env = self._env
         env.seed(seed)
         self._wanted, self._endless = set(), False
+        env.env.parsed_problem["goal_state"] = self._goal
         env.reset()
         for camera in CAMERAS.values():
             self._render_when_wanted(env.env._observables[f"{camera}_image"])
@@ -181,6 +183,15 @@ class Environments:
         """Return the conditions of the task's file that are to be fulfilled."""
         goal = self._env.env.parsed_problem["goal_state"]
         return {"goal": [[str(word) for word in part] for part in goal]}
+
+    def set_goal(self, goal: list[list[str]]) -> dict[str, Any]:
+        """Let an episode be done under other conditions; those of the file hold for the next one.
+
+        Returns:
+            Whether they are fulfilled already.
+        """
+        self._env.env.parsed_problem["goal_state"] = goal
+        return {"done": bool(self._env.check_success())}
 
     def segments(self, size: int) -> dict[str, Any]:
         """Return the body that each pixel of the front camera shows, upright; 0 is the world.

@@ -133,6 +133,10 @@ class LiberoEnvironment:
         """Return the conditions to be fulfilled, such as `["on", "plate_1", "stove_1"]`."""
         return [list(part) for part in self._ask("goal")["goal"]]
 
+    def set_goal(self, goal: list[list[str]]) -> bool:
+        """Let this episode be done under other conditions; tells whether they hold already."""
+        return bool(self._ask("set_goal", goal=goal)["done"])
+
     def segments(self, size: int = 256) -> tuple[np.ndarray, list[str]]:
         """Return which body each pixel of the front camera shows, and the bodies' names.
 

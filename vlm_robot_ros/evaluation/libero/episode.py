@@ -16,10 +16,13 @@ from vlm_robot_ros.evaluation.libero.environment import (
 from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode, check_chunk
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import Policy
+from vlm_robot_ros.viz.video_writer import Caption
 
 METRES, RADIANS = 0.05, 0.5
 """What 1 is of an action of the benchmark's controller: how far it moves in a step, and turns."""
 _JOINTS = 7
+_MOST_HOLDS = 40
+"""Holds in a row after which an episode has failed."""
 _TRIES, _PAUSE_S = 12, 2.0
 """How often a policy that fails is asked in all, and how long it has in between [s]."""
 
@@ -33,6 +36,8 @@ class EpisodeResult:
     """Actions of the policy."""
     hold: str
     """Why the policy held last, if it did."""
+    frames: tuple[tuple[np.ndarray, Caption], ...] = ()
+    """What it saw of its first camera, shape (H, W, 3), uint8 RGB, and what it made of that."""
 
 
 def run_episode(
@@ -57,12 +62,17 @@ def run_episode(
     policy.reset()
     changes = bool(getattr(policy, "answers_changes", False))
     steps, hold, cameras, opening = 0, "", policy.cameras, 1.0
-    while steps < max_steps and not state.done:
+    frames, held = list[tuple[np.ndarray, Caption]](), 0
+    # What stands still and holds goes on to hold.
+    while steps < max_steps and not state.done and held < _MOST_HOLDS:
         seen = Observation(
             state.images, state.pose, state.opening, instruction, state.joints,
             steps * STEP_DT,
         )  # fmt: skip
         chunk = _answer(policy, seen)
+        told = Caption(instruction, chunk.label, chunk.confidence, "", str(chunk.hold))
+        frames += [(state.images[name], told) for name in cameras[:1]]
+        held = held + 1 if chunk.hold else 0
         hold = str(chunk.hold)
         count = min(_steps_of(chunk, replan_steps, changes), max_steps - steps)
         if chunk.hold:
@@ -75,7 +85,7 @@ def run_episode(
         steps += state.steps
         if not chunk.hold:  # a hold keeps what was commanded
             opening = float(chunk.gripper[0 if chunk.gripper_at_once else -1])
-    return EpisodeResult(state.done, steps, "" if state.done else hold)
+    return EpisodeResult(state.done, steps, "" if state.done else hold, tuple(frames))
 
 
 def _answer(policy: Policy, seen: Observation) -> ActionChunk:

@@ -34,44 +34,107 @@ class Kind:
 
 
 KINDS = {
-    "akita_black_bowl": Kind("bowl", ("black bowl",), hollow=True, rest=0.01),
-    "plate": Kind("plate", ("dish", "saucer"), hollow=True, rest=0.008),
+    "akita_black_bowl": Kind(
+        "bowl",
+        (
+            "black bowl", "dark bowl", "black dish", "dark dish", "black basin", "basin",
+            "soup dish", "soup bowl", "cereal dish", "cereal bowl", "serving bowl", "vessel",
+            "black container", "black vessel", "round container", "dish",
+        ),
+        hollow=True, rest=0.01,
+    ),
+    "plate": Kind(
+        "plate", ("platter", "dinner plate", "saucer", "flat dish", "serving dish", "dish"),
+        hollow=True, rest=0.008,
+    ),
     "glazed_rim_porcelain_ramekin": Kind(
-        "ramekin", ("ramekin bowl", "small white bowl"), hollow=True, rest=0.01
+        "ramekin",
+        (
+            "small white bowl", "white bowl", "custard cup", "souffle cup", "souffle dish",
+            "baking cup", "baking dish", "white dish", "small cup", "cup",
+        ),
+        hollow=True, rest=0.01,
     ),
     "cookies": Kind(
-        "cookie box", ("cookies", "cookies box", "box of cookies", "biscuit box", "biscuits")
+        "cookie box",
+        ("cookies", "cookie", "cookies box", "biscuit box", "biscuits", "biscuit", "snack box"),
     ),
-    "wine_bottle": Kind("wine bottle", ("bottle", "bottle of wine", "wine")),
-    "cream_cheese": Kind("cream cheese", ("cream cheese box", "cheese", "box of cream cheese")),
-    "alphabet_soup": Kind("alphabet soup", ("soup", "soup can", "can of soup")),
-    "salad_dressing": Kind("salad dressing", ("dressing",)),
-    "bbq_sauce": Kind("bbq sauce", ("barbecue sauce", "bbq")),
-    "ketchup": Kind("ketchup", ("ketchup bottle", "bottle of ketchup", "catsup")),
-    "tomato_sauce": Kind("tomato sauce", ("can of tomato sauce",)),
-    "butter": Kind("butter", ("stick of butter", "butter box")),
-    "milk": Kind("milk", ("milk carton", "carton of milk")),
-    "chocolate_pudding": Kind("chocolate pudding", ("pudding", "pudding box")),
-    "orange_juice": Kind("orange juice", ("juice", "carton of orange juice", "oj")),
-    "basket": Kind("basket", ("hamper",), hollow=True, rest=0.02),
-    "flat_stove": Kind("stove", ("cooktop", "burner", "hob", "stovetop", "cooker"),
-                       region="cook_region", lift=0.03, front=(0.2, 0.0)),
+    "wine_bottle": Kind(
+        "wine bottle",
+        ("bottle", "wine", "vino", "red wine", "glass bottle", "liquor", "alcohol", "booze"),
+    ),
+    "cream_cheese": Kind(
+        "cream cheese", ("cheese", "soft cheese", "cheese spread", "cream cheese spread", "dairy")
+    ),
+    "alphabet_soup": Kind("alphabet soup", ("soup", "letter soup", "abc soup")),
+    "salad_dressing": Kind("salad dressing", ("dressing", "salad sauce", "vinaigrette", "ranch")),
+    "bbq_sauce": Kind("bbq sauce", ("barbecue sauce", "bbq", "barbecue", "grill sauce")),
+    "ketchup": Kind("ketchup", ("catsup",)),
+    "tomato_sauce": Kind("tomato sauce", ("pasta sauce", "tomato puree", "tomatoes")),
+    "butter": Kind("butter", ("margarine",)),
+    "milk": Kind("milk", ()),
+    "chocolate_pudding": Kind(
+        "chocolate pudding",
+        ("pudding", "pudding mix", "cocoa pudding", "chocolate dessert", "dessert"),
+    ),
+    "orange_juice": Kind("orange juice", ("juice", "orange drink", "oj")),
+    "basket": Kind(
+        "basket",
+        (
+            "hamper", "carrier", "shopping basket", "wicker basket", "grocery basket",
+            "wicker container", "crate", "bin",
+        ),
+        hollow=True, rest=0.02,
+    ),
+    "flat_stove": Kind(
+        "stove",
+        (
+            "cooktop", "burner", "hob", "stovetop", "stove top", "cooker", "range", "hot plate",
+            "hotplate", "cooking plate", "cooking surface",
+        ),
+        region="cook_region", lift=0.03, front=(0.2, 0.0),
+    ),
     "wooden_cabinet": Kind(
-        "cabinet", ("wooden cabinet", "cupboard", "chest of drawers", "drawers", "drawer"),
+        "cabinet",
+        (
+            "wooden cabinet", "cupboard", "wooden cupboard", "chest of drawers", "drawers",
+            "drawer", "dresser", "drawer unit", "storage unit", "chest", "closet",
+        ),
         region="top_side",
     ),
-    "wine_rack": Kind("wine rack", ("rack", "bottle rack", "wine holder"), region="top_region"),
+    "wine_rack": Kind(
+        "wine rack",
+        (
+            "rack", "bottle rack", "wine holder", "bottle holder", "bottle stand", "wine stand",
+            "wine shelf", "holder", "stand", "shelf",
+        ),
+        region="top_region",
+    ),
 }  # fmt: skip
 """Kinds by the category of the benchmark."""
+_TOP = ("top", "upper", "uppermost", "highest")
+_OWNERS = (
+    "wooden cabinet",
+    "cabinet",
+    "drawer",
+    "cupboard",
+    "wooden cupboard",
+    "dresser",
+    "chest",
+)
 DRAWER = Kind(
     "top drawer",
     (
-        "upper drawer", "top layer",
+        *(f"{top} {part}" for top in _TOP for part in ("drawer", "layer", "compartment")),
         *(
-            f"{part} of the {owner}"
-            for part in ("top drawer", "upper drawer", "top layer")
-            for owner in ("wooden cabinet", "cabinet", "drawer", "cupboard")
+            f"{top} {part} of the {owner}"
+            for top in _TOP for part in ("drawer", "layer", "compartment") for owner in _OWNERS
         ),
+        *(
+            f"{owner}'s {top} {part}"
+            for owner in _OWNERS for top in _TOP for part in ("drawer", "compartment")
+        ),
+        "top cabinet drawer",
     ),
     region="wooden_cabinet_1_top_region",
 )  # fmt: skip

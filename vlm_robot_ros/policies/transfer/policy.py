@@ -74,7 +74,10 @@ class TransferPolicy:
         self._ground = robot.workspace.min[2]
         self._middle = np.add(robot.workspace.min, robot.workspace.max)[:2] / 2
         names = {thing.noun: thing.names for thing in config.things}
-        self._reader = NamedThings({**names, TABLE_CENTRE: _CENTRE_NAMES}, parser)
+        fixed = [thing.noun for thing in config.things if not thing.movable]
+        self._reader = NamedThings(
+            {**names, TABLE_CENTRE: _CENTRE_NAMES}, parser, (*fixed, TABLE_CENTRE)
+        )
         self.reset()
 
     replan_steps = 2
