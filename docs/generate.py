@@ -34,6 +34,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 NODES = {
     "policy_node": "vlm_robot_ros.ros.policy_parameters",
     "arm_sim_node": "vlm_robot_ros.nodes.arm_sim_node",
+    "libero_sim_node": "vlm_robot_ros.nodes.libero_sim_node",
     "recorder_node": "vlm_robot_ros.nodes.recorder_node",
     "voice_node": "vlm_robot_ros.nodes.voice_node",
     "console_node": "vlm_robot_ros.console.console_node",

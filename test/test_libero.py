@@ -22,7 +22,7 @@ from vlm_robot_ros.evaluation.libero.environment import (
     LiberoEnvironment,
     LiberoError,
 )
-from vlm_robot_ros.evaluation.libero.episode import _actions, _differences
+from vlm_robot_ros.evaluation.libero.episode import controller_actions, pose_changes
 from vlm_robot_ros.evaluation.libero.results import (
     LiberoOutcome,
     benchmark_table,
@@ -67,7 +67,7 @@ def test_changes_of_a_pose_come_back_as_the_actions_that_they_were():
         place = place + 0.05 * action[:3]
         turn = Rotation.from_rotvec(0.5 * action[3:6]) * turn
         poses.append([*place, *turn.as_quat()])
-    again = _actions(_differences(np.array(poses)), (1 - actions[:, 6]) / 2)
+    again = controller_actions(pose_changes(np.array(poses)), (1 - actions[:, 6]) / 2)
     np.testing.assert_allclose(again, actions, atol=1e-9)
 
 

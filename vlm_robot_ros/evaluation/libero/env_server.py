@@ -88,7 +88,7 @@ class Environments:
                 bddl_file_name=os.path.join(
                     self._path("bddl_files"), found.problem_folder, found.bddl_file
                 ),
-                camera_heights=size, camera_widths=size,
+                camera_heights=size, camera_widths=size, ignore_done=True,
             )  # fmt: skip
             self._states, self._key = self._states_of(found), key
             self._goal = self._env.env.parsed_problem["goal_state"]

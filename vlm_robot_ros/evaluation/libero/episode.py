@@ -76,10 +76,10 @@ def run_episode(
         hold = str(chunk.hold)
         count = min(_steps_of(chunk, replan_steps, changes), max_steps - steps)
         if chunk.hold:
-            state = env.step(_actions(np.zeros((count, 6)), opening), cameras)
+            state = env.step(controller_actions(np.zeros((count, 6)), opening), cameras)
         elif changes:
-            moves = _differences(np.vstack([seen.pose, chunk.values]))
-            state = env.step(_actions(moves[:count], chunk.gripper[:count]), cameras)
+            moves = pose_changes(np.vstack([seen.pose, chunk.values]))
+            state = env.step(controller_actions(moves[:count], chunk.gripper[:count]), cameras)
         else:
             state = follow_chunk(env, chunk, state, count, cameras)
         steps += state.steps
@@ -125,22 +125,22 @@ def follow_chunk(
     """Go to the poses of a chunk, each from where the tool is."""
     for number in range(1, count + 1):
         row = min(int(np.ceil(number * STEP_DT / chunk.step_dt - 1e-6)) - 1, len(chunk.values) - 1)
-        move = _differences(np.vstack([state.pose, chunk.values[row]]))
+        move = pose_changes(np.vstack([state.pose, chunk.values[row]]))
         opening = chunk.gripper[0 if chunk.gripper_at_once else row]
-        state = env.step(_actions(move, opening), cameras if number == count else ())
+        state = env.step(controller_actions(move, opening), cameras if number == count else ())
         if state.done:
             break
     return replace(state, steps=number)
 
 
-def _differences(poses: np.ndarray) -> np.ndarray:
+def pose_changes(poses: np.ndarray) -> np.ndarray:
     """Return the changes from pose to pose, in the frame of the world. Shape (N - 1, 6)."""
     turns = Rotation.from_quat(poses[:, 3:])
     turned = (turns[1:] * turns[:-1].inv()).as_rotvec()
     return np.concatenate([np.diff(poses[:, :3], axis=0), turned], 1)
 
 
-def _actions(moves: np.ndarray, openings: np.ndarray | float) -> np.ndarray:
+def controller_actions(moves: np.ndarray, openings: np.ndarray | float) -> np.ndarray:
     """Return changes of the pose and openings as the benchmark's actions. Shape (N, 7)."""
     scaled = moves / np.array([METRES] * 3 + [RADIANS] * 3)
     grips = np.broadcast_to(1.0 - 2.0 * np.asarray(openings), len(moves))
