@@ -164,7 +164,8 @@ def _check_dimensions(fields: dict[str, Any], size: int) -> None:
             f"model.safetensors has only {size} bytes; copy both files of one checkpoint"
         )
     for name in ("image", "crop"):
-        if len(side := fields.get(name, ())) >= 2:
+        side = fields.get(name, ())
+        if isinstance(side, tuple) and len(side) >= 2:
             check_image(int(side[-1]), int(side[-2]), f"'{name}' of config.json")
 
 

@@ -11,6 +11,9 @@ from tqdm import tqdm
 
 from vlm_robot_ros.models.transfer.camera_view import CameraView
 
+_WEIGHTS, _NOTHING = (0.3, 4.0), 0.3
+"""Weights of cells of things from, to; and of those that show nothing."""
+
 
 class SceneBatch(NamedTuple):
     """Images and what their cells show."""
@@ -67,6 +70,16 @@ class SceneDataset:
         self._images, self._nouns = np.stack(images), np.stack(nouns)
         self._pixels, self._heights = np.stack(pixels), np.stack(heights)
         self._rng = np.random.default_rng([seed, 5])
+
+    def weights(self, nouns: int) -> Tensor:
+        """Return how much a cell of each class counts: more where there are few. Shape (N + 1,).
+
+        Args:
+            nouns: Kinds of things, N.
+        """
+        count = np.bincount(self._nouns.ravel(), minlength=nouns + 1).astype(float)
+        rare = np.sqrt(np.median(count[1:]) / count.clip(1.0)).clip(*_WEIGHTS)
+        return torch.tensor(np.where(np.arange(nouns + 1) == 0, _NOTHING, rare)).float()
 
     def __len__(self) -> int:
         return len(self._images)

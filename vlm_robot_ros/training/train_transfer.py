@@ -16,9 +16,6 @@ from vlm_robot_ros.training.scene_dataset import SceneBatch, SceneDataset
 from vlm_robot_ros.training.trainer import Trainer, make_accelerator
 from vlm_robot_ros.training.transfer_states import TransferBatch, TransferStateSampler
 
-_RARE = 0.3
-"""Weight of cells that show nothing, next to those that show a thing."""
-
 
 @dataclass(frozen=True)
 class TransferTrainConfig:
@@ -52,7 +49,7 @@ def train_transfer(
         config.action_steps, config.rate,
     )  # fmt: skip
     run.fit(
-        "image", DetectorLoss(model), lambda: frames.draw(config.image_batch),
+        "image", DetectorLoss(model, frames.weights(len(model_config.things))), lambda: frames.draw(config.image_batch),
         config.image_steps, config.rate,
     )  # fmt: skip
     return out
@@ -78,12 +75,11 @@ class HeadLoss(nn.Module):
 class DetectorLoss(nn.Module):
     """Images to what their cells show, and where that stands."""
 
-    def __init__(self, model: TransferModel) -> None:
+    def __init__(self, model: TransferModel, weight: Tensor) -> None:
+        """Take the model, and how much a cell of each class counts. Shape (N + 1,)."""
         super().__init__()
         self.detector = model.detector
-        weight = torch.ones(len(model.config.things) + 1)
-        weight[0] = _RARE
-        self.register_buffer("weight", weight)
+        self.register_buffer("weight", weight, persistent=False)
 
     def forward(self, batch: SceneBatch) -> Losses:
         """Return the losses of a batch."""

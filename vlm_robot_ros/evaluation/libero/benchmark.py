@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from vlm_robot_ros.evaluation.libero.counterfactual import other_instruction
@@ -177,6 +178,7 @@ def contract_of(suite: str) -> str:
 def _begin(
     make_policy: Callable[[RobotConfig], Policy], python: str, config: LiberoConfig
 ) -> None:
+    torch.set_num_threads(1)
     global _environment, _make_policy, _config
     _environment, _make_policy, _config = LiberoEnvironment(python), make_policy, config
     _policies.clear()

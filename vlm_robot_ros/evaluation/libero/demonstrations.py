@@ -31,7 +31,7 @@ from vlm_robot_ros.robot.config import Workspace
 NOUNS = (*(kind.noun for kind in KINDS.values()), DRAWER.noun)
 """What is told apart."""
 SCENES = (
-    *(("spatial", task) for task in range(10)), *(("object", task) for task in range(10)),
+    *(("spatial", task) for task in range(10)), *(("object", task % 10) for task in range(20)),
     *(("goal", 1) for _ in range(8)),
 )  # fmt: skip
 """Suites and tasks whose scenes are scattered; each as often as it stands here."""

@@ -17,6 +17,9 @@ _TOGETHER_PX, _ONE_PX = 5.0, 12.0
 """How near votes are that agree; how near those are that are of one thing."""
 _LEAST_CELLS = 2.0
 """How many cells, weighed by how sure they are, a thing must have."""
+_TWICE_M, _PART = 0.015, 0.35
+"""How near each other two names are that are seen of one thing [m]; how large a second thing of a
+kind must seem next to the first."""
 _ON_M, _NEXT_TO_M, _ASIDE_M = 0.12, 0.35, 0.02
 """How near a landmark a thing is that is on it, next to it; how far aside one is that is left of
 it [m]."""
@@ -35,10 +38,10 @@ class SeenThing:
     confidence: float
     """0 to 1."""
 
-    @property
-    def point(self) -> np.ndarray:
-        """Where it stands, or where things are put on it. Shape (3,), [m]."""
-        return self.geometry.base if self.geometry.spot is None else self.geometry.place
+    point: np.ndarray
+    """Where it stands or, of a fixture, where things are put on it. Shape (3,), [m]."""
+    cells: float
+    """How much of the image shows it: cells, weighed by how sure they are."""
 
 
 def things_of(
@@ -67,9 +70,10 @@ def things_of(
             middle = (at * weight).sum(0) / weight.sum()
             above = float((height * weight[:, 0]).sum() / weight.sum())
             point = view.at_height(middle[None], np.array([ground + above]))[0]
-            confidence = float(weight.mean()) * min(1.0, float(weight.sum()) / 4)
-            found.append(SeenThing(thing.noun, _geometry(thing, point), confidence))
-    return found
+            cells = float(weight.sum())
+            confidence = float(weight.mean()) * min(1.0, cells / 4)
+            found.append(SeenThing(thing.noun, _geometry(thing, point), confidence, point, cells))
+    return _distinct(found)
 
 
 def place_in_front(
@@ -154,6 +158,17 @@ def _related(
 
 TABLE_CENTRE = "table centre"
 """Noun of a place that is no thing."""
+
+
+def _distinct(found: Sequence[SeenThing]) -> list[SeenThing]:
+    """Return things without those that are parts of others, or the same by another name."""
+    kept: list[SeenThing] = []
+    for thing in sorted(found, key=lambda each: -each.cells):
+        same = [each for each in kept if each.noun == thing.noun]
+        twice = any(np.linalg.norm(each.point - thing.point) < _TWICE_M for each in kept)
+        if not twice and (not same or thing.cells > _PART * same[0].cells):
+            kept.append(thing)
+    return kept
 
 
 def _geometry(thing: ThingConfig, point: np.ndarray) -> ObjectGeometry:
