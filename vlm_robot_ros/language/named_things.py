@@ -136,7 +136,8 @@ class NamedThings:
         for words in _stand_ins(len(mentions)):
             parsed = self._parser.parse(_replaced(plain, mentions, words))
             meaning = dict(zip(words, mentions, strict=True))
-            fits = self._fits(parsed, meaning)
+            holds = why_hold(parsed.meaning, _SENTENCE, parsed.confidence)
+            fits = not holds and self._fits(parsed, meaning)
             if best is None or (fits, parsed.confidence) > best[0]:
                 best = ((fits, parsed.confidence), parsed, meaning)
             if fits and parsed.confidence > _SURE:
@@ -220,7 +221,7 @@ def _stand_ins(count: int) -> list[tuple[str, ...]]:
     found = []
     kinds = sorted(
         itertools.product("ct", repeat=count),
-        key=lambda each: (abs(each.count("t") - 1), each[-1:] != ("t",)),
+        key=lambda each: (abs(each.count("t") - min(1, count - 1)), each[-1:] != ("t",)),
     )
     for each in kinds:
         if each.count("t") > len(_TAKING):

@@ -117,10 +117,11 @@ def plan_grasp(
             f"{100 * GRIPPER_WIDTH_M:.0f} cm"
         )
     best, most = candidates[0], -np.inf
-    # What it is put into is no obstacle: the hand stays above the rim.
+    # What it stands in, or is put into, is no obstacle: the hand stays above the rim.
+    beside = [other for other in others if not _is_over(thing.base, other)]
     around = [other for other in others if place and not _is_over(place.point, other)]
     for grasp in candidates:
-        room = _room(grasp, others)
+        room = _room(grasp, beside)
         points = [grasp.point]
         if place is not None:
             points.append(grasp.point + place.point - thing.base)

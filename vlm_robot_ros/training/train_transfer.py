@@ -48,8 +48,9 @@ def train_transfer(
         "action", HeadLoss(model), lambda: states.draw(config.action_batch),
         config.action_steps, config.rate,
     )  # fmt: skip
+    weight = frames.weights(len(model_config.things))
     run.fit(
-        "image", DetectorLoss(model, frames.weights(len(model_config.things))), lambda: frames.draw(config.image_batch),
+        "image", DetectorLoss(model, weight), lambda: frames.draw(config.image_batch),
         config.image_steps, config.rate,
     )  # fmt: skip
     return out

@@ -161,11 +161,16 @@ class TransferPolicy:
 
     def _follow(self, task: TransferTask, seen: list[SeenThing], observation: Observation) -> None:
         """Take note of where the target is seen now."""
-        same = [thing for thing in seen if thing.noun == self._noun]
-        expected = task.expected
-        same.sort(key=lambda thing: float(np.linalg.norm(thing.point - expected)))
-        if same and np.linalg.norm((same[0].point - expected)[:2]) < _SAME_M:
-            task.see(same[0].geometry, observation.pose[:3])
+        # What was not where it was put has stayed where it was.
+        for expected in (task.expected, task.target.base):
+            near = [
+                (float(np.linalg.norm(thing.point - expected)), thing.geometry)
+                for thing in seen if thing.noun == self._noun
+            ]  # fmt: skip
+            apart, geometry = min(near, key=lambda each: each[0], default=(np.inf, task.target))
+            if apart < _SAME_M:
+                task.see(geometry, observation.pose[:3])
+                return
 
     def _plan(self, task: TransferTask, observation: Observation) -> TransferAction:
         state = task.state(observation)

@@ -21,12 +21,14 @@ from vlm_robot_ros.robot.config import Workspace
 
 _LIFT_M = 0.15
 """How high a thing is lifted that is not put anywhere."""
-_EMPTY_OPENING, _STILL_OPENING = 0.008, 0.03
+_EMPTY_OPENING, _STILL_OPENING = 0.015, 0.03
 """Opening at which nothing is between the fingers; what it changes when something is."""
 _STOPPED_M, _STOPPED_TIMES = 0.004, 4
 """How little the tool moves, and how often, before it counts as stopped."""
 _PUT_M = 0.03
 """How near its place a thing is seen that was put there [m]."""
+_MISSED_TIMES = 4
+"""How often it must be seen elsewhere to be fetched again."""
 _STILL_M, _TRUST = 0.02, 0.3
 """What seems to have moved by less stands still, and is only a little better known [m]."""
 _CLEAR_M = 0.12
@@ -47,6 +49,7 @@ class TransferTask:
     """Of the tool."""
     held: bool = False
     placed: bool = False
+    _away: int = field(default=0, init=False)
     _closing: int = field(default=0, init=False)
     _stopped: int = field(default=0, init=False)
     _tool: np.ndarray | None = field(default=None, init=False)
@@ -70,14 +73,15 @@ class TransferTask:
 
     def see(self, target: ObjectGeometry, tool: np.ndarray) -> None:
         """Take note of where the thing is seen, unless the hand may hide it, or holds it."""
-        far = np.linalg.norm((tool - self.expected)[:2]) > _CLEAR_M
-        if self.held or not far:
+        if self.held or np.linalg.norm((tool - target.base)[:2]) < _CLEAR_M:
             return
         if self.placed:
             # It stands where it was put, or is fetched again.
-            if np.linalg.norm((target.base - self.expected)[:2]) < _PUT_M:
+            away = np.linalg.norm((target.base - self.expected)[:2])
+            self._away = 0 if away < _PUT_M else self._away + 1
+            if self._away < _MISSED_TIMES:
                 return
-            self.placed = False
+            self.placed, self._away = False, 0
         moved = target.base - self.target.base
         if np.linalg.norm(moved) < _STILL_M:
             moved = moved * _TRUST
