@@ -11,15 +11,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from vlm_robot_ros.evaluation.libero.benchmark import contract_of
 from vlm_robot_ros.evaluation.libero.demonstrations import SCENES, record_episode
-from vlm_robot_ros.evaluation.libero.environment import LiberoEnvironment
-from vlm_robot_ros.evaluation.libero.things import measured_things
-from vlm_robot_ros.models.transfer.camera_view import camera_view
+from vlm_robot_ros.manipulation.camera_view import camera_view
 from vlm_robot_ros.models.transfer.config import TransferModelConfig
 from vlm_robot_ros.process_pool import map_in_processes
 from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.sim.libero.environment import LiberoEnvironment
+from vlm_robot_ros.sim.libero.suites import contract_of
 from vlm_robot_ros.training.scene_dataset import SceneDataset
+from vlm_robot_ros.training.scene_things import measured_things
 from vlm_robot_ros.training.train_transfer import TransferTrainConfig, train_transfer
 
 _environment: LiberoEnvironment | None = None

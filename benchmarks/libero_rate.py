@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vlm_robot_ros.evaluation.libero.environment import LiberoEnvironment
+from vlm_robot_ros.sim.libero.environment import LiberoEnvironment
 
 SUITE, TASK, CAMERAS = "libero_goal", 0, ("front", "wrist")
 ALONE = """

@@ -16,19 +16,19 @@ from policy_servers import answering
 from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.cli.main import main
-from vlm_robot_ros.evaluation.libero.benchmark import COUNTERFACTUAL, PARA, SUITES
-from vlm_robot_ros.evaluation.libero.environment import (
-    PYTHON_VARIABLE,
-    LiberoEnvironment,
-    LiberoError,
-)
-from vlm_robot_ros.evaluation.libero.episode import controller_actions, pose_changes
 from vlm_robot_ros.evaluation.libero.results import (
     LiberoOutcome,
     benchmark_table,
     read_outcomes,
 )
 from vlm_robot_ros.policies.remote.numpy_msgpack import pack
+from vlm_robot_ros.sim.libero.controller import controller_actions, pose_changes
+from vlm_robot_ros.sim.libero.environment import (
+    PYTHON_VARIABLE,
+    LiberoEnvironment,
+    LiberoError,
+)
+from vlm_robot_ros.sim.libero.suites import SUITES
 
 PYTHON = os.environ.get(PYTHON_VARIABLE, "")
 needs_libero = pytest.mark.skipif(not PYTHON, reason=f"needs LIBERO: {PYTHON_VARIABLE}")
@@ -105,9 +105,7 @@ def env():
 
 @needs_libero
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "suite", [each for each in SUITES if each != PARA and not each.endswith(COUNTERFACTUAL)]
-)
+@pytest.mark.parametrize("suite", SUITES)
 def test_a_policy_is_told_the_words_of_the_task_at_hand(env, suite):
     states = env.tasks(f"libero_{suite}")
     assert len(states) == 10

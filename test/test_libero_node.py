@@ -14,11 +14,11 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, String
 
-from vlm_robot_ros.evaluation.libero.environment import PYTHON_VARIABLE
 from vlm_robot_ros.interfaces.action import ActionMode
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.msg import VlmAction
 from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.sim.libero.environment import PYTHON_VARIABLE
 from vlm_robot_ros.srv import ResetScene
 
 needs_libero = pytest.mark.skipif(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from vlm_robot_ros.language.named_things import NamedThings
 from vlm_robot_ros.policies.sentence_parsing import load_sentence_parser
+from vlm_robot_ros.policies.transfer.named_things import NamedThings
 
 NAMES = {
     "screwdriver": (), "toolbox": ("tool case",), "mug": ("coffee mug", "cup"), "tray": (),

@@ -8,22 +8,22 @@ import torch
 
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.kinematics.kinematics import downward_pose
-from vlm_robot_ros.language.named_things import ThingReference
+from vlm_robot_ros.manipulation.camera_view import camera_view
 from vlm_robot_ros.manipulation.geometry import ObjectGeometry, Place
 from vlm_robot_ros.manipulation.transfer import TransferAction
+from vlm_robot_ros.manipulation.transfer_task import TransferTask
 from vlm_robot_ros.models.checkpoint import (
     CheckpointError,
     load_checkpoint,
     load_model,
     save_checkpoint,
 )
-from vlm_robot_ros.models.transfer.camera_view import camera_view
 from vlm_robot_ros.models.transfer.config import ThingConfig, TransferModelConfig
 from vlm_robot_ros.models.transfer.model import TransferModel
 from vlm_robot_ros.models.transfer.scene_detector import SceneVotes
 from vlm_robot_ros.policies.factory import load_policy
+from vlm_robot_ros.policies.transfer.named_things import ThingReference
 from vlm_robot_ros.policies.transfer.scene import SeenThing, resolve, things_of
-from vlm_robot_ros.policies.transfer.transfer_task import TransferTask
 from vlm_robot_ros.robot.loader import load_robot
 
 ROBOT = load_robot("libero")

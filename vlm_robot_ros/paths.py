@@ -1,6 +1,7 @@
 """Where the shipped files are: a source checkout, a `pip install` or a colcon install."""
 
 import os
+import re
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
@@ -63,9 +64,17 @@ SHIPPED_CHECKPOINT = "shipped"
 
 
 def checkpoint_folder(name: str | Path | None) -> Path:
-    """Return the folder of a checkpoint; of the shipped one for None, "" and `shipped`."""
+    """Return the folder of a checkpoint.
+
+    Args:
+        name: A path; the name of a shipped one, such as `libero`; None, "" or `shipped` for that
+            of the package's table.
+    """
     if name is None or str(name) in ("", SHIPPED_CHECKPOINT):
         return shipped_checkpoint()
+    shipped = share_dir() / "checkpoints" / str(name)
+    if re.fullmatch(r"\w+", str(name)) and (shipped / "config.json").is_file():
+        return shipped
     return user_path(str(name))
 
 

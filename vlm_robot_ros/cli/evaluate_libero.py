@@ -21,16 +21,15 @@ OPTIONS_OF_THE_TABLE = ("cells", "families", "through", "controller", "parser", 
 def run(args: argparse.Namespace) -> int:
     """Run it and print the table; what `--out` holds is not run again."""
     from vlm_robot_ros.evaluation.libero.benchmark import (
-        SEED,
         LiberoConfig,
-        contract_of,
         run_benchmark,
     )
-    from vlm_robot_ros.evaluation.libero.environment import LiberoError
     from vlm_robot_ros.evaluation.libero.paraphrases import read_paraphrases, sample
     from vlm_robot_ros.evaluation.libero.results import benchmark_table
     from vlm_robot_ros.provenance import git_hash
     from vlm_robot_ros.robot.loader import load_robot
+    from vlm_robot_ros.sim.libero.environment import LiberoError
+    from vlm_robot_ros.sim.libero.suites import SEED, contract_of
 
     given = [name for name in OPTIONS_OF_THE_TABLE if getattr(args, name)]
     if given:

@@ -14,9 +14,6 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Float64, String
 
-from vlm_robot_ros.evaluation.libero.benchmark import SEED, SUITES, WAIT_STEPS, contract_of
-from vlm_robot_ros.evaluation.libero.environment import STEP_DT, ArmState, LiberoEnvironment
-from vlm_robot_ros.evaluation.libero.episode import controller_actions, pose_changes
 from vlm_robot_ros.interfaces.action import ActionMode
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
 from vlm_robot_ros.msg import VlmAction
@@ -26,6 +23,9 @@ from vlm_robot_ros.ros.message_conversions import stamp_to_seconds, to_stamp
 from vlm_robot_ros.ros.parameters import ParameterSpec, ReadOnlyReasons, declare_parameters
 from vlm_robot_ros.ros.spin import spin_node
 from vlm_robot_ros.sim.controller_topics import CONTROLLERS
+from vlm_robot_ros.sim.libero.controller import controller_actions, pose_changes
+from vlm_robot_ros.sim.libero.environment import STEP_DT, ArmState, LiberoEnvironment
+from vlm_robot_ros.sim.libero.suites import SEED, SUITES, WAIT_STEPS, contract_of
 from vlm_robot_ros.srv import ResetScene
 
 PARAMETERS = (

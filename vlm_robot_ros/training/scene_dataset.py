@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vlm_robot_ros.models.transfer.camera_view import CameraView
+from vlm_robot_ros.manipulation.camera_view import CameraView
 
 _WEIGHTS, _NOTHING = (0.3, 4.0), 0.3
 """Weights of cells of things from, to; and of those that show nothing."""

@@ -11,7 +11,6 @@ import torch
 from tqdm import tqdm
 
 from vlm_robot_ros.evaluation.libero.counterfactual import other_instruction
-from vlm_robot_ros.evaluation.libero.environment import LiberoEnvironment
 from vlm_robot_ros.evaluation.libero.episode import run_episode
 from vlm_robot_ros.evaluation.libero.expert import LiberoExpert, moves_of
 from vlm_robot_ros.evaluation.libero.paraphrases import Paraphrase
@@ -21,6 +20,9 @@ from vlm_robot_ros.paths import atomic_write_text
 from vlm_robot_ros.process_pool import map_in_processes
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.robot.loader import load_robot
+from vlm_robot_ros.sim.libero.environment import LiberoEnvironment
+from vlm_robot_ros.sim.libero.suites import SEED, WAIT_STEPS, contract_of
+from vlm_robot_ros.sim.libero.suites import SUITES as LIBERO_SUITES
 from vlm_robot_ros.viz.video_writer import Caption, VideoWriter
 
 COUNTERFACTUAL = "_counterfactual"
@@ -28,22 +30,13 @@ COUNTERFACTUAL = "_counterfactual"
 PARA = "para"
 """Name of the suite of LIBERO-Para: the scenes of `goal`, with sentences from elsewhere."""
 SUITES = (
-    *(
-        f"{suite}{variant}"
-        for suite in ("spatial", "object", "goal", "10")
-        for variant in ("", "_lan", "_task", "_swap", "_object", COUNTERFACTUAL)
-    ),
-    PARA,
-)
-"""Names of suites, without `libero_`: LIBERO's and, with an ending, LIBERO-PRO's."""
-SEED, WAIT_STEPS = 7, 10
-"""Of the environments, and steps in which things come to rest: as openpi's script has them."""
+    *LIBERO_SUITES, *(f"{suite}{COUNTERFACTUAL}" for suite in ("spatial", "object", "goal")), PARA,
+)  # fmt: skip
+"""Names of suites: LIBERO's, LIBERO-PRO's and those that are made here."""
 _FILM_RATE = 5.0
 """Images a second in films [Hz]."""
 _MAX_STEPS = {"spatial": 220, "object": 280, "goal": 300, "10": 520}
 """Actions of an episode at most, as openpi's script has them."""
-CONTRACTS = {"object": "libero_floor"}
-"""Contracts of the suites whose scenes are not on the table of contract `libero`."""
 _environment: LiberoEnvironment | None = None
 _policies: dict[str, Policy] = {}
 """By the name of the contract."""
@@ -168,11 +161,6 @@ def _items(config: LiberoConfig, python: str) -> list[Item]:
 def _scenes(suite: str) -> str:
     """Return the benchmark's name of the suite whose scenes a suite has."""
     return "libero_goal" if suite == PARA else f"libero_{suite.removesuffix(COUNTERFACTUAL)}"
-
-
-def contract_of(suite: str) -> str:
-    """Return the name of the contract of a suite's scenes."""
-    return CONTRACTS.get(suite.partition("_")[0], "libero")
 
 
 def _begin(

@@ -5,9 +5,9 @@ A policy that acts on what it sees, and not on what it is told, does the task of
 
 import numpy as np
 
-from vlm_robot_ros.evaluation.libero.environment import SceneTruth
 from vlm_robot_ros.evaluation.libero.expert import Move
 from vlm_robot_ros.evaluation.libero.things import kind_of
+from vlm_robot_ros.sim.libero.environment import SceneTruth
 
 _INTO = ("basket", "bowl", "ramekin")
 """Nouns of what things are put into, not on."""

@@ -8,12 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vlm_robot_ros.evaluation.libero.environment import (
-    ArmState,
-    LiberoEnvironment,
-    LiberoError,
-    SceneTruth,
-)
 from vlm_robot_ros.evaluation.libero.episode import follow_chunk
 from vlm_robot_ros.evaluation.libero.things import (
     DRAWER,
@@ -25,8 +19,14 @@ from vlm_robot_ros.evaluation.libero.things import (
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.manipulation.geometry import GraspError, ObjectGeometry, place_on
 from vlm_robot_ros.manipulation.transfer import rollout
-from vlm_robot_ros.policies.transfer.transfer_task import TransferTask, transfer_chunk
+from vlm_robot_ros.manipulation.transfer_task import TransferTask, transfer_chunk
 from vlm_robot_ros.robot.config import Workspace
+from vlm_robot_ros.sim.libero.environment import (
+    ArmState,
+    LiberoEnvironment,
+    LiberoError,
+    SceneTruth,
+)
 
 NOUNS = (*(kind.noun for kind in KINDS.values()), DRAWER.noun)
 """What is told apart."""

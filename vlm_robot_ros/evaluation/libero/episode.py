@@ -5,21 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from vlm_robot_ros.evaluation.libero.environment import (
+from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode, check_chunk
+from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.interfaces.policy import Policy
+from vlm_robot_ros.sim.libero.controller import controller_actions, pose_changes
+from vlm_robot_ros.sim.libero.environment import (
     STEP_DT,
     ArmState,
     LiberoEnvironment,
     LiberoError,
 )
-from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode, check_chunk
-from vlm_robot_ros.interfaces.observation import Observation
-from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.viz.video_writer import Caption
 
-METRES, RADIANS = 0.05, 0.5
-"""What 1 is of an action of the benchmark's controller: how far it moves in a step, and turns."""
 _JOINTS = 7
 _MOST_HOLDS = 40
 """Holds in a row after which an episode has failed."""
@@ -131,17 +129,3 @@ def follow_chunk(
         if state.done:
             break
     return replace(state, steps=number)
-
-
-def pose_changes(poses: np.ndarray) -> np.ndarray:
-    """Return the changes from pose to pose, in the frame of the world. Shape (N - 1, 6)."""
-    turns = Rotation.from_quat(poses[:, 3:])
-    turned = (turns[1:] * turns[:-1].inv()).as_rotvec()
-    return np.concatenate([np.diff(poses[:, :3], axis=0), turned], 1)
-
-
-def controller_actions(moves: np.ndarray, openings: np.ndarray | float) -> np.ndarray:
-    """Return changes of the pose and openings as the benchmark's actions. Shape (N, 7)."""
-    scaled = moves / np.array([METRES] * 3 + [RADIANS] * 3)
-    grips = np.broadcast_to(1.0 - 2.0 * np.asarray(openings), len(moves))
-    return np.concatenate([scaled.clip(-1, 1), grips[:, None]], 1)

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlm_robot_ros.evaluation.libero.environment import LiberoEnvironment
 from vlm_robot_ros.evaluation.libero.things import geometries, kind_of, region_geometry
 from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
 from vlm_robot_ros.manipulation.geometry import place_on
 from vlm_robot_ros.manipulation.transfer import STEP_DT, rollout
-from vlm_robot_ros.policies.transfer.transfer_task import TransferTask, transfer_chunk
+from vlm_robot_ros.manipulation.transfer_task import TransferTask, transfer_chunk
 from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.sim.libero.environment import LiberoEnvironment
 
 _HORIZON = 4
 _CARRIED = ("on", "in")

@@ -1,13 +1,11 @@
 """What stands in LIBERO's scenes: nouns, how each is gripped, and where things are put on it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from vlm_robot_ros.evaluation.libero.environment import SceneTruth
 from vlm_robot_ros.manipulation.geometry import ObjectGeometry
-from vlm_robot_ros.models.transfer.config import ThingConfig
+from vlm_robot_ros.sim.libero.environment import SceneTruth
 
 
 @dataclass(frozen=True)
@@ -182,34 +180,3 @@ def drawer_is_open(truth: SceneTruth, cabinet: str) -> bool:
     """Tell whether the top drawer of a cabinet is open."""
     out = truth.regions[f"{cabinet}_top_region"] - truth.regions[f"{cabinet}_middle_region"]
     return bool(np.linalg.norm(out[:2]) > _DRAWER_OPEN_M)
-
-
-def measured_things(scenes: Iterable[SceneTruth]) -> tuple[ThingConfig, ...]:
-    """Return all kinds with their sizes, as they are where the simulator has them first.
-
-    Raises:
-        ValueError: a kind is in none of the scenes.
-    """
-    seen: dict[str, ObjectGeometry] = {}
-    for truth in scenes:
-        for name, known in geometries(truth).items():
-            kind = kind_of(name)
-            assert kind is not None
-            seen.setdefault(kind.noun, known)
-    missing = [kind.noun for kind in KINDS.values() if kind.noun not in seen]
-    if missing:
-        raise ValueError(f"no scene has a {missing[0]}")
-    found = []
-    for kind in (*KINDS.values(), DRAWER):
-        thing: ObjectGeometry | None = seen.get(kind.noun)
-        size = (0.25, 0.2, 0.06) if thing is None else tuple(np.round(thing.size, 4).tolist())
-        spot = (
-            () if thing is None or thing.spot is None else tuple(np.round(thing.spot, 4).tolist())
-        )
-        found.append(
-            ThingConfig(
-                kind.noun, kind.names, size, kind.movable, kind.hollow, spot, bool(kind.region),
-                kind.front or (),
-            )
-        )  # fmt: skip
-    return tuple(found)

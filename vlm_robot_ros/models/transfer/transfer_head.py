@@ -5,7 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vlm_robot_ros.manipulation.transfer import STEP_M
+_STEP_M, _TURN_RAD = 0.05, 0.4
+"""What 1 is of the network's outputs."""
 
 
 class TransferHeadInput(NamedTuple):
@@ -57,7 +58,7 @@ class TransferHead(nn.Module):
              turn, turn.clamp(-0.2, 0.2) * 10, flags], 1,
         )  # fmt: skip
         chunk = self.layers(seen).view(-1, self.horizon, 5)
-        return TransferPlan(chunk[..., :3] * STEP_M, chunk[..., 3] * 0.4, chunk[..., 4])
+        return TransferPlan(chunk[..., :3] * _STEP_M, chunk[..., 3] * _TURN_RAD, chunk[..., 4])
 
 
 def _scales(gap: Tensor) -> list[Tensor]:

@@ -10,14 +10,15 @@ from torch import Tensor
 from vlm_robot_ros.interfaces.action import ActionChunk, StepInfo
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
-from vlm_robot_ros.language.named_things import NamedThings, ThingStep
+from vlm_robot_ros.manipulation.camera_view import camera_view
 from vlm_robot_ros.manipulation.geometry import GraspError, Place, place_on
 from vlm_robot_ros.manipulation.transfer import TransferAction
+from vlm_robot_ros.manipulation.transfer_task import TransferTask, transfer_chunk
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_model
-from vlm_robot_ros.models.transfer.camera_view import camera_view
 from vlm_robot_ros.models.transfer.model import TransferModel
 from vlm_robot_ros.models.transfer.transfer_head import TransferHeadInput
 from vlm_robot_ros.policies.sentence_parsing import SentenceParser
+from vlm_robot_ros.policies.transfer.named_things import NamedThings, ThingStep
 from vlm_robot_ros.policies.transfer.scene import (
     TABLE_CENTRE,
     SeenThing,
@@ -25,12 +26,12 @@ from vlm_robot_ros.policies.transfer.scene import (
     resolve,
     things_of,
 )
-from vlm_robot_ros.policies.transfer.transfer_task import TransferTask, transfer_chunk
 from vlm_robot_ros.robot.config import RobotConfig
-from vlm_robot_ros.tasks.skill import DIRECTIONS
 
 _CENTRE_NAMES = ("table center", "center of the table", "centre of the table",
                  "middle of the table", "table middle")  # fmt: skip
+_WAYS = {"left": (0.0, 1.0), "right": (0.0, -1.0), "in front": (-1.0, 0.0), "behind": (1.0, 0.0)}
+"""Unit vectors of the base frame; in front of a thing is where the robot is."""
 _SAME_M = 0.08
 """How far a thing is seen from where it was, at most [m]."""
 _LEFT_M = 0.08
@@ -156,7 +157,7 @@ class TransferPolicy:
         if not step.skill.startswith("place "):
             return place_on(reference.geometry)
         kind = self.config.things[self.config.nouns.index(reference.noun)]
-        way = DIRECTIONS[step.skill.removeprefix("place ")]
+        way = np.array(_WAYS[step.skill.removeprefix("place ")])
         return Place(place_in_front(reference, kind, target.geometry, way, self._ground))
 
     def _follow(self, task: TransferTask, seen: list[SeenThing], observation: Observation) -> None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlm_robot_ros.language.named_things import ThingReference
+from vlm_robot_ros.manipulation.camera_view import CameraView
 from vlm_robot_ros.manipulation.geometry import ObjectGeometry
-from vlm_robot_ros.models.transfer.camera_view import CameraView
 from vlm_robot_ros.models.transfer.config import ThingConfig
 from vlm_robot_ros.models.transfer.scene_detector import SceneVotes
+from vlm_robot_ros.policies.transfer.named_things import ThingReference
 
 _SURE = 0.5
 """Probability above which a cell shows a thing."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from vlm_robot_ros.evaluation.libero import env_server
 from vlm_robot_ros.paths import user_path
 from vlm_robot_ros.piped_process import PipedProcess, PipedProcessError
+from vlm_robot_ros.sim.libero import env_server
 
 PYTHON_VARIABLE = "VLM_ROBOT_LIBERO_PYTHON"
 """Environment variable with the path of an interpreter that has LIBERO."""

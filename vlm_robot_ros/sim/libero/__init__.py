@@ -1,0 +1,1 @@
+"""LIBERO as a simulated arm."""
