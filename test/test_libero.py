@@ -6,7 +6,10 @@ Most tests need LIBERO in an interpreter of its own: `VLM_ROBOT_LIBERO_PYTHON`.
 import json
 import os
 import re
+import signal
 import subprocess
+import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -173,7 +176,8 @@ def test_a_policy_of_openpis_protocol_is_measured(tmp_path, capsys):
         command = ["evaluate", "--env", "libero", "--suite", "goal_task", "--map", "libero"]
         options = ["--policy", server.address, "--episodes", "1", "--out", str(tmp_path)]
         assert main([*command, *options, "--workers", "1", "--shard", "1/5"]) == 0
-    assert "| goal_task | all | 0 of 2 |" in capsys.readouterr().out
+    row = "| goal_task | all | 0 of 1 | 0.0% to 79.3% | 0 of 2 | 0.0% to 65.8% |"
+    assert row in capsys.readouterr().out
     found = read_outcomes(tmp_path)
     assert len(found) == 2
     assert all(each.steps == 300 and not each.hold for each in found.values())
@@ -181,3 +185,29 @@ def test_a_policy_of_openpis_protocol_is_measured(tmp_path, capsys):
     assert {each["prompt"] for each in asked} == {each.instruction for each in found.values()}
     # 300 actions, five of each answer.
     assert len(asked) == 2 * 60
+
+
+@needs_libero
+@pytest.mark.long
+def test_what_was_run_before_a_kill_is_kept_and_nothing_is_run_twice(tmp_path):
+    command = [sys.executable, "-m", "vlm_robot_ros.cli.main", "evaluate", "--env", "libero",
+               "--suite", "goal", "--policy", "hold", "--episodes", "1", "--workers", "2",
+               "--out", str(tmp_path)]  # fmt: skip
+    results = tmp_path / "episodes-1-of-1.jsonl"
+
+    def lines():
+        found = results.read_text().splitlines() if results.exists() else []
+        return [json.loads(line) for line in found if line.startswith("{") and line.endswith("}")]
+
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    while len(lines()) < 3:
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = lines()
+    subprocess.run(command, check=True, capture_output=True)
+    after = lines()
+    assert after[: len(before)] == before
+    assert sorted(line["task"] for line in after) == list(range(10))
+    assert not any(line["success"] for line in after)
