@@ -25,7 +25,7 @@ _EMPTY_OPENING, _STILL_OPENING = 0.015, 0.03
 """Opening at which nothing is between the fingers; what it changes when something is."""
 _STOPPED_M, _STOPPED_TIMES = 0.004, 4
 """How little the tool moves, and how often, before it counts as stopped."""
-_PUT_M = 0.03
+_PUT_M = 0.02
 """How near its place a thing is seen that was put there [m]."""
 _MISSED_TIMES = 4
 """How often it must be seen elsewhere to be fetched again."""

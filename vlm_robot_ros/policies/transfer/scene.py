@@ -17,9 +17,9 @@ _TOGETHER_PX, _ONE_PX = 5.0, 12.0
 """How near votes are that agree; how near those are that are of one thing."""
 _LEAST_CELLS = 2.0
 """How many cells, weighed by how sure they are, a thing must have."""
-_TWICE_M, _PART = 0.015, 0.35
-"""How near each other two names are that are seen of one thing [m]; how large a second thing of a
-kind must seem next to the first."""
+_TWICE_M, _CERTAIN, _PART = 0.015, 0.75, 0.35
+"""How near each other two names are that are seen of one thing [m]; how sure two things are that
+stand there; how large a second thing of a kind must seem next to the first."""
 _ON_M, _NEXT_TO_M, _ASIDE_M = 0.12, 0.35, 0.02
 """How near a landmark a thing is that is on it, next to it; how far aside one is that is left of
 it [m]."""
@@ -165,7 +165,10 @@ def _distinct(found: Sequence[SeenThing]) -> list[SeenThing]:
     kept: list[SeenThing] = []
     for thing in sorted(found, key=lambda each: -each.cells):
         same = [each for each in kept if each.noun == thing.noun]
-        twice = any(np.linalg.norm(each.point - thing.point) < _TWICE_M for each in kept)
+        # Cells that are not sure what they show may be of one thing.
+        twice = thing.confidence < _CERTAIN and any(
+            np.linalg.norm(each.point - thing.point) < _TWICE_M for each in kept
+        )
         if not twice and (not same or thing.cells > _PART * same[0].cells):
             kept.append(thing)
     return kept
