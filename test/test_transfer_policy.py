@@ -65,10 +65,15 @@ def test_votes_are_things_where_they_point_to():
     np.testing.assert_allclose(tray.geometry.place, places[2], atol=1e-4)
 
 
-def test_few_cells_are_no_thing_and_one_place_is_one_thing():
+def test_few_cells_are_no_thing():
     assert not things_of(_votes((0, [0.0, 0.0, 0.9]), cells=1), (MUG, TRAY), VIEW, 0.9)
+
+
+@pytest.mark.parametrize(("sure", "count"), [(1.2, 1), (6.0, 2)])
+def test_unsure_cells_in_the_place_of_a_thing_are_no_other_thing(sure, count):
     both = _votes((0, [0.0, 0.0, 0.9]), (1, [0.0, 0.0, 0.9]), cells=8)
-    assert len(things_of(both, (MUG, TRAY), VIEW, 0.9)) == 1
+    both.noun[0, 2, 8:16] = sure
+    assert len(things_of(both, (MUG, TRAY), VIEW, 0.9)) == count
 
 
 def _seen(noun, x, y, z=0.9, cells=20.0):
