@@ -73,9 +73,9 @@ def checkpoint_folder(name: str | Path | None) -> Path:
     if name is None or str(name) in ("", SHIPPED_CHECKPOINT):
         return shipped_checkpoint()
     shipped = share_dir() / "checkpoints" / str(name)
-    if re.fullmatch(r"\w+", str(name)) and (shipped / "config.json").is_file():
-        return shipped
-    return user_path(str(name))
+    own = user_path(str(name))
+    is_name = re.fullmatch(r"\w+", str(name)) and (shipped / "config.json").is_file()
+    return shipped if is_name and not own.exists() else own
 
 
 def atomic_write_text(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from vlm_robot_ros.cli import evaluate_libero
 from vlm_robot_ros.cli.argument_types import int_at_least
 from vlm_robot_ros.cli.node_processes import add_map_option
 
@@ -57,10 +58,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Run it, print the tables and write the report; what `--out` holds is not run again."""
     if args.env == "libero":
-        from vlm_robot_ros.cli import evaluate_libero
-
         args.suite = args.suite or "goal"
         return evaluate_libero.run(args)
+    for name in evaluate_libero.OPTIONS_OF_LIBERO:
+        if getattr(args, name):
+            raise ValueError(f"--{name.replace('_', '-')} is not for --env table; valid: libero")
     args.suite, args.seed = args.suite or "seen", args.seed or 0
     args.through, args.robot = args.through or "action", args.robot or "panda_sim"
     args.episodes = args.episodes or 100

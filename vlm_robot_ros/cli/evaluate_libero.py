@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -15,6 +16,7 @@ EPISODES = 10
 """Episodes of each task."""
 EXPERT = "expert"
 """Name of the policy that knows from the simulator where everything is."""
+OPTIONS_OF_LIBERO = ("paraphrases", "sample", "films", "libero_python")
 OPTIONS_OF_THE_TABLE = ("cells", "families", "through", "controller", "parser", "robot")
 
 
@@ -26,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     )
     from vlm_robot_ros.evaluation.libero.paraphrases import read_paraphrases, sample
     from vlm_robot_ros.evaluation.libero.results import benchmark_table
-    from vlm_robot_ros.provenance import git_hash
+    from vlm_robot_ros.paths import checkpoint_folder
+    from vlm_robot_ros.provenance import checkpoint_hash, git_hash
     from vlm_robot_ros.robot.loader import load_robot
     from vlm_robot_ros.sim.libero.environment import LiberoError
     from vlm_robot_ros.sim.libero.suites import SEED, contract_of
@@ -36,17 +39,26 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--{given[0]} is not for --env libero; valid: --env table")
     seed = SEED if args.seed is None else args.seed
     make = functools.partial(make_policy, args.policy, args.checkpoint, args.map)
-    make(load_robot(contract_of(args.suite)))  # what is wrong is said before workers start
     suites = tuple(dict.fromkeys(name.strip() for name in args.suite.split(",")))
+    for contract in dict.fromkeys(map(contract_of, suites)):
+        make(load_robot(contract))  # what is wrong is said before workers start
+    if args.sample and not args.paraphrases:
+        raise ValueError(f"--sample {args.sample}; valid: with --paraphrases")
     said = read_paraphrases(args.paraphrases) if args.paraphrases else []
     if args.sample:
         said = sample(said, args.sample, seed)
     config = LiberoConfig(
         suites, args.episodes or EPISODES, seed, parse_shard(args.shard), tuple(said), args.films
     )
-    about = {"policy": args.policy, "map": args.map, "checkpoint": str(args.checkpoint or ""),
-             "git": git_hash()}  # fmt: skip
-    folder = ["libero", re.sub(r"[^\w.]+", ".", args.policy), about["git"], str(seed)]
+    about = {
+        "policy": args.policy,
+        "map": args.map,
+        "checkpoint_sha256": checkpoint_hash(checkpoint_folder(args.checkpoint)),
+        "paraphrases_sha256": hashlib.sha256(repr(said).encode()).hexdigest() if said else "",
+        "git": git_hash(),
+    }
+    folder = ["libero", re.sub(r"[^\w.]+", ".", args.policy), about["checkpoint_sha256"][:8],
+              about["git"], str(seed)]  # fmt: skip
     out = args.out or Path("runs") / "-".join(folder)
     try:
         outcomes = run_benchmark(make, config, args.libero_python, out, about, args.workers)

@@ -31,6 +31,8 @@ _MISSED_TIMES = 4
 """How often it must be seen elsewhere to be fetched again."""
 _STILL_M, _TRUST = 0.02, 0.3
 """What seems to have moved by less stands still, and is only a little better known [m]."""
+_RETRY_M = 0.1
+"""How high the tool goes above where it has missed a thing [m]."""
 _CLEAR_M = 0.12
 """How far the hand must be from a thing not to hide it [m]."""
 
@@ -49,6 +51,10 @@ class TransferTask:
     """Of the tool."""
     held: bool = False
     placed: bool = False
+    _missed: bool = field(default=False, init=False)
+    """Whether the fingers have closed on nothing, and are still there."""
+    _before: float = field(default=1.0, init=False)
+    """Opening when the fingers began to close."""
     _away: int = field(default=0, init=False)
     _closing: int = field(default=0, init=False)
     _stopped: int = field(default=0, init=False)
@@ -73,7 +79,7 @@ class TransferTask:
 
     def see(self, target: ObjectGeometry, tool: np.ndarray) -> None:
         """Take note of where the thing is seen, unless the hand may hide it, or holds it."""
-        if self.held or np.linalg.norm((tool - target.base)[:2]) < _CLEAR_M:
+        if self.held or np.linalg.norm(tool - target.base) < _CLEAR_M:
             return
         if self.placed:
             # It stands where it was put, or is fetched again.
@@ -98,9 +104,13 @@ class TransferTask:
         moved = np.inf if self._tool is None else float(np.linalg.norm(tool - self._tool))
         self._stopped = self._stopped + 1 if moved < _STOPPED_M else 0
         self._tool, self._opening = tool.copy(), opening
-        goal = self.goal
+        if self._missed and tool[2] > self.grasp.point[2] + _RETRY_M:
+            self._missed = False
+        # After a grasp that missed it leaves what it missed, as it would leave what it has put.
+        goal = self.grasp.point if self._missed else self.goal
         turn = (self.grasp.yaw - tool_yaw(observation.pose) + np.pi / 2) % np.pi - np.pi / 2
-        flags = (self.held, self._stopped >= _STOPPED_TIMES, self.place is None, self.placed)
+        flags = (self.held, self._stopped >= _STOPPED_TIMES, self.place is None,
+                 self.placed or self._missed)  # fmt: skip
         held, stopped, keep, placed = (np.array([float(flag)]) for flag in flags)
         return TransferState(
             tool[None], np.array([turn]), held, stopped, self.grasp.point[None], goal[None],
@@ -119,16 +129,16 @@ class TransferTask:
 
     def _update_grip(self, opening: float) -> None:
         if self._commanded > 0.5:
-            self._closing = 0
+            self._closing, self._before = 0, opening
             if self.held:  # they have let go of it
                 self.held, self.placed = False, self.place is not None
             return
         self._closing += 1
         stopped = abs(opening - self._opening) < _STILL_OPENING and self._closing > 1
         if stopped and not self.held and not self.placed:
-            self.held = opening > _EMPTY_OPENING
-            if not self.held:  # there was nothing
-                self._commanded = 1.0
+            # Fingers that have not moved yet are stopped by nothing.
+            self.held = _EMPTY_OPENING < opening < self._before - _STILL_OPENING
+            self._missed = opening <= _EMPTY_OPENING
         elif self.held and opening < _EMPTY_OPENING / 2:
             self.held = False  # it was lost
 

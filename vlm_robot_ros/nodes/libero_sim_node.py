@@ -24,7 +24,12 @@ from vlm_robot_ros.ros.parameters import ParameterSpec, ReadOnlyReasons, declare
 from vlm_robot_ros.ros.spin import spin_node
 from vlm_robot_ros.sim.controller_topics import CONTROLLERS
 from vlm_robot_ros.sim.libero.controller import controller_actions, pose_changes
-from vlm_robot_ros.sim.libero.environment import STEP_DT, ArmState, LiberoEnvironment
+from vlm_robot_ros.sim.libero.environment import (
+    STEP_DT,
+    ArmState,
+    LiberoEnvironment,
+    LiberoError,
+)
 from vlm_robot_ros.sim.libero.suites import SEED, SUITES, WAIT_STEPS, contract_of
 from vlm_robot_ros.srv import ResetScene
 
@@ -37,6 +42,7 @@ PARAMETERS = (
     ParameterSpec("real_time_factor", 1.0, "Speed of simulated time at most", 0.01, 100.0),
 )
 _QUEUE_DEPTH = 10
+_NORM_TOLERANCE = 0.01
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -47,8 +53,7 @@ class LiberoSimNode(ReadOnlyReasons, Node):
         """Come up in an initial state.
 
         Raises:
-            ValueError: a parameter is not valid.
-            LiberoError: LIBERO cannot be run.
+            ValueError: a parameter is not valid, or LIBERO cannot be run.
         """
         super().__init__("libero_sim_node")
         declare_parameters(self, PARAMETERS)
@@ -57,8 +62,12 @@ class LiberoSimNode(ReadOnlyReasons, Node):
             raise ValueError(f"suite is '{suite}'; valid: {', '.join(SUITES)}")
         self._robot = load_robot(contract_of(suite))
         self._kinematics = Kinematics(self._robot)
-        self._env = LiberoEnvironment(self._value("libero_python"))
-        words = self._env.open(f"libero_{suite}", self._value("task"))
+        try:
+            self._env = LiberoEnvironment(self._value("libero_python"))
+            self._states = [*self._env.tasks(f"libero_{suite}").values()][self._value("task")]
+            words = self._env.open(f"libero_{suite}", self._value("task"))
+        except LiberoError as error:
+            raise ValueError(str(error)) from error
         self._clock_out = self.create_publisher(Clock, "/clock", _QUEUE_DEPTH)
         self._joints_out = self.create_publisher(JointState, "joint_states", _QUEUE_DEPTH)
         self._images_out = {
@@ -95,6 +104,9 @@ class LiberoSimNode(ReadOnlyReasons, Node):
         self, request: ResetScene.Request, response: ResetScene.Response
     ) -> ResetScene.Response:
         """Begin in another initial state: the seed is its number."""
+        if not 0 <= request.seed < self._states:
+            response.message = f"state {request.seed}; valid: 0 to {self._states - 1}"
+            return response
         self._time += STEP_DT
         self._begin(int(request.seed))
         response.success, response.scene = True, self._scene
@@ -107,11 +119,14 @@ class LiberoSimNode(ReadOnlyReasons, Node):
             self._goal = self._state.pose
             return
         values = np.array(message.values, np.float64)
-        if len(values) != 7 or not np.isfinite(values).all():
-            self.get_logger().error("action: valid: seven finite values", throttle_duration_sec=2)
+        if len(values) != 7 or not np.isfinite([*values, message.gripper]).all():
+            self.get_logger().error(
+                "action: valid: seven finite values and an opening", throttle_duration_sec=2
+            )
             return
         if message.mode == ActionMode.END_EFFECTOR_POSE:
-            self._goal = values
+            if not self._take_pose(values):
+                return
         elif message.mode == ActionMode.JOINT_POSITION:
             self._goal = transform_to_pose7(self._kinematics.forward(values))
         else:
@@ -120,13 +135,24 @@ class LiberoSimNode(ReadOnlyReasons, Node):
                 throttle_duration_sec=2,
             )
             return
-        self._opening = float(message.gripper)
+        self._opening = float(np.clip(message.gripper, 0.0, 1.0))
 
     def _on_pose(self, message: PoseStamped) -> None:
+        if stamp_to_seconds(message.header.stamp) < self._began:
+            return  # meant for the state before
         place, turn = message.pose.position, message.pose.orientation
-        goal = np.array([place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w])
-        if np.isfinite(goal).all() and np.linalg.norm(goal[3:]) > 0:
+        self._take_pose(np.array([place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w]))
+
+    def _take_pose(self, goal: np.ndarray) -> bool:
+        """Go to a pose; refuse one without a direction."""
+        if np.isfinite(goal).all() and abs(np.linalg.norm(goal[3:]) - 1.0) < _NORM_TOLERANCE:
             self._goal = goal
+            return True
+        self.get_logger().error(
+            f"pose {goal.tolist()}; valid: finite, with a quaternion of norm 1",
+            throttle_duration_sec=2,
+        )
+        return False
 
     def _on_gripper(self, message: Float64) -> None:
         if np.isfinite(message.data):

@@ -126,6 +126,11 @@ def load_checkpoint_policy(
         return ImageGuard(
             FinetunedPolicy(checkpoint, robot, device, parse_optimizations(faster, device))
         )
+    if faster not in ("", "auto"):
+        raise ValueError(
+            f"faster is '{faster}', and '{checkpoint}' is not of `vlm-robot finetune`; valid: "
+            "auto, or nothing"
+        )
     if kind_of(checkpoint) == "transfer":
         from vlm_robot_ros.policies.transfer.policy import TransferPolicy
 
@@ -136,11 +141,6 @@ def load_checkpoint_policy(
                 "folder of `vlm-robot train-parser`, or nothing"
             )
         return ImageGuard(TransferPolicy(checkpoint, robot, device, reader))
-    if faster not in ("", "auto"):
-        raise ValueError(
-            f"faster is '{faster}', and '{checkpoint}' is not of `vlm-robot finetune`; valid: "
-            "auto, or nothing"
-        )
     taught = read_json(checkpoint / "config.json").get("training", {}).get("taught", {})
     policy = GroundedPolicy(checkpoint, device, parser=load_sentence_parser(parser, taught))
     _check_depth(policy.model.config, robot, checkpoint)

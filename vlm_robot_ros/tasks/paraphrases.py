@@ -13,6 +13,11 @@ class Paraphrases(NamedTuple):
     synonyms: tuple[str, ...] = ()
     """Held out: words that training never hears."""
 
+    @property
+    def all(self) -> tuple[tuple[str, ...], ...]:
+        """All three."""
+        return self.seen, self.held, self.synonyms
+
 
 SEND = Paraphrases(
     ("{v} {o} {d}", "{v} {o} {d}", "{v} {o} {d}", "{v} {d} {o}", "{d} {v} {o}", "{o} {v} it {d}",

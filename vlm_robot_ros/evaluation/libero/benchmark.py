@@ -191,11 +191,13 @@ def _run(item: Item) -> LiberoOutcome:
         moves_of(_environment.goal()) is not None, kind,
     )  # fmt: skip
     if suite.endswith(COUNTERFACTUAL):
-        moves = moves_of(_environment.goal())
+        goals = _environment.goal()
         seed = (_config.seed, number, state)
-        other = other_instruction(moves[0], _environment.scene(), seed) if moves else None
+        other = (
+            other_instruction(goals[0], _environment.scene(), seed) if outcome.covered else None
+        )
         if other is None:
-            return replace(outcome, covered=False, hold="the scene has no other thing to carry")
+            return replace(outcome, skipped=True)
         instruction, goal = other
         outcome = replace(outcome, instruction=instruction, fulfilled=_environment.set_goal(goal))
     if outcome.fulfilled:

@@ -3,9 +3,10 @@
 A policy that acts on what it sees, and not on what it is told, does the task of the suite instead.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from vlm_robot_ros.evaluation.libero.expert import Move
 from vlm_robot_ros.evaluation.libero.things import kind_of
 from vlm_robot_ros.sim.libero.environment import SceneTruth
 
@@ -14,20 +15,21 @@ _INTO = ("basket", "bowl", "ramekin")
 
 
 def other_instruction(
-    move: Move, truth: SceneTruth, seed: tuple[int, ...]
+    part: Sequence[str], truth: SceneTruth, seed: tuple[int, ...]
 ) -> tuple[str, list[list[str]]] | None:
     """Return another instruction and its goal; None where the scene has no other thing for it.
 
     Args:
-        move: What the task asks for.
+        part: A condition of the task's file: "on" or "in", the thing, and where it is to be.
         truth: The scene.
         seed: Decides which thing is taken.
     """
-    owner = next((name for name in truth.boxes if f"{move.place}_".startswith(f"{name}_")), "")
+    how, thing, where_to = part
+    owner = next((name for name in truth.boxes if f"{where_to}_".startswith(f"{name}_")), "")
     place = kind_of(owner)
     if place is None:
         return None
-    target = kind_of(move.thing)
+    target = kind_of(thing)
     things: dict[str, str] = {}
     for name in sorted(truth.boxes):
         kind = kind_of(name)
@@ -38,5 +40,5 @@ def other_instruction(
     nouns = sorted(things)
     noun = nouns[int(np.random.default_rng(seed).integers(len(nouns)))]
     where = "in" if place.noun in _INTO else "on"
-    goal = [[where, things[noun], move.place]]
+    goal = [[how, things[noun], where_to]]
     return f"pick up the {noun} and place it {where} the {place.noun}", goal

@@ -11,13 +11,15 @@ from vlm_robot_ros.evaluation.libero.things import geometries, kind_of, region_g
 from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
-from vlm_robot_ros.manipulation.geometry import place_on
+from vlm_robot_ros.manipulation.geometry import GraspError, place_on
 from vlm_robot_ros.manipulation.transfer import STEP_DT, rollout
 from vlm_robot_ros.manipulation.transfer_task import TransferTask, transfer_chunk
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.sim.libero.environment import LiberoEnvironment
 
 _HORIZON = 4
+_LEFT_M = 0.08
+"""How far above what it has put down the tool is when it goes on [m]."""
 _CARRIED = ("on", "in")
 """Goals of a task's file that carrying fulfils."""
 
@@ -39,9 +41,19 @@ def moves_of(goal: list[list[str]]) -> list[Move] | None:
     if not all(part[0] in _CARRIED and len(part) == 3 for part in goal):
         return None
     moves = [Move(part[1], part[2]) for part in goal]
-    known = all((kind := kind_of(move.thing)) and kind.movable for move in moves)
+    known = all(
+        (kind := kind_of(move.thing)) and kind.movable and _is_known_place(move.place)
+        for move in moves
+    )
     drawers = ("cabinet_1_top_region", "cabinet_1_middle_region", "cabinet_1_bottom_region")
     return moves if known and not any(move.place.endswith(drawers) for move in moves) else None
+
+
+def _is_known_place(name: str) -> bool:
+    """Tell whether a place is a known thing, a region on one, or one of the table or floor."""
+    parts = name.split("_")
+    owners = ("_".join(parts[:count]) for count in range(2, len(parts) + 1))
+    return name.startswith(("main_table_", "floor_")) or any(map(kind_of, owners))
 
 
 class LiberoExpert:
@@ -75,12 +87,20 @@ class LiberoExpert:
             return hold_chunk(observation, STEP_DT, "the task's goal is not one of carrying")
         truth = self._env.scene()
         things = geometries(truth)
+        if (
+            len(self._moves) > 1 and self._task is not None and self._task.placed
+            and observation.pose[2] > self._task.goal[2] + _LEFT_M
+        ):  # fmt: skip
+            self._moves, self._task = self._moves[1:], None
         move = self._moves[0]
-        place = place_on(region_geometry(move.place, truth))
-        if self._task is None:
+        try:
+            place = place_on(region_geometry(move.place, truth))
             others = [thing for name, thing in things.items() if name != move.thing]
-            self._task = TransferTask(things[move.thing], place, others, self._workspace)
-        task = self._task
+            task = self._task = self._task or TransferTask(
+                things[move.thing], place, others, self._workspace
+            )
+        except (KeyError, GraspError) as error:
+            return hold_chunk(observation, STEP_DT, f"{move.thing}: {error}")
         task.see(things[move.thing], observation.pose[:3])
         plan = rollout(task.state(observation), _HORIZON)
         task.commanded(plan)

@@ -1,12 +1,14 @@
 """The sentences of LIBERO-Para (arXiv:2603.28301), for the scenes of the suite `goal`."""
 
 import csv
+import os
 import random
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from vlm_robot_ros.paths import user_path
+from vlm_robot_ros.paths import atomic_write_text, user_path
 
 _TABLE = "metrics/libero_para_metadata.csv"
 """The file in the repository of LIBERO-Para that has its sentences."""
@@ -65,14 +67,21 @@ def _clone(address: str) -> Path:
     folder = Path(user_path("~/.cache/vlm_robot_ros/libero_para")) / name
     if (folder / _TABLE).exists():
         return folder
-    fetch = ["git", "clone", "--quiet", "--depth", "1", "--filter=blob:none", "--sparse"]
-    only = ["git", "-C", str(folder), "sparse-checkout", "set", "metrics"]
-    for command in ([*fetch, "--", address, str(folder)], only):
-        try:
-            subprocess.run(
-                command, check=True, capture_output=True, text=True, timeout=_CLONE_TIMEOUT_S
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            said = getattr(error, "stderr", "") or error
-            raise ValueError(f"--paraphrases '{address}': git failed: {said}") from error
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Others may fetch it at the same time, and a part of it is none.
+    with tempfile.TemporaryDirectory(dir=folder.parent) as part:
+        fetch = ["git", "clone", "--quiet", "--depth", "1", "--filter=blob:none", "--sparse"]
+        only = ["git", "-C", part, "sparse-checkout", "set", "metrics"]
+        for command in ([*fetch, "--", address, part], only):
+            try:
+                subprocess.run(
+                    command, check=True, capture_output=True, text=True,
+                    timeout=_CLONE_TIMEOUT_S, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
+                )  # fmt: skip
+            except (OSError, subprocess.SubprocessError) as error:
+                said = getattr(error, "stderr", "") or error
+                raise ValueError(f"--paraphrases '{address}': git failed: {said}") from error
+        if (Path(part) / _TABLE).exists():
+            (folder / _TABLE).parent.mkdir(parents=True, exist_ok=True)
+            atomic_write_text(folder / _TABLE, (Path(part) / _TABLE).read_text())
     return folder

@@ -38,6 +38,8 @@ class LiberoOutcome:
     """Whether carrying known things fulfils the task."""
     kind: str = ""
     """Of a paraphrase."""
+    skipped: bool = False
+    """Whether there was nothing to be run; such episodes do not count."""
 
 
 def read_outcomes(out: Path) -> dict[tuple[str, int, int], LiberoOutcome]:
@@ -61,6 +63,8 @@ def benchmark_table(outcomes: Iterable[LiberoOutcome]) -> str:
     """
     rows: dict[tuple[str, str], list[LiberoOutcome]] = {}
     for outcome in outcomes:
+        if outcome.skipped:
+            continue
         part = outcome.kind or f"{outcome.task}: {outcome.instruction}"
         for key in ((outcome.suite, ""), (outcome.suite, part)):
             rows.setdefault(key, []).append(outcome)

@@ -23,7 +23,7 @@ class Kind:
     lift: float = 0.0
     """From the middle of that region up to where things come to rest [m]."""
     front: tuple[float, float] | None = None
-    """From the base to what is called its front, where it has one of its own [m]."""
+    """From the spot to what is called its front, where it has one of its own [m]."""
 
     @property
     def movable(self) -> bool:

@@ -43,12 +43,17 @@ class TransferModelConfig:
     width: int = 64
     hidden: int = 256
     horizon: int = 4
-    step_dt: float = 0.1
 
     def __post_init__(self) -> None:
         """Take maps, as JSON has them."""
         things = [ThingConfig(**each) if isinstance(each, dict) else each for each in self.things]
         object.__setattr__(self, "things", tuple(things))
+        if not things or not all(len(each.size) == 3 for each in things):
+            raise ValueError("things: valid: at least one, each with a size of three numbers")
+        if self.image % 8 or not 64 <= self.image <= 1024:
+            raise ValueError(f"image is {self.image} px; valid: a multiple of 8 from 64 to 1024")
+        if not 0 < self.field_of_view_deg < 180:
+            raise ValueError(f"field_of_view_deg is {self.field_of_view_deg}; valid: 0 to 180")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain types, for JSON."""

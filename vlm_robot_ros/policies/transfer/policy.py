@@ -1,5 +1,6 @@
 """The policy that carries what a sentence names to where it says, as a checkpoint has learned."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
 from vlm_robot_ros.manipulation.camera_view import camera_view
 from vlm_robot_ros.manipulation.geometry import GraspError, Place, place_on
-from vlm_robot_ros.manipulation.transfer import TransferAction
+from vlm_robot_ros.manipulation.transfer import STEP_DT, TransferAction
 from vlm_robot_ros.manipulation.transfer_task import TransferTask, transfer_chunk
 from vlm_robot_ros.models.checkpoint import CheckpointError, load_model
 from vlm_robot_ros.models.transfer.model import TransferModel
@@ -34,8 +35,11 @@ _WAYS = {"left": (0.0, 1.0), "right": (0.0, -1.0), "in front": (-1.0, 0.0), "beh
 """Unit vectors of the base frame; in front of a thing is where the robot is."""
 _SAME_M = 0.08
 """How far a thing is seen from where it was, at most [m]."""
-_LEFT_M = 0.08
-"""How far the tool is from what it has let go of when the step is done [m]."""
+_LEFT_M, _LIFTED_M = 0.08, 0.03
+"""How far the tool is from what it has let go of when the step is done; how near the height that
+a thing is lifted to [m]."""
+_EMPTY, _OPEN = 0.015, 0.95
+"""Openings between which the hand may hold something."""
 
 
 class TransferPolicy:
@@ -67,6 +71,12 @@ class TransferPolicy:
             raise CheckpointError(
                 f"'{checkpoint}' needs camera '{config.camera}'; robot '{robot.name}' has {known}"
             )
+        if camera.width != camera.height or camera.crop:
+            raise CheckpointError(
+                f"'{checkpoint}' needs square images of all that camera '{camera.name}' sees; "
+                f"robot '{robot.name}' has {camera.width} x {camera.height}"
+                f"{', cropped' if camera.crop else ''}"
+            )
         try:
             self._view = camera_view(camera, config.image, config.field_of_view_deg)
         except ValueError as error:
@@ -90,16 +100,22 @@ class TransferPolicy:
 
     def reset(self) -> None:
         """Forget everything."""
+        self._carried: tuple[str, TransferTask] | None = None
+        """What the hand still holds of the instruction before."""
+        self._task: TransferTask | None = None
+        self._noun = ""
         self.next_instruction()
 
     def next_instruction(self) -> None:
-        """Wait for another instruction."""
+        """Wait for another instruction; what the hand holds it keeps."""
+        if self._task is not None:
+            self._carried = (self._noun, self._task) if self._task.held else None
         self._steps: tuple[ThingStep, ...] = ()
         self._index = 0
         self._problem = ""
         self._confidence = 0.0
         self._is_read = False
-        self._task: TransferTask | None = None
+        self._task = None
         self._noun = ""
 
     def draw(self) -> np.ndarray | None:
@@ -115,15 +131,21 @@ class TransferPolicy:
                 observation.instruction
             )
             self._problem = self._problem or next(filter(None, map(_refusal, self._steps)), "")
+            self._problem = self._problem or _refusal_of_order(self._steps)
+        if self._carried and not _EMPTY < observation.opening < _OPEN:
+            self._carried = None  # it is not there any more
         if self._problem:
-            return hold_chunk(observation, self.config.step_dt, self._problem)
+            return hold_chunk(observation, STEP_DT, self._problem)
         seen = self._look(observation.images[self.config.camera])
         try:
             task = self._task = self._task or self._begin(seen)
-            self._follow(task, seen, observation)
+            if not task.held:
+                self._follow(task, seen, observation)
         except (LookupError, GraspError) as error:
-            return hold_chunk(observation, self.config.step_dt, str(error))
+            return hold_chunk(observation, STEP_DT, str(error))
         plan = self._plan(task, observation)
+        if not (np.isfinite(plan.move).all() and np.isfinite(plan.turn).all()):
+            return hold_chunk(observation, STEP_DT, "the model's output is not finite")
         task.commanded(plan)
         step = self._steps[self._index]
         label = f"{step.skill} {step.target.noun}".replace(" ", "_")
@@ -144,13 +166,23 @@ class TransferPolicy:
     def _begin(self, seen: list[SeenThing]) -> TransferTask:
         """Return the task of the step that runs; raises LookupError, GraspError."""
         step = self._steps[self._index]
-        target = resolve(step.target, seen, self._middle)
+        if self._carried and step.target.noun != self._carried[0]:
+            raise LookupError(f"I hold the {self._carried[0]}: say where to put it first")
+        if self._carried:
+            before = self._carried[1].target
+            target = SeenThing(self._carried[0], before, 1.0, before.base, 0.0)
+        else:
+            target = resolve(step.target, seen, self._middle)
         place = None
         if step.reference.noun:
             others = [thing for thing in seen if thing is not target]
             place = self._place(step, resolve(step.reference, others, self._middle), target)
         self._noun = target.noun
         around = [thing.geometry for thing in seen if thing is not target]
+        if self._carried:
+            held = self._carried[1]
+            self._carried, held.place, held.others = None, place, around
+            return held
         return TransferTask(target.geometry, place, around, self._workspace)
 
     def _place(self, step: ThingStep, reference: SeenThing, target: SeenThing) -> Place:
@@ -182,7 +214,9 @@ class TransferPolicy:
     def _advance(self, observation: Observation) -> bool:
         """Go on with the next step where this one is done; tells whether all are."""
         task = self._task
-        if task is None or not task.placed or task.place is None:
+        if task is not None and task.place is None:
+            return task.held and bool(observation.pose[2] > task.goal[2] - _LIFTED_M)
+        if task is None or not task.placed:
             return False
         if observation.pose[2] - task.goal[2] < _LEFT_M:
             return False
@@ -197,9 +231,20 @@ class TransferPolicy:
 
 def _refusal(step: ThingStep) -> str:
     """Return why a step cannot be done; empty if it can."""
-    if step.skill in ("put", "stack", "pick up") or step.skill.startswith("place "):
+    if step.reference.noun == TABLE_CENTRE or step.target.noun == TABLE_CENTRE:
+        return f"I do not put things in the {TABLE_CENTRE}: say what to put them on or beside"
+    known = step.skill.startswith("place ") and step.skill.removeprefix("place ") in _WAYS
+    if step.skill in ("put", "stack", "pick up") or known:
         return ""
     return f"I have not learned to {step.skill}: only to pick up and to put things somewhere"
+
+
+def _refusal_of_order(steps: Sequence[ThingStep]) -> str:
+    """Return why steps cannot be done one after the other; empty if they can."""
+    kept = next((step for step in steps[:-1] if step.skill == "pick up"), None)
+    if kept is None:
+        return ""
+    return f"I cannot hold the {kept.target.noun} and do something else: say where to put it"
 
 
 def _describe(step: ThingStep) -> str:

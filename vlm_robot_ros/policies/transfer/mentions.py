@@ -1,0 +1,98 @@
+"""Where a sentence names things: the names, with what describes them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from vlm_robot_ros.language.task_spec import COLOUR_SLOT, SELECTORS
+
+_DESCRIBED = r"(?:the |a |an |that |this )?(?:[a-z-]+ ){0,2}?"
+"""What stands before the name of a thing."""
+_PACKING = r"(?:box|carton|can|tin|bottle|packet|pack|package|jar|stick|container|bag|block|tub)"
+"""What food comes in: the arm takes it with that."""
+_TELLING = frozenset(
+    {*COLOUR_SLOT, *SELECTORS, "black", "white", "grey", "gray", "brown", "silver", "gold", "left",
+     "right", "top", "middle", "bottom", "upper", "lower", "first", "second", "third", "other",
+     "one", "and", "or", "but", "of", "on", "in", "into", "onto", "to", "at", "from", "for",
+     "with", "by", "off", "over", "under", "next", "beside", "near", "behind", "between", "is",
+     "are", "was", "be", "that", "which", "who", "not", "no", "should", "needs", "need", "goes",
+     "go", "put", "place", "set", "move", "take", "it", "its", "up", "down", "same"}
+)  # fmt: skip
+"""Words before a name that are more than a description, or that tell things apart."""
+
+
+class Mention(NamedTuple):
+    """A name in a sentence: from where to where, of what."""
+
+    start: int
+    end: int
+    noun: str
+    between: str = ""
+    """The noun after it, of "between the plate and the ramekin"."""
+    negated: bool = False
+
+
+class MentionFinder:
+    """Finds the names of things in sentences."""
+
+    def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Take the names of all things: see `NamedThings`."""
+        self._nouns_of: dict[str, list[str]] = {}
+        for noun, known in names.items():
+            for name in (noun, *known):
+                self._nouns_of.setdefault(name.lower(), []).append(noun)
+        known = "|".join(map(re.escape, sorted(self._nouns_of, key=len, reverse=True)))
+        # "The top of the cabinet" is the cabinet, to what is put there.
+        self._names = re.compile(
+            rf"(?:(?<=the )top of the )?\b(?:{_PACKING} of (?:the )?)?({known})(?: {_PACKING})?\b",
+            re.IGNORECASE | re.ASCII,
+        )
+        self._between = re.compile(
+            rf"between {_DESCRIBED}({known}) and {_DESCRIBED}({known})\b",
+            re.IGNORECASE | re.ASCII,
+        )
+
+    def find(self, text: str) -> tuple[str, list[Mention]]:
+        """Return a sentence without what the parser cannot read, and where it names things."""
+        pairs: dict[int, tuple[str, bool]] = {}
+        while found := self._between.search(text):
+            first, second = found.groups()
+            begin = text[: found.start()]
+            negated = begin.endswith("not ")
+            begin = begin.removesuffix("not ") + "next to the "
+            pairs[len(begin)] = (self._nouns_of[second.lower()][0], negated)
+            text = begin + first + text[found.end() :]
+        negations = set[int]()
+        for word in re.finditer(r"\bnot (?=(next|on|in|near|left|right|behind|beside)\b)", text):
+            negations.add(word.start())
+        matches = list(self._names.finditer(text))
+        certain = {nouns[0] for each in matches
+                   if len(nouns := self._nouns_of[each[1].lower()]) == 1}  # fmt: skip
+        mentions = []
+        for found in matches:
+            between, negated = pairs.get(found.start(1), ("", False))
+            nouns = self._nouns_of[found[1].lower()]
+            noun = next((each for each in nouns if each not in certain), nouns[0])
+            start = _begin_of_phrase(text, found.start())
+            mentions.append(Mention(start, found.end(), noun, between, negated))
+        for place in negations:
+            after = next((i for i, each in enumerate(mentions) if each.start > place), None)
+            if after is not None:
+                mentions[after] = mentions[after]._replace(negated=True)
+        for place in sorted(negations, reverse=True):
+            text = text[:place] + text[place + 4 :]
+            mentions = [
+                each._replace(start=each.start - 4, end=each.end - 4)
+                if each.start > place else each for each in mentions
+            ]  # fmt: skip
+        return text, mentions
+
+
+def _begin_of_phrase(text: str, start: int) -> int:
+    """Return where a name begins together with what describes it: "the small round" plate."""
+    before = re.search(
+        r"\b(?:the|a|an|that|this|my|your)((?: [a-z-]+){1,3}) $", text[:start], re.I
+    )
+    if before is None or _TELLING & set(before[1].lower().split()):
+        return start
+    return before.start(1) + 1
