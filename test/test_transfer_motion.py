@@ -28,11 +28,12 @@ class Table:
 
     def look(self, image):
         """Return what the detector would see."""
-        return [
-            SeenThing(noun, ObjectGeometry(place.copy(), np.array(SIZES[noun]), hollow=noun == "plate",
-                      spot=np.array([0, 0, 0.008]) if noun == "plate" else None), 0.9, place.copy(), 20.0)
-            for noun, place in self.things.items()
-        ]  # fmt: skip
+        seen = []
+        for noun, place in self.things.items():
+            spot = np.array([0, 0, 0.008]) if noun == "plate" else None
+            box = ObjectGeometry(place.copy(), np.array(SIZES[noun]), 0.0, noun == "plate", spot)
+            seen.append(SeenThing(noun, box, 0.9, place.copy(), 20.0))
+        return seen
 
     def observe(self, words):
         """Return an observation; its image changes."""
