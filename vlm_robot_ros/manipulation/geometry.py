@@ -113,8 +113,8 @@ def plan_grasp(
         candidates = _rim_grasps(thing)
     if not candidates:
         raise GraspError(
-            f"{100 * min(thing.size[:2]):.0f} cm wide, and the gripper opens "
-            f"{100 * GRIPPER_WIDTH_M:.0f} cm"
+            f"{100 * min(thing.size[:2]):.1f} cm wide, and the gripper takes "
+            f"{100 * (GRIPPER_WIDTH_M - _FINGER_M):.1f} cm"
         )
     best, most = candidates[0], -np.inf
     # What it stands in, or is put into, is no obstacle: the hand stays above the rim.
@@ -166,7 +166,7 @@ def _side_grasps(thing: ObjectGeometry) -> list[Grasp]:
         along = max(widths[1 - axis] / 2 - _FINGER_M, 0.0) / 2
         found += [
             Grasp(thing.base + up + part * along * np.array([np.cos(way), np.sin(way), 0.0]),
-                  _half_turn(way))
+                  half_turn(way))
             for part in ((0, 1, -1) if along > _ALIKE_M else (0,))
         ]  # fmt: skip
     return found
@@ -180,7 +180,7 @@ def _rim_grasps(thing: ObjectGeometry) -> list[Grasp]:
         out = (thing.size[axis] / 2 - _WALL_M) * np.array([np.cos(way), np.sin(way), 0.0])
         up = np.array([0.0, 0.0, thing.size[2] - depth])
         found += [
-            Grasp(thing.base + sign * out + up, _half_turn(thing.yaw + turn)) for sign in (1, -1)
+            Grasp(thing.base + sign * out + up, half_turn(thing.yaw + turn)) for sign in (1, -1)
         ]
     return found
 
@@ -225,6 +225,6 @@ def _turned(points: np.ndarray, yaw: float) -> np.ndarray:
     return points @ np.array([[cosine, -sine], [sine, cosine]])
 
 
-def _half_turn(yaw: float) -> float:
-    """Return a yaw of the tool that is the same to two fingers, within a quarter turn [rad]."""
+def half_turn(yaw: float) -> float:
+    """Return a turn that is the same to two fingers, and to a box: at most a quarter [rad]."""
     return float((yaw + np.pi / 2) % np.pi - np.pi / 2)

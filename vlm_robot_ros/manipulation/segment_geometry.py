@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from vlm_robot_ros.manipulation.geometry import ObjectGeometry
+from vlm_robot_ros.manipulation.geometry import ObjectGeometry, half_turn
 
 _LEAST_POINTS = 30
 """Fewer measured points say nothing of a shape."""
@@ -106,7 +106,7 @@ def smallest_rectangle(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, floa
     _, middle, sides, yaw = best
     if sides[0] < sides[1]:
         sides, yaw = sides[::-1], yaw + np.pi / 2
-    return middle, sides.copy(), float((yaw + np.pi / 2) % np.pi - np.pi / 2)
+    return middle, sides.copy(), half_turn(yaw)
 
 
 def support_height(points: np.ndarray, around: np.ndarray, reach: float = 0.1) -> float:

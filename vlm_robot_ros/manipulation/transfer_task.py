@@ -12,6 +12,7 @@ from vlm_robot_ros.manipulation.geometry import (
     Grasp,
     ObjectGeometry,
     Place,
+    half_turn,
     plan_grasp,
     tool_goal,
     travel_height,
@@ -108,7 +109,7 @@ class TransferTask:
             self._missed = False
         # After a grasp that missed it leaves what it missed, as it would leave what it has put.
         goal = self.grasp.point if self._missed else self.goal
-        turn = (self.grasp.yaw - tool_yaw(observation.pose) + np.pi / 2) % np.pi - np.pi / 2
+        turn = half_turn(self.grasp.yaw - tool_yaw(observation.pose))
         flags = (self.held, self._stopped >= _STOPPED_TIMES, self.place is None,
                  self.placed or self._missed)  # fmt: skip
         held, stopped, keep, placed = (np.array([float(flag)]) for flag in flags)
