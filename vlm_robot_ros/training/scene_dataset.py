@@ -51,7 +51,7 @@ class SceneDataset:
             raise ValueError(f"no episodes (*.npz) in '{folder}'")
         images, nouns, pixels, heights = [], [], [], []
         for file in tqdm(files, "loading"):
-            episode = np.load(file)
+            episode = np.load(file, allow_pickle=False)
             view, ground = views[str(episode["scene"])]
             for image, labels, anchors in zip(
                 episode["image"], episode["labels"], episode["anchors"], strict=True
