@@ -124,7 +124,10 @@ def run_episode(graph: Graph, suite: str, task: int, state: int) -> LiberoOutcom
 
 def _start(name: str, **parameters: object) -> subprocess.Popen:
     code = f"import sys; from vlm_robot_ros.nodes.{name} import main; sys.exit(main())"
-    given = [part for key, value in parameters.items() for part in ("-p", f"{key}:={value}")]
+    given = [
+        part for key, value in parameters.items() if value != ""
+        for part in ("-p", f"{key}:={value}")
+    ]  # fmt: skip
     return subprocess.Popen([sys.executable, "-c", code, "--ros-args", *given])
 
 
