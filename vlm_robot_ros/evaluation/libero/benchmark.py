@@ -49,6 +49,8 @@ class Item(NamedTuple):
     task: int
     """Number of the task, or of the paraphrase."""
     state: int
+    scene: int
+    """Number of the task whose scene it has."""
     paraphrase: Paraphrase | None = None
 
 
@@ -143,7 +145,7 @@ def _items(config: LiberoConfig, python: str) -> list[Item]:
         )
     states = range(config.episodes)
     items = [
-        Item(suite, task, state)
+        Item(suite, task, state, task)
         for suite in config.suites if suite != PARA
         for task in range(len(tasks[suite]))
         for state in states
@@ -153,7 +155,7 @@ def _items(config: LiberoConfig, python: str) -> list[Item]:
         raise ValueError(f"no task of LIBERO is '{unknown[0]}'; valid: {', '.join(said)}")
     of_task = sorted(config.paraphrases, key=lambda each: said.index(each.original))
     return items + [
-        Item(PARA, each.number, state, each._replace(original=str(said.index(each.original))))
+        Item(PARA, each.number, state, said.index(each.original), each)
         for each in of_task for state in states
     ]  # fmt: skip
 
@@ -174,8 +176,7 @@ def _begin(
 
 def _run(item: Item) -> LiberoOutcome:
     assert _environment is not None
-    suite, number, state, paraphrase = item
-    task = number if paraphrase is None else int(paraphrase.original)
+    suite, number, state, task, paraphrase = item
     name = list(_environment.tasks(_scenes(suite)))[task]
     contract = contract_of(suite)
     if contract not in _policies:

@@ -1,6 +1,7 @@
 """The policy that carries what a sentence names to where it says, as a checkpoint has learned."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -151,7 +152,7 @@ class TransferPolicy:
         label = f"{step.skill} {step.target.noun}".replace(" ", "_")
         chunk = transfer_chunk(observation, plan, label, self._confidence)
         info = StepInfo(self._index, len(self._steps), _describe(step), self._advance(observation))
-        return ActionChunk(**{**vars(chunk), "step": info})
+        return replace(chunk, step=info)
 
     def _look(self, image: np.ndarray) -> list[SeenThing]:
         seen = torch.from_numpy(np.ascontiguousarray(image)).to(self._device)
