@@ -73,6 +73,27 @@ def make_clip(folder: Path, size: int, python: str) -> None:
     subprocess.run([python, "-c", _MAKE_CLIP, *given], check=True)
 
 
+def make_dit(dataset: Path, out: Path, args: argparse.Namespace) -> Path:
+    """Train a Multi-Task DiT in `out`, unless it is there; returns the checkpoint."""
+    clip = out / "small-clip"
+    if not (clip / "config.json").exists():
+        make_clip(clip, args.size, args.lerobot_python)
+    checkpoint = out / "dit" / "checkpoints" / "last" / "pretrained_model"
+    if not checkpoint.exists():
+        train(
+            dataset, out / "dit", args,
+            {
+                "policy.type": "multi_task_dit", "policy.horizon": 16, "policy.n_obs_steps": 1,
+                "policy.n_action_steps": 12, "policy.objective": "flow_matching",
+                "policy.num_integration_steps": 10, "policy.hidden_dim": 192,
+                "policy.num_layers": 4, "policy.num_heads": 4, "policy.image_crop_shape": "null",
+                "policy.vision_encoder_name": clip, "policy.text_encoder_name": clip,
+                "policy.vision_encoder_lr_multiplier": 1.0, "policy.optimizer_lr": 3e-4,
+            },
+        )  # fmt: skip
+    return checkpoint
+
+
 def all_tasks(seed: int, count: int) -> list[DemoCommand]:
     """Return each task in so many scenes, from seeds of its own."""
     return [
@@ -103,22 +124,7 @@ def main() -> None:
     if not (dataset / "meta" / "info.json").exists():
         options = BagOptions(cameras=("front",), image_size=(args.size, args.size))
         convert_to_lerobot([out / "recording" / "bag"], dataset, options)
-    clip = out / "small-clip"
-    if not (clip / "config.json").exists():
-        make_clip(clip, args.size, args.lerobot_python)
-    checkpoint = out / "dit" / "checkpoints" / "last" / "pretrained_model"
-    if not checkpoint.exists():
-        train(
-            dataset, out / "dit", args,
-            {
-                "policy.type": "multi_task_dit", "policy.horizon": 16, "policy.n_obs_steps": 1,
-                "policy.n_action_steps": 12, "policy.objective": "flow_matching",
-                "policy.num_integration_steps": 10, "policy.hidden_dim": 192,
-                "policy.num_layers": 4, "policy.num_heads": 4, "policy.image_crop_shape": "null",
-                "policy.vision_encoder_name": clip, "policy.text_encoder_name": clip,
-                "policy.vision_encoder_lr_multiplier": 1.0, "policy.optimizer_lr": 3e-4,
-            },
-        )  # fmt: skip
+    checkpoint = make_dit(dataset, out, args)
     map_file = dataset / "meta" / MAP_FILE
     tests = all_tasks(TEST_SEED, args.test)
     done = stage(out / "bare.json", lambda: run_bare(checkpoint, map_file, tests, args))

@@ -54,6 +54,48 @@ def test_where_a_thing_is_tells_which_is_meant(things, text, relation, landmarks
     assert step.reference.noun == "tray"
 
 
+KITCHEN = {
+    "wine bottle": ("bottle", "wine", "liquor", "alcohol"), "bowl": ("soup bowl", "basin"),
+    "plate": ("platter",),
+    "cabinet": ("wooden cabinet", "cupboard", "storage unit"), "rack": ("wine rack", "shelf"),
+    "cream cheese": ("cheese", "cheese spread", "dairy"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def kitchen():
+    return NamedThings(KITCHEN, load_sentence_parser(), ("cabinet", "rack"))
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "reference"),
+    [
+        ("put the alcoholic drink on the rack", "wine bottle", "rack"),
+        ("could you move the glass flask of wine onto the wooden furniture", "wine bottle",
+         "cabinet"),
+        ("the spread should be in the bowl", "cream cheese", "bowl"),
+        ("put the bowl that is used for breakfast on the plate", "bowl", "plate"),
+        ("lift the bowl so that it ends up resting on the plate", "bowl", "plate"),
+    ],
+)  # fmt: skip
+def test_a_phrase_that_is_no_name_means_the_thing_that_it_is_nearest_to(
+    kitchen, text, target, reference
+):
+    read = kitchen.read(text)
+    assert not read.problem
+    (step,) = read.steps
+    assert (step.target.noun, step.reference.noun) == (target, reference)
+
+
+@pytest.mark.parametrize(
+    "thing", ["wrench", "beer", "frying pan", "mozzarella", "zebra", "teapot", "spoon", "chair"]
+)
+def test_the_name_of_another_thing_means_none(kitchen, thing):
+    read = kitchen.read(f"put the {thing} on the plate")
+    assert read.problem
+    assert not read.steps
+
+
 def test_two_things_are_two_steps(things):
     read = things.read("put the mug on the tray and then put the screwdriver in the toolbox")
     assert [(step.target.noun, step.reference.noun) for step in read.steps] == [

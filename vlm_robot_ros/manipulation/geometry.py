@@ -151,8 +151,12 @@ def tool_goal(thing: ObjectGeometry, grasp: Grasp, place: Place) -> np.ndarray:
 def travel_height(thing: ObjectGeometry, grasp: Grasp, place: Place) -> float:
     """Return how high the tool is on its way with a thing [m]."""
     above = float((grasp.point - thing.base)[2])
-    highest = max(thing.base[2], place.point[2]) + _CLEAR_M
-    return above + max(highest, place.rim + _CLEAR_OF_RIM_M)
+    highest = max(thing.base[2], place.point[2])
+    travel = above + max(highest + _CLEAR_M, place.rim + _CLEAR_OF_RIM_M)
+    if not _is_flat(thing):
+        return travel
+    # What is gripped at its edge and is flat comes to hang down from there.
+    return max(travel, highest + float(max(thing.size[:2])) + _CLEAR_OF_RIM_M)
 
 
 def _side_grasps(thing: ObjectGeometry) -> list[Grasp]:
@@ -173,7 +177,7 @@ def _side_grasps(thing: ObjectGeometry) -> list[Grasp]:
 
 
 def _rim_grasps(thing: ObjectGeometry) -> list[Grasp]:
-    depth = _SHALLOW_RIM_DEPTH_M if thing.size[2] < _SHALLOW_M else _RIM_DEPTH_M
+    depth = _SHALLOW_RIM_DEPTH_M if _is_flat(thing) else _RIM_DEPTH_M
     found = []
     for axis, turn in ((1, 0.0), (0, np.pi / 2)):
         way = thing.yaw + (np.pi / 2 if axis == 1 else 0.0)
@@ -183,6 +187,11 @@ def _rim_grasps(thing: ObjectGeometry) -> list[Grasp]:
             Grasp(thing.base + sign * out + up, half_turn(thing.yaw + turn)) for sign in (1, -1)
         ]
     return found
+
+
+def _is_flat(thing: ObjectGeometry) -> bool:
+    """Tell whether a thing is open above and hardly higher than its rim, as a plate."""
+    return thing.hollow and thing.size[2] < _SHALLOW_M
 
 
 def _grasp_height(thing: ObjectGeometry) -> float:

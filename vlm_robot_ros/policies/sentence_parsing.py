@@ -2,14 +2,16 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 
 from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.program_tokens import END, MAX_TOKENS, decode, next_tokens
+from vlm_robot_ros.models.sentence_parser import WIDTH
 from vlm_robot_ros.models.sentence_parser_files import load_parser, to_pieces
 from vlm_robot_ros.models.token_writer import TokenWriter
 from vlm_robot_ros.paths import SHIPPED_CHECKPOINT, shipped_sentence_parser, user_path
@@ -30,6 +32,18 @@ class SentenceParser(Protocol):
 
     def parse(self, text: str, after: str = "") -> ParsedSentence:
         """Return what a sentence means, said after another one or after none."""
+
+
+@runtime_checkable
+class PhraseEncoder(Protocol):
+    """A parser that can tell how alike phrases are."""
+
+    def encode_phrases(self, phrases: Sequence[str]) -> np.ndarray:
+        """Return unit vectors of phrases; the more alike they are, the greater their product.
+
+        Shape (N, width).
+        """
+        ...
 
 
 OWN_WORDS = "checkpoint"
@@ -91,6 +105,7 @@ class LearnedSentenceParser:
         """
         model, self._pieces = load_parser(checkpoint)
         self._writer = TokenWriter(model)
+        self._encoder = model.encoder
         self._synonyms = {word.lower(): meaning for word, meaning in (synonyms or {}).items()}
         words = "|".join(map(re.escape, self._synonyms))
         self._taught = re.compile(rf"\b({words})\b", re.IGNORECASE) if words else None
@@ -129,6 +144,18 @@ class LearnedSentenceParser:
         # "The same for the cube" takes its measure from the sentence before.
         meaning = decode(tokens, f"{text} {after}", part if has_obstacle else "")
         return ParsedSentence(meaning, math.exp(log_probability))
+
+    @torch.inference_mode()
+    def encode_phrases(self, phrases: Sequence[str]) -> np.ndarray:
+        """Return unit vectors of phrases: what their pieces mean, on average. Shape (N, width)."""
+        alike = dict[int, list[int]]()
+        for index, each in enumerate(self._pieces.encode_batch(list(phrases))):
+            alike.setdefault(sum(each.attention_mask), []).append(index)
+        vectors = np.zeros((len(phrases), WIDTH))
+        for indices in alike.values():
+            pieces, segments, mask, _ = to_pieces(self._pieces, [phrases[i] for i in indices])
+            vectors[indices] = self._encoder(pieces, segments, mask).mean(1).numpy()
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     def _write(self) -> tuple[list[str], float]:
         """Return the likeliest tokens for the sentence that was read, and their log probability.

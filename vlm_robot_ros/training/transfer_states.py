@@ -41,15 +41,15 @@ class TransferStateSampler:
         lift = item + np.array([0.0, 0.0, 0.16])
         goal = np.where(keep[:, None], lift, goal)
         highest = np.maximum(item[:, 2], goal[:, 2])
-        travel = highest + rng.uniform(0.02, 0.12, size)
+        travel = highest + rng.uniform(0.02, 0.24, size)
         aim = np.where(held[:, None], goal, item)
         # Anywhere; on the way; above where it goes; all but there.
         tool = rng.uniform([-0.4, -0.5, 0.0], [0.4, 0.5, 0.6], (size, 3))
         part = rng.random((size, 1))
         way = item * (1 - part) + goal * part
-        way[:, 2] = highest + rng.normal(0.06, 0.06, size)
+        way[:, 2] = highest + rng.normal(0.1, 0.08, size)
         above = aim + rng.normal(0.0, 0.03, (size, 3))
-        above[:, 2] = aim[:, 2] + rng.uniform(-0.01, 0.16, size)
+        above[:, 2] = aim[:, 2] + rng.uniform(-0.01, 0.26, size)
         spread = rng.choice([0.004, 0.01, 0.03], (size, 1))
         there = aim + rng.normal(0.0, 1.0, (size, 3)) * spread
         off = np.where(placed[:, None], goal, there) + rng.normal(0.0, 0.005, (size, 3))

@@ -21,7 +21,7 @@ from vlm_robot_ros.process_pool import map_in_processes
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.libero.environment import LiberoEnvironment
-from vlm_robot_ros.sim.libero.suites import SEED, WAIT_STEPS, contract_of
+from vlm_robot_ros.sim.libero.suites import MAX_STEPS, SEED, WAIT_STEPS, contract_of
 from vlm_robot_ros.sim.libero.suites import SUITES as LIBERO_SUITES
 from vlm_robot_ros.viz.video_writer import Caption, VideoWriter
 
@@ -35,8 +35,6 @@ SUITES = (
 """Names of suites: LIBERO's, LIBERO-PRO's and those that are made here."""
 _FILM_RATE = 5.0
 """Images a second in films [Hz]."""
-_MAX_STEPS = {"spatial": 220, "object": 280, "goal": 300, "10": 520}
-"""Actions of an episode at most, as openpi's script has them."""
 _environment: LiberoEnvironment | None = None
 _policies: dict[str, Policy] = {}
 """By the name of the contract."""
@@ -206,7 +204,7 @@ def _run(item: Item) -> LiberoOutcome:
     if isinstance(policy, LiberoExpert):
         policy.watch(_environment)
     replan_steps = int(getattr(policy, "replan_steps", 0))
-    most = _MAX_STEPS["goal" if suite == PARA else suite.partition("_")[0]]
+    most = MAX_STEPS["goal" if suite == PARA else suite.partition("_")[0]]
     result = run_episode(_environment, policy, instruction, begun, most, replan_steps)
     if _config.films is not None and not result.success and result.frames:
         _save_film(_config.films / f"{suite}-{number}-{state}.mp4", result.frames)

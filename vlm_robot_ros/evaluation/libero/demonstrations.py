@@ -31,13 +31,13 @@ from vlm_robot_ros.sim.libero.environment import (
 NOUNS = (*(kind.noun for kind in KINDS.values()), DRAWER.noun)
 """What is told apart."""
 SCENES = (
-    *(("spatial", task) for task in range(10)), *(("object", task % 10) for task in range(20)),
+    *((suite, task % 10) for suite in ("spatial", "object") for task in range(20)),
     *(("goal", 1) for _ in range(8)),
 )  # fmt: skip
 """Suites and tasks whose scenes are scattered; each as often as it stands here."""
 CELL = 4
 """Side of the square of pixels that has one label [px]."""
-_SCATTERED, _MOVED, _ON_TOP = 0.7, 0.6, 0.25
+_SCATTERED, _MOVED, _ON_TOP = 0.7, 0.6, 0.4
 """How many scenes are changed; of their things how many are moved; of these how many onto
 others."""
 _AREA = ((-0.27, -0.3), (0.16, 0.32))

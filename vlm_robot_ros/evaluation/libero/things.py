@@ -35,9 +35,9 @@ KINDS = {
     "akita_black_bowl": Kind(
         "bowl",
         (
-            "black bowl", "dark bowl", "black dish", "dark dish", "black basin", "basin",
+            "black bowl", "dish", "dark bowl", "black dish", "dark dish", "black basin", "basin",
             "soup dish", "soup bowl", "cereal dish", "cereal bowl", "serving bowl", "vessel",
-            "black container", "black vessel", "round container", "dish",
+            "black container", "black vessel", "round container",
         ),
         hollow=True, rest=0.01,
     ),

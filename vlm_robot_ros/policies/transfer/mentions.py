@@ -41,9 +41,13 @@ class MentionFinder:
         for noun, known in names.items():
             for name in (noun, *known):
                 self._nouns_of.setdefault(name.lower(), []).append(noun)
+        # What is a better name of one thing than of another means that one first.
+        ranks = {noun: [noun, *known] for noun, known in names.items()}
+        for name, nouns in self._nouns_of.items():
+            nouns.sort(key=lambda noun: [each.lower() for each in ranks[noun]].index(name))
         known = "|".join(map(re.escape, sorted(self._nouns_of, key=len, reverse=True)))
         # "The top of the cabinet" is the cabinet, to what is put there.
-        self._names = re.compile(
+        self.names = re.compile(
             rf"(?:(?<=the )top of the )?\b(?:{_PACKING} of (?:the )?)?({known})(?: {_PACKING})?\b",
             re.IGNORECASE | re.ASCII,
         )
@@ -65,7 +69,7 @@ class MentionFinder:
         negations = set[int]()
         for word in re.finditer(r"\bnot (?=(next|on|in|near|left|right|behind|beside)\b)", text):
             negations.add(word.start())
-        matches = list(self._names.finditer(text))
+        matches = list(self.names.finditer(text))
         certain = {nouns[0] for each in matches
                    if len(nouns := self._nouns_of[each[1].lower()]) == 1}  # fmt: skip
         mentions = []

@@ -21,8 +21,14 @@ from vlm_robot_ros.language.task_spec import (
     ObjectReference,
     TaskSpec,
 )
-from vlm_robot_ros.policies.sentence_parsing import ParsedSentence, SentenceParser
+from vlm_robot_ros.policies.sentence_parsing import (
+    ParsedSentence,
+    PhraseEncoder,
+    SentenceParser,
+)
 from vlm_robot_ros.policies.transfer.mentions import Mention, MentionFinder
+from vlm_robot_ros.policies.transfer.phrase_match import PhraseMatcher, noun_phrases
+from vlm_robot_ros.policies.transfer.plain_requests import plain_request, without_descriptions
 
 _CARRIED = ("lemon", "bread", "cube", "cylinder", "bottle")
 _TAKING = ("bin", "plate", "bowl")
@@ -39,11 +45,10 @@ _MOST_NAMES = 5
 _SURE = 0.8
 """Readings that are so sure count when it is told whether a sentence is a command."""
 _MOST_CHARACTERS = 500
-_PERMISSION = re.compile(
-    r"^(?:please )?(?:feel free to|you(?: are|'re) (?:free|welcome|allowed) to|you may(?: now)?) ",
-    re.IGNORECASE,
-)
-"""What makes of a command a polite one."""
+
+
+_UPON = ("on", "in")
+"""Relations that putting makes."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,7 @@ class NamedThings:
         """
         self._parser, self._fixed = parser, frozenset(fixed)
         self._mentions = MentionFinder(names)
+        self._phrases = PhraseMatcher(names, parser) if isinstance(parser, PhraseEncoder) else None
 
     def read(self, text: str) -> ReadSentence:
         """Return what a sentence says; of the readings that fit, the surest.
@@ -109,10 +115,39 @@ class NamedThings:
         if len(text) > _MOST_CHARACTERS:
             problem = f"a sentence of {len(text)} characters; valid: at most {_MOST_CHARACTERS}"
             return ReadSentence((), problem, 0.0)
-        plain, mentions = self._mentions.find(_PERMISSION.sub("", text))
+        request = plain_request(text)
+        read, is_idle = self._read(text, *self._mentions.find(request))
+        if not read.problem or is_idle:
+            return read
+        for rest in dict.fromkeys((request, without_descriptions(request, self._mentions.names))):
+            plain, mentions = self._mentions.find(rest)
+            again, _ = self._read(text, plain, self._described(plain, mentions))
+            if not again.problem:
+                return again
+        return read
+
+    def _described(self, text: str, mentions: list[Mention]) -> list[Mention]:
+        """Return what a sentence mentions by names, and by other phrases."""
+        found = list(mentions)
+        for start, end in noun_phrases(text):
+            inside = [each for each in mentions if each.start < end and start < each.end]
+            if len(inside) == 1:
+                found.remove(inside[0])
+                start, end = min(start, inside[0].start), max(end, inside[0].end)
+                found.append(inside[0]._replace(start=start, end=end))
+            elif not inside and self._phrases is not None:
+                noun = self._phrases.noun(text[start:end])
+                found += [Mention(start, end, noun)] if noun else []
+        return sorted(found)
+
+    def _read(
+        self, text: str, plain: str, mentions: Sequence[Mention]
+    ) -> tuple[ReadSentence, bool]:
+        """Return what a sentence with these mentions says, and if it surely asks for nothing."""
         readings = _stand_ins(len(mentions), _replaced(plain, mentions, [""] * len(mentions)))
         if not readings:
-            return ReadSentence((), f"'{text}' names more things than I can tell apart", 0.0)
+            problem = f"'{text}' names more things than I can tell apart"
+            return ReadSentence((), problem, 0.0), False
         best: tuple[tuple[bool, float], ParsedSentence, dict[str, Mention]] | None = None
         balance, idle = 0, ""
         for words in readings:
@@ -129,13 +164,15 @@ class NamedThings:
         assert best is not None
         (fits, confidence), parsed, meaning = best
         problem = why_hold(parsed.meaning, _SENTENCE, confidence)
-        if idle and balance <= 0:
+        is_idle = bool(idle) and balance <= 0
+        if is_idle:
             problem = idle
         if problem:
             problem = _restored(problem, meaning).replace(_SENTENCE, text)
-            return ReadSentence((), problem, confidence)
+            return ReadSentence((), problem, confidence), is_idle
         if not fits or parsed.meaning.act != "command":
-            return ReadSentence((), f"I am not sure what '{text}' asks for", confidence)
+            problem = f"I am not sure what '{text}' asks for"
+            return ReadSentence((), problem, confidence), False
         steps, problem = [], _marks_problem(parsed, meaning, text)
         for step in parsed.meaning.steps:
             target = _reference(step.target, meaning)
@@ -144,7 +181,7 @@ class NamedThings:
             # What is put on a thing that can be carried is stacked, to the parser.
             skill = "put" if step.skill == "stack" else step.skill
             steps.append(ThingStep(skill, target or _NOTHING, reference or _NOTHING))
-        return ReadSentence(() if problem else tuple(steps), problem, confidence)
+        return ReadSentence(() if problem else tuple(steps), problem, confidence), False
 
     def _fits(self, parsed: ParsedSentence, meaning: Mapping[str, Mention]) -> bool:
         """Tell whether a meaning is about all that is named, and carries nothing to itself."""
@@ -161,6 +198,9 @@ class NamedThings:
                 return False
             if target is not None and reference is not None and target.noun == reference.noun:
                 return False
+            where = step.target.landmark
+            if where and where.noun == step.reference.noun and step.target.relation in _UPON:
+                return False  # it would be there already
         return bool(parsed.meaning.steps) and used >= set(meaning)
 
 

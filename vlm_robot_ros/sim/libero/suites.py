@@ -7,6 +7,8 @@ SUITES = tuple(
 """Names of suites, without `libero_`: LIBERO's and, with an ending, LIBERO-PRO's."""
 SEED, WAIT_STEPS = 7, 10
 """Of the environments, and steps in which things come to rest: as openpi's script has them."""
+MAX_STEPS = {"spatial": 220, "object": 280, "goal": 300, "10": 520}
+"""Actions of an episode at most, as openpi's script has them."""
 CONTRACTS = {"object": "libero_floor"}
 """Contracts of the suites whose scenes are not on the table of contract `libero`."""
 

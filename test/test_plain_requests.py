@@ -1,0 +1,74 @@
+"""Requests in many words, said in few."""
+
+import re
+
+import pytest
+
+from vlm_robot_ros.policies.transfer.phrase_match import noun_phrases
+from vlm_robot_ros.policies.transfer.plain_requests import plain_request, without_descriptions
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("is it possible for you to move the mug to the tray?", "move the mug to the tray"),
+        ("do you think you could put the mug on the tray?", "put the mug on the tray"),
+        ("you may put the mug on the tray", "put the mug on the tray"),
+        ("lift the mug so that it ends up resting on the tray",
+         "lift the mug and put it on the tray"),
+        ("after picking it up, put the mug on the tray", "put the mug on the tray"),
+        ("once you have picked up the mug, put it on the tray",
+         "pick up the mug and put it on the tray"),
+        ("carefully pick up the mug and set it down gently on the tray",
+         "pick up the mug and set it down on the tray"),
+        ("put it right in the middle of the tray", "put it in the tray"),
+        ("take the mug that is standing on the table to the tray", "take the mug to the tray"),
+        ("stand the mug on the shelf", "put the mug on the shelf"),
+        ("it would be great if the mug were moved to the tray",
+         "the mug should be moved to the tray"),
+        ("make sure the mug is on the tray", "the mug should be on the tray"),
+    ],
+)  # fmt: skip
+def test_courtesy_manner_and_clauses_are_left_out(text, plain):
+    assert plain_request(text) == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "can you see the mug?", "is it possible?", "are you able to lift the mug?",
+        "put the mug on the table", "when I take the plate, put the mug on the tray",
+        "don't put the mug on the tray", "is the mug on the tray?", "put the mug back in the box",
+        "after dinner, put the mug on the tray",
+    ],
+)  # fmt: skip
+def test_what_means_something_else_without_it_stays(text):
+    assert plain_request(text) == text
+
+
+def test_descriptions_are_left_out_unless_they_name_a_thing():
+    names = re.compile("shelf|mug|tray")
+    text = "put the mug that is used for tea on the tray"
+    assert without_descriptions(text, names) == "put the mug on the tray"
+    text = "put the mug, the blue one with a handle, on the tray"
+    assert without_descriptions(text, names) == "put the mug on the tray"
+    for kept in (
+        "put the mug that is on the shelf on the tray",
+        "take the mug that you see and put it on the tray",
+    ):
+        assert without_descriptions(kept, names) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases"),
+    [
+        ("put the glass flask of wine on the tall furniture", ["glass flask of wine",
+                                                               "tall furniture"]),
+        ("the alcoholic drink should be moved to the stand", ["alcoholic drink", "stand"]),
+        ("push it to the front of the cooking appliance", ["cooking appliance"]),
+        ("put it on the table", []),
+        ("stop", []),
+    ],
+)  # fmt: skip
+def test_phrases_that_may_name_things_are_found(text, phrases):
+    assert [text[start:end] for start, end in noun_phrases(text)] == phrases
