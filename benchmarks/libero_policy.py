@@ -30,7 +30,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/libero_policy"))
     parser.add_argument("--libero-python", default="")
-    parser.add_argument("--episodes", type=int, default=160, help="of 36 labelled images each")
+    parser.add_argument("--episodes", type=int, default=240, help="of 36 labelled images each")
     parser.add_argument("--steps", type=int, default=TransferTrainConfig.image_steps)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)

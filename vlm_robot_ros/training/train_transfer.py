@@ -23,7 +23,7 @@ class TransferTrainConfig:
 
     action_steps: int = 5000
     action_batch: int = 2048
-    image_steps: int = 2400
+    image_steps: int = 3000
     image_batch: int = 24
     rate: float = 2e-3
     seed: int = 0
