@@ -26,7 +26,7 @@ class Table:
         self.slips, self.held, self.time = slips, None, 0.0
         self.dropped = []
 
-    def look(self, image):
+    def look(self, observation, nouns):
         """Return what the detector would see."""
         seen = []
         for noun, place in self.things.items():
@@ -79,7 +79,7 @@ def policy():
 
 def _run(policy, table, words, decisions=120):
     policy.next_instruction()
-    policy.within._look = table.look
+    policy.within._scene.look = table.look
     steps = []
     for _ in range(decisions):
         chunk = policy.infer(table.observe(words))

@@ -178,9 +178,9 @@ def test_what_is_not_seen_is_a_hold_that_says_so(folder):
         ("push the mug left", "I have not learned to push left"),
     ):
         policy.next_instruction()
-        policy.within._model.detector.heads[-1].weight.data.zero_()
-        policy.within._model.detector.heads[-1].bias.data.zero_()
-        policy.within._model.detector.heads[-1].bias.data[0] = 9.0
+        policy.within._scene._detector.heads[-1].weight.data.zero_()
+        policy.within._scene._detector.heads[-1].bias.data.zero_()
+        policy.within._scene._detector.heads[-1].bias.data[0] = 9.0
         chunk = policy.infer(_observe([0.0, 0.0, 1.1], 1.0, words))
         assert problem in chunk.hold
 

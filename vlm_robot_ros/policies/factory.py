@@ -7,8 +7,9 @@ from typing import Any
 from vlm_robot_ros import plugins
 from vlm_robot_ros.file_limits import read_json
 from vlm_robot_ros.interfaces.policy import HoldPolicy, Policy
-from vlm_robot_ros.models.checkpoint import CheckpointError, kind_of
+from vlm_robot_ros.models.checkpoint import CheckpointError, kind_of, load_model
 from vlm_robot_ros.models.grounded.config import GroundedModelConfig
+from vlm_robot_ros.models.transfer.model import TransferModel
 from vlm_robot_ros.paths import checkpoint_folder
 from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 from vlm_robot_ros.policies.image_monitor import ImageGuard
@@ -132,6 +133,7 @@ def load_checkpoint_policy(
             "auto, or nothing"
         )
     if kind_of(checkpoint) == "transfer":
+        from vlm_robot_ros.policies.transfer.learned_scene import LearnedScene
         from vlm_robot_ros.policies.transfer.policy import TransferPolicy
 
         reader = load_sentence_parser(parser)
@@ -140,7 +142,11 @@ def load_checkpoint_policy(
                 f"parser is '{parser}', and '{checkpoint}' has no words of its own; valid: a "
                 "folder of `vlm-robot train-parser`, or nothing"
             )
-        return ImageGuard(TransferPolicy(checkpoint, robot, device, reader))
+        model = load_model(checkpoint)
+        if not isinstance(model, TransferModel):
+            raise CheckpointError(f"'{checkpoint}' is no checkpoint of transfers")
+        scene = LearnedScene(model, checkpoint, robot, device, reader)
+        return ImageGuard(TransferPolicy(model.head, scene, robot, device))
     taught = read_json(checkpoint / "config.json").get("training", {}).get("taught", {})
     policy = GroundedPolicy(checkpoint, device, parser=load_sentence_parser(parser, taught))
     _check_depth(policy.model.config, robot, checkpoint)

@@ -2,36 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vlm_robot_ros.interfaces.action import ActionChunk, StepInfo
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
-from vlm_robot_ros.manipulation.camera_view import camera_view
 from vlm_robot_ros.manipulation.geometry import GraspError, Place, place_on
 from vlm_robot_ros.manipulation.transfer import STEP_DT, TransferAction
 from vlm_robot_ros.manipulation.transfer_task import TransferTask, transfer_chunk
-from vlm_robot_ros.models.checkpoint import CheckpointError, load_model
-from vlm_robot_ros.models.transfer.model import TransferModel
-from vlm_robot_ros.models.transfer.transfer_head import TransferHeadInput
-from vlm_robot_ros.policies.sentence_parsing import SentenceParser
-from vlm_robot_ros.policies.transfer.named_things import NamedThings, ThingStep
-from vlm_robot_ros.policies.transfer.scene import (
-    TABLE_CENTRE,
-    SeenThing,
-    place_in_front,
-    resolve,
-    things_of,
-)
+from vlm_robot_ros.models.transfer.transfer_head import TransferHead, TransferHeadInput
+from vlm_robot_ros.policies.transfer.named_things import ThingStep
+from vlm_robot_ros.policies.transfer.scene import TABLE_CENTRE, SeenThing, resolve
+from vlm_robot_ros.policies.transfer.scene_perception import PerceptionError, ScenePerception
 from vlm_robot_ros.robot.config import RobotConfig
 
-_CENTRE_NAMES = ("table center", "center of the table", "centre of the table",
-                 "middle of the table", "table middle")  # fmt: skip
 _WAYS = {"left": (0.0, 1.0), "right": (0.0, -1.0), "in front": (-1.0, 0.0), "behind": (1.0, 0.0)}
 """Unit vectors of the base frame; in front of a thing is where the robot is."""
 _SAME_M = 0.08
@@ -47,60 +34,31 @@ class TransferPolicy:
     """Acts as a checkpoint has learned to."""
 
     def __init__(
-        self, checkpoint: Path, robot: RobotConfig, device: str, parser: SentenceParser
+        self, head: TransferHead, scene: ScenePerception, robot: RobotConfig, device: str
     ) -> None:
-        """Load a checkpoint folder.
+        """Take the parts.
 
         Args:
-            checkpoint: The folder.
-            robot: Its contract says where the camera is, and how high the ground: the lowest
-                height of the workspace.
+            head: Decides on the next steps.
+            scene: Reads sentences, and sees what they name.
+            robot: That acts.
             device: Where to compute.
-            parser: Of sentences.
-
-        Raises:
-            CheckpointError: it is missing or corrupt, or the robot has no such camera.
         """
-        model = load_model(checkpoint)
-        if not isinstance(model, TransferModel):
-            raise CheckpointError(f"'{checkpoint}' is no checkpoint of transfers")
-        self._model, self._device = model.to(device), device
-        config = self.config = model.config
-        camera = {each.name: each for each in robot.cameras}.get(config.camera)
-        if camera is None:
-            known = ", ".join(each.name for each in robot.cameras) or "none"
-            raise CheckpointError(
-                f"'{checkpoint}' needs camera '{config.camera}'; robot '{robot.name}' has {known}"
-            )
-        if camera.width != camera.height or camera.crop:
-            raise CheckpointError(
-                f"'{checkpoint}' needs square images of all that camera '{camera.name}' sees; "
-                f"robot '{robot.name}' has {camera.width} x {camera.height}"
-                f"{', cropped' if camera.crop else ''}"
-            )
-        try:
-            self._view = camera_view(camera, config.image, config.field_of_view_deg)
-        except ValueError as error:
-            raise CheckpointError(f"'{checkpoint}': {error}") from error
+        self._head, self._scene, self._device = head.to(device), scene, device
         self._workspace = robot.workspace
-        self._ground = robot.workspace.min[2]
         self._middle = np.add(robot.workspace.min, robot.workspace.max)[:2] / 2
-        names = {thing.noun: thing.names for thing in config.things}
-        fixed = [thing.noun for thing in config.things if not thing.movable]
-        self._reader = NamedThings(
-            {**names, TABLE_CENTRE: _CENTRE_NAMES}, parser, (*fixed, TABLE_CENTRE)
-        )
         self.reset()
 
     replan_steps = 2
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """The camera that it was trained with."""
-        return (self.config.camera,)
+        """Those that it looks through."""
+        return self._scene.cameras
 
     def reset(self) -> None:
         """Forget everything."""
+        self._scene.reset()
         self._carried: tuple[str, TransferTask] | None = None
         """What the hand still holds of the instruction before."""
         self._task: TransferTask | None = None
@@ -128,7 +86,7 @@ class TransferPolicy:
         """Return what to do next; a hold that says why where nothing is to be done."""
         if not self._is_read:
             self._is_read = True
-            self._steps, self._problem, self._confidence = self._reader.read(
+            self._steps, self._problem, self._confidence = self._scene.read(
                 observation.instruction
             )
             self._problem = self._problem or next(filter(None, map(_refusal, self._steps)), "")
@@ -137,12 +95,12 @@ class TransferPolicy:
             self._carried = None  # it is not there any more
         if self._problem:
             return hold_chunk(observation, STEP_DT, self._problem)
-        seen = self._look(observation.images[self.config.camera])
         try:
+            seen = self._scene.look(observation, _nouns(self._steps))
             task = self._task = self._task or self._begin(seen)
             if not task.held:
                 self._follow(task, seen, observation)
-        except (LookupError, GraspError) as error:
+        except (LookupError, GraspError, PerceptionError) as error:
             return hold_chunk(observation, STEP_DT, str(error))
         plan = self._plan(task, observation)
         if not (np.isfinite(plan.move).all() and np.isfinite(plan.turn).all()):
@@ -153,16 +111,6 @@ class TransferPolicy:
         chunk = transfer_chunk(observation, plan, label, self._confidence)
         info = StepInfo(self._index, len(self._steps), _describe(step), self._advance(observation))
         return replace(chunk, step=info)
-
-    def _look(self, image: np.ndarray) -> list[SeenThing]:
-        seen = torch.from_numpy(np.ascontiguousarray(image)).to(self._device)
-        light = seen.permute(2, 0, 1)[None].float() / 255
-        if light.shape[2:] != (self.config.image, self.config.image):
-            light = F.interpolate(
-                light, (self.config.image, self.config.image), mode="bilinear", antialias=True
-            )
-        votes = self._model.detector(light)
-        return things_of(votes, self.config.things, self._view, self._ground)
 
     def _begin(self, seen: list[SeenThing]) -> TransferTask:
         """Return the task of the step that runs; raises LookupError, GraspError."""
@@ -189,9 +137,8 @@ class TransferPolicy:
     def _place(self, step: ThingStep, reference: SeenThing, target: SeenThing) -> Place:
         if not step.skill.startswith("place "):
             return place_on(reference.geometry)
-        kind = self.config.things[self.config.nouns.index(reference.noun)]
         way = np.array(_WAYS[step.skill.removeprefix("place ")])
-        return Place(place_in_front(reference, kind, target.geometry, way, self._ground))
+        return Place(self._scene.place_beside(reference, target.geometry, way))
 
     def _follow(self, task: TransferTask, seen: list[SeenThing], observation: Observation) -> None:
         """Take note of where the target is seen now."""
@@ -208,7 +155,7 @@ class TransferPolicy:
 
     def _plan(self, task: TransferTask, observation: Observation) -> TransferAction:
         state = task.state(observation)
-        plan = self._model.head(TransferHeadInput(*map(self._tensor, state)))
+        plan = self._head(TransferHeadInput(*map(self._tensor, state)))
         move, turn, grip = (part.double().cpu().numpy() for part in plan)
         return TransferAction(move, turn, (grip > 0).astype(float))
 
@@ -228,6 +175,16 @@ class TransferPolicy:
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self._device)
+
+
+def _nouns(steps: Sequence[ThingStep]) -> list[str]:
+    """Return all things that steps are about, without doubles."""
+    named = [
+        noun
+        for step in steps for thing in (step.target, step.reference)
+        for noun in (thing.noun, *thing.landmarks)
+    ]  # fmt: skip
+    return [noun for noun in dict.fromkeys(named) if noun and noun != TABLE_CENTRE]
 
 
 def _refusal(step: ThingStep) -> str:
