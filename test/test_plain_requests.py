@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from vlm_robot_ros.policies.transfer.phrase_match import noun_phrases
+from vlm_robot_ros.policies.transfer.noun_phrases import noun_phrases
 from vlm_robot_ros.policies.transfer.plain_requests import plain_request, without_descriptions
 
 

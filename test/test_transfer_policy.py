@@ -22,8 +22,8 @@ from vlm_robot_ros.models.transfer.config import ThingConfig, TransferModelConfi
 from vlm_robot_ros.models.transfer.model import TransferModel
 from vlm_robot_ros.models.transfer.scene_detector import SceneVotes
 from vlm_robot_ros.policies.factory import load_policy
-from vlm_robot_ros.policies.transfer.named_things import ThingReference
 from vlm_robot_ros.policies.transfer.scene import SeenThing, resolve, things_of
+from vlm_robot_ros.policies.transfer.thing_steps import ThingReference
 from vlm_robot_ros.robot.loader import load_robot
 
 ROBOT = load_robot("libero")

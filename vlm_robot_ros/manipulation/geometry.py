@@ -27,6 +27,8 @@ _DROP_M = 0.01
 """How far above its place a thing is let go of [m]."""
 _ALIKE_M = 0.004
 """Sides that differ by less are equally good to grip [m]."""
+_LIKE_M, _LIKE_RAD = 0.02, 0.4
+"""How near each other grasps are that are alike."""
 _HAND_HALF_M, _HAND_ABOVE_M = 0.105, 0.035
 """How far the hand reaches along the way that its fingers close, and how far it is above their
 tips [m]."""
@@ -96,6 +98,7 @@ def plan_grasp(
     others: Sequence[ObjectGeometry] = (),
     place: Place | None = None,
     workspace: Workspace | None = None,
+    failed: Sequence[Grasp] = (),
 ) -> Grasp:
     """Return where a thing is gripped: at its sides, or at its rim; where there is most room.
 
@@ -104,6 +107,7 @@ def plan_grasp(
         others: What stands around it, and around its place.
         place: Where it is put, if it is.
         workspace: Of the tool: grasps inside are better than others.
+        failed: Grasps that did not hold it: others are better.
 
     Raises:
         GraspError: the fingers do not open far enough; says by how much.
@@ -116,6 +120,7 @@ def plan_grasp(
             f"{100 * min(thing.size[:2]):.1f} cm wide, and the gripper takes "
             f"{100 * (GRIPPER_WIDTH_M - _FINGER_M):.1f} cm"
         )
+    candidates = [each for each in candidates if not _is_like(each, failed)] or candidates
     best, most = candidates[0], -np.inf
     # What it stands in, or is put into, is no obstacle: the hand stays above the rim.
     beside = [other for other in others if not _is_over(thing.base, other)]
@@ -153,10 +158,23 @@ def travel_height(thing: ObjectGeometry, grasp: Grasp, place: Place) -> float:
     above = float((grasp.point - thing.base)[2])
     highest = max(thing.base[2], place.point[2])
     travel = above + max(highest + _CLEAR_M, place.rim + _CLEAR_OF_RIM_M)
-    if not _is_flat(thing):
-        return travel
-    # What is gripped at its edge and is flat comes to hang down from there.
-    return max(travel, highest + float(max(thing.size[:2])) + _CLEAR_OF_RIM_M)
+    return max(travel, highest + hanging(thing) + _CLEAR_OF_RIM_M)
+
+
+def hanging(thing: ObjectGeometry) -> float:
+    """Return how far a thing that is lifted hangs below where it is gripped [m].
+
+    What is flat and is gripped at its edge swings down; else it is 0.
+    """
+    return float(max(thing.size[:2])) if _is_flat(thing) else 0.0
+
+
+def _is_like(grasp: Grasp, others: Sequence[Grasp]) -> bool:
+    return any(
+        np.linalg.norm(grasp.point - other.point) < _LIKE_M
+        and abs(half_turn(grasp.yaw - other.yaw)) < _LIKE_RAD
+        for other in others
+    )
 
 
 def _side_grasps(thing: ObjectGeometry) -> list[Grasp]:

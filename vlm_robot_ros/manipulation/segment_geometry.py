@@ -1,8 +1,9 @@
 """From the points that a depth camera measures of a thing to the box that it is taken for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 
 from vlm_robot_ros.manipulation.geometry import ObjectGeometry, half_turn
@@ -17,6 +18,14 @@ _MIDDLE = 0.4
 """Part of the sides around the middle where a hollow thing is lower than its rim."""
 _HOLLOW = 0.35
 """Part of the height by which it is."""
+_RIM_PART, _RIM_LEAST_M = 0.12, 0.006
+"""How far below the top of a thing its rim reaches: part of its height, and at least [m]."""
+_RIM_WIDTH_M, _RIM_AREA, _FILLED = 0.04, 0.4, 0.02
+"""How wide a rim is at least [m], what part of the thing's area it surrounds; what part of what is
+as high as the rim may be in its middle."""
+_JUMP_M, _PART = 0.03, 0.15
+"""Between neighbouring pixels of one thing, at most [m]; part of the largest part of a thing below
+which another part is none of it."""
 _MOST_MISSING = 0.5
 """Part of a mask without measured distances above which its shape is not known."""
 
@@ -52,7 +61,7 @@ def segment_geometry(mask: np.ndarray, points: np.ndarray, support: float) -> Se
         SegmentError: too little of it was measured.
     """
     shown = points[mask]
-    known = shown[np.isfinite(shown).all(1)]
+    known = points[_without_strays(mask, points)]
     missing = 1.0 - len(known) / max(1, len(shown))
     if len(known) < _LEAST_POINTS:
         raise SegmentError(
@@ -69,14 +78,41 @@ def segment_geometry(mask: np.ndarray, points: np.ndarray, support: float) -> Se
     height = max(top - bottom, _LEAST_SIZE_M)
     size = np.array([*sides, height])
     box = ObjectGeometry(np.array([*middle, bottom]), size, yaw)
-    inner = _inner_height(kept, box)
-    if inner is not None and top - inner > _HOLLOW * height:
-        spot = np.array([0.0, 0.0, inner - bottom])
-        box = ObjectGeometry(box.base, size, yaw, hollow=True, spot=spot)
+    rim = _rim(kept, box)
+    if rim is not None:
+        inner = _inner_height(kept, rim)
+        rest = _LEAST_SIZE_M if inner is None else max(inner - bottom, _LEAST_SIZE_M)
+        if inner is None or top - inner > _HOLLOW * height:
+            box = replace(rim, hollow=True, spot=np.array([0.0, 0.0, rest]))
     rows, columns = np.nonzero(mask)
     border = (rows.min() == 0, columns.min() == 0, rows.max() == mask.shape[0] - 1,
               columns.max() == mask.shape[1] - 1)  # fmt: skip
     return SegmentGeometry(box, missing, any(border))
+
+
+def depth_jumps(points: np.ndarray) -> np.ndarray:
+    """Return where one thing ends and another begins, as neighbouring pixels show it.
+
+    Args:
+        points: Shape (H, W, 3), [m].
+
+    Returns:
+        Shape (H, W), bool: pixels right of and below the jumps.
+    """
+    jumps = np.zeros(points.shape[:2], bool)
+    jumps[1:] |= np.linalg.norm(np.diff(points, axis=0), axis=2) > _JUMP_M
+    jumps[:, 1:] |= np.linalg.norm(np.diff(points, axis=1), axis=2) > _JUMP_M
+    return jumps
+
+
+def _without_strays(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the measured pixels of a mask without small parts that are apart. Shape (H, W)."""
+    measured = mask & np.isfinite(points).all(2)
+    parts, count = ndimage.label(measured & ~depth_jumps(points), np.ones((3, 3)))
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    kept: np.ndarray = np.isin(parts, np.flatnonzero(sizes >= max(1, _PART * sizes.max())))
+    return kept
 
 
 def smallest_rectangle(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -130,9 +166,30 @@ def support_height(points: np.ndarray, around: np.ndarray, reach: float = 0.1) -
     return float(np.median(heights[inside]))
 
 
+def _rim(points: np.ndarray, box: ObjectGeometry) -> ObjectGeometry | None:
+    """Return the box around the rim of a thing, without handles; None where it has none.
+
+    A rim is as wide as the thing, and nothing is as high in its middle.
+    """
+    high = points[points[:, 2] > box.top - max(_RIM_PART * box.size[2], _RIM_LEAST_M)]
+    if len(high) < _LEAST_POINTS:
+        return None
+    middle, sides, yaw = smallest_rectangle(high[:, :2])
+    rim = replace(box, base=np.array([*middle, box.base[2]]), size=np.array([*sides, box.size[2]]),
+                  yaw=yaw)  # fmt: skip
+    wide = sides.min() > _RIM_WIDTH_M and sides.prod() > _RIM_AREA * box.size[:2].prod()
+    turned = _turned_to(high, rim)
+    filled = (np.abs(turned) < sides / 2 * _MIDDLE).all(1).mean()
+    return rim if wide and filled < _FILLED else None
+
+
+def _turned_to(points: np.ndarray, box: ObjectGeometry) -> np.ndarray:
+    """Return points from the middle of a box, along its sides. Shape (N, 3) to (N, 2), [m]."""
+    sine, cosine = np.sin(box.yaw), np.cos(box.yaw)
+    return (points[:, :2] - box.base[:2]) @ np.array([[cosine, -sine], [sine, cosine]])
+
+
 def _inner_height(points: np.ndarray, box: ObjectGeometry) -> float | None:
     """Return how high what is seen in the middle of a box is; None where nothing is."""
-    sine, cosine = np.sin(box.yaw), np.cos(box.yaw)
-    turned = (points[:, :2] - box.base[:2]) @ np.array([[cosine, -sine], [sine, cosine]])
-    inside = points[(np.abs(turned) < box.size[:2] / 2 * _MIDDLE).all(1), 2]
+    inside = points[(np.abs(_turned_to(points, box)) < box.size[:2] / 2 * _MIDDLE).all(1), 2]
     return float(np.median(inside)) if len(inside) >= _LEAST_POINTS // 3 else None

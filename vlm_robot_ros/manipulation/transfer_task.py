@@ -13,6 +13,7 @@ from vlm_robot_ros.manipulation.geometry import (
     ObjectGeometry,
     Place,
     half_turn,
+    hanging,
     plan_grasp,
     tool_goal,
     travel_height,
@@ -57,6 +58,9 @@ class TransferTask:
     _before: float = field(default=1.0, init=False)
     """Opening when the fingers began to close."""
     _away: int = field(default=0, init=False)
+    _failed: list[Grasp] = field(default_factory=list, init=False)
+    _left: int = field(default=0, init=False)
+    """How often it was seen where it was, though it counts as held."""
     _closing: int = field(default=0, init=False)
     _stopped: int = field(default=0, init=False)
     _tool: np.ndarray | None = field(default=None, init=False)
@@ -79,9 +83,18 @@ class TransferTask:
         return tool_goal(self.target, self.grasp, self._place())
 
     def see(self, target: ObjectGeometry, tool: np.ndarray) -> None:
-        """Take note of where the thing is seen, unless the hand may hide it, or holds it."""
-        if self.held or np.linalg.norm(tool - target.base) < _CLEAR_M:
+        """Take note of where the thing is seen, unless the hand may hide it."""
+        if np.linalg.norm(tool - target.base) < _CLEAR_M:
             return
+        if self.held:
+            # What is seen where it was, and the hand is far from there, is not in the hand.
+            away = np.linalg.norm(target.base - self.target.base)
+            self._left = self._left + 1 if away < _STILL_M else 0
+            if self._left < _MISSED_TIMES:
+                return
+            self.held, self._left = False, 0
+            self._failed.append(self.grasp)
+            self.grasp = self._plan_grasp()
         if self.placed:
             # It stands where it was put, or is fetched again.
             away = np.linalg.norm((target.base - self.expected)[:2])
@@ -123,10 +136,11 @@ class TransferTask:
         self._commanded = float(np.ravel(action.grip)[0])
 
     def _place(self) -> Place:
-        return self.place or Place(self.target.base + np.array([0.0, 0.0, _LIFT_M]))
+        lift = _LIFT_M + hanging(self.target)
+        return self.place or Place(self.target.base + np.array([0.0, 0.0, lift]))
 
     def _plan_grasp(self) -> Grasp:
-        return plan_grasp(self.target, self.others, self.place, self.workspace)
+        return plan_grasp(self.target, self.others, self.place, self.workspace, self._failed)
 
     def _update_grip(self, opening: float) -> None:
         if self._commanded > 0.5:

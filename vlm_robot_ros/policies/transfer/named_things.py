@@ -9,8 +9,6 @@ the reading of which it is surest counts.
 import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from vlm_robot_ros.language.lexicon import NOUNS
 from vlm_robot_ros.language.replies import why_hold
@@ -27,8 +25,15 @@ from vlm_robot_ros.policies.sentence_parsing import (
     SentenceParser,
 )
 from vlm_robot_ros.policies.transfer.mentions import Mention, MentionFinder
-from vlm_robot_ros.policies.transfer.phrase_match import PhraseMatcher, noun_phrases
+from vlm_robot_ros.policies.transfer.noun_phrases import noun_phrases
+from vlm_robot_ros.policies.transfer.phrase_match import PhraseMatcher
 from vlm_robot_ros.policies.transfer.plain_requests import plain_request, without_descriptions
+from vlm_robot_ros.policies.transfer.thing_steps import (
+    NO_THING,
+    ReadSentence,
+    ThingReference,
+    ThingStep,
+)
 
 _CARRIED = ("lemon", "bread", "cube", "cylinder", "bottle")
 _TAKING = ("bin", "plate", "bowl")
@@ -51,41 +56,6 @@ _UPON = ("on", "in")
 """Relations that putting makes."""
 
 
-@dataclass(frozen=True)
-class ThingReference:
-    """A thing as a sentence names it."""
-
-    noun: str = ""
-    """Of the things that there are; empty where the sentence speaks of none."""
-    selector: str = ""
-    """One of `task_spec.SELECTORS`, or nothing."""
-    relation: str = ""
-    """One of `task_spec.RELATIONS` or "between": where it is from `landmarks`; or nothing."""
-    landmarks: tuple[str, ...] = ()
-    """Nouns: one, of "between" two."""
-    negated: bool = False
-    """Whether it is the one that is not there."""
-
-
-@dataclass(frozen=True)
-class ThingStep:
-    """One step of a sentence."""
-
-    skill: str
-    """One of `tasks.SKILLS`; `put` for `stack`."""
-    target: ThingReference
-    reference: ThingReference = ThingReference()
-
-
-class ReadSentence(NamedTuple):
-    """What a sentence says of things."""
-
-    steps: tuple[ThingStep, ...]
-    problem: str
-    """Why the sentence cannot be followed; empty if it can."""
-    confidence: float
-
-
 class NamedThings:
     """Reads sentences about things with given names."""
 
@@ -94,6 +64,7 @@ class NamedThings:
         names: Mapping[str, Sequence[str]],
         parser: SentenceParser,
         fixed: Collection[str] = (),
+        open_phrases: bool = True,
     ) -> None:
         """Take the names of all things.
 
@@ -102,10 +73,14 @@ class NamedThings:
                 have a name, it is that of the first which the sentence does not name otherwise.
             parser: Reads the sentences.
             fixed: Nouns of what cannot be carried.
+            open_phrases: Whether phrases that are no names may mean the thing that they are
+                nearest to.
         """
         self._parser, self._fixed = parser, frozenset(fixed)
         self._mentions = MentionFinder(names)
-        self._phrases = PhraseMatcher(names, parser) if isinstance(parser, PhraseEncoder) else None
+        self._phrases: PhraseMatcher | None = None
+        if open_phrases and isinstance(parser, PhraseEncoder):
+            self._phrases = PhraseMatcher(names, parser)
 
     def read(self, text: str) -> ReadSentence:
         """Return what a sentence says; of the readings that fit, the surest.
@@ -180,7 +155,7 @@ class NamedThings:
             problem = problem or _problem(step, target, reference, text)
             # What is put on a thing that can be carried is stacked, to the parser.
             skill = "put" if step.skill == "stack" else step.skill
-            steps.append(ThingStep(skill, target or _NOTHING, reference or _NOTHING))
+            steps.append(ThingStep(skill, target or NO_THING, reference or NO_THING))
         return ReadSentence(() if problem else tuple(steps), problem, confidence), False
 
     def _fits(self, parsed: ParsedSentence, meaning: Mapping[str, Mention]) -> bool:
@@ -202,9 +177,6 @@ class NamedThings:
             if where and where.noun == step.reference.noun and step.target.relation in _UPON:
                 return False  # it would be there already
         return bool(parsed.meaning.steps) and used >= set(meaning)
-
-
-_NOTHING = ThingReference()
 
 
 def _stand_ins(count: int, rest: str) -> list[tuple[str, ...]]:
@@ -265,7 +237,7 @@ def _marks_problem(parsed: ParsedSentence, meaning: Mapping[str, Mention], text:
 def _reference(thing: ObjectReference, meaning: Mapping[str, Mention]) -> ThingReference | None:
     """Return a thing by its own noun; None where it is none of those that there are."""
     if thing.noun == NONE:
-        return _NOTHING
+        return NO_THING
     mention = meaning.get(thing.noun)
     if mention is None or thing.excluded or thing.alternative or thing.colour != ANY:
         return None

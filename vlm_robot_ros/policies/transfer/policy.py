@@ -14,9 +14,9 @@ from vlm_robot_ros.manipulation.geometry import GraspError, Place, place_on
 from vlm_robot_ros.manipulation.transfer import STEP_DT, TransferAction
 from vlm_robot_ros.manipulation.transfer_task import TransferTask, transfer_chunk
 from vlm_robot_ros.models.transfer.transfer_head import TransferHead, TransferHeadInput
-from vlm_robot_ros.policies.transfer.named_things import ThingStep
 from vlm_robot_ros.policies.transfer.scene import TABLE_CENTRE, SeenThing, resolve
 from vlm_robot_ros.policies.transfer.scene_perception import PerceptionError, ScenePerception
+from vlm_robot_ros.policies.transfer.thing_steps import ThingStep
 from vlm_robot_ros.robot.config import RobotConfig
 
 _WAYS = {"left": (0.0, 1.0), "right": (0.0, -1.0), "in front": (-1.0, 0.0), "behind": (1.0, 0.0)}
@@ -98,8 +98,7 @@ class TransferPolicy:
         try:
             seen = self._scene.look(observation, _nouns(self._steps))
             task = self._task = self._task or self._begin(seen)
-            if not task.held:
-                self._follow(task, seen, observation)
+            self._follow(task, seen, observation)
         except (LookupError, GraspError, PerceptionError) as error:
             return hold_chunk(observation, STEP_DT, str(error))
         plan = self._plan(task, observation)
@@ -142,7 +141,7 @@ class TransferPolicy:
 
     def _follow(self, task: TransferTask, seen: list[SeenThing], observation: Observation) -> None:
         """Take note of where the target is seen now."""
-        # What was not where it was put has stayed where it was.
+        # What was not where it was put has stayed where it was; so has what the hand lost.
         for expected in (task.expected, task.target.base):
             near = [
                 (float(np.linalg.norm(thing.point - expected)), thing.geometry)

@@ -9,7 +9,7 @@ from vlm_robot_ros.manipulation.camera_view import CameraView
 from vlm_robot_ros.manipulation.geometry import ObjectGeometry
 from vlm_robot_ros.models.transfer.config import ThingConfig
 from vlm_robot_ros.models.transfer.scene_detector import SceneVotes
-from vlm_robot_ros.policies.transfer.named_things import ThingReference
+from vlm_robot_ros.policies.transfer.thing_steps import ThingReference
 
 _SURE = 0.5
 """Probability above which a cell shows a thing."""

@@ -9,6 +9,7 @@ says what messages are. Environment, initial states and success test are those o
 import importlib.util
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +61,8 @@ class Environments:
         calls: dict[str, Callable[..., dict[str, Any]]] = {
             "tasks": self.tasks, "open": self.open, "reset": self.reset, "step": self.step,
             "scatter": self.scatter, "scene": self.scene, "segments": self.segments,
-            "goal": self.goal, "set_goal": self.set_goal,
+            "goal": self.goal, "set_goal": self.set_goal, "open_file": self.open_file,
+            "distances": self.distances,
         }  # fmt: skip
         return calls[message.pop("call")](**message)
 
@@ -80,21 +82,29 @@ class Environments:
         """
         key = (suite, task, size)
         if key != self._key:
-            from libero.libero.envs import OffScreenRenderEnv
-
-            self.close()
             found = self._suite(suite).tasks[task]
-            self._env = OffScreenRenderEnv(
-                bddl_file_name=os.path.join(
-                    self._path("bddl_files"), found.problem_folder, found.bddl_file
-                ),
-                camera_heights=size, camera_widths=size, ignore_done=True,
-            )  # fmt: skip
+            folder = Path(self._path("bddl_files")) / found.problem_folder
+            self._make(folder / found.bddl_file, size)
             self._states, self._key = self._states_of(found), key
-            self._goal = self._env.env.parsed_problem["goal_state"]
             in_file = suite.endswith(("_lan", "_task"))
             self._words = self._env.language_instruction if in_file else found.language
         return {"instruction": self._words}
+
+    def open_file(self, text: str, size: int) -> dict[str, Any]:
+        """Make the environment of a task's file that is none of the benchmark's; BDDL."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "task.bddl"
+            path.write_text(text, encoding="utf-8")
+            self._make(path, size)
+        return {"instruction": self._env.language_instruction}
+
+    def _make(self, path: Path, size: int) -> None:
+        from libero.libero.envs import OffScreenRenderEnv
+
+        self.close()
+        self._env = OffScreenRenderEnv(bddl_file_name=str(path), camera_heights=size,
+                                       camera_widths=size, ignore_done=True)  # fmt: skip
+        self._goal = self._env.env.parsed_problem["goal_state"]
 
     def reset(self, state: int, seed: int, wait: int, cameras: list[str]) -> dict[str, Any]:
         """Begin in an initial state; things fall for `wait` steps, as published results have it.
@@ -207,6 +217,19 @@ class Environments:
         bodies = np.where(seen[..., 0] == _GEOM, np.asarray(sim.model.geom_bodyid)[geoms], 0)
         names = [sim.model.body_id2name(number) or "" for number in range(sim.model.nbody)]
         return {"bodies": bodies.astype(np.uint8), "names": names}
+
+    def distances(self, size: int) -> dict[str, Any]:
+        """Return how far along the optical axis what the front camera sees is, upright.
+
+        Returns:
+            Shape (size, size), float32 [m].
+        """
+        sim = self._env.env.sim
+        _, depth = sim.render(width=size, height=size, camera_name=CAMERAS["front"], depth=True)
+        near, far = (sim.model.stat.extent * end
+                     for end in (sim.model.vis.map.znear, sim.model.vis.map.zfar))  # fmt: skip
+        found = near / (1.0 - depth[::-1] * (1.0 - near / far))
+        return {"distances": np.ascontiguousarray(found, np.float32)}
 
     def _box(self, body: int) -> np.ndarray:
         """Return the corners of the box around the visible parts of a body, without its drawers.

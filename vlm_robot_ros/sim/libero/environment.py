@@ -94,6 +94,25 @@ class LiberoEnvironment:
         """
         return str(self._ask("open", suite=suite, task=task, size=size)["instruction"])
 
+    def open_file(self, text: str, size: int = 256) -> str:
+        """Make the environment of a task's file that is none of the benchmark's.
+
+        Args:
+            text: The file, BDDL as the benchmark has it.
+            size: Of square images [px].
+
+        Returns:
+            The instruction in it.
+        """
+        return str(self._ask("open_file", text=text, size=size)["instruction"])
+
+    def distances(self, size: int = 256) -> np.ndarray:
+        """Return how far along its optical axis what the front camera sees is.
+
+        Shape (size, size), float32 [m].
+        """
+        return np.asarray(self._ask("distances", size=size)["distances"])
+
     def reset(self, state: int, seed: int, wait: int = 0, cameras: Sequence[str] = ()) -> ArmState:
         """Begin in an initial state, by its number; `wait` steps later."""
         given = {"state": state, "seed": seed, "wait": wait, "cameras": list(cameras)}

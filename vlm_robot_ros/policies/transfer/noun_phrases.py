@@ -1,0 +1,69 @@
+"""Where a sentence may name things, in any words."""
+
+import re
+
+_DETERMINERS = r"(?:the|a|an|that|this|some|my|your|our)"
+_ENDS = frozenset({
+    "is", "are", "was", "were", "be", "being", "been", "should", "must", "needs", "need",
+    "has", "have", "had", "goes", "go", "belongs", "ought", "to", "that", "which", "who",
+    "whose", "where", "on", "onto", "in", "into", "inside", "at", "atop", "over", "under",
+    "beneath", "above", "next", "beside", "near", "by", "from", "off", "up", "down", "out",
+    "away", "and", "or", "but", "so", "then", "please", "than", "it", "its", "there", "here",
+    "front", "behind", "between", "across", "around", "along", "as", "if", "when", "while",
+    "until", "because", "with", "without", "for", "of", "can", "could", "would", "will", "may",
+    "might", "not", "now", "upon", "against", "toward", "towards", "through", "put", "place",
+    "set", "move", "take",
+})  # fmt: skip
+"""Words that are no part of the name of a thing."""
+_PARTICIPLES = frozenset({
+    "located", "placed", "moved", "positioned", "stacked", "used", "called", "labelled",
+    "labeled", "marked", "transferred", "brought", "resting", "sitting", "standing", "lying",
+    "laying", "leaning", "waiting", "being", "slid", "pushed", "carried", "lifted", "dropped",
+    "shown", "seen", "made", "filled", "adjacent", "closest", "nearest",
+})  # fmt: skip
+"""Words that tell of a thing what comes after its name."""
+_PARTS = frozenset({
+    "top", "front", "back", "side", "edge", "rim", "middle", "center", "centre", "left",
+    "right", "surface", "inside", "interior", "corner", "rear", "end", "way", "place", "spot",
+    "position", "table", "floor", "counter", "countertop", "tabletop", "room", "robot", "arm",
+    "gripper", "hand", "task", "thing", "things", "one", "object", "item",
+})  # fmt: skip
+"""Parts and places that are no things of their own."""
+
+
+def noun_phrases(text: str) -> list[tuple[int, int]]:
+    """Return from where to where a text may name things, without "the"."""
+    found = []
+    for begin in re.finditer(rf"\b{_DETERMINERS} (?=[a-z])", text, re.IGNORECASE):
+        end = _end_of_phrase(text, begin.end())
+        words = text[begin.end() : end].lower().split()
+        if not words:
+            continue
+        joined = re.compile(rf" (?:of|for|with|from) (?:{_DETERMINERS} )?", re.I).match(text, end)
+        if words[-1] not in _PARTS and joined is not None:
+            further = _end_of_phrase(text, joined.end())
+            last = text[joined.end() : further].lower().split()[-1:]
+            if last and last[0] not in _PARTS:
+                end = further
+        if words[-1] not in _PARTS:
+            found.append((begin.end(), end))
+    return [
+        span for span in found
+        if not any(other != span and other[0] <= span[0] and span[1] <= other[1]
+                   for other in found)
+    ]  # fmt: skip
+
+
+def _end_of_phrase(text: str, start: int) -> int:
+    end = start
+    for count, word in enumerate(re.finditer(r"[a-z0-9'-]+", text[start:], re.IGNORECASE)):
+        said = word[0].lower()
+        glued = text[end : start + word.start()].strip(" ") == "" or (
+            count > 0 and text[end : start + word.start()] == ", " and said.endswith("coloured")
+        )
+        if not glued or (said in _ENDS and (count or said != "can")) or count == 5:
+            break
+        if count and said in _PARTICIPLES:
+            break
+        end = start + word.end()
+    return end

@@ -1,0 +1,43 @@
+"""What a sentence asks for, in terms of things."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class ThingReference:
+    """A thing as a sentence names it."""
+
+    noun: str = ""
+    """Of the things that there are; empty where the sentence speaks of none."""
+    selector: str = ""
+    """One of `task_spec.SELECTORS`, or nothing."""
+    relation: str = ""
+    """One of `task_spec.RELATIONS` or "between": where it is from `landmarks`; or nothing."""
+    landmarks: tuple[str, ...] = ()
+    """Nouns: one, of "between" two."""
+    negated: bool = False
+    """Whether it is the one that is not there."""
+
+
+NO_THING = ThingReference()
+"""Where a step is about none."""
+
+
+@dataclass(frozen=True)
+class ThingStep:
+    """One step of a sentence."""
+
+    skill: str
+    """One of `tasks.SKILLS`; `put` for `stack`."""
+    target: ThingReference
+    reference: ThingReference = NO_THING
+
+
+class ReadSentence(NamedTuple):
+    """What a sentence says of things."""
+
+    steps: tuple[ThingStep, ...]
+    problem: str
+    """Why the sentence cannot be followed; empty if it can."""
+    confidence: float
