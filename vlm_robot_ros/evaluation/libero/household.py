@@ -27,10 +27,13 @@ PHRASES = {
 TAKING = {"plate": "plate", "white_bowl": "white bowl", "wooden_tray": "wooden tray",
           "basket": "basket"}  # fmt: skip
 """What things are put on, or in."""
-TOO_LARGE = {"basket": "basket", "wooden_tray": "wooden tray",
-             "white_storage_box": "storage box"}  # fmt: skip
-"""What the gripper cannot take."""
-STACKED_ON = {"black_book": "black book", "yellow_book": "yellow book", "cookies": "cookie box",
+TOO_LARGE = {
+    "white_storage_box": "storage box", "wooden_shelf": "wooden shelf",
+    "desk_caddy": "desk caddy", "wooden_two_layer_shelf": "tall shelf",
+}  # fmt: skip
+"""What the gripper cannot take: wide, and without a rim."""
+_LARGE = frozenset({*TOO_LARGE, "basket", "wooden_tray"})
+STACKED_ON = {"white_storage_box": "storage box", "cookies": "cookie box",
               "chocolate_pudding": "box of chocolate pudding"}  # fmt: skip
 """What has a flat top."""
 STACKED = ("butter", "cream_cheese", "chocolate_pudding", "popcorn", "cookies",
@@ -41,7 +44,7 @@ _AREA = ((-0.2, -0.24), (0.08, 0.24))
 """Where things stand: x and y from, to [m]."""
 _APART_M, _LARGE_APART_M = 0.16, 0.23
 """How far things are from each other at least, and from large ones."""
-_OTHERS = 3
+_OTHERS = {"pick": 3, "put": 3, "stack": 2, "too large": 1}
 """Things that are not spoken of."""
 
 
@@ -86,7 +89,7 @@ def household_task(skill: str, number: int, seed: int) -> HouseholdTask:
     if free:
         chosen.append(free[int(rng.integers(len(free)))])
     rest = [each for each in PHRASES if each not in chosen]
-    chosen += list(rng.choice(rest, _OTHERS, replace=False))
+    chosen += list(rng.choice(rest, _OTHERS[skill], replace=False))
     name = said[target]
     instruction = f"pick up the {name}"
     if free:
@@ -123,7 +126,7 @@ def _spots(
     while len(found) < len(categories):
         spot = rng.uniform(*_AREA)
         apart = [
-            _LARGE_APART_M if {one, categories[len(found)]} & set(TOO_LARGE) else _APART_M
+            _LARGE_APART_M if {one, categories[len(found)]} & _LARGE else _APART_M
             for one in categories[: len(found)]
         ]
         gaps = [np.linalg.norm(spot - other) for other in found]

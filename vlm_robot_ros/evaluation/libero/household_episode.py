@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.data.camera_input import backproject_depth
 from vlm_robot_ros.evaluation.libero.episode import follow_chunk
@@ -87,12 +88,13 @@ def run_household_episode(
     Args:
         env: Any; the task is opened in it.
         policy: Looks through the cameras `front` and `front_depth`.
-        robot: Its contract has these.
+        robot: Its contract has these, and says where they are: they are put there.
         task: What is to be done.
         number: Of the task.
         disturb: What is made of the measured distances, shape (H, W), [m].
     """
     open_task(env, task)
+    env.place_camera(robot.camera(_DEPTH).pose)
     state = env.step(controller_actions(np.zeros((1, 6)), 1.0), [_COLOUR])
     began, start = env.scene().boxes, state.pose[:3].copy()
     camera = robot.camera(_DEPTH)
@@ -130,6 +132,19 @@ def open_task(env: LiberoEnvironment, task: HouseholdTask) -> None:
     """Make the scene of a task, and let things come to rest."""
     env.open_file(task_file(task))
     env.scatter(task.seed, {})
+
+
+def moved_camera(robot: RobotConfig, rng: np.random.Generator) -> RobotConfig:
+    """Return a contract whose front camera was moved by 5 cm and turned by 5 degrees."""
+    way, axis = (each / np.linalg.norm(each) for each in rng.normal(size=(2, 3)))
+    pose = np.array(robot.camera(_DEPTH).pose)
+    turn = Rotation.from_rotvec(np.deg2rad(5.0) * axis) * Rotation.from_euler("xyz", pose[3:])
+    moved = (*(pose[:3] + 0.05 * way), *turn.as_euler("xyz"))
+    cameras = tuple(
+        replace(each, pose=tuple(map(float, moved))) if each.name == _DEPTH else each
+        for each in robot.cameras
+    )
+    return replace(robot, cameras=cameras)
 
 
 def measured_points(distances: np.ndarray, camera: Camera) -> np.ndarray:

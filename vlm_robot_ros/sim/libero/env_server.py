@@ -62,7 +62,7 @@ class Environments:
             "tasks": self.tasks, "open": self.open, "reset": self.reset, "step": self.step,
             "scatter": self.scatter, "scene": self.scene, "segments": self.segments,
             "goal": self.goal, "set_goal": self.set_goal, "open_file": self.open_file,
-            "distances": self.distances,
+            "distances": self.distances, "place_camera": self.place_camera,
         }  # fmt: skip
         return calls[message.pop("call")](**message)
 
@@ -217,6 +217,14 @@ class Environments:
         bodies = np.where(seen[..., 0] == _GEOM, np.asarray(sim.model.geom_bodyid)[geoms], 0)
         names = [sim.model.body_id2name(number) or "" for number in range(sim.model.nbody)]
         return {"bodies": bodies.astype(np.uint8), "names": names}
+
+    def place_camera(self, place: list[float], turn: list[float]) -> dict[str, Any]:
+        """Put the front camera somewhere [m], turned by a quaternion (w first), until a reset."""
+        sim = self._env.env.sim
+        number = sim.model.camera_name2id(CAMERAS["front"])
+        sim.model.cam_pos[number], sim.model.cam_quat[number] = place, turn
+        sim.forward()
+        return {}
 
     def distances(self, size: int) -> dict[str, Any]:
         """Return how far along the optical axis what the front camera sees is, upright.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from vlm_robot_ros.paths import user_path
 from vlm_robot_ros.piped_process import PipedProcess, PipedProcessError
@@ -105,6 +106,17 @@ class LiberoEnvironment:
             The instruction in it.
         """
         return str(self._ask("open_file", text=text, size=size)["instruction"])
+
+    def place_camera(self, pose: Sequence[float]) -> None:
+        """Put the front camera somewhere, until things are scattered again.
+
+        Args:
+            pose: Of its optical frame: x, y, z [m], roll, pitch, yaw [rad].
+        """
+        # MuJoCo's cameras look along -z, with y upwards.
+        turn = Rotation.from_euler("xyz", pose[3:]) * Rotation.from_euler("x", np.pi)
+        self._ask("place_camera", place=[float(value) for value in pose[:3]],
+                  turn=np.roll(turn.as_quat(), 1).tolist())  # fmt: skip
 
     def distances(self, size: int = 256) -> np.ndarray:
         """Return how far along its optical axis what the front camera sees is.
