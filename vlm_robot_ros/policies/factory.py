@@ -7,9 +7,8 @@ from typing import Any
 from vlm_robot_ros import plugins
 from vlm_robot_ros.file_limits import read_json
 from vlm_robot_ros.interfaces.policy import HoldPolicy, Policy
-from vlm_robot_ros.models.checkpoint import CheckpointError, kind_of, load_model
+from vlm_robot_ros.models.checkpoint import CheckpointError, kind_of
 from vlm_robot_ros.models.grounded.config import GroundedModelConfig
-from vlm_robot_ros.models.transfer.model import TransferModel
 from vlm_robot_ros.paths import checkpoint_folder
 from vlm_robot_ros.policies.grounded.policy import GroundedPolicy
 from vlm_robot_ros.policies.image_monitor import ImageGuard
@@ -49,6 +48,8 @@ def load_policy(
     parser: str | Path = "",
     policy_map: str | Path = "",
     lerobot_python: str = "",
+    detector: str = "",
+    segmenter: str = "",
 ) -> Policy:
     """Load a policy by its name.
 
@@ -62,6 +63,9 @@ def load_policy(
         parser: Of sentences, for `fusion`: see `load_sentence_parser`.
         policy_map: What a server's policy calls the robot's values: see `load_policy_map`.
         lerobot_python: An interpreter that has LeRobot.
+        detector: Of phrases, for a checkpoint of transfers: see `load_detector`. What a sentence
+            names is then found by it and by a depth camera.
+        segmenter: Tells which pixels in a box are of a thing: see `HfSegmenter`.
 
     Raises:
         ValueError: there is no such policy, or an option is not for it.
@@ -75,6 +79,11 @@ def load_policy(
         )
     if parser and name != "fusion":
         raise ValueError(f"parser is '{parser}', but policy is '{name}'; valid: none, or fusion")
+    if (detector or segmenter) and name != "fusion":
+        raise ValueError(
+            f"detector is '{detector}' and segmenter '{segmenter}', but policy is '{name}'; "
+            "valid: none, or policy:=fusion with a checkpoint of transfers, such as libero"
+        )
     if is_remote(name):
         return ImageGuard(connect_policy(name, policy_map, robot, device, lerobot_python))
     if policy_map:
@@ -85,7 +94,9 @@ def load_policy(
     if name == "hold":
         return HoldPolicy()
     if name == "fusion":
-        return load_checkpoint_policy(checkpoint_folder(checkpoint), robot, device, faster, parser)
+        return load_checkpoint_policy(
+            checkpoint_folder(checkpoint), robot, device, faster, parser, detector, segmenter
+        )
     if name == "blind":
         from vlm_robot_ros.policies.language_ablation import LanguageBlindPolicy
 
@@ -100,6 +111,8 @@ def load_checkpoint_policy(
     device: str = "cpu",
     faster: str = "",
     parser: str | Path = "",
+    detector: str = "",
+    segmenter: str = "",
 ) -> Policy:
     """Load a checkpoint folder.
 
@@ -110,11 +123,19 @@ def load_checkpoint_policy(
         faster: Ways to be faster, of a fine-tuned policy: see `parse_optimizations`.
         parser: Of sentences, where the checkpoint is not of `vlm-robot finetune`: see
             `load_sentence_parser`.
+        detector: Of phrases, where the checkpoint is of transfers.
+        segmenter: Beside a detector.
 
     Raises:
         CheckpointError: it is missing or corrupt, or does not fit the robot.
-        ValueError: there are no such ways, or the checkpoint takes no parser.
+        ValueError: there are no such ways, the checkpoint takes no parser or detector, or the
+            detector cannot be loaded.
     """
+    if (detector or segmenter) and kind_of(checkpoint) != "transfer":
+        raise ValueError(
+            f"detector is '{detector}' and segmenter '{segmenter}', and '{checkpoint}' finds "
+            "things itself; valid: none, or a checkpoint of transfers, such as libero"
+        )
     if kind_of(checkpoint) == "direct":
         from vlm_robot_ros.inference.optimizations import parse_optimizations
         from vlm_robot_ros.policies.finetuned.policy import FinetunedPolicy  # encoders load slowly
@@ -133,20 +154,11 @@ def load_checkpoint_policy(
             "auto, or nothing"
         )
     if kind_of(checkpoint) == "transfer":
-        from vlm_robot_ros.policies.transfer.learned_scene import LearnedScene
-        from vlm_robot_ros.policies.transfer.policy import TransferPolicy
+        from vlm_robot_ros.policies.transfer.loading import load_transfer_policy
 
-        reader = load_sentence_parser(parser)
-        if reader is None:
-            raise ValueError(
-                f"parser is '{parser}', and '{checkpoint}' has no words of its own; valid: a "
-                "folder of `vlm-robot train-parser`, or nothing"
-            )
-        model = load_model(checkpoint)
-        if not isinstance(model, TransferModel):
-            raise CheckpointError(f"'{checkpoint}' is no checkpoint of transfers")
-        scene = LearnedScene(model, checkpoint, robot, device, reader)
-        return ImageGuard(TransferPolicy(model.head, scene, robot, device))
+        return ImageGuard(
+            load_transfer_policy(checkpoint, robot, device, parser, detector, segmenter)
+        )
     taught = read_json(checkpoint / "config.json").get("training", {}).get("taught", {})
     policy = GroundedPolicy(checkpoint, device, parser=load_sentence_parser(parser, taught))
     _check_depth(policy.model.config, robot, checkpoint)

@@ -20,6 +20,8 @@ _ARGUMENTS = {
     "policy": ("", "which policy acts: a registered name such as fusion or hold, or module:Class"),
     "map": ("", "of a server's policy, policy:=openpi://HOST:PORT: droid, libero, ... or a .yaml"),
     "lerobot_python": ("", "an interpreter that has LeRobot, for policy:=lerobot:PATH"),
+    "detector": ("", "of phrases, with checkpoint:=libero and a depth camera: hf:/folder"),
+    "segmenter": ("", "of what the detector finds: hf:/folder of a SAM 2"),
     "output": ("", "whether the contract's sinks are fed: auto (in simulation), live or dry"),
     "namespace": ("", "of the node and its topics; another for each of several arms"),
     "use_sim_time": ("", "whether stamps come from /clock: true or false"),

@@ -61,6 +61,17 @@ PARAMETERS = (
         "`checkpoint` for the checkpoint's own words; empty: the shipped one",
     ),
     ParameterSpec(
+        "detector",
+        "",
+        "Detector of phrases, with a checkpoint of transfers such as libero and a depth camera: "
+        "hf:/folder or hf:ORG/NAME of an OWLv2 or Grounding DINO; empty: the checkpoint's own",
+    ),
+    ParameterSpec(
+        "segmenter",
+        "",
+        "Segmenter of what the detector finds: hf:/folder or hf:ORG/NAME of a SAM 2",
+    ),
+    ParameterSpec(
         "encoder", "", "Encoder that labels images for policy:=hold: open_clip:..., hf:..."
     ),
     ParameterSpec("phrases", "", "Labels of the encoder, separated by |; empty: all task labels"),
@@ -182,8 +193,8 @@ PARAMETERS = (
     ),
 )
 CODE_SELECTING_PARAMETERS = (
-    "robot", "policy", "map", "lerobot_python", "checkpoint", "parser", "encoder", "calibration",
-    "output",
+    "robot", "policy", "map", "lerobot_python", "checkpoint", "parser", "detector", "segmenter",
+    "encoder", "calibration", "output",
 )  # fmt: skip
 """Parameters that choose code, files or hardware."""
 
@@ -260,6 +271,8 @@ def load_policy(values: Values, robot: RobotConfig) -> Policy:
             values["parser"],
             values["map"],
             values["lerobot_python"],
+            values["detector"],
+            values["segmenter"],
         )
         longest = getattr(policy, "timeout", 0.0)
         if longest >= values["policy_timeout"]:

@@ -10,11 +10,16 @@ _ENDS = frozenset({
     "beneath", "above", "next", "beside", "near", "by", "from", "off", "up", "down", "out",
     "away", "and", "or", "but", "so", "then", "please", "than", "it", "its", "there", "here",
     "front", "behind", "between", "across", "around", "along", "as", "if", "when", "while",
-    "until", "because", "with", "without", "for", "of", "can", "could", "would", "will", "may",
+    "until", "because", "with", "without", "for", "of", "could", "would", "will", "may",
     "might", "not", "now", "upon", "against", "toward", "towards", "through", "put", "place",
     "set", "move", "take",
 })  # fmt: skip
 """Words that are no part of the name of a thing."""
+_ALSO_FIRST = frozenset({
+    "can", "left", "right", "forward", "forwards", "backward", "backwards", "closer", "further",
+    "farther", "aside", "again", "together", "nearer",
+})  # fmt: skip
+"""Words that a name may begin with; after one they are no part of it."""
 _PARTICIPLES = frozenset({
     "located", "placed", "moved", "positioned", "stacked", "used", "called", "labelled",
     "labeled", "marked", "transferred", "brought", "resting", "sitting", "standing", "lying",
@@ -61,9 +66,9 @@ def _end_of_phrase(text: str, start: int) -> int:
         glued = text[end : start + word.start()].strip(" ") == "" or (
             count > 0 and text[end : start + word.start()] == ", " and said.endswith("coloured")
         )
-        if not glued or (said in _ENDS and (count or said != "can")) or count == 5:
+        if not glued or said in _ENDS or count == 5:
             break
-        if count and said in _PARTICIPLES:
+        if count and (said in _PARTICIPLES or said in _ALSO_FIRST):
             break
         end = start + word.end()
     return end
