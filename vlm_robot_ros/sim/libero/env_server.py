@@ -19,16 +19,13 @@ import numpy as np
 
 CAMERAS = {"front": "agentview", "wrist": "robot0_eye_in_hand"}
 """Names of the benchmark's cameras, by those of the contract."""
-_GEOM = 5
-"""MuJoCo's number of geoms among what can be seen."""
 STILL = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0]
 """The action that moves nothing and opens the gripper."""
 
 
-def _load_messages() -> Any:
-    """Return the module `pipe_messages` of the package, of which this interpreter has no more."""
-    path = Path(__file__).resolve().parents[2] / "pipe_messages.py"
-    spec = importlib.util.spec_from_file_location("pipe_messages", path)
+def _load(path: Path) -> Any:
+    """Return a module of the package, which this interpreter has not."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -36,7 +33,9 @@ def _load_messages() -> Any:
     return module
 
 
-MESSAGES = _load_messages()
+_HERE = Path(__file__).resolve()
+MESSAGES = _load(_HERE.parents[2] / "pipe_messages.py")
+TRUTH = _load(_HERE.with_name("scene_truth.py"))
 
 
 class Environments:
@@ -60,11 +59,11 @@ class Environments:
         """Return the answer to a request: that of the method which `call` names."""
         calls: dict[str, Callable[..., dict[str, Any]]] = {
             "tasks": self.tasks, "open": self.open, "reset": self.reset, "step": self.step,
-            "scatter": self.scatter, "scene": self.scene, "segments": self.segments,
-            "goal": self.goal, "set_goal": self.set_goal, "open_file": self.open_file,
-            "distances": self.distances, "place_camera": self.place_camera,
+            "scatter": self.scatter, "goal": self.goal, "set_goal": self.set_goal,
+            "open_file": self.open_file,
         }  # fmt: skip
-        return calls[message.pop("call")](**message)
+        call = message.pop("call")
+        return calls[call](**message) if call in calls else TRUTH.CALLS[call](self._env, **message)
 
     def tasks(self, suite: str) -> dict[str, Any]:
         """Return the tasks of a suite: their names, and how many initial states each has."""
@@ -174,21 +173,6 @@ class Environments:
         inner.sim.forward()
         return self.step(np.array([STILL] * 20), [])
 
-    def scene(self) -> dict[str, Any]:
-        """Return what only a simulator knows: where things and regions are, and the camera.
-
-        Returns:
-            Names of things, and the boxes around what is visible of them, shape (N, 2, 3) [m];
-            names of regions and where these are, shape (R, 3) [m].
-        """
-        inner = self._env.env
-        things = {**inner.objects_dict, **inner.fixtures_dict}
-        boxes = [self._box(inner.obj_body_id[name]) for name in things]
-        regions = list(inner.object_sites_dict)
-        places = [np.array(inner.sim.data.get_site_xpos(name)) for name in regions]
-        return {"names": list(things), "boxes": np.array(boxes), "regions": regions,
-                "places": np.array(places)}  # fmt: skip
-
     def goal(self) -> dict[str, Any]:
         """Return the conditions of the task's file that are to be fulfilled."""
         goal = self._env.env.parsed_problem["goal_state"]
@@ -202,61 +186,6 @@ class Environments:
         """
         self._env.env.parsed_problem["goal_state"] = goal
         return {"done": bool(self._env.check_success())}
-
-    def segments(self, size: int) -> dict[str, Any]:
-        """Return the body that each pixel of the front camera shows, upright; 0 is the world.
-
-        Returns:
-            Numbers of bodies, shape (size, size), and the bodies' names.
-        """
-        sim = self._env.env.sim
-        seen = sim.render(
-            width=size, height=size, camera_name=CAMERAS["front"], segmentation=True
-        )[::-1]
-        geoms = seen[..., 1]
-        bodies = np.where(seen[..., 0] == _GEOM, np.asarray(sim.model.geom_bodyid)[geoms], 0)
-        names = [sim.model.body_id2name(number) or "" for number in range(sim.model.nbody)]
-        return {"bodies": bodies.astype(np.uint8), "names": names}
-
-    def place_camera(self, place: list[float], turn: list[float]) -> dict[str, Any]:
-        """Put the front camera somewhere [m], turned by a quaternion (w first), until a reset."""
-        sim = self._env.env.sim
-        number = sim.model.camera_name2id(CAMERAS["front"])
-        sim.model.cam_pos[number], sim.model.cam_quat[number] = place, turn
-        sim.forward()
-        return {}
-
-    def distances(self, size: int) -> dict[str, Any]:
-        """Return how far along the optical axis what the front camera sees is, upright.
-
-        Returns:
-            Shape (size, size), float32 [m].
-        """
-        sim = self._env.env.sim
-        _, depth = sim.render(width=size, height=size, camera_name=CAMERAS["front"], depth=True)
-        near, far = (sim.model.stat.extent * end
-                     for end in (sim.model.vis.map.znear, sim.model.vis.map.zfar))  # fmt: skip
-        found = near / (1.0 - depth[::-1] * (1.0 - near / far))
-        return {"distances": np.ascontiguousarray(found, np.float32)}
-
-    def _box(self, body: int) -> np.ndarray:
-        """Return the corners of the box around the visible parts of a body, without its drawers.
-
-        Shape (2, 3), [m].
-        """
-        model, data = self._env.env.sim.model, self._env.env.sim.data
-        low, high = np.full(3, np.inf), np.full(3, -np.inf)
-        for geom in np.flatnonzero(np.asarray(model.geom_group) == 0):
-            parent = model.geom_bodyid[geom]
-            while parent not in (0, body) and not model.body_jntnum[parent]:
-                parent = model.body_parentid[parent]
-            if parent != body:
-                continue
-            middle, half = model._model.geom_aabb[geom].reshape(2, 3)
-            turn = data.geom_xmat[geom].reshape(3, 3)
-            middle, half = data.geom_xpos[geom] + turn @ middle, np.abs(turn) @ half
-            low, high = np.minimum(low, middle - half), np.maximum(high, middle + half)
-        return np.array([low, high])
 
     def _render_when_wanted(self, observable: Any) -> None:
         """Make an image cost nothing when nobody asks for it; its time of sampling stays."""
