@@ -40,6 +40,7 @@ def test_a_known_name_is_what_the_sentence_says_of_it(things, text, skill, targe
         ("pick up the mug next to the toolbox and place it on the tray", "next to", ("toolbox",),
          False),
         ("pick up the mug on the shelf and place it on the tray", "on", ("shelf",), False),
+        ("lift mug from shelf and set on tray", "in", ("shelf",), False),
         ("pick up the mug between the toolbox and the coaster and place it on the tray", "between",
          ("toolbox", "coaster"), False),
         ("pick up the mug not next to the toolbox and place it on the tray", "next to",

@@ -9,6 +9,7 @@ the reading of which it is surest counts.
 import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from vlm_robot_ros.language.lexicon import NOUNS
 from vlm_robot_ros.language.replies import why_hold
@@ -156,7 +157,8 @@ class NamedThings:
             # What is put on a thing that can be carried is stacked, to the parser.
             skill = "put" if step.skill == "stack" else step.skill
             steps.append(ThingStep(skill, target or NO_THING, reference or NO_THING))
-        return ReadSentence(() if problem else tuple(steps), problem, confidence), False
+        told = () if problem else tuple(_without_fetching(steps))
+        return ReadSentence(told, problem, confidence), False
 
     def _fits(self, parsed: ParsedSentence, meaning: Mapping[str, Mention]) -> bool:
         """Tell whether a meaning is about all that is named, and carries nothing to itself."""
@@ -250,6 +252,26 @@ def _reference(thing: ObjectReference, meaning: Mapping[str, Mention]) -> ThingR
         around = (landmark.noun, landmark.between)
         return ThingReference(mention.noun, "", "between", around, landmark.negated)
     return ThingReference(mention.noun, "", thing.relation, (landmark.noun,), landmark.negated)
+
+
+def _without_fetching(steps: Sequence[ThingStep]) -> list[ThingStep]:
+    """Return steps without a "pick up" of what the next one puts somewhere.
+
+    Where the thing is to be picked up tells which it is.
+    """
+    kept: list[ThingStep] = []
+    for step in steps:
+        before = kept[-1] if kept else None
+        is_put = step.skill == "put" or step.skill.startswith("place ")
+        if (
+            before is not None and before.skill == "pick up" and is_put
+            and before.target.noun == step.target.noun and step.reference.noun
+        ):  # fmt: skip
+            which = before.target if before.target.relation else step.target
+            kept[-1] = replace(step, target=which)
+        else:
+            kept.append(step)
+    return kept
 
 
 def _problem(

@@ -72,7 +72,8 @@ _TABLE = (
 )
 _ON_TABLE = re.compile(
     rf",? (?:(?:that|which)(?:'s| is| are) (?:currently |now )?(?:(?:lying|sitting|standing"
-    rf"|resting|located|placed|waiting) )?on {_TABLE}|(?:from|off) {_TABLE}),?(?= )",
+    rf"|resting|located|placed|waiting) )?on {_TABLE}|(?:from|off) {_TABLE}),?"
+    rf"(?= (?!cent|middle|corner|edge|top\b))",
     re.IGNORECASE,
 )
 """That a thing is where all things are."""
