@@ -247,3 +247,28 @@ def test_a_policy_of_a_saved_detector_looks_for_what_it_is_told(tmp_path):
 def test_a_detector_that_cannot_be_used_is_refused(name, options, problem):
     with pytest.raises(ValueError, match=problem):
         load_policy(name, ROBOT, "libero" if name == "fusion" else None, **options)
+
+
+@pytest.mark.long
+def test_the_node_looks_with_a_saved_detector_and_a_depth_camera(graph, tmp_path):
+    pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+    from std_msgs.msg import String
+
+    from vlm_robot_ros.msg import VlmAction
+
+    save_owl(tmp_path / "owl", "owlv2")
+    actions = graph.listen(VlmAction, "action")
+    words = graph.node.create_publisher(String, "instruction", 10)
+    robot = {"robot": "panda_sim_rgbd"}
+    detector = f"hf:{tmp_path / 'owl'}"
+    graph.start("policy_node", checkpoint="libero", detector=detector, use_sim_time=True, **robot)
+    graph.start("arm_sim_node", seed=1, **robot)
+    assert graph.until(lambda: actions, 100.0)
+    assert graph.until(lambda: words.get_subscription_count() > 0)
+    words.publish(String(data="pick up the red cube"))
+
+    def told():
+        return [each.hold_reason for each in actions if "I see" in each.hold_reason]
+
+    assert graph.until(told, 60.0), {each.hold_reason for each in actions}
+    assert "red cube" in told()[0]
