@@ -47,7 +47,8 @@ def record(env: LiberoEnvironment, suite: str, task: int, seed: int, size: int, 
     env.scatter(seed, {})
     state = env.step(controller_actions(np.zeros((1, 6)), 1.0), CAMERAS)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in (*CAMERAS, "state", "action")}
-    while not state.done and len(rows["action"]) < MAX_STEPS[suite]:
+    goal, done = env.goal(), False  # what is scattered does not end by itself
+    while not done and len(rows["action"]) < MAX_STEPS[suite]:
         chunk = expert.infer(_observation(state, said))
         for _ in range(_STEPS_A_DECISION):
             move = pose_changes(np.vstack([state.pose, chunk.values[0]]))
@@ -57,14 +58,13 @@ def record(env: LiberoEnvironment, suite: str, task: int, seed: int, size: int, 
             rows["state"].append(_state(state))
             rows["action"].append(action[0])
             state = env.step(action, CAMERAS)
-            if state.done:
-                break
-    if state.done:
+        done = env.set_goal(goal)
+    if done:
         arrays = {name: np.stack(each) for name, each in rows.items()}
         with out.with_suffix(".part").open("wb") as file:
             np.savez_compressed(file, **arrays, said=np.array(said))  # type: ignore[arg-type]
         out.with_suffix(".part").replace(out)
-    return state.done
+    return done
 
 
 def _observation(state: ArmState, said: str) -> Observation:
