@@ -54,7 +54,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=2)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    file = args.out / "episodes.jsonl"
+    unknown = [*(set(args.conditions.split(",")) - {*CONDITIONS}),
+               *(set(args.skills.split(",")) - {*SKILLS})]  # fmt: skip
+    if unknown:
+        parser.error(f"{unknown[0]!r}; valid: conditions {', '.join(CONDITIONS)}; skills "
+                     f"{', '.join(SKILLS)}")  # fmt: skip
+    file = args.out / f"episodes-seed-{args.seed}.jsonl"
     lines = file.read_text().splitlines() if file.exists() else []
     done = {(each["condition"], each["skill"], each["number"]): each
             for each in map(json.loads, lines)}  # fmt: skip

@@ -97,6 +97,19 @@ def test_the_name_of_another_thing_means_none(kitchen, thing):
     assert not read.steps
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pick up the apple from the plate", "don't touch the bowl until it is on the plate",
+        "do not move the bowl so that it is on the plate", "when you take the bowl, be careful",
+        "is it okay to put the bowl on the rack?",
+    ],
+)  # fmt: skip
+def test_more_words_do_not_make_a_request_of_what_is_none(kitchen, text):
+    read = kitchen.read(text)
+    assert read.problem, read.steps
+
+
 def test_two_things_are_two_steps(things):
     read = things.read("put the mug on the tray and then put the screwdriver in the toolbox")
     assert [(step.target.noun, step.reference.noun) for step in read.steps] == [

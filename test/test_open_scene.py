@@ -88,7 +88,7 @@ def test_what_the_detector_finds_is_measured_in_the_base_frame(parser, masks):
     seen, shown = observation([BLOCK, SHELF])
     scene = OpenScene(Boxes(shown, NAMES, masks), ROBOT, parser)
     assert scene.cameras == ("front", "front_depth")
-    found = {thing.noun: thing for thing in scene.look(seen, NAMES)}
+    found = {thing.noun: thing for thing in scene.look(seen, NAMES).things}
     for name, (low, high) in zip(NAMES, (BLOCK, SHELF), strict=True):
         box = found[name].geometry
         np.testing.assert_allclose(box.base[:2], np.add(low, high)[:2] / 2, atol=0.006)
@@ -98,7 +98,7 @@ def test_what_the_detector_finds_is_measured_in_the_base_frame(parser, masks):
 def test_what_is_not_asked_for_is_an_obstacle_without_a_name(parser):
     seen, shown = observation([BLOCK, SHELF])
     scene = OpenScene(Boxes(shown, NAMES), ROBOT, parser)
-    found = scene.look(seen, ["screwdriver"])
+    found = scene.look(seen, ["screwdriver"]).things
     assert [thing.noun for thing in found] == ["screwdriver", ""]
     np.testing.assert_allclose(found[1].geometry.base[:2], [0.06, 0.17], atol=0.01)
 
@@ -147,19 +147,24 @@ def test_what_the_camera_sees_in_part_has_no_shape(parser):
     edge = ((-0.05, 0.36, GROUND), (0.05, 0.6, 0.98))
     seen, shown = observation([edge])
     assert (shown[:, -1] == 1).any()
-    with pytest.raises(PerceptionError, match="the image ends in the middle of it"):
-        OpenScene(Boxes(shown, NAMES), ROBOT, parser).look(seen, ["screwdriver"])
+    found = OpenScene(Boxes(shown, NAMES), ROBOT, parser).look(seen, ["screwdriver"])
+    assert found.problems == {"screwdriver": "the image ends in the middle of it"}
+    policy = policy_with(OpenScene(Boxes(shown, NAMES), ROBOT, parser))
+    chunk = policy.infer(dataclasses.replace(seen, instruction="pick up the screwdriver"))
+    assert "but not its shape: the image ends in the middle of it" in chunk.hold
 
 
 def test_what_the_hand_hides_is_where_it_was(parser):
     seen, shown = observation([BLOCK])
     detector = Boxes(shown, NAMES)
     scene = OpenScene(detector, ROBOT, parser)
-    (first,) = scene.look(seen, ["screwdriver"])
+    (first,) = scene.look(seen, ["screwdriver"]).things
     detector.shown = np.zeros_like(shown)
     hand = dataclasses.replace(seen, pose=downward_pose(first.point + np.array([0, 0, 0.08]), 0.0))
-    assert scene.look(hand, ["screwdriver"])[0] is first
-    assert not [each for each in scene.look(seen, ["screwdriver"]) if each.noun]
+    ghost = scene.look(hand, ["screwdriver"]).things[0]
+    assert ghost.geometry is first.geometry
+    assert not ghost.cells  # no new sight of it
+    assert not [each for each in scene.look(seen, ["screwdriver"]).things if each.noun]
 
 
 def test_boxes_of_one_phrase_that_overlap_are_one_thing():

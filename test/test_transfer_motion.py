@@ -11,6 +11,7 @@ from vlm_robot_ros.kinematics.kinematics import downward_pose, tool_yaw
 from vlm_robot_ros.manipulation.geometry import ObjectGeometry
 from vlm_robot_ros.policies.factory import load_policy
 from vlm_robot_ros.policies.transfer.scene import SeenThing
+from vlm_robot_ros.policies.transfer.scene_perception import Sight
 from vlm_robot_ros.robot.loader import load_robot
 
 SIZES = {"milk": (0.05, 0.05, 0.12), "butter": (0.07, 0.04, 0.02), "plate": (0.14, 0.14, 0.02)}
@@ -33,7 +34,7 @@ class Table:
             spot = np.array([0, 0, 0.008]) if noun == "plate" else None
             box = ObjectGeometry(place.copy(), np.array(SIZES[noun]), 0.0, noun == "plate", spot)
             seen.append(SeenThing(noun, box, 0.9, place.copy(), 20.0))
-        return seen
+        return Sight(seen, observation.time, observation.pose[:3])
 
     def observe(self, words):
         """Return an observation; its image changes."""

@@ -32,16 +32,16 @@ def obstacles(
     """
     heights = points[..., 2]
     high = np.isfinite(heights) & (heights > ground + _ABOVE_M) & (heights < top)
-    numbers, count = ndimage.label(high & ~known & ~depth_jumps(points))
+    numbers, _ = ndimage.label(high & ~known & ~depth_jumps(points))
     found = []
-    for number in range(1, count + 1):
-        mask = numbers == number
+    for number, part in enumerate(ndimage.find_objects(numbers), 1):
+        mask = numbers[part] == number
         if mask.sum() < _LEAST_PIXELS:
             continue
-        if np.linalg.norm(points[mask] - tool, axis=1).min() < _ARM_M:
+        if np.linalg.norm(points[part][mask] - tool, axis=1).min() < _ARM_M:
             continue
         try:
-            found.append(segment_geometry(mask, points, ground).box)
+            found.append(segment_geometry(mask, points[part], ground).box)
         except SegmentError:
             continue
     return found

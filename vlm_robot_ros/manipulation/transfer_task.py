@@ -58,6 +58,8 @@ class TransferTask:
     _before: float = field(default=1.0, init=False)
     """Opening when the fingers began to close."""
     _away: int = field(default=0, init=False)
+    _lost: bool = field(default=False, init=False)
+    """Whether it was lost, and the fingers have not been opened since."""
     _failed: list[Grasp] = field(default_factory=list, init=False)
     _left: int = field(default=0, init=False)
     """How often it was seen where it was, though it counts as held."""
@@ -92,7 +94,7 @@ class TransferTask:
             self._left = self._left + 1 if away < _STILL_M else 0
             if self._left < _MISSED_TIMES:
                 return
-            self.held, self._left = False, 0
+            self.held, self._left, self._lost = False, 0, True
             self._failed.append(self.grasp)
             self.grasp = self._plan_grasp()
         if self.placed:
@@ -144,15 +146,15 @@ class TransferTask:
 
     def _update_grip(self, opening: float) -> None:
         if self._commanded > 0.5:
-            self._closing, self._before = 0, opening
+            self._closing, self._before, self._lost = 0, opening, False
             if self.held:  # they have let go of it
                 self.held, self.placed = False, self.place is not None
             return
         self._closing += 1
         stopped = abs(opening - self._opening) < _STILL_OPENING and self._closing > 1
-        if stopped and not self.held and not self.placed:
+        if stopped and not self.held and not self.placed and not self._lost:
             # Fingers that have not moved yet are stopped by nothing.
-            self.held = _EMPTY_OPENING < opening < self._before - _STILL_OPENING
+            self.held, self._left = _EMPTY_OPENING < opening < self._before - _STILL_OPENING, 0
             self._missed = opening <= _EMPTY_OPENING
         elif self.held and opening < _EMPTY_OPENING / 2:
             self.held = False  # it was lost

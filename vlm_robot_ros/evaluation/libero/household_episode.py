@@ -45,7 +45,7 @@ class HouseholdOutcome:
     instruction: str
     success: bool
     moved: bool
-    """Whether the target is not where it was, or the tool has moved."""
+    """Whether the tool has moved."""
     hold: str
     decisions: int
 
@@ -169,7 +169,7 @@ def _is_fulfilled(
     place = boxes[task.place]
     middle = box.mean(0)[:2]
     inside = bool(((middle > place[0, :2]) & (middle < place[1, :2])).all())
-    # It touches what takes it: it is no higher than that, and has been let go of.
+    # It is no higher than the rim or top of what takes it, and has been let go of.
     stands = bool(place[0, 2] - 0.005 < box[0, 2] < place[1, 2] + _NEAR_M)
     away = float(np.linalg.norm(state.pose[:3] - box.mean(0)))
     return inside and stands and state.opening > 0.6 and away > 0.06

@@ -51,7 +51,7 @@ class HfDetector:
             # Scores of Grounding DINO are of words: a phrase at a time, they are of it.
             groups = [list(phrases)] if owl else [[phrase] for phrase in phrases]
             found = [each for group in groups for each in self._detect(image, group, owl)]
-        except RuntimeError as error:  # also what torch has for memory that is short
+        except (RuntimeError, ValueError, IndexError) as error:  # memory, and long phrases
             raise DetectorError(f"the detector failed: {error}") from error
         return sorted(found, key=lambda each: -each.score)
 

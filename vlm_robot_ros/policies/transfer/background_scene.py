@@ -8,12 +8,16 @@ import numpy as np
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.manipulation.geometry import ObjectGeometry
 from vlm_robot_ros.policies.transfer.scene import SeenThing
-from vlm_robot_ros.policies.transfer.scene_perception import PerceptionError, ScenePerception
+from vlm_robot_ros.policies.transfer.scene_perception import (
+    PerceptionError,
+    ScenePerception,
+    Sight,
+)
 from vlm_robot_ros.policies.transfer.thing_steps import ReadSentence
 
 _OLDEST_S = 5.0
 """How old what was seen may be [s]."""
-_Look = tuple[tuple[str, ...], float, "Future[list[SeenThing]]"]
+_Look = tuple[tuple[str, ...], float, "Future[Sight]"]
 """What is looked for, when the image was taken [s], and what comes of it."""
 
 
@@ -41,7 +45,7 @@ class BackgroundScene:
         """Return what a sentence says of things."""
         return self._within.read(text)
 
-    def look(self, observation: Observation, nouns: Sequence[str]) -> list[SeenThing]:
+    def look(self, observation: Observation, nouns: Sequence[str]) -> Sight:
         """Return what was seen last, and look at this image if nothing else is looked at.
 
         Raises:
@@ -61,7 +65,12 @@ class BackgroundScene:
             raise PerceptionError(
                 f"I have last looked {age:.1f} s ago; valid: {self._oldest:g} s at most"
             )
-        return done.result()
+        try:
+            return done.result()
+        except PerceptionError:
+            raise
+        except Exception as error:  # anybody's detector
+            raise PerceptionError(f"looking has failed: {error!r}") from error
 
     def place_beside(
         self, thing: SeenThing, target: ObjectGeometry, way: np.ndarray

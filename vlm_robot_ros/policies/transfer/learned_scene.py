@@ -20,6 +20,7 @@ from vlm_robot_ros.policies.transfer.scene import (
     place_in_front,
     things_of,
 )
+from vlm_robot_ros.policies.transfer.scene_perception import Sight
 from vlm_robot_ros.policies.transfer.thing_steps import ReadSentence
 from vlm_robot_ros.robot.config import RobotConfig
 
@@ -89,7 +90,7 @@ class LearnedScene:
         return self._reader.read(text)
 
     @torch.inference_mode()
-    def look(self, observation: Observation, nouns: Sequence[str]) -> list[SeenThing]:
+    def look(self, observation: Observation, nouns: Sequence[str]) -> Sight:
         """Return all that is seen, whatever is looked for."""
         image = np.array(observation.images[self._config.camera])
         seen = torch.from_numpy(image).to(self._device)
@@ -98,7 +99,8 @@ class LearnedScene:
             light = F.interpolate(
                 light, (self._config.image, self._config.image), mode="bilinear", antialias=True
             )
-        return things_of(self._detector(light), self._config.things, self._view, self._ground)
+        found = things_of(self._detector(light), self._config.things, self._view, self._ground)
+        return Sight(found, observation.time, observation.pose[:3])
 
     def place_beside(
         self, thing: SeenThing, target: ObjectGeometry, way: np.ndarray

@@ -8,7 +8,9 @@ from vlm_robot_ros.language.task_spec import COLOUR_SLOT, SELECTORS
 
 _DESCRIBED = r"(?:the |a |an |that |this )?(?:[a-z-]+ ){0,2}?"
 """What stands before the name of a thing."""
-_PACKING = r"(?:box|carton|can|tin|bottle|packet|pack|package|jar|stick|container|bag|block|tub)"
+_PACKING = (
+    r"(?:box|carton|can|tin|bottle|flask|packet|pack|package|jar|stick|container|bag|block|tub)"
+)
 """What food comes in: the arm takes it with that."""
 _TELLING = frozenset(
     {*COLOUR_SLOT, *SELECTORS, "black", "white", "grey", "gray", "brown", "silver", "gold", "left",
@@ -58,6 +60,7 @@ class MentionFinder:
 
     def find(self, text: str) -> tuple[str, list[Mention]]:
         """Return a sentence without what the parser cannot read, and where it names things."""
+        text = re.sub(r"\b(is|are|was|were)n't\b", r"\1 not", text)
         pairs: dict[int, tuple[str, bool]] = {}
         while found := self._between.search(text):
             first, second = found.groups()
@@ -79,9 +82,11 @@ class MentionFinder:
             noun = next((each for each in nouns if each not in certain), nouns[0])
             start = _begin_of_phrase(text, found.start())
             mentions.append(Mention(start, found.end(), noun, between, negated))
-        for place in negations:
+        for place in sorted(negations):
             after = next((i for i, each in enumerate(mentions) if each.start > place), None)
-            if after is not None:
+            if after is None:
+                negations.discard(place)  # the parser is to read it
+            else:
                 mentions[after] = mentions[after]._replace(negated=True)
         for place in sorted(negations, reverse=True):
             text = text[:place] + text[place + 4 :]

@@ -6,12 +6,10 @@ parser decides with nouns which can be carried, and which take others; where a t
 the reading of which it is surest counts.
 """
 
-import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from vlm_robot_ros.language.lexicon import NOUNS
 from vlm_robot_ros.language.replies import why_hold
 from vlm_robot_ros.language.task_spec import (
     ANY,
@@ -28,7 +26,12 @@ from vlm_robot_ros.policies.sentence_parsing import (
 from vlm_robot_ros.policies.transfer.mentions import Mention, MentionFinder
 from vlm_robot_ros.policies.transfer.noun_phrases import noun_phrases
 from vlm_robot_ros.policies.transfer.phrase_match import PhraseMatcher
-from vlm_robot_ros.policies.transfer.plain_requests import plain_request, without_descriptions
+from vlm_robot_ros.policies.transfer.plain_requests import (
+    plain_request,
+    without_courtesy,
+    without_descriptions,
+)
+from vlm_robot_ros.policies.transfer.stand_ins import replaced, stand_ins
 from vlm_robot_ros.policies.transfer.thing_steps import (
     NO_THING,
     ReadSentence,
@@ -36,18 +39,8 @@ from vlm_robot_ros.policies.transfer.thing_steps import (
     ThingStep,
 )
 
-_CARRIED = ("lemon", "bread", "cube", "cylinder", "bottle")
-_TAKING = ("bin", "plate", "bowl")
-"""Nouns of the parser that stand for things: for what is carried, for what takes it."""
-_WORDS_OF = {
-    noun: {word for names in NOUNS[noun].all for name in names for word in name.split()}
-    for noun in (*_CARRIED, *_TAKING)
-}
-"""What people say for these nouns."""
 _SENTENCE = "\0"
 """Stands for the sentence where a problem tells it."""
-_MOST_NAMES = 5
-"""Names in a sentence; each may stand for either."""
 _SURE = 0.8
 """Readings that are so sure count when it is told whether a sentence is a command."""
 _MOST_CHARACTERS = 500
@@ -91,9 +84,15 @@ class NamedThings:
         if len(text) > _MOST_CHARACTERS:
             problem = f"a sentence of {len(text)} characters; valid: at most {_MOST_CHARACTERS}"
             return ReadSentence((), problem, 0.0)
-        request = plain_request(text)
-        read, is_idle = self._read(text, *self._mentions.find(request))
-        if not read.problem or is_idle:
+        courteous = without_courtesy(text)
+        read, is_idle = self._read(text, *self._mentions.find(courteous))
+        if is_idle:
+            return read
+        request = plain_request(courteous)
+        if request != courteous:
+            plainer, _ = self._read(text, *self._mentions.find(request))
+            read = read if plainer.problem else plainer
+        if not read.problem:
             return read
         for rest in dict.fromkeys((request, without_descriptions(request, self._mentions.names))):
             plain, mentions = self._mentions.find(rest)
@@ -107,10 +106,10 @@ class NamedThings:
         found = list(mentions)
         for start, end in noun_phrases(text):
             inside = [each for each in mentions if each.start < end and start < each.end]
-            if len(inside) == 1:
-                found.remove(inside[0])
-                start, end = min(start, inside[0].start), max(end, inside[0].end)
-                found.append(inside[0]._replace(start=start, end=end))
+            if len(inside) == 1 and inside[0].start > start and inside[0].end >= end:
+                # Words before a name tell how it is; "the apple from the plate" is no plate.
+                if not re.search(r"\b(?:of|for|with|from)\b", text[start : inside[0].start]):
+                    found[found.index(inside[0])] = inside[0]._replace(start=start)
             elif not inside and self._phrases is not None:
                 noun = self._phrases.noun(text[start:end])
                 found += [Mention(start, end, noun)] if noun else []
@@ -120,14 +119,14 @@ class NamedThings:
         self, text: str, plain: str, mentions: Sequence[Mention]
     ) -> tuple[ReadSentence, bool]:
         """Return what a sentence with these mentions says, and if it surely asks for nothing."""
-        readings = _stand_ins(len(mentions), _replaced(plain, mentions, [""] * len(mentions)))
+        readings = stand_ins(len(mentions), replaced(plain, mentions, [""] * len(mentions)))
         if not readings:
             problem = f"'{text}' names more things than I can tell apart"
             return ReadSentence((), problem, 0.0), False
         best: tuple[tuple[bool, float], ParsedSentence, dict[str, Mention]] | None = None
         balance, idle = 0, ""
         for words in readings:
-            parsed = self._parser.parse(_replaced(plain, mentions, words))
+            parsed = self._parser.parse(replaced(plain, mentions, words))
             meaning = dict(zip(words, mentions, strict=True))
             holds = why_hold(parsed.meaning, _SENTENCE, parsed.confidence)
             fits = not holds and self._fits(parsed, meaning)
@@ -179,39 +178,6 @@ class NamedThings:
             if where and where.noun == step.reference.noun and step.target.relation in _UPON:
                 return False  # it would be there already
         return bool(parsed.meaning.steps) and used >= set(meaning)
-
-
-def _stand_ins(count: int, rest: str) -> list[tuple[str, ...]]:
-    """Return the words that may stand for the names of a sentence, the likeliest first.
-
-    What is named last mostly takes what is named before.
-
-    Args:
-        count: Of the names.
-        rest: The sentence without them: what it says itself stands for nothing else.
-    """
-    said = set(re.findall(r"[a-z]+", rest.lower()))
-    free = [
-        [noun for noun in nouns if not said & _WORDS_OF[noun]] for nouns in (_CARRIED, _TAKING)
-    ]
-    found = []
-    kinds = sorted(
-        itertools.product("ct", repeat=count) if count <= _MOST_NAMES else (),
-        key=lambda each: (abs(each.count("t") - min(1, count - 1)), each[-1:] != ("t",)),
-    )
-    for each in kinds:
-        if each.count("t") <= len(free[1]) and each.count("c") <= len(free[0]):
-            carried, taking = iter(free[0]), iter(free[1])
-            found.append(tuple(next(carried if kind == "c" else taking) for kind in each))
-    return found
-
-
-def _replaced(text: str, mentions: Sequence[Mention], words: Sequence[str]) -> str:
-    parts, last = [], 0
-    for mention, word in zip(mentions, words, strict=True):
-        parts += [text[last : mention.start], word]
-        last = mention.end
-    return "".join([*parts, text[last:]])
 
 
 def _restored(problem: str, meaning: Mapping[str, Mention]) -> str:
@@ -266,9 +232,10 @@ def _without_fetching(steps: Sequence[ThingStep]) -> list[ThingStep]:
         if (
             before is not None and before.skill == "pick up" and is_put
             and before.target.noun == step.target.noun and step.reference.noun
+            and not step.target.relation
         ):  # fmt: skip
-            which = before.target if before.target.relation else step.target
-            kept[-1] = replace(step, target=which)
+            tells = before.target.relation or before.target.selector
+            kept[-1] = replace(step, target=before.target if tells else step.target)
         else:
             kept.append(step)
     return kept

@@ -10,16 +10,29 @@ _ENDS = frozenset({
     "beneath", "above", "next", "beside", "near", "by", "from", "off", "up", "down", "out",
     "away", "and", "or", "but", "so", "then", "please", "than", "it", "its", "there", "here",
     "front", "behind", "between", "across", "around", "along", "as", "if", "when", "while",
-    "until", "because", "with", "without", "for", "of", "could", "would", "will", "may",
-    "might", "not", "now", "upon", "against", "toward", "towards", "through", "put", "place",
-    "set", "move", "take",
+    "until", "because", "before", "after", "below", "only", "instead", "back", "except", "you",
+    "we", "i", "they", "he", "she", "no", "never", "also", "too", "the", "a", "an", "this",
+    "stands", "lies", "sits", "rests", "hangs", "comes", "does", "do", "did", "with",
+    "without", "for", "of", "could", "would", "will", "may", "might", "not", "now", "upon",
+    "against", "toward", "towards", "through", "put", "place", "set", "move", "take",
 })  # fmt: skip
 """Words that are no part of the name of a thing."""
 _ALSO_FIRST = frozenset({
-    "can", "left", "right", "forward", "forwards", "backward", "backwards", "closer", "further",
-    "farther", "aside", "again", "together", "nearer",
+    "can", "left", "right", "forward", "forwards", "backward", "backwards", "closer",
+    "further", "farther", "aside", "again", "together", "nearer",
 })  # fmt: skip
 """Words that a name may begin with; after one they are no part of it."""
+_CONTAINERS = frozenset({
+    "box", "carton", "can", "tin", "bottle", "packet", "pack", "package", "jar", "stick",
+    "bag", "block", "tub", "cup", "glass", "piece", "roll", "tube", "loaf", "pair", "set",
+    "deck", "flask", "container", "ball",
+})  # fmt: skip
+"""Words before "of" that belong to the name: a can of soup."""
+_SELECTING = frozenset({
+    "other", "leftmost", "rightmost", "nearest", "closest", "farthest", "furthest", "first",
+    "second", "third", "last", "left", "right", "middle", "same", "another",
+})  # fmt: skip
+"""Words that tell which of several things is meant."""
 _PARTICIPLES = frozenset({
     "located", "placed", "moved", "positioned", "stacked", "used", "called", "labelled",
     "labeled", "marked", "transferred", "brought", "resting", "sitting", "standing", "lying",
@@ -31,7 +44,10 @@ _PARTS = frozenset({
     "top", "front", "back", "side", "edge", "rim", "middle", "center", "centre", "left",
     "right", "surface", "inside", "interior", "corner", "rear", "end", "way", "place", "spot",
     "position", "table", "floor", "counter", "countertop", "tabletop", "room", "robot", "arm",
-    "gripper", "hand", "task", "thing", "things", "one", "object", "item",
+    "gripper", "hand", "task", "picture", "photo", "photograph", "look", "break", "note",
+    "moment", "bit", "wash", "minute", "second", "favour", "favor", "rest", "seat", "walk",
+    "breath", "turn", "step", "guess", "nap", "question", "list", "time", "thing", "things",
+    "one", "object", "item",
 })  # fmt: skip
 """Parts and places that are no things of their own."""
 
@@ -44,14 +60,17 @@ def noun_phrases(text: str) -> list[tuple[int, int]]:
         words = text[begin.end() : end].lower().split()
         if not words:
             continue
-        joined = re.compile(rf" (?:of|for|with|from) (?:{_DETERMINERS} )?", re.I).match(text, end)
-        if words[-1] not in _PARTS and joined is not None:
+        joined = re.compile(rf" of (?:{_DETERMINERS} )?", re.I).match(text, end)
+        if words[-1] in _CONTAINERS and joined is not None:
             further = _end_of_phrase(text, joined.end())
             last = text[joined.end() : further].lower().split()[-1:]
             if last and last[0] not in _PARTS:
                 end = further
+        start = begin.end()
+        while len(words) > 1 and words[0] in _SELECTING:  # the parser is to read these
+            start += len(words.pop(0)) + 1
         if words[-1] not in _PARTS:
-            found.append((begin.end(), end))
+            found.append((start, end))
     return [
         span for span in found
         if not any(other != span and other[0] <= span[0] and span[1] <= other[1]

@@ -1,6 +1,7 @@
 """Sees whatever a sentence names, by an open-vocabulary detector and a depth camera."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,9 +19,9 @@ from vlm_robot_ros.models.detectors.base import Detection, Detector, DetectorErr
 from vlm_robot_ros.policies.sentence_parsing import SentenceParser
 from vlm_robot_ros.policies.transfer.named_things import NamedThings
 from vlm_robot_ros.policies.transfer.noun_phrases import noun_phrases
-from vlm_robot_ros.policies.transfer.plain_requests import plain_request
+from vlm_robot_ros.policies.transfer.plain_requests import plain_request, without_courtesy
 from vlm_robot_ros.policies.transfer.scene import SeenThing
-from vlm_robot_ros.policies.transfer.scene_perception import PerceptionError
+from vlm_robot_ros.policies.transfer.scene_perception import PerceptionError, Sight
 from vlm_robot_ros.policies.transfer.thing_steps import ReadSentence
 from vlm_robot_ros.robot.config import Camera, RobotConfig
 
@@ -75,20 +76,20 @@ class OpenScene:
 
     def read(self, text: str) -> ReadSentence:
         """Return what a sentence says; its nouns are the phrases that it names things with."""
-        said = plain_request(text)
+        said = plain_request(without_courtesy(text))
         phrases = {said[start:end].lower(): () for start, end in noun_phrases(said)}
         if not phrases:
             return ReadSentence((), f"'{text}' names nothing that I could look for", 0.0)
         return NamedThings(phrases, self._parser, open_phrases=False).read(text)
 
-    def look(self, observation: Observation, nouns: Sequence[str]) -> list[SeenThing]:
+    def look(self, observation: Observation, nouns: Sequence[str]) -> Sight:
         """Return where the phrases `nouns` are seen, and what else stands about.
 
         Raises:
-            PerceptionError: the detector has failed, or what a phrase means is seen but its shape
-                is not known; says why.
+            PerceptionError: the detector has failed; says why.
         """
         image, points = (observation.images[name] for name in self.cameras)
+        tool = observation.pose[:3]
         try:
             found = self._masks(image, points, self._detector.detect(image, list(nouns)))
         except DetectorError as error:
@@ -96,31 +97,31 @@ class OpenScene:
         seen, problems = list[SeenThing](), dict[str, str]()
         known = np.zeros(points.shape[:2], bool)
         for detection, mask in found:
-            known |= mask
-            others = points[~mask]
             try:
                 middle = np.nanmedian(points[mask][:, :2], axis=0)
-                shape = segment_geometry(mask, points, support_height(others, middle))
+                shape = segment_geometry(mask, points, support_height(points[~mask], middle))
             except SegmentError as error:
                 problems.setdefault(detection.phrase, str(error))
                 continue
             if shape.cut_off:
                 problems.setdefault(detection.phrase, "the image ends in the middle of it")
                 continue
+            known |= mask
             seen.append(_seen(detection, shape, int(mask.sum())))
-        tool = observation.pose[:3]
         for noun in nouns:
             of_noun = [thing for thing in seen if thing.noun == noun]
+            before = self._before.get(noun, [])
             if not of_noun and any(
-                np.linalg.norm(tool - each.point) < _HIDES_M for each in self._before.get(noun, ())
+                np.linalg.norm(tool - each.point) < _HIDES_M for each in before
             ):
-                of_noun = self._before[noun]
-                seen += of_noun
-            if not of_noun and noun in problems:
-                raise PerceptionError(f"I see the {noun}, but not its shape: {problems[noun]}")
-            self._before[noun] = of_noun
+                # Where it was: no new sight of it.
+                seen += [replace(each, cells=0.0) for each in before]
+                problems.pop(noun, None)
+            else:
+                self._before[noun] = of_noun
         around = obstacles(points, known, self._ground, self._ground + _TOP_M, tool)
-        return seen + [SeenThing("", box, 1.0, box.base, 0.0) for box in around]
+        things = seen + [SeenThing("", box, 1.0, box.base, 0.0) for box in around]
+        return Sight(things, observation.time, tool, problems)
 
     def place_beside(
         self, thing: SeenThing, target: ObjectGeometry, way: np.ndarray

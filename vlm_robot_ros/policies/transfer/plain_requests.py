@@ -8,8 +8,8 @@ _DO = (
     r"|(?:can|could|would|might|will) (?:i|we) (?:possibly |perhaps |please )?"
     r"(?:ask|get|have|trouble|bother) you (?:to )?"
     r"|may i (?:ask|trouble|bother) you to "
-    r"|(?:is|would) it (?:be )?(?:possible|okay|ok|all right|alright|feasible)"
-    r"(?: for you)?(?: to| if you) "
+    r"|(?:is it possible for you|would it be possible(?: for you)?) to "
+    r"|would it be (?:okay|ok|all right|alright) if you "
     r"|would you be (?:able|so kind as|kind enough|willing|good enough) to "
     r"|why don't you |why not "
     r"|(?:can|could|would|might) you (?:manage to|see to it that you|go ahead and) )"
@@ -30,17 +30,19 @@ _HOW = re.compile(
 )
 """How it is done, which nothing here follows: the arm is always careful."""
 _RIGHT = re.compile(
-    r"\b(?:right|straight|directly|just|squarely) (?=(?:on|onto|in|into|inside|at|over|atop)\b)"
+    r"(?<!the )\b(?:right|straight|directly|just|squarely) "
+    r"(?=(?:on|onto|in|into|inside|at|over|atop)\b)"
 )
 _TAKE = r"(?:pick|grasp|grab|tak|took|lift|grip|hold|rais|seiz|fetch|gather)\w*"
+_PUT = r"(?:put|place|set|move|lay|drop|transfer|bring|position|deposit|release|let|stack|push)"
 _AFTER = re.compile(
-    rf"^(?:after|once|when|as soon as|having|upon|by) (?:you(?:'ve| have|) |it (?:is|has been) )?"
-    rf"{_TAKE}\b(?P<what>[^,]*),\s*",
+    rf"^(?:(?:after|having|by)|once you|(?:once|when|after) you(?:'ve| have)) {_TAKE}\b"
+    rf"(?P<what>[^,]*),\s*(?={_PUT}\b)",
     re.IGNORECASE,
 )
 """A clause about what comes first: it is taken."""
 _SO_THAT = re.compile(
-    r",? (?:so(?: that)?|until|such that) (?:it|they)(?:'s| is|\b)"
+    r",? (?:so(?: that)?|such that) (?:it|they)(?:'s| is|\b)"
     r"(?: (?:ends up|comes to|will|can|be|is|rests?|sits?|stands?|lies|lands?|stops?|resting|"
     r"sitting|standing|lying|placed|rest|sit|stand|lie|come))*"
     r" (?=(?:on|onto|in|into|inside|at|before|atop|over)\b)",
@@ -55,11 +57,12 @@ _WISH = re.compile(
 )
 """What is to be so."""
 _PART = re.compile(
-    r"\b(?:the )?(?:surface|interior|inside|roof|upper side|middle|cent(?:er|re)) of (?=the\b)",
+    r"\b(?:the )?(?:surface|interior|inside|roof|upper side|middle|cent(?:er|re)) of "
+    r"(?=the (?!table|floor|counter|room))",
     re.IGNORECASE,
 )
 """Parts of a thing that are the thing, to what is put there."""
-_HOLD_AT = re.compile(r" (?:by|at) (?:its|the) (?:rim|edge|neck|side|handle|body|middle)\b", re.I)
+_HOLD_AT = re.compile(r" by (?:its|the) (?:rim|edge|neck|handle|body)\b(?! of)", re.I)
 _STAND = re.compile(
     r"(?:^|(?<=\band )|(?<=\bto )|(?<=\byou )|(?<=\bplease ))"
     r"(?:stand|perch|balance|mount|nestle|sit|settle|park) (?=(?:the|a|that|this|it)\b)",
@@ -73,19 +76,25 @@ _TABLE = (
 _ON_TABLE = re.compile(
     rf",? (?:(?:that|which)(?:'s| is| are) (?:currently |now )?(?:(?:lying|sitting|standing"
     rf"|resting|located|placed|waiting) )?on {_TABLE}|(?:from|off) {_TABLE}),?"
-    rf"(?= (?!cent|middle|corner|edge|top\b))",
+    r"(?=,? (?:to|into|onto|on|in|and|over|inside|at|next)\b)",
     re.IGNORECASE,
 )
 """That a thing is where all things are."""
 _INSIDE = re.compile(r"\binside (?:of )?(?=(?:the|a|that|this)\b)", re.IGNORECASE)
 
 
-def plain_request(text: str) -> str:
-    """Return a request without courtesy and manner, its clauses in the order of what is done."""
+def without_courtesy(text: str) -> str:
+    """Return a request without what asks for something before it is said."""
     text = _PERMISSION.sub("", text.strip())
     polite = _POLITE.match(text)
-    if polite is not None:
-        text = text[polite.end() :].rstrip("? ")
+    return text if polite is None else text[polite.end() :].rstrip("? ")
+
+
+def plain_request(text: str) -> str:
+    """Return a request without manner, its clauses in the order of what is done.
+
+    What is no request may become one: whether it is one is to be known before.
+    """
     text = _WISH.sub(r"\g<what> should be ", text)
     after = _AFTER.match(text)
     if after is not None:
@@ -98,6 +107,7 @@ def plain_request(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip(" ,")
 
 
+_NEGATION = re.compile(r"\b(?:not|never|no)\b|n't\b|\bisnt\b", re.IGNORECASE)
 _WHERE = r"(?:on top of|in front of|on|onto|in|into|to|over|atop|inside)"
 _APPOSITION = re.compile(r", (?:the|a|an|that|which|i mean)\b([^,]*), ", re.IGNORECASE)
 _RELATIVE = re.compile(
@@ -115,7 +125,8 @@ def without_descriptions(text: str, names: re.Pattern[str]) -> str:
     """
 
     def dropped(found: re.Match[str]) -> str:
-        return found[0] if names.search(found[1]) else " "
+        tells = names.search(found[1]) or _NEGATION.search(found[1])
+        return found[0] if tells else " "
 
     text = _APPOSITION.sub(dropped, text)
     return re.sub(r"\s+", " ", _RELATIVE.sub(dropped, text)).strip()

@@ -15,7 +15,11 @@ from vlm_robot_ros.manipulation.transfer import STEP_DT, TransferAction
 from vlm_robot_ros.manipulation.transfer_task import TransferTask, transfer_chunk
 from vlm_robot_ros.models.transfer.transfer_head import TransferHead, TransferHeadInput
 from vlm_robot_ros.policies.transfer.scene import TABLE_CENTRE, SeenThing, resolve
-from vlm_robot_ros.policies.transfer.scene_perception import PerceptionError, ScenePerception
+from vlm_robot_ros.policies.transfer.scene_perception import (
+    PerceptionError,
+    ScenePerception,
+    Sight,
+)
 from vlm_robot_ros.policies.transfer.thing_steps import ThingStep
 from vlm_robot_ros.robot.config import RobotConfig
 
@@ -26,6 +30,8 @@ _SAME_M = 0.08
 _LEFT_M, _LIFTED_M = 0.08, 0.03
 """How far the tool is from what it has let go of when the step is done; how near the height that
 a thing is lifted to [m]."""
+_ONE_M = 0.01
+"""How near each other two phrases are seen that mean one thing [m]."""
 _EMPTY, _OPEN = 0.015, 0.95
 """Openings between which the hand may hold something."""
 
@@ -63,6 +69,8 @@ class TransferPolicy:
         """What the hand still holds of the instruction before."""
         self._task: TransferTask | None = None
         self._noun = ""
+        self._changed = -np.inf
+        """When the hand took or left something last [s]."""
         self.next_instruction()
 
     def next_instruction(self) -> None:
@@ -76,6 +84,8 @@ class TransferPolicy:
         self._is_read = False
         self._task = None
         self._noun = ""
+        self._state = (False, False)
+        self._followed: Sight | None = None
 
     def draw(self) -> np.ndarray | None:
         """Return nothing yet."""
@@ -96,12 +106,14 @@ class TransferPolicy:
         if self._problem:
             return hold_chunk(observation, STEP_DT, self._problem)
         try:
-            seen = self._scene.look(observation, _nouns(self._steps))
-            task = self._task = self._task or self._begin(seen)
-            self._follow(task, seen, observation)
+            sight = self._scene.look(observation, _nouns(self._steps))
+            task = self._task = self._task or self._begin(sight)
+            self._follow(task, sight)
         except (LookupError, GraspError, PerceptionError) as error:
             return hold_chunk(observation, STEP_DT, str(error))
         plan = self._plan(task, observation)
+        if (task.held, task.placed) != self._state:
+            self._state, self._changed = (task.held, task.placed), observation.time
         if not (np.isfinite(plan.move).all() and np.isfinite(plan.turn).all()):
             return hold_chunk(observation, STEP_DT, "the model's output is not finite")
         task.commanded(plan)
@@ -111,9 +123,21 @@ class TransferPolicy:
         info = StepInfo(self._index, len(self._steps), _describe(step), self._advance(observation))
         return replace(chunk, step=info)
 
-    def _begin(self, seen: list[SeenThing]) -> TransferTask:
-        """Return the task of the step that runs; raises LookupError, GraspError."""
-        step = self._steps[self._index]
+    def _begin(self, sight: Sight) -> TransferTask:
+        """Return the task of the step that runs.
+
+        Raises:
+            LookupError: what it is about is not there, or not clear.
+            GraspError: it cannot be gripped.
+            PerceptionError: it was not looked at since the step before.
+        """
+        step, seen = self._steps[self._index], list(sight.things)
+        if sight.time < self._changed:
+            raise PerceptionError("I am looking where things are now")
+        for noun in (step.target.noun, step.reference.noun):
+            if noun in sight.problems:
+                raise PerceptionError(f"I see the {noun}, but not its shape: "
+                                      f"{sight.problems[noun]}")  # fmt: skip
         if self._carried and step.target.noun != self._carried[0]:
             raise LookupError(f"I hold the {self._carried[0]}: say where to put it first")
         if self._carried:
@@ -124,7 +148,11 @@ class TransferPolicy:
         place = None
         if step.reference.noun:
             others = [thing for thing in seen if thing is not target]
-            place = self._place(step, resolve(step.reference, others, self._middle), target)
+            reference = resolve(step.reference, others, self._middle)
+            apart = np.linalg.norm(reference.geometry.base - target.geometry.base)
+            if apart < _ONE_M and reference.noun != target.noun and not self._carried:
+                raise LookupError(f"I cannot tell the {reference.noun} from the {target.noun}")
+            place = self._place(step, reference, target)
         self._noun = target.noun
         around = [thing.geometry for thing in seen if thing is not target]
         if self._carried:
@@ -139,17 +167,20 @@ class TransferPolicy:
         way = np.array(_WAYS[step.skill.removeprefix("place ")])
         return Place(self._scene.place_beside(reference, target.geometry, way))
 
-    def _follow(self, task: TransferTask, seen: list[SeenThing], observation: Observation) -> None:
-        """Take note of where the target is seen now."""
+    def _follow(self, task: TransferTask, sight: Sight) -> None:
+        """Take note of where the target is seen now: once for each sight."""
+        if sight is self._followed or sight.time < self._changed:
+            return
+        self._followed = sight
         # What was not where it was put has stayed where it was; so has what the hand lost.
         for expected in (task.expected, task.target.base):
             near = [
                 (float(np.linalg.norm(thing.point - expected)), thing.geometry)
-                for thing in seen if thing.noun == self._noun
+                for thing in sight.things if thing.noun == self._noun and thing.cells > 0
             ]  # fmt: skip
             apart, geometry = min(near, key=lambda each: each[0], default=(np.inf, task.target))
             if apart < _SAME_M:
-                task.see(geometry, observation.pose[:3])
+                task.see(geometry, sight.tool)
                 return
 
     def _plan(self, task: TransferTask, observation: Observation) -> TransferAction:

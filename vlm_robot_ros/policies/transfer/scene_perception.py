@@ -1,7 +1,8 @@
 """What a policy of transfers asks of what it looks with."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -13,6 +14,18 @@ from vlm_robot_ros.policies.transfer.thing_steps import ReadSentence
 
 class PerceptionError(Exception):
     """Nothing can be said of what is seen: says why. The arm holds, and looks again."""
+
+
+class Sight(NamedTuple):
+    """What was seen at one moment."""
+
+    things: Sequence[SeenThing]
+    time: float
+    """When the image was taken [s]."""
+    tool: np.ndarray
+    """Where the tool was. Shape (3,), [m]."""
+    problems: Mapping[str, str] = MappingProxyType({})
+    """Of nouns that are seen, why the shape of one of them is not known."""
 
 
 class ScenePerception(Protocol):
@@ -31,8 +44,8 @@ class ScenePerception(Protocol):
         """Return what a sentence says of things."""
         ...
 
-    def look(self, observation: Observation, nouns: Sequence[str]) -> list[SeenThing]:
-        """Return what is seen.
+    def look(self, observation: Observation, nouns: Sequence[str]) -> Sight:
+        """Return what is seen; the same object again where nothing new is.
 
         Args:
             observation: With the images of `cameras`.
