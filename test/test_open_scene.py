@@ -154,6 +154,21 @@ def test_what_the_camera_sees_in_part_has_no_shape(parser):
     assert "but not its shape: the image ends in the middle of it" in chunk.hold
 
 
+def test_two_phrases_of_one_thing_are_not_told_apart(parser):
+    seen, shown = observation([BLOCK], "put the pen on the screwdriver")
+    both = np.stack([shown, shown * 2])
+
+    class Twice(Boxes):
+        def detect(self, image, phrases):
+            found = []
+            for self.shown in both:
+                found += super().detect(image, phrases)
+            return found
+
+    policy = policy_with(OpenScene(Twice(shown, ["pen", "screwdriver"]), ROBOT, parser))
+    assert "I cannot tell the screwdriver from the pen" in policy.infer(seen).hold
+
+
 def test_what_the_hand_hides_is_where_it_was(parser):
     seen, shown = observation([BLOCK])
     detector = Boxes(shown, NAMES)

@@ -149,8 +149,7 @@ class TransferPolicy:
         if step.reference.noun:
             others = [thing for thing in seen if thing is not target]
             reference = resolve(step.reference, others, self._middle)
-            apart = np.linalg.norm(reference.geometry.base - target.geometry.base)
-            if apart < _ONE_M and reference.noun != target.noun and not self._carried:
+            if not self._carried and _is_one(reference, target):
                 raise LookupError(f"I cannot tell the {reference.noun} from the {target.noun}")
             place = self._place(step, reference, target)
         self._noun = target.noun
@@ -205,6 +204,14 @@ class TransferPolicy:
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self._device)
+
+
+def _is_one(first: SeenThing, second: SeenThing) -> bool:
+    """Tell whether what two phrases found is the same thing."""
+    boxes = first.geometry, second.geometry
+    apart = [np.abs(getattr(boxes[0], name) - getattr(boxes[1], name)).max()
+             for name in ("base", "size")]  # fmt: skip
+    return first.noun != second.noun and bool(max(apart) < _ONE_M)
 
 
 def _nouns(steps: Sequence[ThingStep]) -> list[str]:
