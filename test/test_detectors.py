@@ -7,7 +7,7 @@ import transformers
 from PIL import Image
 from small_detectors import save_dino, save_owl, save_sam2
 
-from vlm_robot_ros.models.detectors.base import DetectorError
+from vlm_robot_ros.interfaces.detector import DetectorError
 from vlm_robot_ros.models.detectors.hf_detector import HfSegmenter, load_detector
 
 PHRASES = ["the red cube", "a blue box", "robot"]

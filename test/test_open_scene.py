@@ -9,9 +9,9 @@ import pytest
 from small_detectors import save_owl
 
 from vlm_robot_ros.data.camera_input import backproject_depth
+from vlm_robot_ros.interfaces.detector import Detection, DetectorError
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.kinematics.kinematics import downward_pose
-from vlm_robot_ros.models.detectors.base import Detection, DetectorError
 from vlm_robot_ros.policies.factory import load_policy
 from vlm_robot_ros.policies.sentence_parsing import load_sentence_parser
 from vlm_robot_ros.policies.transfer.background_scene import BackgroundScene

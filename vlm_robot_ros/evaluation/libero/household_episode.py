@@ -15,9 +15,9 @@ from vlm_robot_ros.evaluation.libero.household import (
     HouseholdTask,
     task_file,
 )
+from vlm_robot_ros.interfaces.detector import Detection
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import Policy
-from vlm_robot_ros.models.detectors.base import Detection
 from vlm_robot_ros.robot.config import Camera, RobotConfig
 from vlm_robot_ros.sim.libero.controller import controller_actions
 from vlm_robot_ros.sim.libero.environment import ArmState, LiberoEnvironment

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import transformers
 
-from vlm_robot_ros.models.detectors.base import Detection, DetectorError
+from vlm_robot_ros.interfaces.detector import Detection, DetectorError
 
 _OWL, _DINO = ("owlvit", "owlv2"), ("grounding-dino", "mm-grounding-dino")
 DETECTORS = (*_OWL, *_DINO)

@@ -44,7 +44,7 @@ def load_transfer_policy(
         raise CheckpointError(f"'{checkpoint}' is no checkpoint of transfers")
     scene: ScenePerception
     if detector:
-        from vlm_robot_ros.models.detectors.base import DetectorError
+        from vlm_robot_ros.interfaces.detector import DetectorError
         from vlm_robot_ros.models.detectors.hf_detector import HfSegmenter, load_detector
         from vlm_robot_ros.policies.transfer.background_scene import BackgroundScene
         from vlm_robot_ros.policies.transfer.open_scene import OpenScene

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from vlm_robot_ros.image_resize import resize_image
+from vlm_robot_ros.interfaces.detector import Detection, Detector, DetectorError, Segmenter
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.manipulation.geometry import ObjectGeometry
 from vlm_robot_ros.manipulation.obstacles import obstacles
@@ -15,7 +16,6 @@ from vlm_robot_ros.manipulation.segment_geometry import (
     segment_geometry,
     support_height,
 )
-from vlm_robot_ros.models.detectors.base import Detection, Detector, DetectorError, Segmenter
 from vlm_robot_ros.policies.sentence_parsing import SentenceParser
 from vlm_robot_ros.policies.transfer.named_things import NamedThings
 from vlm_robot_ros.policies.transfer.noun_phrases import noun_phrases

@@ -1,4 +1,4 @@
-"""What a detector of phrases gives."""
+"""What finds phrases in images, and what it gives."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
