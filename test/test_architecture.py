@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "language": {"tasks"},
     "sim": _TABLE,
     "manipulation": _BASE,
-    "models": set(),
+    "models": {"interfaces"},
     "viz": {"models"},
     "inference": {"interfaces", "models"},
     "policies": {*_BASE, "inference", "language", "manipulation", "models", "viz"},
