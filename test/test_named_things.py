@@ -103,6 +103,7 @@ def test_the_name_of_another_thing_means_none(kitchen, thing):
         "pick up the apple from the plate", "don't touch the bowl until it is on the plate",
         "do not move the bowl so that it is on the plate", "when you take the bowl, be careful",
         "is it okay to put the bowl on the rack?",
+        "make sure the bowl is not on the plate",
     ],
 )  # fmt: skip
 def test_more_words_do_not_make_a_request_of_what_is_none(kitchen, text):

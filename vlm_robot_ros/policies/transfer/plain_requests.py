@@ -50,8 +50,11 @@ _SO_THAT = re.compile(
 )
 """A clause about where it is to be in the end."""
 _WISH = re.compile(
-    r"^(?:please )?(?:it(?: would|'d) (?:\w+ ){1,5}?if|make sure(?: that)?|ensure(?: that)?"
-    r"|see to it that|i(?: would|'d) (?:love|like) it if) (?P<what>.+?) "
+    r"^(?:please )?(?:it(?: would|'d) (?:be (?:so |very |really )?"
+    r"(?:nice|great|good|lovely|helpful|perfect|wonderful|ideal|best|better)"
+    r"|(?:really )?help(?: me| us)?(?: a lot)?) if"
+    r"|make sure(?: that)?|ensure(?: that)?|see to it that"
+    r"|i(?: would|'d) (?:love|like) it if) (?P<what>.+?) "
     r"(?:(?:were|was|is|are|could be|would be|got|gets|ends up|ended up)(?: being)?) ",
     re.IGNORECASE,
 )
