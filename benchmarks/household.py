@@ -1,10 +1,11 @@
-"""Household objects that no checkpoint has seen, picked up and put down by name; resumable.
+"""Household objects, picked up and put down by name without having learned them; resumable.
 
     python benchmarks/household.py --libero-python ~/libero/bin/python
 
 What a sentence names is found by the simulator's own segmentation, which stands for a perfect
 detector; all else comes from the distances that the depth camera measures. The action head is that
-of checkpoint `libero`, which learned from random states and knows no objects.
+of checkpoint `libero`, which learned from random states and knows no objects; the checkpoint's
+detector, which has learned some of them, is not used.
 """
 
 import argparse

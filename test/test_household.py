@@ -103,7 +103,7 @@ def test_a_moved_camera_measures_the_same_places(env):
 
 
 @pytest.mark.parametrize(("skill", "number"), [("pick", 8), ("put", 5), ("too large", 0)])
-def test_an_object_that_no_checkpoint_has_seen_is_carried_by_name(env, skill, number):
+def test_an_object_is_carried_by_name_without_the_checkpoints_detector(env, skill, number):
     task = household_task(skill, number, 1)
     policy = load_policy("fusion", load_robot("libero"), "libero").within
     scene = SegmentDetector(env, task.categories)

