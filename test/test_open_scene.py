@@ -104,13 +104,13 @@ def test_what_is_not_asked_for_is_an_obstacle_without_a_name(parser):
 
 
 def test_a_sentence_is_read_with_whatever_it_names(parser):
-    scene = OpenScene(Boxes(None, NAMES), ROBOT, parser)
-    (step,) = scene.read("could you put the screwdriver in the tool case?").steps
+    scene, (seen, _) = OpenScene(Boxes(None, NAMES), ROBOT, parser), observation([])
+    (step,) = scene.read("could you put the screwdriver in the tool case?", seen).steps
     assert (step.skill, step.target.noun, step.reference.noun) == ("put", *NAMES)
-    (step,) = scene.read("pick up the small brass hinge").steps
+    (step,) = scene.read("pick up the small brass hinge", seen).steps
     assert step.target.noun == "small brass hinge"
     for text in ("stop that", "what is the time", "do not touch the screwdriver", "pick up"):
-        assert scene.read(text).problem
+        assert scene.read(text, seen).problem
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_sentence_is_read_with_whatever_it_names(parser):
     [
         ("pick up the hammer", "I see no hammer"),
         ("pick up the tool case", "9.* cm wide, and the gripper takes 6.8 cm"),
-        ("push the screwdriver left", "I have not learned to push left"),
+        ("turn the screwdriver left", "I have not learned to turn left"),
     ],
 )
 def test_what_cannot_be_done_is_a_hold_that_says_why(parser, words, problem):

@@ -175,7 +175,7 @@ def test_what_is_not_seen_is_a_hold_that_says_so(folder):
     for words, problem in (
         ("put the mug on the tray", "I see no mug"),
         ("put the jug on the tray", "jug"),
-        ("push the mug left", "I have not learned to push left"),
+        ("turn the mug left", "I have not learned to turn left"),
     ):
         policy.next_instruction()
         policy.within._scene._detector.heads[-1].weight.data.zero_()

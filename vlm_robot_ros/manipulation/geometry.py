@@ -9,6 +9,8 @@ from vlm_robot_ros.robot.config import Workspace
 
 GRIPPER_WIDTH_M = 0.08
 """How far the fingers open."""
+MOST_RIM_M = 0.25
+"""How wide a thing is at most that is carried by its rim: larger ones tilt."""
 _FINGER_M = 0.012
 """Room that a finger needs beside what it grips [m]."""
 _FINGER_DEPTH_M = 0.025
@@ -21,12 +23,14 @@ _LOW_M = 0.008
 """How near what a thing stands on the fingertips come [m]."""
 _CLEAR_M = 0.08
 """How much higher than start and goal a thing is carried [m]."""
-_CLEAR_OF_RIM_M = 0.03
+_CLEAR_OF_RIM_M = 0.05
 """How much higher than a rim the lower side of a thing is carried [m]."""
 _DROP_M = 0.01
 """How far above its place a thing is let go of [m]."""
 _ALIKE_M = 0.004
 """Sides that differ by less are equally good to grip [m]."""
+_ENOUGH_M = 0.02
+"""Room beyond which the narrower sides are better to grip than more room [m]."""
 _LIKE_M, _LIKE_RAD = 0.02, 0.4
 """How near each other grasps are that are alike."""
 _HAND_HALF_M, _HAND_ABOVE_M = 0.105, 0.035
@@ -112,9 +116,15 @@ def plan_grasp(
     Raises:
         GraspError: the fingers do not open far enough; says by how much.
     """
-    candidates = _side_grasps(thing)
+    candidates, enough = _side_grasps(thing), _ENOUGH_M
+    widest = max(thing.size[:2])
+    if not candidates and thing.hollow and widest > MOST_RIM_M:
+        raise GraspError(
+            f"{100 * widest:.0f} cm wide, and the gripper carries things by their rims that are "
+            f"{100 * MOST_RIM_M:.0f} cm wide at most"
+        )
     if not candidates and thing.hollow:
-        candidates = _rim_grasps(thing)
+        candidates, enough = _rim_grasps(thing), np.inf
     if not candidates:
         raise GraspError(
             f"{100 * min(thing.size[:2]):.1f} cm wide, and the gripper takes "
@@ -123,18 +133,19 @@ def plan_grasp(
     candidates = [each for each in candidates if not _is_like(each, failed)] or candidates
     best, most = candidates[0], -np.inf
     # What it stands in, or is put into, is no obstacle: the hand stays above the rim.
-    beside = [other for other in others if not _is_over(thing.base, other)]
-    around = [other for other in others if place and not _is_over(place.point, other)]
+    beside = [other for other in others if not is_over(thing.base, other)]
+    around = [other for other in others if place and not is_over(place.point, other)]
     for grasp in candidates:
-        room = _room(grasp, beside)
+        room = room_around(grasp, beside)
         points = [grasp.point]
         if place is not None:
             points.append(grasp.point + place.point - thing.base)
-            room = min(room, _room(replace(grasp, point=points[1]), around))
+            room = min(room, room_around(replace(grasp, point=points[1]), around))
         if workspace is not None:
             inside = [np.minimum(point[:2] - workspace.min[:2], workspace.max[:2] - point[:2])
                       for point in points]  # fmt: skip
             room = min(room, float(np.min(inside)))
+        room = min(room, enough)
         if room > most + _ALIKE_M:
             best, most = grasp, room
     return best
@@ -219,7 +230,7 @@ def _grasp_height(thing: ObjectGeometry) -> float:
     return max(deepest, min(height / 2, height - _LOW_M))
 
 
-def _room(grasp: Grasp, others: Sequence[ObjectGeometry]) -> float:
+def room_around(grasp: Grasp, others: Sequence[ObjectGeometry]) -> float:
     """Return how far fingers and hand are from what stands around; negative where they meet it.
 
     No more than half the width of the hand counts.
@@ -240,7 +251,25 @@ def _room(grasp: Grasp, others: Sequence[ObjectGeometry]) -> float:
     return least
 
 
-def _is_over(point: np.ndarray, thing: ObjectGeometry) -> bool:
+def box_overlap(thing: ObjectGeometry, base: np.ndarray, other: ObjectGeometry) -> float:
+    """Return how deep a thing that stands at `base` is in another one, seen from above [m].
+
+    Negative: how far apart they are along the axis that parts them most.
+    """
+    if other.top < base[2] + _LOW_M or other.base[2] > base[2] + thing.size[2]:
+        return -np.inf
+    deepest, gap = np.inf, other.base[:2] - base[:2]
+    for yaw in (thing.yaw, thing.yaw + np.pi / 2, other.yaw, other.yaw + np.pi / 2):
+        axis = np.array([np.cos(yaw), np.sin(yaw)])
+        half = sum(
+            box.size[:2] / 2 @ np.abs([np.cos(yaw - box.yaw), np.sin(yaw - box.yaw)])
+            for box in (thing, other)
+        )
+        deepest = min(deepest, float(half - abs(axis @ gap)))
+    return deepest
+
+
+def is_over(point: np.ndarray, thing: ObjectGeometry) -> bool:
     """Tell whether a point is above or in a thing."""
     aside = np.abs(_turned(point[None, :2] - thing.base[:2], thing.yaw)[0])
     return bool(np.all(aside < thing.size[:2] / 2))

@@ -23,6 +23,9 @@ _RIM_PART, _RIM_LEAST_M = 0.12, 0.006
 _RIM_WIDTH_M, _RIM_AREA, _FILLED = 0.04, 0.4, 0.02
 """How wide a rim is at least [m], what part of the thing's area it surrounds; what part of what is
 as high as the rim may be in its middle."""
+_TOP_M, _DEEPEST = 0.012, 1.05
+"""How far below the highest point the top of a thing reaches [m]; how deep a thing with a
+hidden back is taken to be at most, in widths."""
 _JUMP_M, _PART = 0.03, 0.15
 """Neighbouring pixels that are farther apart show two things [m]; a part of a mask that is smaller
 than this share of its largest part is left out."""
@@ -45,17 +48,20 @@ class SegmentGeometry:
     """Whether the segment ends at the border of the image: the thing may be larger."""
 
 
-def segment_geometry(mask: np.ndarray, points: np.ndarray, support: float) -> SegmentGeometry:
+def segment_geometry(
+    mask: np.ndarray, points: np.ndarray, support: float, camera: np.ndarray | None = None
+) -> SegmentGeometry:
     """Return the box around what a mask shows.
 
-    It stands upright on what is below it. The side that the camera does not see is not there: the
-    box ends where the points do.
+    It stands upright on what is below it. The side that the camera does not see is taken to be as
+    the other one, from the middle of the top, unless the thing is open above.
 
     Args:
         mask: Whether a pixel shows the thing. Shape (H, W), bool.
         points: What each pixel shows is there, NaN where it was not measured. Shape (H, W, 3),
             base frame [m].
         support: Height of what it stands on: `support_height` [m].
+        camera: Where the camera is, if known: else the box ends where the points do. Shape (3,).
 
     Raises:
         SegmentError: too little of it was measured.
@@ -79,6 +85,9 @@ def segment_geometry(mask: np.ndarray, points: np.ndarray, support: float) -> Se
     size = np.array([*sides, height])
     box = ObjectGeometry(np.array([*middle, bottom]), size, yaw)
     rim = _rim(kept, box)
+    if rim is None and camera is not None:
+        middle, sides, yaw = smallest_rectangle(_completed(kept, camera))
+        box = ObjectGeometry(np.array([*middle, bottom]), np.array([*sides, height]), yaw)
     if rim is not None:
         inner = _inner_height(kept, rim)
         rest = _LEAST_SIZE_M if inner is None else max(inner - bottom, _LEAST_SIZE_M)
@@ -88,6 +97,25 @@ def segment_geometry(mask: np.ndarray, points: np.ndarray, support: float) -> Se
     border = (rows.min() == 0, columns.min() == 0, rows.max() == mask.shape[0] - 1,
               columns.max() == mask.shape[1] - 1)  # fmt: skip
     return SegmentGeometry(box, missing, any(border))
+
+
+def _completed(points: np.ndarray, camera: np.ndarray) -> np.ndarray:
+    """Return the points of a thing, and what mirrors them behind the middle of its top.
+
+    Bottles and cartons hide their back; a flat top shows how deep a thing is. Shape (N, 2), [m].
+    """
+    flat = points[:, :2]
+    top = flat[points[:, 2] > points[:, 2].max() - _TOP_M]
+    middle = (top.min(0) + top.max(0)) / 2
+    away = middle - camera[:2]
+    away = away / max(float(np.linalg.norm(away)), 1e-9)
+    mirrored = 2 * middle - flat
+    depth = (flat @ away).max()
+    behind = mirrored @ away
+    # What is deeper than wide is no bottle: then its back is seen, or nothing is known of it.
+    across = flat @ np.array([-away[1], away[0]])
+    deepest = (flat @ away).min() + (across.max() - across.min()) * _DEEPEST
+    return np.vstack([flat, mirrored[(behind > depth) & (behind < deepest)]])
 
 
 def depth_jumps(points: np.ndarray) -> np.ndarray:

@@ -85,6 +85,14 @@ def expert_action(state: TransferState) -> TransferAction:
     return TransferAction(move, turn, grip)
 
 
+def is_there(tool: np.ndarray, goal: np.ndarray) -> bool:
+    """Tell whether a tool that does not get on is where it is to be. Shapes (3,), [m]."""
+    aside = np.linalg.norm((tool - goal)[None, :2], axis=1)
+    return bool(tool[2] > goal[2] - _STOPPED_THERE_M) and bool(
+        _is_there(tool[None], goal[None], aside, np.array([True]))[0]
+    )
+
+
 def rollout(state: TransferState, horizon: int, speed: float = 0.02) -> TransferAction:
     """Return the expert's next steps, imagined: the tool goes a part of the way that it is sent.
 

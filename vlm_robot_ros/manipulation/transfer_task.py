@@ -18,7 +18,7 @@ from vlm_robot_ros.manipulation.geometry import (
     tool_goal,
     travel_height,
 )
-from vlm_robot_ros.manipulation.transfer import STEP_DT, TransferAction, TransferState
+from vlm_robot_ros.manipulation.transfer import STEP_DT, TransferAction, TransferState, is_there
 from vlm_robot_ros.robot.config import Workspace
 
 _LIFT_M = 0.15
@@ -29,12 +29,18 @@ _STOPPED_M, _STOPPED_TIMES = 0.004, 4
 """How little the tool moves, and how often, before it counts as stopped."""
 _PUT_M = 0.02
 """How near its place a thing is seen that was put there [m]."""
+_STUCK_TIMES = 12
+"""How often the tool has stopped before what it reaches for when another grasp is tried."""
+_OVER_M, _DROPS_M = 0.04, 0.08
+"""How far aside of its place, and how high above, a thing is let go of that gets no nearer [m]."""
 _MISSED_TIMES = 4
 """How often it must be seen elsewhere to be fetched again."""
 _STILL_M, _TRUST = 0.02, 0.3
 """What seems to have moved by less stands still, and is only a little better known [m]."""
 _RETRY_M = 0.1
 """How high the tool goes above where it has missed a thing [m]."""
+_MOST_YAW_RAD = 1.8
+"""How far the tool is turned from straight at most; two fingers need no more than pi / 2."""
 _CLEAR_M = 0.12
 """How far the hand must be from a thing not to hide it [m]."""
 
@@ -55,6 +61,10 @@ class TransferTask:
     placed: bool = False
     _missed: bool = field(default=False, init=False)
     """Whether the fingers have closed on nothing, and are still there."""
+    _leaves: np.ndarray | None = field(default=None, init=False)
+    """Where the tool was stuck, if it was."""
+    _askew: float = field(default=0.0, init=False)
+    """How far the tool is from the grasp's yaw [rad]."""
     _before: float = field(default=1.0, init=False)
     """Opening when the fingers began to close."""
     _away: int = field(default=0, init=False)
@@ -84,9 +94,30 @@ class TransferTask:
         """Where the tool is to be when it lets go. Shape (3,), [m]."""
         return tool_goal(self.target, self.grasp, self._place())
 
+    @property
+    def aim(self) -> np.ndarray:
+        """Where the tool goes to take it. Shape (3,), [m]."""
+        return self.grasp.point
+
+    @property
+    def travel(self) -> float:
+        """How high the tool is on its way there [m]."""
+        return travel_height(self.target, self.grasp, self._place())
+
+    @property
+    def pace(self) -> float:
+        """What part of a planned way the tool goes."""
+        return 1.0
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it is not let go of."""
+        return self.place is None
+
     def see(self, target: ObjectGeometry, tool: np.ndarray) -> None:
         """Take note of where the thing is seen, unless the hand may hide it."""
-        if np.linalg.norm(tool - target.base) < _CLEAR_M:
+        upright = np.array([*target.base[:2], np.clip(tool[2], target.base[2], target.top)])
+        if np.linalg.norm(tool - upright) < _CLEAR_M:
             return
         if self.held:
             # What is seen where it was, and the hand is far from there, is not in the hand.
@@ -120,17 +151,31 @@ class TransferTask:
         moved = np.inf if self._tool is None else float(np.linalg.norm(tool - self._tool))
         self._stopped = self._stopped + 1 if moved < _STOPPED_M else 0
         self._tool, self._opening = tool.copy(), opening
-        if self._missed and tool[2] > self.grasp.point[2] + _RETRY_M:
-            self._missed = False
+        if self._stopped >= _STUCK_TIMES and not (self.held or self.placed or self._missed):
+            self._failed.append(self.grasp)
+            self.grasp, self._missed, self._stopped = self._plan_grasp(), True, 0
+            self._leaves = tool.copy()
+        low = self.grasp.point if self._leaves is None else self._leaves
+        if self._missed and tool[2] > low[2] + _RETRY_M:
+            self._missed, self._leaves = False, None
         # After a grasp that missed it leaves what it missed, as it would leave what it has put.
-        goal = self.grasp.point if self._missed else self.goal
-        turn = half_turn(self.grasp.yaw - tool_yaw(observation.pose))
-        flags = (self.held, self._stopped >= _STOPPED_TIMES, self.place is None,
+        goal = self.goal
+        if self._missed:
+            goal = self.grasp.point if self._leaves is None else self._leaves
+        turn = _turn(tool_yaw(observation.pose), self.grasp.yaw)
+        self._askew = abs(turn)
+        item = self.aim
+        aim = goal if self.held else item
+        is_over = np.linalg.norm((tool - aim)[:2]) < _OVER_M and 0.0 < tool[2] - aim[2] < _DROPS_M
+        is_stuck = self.held and not self.keeps and self._stopped >= _STUCK_TIMES and is_over
+        if is_stuck or (self._stopped >= _STOPPED_TIMES and is_there(tool, aim)):
+            tool = aim  # it gets no nearer
+        flags = (self.held, self._stopped >= _STOPPED_TIMES, self.keeps,
                  self.placed or self._missed)  # fmt: skip
         held, stopped, keep, placed = (np.array([float(flag)]) for flag in flags)
         return TransferState(
-            tool[None], np.array([turn]), held, stopped, self.grasp.point[None], goal[None],
-            np.array([travel_height(self.target, self.grasp, self._place())]), keep, placed,
+            tool[None], np.array([turn]), held, stopped, item[None], goal[None],
+            np.array([self.travel]), keep, placed,
         )  # fmt: skip
 
     def commanded(self, action: TransferAction) -> None:
@@ -158,6 +203,13 @@ class TransferTask:
             self._missed = opening <= _EMPTY_OPENING
         elif self.held and opening < _EMPTY_OPENING / 2:
             self.held = False  # it was lost
+
+
+def _turn(tool: float, grasp: float) -> float:
+    """Return how far to turn next to grip at a yaw, without turning the wrist too far [rad]."""
+    nearest = tool + half_turn(grasp - tool)
+    aim = nearest if abs(nearest) < _MOST_YAW_RAD else half_turn(grasp)
+    return float(np.clip(aim - tool, -np.pi / 2, np.pi / 2))
 
 
 def transfer_chunk(

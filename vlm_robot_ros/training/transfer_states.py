@@ -9,6 +9,9 @@ from torch import Tensor
 from vlm_robot_ros.manipulation.transfer import TransferState, rollout
 from vlm_robot_ros.models.transfer.transfer_head import TransferHeadInput, TransferPlan
 
+_PUSHED = 0.15
+"""Part of the things that are pushed."""
+
 
 class TransferBatch(NamedTuple):
     """What the action head sees and what it shall do."""
@@ -42,12 +45,20 @@ class TransferStateSampler:
         goal = np.where(keep[:, None], lift, goal)
         highest = np.maximum(item[:, 2], goal[:, 2])
         travel = highest + rng.uniform(0.02, 0.24, size)
+        # Some are pushed: as low as they stand.
+        pushed = ~keep & (rng.random(size) < _PUSHED)
+        far = rng.uniform([-0.2, -0.2, 0.0], [0.2, 0.2, 0.0], (size, 3))
+        goal = np.where(pushed[:, None], item + far, goal)
+        highest = np.where(pushed, item[:, 2], highest)
+        travel = np.where(pushed, item[:, 2], travel)
         aim = np.where(held[:, None], goal, item)
         # Anywhere; on the way; above where it goes; all but there.
         tool = rng.uniform([-0.4, -0.5, 0.0], [0.4, 0.5, 0.6], (size, 3))
         part = rng.random((size, 1))
         way = item * (1 - part) + goal * part
-        way[:, 2] = highest + rng.normal(0.1, 0.08, size)
+        way[:, 2] = highest + np.where(
+            pushed & held, rng.normal(0.0, 0.01, size), rng.normal(0.1, 0.08, size)
+        )
         above = aim + rng.normal(0.0, 0.03, (size, 3))
         above[:, 2] = aim[:, 2] + rng.uniform(-0.01, 0.26, size)
         spread = rng.choice([0.004, 0.01, 0.03], (size, 1))

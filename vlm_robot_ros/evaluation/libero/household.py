@@ -27,6 +27,10 @@ PHRASES = {
 TAKING = {"plate": "plate", "white_bowl": "white bowl", "wooden_tray": "wooden tray",
           "basket": "basket"}  # fmt: skip
 """What things are put on, or in."""
+_SMALL = frozenset(
+    {"butter", "cream_cheese", "chocolate_pudding", "alphabet_soup", "tomato_sauce"}
+)
+"""What goes into the white bowl, which is 8 cm wide."""
 TOO_LARGE = {
     "white_storage_box": "storage box", "wooden_shelf": "wooden shelf",
     "desk_caddy": "desk caddy", "wooden_two_layer_shelf": "tall shelf",
@@ -39,12 +43,19 @@ STACKED_ON = {"white_storage_box": "storage box", "cookies": "cookie box",
 STACKED = ("butter", "cream_cheese", "chocolate_pudding", "popcorn", "cookies",
            "macaroni_and_cheese")  # fmt: skip
 """What stands on such a top."""
-SKILLS = ("pick", "put", "stack", "too large")
+SKILLS = ("pick", "put", "stack", "too large", "push")
+WAYS = {"to the left": (0.0, 1.0), "to the right": (0.0, -1.0), "away from you": (1.0, 0.0),
+        "towards you": (-1.0, 0.0)}  # fmt: skip
+"""Where things are pushed: unit vectors in the base frame."""
 _AREA = ((-0.2, -0.24), (0.08, 0.24))
 """Where things stand: x and y from, to [m]."""
+_LARGE_AREA = ((-0.14, -0.16), (0.04, 0.16))
+"""Where large things stand, so that the camera sees all of them."""
+_PUSH_AREA = ((-0.28, -0.3), (0.16, 0.3))
+"""Where the hand goes when it pushes."""
 _APART_M, _LARGE_APART_M = 0.16, 0.23
 """How far things are from each other at least, and from large ones."""
-_OTHERS = {"pick": 3, "put": 3, "stack": 2, "too large": 1}
+_OTHERS = {"push": 2, "pick": 3, "put": 3, "stack": 2, "too large": 1}
 """Things that are not spoken of."""
 
 
@@ -60,6 +71,8 @@ class HouseholdTask:
     """Where each stands: x, y [m], and its turn [rad]."""
     instruction: str
     seed: int
+    way: tuple[float, float] = (0.0, 0.0)
+    """Where it is pushed: one of `WAYS`."""
 
     @property
     def target(self) -> str:
@@ -85,7 +98,8 @@ def household_task(skill: str, number: int, seed: int) -> HouseholdTask:
     target = targets[number % len(targets)]
     chosen, said = [target], {**PHRASES, **TAKING, **TOO_LARGE}
     takers = {"put": TAKING, "stack": STACKED_ON}.get(skill, {})
-    free = [each for each in takers if each != target]
+    free = [each for each in takers
+            if each != target and (each != "white_bowl" or target in _SMALL)]  # fmt: skip
     if free:
         chosen.append(free[int(rng.integers(len(free)))])
     rest = [each for each in PHRASES if each not in chosen]
@@ -95,8 +109,23 @@ def household_task(skill: str, number: int, seed: int) -> HouseholdTask:
     if free:
         preposition = "in" if chosen[1] in ("basket", "white_bowl") else "on"
         instruction = f"put the {name} {preposition} the {said[chosen[1]]}"
-    return HouseholdTask(skill, tuple(map(str, chosen)), _spots(rng, chosen), instruction,
-                         seed * 10_000 + number)  # fmt: skip
+    spots, way = _spots(rng, chosen), ""
+    while skill == "push" and not way:
+        free_ways = [each for each in WAYS if _is_free(spots, WAYS[each])]
+        way = str(rng.choice(free_ways)) if free_ways else ""
+        spots = spots if way else _spots(rng, chosen)
+        instruction = f"push the {name} {way}"
+    return HouseholdTask(skill, tuple(map(str, chosen)), spots, instruction,
+                         seed * 10_000 + number, WAYS.get(way, (0.0, 0.0)))  # fmt: skip
+
+
+def _is_free(spots: Sequence[tuple[float, float, float]], way: tuple[float, float]) -> bool:
+    """Tell whether the first thing can go on by 10 cm, and the hand fits behind it."""
+    first, others = np.array(spots[0][:2]), np.array([spot[:2] for spot in spots[1:]])
+    ends = [first + part * np.array(way) for part in (0.1, -0.12)]
+    inside = all((end > _PUSH_AREA[0]).all() and (end < _PUSH_AREA[1]).all() for end in ends)
+    gaps = [np.linalg.norm(others - end, axis=1).min() for end in ends]
+    return inside and gaps[0] > _APART_M and gaps[1] > _APART_M
 
 
 def task_file(task: HouseholdTask) -> str:
@@ -124,7 +153,7 @@ def _spots(
 ) -> tuple[tuple[float, float, float], ...]:
     found: list[np.ndarray] = []
     while len(found) < len(categories):
-        spot = rng.uniform(*_AREA)
+        spot = rng.uniform(*(_LARGE_AREA if categories[len(found)] in _LARGE else _AREA))
         apart = [
             _LARGE_APART_M if {one, categories[len(found)]} & _LARGE else _APART_M
             for one in categories[: len(found)]

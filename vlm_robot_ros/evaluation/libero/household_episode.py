@@ -31,6 +31,8 @@ after which an episode ends."""
 _LIFTED_M, _MOVED_M, _NEAR_M = 0.05, 0.01, 0.03
 """How high a thing is that was picked up; how far one that stood still has moved at most; how far
 above the bottom of what takes it, besides its height, one stands that was put there."""
+_PUSHED_M, _STANDS = 0.05, 0.8
+"""How far a thing is pushed at least [m]; part of its height that one that has not fallen has."""
 _LOOKED_AT = 5
 """Decisions at the end of which a thing must be where it is to be."""
 
@@ -164,6 +166,13 @@ def _is_fulfilled(
 ) -> bool:
     """Tell whether what is asked for is so now."""
     box = boxes[task.target]
+    if task.skill == "push":
+        moved = (box - began[task.target]).mean(0)
+        along = float(moved[:2] @ np.array(task.way))
+        aside = abs(float(moved[0] * task.way[1] - moved[1] * task.way[0]))
+        heights = [float(np.ptp(each[:, 2])) for each in (box, began[task.target])]
+        stands = heights[0] > _STANDS * heights[1] and abs(moved[2]) < _NEAR_M
+        return along > _PUSHED_M and aside < along / 2 and stands
     if not task.place:
         return bool(box[0, 2] > began[task.target][0, 2] + _LIFTED_M)
     place = boxes[task.place]

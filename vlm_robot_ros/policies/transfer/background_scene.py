@@ -41,9 +41,9 @@ class BackgroundScene:
         self._thread.submit(self._within.reset)
         self._job = self._seen = None
 
-    def read(self, text: str) -> ReadSentence:
+    def read(self, text: str, observation: Observation) -> ReadSentence:
         """Return what a sentence says of things."""
-        return self._within.read(text)
+        return self._within.read(text, observation)
 
     def look(self, observation: Observation, nouns: Sequence[str]) -> Sight:
         """Return what was seen last, and look at this image if nothing else is looked at.

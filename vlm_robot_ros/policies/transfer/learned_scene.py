@@ -85,9 +85,17 @@ class LearnedScene:
     def reset(self) -> None:
         """Nothing: each image is looked at anew."""
 
-    def read(self, text: str) -> ReadSentence:
-        """Return what a sentence says of the things that were learned."""
-        return self._reader.read(text)
+    def read(self, text: str, observation: Observation) -> ReadSentence:
+        """Return what a sentence says of the things that were learned.
+
+        What it does not name clearly is told by what is there.
+        """
+        read = self._reader.read(text)
+        if not read.problem:
+            return read
+        there = {thing.noun for thing in self.look(observation, ()).things}
+        again = self._reader.among({*there, TABLE_CENTRE}).read(text)
+        return read if again.problem else again
 
     @torch.inference_mode()
     def look(self, observation: Observation, nouns: Sequence[str]) -> Sight:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from vlm_robot_ros.language.task_spec import COLOUR_SLOT, SELECTORS
@@ -72,16 +73,7 @@ class MentionFinder:
         negations = set[int]()
         for word in re.finditer(r"\bnot (?=(next|on|in|near|left|right|behind|beside)\b)", text):
             negations.add(word.start())
-        matches = list(self.names.finditer(text))
-        certain = {nouns[0] for each in matches
-                   if len(nouns := self._nouns_of[each[1].lower()]) == 1}  # fmt: skip
-        mentions = []
-        for found in matches:
-            between, negated = pairs.get(found.start(1), ("", False))
-            nouns = self._nouns_of[found[1].lower()]
-            noun = next((each for each in nouns if each not in certain), nouns[0])
-            start = _begin_of_phrase(text, found.start())
-            mentions.append(Mention(start, found.end(), noun, between, negated))
+        mentions = self.names_in(text, pairs)
         for place in sorted(negations):
             after = next((i for i, each in enumerate(mentions) if each.start > place), None)
             if after is None:
@@ -95,6 +87,22 @@ class MentionFinder:
                 if each.start > place else each for each in mentions
             ]  # fmt: skip
         return text, mentions
+
+    def names_in(
+        self, text: str, pairs: Mapping[int, tuple[str, bool]] = MappingProxyType({})
+    ) -> list[Mention]:
+        """Return where a text names things; `pairs`: what a name at a place is "between"."""
+        matches = list(self.names.finditer(text))
+        certain = {nouns[0] for each in matches
+                   if len(nouns := self._nouns_of[each[1].lower()]) == 1}  # fmt: skip
+        mentions = []
+        for found in matches:
+            between, negated = pairs.get(found.start(1), ("", False))
+            nouns = self._nouns_of[found[1].lower()]
+            noun = next((each for each in nouns if each not in certain), nouns[0])
+            start = _begin_of_phrase(text, found.start())
+            mentions.append(Mention(start, found.end(), noun, between, negated))
+        return mentions
 
 
 def _begin_of_phrase(text: str, start: int) -> int:

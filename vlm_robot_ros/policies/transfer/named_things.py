@@ -23,10 +23,12 @@ from vlm_robot_ros.policies.sentence_parsing import (
     PhraseEncoder,
     SentenceParser,
 )
+from vlm_robot_ros.policies.transfer.hinted_requests import hinted_request
 from vlm_robot_ros.policies.transfer.mentions import Mention, MentionFinder
 from vlm_robot_ros.policies.transfer.noun_phrases import noun_phrases
-from vlm_robot_ros.policies.transfer.phrase_match import PhraseMatcher
+from vlm_robot_ros.policies.transfer.phrase_match import PhraseMatcher, general_names
 from vlm_robot_ros.policies.transfer.plain_requests import (
+    is_of_another_time,
     plain_request,
     without_courtesy,
     without_descriptions,
@@ -70,11 +72,24 @@ class NamedThings:
             open_phrases: Whether phrases that are no names may mean the thing that they are
                 nearest to.
         """
-        self._parser, self._fixed = parser, frozenset(fixed)
+        self._parser, self._fixed, self._names = parser, frozenset(fixed), names
         self._mentions = MentionFinder(names)
         self._phrases: PhraseMatcher | None = None
         if open_phrases and isinstance(parser, PhraseEncoder):
             self._phrases = PhraseMatcher(names, parser)
+
+    def among(self, nouns: Collection[str]) -> "NamedThings":
+        """Return a reader of the same, where only things with these nouns are there."""
+        there = {noun: self._names[noun] for noun in self._names if noun in nouns}
+        own = {name.lower() for noun, known in there.items() for name in (noun, *known)}
+        general = general_names(there)
+        names = {
+            noun: (*known, *(word for word in general[noun] if word not in own))
+            for noun, known in there.items()
+        }
+        within = NamedThings(names, self._parser, self._fixed, open_phrases=False)
+        within._phrases = self._phrases and self._phrases.among(nouns)
+        return within
 
     def read(self, text: str) -> ReadSentence:
         """Return what a sentence says; of the readings that fit, the surest.
@@ -84,10 +99,12 @@ class NamedThings:
         if len(text) > _MOST_CHARACTERS:
             problem = f"a sentence of {len(text)} characters; valid: at most {_MOST_CHARACTERS}"
             return ReadSentence((), problem, 0.0)
+        if is_of_another_time(text):
+            return ReadSentence((), f"'{text}' is not about what is to be done now", 0.0)
         courteous = without_courtesy(text)
         read, is_idle = self._read(text, *self._mentions.find(courteous))
         if is_idle:
-            return read
+            return self._hinted(text) or read
         request = plain_request(courteous)
         if request != courteous:
             plainer, _ = self._read(text, *self._mentions.find(request))
@@ -99,7 +116,17 @@ class NamedThings:
             again, _ = self._read(text, plain, self._described(plain, mentions))
             if not again.problem:
                 return again
-        return read
+        return self._hinted(text) or read
+
+    def _hinted(self, text: str) -> ReadSentence | None:
+        """Return what a sentence hints at; None if it does not."""
+        mentions = list(self._mentions.names_in(text))
+        request = hinted_request(text, self._described(text, mentions), self._fixed)
+        if not request:
+            return None
+        plain, mentions = self._mentions.find(request)
+        read, _ = self._read(text, plain, self._described(plain, mentions))
+        return None if read.problem else read
 
     def _described(self, text: str, mentions: list[Mention]) -> list[Mention]:
         """Return what a sentence mentions by names, and by other phrases."""

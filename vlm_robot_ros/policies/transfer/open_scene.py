@@ -63,6 +63,8 @@ class OpenScene:
         self._detector, self._segmenter, self._parser = detector, segmenter, parser
         self._colour, self._depth = _cameras(robot)
         self._ground = robot.workspace.min[2]
+        pose = robot.camera(self._depth).pose
+        self._from = np.array(pose[:3]) if pose else None
         self.reset()
 
     @property
@@ -74,7 +76,7 @@ class OpenScene:
         """Forget what was seen."""
         self._before: dict[str, list[SeenThing]] = {}
 
-    def read(self, text: str) -> ReadSentence:
+    def read(self, text: str, observation: Observation) -> ReadSentence:
         """Return what a sentence says; its nouns are the phrases that it names things with."""
         said = plain_request(without_courtesy(text))
         phrases = {said[start:end].lower(): () for start, end in noun_phrases(said)}
@@ -99,7 +101,8 @@ class OpenScene:
         for detection, mask in found:
             try:
                 middle = np.nanmedian(points[mask][:, :2], axis=0)
-                shape = segment_geometry(mask, points, support_height(points[~mask], middle))
+                support = support_height(points[~mask], middle)
+                shape = segment_geometry(mask, points, support, self._from)
             except SegmentError as error:
                 problems.setdefault(detection.phrase, str(error))
                 continue

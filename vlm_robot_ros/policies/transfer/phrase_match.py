@@ -1,10 +1,12 @@
 """Which thing a phrase means that is no name: by what the parser's encoder makes of it.
 
 A phrase is compared with all names of all things, and with the names of some 500 everyday things;
-what is hardly nearer to one thing than to the next, or to another everyday thing, means none.
+what is hardly nearer to one thing than to the next, or to another everyday thing, means none. A
+general word, such as "container", means a thing where only one of its kinds is there.
 """
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from vlm_robot_ros.language.everyday_words import COLOURS, NOUNS
 from vlm_robot_ros.policies.sentence_parsing import PhraseEncoder
 
 _KINDS = Path(language.__file__).with_name("everyday_things.txt")
+_GENERAL = _KINDS.with_name("general_words.txt")
 _NEARER = 0.03
 """How much nearer a phrase must be to one thing than to anything else (cosine)."""
 _OWN_WORDS = frozenset({*COLOURS, *NOUNS} - {"plate", "bowl", "bottle", "milk", "bread", "bin"})
@@ -34,6 +37,13 @@ class PhraseMatcher:
         lines = _KINDS.read_text(encoding="utf-8").splitlines()
         kinds = [kind.strip() for line in lines if line[0] != "#" for kind in line.split(",")]
         self._others = encoder.encode_phrases([kind for kind in kinds if kind not in {*known, ""}])
+        self._there = np.ones(len(self._nouns), bool)
+
+    def among(self, nouns: Collection[str]) -> "PhraseMatcher":
+        """Return one that takes nothing for a thing but for one of these."""
+        within = copy.copy(self)
+        within._there = np.array([noun in nouns for noun in self._nouns])
+        return within
 
     def noun(self, phrase: str) -> str:
         """Return the noun of the thing that a phrase means; empty if it means none."""
@@ -42,6 +52,21 @@ class PhraseMatcher:
         vector = self._encoder.encode_phrases([phrase])[0]
         near = self._vectors @ vector
         best = np.array([near[self._owner == index].max() for index in range(len(self._nouns))])
-        first, *rest = np.argsort(-best)
+        first, *rest = np.argsort(-np.where(self._there, best, -1.0))
         other = max([*best[rest[:1]], (self._others @ vector).max()])
-        return self._nouns[first] if best[first] >= other + _NEARER else ""
+        absent = max(best[~self._there], default=-1.0)
+        is_it = best[first] >= max(other + _NEARER, absent) and self._there[first]
+        return self._nouns[first] if is_it else ""
+
+
+def general_names(nouns: Collection[str]) -> dict[str, list[str]]:
+    """Return, by noun, the general words that mean it where only these things are there."""
+    found: dict[str, list[str]] = {noun: [] for noun in nouns}
+    for line in _GENERAL.read_text(encoding="utf-8").splitlines():
+        word, _, kinds = line.partition(":")
+        meant = [noun for noun in nouns
+                 if any(f" {noun}".endswith(f" {kind.strip()}") for kind in kinds.split(","))
+                 ]  # fmt: skip
+        if len(meant) == 1 and not line.startswith("#"):
+            found[meant[0]].append(word)
+    return found

@@ -21,6 +21,32 @@ _PERMISSION = re.compile(
     r"you (?:may|can|could|might)(?: now| go ahead and)?) (?=[a-z])",
     re.IGNORECASE,
 )
+_FREE = re.compile(
+    r"^(?:please,? )?(?:if you(?: are|'re) (?:not (?:too |very )?(?:busy|occupied)|free"
+    r"|able|ready)[^,]*"
+    r"|(?:if|when|whenever|as soon as|once) you (?:can|could|have|get|find|'ve got"
+    r"|have got)(?: a| the| some)?"
+    r"(?: free| spare)?(?: chance| moment| minute| second| time| opportunity)?(?: to spare)?"
+    r"|if you (?:don't|do not|wouldn't) mind|if you (?:would|will|please|like|want)"
+    r"|if (?:it's|it is|that's|that is) (?:not (?:too much|a) (?:trouble|bother|problem)"
+    r"|no (?:trouble|bother|problem)"
+    r"|possible|okay|ok|all right|alright|fine|convenient)(?: for you| with you)?), ?(?=[a-z])",
+    re.IGNORECASE,
+)
+"""Conditions that are mere courtesy."""
+_BECAUSE = re.compile(
+    r"^(?P<why>[^?]*?),? (?:so|and so|hence|therefore|now|so now),? (?:please |kindly "
+    r"|just |go ahead and )*"
+    r"(?=(?:put|place|set|move|bring|take|pick|lay|drop|transfer|get|grab|position)\b)",
+    re.IGNORECASE,
+)
+_HOLDS_BACK = re.compile(
+    r"\b(?:not|never|no|n't|if|unless|until|when|once|before|after|stop|wait|or|instead"
+    r"|rather|put|place|set"
+    r"|move|take|pick|grab|lay|drop)\b|n't\b",
+    re.IGNORECASE,
+)
+"""Words before a request with which it may not be meant alone."""
 _MANNER = (
     "carefully|gently|softly|slowly|firmly|securely|quickly|safely|neatly|smoothly|steadily|"
     "cautiously|precisely|swiftly|calmly|lightly|delicately|properly"
@@ -86,9 +112,23 @@ _ON_TABLE = re.compile(
 _INSIDE = re.compile(r"\binside (?:of )?(?=(?:the|a|that|this)\b)", re.IGNORECASE)
 
 
+_NOT_NOW = re.compile(
+    r"\b(?:yesterday|tomorrow|(?:last|next) (?:night|week|month|year)|(?:is"
+    r"|was) the one (?:that|who|to)"
+    r"|i(?:'d| would)? (?:usually |normally |always )?prefer)\b",
+    re.IGNORECASE,
+)
+
+
+def is_of_another_time(text: str) -> bool:
+    """Tell whether a sentence is of another time, of somebody else, or of what is preferred."""
+    return _NOT_NOW.search(text) is not None
+
+
 def without_courtesy(text: str) -> str:
     """Return a request without what asks for something before it is said."""
-    text = _PERMISSION.sub("", text.strip())
+    text = _FREE.sub("", _PERMISSION.sub("", text.strip()))
+    text = _PERMISSION.sub("", text)
     polite = _POLITE.match(text)
     return text if polite is None else text[polite.end() :].rstrip("? ")
 
@@ -98,6 +138,9 @@ def plain_request(text: str) -> str:
 
     What is no request may become one: whether it is one is to be known before.
     """
+    because = _BECAUSE.match(text)
+    if because is not None and not _HOLDS_BACK.search(because["why"]):
+        text = text[because.end() :]
     text = _WISH.sub(r"\g<what> should be ", text)
     after = _AFTER.match(text)
     if after is not None:

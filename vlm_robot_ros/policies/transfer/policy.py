@@ -10,7 +10,8 @@ from torch import Tensor
 from vlm_robot_ros.interfaces.action import ActionChunk, StepInfo
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
-from vlm_robot_ros.manipulation.geometry import GraspError, Place, place_on
+from vlm_robot_ros.manipulation.geometry import GraspError, Place, box_overlap, is_over, place_on
+from vlm_robot_ros.manipulation.push_task import PushTask
 from vlm_robot_ros.manipulation.transfer import STEP_DT, TransferAction
 from vlm_robot_ros.manipulation.transfer_task import TransferTask, transfer_chunk
 from vlm_robot_ros.models.transfer.transfer_head import TransferHead, TransferHeadInput
@@ -25,6 +26,10 @@ from vlm_robot_ros.robot.config import RobotConfig
 
 _WAYS = {"left": (0.0, 1.0), "right": (0.0, -1.0), "in front": (-1.0, 0.0), "behind": (1.0, 0.0)}
 """Unit vectors of the base frame; in front of a thing is where the robot is."""
+_SAID = {"in front": "in front of", "behind": "behind", "?": "beside"}
+PUSHED = {"push left": (0.0, 1.0), "push right": (0.0, -1.0), "push away": (1.0, 0.0),
+          "push closer": (-1.0, 0.0)}  # fmt: skip
+"""Where skills push to."""
 _SAME_M = 0.08
 """How far a thing is seen from where it was, at most [m]."""
 _LEFT_M, _LIFTED_M = 0.08, 0.03
@@ -76,7 +81,8 @@ class TransferPolicy:
     def next_instruction(self) -> None:
         """Wait for another instruction; what the hand holds it keeps."""
         if self._task is not None:
-            self._carried = (self._noun, self._task) if self._task.held else None
+            is_kept = self._task.held and not isinstance(self._task, PushTask)
+            self._carried = (self._noun, self._task) if is_kept else None
         self._steps: tuple[ThingStep, ...] = ()
         self._index = 0
         self._problem = ""
@@ -97,7 +103,7 @@ class TransferPolicy:
         if not self._is_read:
             self._is_read = True
             self._steps, self._problem, self._confidence = self._scene.read(
-                observation.instruction
+                observation.instruction, observation
             )
             self._problem = self._problem or next(filter(None, map(_refusal, self._steps)), "")
             self._problem = self._problem or _refusal_of_order(self._steps)
@@ -151,20 +157,43 @@ class TransferPolicy:
             reference = resolve(step.reference, others, self._middle)
             if not self._carried and _is_one(reference, target):
                 raise LookupError(f"I cannot tell the {reference.noun} from the {target.noun}")
-            place = self._place(step, reference, target)
+            place = self._place(step, reference, target, seen)
         self._noun = target.noun
         around = [thing.geometry for thing in seen if thing is not target]
+        if step.skill in PUSHED:
+            if self._carried:
+                raise LookupError(f"I hold the {self._carried[0]}: say where to put it first")
+            return PushTask(target.geometry, None, around, self._workspace, way=PUSHED[step.skill])
         if self._carried:
             held = self._carried[1]
             self._carried, held.place, held.others = None, place, around
             return held
         return TransferTask(target.geometry, place, around, self._workspace)
 
-    def _place(self, step: ThingStep, reference: SeenThing, target: SeenThing) -> Place:
+    def _place(
+        self, step: ThingStep, reference: SeenThing, target: SeenThing, seen: Sequence[SeenThing]
+    ) -> Place:
+        """Return where the target goes.
+
+        Raises:
+            LookupError: it stands something there, or it is out of reach.
+        """
         if not step.skill.startswith("place "):
             return place_on(reference.geometry)
-        way = np.array(_WAYS[step.skill.removeprefix("place ")])
-        return Place(self._scene.place_beside(reference, target.geometry, way))
+        side = step.skill.removeprefix("place ")
+        # What the reference stands on is there on all sides.
+        others = [each.geometry for each in seen
+                  if each is not target and not is_over(reference.geometry.base, each.geometry)
+                  ]  # fmt: skip
+        others.append(reference.geometry)
+        for way in [_WAYS[side]] if side in _WAYS else _WAYS.values():
+            point = self._scene.place_beside(reference, target.geometry, np.array(way))
+            inside = (point[:2] > self._workspace.min[:2]) & (point[:2] < self._workspace.max[:2])
+            taken = any(box_overlap(target.geometry, point, each) > 0.0 for each in others)
+            if inside.all() and not taken:
+                return Place(point)
+        where = _SAID.get(side, f"to the {side} of")
+        raise LookupError(f"there is no free space {where} the {reference.noun}")
 
     def _follow(self, task: TransferTask, sight: Sight) -> None:
         """Take note of where the target is seen now: once for each sight."""
@@ -186,12 +215,12 @@ class TransferPolicy:
         state = task.state(observation)
         plan = self._head(TransferHeadInput(*map(self._tensor, state)))
         move, turn, grip = (part.double().cpu().numpy() for part in plan)
-        return TransferAction(move, turn, (grip > 0).astype(float))
+        return TransferAction(move * task.pace, turn, (grip > 0).astype(float))
 
     def _advance(self, observation: Observation) -> bool:
         """Go on with the next step where this one is done; tells whether all are."""
         task = self._task
-        if task is not None and task.place is None:
+        if task is not None and task.keeps:
             return task.held and bool(observation.pose[2] > task.goal[2] - _LIFTED_M)
         if task is None or not task.placed:
             return False
@@ -228,10 +257,10 @@ def _refusal(step: ThingStep) -> str:
     """Return why a step cannot be done; empty if it can."""
     if step.reference.noun == TABLE_CENTRE or step.target.noun == TABLE_CENTRE:
         return f"I do not put things in the {TABLE_CENTRE}: say what to put them on or beside"
-    known = step.skill.startswith("place ") and step.skill.removeprefix("place ") in _WAYS
-    if step.skill in ("put", "stack", "pick up") or known:
+    known = step.skill.startswith("place ") and step.skill.removeprefix("place ") in {*_WAYS, "?"}
+    if step.skill in ("put", "stack", "pick up", *PUSHED) or known:
         return ""
-    return f"I have not learned to {step.skill}: only to pick up and to put things somewhere"
+    return f"I have not learned to {step.skill}: only to pick up, push and put things somewhere"
 
 
 def _refusal_of_order(steps: Sequence[ThingStep]) -> str:

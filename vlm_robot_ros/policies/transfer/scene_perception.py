@@ -40,8 +40,8 @@ class ScenePerception(Protocol):
         """Forget what was seen."""
         ...
 
-    def read(self, text: str) -> ReadSentence:
-        """Return what a sentence says of things."""
+    def read(self, text: str, observation: Observation) -> ReadSentence:
+        """Return what a sentence says of things, where this is seen."""
         ...
 
     def look(self, observation: Observation, nouns: Sequence[str]) -> Sight:

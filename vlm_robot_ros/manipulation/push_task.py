@@ -1,0 +1,163 @@
+"""A thing that is pushed along what it stands on, with closed fingers behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlm_robot_ros.manipulation.geometry import (
+    Grasp,
+    GraspError,
+    ObjectGeometry,
+    box_overlap,
+    half_turn,
+    room_around,
+)
+from vlm_robot_ros.manipulation.transfer_task import TransferTask
+
+PUSH_M, LEAST_PUSH_M = 0.1, 0.06
+"""How far a thing is pushed; where less room is free, at least [m]."""
+_FINGER_HALF_M, _BEHIND_M, _BEHIND_OPEN_M = 0.01, 0.03, 0.065
+"""Half the thickness of the fingers along the way; how far behind a thing they come down;
+and where one is behind the other and they are open [m]."""
+_LOW_M, _HIGH_M, _PART = 0.01, 0.045, 0.4
+"""How high above its lower side a thing is pushed: at least, at most [m]; part of its height and
+of its depth."""
+_ENOUGH_M = 0.005
+"""Room of the hand beyond which more is not better [m]."""
+_PACE = 0.35
+"""How fast things are pushed, in parts of the tool's other ways."""
+_PAST_M, _ABOVE_M, _STRAIGHT_RAD = 0.015, 0.02, 0.15
+"""How near the place behind a thing the tool may come down; how high above the thing it comes to
+that place [m]; how straight the tool must be [rad]."""
+_STILL = 0.03
+"""What the opening changes when the fingers have closed."""
+_BESIDE_M = 0.01
+"""How far a pushed thing stays away from others [m]."""
+
+
+@dataclass
+class PushTask(TransferTask):
+    """One thing to be pushed; the fingers count as holding it when they are closed behind it."""
+
+    way: tuple[float, float] = (1.0, 0.0)
+    """Unit vector in the base frame."""
+    far: float = 0.0
+    """How far it is pushed: planned at the start [m]."""
+
+    @property
+    def keeps(self) -> bool:
+        """It is let go of where it was pushed to."""
+        return False
+
+    is_behind: bool = False
+    """Whether the tool may come down."""
+
+    @property
+    def pace(self) -> float:
+        """It goes slowly, so that what is high does not fall over."""
+        return _PACE if self.held else 1.0
+
+    @property
+    def goal(self) -> np.ndarray:
+        """Where the tool ends. Shape (3,), [m]."""
+        reach = self.far - half_along(self.target, np.array(self.way)) - _FINGER_HALF_M
+        return self._at(reach)
+
+    @property
+    def travel(self) -> float:
+        """How high the tool is on its way: as low as it began [m]."""
+        return float(self.grasp.point[2])
+
+    @property
+    def expected(self) -> np.ndarray:
+        """Where the thing stands, as far as is known. Shape (3,), [m]."""
+        return self.target.base + self.placed * self.far * np.array([*self.way, 0.0])
+
+    @property
+    def aim(self) -> np.ndarray:
+        """Where the tool goes to be behind it: high, until it is past the top. Shape (3,), [m]."""
+        point = self.grasp.point.copy()
+        tool = point if self._tool is None else self._tool
+        aside = np.linalg.norm(tool[:2] - point[:2])
+        if aside > 2 * _PAST_M:
+            self.is_behind = False
+        elif aside < _PAST_M and self._askew < _STRAIGHT_RAD:
+            self.is_behind = True
+        if not (self.is_behind or self.held):
+            point[2] = max(point[2], self.target.top + _ABOVE_M)
+        return point
+
+    def see(self, target: ObjectGeometry, tool: np.ndarray) -> None:
+        """Take note of where the thing is seen before it is pushed."""
+        if not (self.held or self.placed):
+            super().see(target, tool)
+
+    def _plan_grasp(self) -> Grasp:
+        way = np.array(self.way)
+        if self.far == 0.0:
+            self.far = free_push(self.target, self.others, way)
+        yaw = float(np.arctan2(way[1], way[0]))
+        # Fingers beside each other, or behind each other where there is no room for that.
+        grasps = [
+            Grasp(self._at(-half_along(self.target, way) - behind), half_turn(yaw + turn))
+            for turn, behind in ((0.0, _BEHIND_M), (np.pi / 2, _BEHIND_OPEN_M))
+        ]
+        grasp = max(grasps, key=lambda each: min(room_around(each, self.others), _ENOUGH_M))
+        if room_around(grasp, self.others) < 0.0:
+            raise GraspError("there is no room for the hand to push it from")
+        self._check_reach(grasp.point)
+        self._check_reach(self.goal)
+        return grasp
+
+    def _at(self, along: float) -> np.ndarray:
+        # Pushed higher, what is higher than deep falls over.
+        deep = 2 * half_along(self.target, np.array(self.way))
+        base, up = self.target.base, _PART * min(self.target.size[2], deep)
+        height = base[2] + np.clip(up, _LOW_M, _HIGH_M)
+        return np.array([*(base[:2] + along * np.array(self.way)), height])
+
+    def _check_reach(self, point: np.ndarray) -> None:
+        if self.workspace is None:
+            return
+        low, high = (np.array(each[:2]) for each in (self.workspace.min, self.workspace.max))
+        if ((point[:2] < low) | (point[:2] > high)).any():
+            raise GraspError("pushing it that way takes the hand out of the workspace")
+
+    def _update_grip(self, opening: float) -> None:
+        if self._commanded > 0.5:
+            if self.held:
+                self.held, self.placed = False, True
+            self._closing = 0
+            return
+        self._closing += 1
+        still = abs(opening - self._opening) < _STILL and self._closing > 1
+        self.held = self.held or (still and not self.placed)
+
+
+def free_push(thing: ObjectGeometry, others: Sequence[ObjectGeometry], way: np.ndarray) -> float:
+    """Return how far a thing can be pushed before it meets another one, at most `PUSH_M` [m].
+
+    Raises:
+        GraspError: less than `LEAST_PUSH_M`.
+    """
+    far = PUSH_M
+    for step in np.arange(0.01, PUSH_M + _BESIDE_M + 1e-6, 0.01):
+        moved = thing.base + step * np.array([*way, 0.0])
+        for other in others:
+            if box_overlap(thing, moved, other) > max(0.0, box_overlap(thing, thing.base, other)):
+                far = min(far, float(step) - _BESIDE_M)
+        if far < step - _BESIDE_M:
+            break
+    if far < LEAST_PUSH_M:
+        raise GraspError(
+            f"something stands {100 * max(far, 0.0):.0f} cm that way; pushing needs "
+            f"{100 * LEAST_PUSH_M:.0f} cm of free space"
+        )
+    return far
+
+
+def half_along(thing: ObjectGeometry, way: np.ndarray) -> float:
+    """Return how far a thing reaches from its middle along a way [m]."""
+    turn = np.arctan2(way[1], way[0]) - thing.yaw
+    return float(thing.size[:2] / 2 @ np.abs([np.cos(turn), np.sin(turn)]))
