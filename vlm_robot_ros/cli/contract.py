@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vlm_robot_ros.cli.argument_types import int_at_least
+
 if TYPE_CHECKING:
     from vlm_robot_ros.robot.config import RobotConfig
 
@@ -14,6 +16,16 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     check = actions.add_parser("check", help="say what is wrong with a contract, or what it says")
     check.add_argument("contract", help="a shipped name, or the path of a .yaml")
+    check.add_argument(
+        "--live", action="store_true",
+        help="listen to cameras and joint states, and see whether camera and arm agree",
+    )  # fmt: skip
+    check.add_argument(
+        "--seconds", type=int_at_least(1), default=10, help="to wait for them, at most [s]"
+    )
+    check.add_argument(
+        "--out", type=Path, default=Path("live_check"), help="start of the names of its images"
+    )
     check.set_defaults(run=run_check)
     urdf = actions.add_parser("from-urdf", help="joints, limits and frames of a description")
     urdf.add_argument("urdf", type=Path, help="the robot description, xacro already expanded")
@@ -41,7 +53,11 @@ def run_check(args: argparse.Namespace) -> int:
         if arm.arm:
             print(f"{'' if number == 0 else chr(10)}arm {arm.arm}")
         _print_contract(arm)
-    return 0
+    if not args.live:
+        return 0
+    from vlm_robot_ros.cli.live_check import run_live_check
+
+    return run_live_check(args.contract, args.seconds, args.out)
 
 
 def _print_contract(robot: "RobotConfig") -> None:

@@ -60,7 +60,8 @@ class ObservationBuffer:
         """Cameras with an image that was in no observation yet."""
         self._new_since = 0.0
         """When the first of these images was taken [s]."""
-        self._calibrations: dict[str, CameraIntrinsics] = {}
+        self.calibrations: dict[str, CameraIntrinsics] = {}
+        """Of depth cameras, by name."""
         self._image_monitors = {
             c.name: StreamMonitor(f"{c.name} camera", image_timeout, c.rate, ahead)
             for c in cameras
@@ -177,9 +178,9 @@ class ObservationBuffer:
     def on_camera_info(self, camera: str, message: CameraInfo) -> None:
         """Take a depth camera's calibration."""
         try:
-            self._calibrations[camera] = calibration(message)
+            self.calibrations[camera] = calibration(message)
         except ValueError as error:
-            self._calibrations.pop(camera, None)
+            self.calibrations.pop(camera, None)
             self._image_monitors[camera].on_rejected(f"camera_info: {error}")
 
     def on_image(self, camera: str, message: Image | CompressedImage) -> float | None:
@@ -188,7 +189,7 @@ class ObservationBuffer:
         try:
             stamp = stamp_to_seconds(message.header.stamp)
             notes: list[str] = []
-            known = self._calibrations.get(camera)
+            known = self.calibrations.get(camera)
             image = to_policy_input(message, self._cameras[camera], known, notes.append)
         except ValueError as error:
             watch.on_rejected(str(error))

@@ -1,0 +1,82 @@
+"""Looks whether the streams of a contract come, and whether camera and arm agree."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rclpy.lifecycle import LifecycleNode
+
+from vlm_robot_ros.kinematics.kinematics import Kinematics
+from vlm_robot_ros.robot.config import Camera, RobotConfig
+from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
+from vlm_robot_ros.ros.observation_buffer import ObservationBuffer
+from vlm_robot_ros.viz.geometry_check import GeometryCheck, check_geometry
+
+
+class StreamReport(NamedTuple):
+    """What came of one stream."""
+
+    name: str
+    topic: str
+    received: int
+    rate: float
+    """[Hz]"""
+    problem: str
+    """Why it cannot be relied on; empty if it can."""
+
+
+class LiveCheck:
+    """Listens to all cameras and joint states of a contract; publishes nothing."""
+
+    def __init__(self, node: LifecycleNode, robot: RobotConfig) -> None:
+        self._robot, self._clock = robot, node.get_clock()
+        self._kinematics = Kinematics(robot)
+        self._buffer = ObservationBuffer(
+            robot, robot.cameras, robot.image_timeout, robot.joint_state_timeout, self._clock
+        )
+        self._buffer.create_subscriptions(LifecycleEntities(node), "contract", lambda stamp: None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all streams have come, and distances with their calibration."""
+        depths = {camera.name for camera in self._robot.cameras if camera.depth}
+        return (
+            all(watch.received > 1 and not watch.problem(self._now())
+                for watch in self._buffer.monitors)
+            and self._buffer.calibrations.keys() >= depths
+        )  # fmt: skip
+
+    def streams(self) -> Iterator[StreamReport]:
+        """Tell of each stream what came."""
+        topics = {f"{each.name} camera": each.topic for each in self._robot.cameras}
+        for watch in self._buffer.monitors:
+            topic = topics.get(watch.name, self._robot.topic("joint_states"))
+            if "scaling" in watch.name:
+                topic = self._robot.speed_scaling
+            yield StreamReport(watch.name, topic, watch.received, watch.rate,
+                               str(watch.problem(self._now())))  # fmt: skip
+
+    def geometry(self) -> dict[str, GeometryCheck]:
+        """Compare each depth camera with the arm, by the colour camera in its frame."""
+        state, found = self._buffer.robot_state, {}
+        for depth in self._robot.cameras:
+            colour = self._colour_of(depth)
+            known = self._buffer.calibrations.get(depth.name)
+            seen = {depth.name, colour.name if colour else ""} <= self._buffer.images.keys()
+            if state is None or colour is None or known is None or not seen or not depth.pose:
+                continue
+            images = self._buffer.images
+            found[colour.name] = check_geometry(
+                images[colour.name], images[depth.name], depth, known, self._robot.workspace,
+                self._kinematics.forward(state.joints),
+            )  # fmt: skip
+        return found
+
+    def _colour_of(self, depth: Camera) -> Camera | None:
+        """Return the colour camera that a depth camera is registered to, if there is one."""
+        for each in self._robot.colour_cameras:
+            if depth.depth and each.frame == depth.frame and not (each.crop or depth.crop):
+                return each
+        return None
+
+    def _now(self) -> float:
+        return self._clock.now().nanoseconds * 1e-9
