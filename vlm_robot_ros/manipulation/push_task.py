@@ -25,8 +25,9 @@ _LOW_M, _HIGH_M, _PART = 0.01, 0.045, 0.4
 of its depth."""
 _ENOUGH_M = 0.005
 """Room of the hand beyond which more is not better [m]."""
-_PACE = 0.35
-"""How fast things are pushed, in parts of the tool's other ways."""
+_PACE, _STALLED_TIMES = 0.35, 3
+"""How fast things are pushed, in parts of the tool's other ways; how often the tool has stopped
+when they are pushed harder."""
 _PAST_M, _ABOVE_M, _STRAIGHT_RAD = 0.015, 0.02, 0.15
 """How near the place behind a thing the tool may come down; how high above the thing it comes to
 that place [m]; how straight the tool must be [rad]."""
@@ -55,8 +56,8 @@ class PushTask(TransferTask):
 
     @property
     def pace(self) -> float:
-        """It goes slowly, so that what is high does not fall over."""
-        return _PACE if self.held else 1.0
+        """It goes slowly, so that what is high does not fall over, until it gets no further."""
+        return _PACE if self.held and self._stopped < _STALLED_TIMES else 1.0
 
     @property
     def goal(self) -> np.ndarray:

@@ -41,6 +41,8 @@ _RETRY_M = 0.1
 """How high the tool goes above where it has missed a thing [m]."""
 _MOST_YAW_RAD = 1.8
 """How far the tool is turned from straight at most; two fingers need no more than pi / 2."""
+_SHOWN = 0.8
+"""Part of its area, seen from above, below which a thing is partly hidden."""
 _CLEAR_M = 0.12
 """How far the hand must be from a thing not to hide it [m]."""
 
@@ -117,7 +119,8 @@ class TransferTask:
     def see(self, target: ObjectGeometry, tool: np.ndarray) -> None:
         """Take note of where the thing is seen, unless the hand may hide it."""
         upright = np.array([*target.base[:2], np.clip(tool[2], target.base[2], target.top)])
-        if np.linalg.norm(tool - upright) < _CLEAR_M:
+        is_partly_hidden = target.size[:2].prod() < _SHOWN * self.target.size[:2].prod()
+        if np.linalg.norm(tool - upright) < _CLEAR_M or is_partly_hidden:
             return
         if self.held:
             # What is seen where it was, and the hand is far from there, is not in the hand.
@@ -135,6 +138,10 @@ class TransferTask:
             if self._away < _MISSED_TIMES:
                 return
             self.placed, self._away = False, 0
+        if not self.placed and self.target.size[:2].prod() < _SHOWN * target.size[:2].prod():
+            self.target = target  # it was partly hidden before
+            self.grasp = self._plan_grasp()
+            return
         moved = target.base - self.target.base
         if np.linalg.norm(moved) < _STILL_M:
             moved = moved * _TRUST
