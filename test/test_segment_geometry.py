@@ -61,6 +61,20 @@ def test_what_stands_on_something_else_begins_there():
     assert box.size[2] == pytest.approx(0.05)
 
 
+def test_a_bottle_that_hides_its_back_is_as_deep_as_wide():
+    angles, heights = np.meshgrid(np.linspace(np.pi / 2, 3 * np.pi / 2, 60), np.linspace(0, 1, 90))
+    radius = np.where(heights < 0.7, 0.03, 0.012)
+    points = np.stack(
+        [0.4 + radius * np.cos(angles), 0.1 + radius * np.sin(angles), 0.2 * heights], -1
+    )
+    camera, mask = np.array([-0.5, 0.1, 0.4]), np.ones(angles.shape, bool)
+    seen = segment_geometry(mask, points, 0.0).box
+    whole = segment_geometry(mask, points, 0.0, camera).box
+    assert min(seen.size[:2]) < 0.035
+    np.testing.assert_allclose(whole.size[:2], [0.06, 0.06], atol=0.012)
+    assert abs(whole.base[0] - 0.4) < 0.006 < abs(seen.base[0] - 0.4)
+
+
 def test_noise_and_single_wrong_points_change_little():
     rng = np.random.default_rng(0)
     points = _surface(_block(0.08, 0.05, 0.05))
