@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import String
 
 from vlm_robot_ros.bags.recording import read_recording
+from vlm_robot_ros.robot.loader import contract_file
 
 LAUNCH = Path(__file__).parent.parent / "launch"
 # What `ros2 launch FILE name:=value` does.
@@ -116,3 +118,47 @@ def test_the_voice_runs_under_launch(graph, tmp_path, capfd):
     assert graph.until(found, 100.0)
     process.send_signal(signal.SIGINT)
     graph.ended(process)
+
+
+_DRIVER = """
+import sys, runpy
+from pathlib import Path
+from launch import LaunchContext
+from launch_ros.utilities import evaluate_parameters
+module = runpy.run_path(sys.argv[1])
+context = LaunchContext()
+context.launch_configurations.update(robot=sys.argv[2], namespace="cell/", serial_no="0123")
+(node,) = module["_driver"](context)
+node._perform_substitutions(context)
+print(node.node_name)
+for name, value in evaluate_parameters(context, node._Node__parameters)[0].items():
+    print(f"{name}={value}")
+"""
+
+
+def test_a_realsense_runs_with_the_sizes_and_rates_of_the_contract(graph, tmp_path):
+    text = contract_file("panda_sim_rgbd").read_text()
+    for old, new in (("camera/front/image_raw", "camera/color/image_raw"),
+                     ("camera/front/depth/image_rect_raw",
+                      "camera/aligned_depth_to_color/image_raw")):  # fmt: skip
+        text = text.replace(old, new)
+    (tmp_path / "mine.yaml").write_text(text)
+    process = graph.python(
+        "-c", _DRIVER, str(LAUNCH / "realsense.launch.py"), str(tmp_path / "mine.yaml"),
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    said, _ = process.communicate(timeout=60)
+    assert said.splitlines()[0] == "/cell/camera"
+    assert "rgb_camera.color_profile=512x512x10" in said
+    assert "depth_module.depth_profile=256x256x10" in said
+    assert "align_depth.enable=True" in said
+    assert "serial_no=0123" in said
+
+
+def test_a_contract_without_a_realsense_is_told_what_is_valid(graph):
+    process = graph.python(
+        "-c", _DRIVER, str(LAUNCH / "realsense.launch.py"), "panda_sim_rgbd",
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    _, said = process.communicate(timeout=60)
+    assert "valid for a RealSense: NAME/color/image_raw" in said
