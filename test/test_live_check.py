@@ -7,7 +7,7 @@ import pytest
 from test_open_scene import MATRIX, POSE, ROBOT, SIDE, rendered
 
 from vlm_robot_ros.data.camera_input import CameraIntrinsics, backproject_depth
-from vlm_robot_ros.viz.geometry_check import check_geometry
+from vlm_robot_ros.ros.geometry_check import check_geometry
 
 INTRINSICS = CameraIntrinsics(MATRIX, (SIDE, SIDE))
 TOOL = np.eye(4)

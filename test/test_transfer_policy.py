@@ -169,6 +169,13 @@ def test_a_checkpoint_comes_back_as_it_was(folder):
         load_checkpoint(folder)
 
 
+def test_what_is_seen_is_drawn(folder):
+    policy = load_policy("fusion", ROBOT, folder)
+    assert policy.draw() is None
+    policy.infer(_observe([0.0, 0.0, 1.1], 1.0, "put the mug on the tray"))
+    assert policy.draw().shape[2] == 3
+
+
 def test_what_is_not_seen_is_a_hold_that_says_so(folder):
     policy = load_policy("fusion", ROBOT, folder)
     assert policy.cameras == ("front",)

@@ -1,5 +1,6 @@
 """Things as boxes: where a gripper takes one, and where it lets go of it."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -267,6 +268,14 @@ def box_overlap(thing: ObjectGeometry, base: np.ndarray, other: ObjectGeometry) 
         )
         deepest = min(deepest, float(half - abs(axis @ gap)))
     return deepest
+
+
+def corners(thing: ObjectGeometry) -> np.ndarray:
+    """Return the corners of a box. Shape (8, 3), base frame [m]."""
+    ends = np.array(list(itertools.product((-0.5, 0.5), (-0.5, 0.5), (0.0, 1.0)))) * thing.size
+    sine, cosine = np.sin(thing.yaw), np.cos(thing.yaw)
+    ends[:, :2] = ends[:, :2] @ np.array([[cosine, sine], [-sine, cosine]])
+    return thing.base + ends
 
 
 def is_over(point: np.ndarray, thing: ObjectGeometry) -> bool:

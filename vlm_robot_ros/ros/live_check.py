@@ -1,15 +1,20 @@
 """Looks whether the streams of a contract come, and whether camera and arm agree."""
 
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
 
 from vlm_robot_ros.kinematics.kinematics import Kinematics
 from vlm_robot_ros.robot.config import Camera, RobotConfig
+from vlm_robot_ros.ros.geometry_check import GeometryCheck, check_geometry
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
 from vlm_robot_ros.ros.observation_buffer import ObservationBuffer
-from vlm_robot_ros.viz.geometry_check import GeometryCheck, check_geometry
+from vlm_robot_ros.ros.startup import start_ros
 
 
 class StreamReport(NamedTuple):
@@ -22,6 +27,23 @@ class StreamReport(NamedTuple):
     """[Hz]"""
     problem: str
     """Why it cannot be relied on; empty if it can."""
+
+
+@contextmanager
+def live_check(robot: RobotConfig, seconds: float) -> "Iterator[LiveCheck]":
+    """Listen until all streams of a contract have come, for so many seconds at most [s]."""
+    start_ros(["--ros-args", "-p", f"use_sim_time:={str(robot.simulated).lower()}"])
+    executor = SingleThreadedExecutor()
+    try:
+        node = LifecycleNode("contract_check")
+        executor.add_node(node)
+        check, end = LiveCheck(node, robot), time.monotonic() + seconds
+        while not check.is_complete and time.monotonic() < end:
+            executor.spin_once(0.1)
+        yield check
+    finally:
+        executor.shutdown()
+        rclpy.try_shutdown()
 
 
 class LiveCheck:

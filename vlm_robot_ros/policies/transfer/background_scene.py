@@ -72,6 +72,10 @@ class BackgroundScene:
         except Exception as error:  # anybody's detector
             raise PerceptionError(f"looking has failed: {error!r}") from error
 
+    def draw(self) -> np.ndarray | None:
+        """Return the image that was looked at last with what was seen in it; None before."""
+        return self._within.draw()
+
     def place_beside(
         self, thing: SeenThing, target: ObjectGeometry, way: np.ndarray
     ) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.manipulation.camera_view import camera_view
-from vlm_robot_ros.manipulation.geometry import ObjectGeometry
+from vlm_robot_ros.manipulation.geometry import ObjectGeometry, corners
 from vlm_robot_ros.models.checkpoint import CheckpointError
 from vlm_robot_ros.models.transfer.model import TransferModel
 from vlm_robot_ros.policies.sentence_parsing import SentenceParser
@@ -23,6 +23,7 @@ from vlm_robot_ros.policies.transfer.scene import (
 from vlm_robot_ros.policies.transfer.scene_perception import Sight
 from vlm_robot_ros.policies.transfer.thing_steps import ReadSentence
 from vlm_robot_ros.robot.config import RobotConfig
+from vlm_robot_ros.viz.scene_boxes import draw_boxes
 
 _CENTRE_NAMES = ("table center", "center of the table", "centre of the table",
                  "middle of the table", "table middle")  # fmt: skip
@@ -71,6 +72,7 @@ class LearnedScene:
         except ValueError as error:
             raise CheckpointError(f"'{checkpoint}': {error}") from error
         self._ground = robot.workspace.min[2]
+        self._shown: tuple[np.ndarray, list[SeenThing]] | None = None
         names = {thing.noun: thing.names for thing in config.things}
         fixed = [thing.noun for thing in config.things if not thing.movable]
         self._reader = NamedThings(
@@ -108,7 +110,20 @@ class LearnedScene:
                 light, (self._config.image, self._config.image), mode="bilinear", antialias=True
             )
         found = things_of(self._detector(light), self._config.things, self._view, self._ground)
+        self._shown = (image, found)
         return Sight(found, observation.time, observation.pose[:3])
+
+    def draw(self) -> np.ndarray | None:
+        """Return the image that was looked at last with what was seen in it; None before."""
+        if self._shown is None:
+            return None
+        image, things = self._shown
+        scale = image.shape[1] / self._config.image
+        boxes = []
+        for thing in things:
+            pixels = self._view.project(corners(thing.geometry)) * scale
+            boxes.append((np.concatenate([pixels.min(0), pixels.max(0)]), thing.words))
+        return draw_boxes(image, boxes)
 
     def place_beside(
         self, thing: SeenThing, target: ObjectGeometry, way: np.ndarray

@@ -24,6 +24,7 @@ from vlm_robot_ros.policies.transfer.scene import SeenThing
 from vlm_robot_ros.policies.transfer.scene_perception import PerceptionError, Sight
 from vlm_robot_ros.policies.transfer.thing_steps import ReadSentence
 from vlm_robot_ros.robot.config import Camera, RobotConfig
+from vlm_robot_ros.viz.scene_boxes import draw_boxes
 
 _SAME_BOX = 0.5
 """Overlap above which two boxes are of one thing (intersection over union)."""
@@ -75,6 +76,8 @@ class OpenScene:
     def reset(self) -> None:
         """Forget what was seen."""
         self._before: dict[str, list[SeenThing]] = {}
+        self._shown: tuple[np.ndarray, list[tuple[np.ndarray, str]]] | None = None
+        """The image that was looked at last, and what was found where."""
 
     def read(self, text: str, observation: Observation) -> ReadSentence:
         """Return what a sentence says; its nouns are the phrases that it names things with."""
@@ -97,7 +100,7 @@ class OpenScene:
         except DetectorError as error:
             raise PerceptionError(str(error)) from error
         seen, problems = list[SeenThing](), dict[str, str]()
-        known = np.zeros(points.shape[:2], bool)
+        known, boxes = np.zeros(points.shape[:2], bool), list[tuple[np.ndarray, str]]()
         for detection, mask in found:
             try:
                 middle = np.nanmedian(points[mask][:, :2], axis=0)
@@ -105,12 +108,15 @@ class OpenScene:
                 shape = segment_geometry(mask, points, support, self._from)
             except SegmentError as error:
                 problems.setdefault(detection.phrase, str(error))
+                boxes.append((detection.box, f"{detection.phrase}: shape not known"))
                 continue
             if shape.cut_off:
                 problems.setdefault(detection.phrase, "the image ends in the middle of it")
                 continue
             known |= mask
             seen.append(_seen(detection, shape, int(mask.sum())))
+            boxes.append((detection.box, seen[-1].words))
+        self._shown = (image, boxes)
         for noun in nouns:
             of_noun = [thing for thing in seen if thing.noun == noun]
             before = self._before.get(noun, [])
@@ -125,6 +131,10 @@ class OpenScene:
         around = obstacles(points, known, self._ground, self._ground + _TOP_M, tool)
         things = seen + [SeenThing("", box, 1.0, box.base, 0.0) for box in around]
         return Sight(things, observation.time, tool, problems)
+
+    def draw(self) -> np.ndarray | None:
+        """Return the image that was looked at last with what was found in it; None before."""
+        return None if self._shown is None else draw_boxes(*self._shown)
 
     def place_beside(
         self, thing: SeenThing, target: ObjectGeometry, way: np.ndarray

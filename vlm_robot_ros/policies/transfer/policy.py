@@ -94,8 +94,8 @@ class TransferPolicy:
         self._followed: Sight | None = None
 
     def draw(self) -> np.ndarray | None:
-        """Return nothing yet."""
-        return None
+        """Return what the camera sees, with a box for each thing; None before it has looked."""
+        return self._scene.draw()
 
     @torch.inference_mode()
     def infer(self, observation: Observation) -> ActionChunk:

@@ -43,6 +43,12 @@ class SeenThing:
     cells: float
     """How much of the image shows it: cells, weighed by how sure they are."""
 
+    @property
+    def words(self) -> str:
+        """What it is, how large, and how sure: "bowl 12 x 10 x 6 cm, 93 %"."""
+        size = " x ".join(f"{100 * side:.0f}" for side in self.geometry.size)
+        return f"{self.noun} {size} cm, {self.confidence:.0%}"
+
 
 def things_of(
     votes: SceneVotes, things: Sequence[ThingConfig], view: CameraView, ground: float

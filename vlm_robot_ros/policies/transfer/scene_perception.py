@@ -56,6 +56,10 @@ class ScenePerception(Protocol):
         """
         ...
 
+    def draw(self) -> np.ndarray | None:
+        """Return the image that was looked at last with what was seen in it; None before."""
+        ...
+
     def place_beside(
         self, thing: SeenThing, target: ObjectGeometry, way: np.ndarray
     ) -> np.ndarray:
