@@ -82,3 +82,22 @@ def save_sam2(folder):
     transformers.Sam2Model(config).save_pretrained(folder)
     images = transformers.Sam2ImageProcessor(size={"height": SIZE, "width": SIZE})
     transformers.Sam2Processor(images).save_pretrained(folder)
+
+
+def save_clipseg(folder):
+    """Save a CLIPSeg."""
+    folder.mkdir()
+    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+             "num_attention_heads": 2}  # fmt: skip
+    ends = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
+    text = {**tower, **ends, "vocab_size": word_tokenizer(folder), "max_position_embeddings": 16}
+    vision = {**tower, "image_size": SIZE, "patch_size": PATCH}
+    config = transformers.CLIPSegConfig(
+        text_config=text, vision_config=vision, projection_dim=32, extract_layers=[0, 1],
+        reduce_dim=16, decoder_num_attention_heads=2, decoder_intermediate_size=32,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    transformers.CLIPSegForImageSegmentation(config).save_pretrained(folder)
+    images = transformers.ViTImageProcessor(size={"height": SIZE, "width": SIZE})
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, model_max_length=16)
+    transformers.CLIPSegProcessor(images, tokenizer).save_pretrained(folder)

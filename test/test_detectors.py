@@ -5,10 +5,11 @@ import pytest
 import torch
 import transformers
 from PIL import Image
-from small_detectors import save_dino, save_owl, save_sam2
+from small_detectors import save_clipseg, save_dino, save_owl, save_sam2
 
 from vlm_robot_ros.interfaces.detector import DetectorError
-from vlm_robot_ros.models.detectors.hf_detector import HfSegmenter, load_detector
+from vlm_robot_ros.models.detectors.hf_detector import HfSegmenter
+from vlm_robot_ros.models.detectors.loading import load_detector
 
 PHRASES = ["the red cube", "a blue box", "robot"]
 SHAPES = [(48, 80, 3), (90, 60, 3)]
@@ -22,6 +23,7 @@ def folders(tmp_path_factory):
     for kind in ("grounding-dino", "mm-grounding-dino"):
         save_dino(root / kind, kind)
     save_sam2(root / "sam2")
+    save_clipseg(root / "clipseg")
     return root
 
 
@@ -69,6 +71,49 @@ def test_grounding_dino_finds_what_its_own_post_processing_finds(folders, kind, 
                                    atol=1e-4)  # fmt: skip
         np.testing.assert_allclose(np.stack([each.box for each in ours]), theirs["boxes"][order],
                                    atol=1e-3)  # fmt: skip
+
+
+@pytest.mark.parametrize("phrases", [PHRASES, PHRASES[:1]])
+def test_heat_maps_are_those_of_clipseg_and_each_patch_of_one_is_a_detection(folders, phrases):
+    image, folder = picture(SHAPES[0]), folders / "clipseg"
+    model = transformers.CLIPSegForImageSegmentation.from_pretrained(folder).eval()
+    processor = transformers.AutoProcessor.from_pretrained(folder)
+    given = processor(
+        text=phrases, images=[image] * len(phrases), padding=True, return_tensors="pt"
+    )
+    with torch.inference_mode():
+        logits = model(**given).logits.view(len(phrases), 1, 64, 64)
+    theirs = torch.nn.functional.interpolate(logits, image.shape[:2], mode="bilinear").sigmoid()
+    detector = load_detector(f"hf:{folder}", threshold=float(theirs.quantile(0.8)))
+    ours = detector.heatmaps(image, phrases)
+    np.testing.assert_allclose(ours, theirs[:, 0], atol=1e-5)
+    found = detector.detect(image, phrases)
+    assert found
+    for each in found:
+        heat = ours[phrases.index(each.phrase)]
+        assert each.score == pytest.approx(heat[each.mask].max())
+        assert heat[each.mask].min() >= detector.threshold
+        left, top, right, bottom = each.box.astype(int)
+        assert each.mask[top:bottom, left:right].sum() == each.mask.sum()
+
+
+class Mine:
+    """A detector of a user's."""
+
+    def __init__(self, device):
+        self.device = device
+
+    def detect(self, image, phrases):
+        return []
+
+
+def test_a_detector_may_be_a_class_of_ones_own():
+    assert load_detector(f"{__name__}:Mine", "cpu").device == "cpu"
+    for name, problem in (("nowhere:Mine", "No module named 'nowhere'"),
+                          (f"{__name__}:picture", "no detector of"),
+                          (f"{__name__}:str", "no attribute")):  # fmt: skip
+        with pytest.raises(DetectorError, match=problem):
+            load_detector(name)
 
 
 def test_masks_are_those_of_sam2(folders):

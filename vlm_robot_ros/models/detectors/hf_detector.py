@@ -4,8 +4,7 @@ OWL-ViT and OWLv2 (Minderer et al. 2022, arXiv:2205.06230, and 2023, arXiv:2306.
 DINO (Liu et al. 2023, arXiv:2303.05499), MM Grounding DINO (Zhao et al. 2024, arXiv:2401.02361).
 """
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,12 @@ import torch
 import transformers
 
 from vlm_robot_ros.interfaces.detector import Detection, DetectorError
+from vlm_robot_ros.models.detectors.pretrained import load_pretrained
 
 _OWL, _DINO = ("owlvit", "owlv2"), ("grounding-dino", "mm-grounding-dino")
-DETECTORS = (*_OWL, *_DINO)
+BOX_DETECTORS = (*_OWL, *_DINO)
 """Model types, as config.json has them."""
-_THRESHOLDS = {**dict.fromkeys(_OWL, 0.1), **dict.fromkeys(_DINO, 0.25)}
+THRESHOLDS = {**dict.fromkeys(_OWL, 0.1), **dict.fromkeys(_DINO, 0.25)}
 """Scores below which there is nothing, as transformers has them."""
 
 
@@ -73,35 +73,6 @@ class HfDetector:
         ]
 
 
-def load_detector(name: str, device: str = "cpu", threshold: float | None = None) -> HfDetector:
-    """Load a detector.
-
-    Args:
-        name: `hf:/folder` or `hf:ORG/NAME`, such as `hf:google/owlv2-base-patch16-ensemble`.
-        device: Where to compute.
-        threshold: Score from which something is there; the model's usual one if not given.
-
-    Raises:
-        DetectorError: it is of another kind, or a file is missing or corrupt; says which.
-    """
-    library, _, given = name.partition(":")
-    if library != "hf" or not given:
-        raise DetectorError(
-            f"{name!r} names no detector; valid: hf:ORG/NAME, as in "
-            "hf:google/owlv2-base-patch16-ensemble, or hf:/folder"
-        )
-    kind = _loaded(given, transformers.AutoConfig.from_pretrained).model_type
-    if kind not in DETECTORS:
-        raise DetectorError(f"{name} is of type {kind!r}; valid: {', '.join(DETECTORS)}")
-    model = _loaded(
-        given, transformers.AutoModelForZeroShotObjectDetection.from_pretrained,
-        use_safetensors=True,
-    )  # fmt: skip
-    processor = _loaded(given, transformers.AutoProcessor.from_pretrained)
-    least = _THRESHOLDS[kind] if threshold is None else threshold
-    return HfDetector(model, processor, least, device)
-
-
 class HfSegmenter:
     """SAM 2 of transformers (Ravi et al. 2024, arXiv:2408.00714)."""
 
@@ -114,12 +85,14 @@ class HfSegmenter:
         library, _, given = name.partition(":")
         if library != "hf" or not given:
             raise DetectorError(f"{name!r} names no segmenter; valid: hf:ORG/NAME or hf:/folder")
-        kind = _loaded(given, transformers.AutoConfig.from_pretrained).model_type
+        kind = load_pretrained(given, transformers.AutoConfig.from_pretrained).model_type
         if kind not in ("sam2", "sam2_video"):
             raise DetectorError(f"{name} is of type {kind!r}; valid: sam2, sam2_video")
-        model = _loaded(given, transformers.Sam2Model.from_pretrained, use_safetensors=True)
+        model = load_pretrained(
+            given, transformers.Sam2Model.from_pretrained, use_safetensors=True
+        )
         self._model = model.to(device).eval().requires_grad_(False)
-        self._processor = _loaded(given, transformers.Sam2Processor.from_pretrained)
+        self._processor = load_pretrained(given, transformers.Sam2Processor.from_pretrained)
         self._device = device
 
     @torch.inference_mode()
@@ -142,17 +115,3 @@ class HfSegmenter:
         except RuntimeError as error:
             raise DetectorError(f"the segmenter failed: {error}") from error
         return found[:, 0].numpy().astype(bool)
-
-
-def _loaded(name: str, load: Callable[..., Any], **options: Any) -> Any:
-    try:
-        return load(name, trust_remote_code=False, **options)
-    except Exception as error:  # whatever a broken file makes of transformers
-        needed = "config.json, model.safetensors, preprocessor_config.json and the tokenizer's"
-        where = f"'{name}' must hold {needed}"
-        if not Path(name).is_dir():
-            where = (
-                f"needed from huggingface.co/{name}: {needed} files; without a network download "
-                "them elsewhere and give the folder: hf:/path/to/it"
-            )
-        raise DetectorError(f"hf:{name} cannot be loaded: {error}. {where}") from error

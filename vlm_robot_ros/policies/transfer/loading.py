@@ -45,7 +45,8 @@ def load_transfer_policy(
     scene: ScenePerception
     if detector:
         from vlm_robot_ros.interfaces.detector import DetectorError
-        from vlm_robot_ros.models.detectors.hf_detector import HfSegmenter, load_detector
+        from vlm_robot_ros.models.detectors.hf_detector import HfSegmenter
+        from vlm_robot_ros.models.detectors.loading import load_detector
         from vlm_robot_ros.policies.transfer.background_scene import BackgroundScene
         from vlm_robot_ros.policies.transfer.open_scene import OpenScene
 
