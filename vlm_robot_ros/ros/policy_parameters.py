@@ -64,7 +64,7 @@ PARAMETERS = (
         "detector",
         "",
         "Detector of phrases, with a checkpoint of transfers such as libero and a depth camera: "
-        "hf:/folder or hf:ORG/NAME of an OWLv2 or Grounding DINO; empty: the checkpoint's own",
+        "hf:/folder or hf:ORG/NAME of an OWLv2, ..., or module:Class; empty: the checkpoint's own",
     ),
     ParameterSpec(
         "segmenter",
