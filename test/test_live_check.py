@@ -62,14 +62,23 @@ def test_the_simulated_arm_agrees_with_its_contract(graph, tmp_path):
     status, told = _live(graph, tmp_path, "panda_sim_rgbd", 60)
     assert status == 0, told
     assert "front: the table is measured" in told
+    assert "no robot_description was published" in told
     assert (tmp_path / "live_front.png").stat().st_size > 10_000
 
 
-def test_streams_that_do_not_come_are_named(graph, tmp_path):
-    status, told = _live(graph, tmp_path, "panda_sim_rgbd", 1)
+def test_streams_that_do_not_come_and_another_description_are_named(graph, tmp_path):
+    pytest.importorskip("rclpy", reason="needs ROS 2: `make setup`, then `. ./env.sh`")
+    from rclpy.qos import DurabilityPolicy, QoSProfile
+    from std_msgs.msg import String
+
+    kept = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    publisher = graph.node.create_publisher(String, "robot_description", kept)
+    publisher.publish(String(data="<robot name='a'><link name='b'/></robot>"))
+    status, told = _live(graph, tmp_path, "panda_sim_rgbd", 5)
     assert status == 1, told
     assert "camera/front/depth/image_rect_raw | 0 |" in told
     assert "camera and arm are not compared" in told
+    assert "robot_description: the description has no joint panda_joint1" in told
 
 
 def _live(graph, folder, robot, seconds):

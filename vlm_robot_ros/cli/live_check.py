@@ -23,11 +23,19 @@ def run_live_check(contract: str, seconds: float, out: Path) -> int:
         ) from error
     with live_check(load_robot(contract), seconds) as check:
         streams, geometry = list(check.streams()), check.geometry()
+        differences = check.description()
     print("\n| stream | topic | messages | Hz | problem |\n| --- | --- | --- | --- | --- |")
     for stream in streams:
         print(f"| {stream.name} | {stream.topic} | {stream.received} | {stream.rate:.1f} | "
               f"{stream.problem or '-'} |")  # fmt: skip
     is_wrong = any(stream.problem for stream in streams)
+    for problem in differences or []:
+        is_wrong = True
+        print(f"\nrobot_description: {problem}")
+    if differences is None:
+        print("\nno robot_description was published: the contract is not compared with it")
+    elif not differences:
+        print("\nrobot_description: joints, limits and the tool's place agree with the contract")
     for name, found in geometry.items():
         file = out.with_name(f"{out.name}_{name}.png")
         cv2.imwrite(str(file), found.image[..., ::-1])

@@ -8,13 +8,20 @@ from typing import NamedTuple
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_msgs.msg import String
 
 from vlm_robot_ros.kinematics.kinematics import Kinematics
+from vlm_robot_ros.kinematics.urdf_compare import urdf_differences
 from vlm_robot_ros.robot.config import Camera, RobotConfig
 from vlm_robot_ros.ros.geometry_check import GeometryCheck, check_geometry
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
 from vlm_robot_ros.ros.observation_buffer import ObservationBuffer
 from vlm_robot_ros.ros.startup import start_ros
+
+
+_LEAST_S = 1.0
+"""How long to listen at least: `robot_description` may not be there [s]."""
 
 
 class StreamReport(NamedTuple):
@@ -37,8 +44,8 @@ def live_check(robot: RobotConfig, seconds: float) -> "Iterator[LiveCheck]":
     try:
         node = LifecycleNode("contract_check")
         executor.add_node(node)
-        check, end = LiveCheck(node, robot), time.monotonic() + seconds
-        while not check.is_complete and time.monotonic() < end:
+        check, begun = LiveCheck(node, robot), time.monotonic()
+        while time.monotonic() < begun + (_LEAST_S if check.is_complete else seconds):
             executor.spin_once(0.1)
         yield check
     finally:
@@ -55,7 +62,13 @@ class LiveCheck:
         self._buffer = ObservationBuffer(
             robot, robot.cameras, robot.image_timeout, robot.joint_state_timeout, self._clock
         )
-        self._buffer.create_subscriptions(LifecycleEntities(node), "contract", lambda stamp: None)
+        entities = LifecycleEntities(node)
+        self._buffer.create_subscriptions(entities, "contract", lambda stamp: None)
+        self._description = ""
+        entities.create_subscription(
+            String, "robot_description", self._on_description,
+            QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL),
+        )  # fmt: skip
 
     @property
     def is_complete(self) -> bool:
@@ -77,6 +90,10 @@ class LiveCheck:
             yield StreamReport(watch.name, topic, watch.received, watch.rate,
                                str(watch.problem(self._now())))  # fmt: skip
 
+    def description(self) -> list[str] | None:
+        """Return what the contract says otherwise than `robot_description`; None without one."""
+        return urdf_differences(self._robot, self._description) if self._description else None
+
     def geometry(self) -> dict[str, GeometryCheck]:
         """Compare each depth camera with the arm, by the colour camera in its frame."""
         state, found = self._buffer.robot_state, {}
@@ -92,6 +109,9 @@ class LiveCheck:
                 self._kinematics.forward(state.joints),
             )  # fmt: skip
         return found
+
+    def _on_description(self, message: String) -> None:
+        self._description = message.data
 
     def _colour_of(self, depth: Camera) -> Camera | None:
         """Return the colour camera that a depth camera is registered to, if there is one."""
