@@ -107,6 +107,8 @@ def test_a_sentence_is_read_with_whatever_it_names(parser):
     scene, (seen, _) = OpenScene(Boxes(None, NAMES), ROBOT, parser), observation([])
     (step,) = scene.read("could you put the screwdriver in the tool case?", seen).steps
     assert (step.skill, step.target.noun, step.reference.noun) == ("put", *NAMES)
+    (step,) = scene.read("put screwdriver in tool case", seen).steps
+    assert (step.skill, step.target.noun, step.reference.noun) == ("put", *NAMES)
     (step,) = scene.read("pick up the small brass hinge", seen).steps
     assert step.target.noun == "small brass hinge"
     for text in ("stop that", "what is the time", "do not touch the screwdriver", "pick up"):

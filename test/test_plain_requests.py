@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from vlm_robot_ros.policies.transfer.noun_phrases import noun_phrases
+from vlm_robot_ros.policies.transfer.noun_phrases import noun_phrases, with_determiners
 from vlm_robot_ros.policies.transfer.plain_requests import (
     plain_request,
     without_courtesy,
@@ -85,3 +85,22 @@ def test_descriptions_are_left_out_unless_they_name_a_thing():
 )  # fmt: skip
 def test_phrases_that_may_name_things_are_found(text, phrases):
     assert [text[start:end] for start, end in noun_phrases(text)] == phrases
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("put apple on plate", "put the apple on the plate"),
+        ("pick up screwdriver", "pick up the screwdriver"),
+        ("please push coffee mug left", "please push the coffee mug left"),
+        ("pick up fork and put it in drawer", "pick up the fork and put it in the drawer"),
+        ("place spoon in front of bowl", "place the spoon in front of the bowl"),
+        ("put it down", "put it down"),
+        ("move forward", "move forward"),
+        ("go home", "go home"),
+        ("stop", "stop"),
+        ("put the apple on plate", "put the apple on plate"),
+    ],
+)
+def test_terse_requests_get_the_words_that_they_lack(text, whole):
+    assert with_determiners(text) == whole

@@ -19,7 +19,6 @@ from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
 from vlm_robot_ros.ros.observation_buffer import ObservationBuffer
 from vlm_robot_ros.ros.startup import start_ros
 
-
 _LEAST_S = 1.0
 """How long to listen at least: `robot_description` may not be there [s]."""
 

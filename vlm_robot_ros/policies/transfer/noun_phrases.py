@@ -51,6 +51,35 @@ _PARTS = frozenset({
 })  # fmt: skip
 """Parts and places that are no things of their own."""
 
+_NAMELESS = (
+    rf"(?!{_DETERMINERS}\b|it\b|its\b|them\b|this\b|that\b|these\b|those\b|me\b|you\b|up\b|down\b"
+    r"|off\b|out\b|on\b|in\b|left\b|right\b|forwards?\b|backwards?\b|back\b|away\b"
+    r"|closer\b|aside\b"
+    r"|here\b|there\b|top\b|front\b|home\b|everything\b|something\b|nothing\b|all\b"
+    r"|both\b|two\b|place\b"
+    r"|to\b|at\b|over\b|by\b|with\b|next\b|ready\b|lost\b|going\b|care\b)(?=[a-z])"
+)
+_TERSE_VERB = re.compile(
+    r"^((?:please |now |then )*(?:pick up|take|grab|grasp|get|put|place|set|move|lift"
+    r"|push|slide|bring|drop"
+    rf"|stack|lay|fetch|position)) {_NAMELESS}",
+    re.IGNORECASE,
+)
+_TERSE_PLACE = re.compile(
+    r"\b(on top of|onto|on|into|inside|in front of|in|next to|beside|behind|left of"
+    r"|right of|from) "
+    rf"{_NAMELESS}",
+    re.IGNORECASE,
+)
+
+
+def with_determiners(text: str) -> str:
+    """Return a terse request with "the": "put apple on plate"; other sentences as they are."""
+    if re.search(rf"\b{_DETERMINERS}\b", text, re.IGNORECASE):
+        return text
+    verb = _TERSE_VERB.sub(r"\1 the ", text)
+    return text if verb == text else _TERSE_PLACE.sub(r"\1 the ", verb)
+
 
 def noun_phrases(text: str) -> list[tuple[int, int]]:
     """Return from where to where a text may name things, without "the"."""

@@ -18,7 +18,7 @@ from vlm_robot_ros.manipulation.segment_geometry import (
 )
 from vlm_robot_ros.policies.sentence_parsing import SentenceParser
 from vlm_robot_ros.policies.transfer.named_things import NamedThings
-from vlm_robot_ros.policies.transfer.noun_phrases import noun_phrases
+from vlm_robot_ros.policies.transfer.noun_phrases import noun_phrases, with_determiners
 from vlm_robot_ros.policies.transfer.plain_requests import plain_request, without_courtesy
 from vlm_robot_ros.policies.transfer.scene import SeenThing
 from vlm_robot_ros.policies.transfer.scene_perception import PerceptionError, Sight
@@ -81,6 +81,7 @@ class OpenScene:
 
     def read(self, text: str, observation: Observation) -> ReadSentence:
         """Return what a sentence says; its nouns are the phrases that it names things with."""
+        text = with_determiners(text)
         said = plain_request(without_courtesy(text))
         phrases = {said[start:end].lower(): () for start, end in noun_phrases(said)}
         if not phrases:
