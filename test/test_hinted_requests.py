@@ -1,8 +1,12 @@
 """Questions and statements that ask for something without saying what to do."""
 
+import time
+
 import pytest
 
 from vlm_robot_ros.policies.sentence_parsing import load_sentence_parser
+from vlm_robot_ros.policies.transfer.hinted_requests import hinted_request
+from vlm_robot_ros.policies.transfer.mentions import MentionFinder
 from vlm_robot_ros.policies.transfer.named_things import NamedThings
 
 NAMES = {"mug": ("coffee mug",), "tray": (), "shelf": (), "fork": ()}
@@ -18,7 +22,9 @@ def things():
     [
         ("Isn't the mug supposed to be on the tray?", "mug", "tray"),
         ("why is the mug still not on the shelf?", "mug", "shelf"),
-        ("Has the fork made it onto the tray yet?", "fork", "tray"),
+        ("how about putting the fork on the tray?", "fork", "tray"),
+        ("Isn't it time to put the fork on the tray?", "fork", "tray"),
+        ("Shouldn't the mug be put back on the tray?", "mug", "tray"),
         ("when will the mug finally be on the shelf?", "mug", "shelf"),
         ("Shouldn't the coffee mug be on the tray by now?", "mug", "tray"),
         ("The tray is still missing the mug.", "mug", "tray"),
@@ -63,12 +69,61 @@ def test_a_wish_is_a_request(things, text, target, reference):
         "I prefer the mug to anything on the tray.",
         "The tray is missing.",
         "The shelf is waiting for the paint to dry.",
+        "Has the fork made it onto the tray yet?",
+        "Is the mug on the tray yet?",
+        "Isn't the mug on the tray?",
+        "Shouldn't the mug be removed from the tray?",
+        "Shouldn't the mug be taken away from the tray?",
+        "Shouldn't the mug go under the shelf?",
+        "Why haven't you removed the mug at the shelf yet?",
+        "What is the mug still doing on the tray?",
+        "Why is the mug still on the tray?",
+        "Is the mug not supposed to be on the tray?",
+        "Isn't the mug forbidden on the tray?",
+        "Why is the mug not allowed on the tray?",
+        "Why does the mug not fit on the tray?",
+        "Why should the mug not be on the tray?",
+        "Wouldn't the mug shatter on the shelf?",
+        "When will the mug on the tray finally be removed?",
+        "How long has the mug been on the tray?",
+        "Is the mug on the tray finally clean?",
+        "Isn't the mug on the tray mine?",
+        "I wish the mug was not on the tray",
+        "It worries me that the mug is on the tray",
+        "I hope the mug is not on the tray yet",
+        "The tray still has a mug",
+        "There must be a mug on the tray",
+        "The mug was supposed to be on the tray.",
     ],
 )
 def test_what_tells_or_asks_how_things_are_is_none(things, text):
     read = things.read(text)
     assert read.problem
     assert not read.steps
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "If you are ready and the shelf is cold, put the mug on the tray",
+        "If you're not busy with the mug on the shelf, put the mug on the tray",
+        "When you can, put the mug on the tray, but not before I leave the room",
+    ],
+)
+def test_a_condition_is_no_courtesy(things, text):
+    assert things.read(text).problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["is the mug on the tray" + " right now" * 40 + " x?",
+     "the mug should " + "get moved " * 40 + "on the tray x?",
+     "the mug is " + "still really " * 30 + "on the tray x"],
+)  # fmt: skip
+def test_a_long_sentence_is_read_as_fast_as_any(text):
+    begun = time.process_time()
+    assert not hinted_request(text, MentionFinder(NAMES).find(text)[1])
+    assert time.process_time() - begun < 1.0
 
 
 def test_what_stands_fast_is_not_carried(things):

@@ -44,7 +44,8 @@ def test_the_tool_stays_above_it_until_it_is_behind_it():
     task.state(seen([0.5, 0.2, 0.3]))
     assert task.aim[2] > BOX.top
     behind = np.add(task.grasp.point, [0.0, 0.0, 0.1])
-    task.state(Observation({}, downward_pose(behind, task.grasp.yaw), 1.0, ""))
+    for _ in range(2):
+        task.state(Observation({}, downward_pose(behind, task.grasp.yaw), 1.0, ""))
     assert task.aim[2] == task.grasp.point[2]
 
 
@@ -61,13 +62,36 @@ def test_closed_fingers_push_and_open_ones_are_done():
 
 
 def test_it_goes_as_far_as_is_free():
-    assert free_push(BOX, [], np.array(LEFT)) == PUSH_M
-    near = block(0.5, 0.02 + 0.085 + 0.025)
-    assert LEAST_PUSH_M <= free_push(BOX, [near], np.array(LEFT)) < PUSH_M
-    with pytest.raises(GraspError, match="something stands 3 cm that way"):
-        free_push(BOX, [block(0.5, 0.02 + 0.035 + 0.025)], np.array(LEFT))
-    beside = block(0.62, 0.06)
-    assert free_push(BOX, [beside], np.array(LEFT)) == PUSH_M
+    def free(*others):
+        return free_push(BOX, others, np.array(LEFT), np.pi / 2)
+
+    assert free() == pytest.approx(PUSH_M)
+    assert LEAST_PUSH_M <= free(block(0.5, 0.02 + 0.085 + 0.025)) < PUSH_M
+    with pytest.raises(GraspError, match="2 cm are free that way; pushing needs 6 cm"):
+        free(block(0.5, 0.02 + 0.035 + 0.025))
+    assert free(block(0.68, 0.06)) == pytest.approx(PUSH_M)
+    with pytest.raises(GraspError, match="free that way"):
+        free(block(0.58, 0.08, height=0.25))  # the hand would meet it
+
+
+def test_what_stands_on_something_or_in_it_and_what_would_leave_the_workspace_is_not_pushed():
+    cabinet = block(0.5, 0.0, 0.4, 0.2)
+    high = ObjectGeometry(BOX.base + np.array([0.0, 0.0, 0.2]), BOX.size)
+    bowl = ObjectGeometry(BOX.base, np.array([0.16, 0.16, 0.06]), hollow=True)
+    for thing, around in ((high, cabinet), (BOX, bowl)):
+        with pytest.raises(GraspError, match="I push only what stands on the table"):
+            PushTask(thing, None, [around], way=LEFT)
+    long = ObjectGeometry(BOX.base, np.array([0.2, 0.05, 0.05]))
+    edge = Workspace((0.2, -0.3, 0.0), (0.58, 0.3, 0.5), 0.5)
+    with pytest.raises(GraspError, match="out of the workspace"):
+        PushTask(long, None, (), edge, way=AWAY)
+
+
+def test_what_does_not_move_is_a_reason_to_hold():
+    task = PushTask(BOX, None, way=LEFT)
+    shut(task, task.grasp.point)
+    with pytest.raises(GraspError, match="it does not move"):
+        shut(task, task.grasp.point, 40)
 
 
 def test_no_room_behind_it_and_an_end_outside_the_workspace_are_refused():
@@ -104,11 +128,37 @@ def test_a_tool_that_gets_no_nearer_tries_another_grasp_from_above():
     assert state.placed[0] == 0.0
 
 
+def test_a_tool_that_never_gets_there_is_a_reason_to_hold():
+    task, stuck = TransferTask(BOX, None), np.add(BOX.base, [0.05, 0.0, 0.11])
+
+    def try_on():
+        for _ in range(400):
+            task.state(seen(stuck))
+
+    with pytest.raises(GraspError, match="I have tried 5 times to reach it"):
+        try_on()
+
+
+def test_a_thing_that_was_moved_out_of_reach_is_not_taken_where_it_was():
+    wall = ObjectGeometry(np.array([0.5, -0.15, 0.0]), np.array([0.3, 0.02, 0.3]))
+    task = PushTask(BOX, None, [wall], way=LEFT)
+    moved = ObjectGeometry(BOX.base - np.array([0.0, 0.07, 0.0]), BOX.size)
+    with pytest.raises(GraspError, match="no room for the hand"):
+        task.see(moved, np.array([0.5, 0.0, 0.6]))
+    with pytest.raises(GraspError, match="no room for the hand"):
+        task.state(seen([0.5, 0.0, 0.6]))
+    task.see(BOX, np.array([0.5, 0.0, 0.6]))
+    task.state(seen([0.5, 0.0, 0.6]))
+
+
 def test_what_is_partly_hidden_does_not_move_and_what_was_hidden_is_measured_anew():
     task = TransferTask(BOX, None)
     half = ObjectGeometry(np.add(BOX.base, [0.03, 0.0, 0.0]), BOX.size * [0.5, 1.0, 1.0])
-    task.see(half, np.array([0.0, 0.0, 0.5]))
+    for _ in range(7):
+        task.see(half, np.array([0.0, 0.0, 0.5]))
     np.testing.assert_allclose(task.target.base, BOX.base)
+    task.see(half, np.array([0.0, 0.0, 0.5]))
+    np.testing.assert_allclose(task.target.base, half.base, err_msg="it was taken for larger")
     task = TransferTask(half, None)
     task.see(BOX, np.array([0.0, 0.0, 0.5]))
     np.testing.assert_allclose(task.target.size, BOX.size)

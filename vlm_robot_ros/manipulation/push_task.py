@@ -5,26 +5,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.manipulation.geometry import (
     Grasp,
     GraspError,
     ObjectGeometry,
     box_overlap,
     half_turn,
+    is_over,
     room_around,
 )
+from vlm_robot_ros.manipulation.transfer import TransferState
 from vlm_robot_ros.manipulation.transfer_task import TransferTask
 
 PUSH_M, LEAST_PUSH_M = 0.1, 0.06
 """How far a thing is pushed; where less room is free, at least [m]."""
-_FINGER_HALF_M, _BEHIND_M, _BEHIND_OPEN_M = 0.01, 0.03, 0.065
-"""Half the thickness of the fingers along the way; how far behind a thing they come down;
-and where one is behind the other and they are open [m]."""
+_FINGER_HALF_M, _BEHIND_M = 0.01, 0.03
+"""Half the thickness of the fingers along the way; how far behind a thing they come down [m]."""
 _LOW_M, _HIGH_M, _PART = 0.01, 0.045, 0.4
 """How high above its lower side a thing is pushed: at least, at most [m]; part of its height and
 of its depth."""
-_ENOUGH_M = 0.005
-"""Room of the hand beyond which more is not better [m]."""
 _PACE, _STALLED_TIMES = 0.35, 3
 """How fast things are pushed, in parts of the tool's other ways; how often the tool has stopped
 when they are pushed harder."""
@@ -33,6 +33,11 @@ _PAST_M, _ABOVE_M, _STRAIGHT_RAD = 0.015, 0.02, 0.15
 that place [m]; how straight the tool must be [rad]."""
 _STILL = 0.03
 """What the opening changes when the fingers have closed."""
+_JAMMED_TIMES = 25
+"""How often the tool has stopped when what it pushes does not move."""
+_STEP_M, _ON_M = 0.01, 0.015
+"""Steps in which a way is looked at; how near the top of another thing one stands that is on it
+[m]."""
 _BESIDE_M = 0.01
 """How far a pushed thing stays away from others [m]."""
 
@@ -73,21 +78,31 @@ class PushTask(TransferTask):
     @property
     def expected(self) -> np.ndarray:
         """Where the thing stands, as far as is known. Shape (3,), [m]."""
-        return self.target.base + self.placed * self.far * np.array([*self.way, 0.0])
+        return self.expected_end if self.placed else self.target.base
 
     @property
     def aim(self) -> np.ndarray:
         """Where the tool goes to be behind it: high, until it is past the top. Shape (3,), [m]."""
         point = self.grasp.point.copy()
-        tool = point if self._tool is None else self._tool
-        aside = np.linalg.norm(tool[:2] - point[:2])
+        if not (self.is_behind or self.held):
+            point[2] = max(point[2], self.target.top + _ABOVE_M)
+        return point
+
+    def state(self, observation: Observation) -> TransferState:
+        """Return what to decide on; a batch of one.
+
+        Raises:
+            GraspError: it does not move.
+        """
+        aside = np.linalg.norm((observation.pose[:3] - self.grasp.point)[:2])
         if aside > 2 * _PAST_M:
             self.is_behind = False
         elif aside < _PAST_M and self._askew < _STRAIGHT_RAD:
             self.is_behind = True
-        if not (self.is_behind or self.held):
-            point[2] = max(point[2], self.target.top + _ABOVE_M)
-        return point
+        state = super().state(observation)
+        if self.held and self._stopped > _JAMMED_TIMES:
+            raise GraspError("it does not move, however hard I push")
+        return state
 
     def see(self, target: ObjectGeometry, tool: np.ndarray) -> None:
         """Take note of where the thing is seen before it is pushed."""
@@ -96,20 +111,21 @@ class PushTask(TransferTask):
 
     def _plan_grasp(self) -> Grasp:
         way = np.array(self.way)
-        if self.far == 0.0:
-            self.far = free_push(self.target, self.others, way)
-        yaw = float(np.arctan2(way[1], way[0]))
-        # Fingers beside each other, or behind each other where there is no room for that.
-        grasps = [
-            Grasp(self._at(-half_along(self.target, way) - behind), half_turn(yaw + turn))
-            for turn, behind in ((0.0, _BEHIND_M), (np.pi / 2, _BEHIND_OPEN_M))
-        ]
-        grasp = max(grasps, key=lambda each: min(room_around(each, self.others), _ENOUGH_M))
+        if any(_holds(other, self.target) for other in self.others):
+            raise GraspError("it stands on something, and I push only what stands on the table")
+        yaw = half_turn(float(np.arctan2(way[1], way[0])))
+        grasp = Grasp(self._at(-half_along(self.target, way) - _BEHIND_M), yaw)
         if room_around(grasp, self.others) < 0.0:
             raise GraspError("there is no room for the hand to push it from")
-        self._check_reach(grasp.point)
-        self._check_reach(self.goal)
+        self.far = free_push(self.target, self.others, way, yaw)
+        for point in (grasp.point, self.goal, self.expected_end):
+            self._check_reach(point)
         return grasp
+
+    @property
+    def expected_end(self) -> np.ndarray:
+        """Where its middle comes to be. Shape (3,), [m]."""
+        return self.target.base + self.far * np.array([*self.way, 0.0])
 
     def _at(self, along: float) -> np.ndarray:
         # Pushed higher, what is higher than deep falls over.
@@ -136,26 +152,45 @@ class PushTask(TransferTask):
         self.held = self.held or (still and not self.placed)
 
 
-def free_push(thing: ObjectGeometry, others: Sequence[ObjectGeometry], way: np.ndarray) -> float:
-    """Return how far a thing can be pushed before it meets another one, at most `PUSH_M` [m].
+def free_push(
+    thing: ObjectGeometry, others: Sequence[ObjectGeometry], way: np.ndarray, yaw: float
+) -> float:
+    """Return how far a thing can be pushed until it or the hand meets another, up to `PUSH_M`.
+
+    Args:
+        thing: That is pushed.
+        others: What stands around it.
+        way: Unit vector. Shape (2,).
+        yaw: Of the tool [rad].
 
     Raises:
         GraspError: less than `LEAST_PUSH_M`.
     """
-    far = PUSH_M
-    for step in np.arange(0.01, PUSH_M + _BESIDE_M + 1e-6, 0.01):
+    far, reach = 0.0, half_along(thing, way) + _FINGER_HALF_M
+    low = min(max(_PART * thing.size[2], _LOW_M), _HIGH_M)
+    for step in np.arange(1, round((PUSH_M + _BESIDE_M) / _STEP_M) + 1) * _STEP_M:
         moved = thing.base + step * np.array([*way, 0.0])
-        for other in others:
-            if box_overlap(thing, moved, other) > max(0.0, box_overlap(thing, thing.base, other)):
-                far = min(far, float(step) - _BESIDE_M)
-        if far < step - _BESIDE_M:
+        hand = Grasp(moved - reach * np.array([*way, 0.0]) + [0.0, 0.0, low], yaw)
+        meets = any(
+            box_overlap(thing, moved, other) > max(0.0, box_overlap(thing, thing.base, other))
+            for other in others
+        )
+        if meets or room_around(hand, others) < 0.0:
             break
-    if far < LEAST_PUSH_M:
+        far = float(step) - _BESIDE_M
+    if far < LEAST_PUSH_M - 1e-6:
         raise GraspError(
-            f"something stands {100 * max(far, 0.0):.0f} cm that way; pushing needs "
-            f"{100 * LEAST_PUSH_M:.0f} cm of free space"
+            f"{100 * max(far, 0.0):.0f} cm are free that way; pushing needs "
+            f"{100 * LEAST_PUSH_M:.0f} cm"
         )
     return far
+
+
+def _holds(other: ObjectGeometry, thing: ObjectGeometry) -> bool:
+    """Tell whether a thing stands on another one, or in it."""
+    if not is_over(thing.base, other) or other.size[2] < _LOW_M:
+        return False
+    return other.hollow or abs(other.top - thing.base[2]) < _ON_M
 
 
 def half_along(thing: ObjectGeometry, way: np.ndarray) -> float:

@@ -23,6 +23,9 @@ _RIM_PART, _RIM_LEAST_M = 0.12, 0.006
 _RIM_WIDTH_M, _RIM_AREA, _FILLED = 0.04, 0.4, 0.02
 """How wide a rim is at least [m], what part of the thing's area it surrounds; what part of what is
 as high as the rim may be in its middle."""
+_HIGHEST_PERCENTILE, _TOP_BEHIND_M = 98.0, 0.003
+"""Points above are not believed to be the top; how far behind the middle of what is seen the
+middle of the top is where the back is hidden [m]."""
 _TOP_M, _DEEPEST = 0.012, 1.05
 """How far below the highest point the top of a thing reaches [m]; how deep a thing with a
 hidden back is taken to be at most, in widths."""
@@ -105,10 +108,13 @@ def _completed(points: np.ndarray, camera: np.ndarray) -> np.ndarray:
     Bottles and cartons hide their back; a flat top shows how deep a thing is. Shape (N, 2), [m].
     """
     flat = points[:, :2]
-    top = flat[points[:, 2] > points[:, 2].max() - _TOP_M]
+    top = flat[points[:, 2] > np.percentile(points[:, 2], _HIGHEST_PERCENTILE) - _TOP_M]
     middle = (top.min(0) + top.max(0)) / 2
     away = middle - camera[:2]
     away = away / max(float(np.linalg.norm(away)), 1e-9)
+    along = flat @ away
+    if middle @ away < (along.min() + along.max()) / 2 + _TOP_BEHIND_M:
+        return flat  # the top is in the middle: what is seen is all
     mirrored = 2 * middle - flat
     depth = (flat @ away).max()
     behind = mirrored @ away

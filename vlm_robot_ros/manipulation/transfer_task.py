@@ -10,6 +10,7 @@ from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.kinematics.kinematics import downward_pose, tool_yaw
 from vlm_robot_ros.manipulation.geometry import (
     Grasp,
+    GraspError,
     ObjectGeometry,
     Place,
     half_turn,
@@ -31,8 +32,8 @@ _PUT_M = 0.02
 """How near its place a thing is seen that was put there [m]."""
 _STUCK_TIMES = 12
 """How often the tool has stopped before what it reaches for when another grasp is tried."""
-_OVER_M, _DROPS_M = 0.04, 0.08
-"""How far aside of its place, and how high above, a thing is let go of that gets no nearer [m]."""
+_MOST_FAILED = 5
+"""How many grasps are tried that the tool does not reach."""
 _MISSED_TIMES = 4
 """How often it must be seen elsewhere to be fetched again."""
 _STILL_M, _TRUST = 0.02, 0.3
@@ -43,6 +44,8 @@ _MOST_YAW_RAD = 1.8
 """How far the tool is turned from straight at most; two fingers need no more than pi / 2."""
 _SHOWN = 0.8
 """Part of its area, seen from above, below which a thing is partly hidden."""
+_SMALLER_TIMES = 8
+"""After so many such sights in a row it was taken for larger than it is."""
 _CLEAR_M = 0.12
 """How far the hand must be from a thing not to hide it [m]."""
 
@@ -65,6 +68,10 @@ class TransferTask:
     """Whether the fingers have closed on nothing, and are still there."""
     _leaves: np.ndarray | None = field(default=None, init=False)
     """Where the tool was stuck, if it was."""
+    _smaller: int = field(default=0, init=False)
+    """How often in a row it was seen smaller than it is."""
+    _unreachable: str = field(default="", init=False)
+    """Why it cannot be taken where it was seen last."""
     _askew: float = field(default=0.0, init=False)
     """How far the tool is from the grasp's yaw [rad]."""
     _before: float = field(default=1.0, init=False)
@@ -119,9 +126,12 @@ class TransferTask:
     def see(self, target: ObjectGeometry, tool: np.ndarray) -> None:
         """Take note of where the thing is seen, unless the hand may hide it."""
         upright = np.array([*target.base[:2], np.clip(tool[2], target.base[2], target.top)])
-        is_partly_hidden = target.size[:2].prod() < _SHOWN * self.target.size[:2].prod()
-        if np.linalg.norm(tool - upright) < _CLEAR_M or is_partly_hidden:
+        if np.linalg.norm(tool - upright) < _CLEAR_M:
             return
+        is_smaller = target.size[:2].prod() < _SHOWN * self.target.size[:2].prod()
+        self._smaller = self._smaller + 1 if is_smaller else 0
+        if is_smaller and self._smaller < _SMALLER_TIMES:
+            return  # it is partly hidden
         if self.held:
             # What is seen where it was, and the hand is far from there, is not in the hand.
             away = np.linalg.norm(target.base - self.target.base)
@@ -139,17 +149,24 @@ class TransferTask:
                 return
             self.placed, self._away = False, 0
         if not self.placed and self.target.size[:2].prod() < _SHOWN * target.size[:2].prod():
-            self.target = target  # it was partly hidden before
-            self.grasp = self._plan_grasp()
+            self._retarget(target)  # it was partly hidden before
             return
         moved = target.base - self.target.base
         if np.linalg.norm(moved) < _STILL_M:
-            moved = moved * _TRUST
+            moved, self._unreachable = moved * _TRUST, ""
             self.grasp = replace(self.grasp, point=self.grasp.point + moved)
             self.target = replace(self.target, base=self.target.base + moved)
             return
-        self.target = replace(self.target, base=target.base)
-        self.grasp = self._plan_grasp()
+        self._retarget(replace(self.target, base=target.base))
+
+    def _retarget(self, target: ObjectGeometry) -> None:
+        """Plan anew for where a thing is; what cannot be taken there is not taken elsewhere."""
+        before, self.target = self.target, target
+        try:
+            self.grasp, self._unreachable = self._plan_grasp(), ""
+        except GraspError as error:
+            self.target, self._unreachable = before, str(error)
+            raise
 
     def state(self, observation: Observation) -> TransferState:
         """Return what to decide on; a batch of one."""
@@ -158,11 +175,11 @@ class TransferTask:
         moved = np.inf if self._tool is None else float(np.linalg.norm(tool - self._tool))
         self._stopped = self._stopped + 1 if moved < _STOPPED_M else 0
         self._tool, self._opening = tool.copy(), opening
-        if self._stopped >= _STUCK_TIMES and not (self.held or self.placed or self._missed):
-            self._failed.append(self.grasp)
-            self.grasp, self._missed, self._stopped = self._plan_grasp(), True, 0
-            self._leaves = tool.copy()
+        if self._stopped >= _STUCK_TIMES and not (self.held or self.placed):
+            self._leave_grasp(tool)
         low = self.grasp.point if self._leaves is None else self._leaves
+        if self._unreachable:
+            raise GraspError(self._unreachable)
         if self._missed and tool[2] > low[2] + _RETRY_M:
             self._missed, self._leaves = False, None
         # After a grasp that missed it leaves what it missed, as it would leave what it has put.
@@ -173,9 +190,7 @@ class TransferTask:
         self._askew = abs(turn)
         item = self.aim
         aim = goal if self.held else item
-        is_over = np.linalg.norm((tool - aim)[:2]) < _OVER_M and 0.0 < tool[2] - aim[2] < _DROPS_M
-        is_stuck = self.held and not self.keeps and self._stopped >= _STUCK_TIMES and is_over
-        if is_stuck or (self._stopped >= _STOPPED_TIMES and is_there(tool, aim)):
+        if self._stopped >= _STOPPED_TIMES and is_there(tool, aim):
             tool = aim  # it gets no nearer
         flags = (self.held, self._stopped >= _STOPPED_TIMES, self.keeps,
                  self.placed or self._missed)  # fmt: skip
@@ -184,6 +199,21 @@ class TransferTask:
             tool[None], np.array([turn]), held, stopped, item[None], goal[None],
             np.array([self.travel]), keep, placed,
         )  # fmt: skip
+
+    def _leave_grasp(self, tool: np.ndarray) -> None:
+        """Try another grasp than the one that the tool cannot reach; first it rises.
+
+        Raises:
+            GraspError: several were tried.
+        """
+        if self._missed:  # it cannot rise: it goes on from where it is
+            self._missed, self._leaves, self._stopped = False, None, 0
+            return
+        if len(self._failed) >= _MOST_FAILED:
+            raise GraspError(f"I have tried {_MOST_FAILED} times to reach it")
+        self._failed.append(self.grasp)
+        self.grasp = self._plan_grasp()
+        self._missed, self._stopped, self._leaves = True, 0, tool.copy()
 
     def commanded(self, action: TransferAction) -> None:
         """Take note of what is done; a batch of one, with steps or without."""

@@ -93,7 +93,7 @@ class LearnedScene:
         What it does not name clearly is told by what is there.
         """
         read = self._reader.read(text)
-        if not read.problem:
+        if not read.problem or read.asks_nothing:
             return read
         there = {thing.noun for thing in self.look(observation, ()).things}
         again = self._reader.among({*there, TABLE_CENTRE}).read(text)

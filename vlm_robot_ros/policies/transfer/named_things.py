@@ -26,7 +26,7 @@ from vlm_robot_ros.policies.sentence_parsing import (
 from vlm_robot_ros.policies.transfer.hinted_requests import hinted_request
 from vlm_robot_ros.policies.transfer.mentions import Mention, MentionFinder
 from vlm_robot_ros.policies.transfer.noun_phrases import noun_phrases
-from vlm_robot_ros.policies.transfer.phrase_match import PhraseMatcher, general_names
+from vlm_robot_ros.policies.transfer.phrase_match import PhraseMatcher
 from vlm_robot_ros.policies.transfer.plain_requests import (
     is_of_another_time,
     plain_request,
@@ -81,13 +81,7 @@ class NamedThings:
     def among(self, nouns: Collection[str]) -> "NamedThings":
         """Return a reader of the same, where only things with these nouns are there."""
         there = {noun: self._names[noun] for noun in self._names if noun in nouns}
-        own = {name.lower() for noun, known in there.items() for name in (noun, *known)}
-        general = general_names(there)
-        names = {
-            noun: (*known, *(word for word in general[noun] if word not in own))
-            for noun, known in there.items()
-        }
-        within = NamedThings(names, self._parser, self._fixed, open_phrases=False)
+        within = NamedThings(there, self._parser, self._fixed, open_phrases=False)
         within._phrases = self._phrases and self._phrases.among(nouns)
         return within
 
@@ -104,7 +98,7 @@ class NamedThings:
         courteous = without_courtesy(text)
         read, is_idle = self._read(text, *self._mentions.find(courteous))
         if is_idle:
-            return self._hinted(text) or read
+            return self._hinted(text) or read._replace(asks_nothing=True)
         request = plain_request(courteous)
         if request != courteous:
             plainer, _ = self._read(text, *self._mentions.find(request))

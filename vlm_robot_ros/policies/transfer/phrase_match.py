@@ -38,21 +38,30 @@ class PhraseMatcher:
         kinds = [kind.strip() for line in lines if line[0] != "#" for kind in line.split(",")]
         self._others = encoder.encode_phrases([kind for kind in kinds if kind not in {*known, ""}])
         self._there = np.ones(len(self._nouns), bool)
+        self._general: dict[str, str] = {}
 
     def among(self, nouns: Collection[str]) -> "PhraseMatcher":
         """Return one that takes nothing for a thing but for one of these."""
         within = copy.copy(self)
         within._there = np.array([noun in nouns for noun in self._nouns])
+        there = [noun for noun in self._nouns if noun in nouns]
+        within._general = {word: noun for noun, words in general_names(there).items()
+                           for word in words}  # fmt: skip
         return within
 
     def noun(self, phrase: str) -> str:
         """Return the noun of the thing that a phrase means; empty if it means none."""
-        if _OWN_WORDS & set(phrase.lower().split()):
+        words = phrase.lower().split()
+        for start in range(len(words)):
+            if noun := self._general.get(" ".join(words[start:])):
+                return noun
+        if _OWN_WORDS & set(words):
             return ""
         vector = self._encoder.encode_phrases([phrase])[0]
         near = self._vectors @ vector
         best = np.array([near[self._owner == index].max() for index in range(len(self._nouns))])
         first, *rest = np.argsort(-np.where(self._there, best, -1.0))
+        rest = [index for index in rest if self._there[index]]
         other = max([*best[rest[:1]], (self._others @ vector).max()])
         absent = max(best[~self._there], default=-1.0)
         is_it = best[first] >= max(other + _NEARER, absent) and self._there[first]

@@ -22,31 +22,14 @@ _PERMISSION = re.compile(
     re.IGNORECASE,
 )
 _FREE = re.compile(
-    r"^(?:please,? )?(?:if you(?: are|'re) (?:not (?:too |very )?(?:busy|occupied)|free"
-    r"|able|ready)[^,]*"
-    r"|(?:if|when|whenever|as soon as|once) you (?:can|could|have|get|find|'ve got"
-    r"|have got)(?: a| the| some)?"
-    r"(?: free| spare)?(?: chance| moment| minute| second| time| opportunity)?(?: to spare)?"
-    r"|if you (?:don't|do not|wouldn't) mind|if you (?:would|will|please|like|want)"
-    r"|if (?:it's|it is|that's|that is) (?:not (?:too much|a) (?:trouble|bother|problem)"
-    r"|no (?:trouble|bother|problem)"
-    r"|possible|okay|ok|all right|alright|fine|convenient)(?: for you| with you)?), ?(?=[a-z])",
+    r"^(?:please,? )?(?:if you(?: are|'re) (?:not (?:too |very )?busy|free)(?: right now| now)?"
+    r"|(?:if|when|whenever) you (?:can|could|get (?:a|the) chance|have (?:a|the) moment)"
+    r"|if you (?:don't|do not|wouldn't) mind|if you (?:would|will|please|like)"
+    r"|if (?:it's|it is) (?:not too much|no) trouble|if (?:it's|it is) (?:possible|okay|ok)),? "
+    r"(?=[a-z](?!.*\b(?:if|unless|until|once|before|after|but|when)\b))",
     re.IGNORECASE,
 )
 """Conditions that are mere courtesy."""
-_BECAUSE = re.compile(
-    r"^(?P<why>[^?]*?),? (?:so|and so|hence|therefore|now|so now),? (?:please |kindly "
-    r"|just |go ahead and )*"
-    r"(?=(?:put|place|set|move|bring|take|pick|lay|drop|transfer|get|grab|position)\b)",
-    re.IGNORECASE,
-)
-_HOLDS_BACK = re.compile(
-    r"\b(?:not|never|no|n't|if|unless|until|when|once|before|after|stop|wait|or|instead"
-    r"|rather|put|place|set"
-    r"|move|take|pick|grab|lay|drop)\b|n't\b",
-    re.IGNORECASE,
-)
-"""Words before a request with which it may not be meant alone."""
 _MANNER = (
     "carefully|gently|softly|slowly|firmly|securely|quickly|safely|neatly|smoothly|steadily|"
     "cautiously|precisely|swiftly|calmly|lightly|delicately|properly"
@@ -138,9 +121,6 @@ def plain_request(text: str) -> str:
 
     What is no request may become one: whether it is one is to be known before.
     """
-    because = _BECAUSE.match(text)
-    if because is not None and not _HOLDS_BACK.search(because["why"]):
-        text = text[because.end() :]
     text = _WISH.sub(r"\g<what> should be ", text)
     after = _AFTER.match(text)
     if after is not None:

@@ -1,5 +1,6 @@
 """The policy that carries what a sentence names to where it says, as a checkpoint has learned."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -30,6 +31,11 @@ _SAID = {"in front": "in front of", "behind": "behind", "?": "beside"}
 PUSHED = {"push left": (0.0, 1.0), "push right": (0.0, -1.0), "push away": (1.0, 0.0),
           "push closer": (-1.0, 0.0)}  # fmt: skip
 """Where skills push to."""
+_ASIDE_M = np.array(sorted(itertools.product((0.0, 0.02, -0.02, 0.04, -0.04), repeat=2),
+                           key=lambda each: abs(each[0]) + abs(each[1])))  # fmt: skip
+"""How far from the middle of a side a thing may be put where that is taken. Shape (N, 2), [m]."""
+_OVERLAP_M = 0.01
+"""How deep in another thing a place is that is taken [m]: few things fill their boxes."""
 _SAME_M = 0.08
 """How far a thing is seen from where it was, at most [m]."""
 _LEFT_M, _LIFTED_M = 0.08, 0.03
@@ -102,9 +108,8 @@ class TransferPolicy:
         """Return what to do next; a hold that says why where nothing is to be done."""
         if not self._is_read:
             self._is_read = True
-            self._steps, self._problem, self._confidence = self._scene.read(
-                observation.instruction, observation
-            )
+            read = self._scene.read(observation.instruction, observation)
+            self._steps, self._problem, self._confidence = read[:3]
             self._problem = self._problem or next(filter(None, map(_refusal, self._steps)), "")
             self._problem = self._problem or _refusal_of_order(self._steps)
         if self._carried and not _EMPTY < observation.opening < _OPEN:
@@ -115,9 +120,9 @@ class TransferPolicy:
             sight = self._scene.look(observation, _nouns(self._steps))
             task = self._task = self._task or self._begin(sight)
             self._follow(task, sight)
+            plan = self._plan(task, observation)
         except (LookupError, GraspError, PerceptionError) as error:
             return hold_chunk(observation, STEP_DT, str(error))
-        plan = self._plan(task, observation)
         if (task.held, task.placed) != self._state:
             self._state, self._changed = (task.held, task.placed), observation.time
         if not (np.isfinite(plan.move).all() and np.isfinite(plan.turn).all()):
@@ -176,24 +181,38 @@ class TransferPolicy:
         """Return where the target goes.
 
         Raises:
-            LookupError: it stands something there, or it is out of reach.
+            LookupError: something stands there; where any side will do, all are taken or outside
+                the workspace.
         """
         if not step.skill.startswith("place "):
             return place_on(reference.geometry)
         side = step.skill.removeprefix("place ")
-        # What the reference stands on is there on all sides.
-        others = [each.geometry for each in seen
-                  if each is not target and not is_over(reference.geometry.base, each.geometry)
-                  ]  # fmt: skip
-        others.append(reference.geometry)
-        for way in [_WAYS[side]] if side in _WAYS else _WAYS.values():
+        # What the hand holds is seen where the hand is; the place is beside the reference.
+        around = [
+            each for each in seen
+            if each is not reference and each is not target and each.noun != target.noun
+        ]  # fmt: skip
+        below = [each for each in around if is_over(reference.geometry.base, each.geometry)]
+        what = ""
+        for way, aside in itertools.product(
+            [_WAYS[side]] if side in _WAYS else _WAYS.values(), _ASIDE_M
+        ):
             point = self._scene.place_beside(reference, target.geometry, np.array(way))
+            point[:2] += aside
+            tops = [each.geometry.top for each in below if is_over(point, each.geometry)]
+            point[2] = max([point[2], *tops])
             inside = (point[:2] > self._workspace.min[:2]) & (point[:2] < self._workspace.max[:2])
-            taken = any(box_overlap(target.geometry, point, each) > 0.0 for each in others)
-            if inside.all() and not taken:
+            taken = [
+                each.noun or "something else" for each in around
+                if not any(each is one for one in below)
+                and box_overlap(target.geometry, point, each.geometry) > _OVERLAP_M
+            ]  # fmt: skip
+            if (inside.all() or side in _WAYS) and not taken:
                 return Place(point)
+            what = what or "".join(taken[:1])
         where = _SAID.get(side, f"to the {side} of")
-        raise LookupError(f"there is no free space {where} the {reference.noun}")
+        told = f"{what} is there" if what else "out of reach"
+        raise LookupError(f"there is no free space {where} the {reference.noun}: {told}")
 
     def _follow(self, task: TransferTask, sight: Sight) -> None:
         """Take note of where the target is seen now: once for each sight."""

@@ -41,3 +41,5 @@ class ReadSentence(NamedTuple):
     problem: str
     """Why the sentence cannot be followed; empty if it can."""
     confidence: float
+    asks_nothing: bool = False
+    """Whether it surely is no request: a question, a remark, a prohibition."""
