@@ -28,21 +28,22 @@ def _driver(context: LaunchContext) -> list[Node]:
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
-    colour, depth = _cameras(load_robot(value("robot")))
-    # As the contract has them, so that no image is scaled. As a text: 0123 is no number.
+    if not value("robot"):
+        raise ValueError("robot:= is missing; valid: the path of a contract, or a shipped name")
+    name, colour = _camera(load_robot(value("robot")))
+    # Aligned distances have the colour image's size. As a text: 0123 is no number.
     parameters: dict[str, object] = {
-        "camera_name": colour.topic.split("/")[0],
+        "camera_name": name,
         "enable_color": True, "enable_depth": True, "enable_sync": True,
         "align_depth.enable": True,
         "rgb_camera.color_profile": f"{colour.width}x{colour.height}x{colour.rate:.0f}",
-        "depth_module.depth_profile": f"{depth.width}x{depth.height}x{depth.rate:.0f}",
         "serial_no": ParameterValue(value("serial_no"), value_type=str),
     }  # fmt: skip
     return [
         Node(
             package="realsense2_camera",
             executable="realsense2_camera_node",
-            name=colour.topic.split("/")[0],
+            name=name,
             namespace=value("namespace").rstrip("/"),
             output="screen",
             parameters=[parameters],
@@ -50,21 +51,20 @@ def _driver(context: LaunchContext) -> list[Node]:
     ]
 
 
-def _cameras(robot: RobotConfig) -> tuple[Camera, Camera]:
-    """Return the contract's cameras on the driver's topics, colour and aligned depth.
+def _camera(robot: RobotConfig) -> tuple[str, Camera]:
+    """Return the name and the colour camera of a contract's cameras on the driver's topics.
 
     Raises:
         ValueError: it has none; says what is valid.
     """
-    for depth in robot.cameras:
-        name = depth.topic.split("/")[0]
-        if depth.topic != f"{name}/aligned_depth_to_color/image_raw":
-            continue
-        for colour in robot.colour_cameras:
-            if colour.topic == f"{name}/color/image_raw":
-                return colour, depth
-    topics = ", ".join(camera.topic for camera in robot.cameras) or "none"
+    topics = {camera.topic: camera for camera in robot.cameras}
+    for topic, camera in topics.items():
+        name = topic.removesuffix("/color/image_raw")
+        if name != topic and f"{name}/aligned_depth_to_color/image_raw" in topics:
+            if "/" in name:
+                break
+            return name, camera
     raise ValueError(
-        f"robot '{robot.name}' has cameras on {topics}; valid for a RealSense: "
-        "NAME/color/image_raw and NAME/aligned_depth_to_color/image_raw"
+        f"robot '{robot.name}' has cameras on {', '.join(topics) or 'none'}; valid for a "
+        "RealSense: NAME/color/image_raw and NAME/aligned_depth_to_color/image_raw"
     )

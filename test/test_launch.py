@@ -150,7 +150,6 @@ def test_a_realsense_runs_with_the_sizes_and_rates_of_the_contract(graph, tmp_pa
     said, _ = process.communicate(timeout=60)
     assert said.splitlines()[0] == "/cell/camera"
     assert "rgb_camera.color_profile=512x512x10" in said
-    assert "depth_module.depth_profile=256x256x10" in said
     assert "align_depth.enable=True" in said
     assert "serial_no=0123" in said
 

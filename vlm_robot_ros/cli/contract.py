@@ -49,7 +49,11 @@ def run_check(args: argparse.Namespace) -> int:
     """Check a contract and print what it says, of each arm."""
     from vlm_robot_ros.robot.loader import load_robot
 
-    for number, arm in enumerate(load_robot(args.contract, several_arms=True).arms):
+    arms = load_robot(args.contract, several_arms=True).arms
+    if args.live and len(arms) > 1:
+        raise ValueError(f"--live looks at one arm, and '{args.contract}' has {len(arms)}; valid: "
+                         "the contract of each")  # fmt: skip
+    for number, arm in enumerate(arms):
         if arm.arm:
             print(f"{'' if number == 0 else chr(10)}arm {arm.arm}")
         _print_contract(arm)

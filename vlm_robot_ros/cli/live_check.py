@@ -21,6 +21,8 @@ def run_live_check(contract: str, seconds: float, out: Path) -> int:
         raise ValueError(
             f"--live needs ROS 2 ({error}): `make setup`, then `. ./env.sh`"
         ) from error
+    if not out.name:
+        raise ValueError(f"--out is '{out}'; valid: the start of a file's name")
     with live_check(load_robot(contract), seconds) as check:
         streams, geometry = list(check.streams()), check.geometry()
         differences = check.description()
@@ -38,10 +40,10 @@ def run_live_check(contract: str, seconds: float, out: Path) -> int:
         print("\nrobot_description: joints, limits and the tool's place agree with the contract")
     for name, found in geometry.items():
         file = out.with_name(f"{out.name}_{name}.png")
-        cv2.imwrite(str(file), found.image[..., ::-1])
-        print(f"\n{name}: the table is measured {100 * found.table:.1f} cm above the "
-              f"workspace's lowest height, the nearest point is {100 * found.tool:.1f} cm "
-              f"from the tool; see {file}")  # fmt: skip
+        if not cv2.imwrite(str(file), found.image[..., ::-1]):
+            raise FileNotFoundError(f"'{file}' cannot be written; valid: --out in a folder that "
+                                    "there is")  # fmt: skip
+        print(f"\n{name}: {found.words}; see {file}")
         for problem in found.problems:
             is_wrong = True
             print(f"  {problem}")

@@ -21,7 +21,8 @@ _AXIS_M = 0.08
 _TABLE, _BOX = (90, 220, 120), (255, 210, 60)
 _AXES = ((235, 60, 50), (60, 200, 70), (60, 110, 255))
 """Colours of x, y and z."""
-_LEAST_SIDE, _LEAST_POINTS = 640, 100
+_LEAST_SIDE, _LEAST_POINTS, _NEAR_POINTS = 640, 100, 10
+"""Of the image [px]; of the table, and nearer to the tool than what counts."""
 
 
 class GeometryCheck(NamedTuple):
@@ -31,10 +32,20 @@ class GeometryCheck(NamedTuple):
     """Height of the table that the camera measures above the lowest height of the workspace; NaN
     where it measures none [m]."""
     tool: float
-    """From the tool to the nearest measured point; NaN where there is none [m]."""
+    """From the tool to what is measured next to it above the table; NaN where nothing is [m]."""
     image: np.ndarray
     """What the camera sees, with the table's pixels in green, the workspace, and the tool's axes.
     Shape (H, W, 3), uint8 RGB."""
+
+    @property
+    def words(self) -> str:
+        """What was measured, in a sentence."""
+        if np.isnan(self.table) or np.isnan(self.tool):
+            return "nothing is measured of the table or around the tool"
+        return (
+            f"the table is measured {100 * self.table:.1f} cm above the workspace's lowest "
+            f"height, and something {100 * self.tool:.1f} cm from the tool"
+        )
 
     @property
     def problems(self) -> list[str]:
@@ -48,7 +59,7 @@ class GeometryCheck(NamedTuple):
             )
         if not self.tool < TOOL_M:
             found.append(
-                f"nothing is measured nearer to the tool than {100 * self.tool:.1f} cm; valid: "
+                f"little is measured nearer to the tool than {100 * self.tool:.1f} cm; valid: "
                 f"{100 * TOOL_M:.0f} cm. Check the camera's pose, and that it sees the gripper"
             )
         return found
@@ -83,8 +94,10 @@ def check_geometry(
         fullest = int(count.argmax())
         table = float(np.median(heights[(heights >= edges[fullest] - 0.005)
                                         & (heights <= edges[fullest + 1] + 0.005)]))  # fmt: skip
-    gaps = np.linalg.norm(measured - tool[:3, 3], axis=1)
-    nearest = float(gaps.min()) if len(gaps) else float("nan")
+    # The table below the tool is no hand, and single pixels may be wrong.
+    risen = measured[measured[:, 2] > low[2] + TABLE_M]
+    gaps = np.sort(np.linalg.norm(risen - tool[:3, 3], axis=1))
+    nearest = float(gaps[_NEAR_POINTS]) if len(gaps) > _NEAR_POINTS else float("nan")
     drawn = _drawn(image, points, depth, intrinsics, (low, high), tool)
     return GeometryCheck(table, nearest, drawn)
 

@@ -94,7 +94,7 @@ class LiveCheck:
         return urdf_differences(self._robot, self._description) if self._description else None
 
     def geometry(self) -> dict[str, GeometryCheck]:
-        """Compare each depth camera with the arm, by the colour camera in its frame."""
+        """Compare depth cameras that have a colour camera in their frame with the arm."""
         state, found = self._buffer.robot_state, {}
         for depth in self._robot.cameras:
             colour = self._colour_of(depth)
@@ -103,7 +103,7 @@ class LiveCheck:
             if state is None or colour is None or known is None or not seen or not depth.pose:
                 continue
             images = self._buffer.images
-            found[colour.name] = check_geometry(
+            found[depth.name] = check_geometry(
                 images[colour.name], images[depth.name], depth, known, self._robot.workspace,
                 self._kinematics.forward(state.joints),
             )  # fmt: skip

@@ -23,6 +23,8 @@ def draw_boxes(image: np.ndarray, boxes: Sequence[tuple[np.ndarray, str]]) -> np
     scale = max(1, -(-_LEAST_SIDE // image.shape[1]))
     canvas = np.repeat(np.repeat(image, scale, 0), scale, 1)
     for number, (box, words) in enumerate(boxes):
+        if not np.isfinite(box).all():
+            continue
         colour = _COLOURS[number % len(_COLOURS)]
         left, top, right, bottom = (int(side) for side in np.round(box * scale))
         cv2.rectangle(canvas, (left, top), (right, bottom), colour, 2)
