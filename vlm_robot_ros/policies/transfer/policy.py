@@ -1,6 +1,5 @@
 """The policy that carries what a sentence names to where it says, as a checkpoint has learned."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,11 +10,12 @@ from torch import Tensor
 from vlm_robot_ros.interfaces.action import ActionChunk, StepInfo
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
-from vlm_robot_ros.manipulation.geometry import GraspError, Place, box_overlap, is_over, place_on
+from vlm_robot_ros.manipulation.geometry import GraspError
 from vlm_robot_ros.manipulation.push_task import PushTask
 from vlm_robot_ros.manipulation.transfer import STEP_DT, TransferAction
 from vlm_robot_ros.manipulation.transfer_task import TransferTask, transfer_chunk
 from vlm_robot_ros.models.transfer.transfer_head import TransferHead, TransferHeadInput
+from vlm_robot_ros.policies.transfer.places import WAYS, place_for
 from vlm_robot_ros.policies.transfer.scene import TABLE_CENTRE, SeenThing, resolve
 from vlm_robot_ros.policies.transfer.scene_perception import (
     PerceptionError,
@@ -25,17 +25,9 @@ from vlm_robot_ros.policies.transfer.scene_perception import (
 from vlm_robot_ros.policies.transfer.thing_steps import ThingStep
 from vlm_robot_ros.robot.config import RobotConfig
 
-_WAYS = {"left": (0.0, 1.0), "right": (0.0, -1.0), "in front": (-1.0, 0.0), "behind": (1.0, 0.0)}
-"""Unit vectors of the base frame; in front of a thing is where the robot is."""
-_SAID = {"in front": "in front of", "behind": "behind", "?": "beside"}
 PUSHED = {"push left": (0.0, 1.0), "push right": (0.0, -1.0), "push away": (1.0, 0.0),
           "push closer": (-1.0, 0.0)}  # fmt: skip
 """Where skills push to."""
-_ASIDE_M = np.array(sorted(itertools.product((0.0, 0.02, -0.02, 0.04, -0.04), repeat=2),
-                           key=lambda each: abs(each[0]) + abs(each[1])))  # fmt: skip
-"""How far from the middle of a side a thing may be put where that is taken. Shape (N, 2), [m]."""
-_OVERLAP_M = 0.01
-"""How deep in another thing a place is that is taken [m]: few things fill their boxes."""
 _SAME_M = 0.08
 """How far a thing is seen from where it was, at most [m]."""
 _LEFT_M, _LIFTED_M = 0.08, 0.03
@@ -162,7 +154,7 @@ class TransferPolicy:
             reference = resolve(step.reference, others, self._middle)
             if not self._carried and _is_one(reference, target):
                 raise LookupError(f"I cannot tell the {reference.noun} from the {target.noun}")
-            place = self._place(step, reference, target, seen)
+            place = place_for(step.skill, target, reference, seen, self._scene, self._workspace)
         self._noun = target.noun
         around = [thing.geometry for thing in seen if thing is not target]
         if step.skill in PUSHED:
@@ -174,45 +166,6 @@ class TransferPolicy:
             self._carried, held.place, held.others = None, place, around
             return held
         return TransferTask(target.geometry, place, around, self._workspace)
-
-    def _place(
-        self, step: ThingStep, reference: SeenThing, target: SeenThing, seen: Sequence[SeenThing]
-    ) -> Place:
-        """Return where the target goes.
-
-        Raises:
-            LookupError: something stands there; where any side will do, all are taken or outside
-                the workspace.
-        """
-        if not step.skill.startswith("place "):
-            return place_on(reference.geometry)
-        side = step.skill.removeprefix("place ")
-        # What the hand holds is seen where the hand is; the place is beside the reference.
-        around = [
-            each for each in seen
-            if each is not reference and each is not target and each.noun != target.noun
-        ]  # fmt: skip
-        below = [each for each in around if is_over(reference.geometry.base, each.geometry)]
-        what = ""
-        for way, aside in itertools.product(
-            [_WAYS[side]] if side in _WAYS else _WAYS.values(), _ASIDE_M
-        ):
-            point = self._scene.place_beside(reference, target.geometry, np.array(way))
-            point[:2] += aside
-            tops = [each.geometry.top for each in below if is_over(point, each.geometry)]
-            point[2] = max([point[2], *tops])
-            inside = (point[:2] > self._workspace.min[:2]) & (point[:2] < self._workspace.max[:2])
-            taken = [
-                each.noun or "something else" for each in around
-                if not any(each is one for one in below)
-                and box_overlap(target.geometry, point, each.geometry) > _OVERLAP_M
-            ]  # fmt: skip
-            if (inside.all() or side in _WAYS) and not taken:
-                return Place(point)
-            what = what or "".join(taken[:1])
-        where = _SAID.get(side, f"to the {side} of")
-        told = f"{what} is there" if what else "out of reach"
-        raise LookupError(f"there is no free space {where} the {reference.noun}: {told}")
 
     def _follow(self, task: TransferTask, sight: Sight) -> None:
         """Take note of where the target is seen now: once for each sight."""
@@ -276,7 +229,7 @@ def _refusal(step: ThingStep) -> str:
     """Return why a step cannot be done; empty if it can."""
     if step.reference.noun == TABLE_CENTRE or step.target.noun == TABLE_CENTRE:
         return f"I do not put things in the {TABLE_CENTRE}: say what to put them on or beside"
-    known = step.skill.startswith("place ") and step.skill.removeprefix("place ") in {*_WAYS, "?"}
+    known = step.skill.startswith("place ") and step.skill.removeprefix("place ") in {*WAYS, "?"}
     if step.skill in ("put", "stack", "pick up", *PUSHED) or known:
         return ""
     return f"I have not learned to {step.skill}: only to pick up, push and put things somewhere"
