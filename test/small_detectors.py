@@ -7,14 +7,20 @@ from small_models import WORDS, word_tokenizer
 SIZE, PATCH = 64, 16
 
 
-def save_owl(folder, kind):
-    """Save an OWL-ViT or OWLv2."""
-    folder.mkdir()
+def _towers(folder):
+    """Save a tokenizer; returns what the towers for text and images are made of."""
     tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
              "num_attention_heads": 2}  # fmt: skip
     ends = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
     text = {**tower, **ends, "vocab_size": word_tokenizer(folder), "max_position_embeddings": 16}
     vision = {**tower, "image_size": SIZE, "patch_size": PATCH}
+    return text, vision
+
+
+def save_owl(folder, kind):
+    """Save an OWL-ViT or OWLv2."""
+    folder.mkdir()
+    text, vision = _towers(folder)
     name = {"owlvit": "OwlViT", "owlv2": "Owlv2"}[kind]
     config = getattr(transformers, f"{name}Config")(
         text_config=text, vision_config=vision, projection_dim=32
@@ -87,11 +93,7 @@ def save_sam2(folder):
 def save_clipseg(folder):
     """Save a CLIPSeg."""
     folder.mkdir()
-    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
-             "num_attention_heads": 2}  # fmt: skip
-    ends = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
-    text = {**tower, **ends, "vocab_size": word_tokenizer(folder), "max_position_embeddings": 16}
-    vision = {**tower, "image_size": SIZE, "patch_size": PATCH}
+    text, vision = _towers(folder)
     config = transformers.CLIPSegConfig(
         text_config=text, vision_config=vision, projection_dim=32, extract_layers=[0, 1],
         reduce_dim=16, decoder_num_attention_heads=2, decoder_intermediate_size=32,
