@@ -139,7 +139,7 @@ class PushTask(TransferTask):
             return
         low, high = (np.array(each[:2]) for each in (self.workspace.min, self.workspace.max))
         if ((point[:2] < low) | (point[:2] > high)).any():
-            raise GraspError("pushing it that way takes the hand out of the workspace")
+            raise GraspError("pushing it that way takes it or the hand out of the workspace")
 
     def _update_grip(self, opening: float) -> None:
         if self._commanded > 0.5:
