@@ -10,7 +10,7 @@ from vlm_robot_ros.robot.config import Workspace
 
 GRIPPER_WIDTH_M = 0.08
 """How far the fingers open."""
-MOST_RIM_M = 0.25
+_MOST_RIM_M = 0.25
 """How wide a thing is at most that is carried by its rim: larger ones tilt."""
 _FINGER_M = 0.012
 """Room that a finger needs beside what it grips [m]."""
@@ -119,10 +119,10 @@ def plan_grasp(
     """
     candidates, enough = _side_grasps(thing), _ENOUGH_M
     widest = max(thing.size[:2])
-    if not candidates and thing.hollow and widest > MOST_RIM_M:
+    if not candidates and thing.hollow and widest > _MOST_RIM_M:
         raise GraspError(
             f"{100 * widest:.0f} cm wide, and the gripper carries things by their rims that are "
-            f"{100 * MOST_RIM_M:.0f} cm wide at most"
+            f"{100 * _MOST_RIM_M:.0f} cm wide at most"
         )
     if not candidates and thing.hollow:
         candidates, enough = _rim_grasps(thing), np.inf

@@ -1,7 +1,7 @@
 """A thing that is pushed along what it stands on, with closed fingers behind it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -31,8 +31,6 @@ when they are pushed harder."""
 _PAST_M, _ABOVE_M, _STRAIGHT_RAD = 0.015, 0.02, 0.15
 """How near the place behind a thing the tool may come down; how high above the thing it comes to
 that place [m]; how straight the tool must be [rad]."""
-_STILL = 0.03
-"""What the opening changes when the fingers have closed."""
 _JAMMED_TIMES = 25
 """How often the tool has stopped when what it pushes does not move."""
 _STEP_M, _ON_M = 0.01, 0.015
@@ -48,16 +46,15 @@ class PushTask(TransferTask):
 
     way: tuple[float, float] = (1.0, 0.0)
     """Unit vector in the base frame."""
-    far: float = 0.0
-    """How far it is pushed: planned at the start [m]."""
+    far: float = field(default=0.0, init=False)
+    """How far it is pushed [m]."""
+    _is_behind: bool = field(default=False, init=False)
+    """Whether the tool may come down."""
 
     @property
     def keeps(self) -> bool:
         """It is let go of where it was pushed to."""
         return False
-
-    is_behind: bool = False
-    """Whether the tool may come down."""
 
     @property
     def pace(self) -> float:
@@ -84,7 +81,7 @@ class PushTask(TransferTask):
     def aim(self) -> np.ndarray:
         """Where the tool goes to be behind it: high, until it is past the top. Shape (3,), [m]."""
         point = self.grasp.point.copy()
-        if not (self.is_behind or self.held):
+        if not (self._is_behind or self.held):
             point[2] = max(point[2], self.target.top + _ABOVE_M)
         return point
 
@@ -96,9 +93,9 @@ class PushTask(TransferTask):
         """
         aside = np.linalg.norm((observation.pose[:3] - self.grasp.point)[:2])
         if aside > 2 * _PAST_M:
-            self.is_behind = False
+            self._is_behind = False
         elif aside < _PAST_M and self._askew < _STRAIGHT_RAD:
-            self.is_behind = True
+            self._is_behind = True
         state = super().state(observation)
         if self.held and self._stopped > _JAMMED_TIMES:
             raise GraspError("it does not move, however hard I push")
@@ -128,11 +125,9 @@ class PushTask(TransferTask):
         return self.target.base + self.far * np.array([*self.way, 0.0])
 
     def _at(self, along: float) -> np.ndarray:
-        # Pushed higher, what is higher than deep falls over.
-        deep = 2 * half_along(self.target, np.array(self.way))
-        base, up = self.target.base, _PART * min(self.target.size[2], deep)
-        height = base[2] + np.clip(up, _LOW_M, _HIGH_M)
-        return np.array([*(base[:2] + along * np.array(self.way)), height])
+        way = np.array(self.way)
+        height = self.target.base[2] + push_height(self.target, way)
+        return np.array([*(self.target.base[:2] + along * way), height])
 
     def _check_reach(self, point: np.ndarray) -> None:
         if self.workspace is None:
@@ -148,8 +143,7 @@ class PushTask(TransferTask):
             self._closing = 0
             return
         self._closing += 1
-        still = abs(opening - self._opening) < _STILL and self._closing > 1
-        self.held = self.held or (still and not self.placed)
+        self.held = self.held or (self._has_closed(opening) and not self.placed)
 
 
 def free_push(
@@ -167,10 +161,10 @@ def free_push(
         GraspError: less than `LEAST_PUSH_M`.
     """
     far, reach = 0.0, half_along(thing, way) + _FINGER_HALF_M
-    low = min(max(_PART * thing.size[2], _LOW_M), _HIGH_M)
+    height = push_height(thing, way)
     for step in np.arange(1, round((PUSH_M + _BESIDE_M) / _STEP_M) + 1) * _STEP_M:
         moved = thing.base + step * np.array([*way, 0.0])
-        hand = Grasp(moved - reach * np.array([*way, 0.0]) + [0.0, 0.0, low], yaw)
+        hand = Grasp(moved - reach * np.array([*way, 0.0]) + [0.0, 0.0, height], yaw)
         meets = any(
             box_overlap(thing, moved, other) > max(0.0, box_overlap(thing, thing.base, other))
             for other in others
@@ -191,6 +185,15 @@ def _holds(other: ObjectGeometry, thing: ObjectGeometry) -> bool:
     if not is_over(thing.base, other) or other.size[2] < _LOW_M:
         return False
     return other.hollow or abs(other.top - thing.base[2]) < _ON_M
+
+
+def push_height(thing: ObjectGeometry, way: np.ndarray) -> float:
+    """Return how high above its lower side a thing is pushed [m].
+
+    Pushed higher, what is higher than deep falls over.
+    """
+    smaller = min(thing.size[2], 2 * half_along(thing, way))
+    return float(np.clip(_PART * smaller, _LOW_M, _HIGH_M))
 
 
 def half_along(thing: ObjectGeometry, way: np.ndarray) -> float:

@@ -226,6 +226,10 @@ class TransferTask:
     def _plan_grasp(self) -> Grasp:
         return plan_grasp(self.target, self.others, self.place, self.workspace, self._failed)
 
+    def _has_closed(self, opening: float) -> bool:
+        """Tell whether fingers that close have come to rest."""
+        return abs(opening - self._opening) < _STILL_OPENING and self._closing > 1
+
     def _update_grip(self, opening: float) -> None:
         if self._commanded > 0.5:
             self._closing, self._before, self._lost = 0, opening, False
@@ -233,8 +237,7 @@ class TransferTask:
                 self.held, self.placed = False, self.place is not None
             return
         self._closing += 1
-        stopped = abs(opening - self._opening) < _STILL_OPENING and self._closing > 1
-        if stopped and not self.held and not self.placed and not self._lost:
+        if self._has_closed(opening) and not self.held and not self.placed and not self._lost:
             # Fingers that have not moved yet are stopped by nothing.
             self.held, self._left = _EMPTY_OPENING < opening < self._before - _STILL_OPENING, 0
             self._missed = opening <= _EMPTY_OPENING

@@ -45,8 +45,7 @@ class PhraseMatcher:
         within = copy.copy(self)
         within._there = np.array([noun in nouns for noun in self._nouns])
         there = [noun for noun in self._nouns if noun in nouns]
-        within._general = {word: noun for noun, words in general_names(there).items()
-                           for word in words}  # fmt: skip
+        within._general = general_words(there)
         return within
 
     def noun(self, phrase: str) -> str:
@@ -68,14 +67,14 @@ class PhraseMatcher:
         return self._nouns[first] if is_it else ""
 
 
-def general_names(nouns: Collection[str]) -> dict[str, list[str]]:
-    """Return, by noun, the general words that mean it where only these things are there."""
-    found: dict[str, list[str]] = {noun: [] for noun in nouns}
+def general_words(nouns: Collection[str]) -> dict[str, str]:
+    """Return the general words that mean one thing where only these are there, and its noun."""
+    found = {}
     for line in _GENERAL.read_text(encoding="utf-8").splitlines():
         word, _, kinds = line.partition(":")
         meant = [noun for noun in nouns
                  if any(f" {noun}".endswith(f" {kind.strip()}") for kind in kinds.split(","))
                  ]  # fmt: skip
         if len(meant) == 1 and not line.startswith("#"):
-            found[meant[0]].append(word)
+            found[word] = meant[0]
     return found
