@@ -16,7 +16,7 @@ EPISODES = 10
 """Episodes of each task."""
 EXPERT = "expert"
 """Name of the policy that knows from the simulator where everything is."""
-OPTIONS_OF_LIBERO = ("paraphrases", "sample", "films", "libero_python")
+OPTIONS_OF_LIBERO = ("paraphrases", "sample", "confirm", "films", "libero_python")
 OPTIONS_OF_THE_TABLE = ("cells", "families", "through", "controller", "parser", "robot")
 
 
@@ -48,7 +48,13 @@ def run(args: argparse.Namespace) -> int:
     if args.sample:
         said = sample(said, args.sample, seed)
     config = LiberoConfig(
-        suites, args.episodes or EPISODES, seed, parse_shard(args.shard), tuple(said), args.films
+        suites,
+        args.episodes or EPISODES,
+        seed,
+        parse_shard(args.shard),
+        tuple(said),
+        args.confirm,
+        args.films,
     )
     about = {
         "policy": args.policy,
@@ -56,9 +62,10 @@ def run(args: argparse.Namespace) -> int:
         "checkpoint_sha256": checkpoint_hash(checkpoint_folder(args.checkpoint)),
         "paraphrases_sha256": hashlib.sha256(repr(said).encode()).hexdigest() if said else "",
         "git": git_hash(),
+        **({"confirm": True} if args.confirm else {}),
     }
     folder = ["libero", re.sub(r"[^\w.]+", ".", args.policy), about["checkpoint_sha256"][:8],
-              about["git"], str(seed)]  # fmt: skip
+              about["git"], str(seed), *(["confirm"] if args.confirm else [])]  # fmt: skip
     out = args.out or Path("runs") / "-".join(folder)
     try:
         outcomes = run_benchmark(make, config, args.libero_python, out, about, args.workers)

@@ -64,6 +64,8 @@ class LiberoConfig:
     """Which part of how many is run."""
     paraphrases: tuple[Paraphrase, ...] = ()
     """Of the suite `para`."""
+    answers_yes: bool = False
+    """Whether what a policy proposes to do is answered with "yes"."""
     films: Path | None = None
     """Folder for films of episodes that fail, by policies that look."""
 
@@ -205,10 +207,12 @@ def _run(item: Item) -> LiberoOutcome:
         policy.watch(_environment)
     replan_steps = int(getattr(policy, "replan_steps", 0))
     most = MAX_STEPS["goal" if suite == PARA else suite.partition("_")[0]]
-    result = run_episode(_environment, policy, instruction, begun, most, replan_steps)
+    yes = _config.answers_yes
+    result = run_episode(_environment, policy, instruction, begun, most, replan_steps, yes)
     if _config.films is not None and not result.success and result.frames:
         _save_film(_config.films / f"{suite}-{number}-{state}.mp4", result.frames)
-    return replace(outcome, success=result.success, steps=result.steps, hold=result.hold)
+    return replace(outcome, success=result.success, steps=result.steps, hold=result.hold,
+                   confirmed=result.confirmed)  # fmt: skip
 
 
 def _save_film(path: Path, frames: Sequence[tuple[np.ndarray, Caption]]) -> None:

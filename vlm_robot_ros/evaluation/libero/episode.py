@@ -34,6 +34,8 @@ class EpisodeResult:
     """Actions of the policy."""
     hold: str
     """Why the policy held last, if it did."""
+    confirmed: bool = False
+    """Whether the policy asked if it shall do something, and was told "yes"."""
     frames: tuple[tuple[np.ndarray, Caption], ...] = ()
     """What it saw of its first camera, shape (H, W, 3), uint8 RGB, and what it made of that."""
 
@@ -45,6 +47,7 @@ def run_episode(
     state: ArmState,
     max_steps: int,
     replan_steps: int,
+    answers_yes: bool = False,
 ) -> EpisodeResult:
     """Let a policy act from a state on; the arm waits while it thinks.
 
@@ -56,11 +59,12 @@ def run_episode(
         state: Of the arm.
         max_steps: Actions before the episode has failed.
         replan_steps: Actions of a chunk before the policy is asked again; 0: all.
+        answers_yes: Whether what the policy proposes to do is answered, once, with "yes".
     """
     policy.reset()
     changes = bool(getattr(policy, "answers_changes", False))
     steps, hold, cameras, opening = 0, "", policy.cameras, 1.0
-    frames, held = list[tuple[np.ndarray, Caption]](), 0
+    frames, held, confirmed = list[tuple[np.ndarray, Caption]](), 0, False
     # What stands still and holds goes on to hold.
     while steps < max_steps and not state.done and held < _MOST_HOLDS:
         seen = Observation(
@@ -72,6 +76,9 @@ def run_episode(
         frames += [(state.images[name], told) for name in cameras[:1]]
         held = held + 1 if chunk.hold else 0
         hold = str(chunk.hold)
+        if answers_yes and not confirmed and getattr(policy, "proposes", False):
+            instruction, confirmed = "yes", True
+            policy.next_instruction()
         count = min(_steps_of(chunk, replan_steps, changes), max_steps - steps)
         if chunk.hold:
             state = env.step(controller_actions(np.zeros((count, 6)), opening), cameras)
@@ -83,7 +90,7 @@ def run_episode(
         steps += state.steps
         if not chunk.hold:  # a hold keeps what was commanded
             opening = float(chunk.gripper[0 if chunk.gripper_at_once else -1])
-    return EpisodeResult(state.done, steps, "" if state.done else hold, tuple(frames))
+    return EpisodeResult(state.done, steps, "" if state.done else hold, confirmed, tuple(frames))
 
 
 def _answer(policy: Policy, seen: Observation) -> ActionChunk:

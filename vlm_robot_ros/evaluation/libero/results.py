@@ -16,6 +16,7 @@ PUBLISHED = {
 SOURCES = (
     "[1] leaderboard of LIBERO-PRO (arXiv:2510.03827)",
     "[2] LIBERO-Para (arXiv:2603.28301): computed from the log of Xiaomi-Robotics-0, all tasks",
+    "confirmed: episodes in which the policy asked whether it shall do something; told yes",
 )
 
 
@@ -40,6 +41,8 @@ class LiberoOutcome:
     """Of a paraphrase."""
     skipped: bool = False
     """Whether there was nothing to be run; such episodes do not count."""
+    confirmed: bool = False
+    """Whether the policy asked if it shall do something, and was told "yes"."""
 
 
 def read_outcomes(out: Path) -> dict[tuple[str, int, int], LiberoOutcome]:
@@ -76,6 +79,8 @@ def benchmark_table(outcomes: Iterable[LiberoOutcome]) -> str:
         counted = [outcome for outcome in members if not outcome.fulfilled]
         left_out = len(members) - len(counted)
         note = f" ({left_out} fulfilled at the start)" if left_out else ""
+        asked = sum(outcome.confirmed for outcome in counted)
+        note += f" ({asked} confirmed)" if asked else ""
         published = "" if task else _published(suite)
         covered = _rate([outcome for outcome in counted if outcome.covered])
         lines.append(

@@ -93,11 +93,12 @@ class LearnedScene:
         What it does not name clearly is told by what is there.
         """
         read = self._reader.read(text)
-        if not read.problem or read.asks_nothing:
+        if not read.problem:
             return read
         there = {thing.noun for thing in self.look(observation, ()).things}
         again = self._reader.among({*there, TABLE_CENTRE}).read(text)
-        return read if again.problem else again
+        is_clear = not (again.problem or read.asks_nothing)
+        return again if is_clear or again.to_confirm else read
 
     @torch.inference_mode()
     def look(self, observation: Observation, nouns: Sequence[str]) -> Sight:

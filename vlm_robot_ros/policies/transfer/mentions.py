@@ -101,6 +101,8 @@ class MentionFinder:
             nouns = self._nouns_of[found[1].lower()]
             noun = next((each for each in nouns if each not in certain), nouns[0])
             start = _begin_of_phrase(text, found.start())
+            if mentions and start < mentions[-1].end:
+                start = found.start()
             mentions.append(Mention(start, found.end(), noun, between, negated))
         return mentions
 

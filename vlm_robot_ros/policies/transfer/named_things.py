@@ -8,44 +8,35 @@ the reading of which it is surest counts.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 from vlm_robot_ros.language.replies import why_hold
-from vlm_robot_ros.language.task_spec import (
-    ANY,
-    MISSING,
-    NONE,
-    ObjectReference,
-    TaskSpec,
-)
 from vlm_robot_ros.policies.sentence_parsing import (
     ParsedSentence,
     PhraseEncoder,
     SentenceParser,
 )
 from vlm_robot_ros.policies.transfer.hinted_requests import hinted_request
+from vlm_robot_ros.policies.transfer.meaning_steps import steps_of
 from vlm_robot_ros.policies.transfer.mentions import Mention, MentionFinder
 from vlm_robot_ros.policies.transfer.noun_phrases import noun_phrases
-from vlm_robot_ros.policies.transfer.phrase_match import PhraseMatcher
+from vlm_robot_ros.policies.transfer.phrase_match import NEARER, PhraseMatcher
 from vlm_robot_ros.policies.transfer.plain_requests import (
     is_of_another_time,
     plain_request,
     without_courtesy,
     without_descriptions,
 )
+from vlm_robot_ros.policies.transfer.proposals import proposed_request
 from vlm_robot_ros.policies.transfer.stand_ins import replaced, stand_ins
-from vlm_robot_ros.policies.transfer.thing_steps import (
-    NO_THING,
-    ReadSentence,
-    ThingReference,
-    ThingStep,
-)
+from vlm_robot_ros.policies.transfer.thing_steps import ReadSentence
 
 _SENTENCE = "\0"
 """Stands for the sentence where a problem tells it."""
 _SURE = 0.8
 """Readings that are so sure count when it is told whether a sentence is a command."""
 _MOST_CHARACTERS = 500
+_PERHAPS = -0.05
+"""How much nearer a phrase is to what it may mean than to anything else, where the arm asks."""
 
 
 _UPON = ("on", "in")
@@ -88,11 +79,17 @@ class NamedThings:
     def read(self, text: str) -> ReadSentence:
         """Return what a sentence says; of the readings that fit, the surest.
 
-        Where as many sure readings say that it is no command, it is none.
+        Where as many sure readings say that it is no command, it is none. What may be a request
+        is proposed: see `ReadSentence.to_confirm`.
         """
         if len(text) > _MOST_CHARACTERS:
             problem = f"a sentence of {len(text)} characters; valid: at most {_MOST_CHARACTERS}"
             return ReadSentence((), problem, 0.0)
+        read = self._request(text)
+        return self._proposed(text, read) if read.problem else read
+
+    def _request(self, text: str) -> ReadSentence:
+        """Return what a sentence surely asks for."""
         if is_of_another_time(text):
             return ReadSentence((), f"'{text}' is not about what is to be done now", 0.0)
         courteous = without_courtesy(text)
@@ -112,6 +109,19 @@ class NamedThings:
                 return again
         return self._hinted(text) or read
 
+    def _proposed(self, text: str, read: ReadSentence) -> ReadSentence:
+        """Return what a sentence may ask for, as a question; without that, what was read."""
+        text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+        for nearer in (NEARER, _PERHAPS):
+            mentions = self._described(text, list(self._mentions.names_in(text)), nearer)
+            request = proposed_request(text, mentions, self._fixed)
+            told = None if not request else self._request(request)
+            if told is not None and not told.problem:
+                asked = f"Shall I {request}?"
+                why = "" if read.asks_nothing else f"{read.problem}. "
+                return read._replace(steps=told.steps, problem=why + asked, to_confirm=True)
+        return read
+
     def _hinted(self, text: str) -> ReadSentence | None:
         """Return what a sentence hints at; None if it does not."""
         mentions = list(self._mentions.names_in(text))
@@ -122,7 +132,9 @@ class NamedThings:
         read, _ = self._read(text, plain, self._described(plain, mentions))
         return None if read.problem else read
 
-    def _described(self, text: str, mentions: list[Mention]) -> list[Mention]:
+    def _described(
+        self, text: str, mentions: list[Mention], nearer: float = NEARER
+    ) -> list[Mention]:
         """Return what a sentence mentions by names, and by other phrases."""
         found = list(mentions)
         for start, end in noun_phrases(text):
@@ -132,7 +144,7 @@ class NamedThings:
                 if not re.search(r"\b(?:of|for|with|from)\b", text[start : inside[0].start]):
                     found[found.index(inside[0])] = inside[0]._replace(start=start)
             elif not inside and self._phrases is not None:
-                noun = self._phrases.noun(text[start:end])
+                noun = self._phrases.noun(text[start:end], nearer)
                 found += [Mention(start, end, noun)] if noun else []
         return sorted(found)
 
@@ -169,16 +181,8 @@ class NamedThings:
         if not fits or parsed.meaning.act != "command":
             problem = f"I am not sure what '{text}' asks for"
             return ReadSentence((), problem, confidence), False
-        steps, problem = [], _marks_problem(parsed, meaning, text)
-        for step in parsed.meaning.steps:
-            target = _reference(step.target, meaning)
-            reference = _reference(step.reference, meaning)
-            problem = problem or _problem(step, target, reference, text)
-            # What is put on a thing that can be carried is stacked, to the parser.
-            skill = "put" if step.skill == "stack" else step.skill
-            steps.append(ThingStep(skill, target or NO_THING, reference or NO_THING))
-        told = () if problem else tuple(_without_fetching(steps))
-        return ReadSentence(told, problem, confidence), False
+        steps, problem = steps_of(parsed, meaning, text)
+        return ReadSentence(steps, problem, confidence), False
 
     def _fits(self, parsed: ParsedSentence, meaning: Mapping[str, Mention]) -> bool:
         """Tell whether a meaning is about all that is named, and carries nothing to itself."""
@@ -207,74 +211,3 @@ def _restored(problem: str, meaning: Mapping[str, Mention]) -> str:
         return problem
     words = re.compile(rf"\b({'|'.join(meaning)})\b")
     return words.sub(lambda found: meaning[found[1]].noun, problem)
-
-
-def _marks_problem(parsed: ParsedSentence, meaning: Mapping[str, Mention], text: str) -> str:
-    """Return why a "not" or a "between" of a sentence says nothing; empty if all do."""
-    landmarks = {
-        thing.landmark.noun
-        for step in parsed.meaning.steps for thing in (step.target, step.reference)
-        if thing.landmark is not None
-    }  # fmt: skip
-    for word, mention in meaning.items():
-        if (mention.negated or mention.between) and word not in landmarks:
-            what = "not" if mention.negated else "between"
-            return f"I do not understand '{what}' in '{text}'"
-    return ""
-
-
-def _reference(thing: ObjectReference, meaning: Mapping[str, Mention]) -> ThingReference | None:
-    """Return a thing by its own noun; None where it is none of those that there are."""
-    if thing.noun == NONE:
-        return NO_THING
-    mention = meaning.get(thing.noun)
-    if mention is None or thing.excluded or thing.alternative or thing.colour != ANY:
-        return None
-    if thing.landmark is None:
-        return ThingReference(mention.noun, thing.selector)
-    landmark = meaning.get(thing.landmark.noun)
-    if landmark is None:
-        return None
-    if landmark.between:
-        around = (landmark.noun, landmark.between)
-        return ThingReference(mention.noun, "", "between", around, landmark.negated)
-    return ThingReference(mention.noun, "", thing.relation, (landmark.noun,), landmark.negated)
-
-
-def _without_fetching(steps: Sequence[ThingStep]) -> list[ThingStep]:
-    """Return steps without a "pick up" of what the next one puts somewhere.
-
-    Where the thing is to be picked up tells which it is.
-    """
-    kept: list[ThingStep] = []
-    for step in steps:
-        before = kept[-1] if kept else None
-        is_put = step.skill == "put" or step.skill.startswith("place ")
-        if (
-            before is not None and before.skill == "pick up" and is_put
-            and before.target.noun == step.target.noun and step.reference.noun
-            and not step.target.relation
-        ):  # fmt: skip
-            tells = before.target.relation or before.target.selector
-            kept[-1] = replace(step, target=before.target if tells else step.target)
-        else:
-            kept.append(step)
-    return kept
-
-
-def _problem(
-    step: TaskSpec,
-    target: ThingReference | None,
-    reference: ThingReference | None,
-    text: str,
-) -> str:
-    for thing, found in ((step.target, target), (step.reference, reference)):
-        if thing.noun == MISSING:
-            return f"'{text}' does not say all that is needed to {step.skill}"
-        if found is None:
-            return f"I do not know what '{text}' is about"
-        if found.selector in ("other", "middle"):
-            return f"I cannot tell which {found.noun} is the {found.selector} one"
-    if step.amount:
-        return f"I do not put things somewhere by an amount, as '{text}' says"
-    return ""

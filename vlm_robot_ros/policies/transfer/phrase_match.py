@@ -17,7 +17,7 @@ from vlm_robot_ros.policies.sentence_parsing import PhraseEncoder
 
 _KINDS = Path(language.__file__).with_name("everyday_things.txt")
 _GENERAL = _KINDS.with_name("general_words.txt")
-_NEARER = 0.03
+NEARER = 0.03
 """How much nearer a phrase must be to one thing than to anything else (cosine)."""
 _OWN_WORDS = frozenset({*COLOURS, *NOUNS} - {"plate", "bowl", "bottle", "milk", "bread", "bin"})
 """What the parser knows itself: these mean no other thing."""
@@ -48,8 +48,13 @@ class PhraseMatcher:
         within._general = general_words(there)
         return within
 
-    def noun(self, phrase: str) -> str:
-        """Return the noun of the thing that a phrase means; empty if it means none."""
+    def noun(self, phrase: str, nearer: float = NEARER) -> str:
+        """Return the noun of the thing that a phrase means; empty if it means none.
+
+        Args:
+            phrase: Without "the".
+            nearer: How much nearer it must be to the thing than to anything else (cosine).
+        """
         words = phrase.lower().split()
         for start in range(len(words)):
             if noun := self._general.get(" ".join(words[start:])):
@@ -63,7 +68,7 @@ class PhraseMatcher:
         rest = [index for index in rest if self._there[index]]
         other = max([*best[rest[:1]], (self._others @ vector).max()])
         absent = max(best[~self._there], default=-1.0)
-        is_it = best[first] >= max(other + _NEARER, absent) and self._there[first]
+        is_it = best[first] >= max(other + nearer, absent) and self._there[first]
         return self._nouns[first] if is_it else ""
 
 

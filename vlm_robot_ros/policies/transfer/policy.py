@@ -16,13 +16,14 @@ from vlm_robot_ros.manipulation.transfer import STEP_DT, TransferAction
 from vlm_robot_ros.manipulation.transfer_task import TransferTask, transfer_chunk
 from vlm_robot_ros.models.transfer.transfer_head import TransferHead, TransferHeadInput
 from vlm_robot_ros.policies.transfer.places import WAYS, place_for
+from vlm_robot_ros.policies.transfer.proposals import agrees
 from vlm_robot_ros.policies.transfer.scene import TABLE_CENTRE, SeenThing, resolve
 from vlm_robot_ros.policies.transfer.scene_perception import (
     PerceptionError,
     ScenePerception,
     Sight,
 )
-from vlm_robot_ros.policies.transfer.thing_steps import ThingStep
+from vlm_robot_ros.policies.transfer.thing_steps import ReadSentence, ThingStep
 from vlm_robot_ros.robot.config import RobotConfig
 
 PUSHED = {"push left": (0.0, 1.0), "push right": (0.0, -1.0), "push away": (1.0, 0.0),
@@ -35,6 +36,8 @@ _LEFT_M, _LIFTED_M = 0.08, 0.03
 a thing is lifted to [m]."""
 _ONE_M = 0.01
 """How near each other two phrases are seen that mean one thing [m]."""
+_ANSWER_S = 60.0
+"""How long a "yes" answers what was proposed [s]."""
 _EMPTY, _OPEN = 0.015, 0.95
 """Openings between which the hand may hold something."""
 
@@ -68,6 +71,8 @@ class TransferPolicy:
     def reset(self) -> None:
         """Forget everything."""
         self._scene.reset()
+        self._proposed: tuple[ReadSentence, float] | None = None
+        """What "yes" asks for, and when this was proposed [s]."""
         self._carried: tuple[str, TransferTask] | None = None
         """What the hand still holds of the instruction before."""
         self._task: TransferTask | None = None
@@ -100,10 +105,9 @@ class TransferPolicy:
         """Return what to do next; a hold that says why where nothing is to be done."""
         if not self._is_read:
             self._is_read = True
-            read = self._scene.read(observation.instruction, observation)
+            read = self._read(observation)
             self._steps, self._problem, self._confidence = read[:3]
-            self._problem = self._problem or next(filter(None, map(_refusal, self._steps)), "")
-            self._problem = self._problem or _refusal_of_order(self._steps)
+            self._problem = self._problem or self._refusal(self._steps)
         if self._carried and not _EMPTY < observation.opening < _OPEN:
             self._carried = None  # it is not there any more
         if self._problem:
@@ -125,6 +129,29 @@ class TransferPolicy:
         chunk = transfer_chunk(observation, plan, label, self._confidence)
         info = StepInfo(self._index, len(self._steps), _describe(step), self._advance(observation))
         return replace(chunk, step=info)
+
+    @property
+    def proposes(self) -> bool:
+        """Whether it holds with a question that "yes" answers."""
+        return self._proposed is not None
+
+    def _read(self, observation: Observation) -> ReadSentence:
+        """Return what the instruction says, which may answer what was proposed before."""
+        proposed, self._proposed = self._proposed, None
+        if proposed is not None and agrees(observation.instruction):
+            read, asked_at = proposed
+            if observation.time - asked_at < _ANSWER_S:
+                return read._replace(problem="", to_confirm=False)
+        read = self._scene.read(observation.instruction, observation)
+        refusal = read.to_confirm and self._refusal(read.steps)
+        if refusal:
+            return read._replace(problem=refusal, to_confirm=False)
+        if read.to_confirm:
+            self._proposed = read, observation.time
+        return read
+
+    def _refusal(self, steps: Sequence[ThingStep]) -> str:
+        return next(filter(None, map(_refusal, steps)), "") or _refusal_of_order(steps)
 
     def _begin(self, sight: Sight) -> TransferTask:
         """Return the task of the step that runs.
