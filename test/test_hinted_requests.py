@@ -99,7 +99,7 @@ def test_a_wish_is_a_request(things, text, target, reference):
 def test_what_tells_or_asks_how_things_are_is_none(things, text):
     read = things.read(text)
     assert read.problem
-    assert not read.steps or read.to_confirm
+    assert not read.steps
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ class MentionFinder:
         matches = list(self.names.finditer(text))
         certain = {nouns[0] for each in matches
                    if len(nouns := self._nouns_of[each[1].lower()]) == 1}  # fmt: skip
-        mentions = []
+        mentions = list[Mention]()
         for found in matches:
             between, negated = pairs.get(found.start(1), ("", False))
             nouns = self._nouns_of[found[1].lower()]

@@ -80,7 +80,7 @@ class NamedThings:
         """Return what a sentence says; of the readings that fit, the surest.
 
         Where as many sure readings say that it is no command, it is none. What may be a request
-        is proposed: see `ReadSentence.to_confirm`.
+        is proposed: see `ReadSentence.proposed`.
         """
         if len(text) > _MOST_CHARACTERS:
             problem = f"a sentence of {len(text)} characters; valid: at most {_MOST_CHARACTERS}"
@@ -119,7 +119,7 @@ class NamedThings:
             if told is not None and not told.problem:
                 asked = f"Shall I {request}?"
                 why = "" if read.asks_nothing else f"{read.problem}. "
-                return read._replace(steps=told.steps, problem=why + asked, to_confirm=True)
+                return read._replace(problem=why + asked, proposed=told.steps)
         return read
 
     def _hinted(self, text: str) -> ReadSentence | None:

@@ -141,12 +141,11 @@ class TransferPolicy:
         if proposed is not None and agrees(observation.instruction):
             read, asked_at = proposed
             if observation.time - asked_at < _ANSWER_S:
-                return read._replace(problem="", to_confirm=False)
+                return read._replace(steps=read.proposed, problem="", proposed=())
         read = self._scene.read(observation.instruction, observation)
-        refusal = read.to_confirm and self._refusal(read.steps)
-        if refusal:
-            return read._replace(problem=refusal, to_confirm=False)
-        if read.to_confirm:
+        if refusal := self._refusal(read.proposed):
+            return read._replace(problem=refusal, proposed=())
+        if read.proposed:
             self._proposed = read, observation.time
         return read
 

@@ -55,6 +55,7 @@ _OTHERWISE = re.compile(
 _CONTRARY = re.compile(
     r"\b(?:not allowed|forbidden|remov\w+|tak(?:e|en) (?:off|away)|stay off|never mind|safe"
     r"|danger\w*|shatter|break|melt|burn|spill|fall|does(?:n't| not) fit|prefer .* to)\b"
+    r"|^(?:please )?(?:put|place|set|move|take|bring|get|push|pick)\b.*\b(?:not|no|but)\b"
     r"|^(?!why\b)(?:[^?]*\b)?(?:(?:should|must|can|does)(?:n't| not) (?:be|go|stand|belong)"
     r"|(?:was|were) not|wasn't|weren't|is not (?:meant|supposed))\b[^?]*$",
     re.IGNORECASE,

@@ -43,5 +43,5 @@ class ReadSentence(NamedTuple):
     confidence: float
     asks_nothing: bool = False
     """Whether it surely is no request: a question, a remark, a prohibition."""
-    to_confirm: bool = False
-    """Whether `problem` asks if the steps are meant: a "yes" is to come before they are done."""
+    proposed: tuple[ThingStep, ...] = ()
+    """What `problem` asks about: a "yes" makes these the steps."""
