@@ -50,6 +50,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--films", type=Path, help="folder for films of LIBERO's failures")
     parser.add_argument("--shard", default="1/1", help="of LIBERO: run part I of N, as 1/4; "
                         "parts with one --out are reported together")  # fmt: skip
+    parser.add_argument("--ray", default="", metavar="ADDRESS", help="of LIBERO: run the workers "
+                        "on this Ray cluster; auto: the one of this machine")  # fmt: skip
     parser.add_argument("--workers", type=int_at_least(1), default=2, help="processes")
     parser.add_argument("--robot", default="", help="contract; panda_sim if not given")
     parser.add_argument("--out", type=Path, help="folder to resume from; runs/evaluate-...")

@@ -16,7 +16,7 @@ EPISODES = 10
 """Episodes of each task."""
 EXPERT = "expert"
 """Name of the policy that knows from the simulator where everything is."""
-OPTIONS_OF_LIBERO = ("paraphrases", "sample", "confirm", "films", "libero_python")
+OPTIONS_OF_LIBERO = ("paraphrases", "sample", "confirm", "films", "ray", "libero_python")
 OPTIONS_OF_THE_TABLE = ("cells", "families", "through", "controller", "parser", "robot")
 
 
@@ -68,7 +68,9 @@ def run(args: argparse.Namespace) -> int:
               about["git"], str(seed), *(["confirm"] if args.confirm else [])]  # fmt: skip
     out = args.out or Path("runs") / "-".join(folder)
     try:
-        outcomes = run_benchmark(make, config, args.libero_python, out, about, args.workers)
+        outcomes = run_benchmark(
+            make, config, args.libero_python, out, about, args.workers, args.ray
+        )
     except LiberoError as error:
         raise ValueError(str(error)) from error
     text = benchmark_table(outcomes) + "\n"

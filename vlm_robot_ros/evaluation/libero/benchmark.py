@@ -1,5 +1,6 @@
 """Suites of LIBERO: which episodes, their results on disk, and the table."""
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +19,7 @@ from vlm_robot_ros.evaluation.libero.results import LiberoOutcome, read_outcomes
 from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.paths import atomic_write_text
 from vlm_robot_ros.process_pool import map_in_processes
+from vlm_robot_ros.ray_pool import map_on_ray
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.sim.libero.environment import LiberoEnvironment
@@ -77,6 +79,7 @@ def run_benchmark(
     out: Path,
     about: dict[str, Any],
     workers: int,
+    cluster: str = "",
 ) -> list[LiberoOutcome]:
     """Run the episodes of a shard that `out` does not hold yet; returns those of all shards.
 
@@ -87,9 +90,11 @@ def run_benchmark(
         out: Folder of results, one file for each shard.
         about: What is measured; `out` must hold nothing else.
         workers: Processes.
+        cluster: Address of a Ray cluster that they run on; empty: on this machine.
 
     Raises:
-        ValueError: a suite that there is not, or `out` holds episodes of something else.
+        ValueError: a suite that there is not, `out` holds episodes of something else, or there
+            is no such cluster.
         LiberoError: the benchmark cannot be run.
         OSError: a worker died; what was run is kept.
     """
@@ -109,7 +114,8 @@ def run_benchmark(
     missing = [item for item in wanted[part - 1 :: of] if item[:3] not in done]
     # Episodes of one task follow each other: its environment is made once.
     given = (make_policy, python, config)
-    results = map_in_processes(_run, [(each,) for each in missing], workers, _begin, given)
+    run_all = functools.partial(map_on_ray, cluster) if cluster else map_in_processes
+    results = run_all(_run, [(each,) for each in missing], workers, _begin, given)
     bar = tqdm(results, "episodes", len(missing))
     with (out / f"episodes-{part}-of-{of}.jsonl").open("a") as file:
         file.write("\n")  # the last line of a run that was killed may be cut off
