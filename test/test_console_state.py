@@ -132,6 +132,23 @@ def test_an_episode_has_what_became_of_its_instruction(state):
     assert (stop["task"], stop["success"]) == (False, None)
 
 
+def test_what_is_seen_is_listed_in_centimetres_and_goes_with_a_new_instruction(state):
+    state.on_objects([("red mug", (0.08, 0.091, 0.1), 0.934, ""),
+                      (EVIL, (0.3, 0.3, 0.3), 0.5, "30 cm wide"),
+                      ("ghost", (math.nan, 0.1, 0.1), 0.5, "")])  # fmt: skip
+    mug, evil = state.as_dict()["objects"]
+    assert mug == {"phrase": "red mug", "size": "8 x 9 x 10 cm", "score": 0.93, "problem": ""}
+    assert len(evil["phrase"]) < 300
+    assert "\x1b" not in evil["phrase"]
+    state.on_instruction("pick up the fork")
+    assert state.as_dict()["objects"] == []
+
+
+def test_no_more_things_are_listed_than_can_be_read(state):
+    state.on_objects([("mug", (0.1, 0.1, 0.1), 0.9, "")] * 1000)
+    assert len(state.as_dict()["objects"]) == 30
+
+
 def test_random_garbage_of_every_kind_is_taken(state, clock):
     draw = random.Random(0)
 

@@ -50,6 +50,9 @@ function tell(state) {
   at("doing").className = state.acting ? "acting" : "holding";
   const t = state.latency_ms;
   at("latency").textContent = t ? `camera to action ${t.p50} / ${t.p95} / ${t.p99} ms (p50, p95, p99)` : "";
+  at("seen").hidden = state.objects.length === 0;
+  fill(at("objects"), state.objects, o => [["td", o.phrase], ["td", o.size],
+    ["td", Math.round(100 * o.score) + " %"], ["td", o.problem || "takes it"]]);
   fill(at("faults"), state.faults, fault => [["li", fault.name + ": " + fault.text]]);
   fill(at("episodes"), state.episodes, e => [["td", e.at], ["td", e.instruction], ["td", e.label],
     ["td", e.success === true ? "done" : e.success === false ? "not done" : e.hold || (e.moved ? "moved" : "")]]);

@@ -18,7 +18,7 @@ from std_srvs.srv import Trigger
 from vlm_robot_ros.console.state import ConsoleState
 from vlm_robot_ros.data.image_decoding import ImageError, to_rgb
 from vlm_robot_ros.interfaces.action import StepInfo
-from vlm_robot_ros.msg import EpisodeMark, Latency, TaskLabel, VlmAction
+from vlm_robot_ros.msg import EpisodeMark, Latency, SceneObjects, TaskLabel, VlmAction
 from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.ros.parameters import ParameterSpec, declare_parameters
 from vlm_robot_ros.terminal_text import escape_unprintable
@@ -64,6 +64,7 @@ class ConsoleNode(Node):
         listen(String, "current_instruction", self._on_instruction, _LATCHED_QOS)
         listen(Latency, "latency", self._on_latency, 10)
         listen(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        listen(SceneObjects, "objects", self._on_objects, 1)
         listen(Image, "overlay", partial(self._on_image, True), 1)
         if robot.colour_cameras:
             topic = robot.colour_cameras[0].topic
@@ -163,6 +164,14 @@ class ConsoleNode(Node):
         with self._lock:
             names = ("p50", "p95", "p99")
             self._state.on_latency({name: getattr(message, name) for name in names})
+
+    def _on_objects(self, message: SceneObjects) -> None:
+        seen = [
+            (each.phrase, [each.size.x, each.size.y, each.size.z], each.score, each.grip_problem)
+            for each in message.objects
+        ]
+        with self._lock:
+            self._state.on_objects(seen)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         statuses = (

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -16,7 +16,7 @@ _SILENCE_S = 1.0
 """The policy node says something more often than this [s]."""
 _FAULT_LIFETIME_S = 5.0
 """A fault that is not reported again goes after so long [s]."""
-_FAULTS, _EPISODES = 20, 30
+_FAULTS, _EPISODES, _OBJECTS = 20, 30, 30
 """How many are kept."""
 _MAX_STATUSES = 100
 """Of one message of diagnostics; the rest is not looked at."""
@@ -40,7 +40,7 @@ class ConsoleState:
         self._node, self._clock = f"{policy_node}: ", clock
         self._known: dict[str, Any] = {
             "instruction": "", "label": "", "score": 0.0, "hold": "", "acting": False,
-            "step": "", "latency_ms": None,
+            "step": "", "latency_ms": None, "objects": [],
         }  # fmt: skip
         self._faults: dict[str, tuple[float, int, str]] = {}
         """Time of the last report, level and text, by name."""
@@ -84,7 +84,7 @@ class ConsoleState:
         """Note a new instruction."""
         kind = next_instruction(EMPTY_INSTRUCTION, text).kind
         shown = escape_unprintable(text, MAX_LENGTH)
-        self._known |= {"instruction": shown, "label": "", "score": 0.0, "step": ""}
+        self._known |= {"instruction": shown, "label": "", "score": 0.0, "step": "", "objects": []}
         if kind is not InstructionKind.EMPTY:
             self._episodes.append(
                 {"instruction": shown, "label": "", "moved": False, "hold": "",
@@ -97,6 +97,17 @@ class ConsoleState:
         finite = all(math.isfinite(value) for value in percentiles.values())
         rounded = {name: round(1e3 * value, 1) for name, value in percentiles.items()}
         self._known["latency_ms"] = rounded if finite else None
+
+    def on_objects(self, seen: Sequence[tuple[str, Sequence[float], float, str]]) -> None:
+        """Note what is seen: phrase, size [m], score, and why the gripper does not take it."""
+        self._known["objects"] = [
+            {"phrase": escape_unprintable(phrase, _MAX_SHOWN_CHARACTERS),
+             "size": " x ".join(f"{100 * side:.0f}" for side in size) + " cm",
+             "score": round(score, 2),
+             "problem": escape_unprintable(problem, _MAX_SHOWN_CHARACTERS)}
+            for phrase, size, score, problem in seen[:_OBJECTS]
+            if all(map(math.isfinite, (*size, score)))
+        ]  # fmt: skip
 
     def on_diagnostics(self, statuses: Iterable[tuple[str, int, str]]) -> None:
         """Note faults, and forget those that are over.

@@ -22,12 +22,15 @@ from vlm_robot_ros.inference.shared_memory import SharedArrayReader, SharedArray
 from vlm_robot_ros.interfaces.action import ActionChunk
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import Policy
+from vlm_robot_ros.interfaces.scene_object import SceneObject
 from vlm_robot_ros.realtime import set_thread_priority
 
 _POLL_PERIOD_S = 0.2
 """Who waits for a process looks so often whether it lives [s]."""
 _LOAD_TIMEOUT_FACTOR = 10
 """It is loaded again in so many times the time that an answer may take, or not at all."""
+_MAY_LACK: dict[str, object] = {"points": {}, "objects": []}
+"""Properties that not all policies have, and what is answered for these."""
 
 
 class PolicyError(Exception):
@@ -89,6 +92,11 @@ class SubprocessPolicy:
     def points(self) -> dict[str, np.ndarray]:
         """Where the policy believes things to be, by their roles; not all policies tell of any."""
         return self._call("points")
+
+    @property
+    def objects(self) -> list[SceneObject]:
+        """What the policy has last seen; not all policies tell of anything."""
+        return self._call("objects")
 
     def reset(self) -> None:
         """As of the policy."""
@@ -250,8 +258,8 @@ def _serve(
 
 
 def _answer(policy: Policy, name: str, given: tuple[Any, ...]) -> object:
-    if name == "points":
-        return getattr(policy, "points", {})
+    if name in _MAY_LACK:
+        return getattr(policy, name, _MAY_LACK[name])
     return getattr(policy, name)(*given)
 
 

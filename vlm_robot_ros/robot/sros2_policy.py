@@ -11,8 +11,8 @@ SUBSCRIBED_TOPICS = (
 )  # fmt: skip
 PUBLISHED_TOPICS = (
     "action", "action_chunk", "task_label", "current_instruction", "policy_input", "latency",
-    "overlay", "markers", "episode_mark", "/diagnostics", "/rosout", "/parameter_events",
-    "~/transition_event",
+    "overlay", "objects", "markers", "episode_mark", "/diagnostics", "/rosout",
+    "/parameter_events", "~/transition_event",
 )  # fmt: skip
 _SERVED_SERVICES = (
     "~/enable", "~/reset", "~/stop",

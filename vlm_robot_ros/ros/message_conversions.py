@@ -1,5 +1,8 @@
 """Conversions between the package's data types and its messages."""
 
+import math
+from collections.abc import Sequence
+
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from rclpy.time import Time as RclpyTime
@@ -9,8 +12,10 @@ from vlm_robot_ros.interfaces.action import POSE_NAMES, ActionChunk, ActionMode
 from vlm_robot_ros.interfaces.action_command import ActionCommand
 from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.interfaces.instruction import Instruction
+from vlm_robot_ros.interfaces.scene_object import SceneObject
 from vlm_robot_ros.msg import ActionChunk as ChunkMessage
-from vlm_robot_ros.msg import PolicyInput, TaskLabel, VlmAction
+from vlm_robot_ros.msg import PolicyInput, SceneObjects, TaskLabel, VlmAction
+from vlm_robot_ros.msg import SceneObject as SceneObjectMessage
 from vlm_robot_ros.robot.config import RobotConfig
 
 _MAX_SHOWN_LABELS = 3
@@ -99,6 +104,24 @@ def label_message(
     if chunk.label:
         message.label_id = list(chunk.scores).index(chunk.label)
         message.score = float(chunk.scores[chunk.label])
+    return message
+
+
+def objects_message(
+    objects: Sequence[SceneObject], robot: RobotConfig, stamp: Time
+) -> SceneObjects:
+    """Return things that are seen as a message."""
+    message = SceneObjects()
+    message.header.stamp, message.header.frame_id = stamp, robot.base_frame
+    for each in objects:
+        told = SceneObjectMessage(phrase=each.phrase, score=float(each.score))
+        told.container, told.support = bool(each.container), bool(each.support)
+        told.grip_problem = str(each.grip_problem)
+        for vector, values in ((told.pose.position, each.position), (told.size, each.size)):
+            vector.x, vector.y, vector.z = map(float, values)
+        half = each.yaw / 2
+        told.pose.orientation.z, told.pose.orientation.w = math.sin(half), math.cos(half)
+        message.objects.append(told)
     return message
 
 

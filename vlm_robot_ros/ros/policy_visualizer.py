@@ -1,4 +1,4 @@
-"""What the policy node shows to who wants to look: an overlay, and markers for RViz."""
+"""What the policy node shows to who wants to look: overlay, things that are seen, markers."""
 
 import time
 
@@ -12,9 +12,11 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from vlm_robot_ros.inference.subprocess_policy import SubprocessPolicy
 from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode
+from vlm_robot_ros.msg import SceneObjects
 from vlm_robot_ros.robot.config import RobotConfig
 from vlm_robot_ros.ros.image_messages import from_rgb
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
+from vlm_robot_ros.ros.message_conversions import objects_message
 from vlm_robot_ros.viz.overlay import caption
 
 _COLOURS = {"target": (1.0, 0.24, 0.16), "reference": (0.16, 0.47, 1.0), "goal": (0.95, 0.8, 0.2)}
@@ -31,15 +33,16 @@ class PolicyVisualizer:
     def __init__(
         self, wires: LifecycleEntities, robot: RobotConfig, policy: SubprocessPolicy
     ) -> None:
-        """Make the topics `overlay` and `markers`."""
+        """Make the topics `overlay`, `objects` and `markers`."""
         self._robot, self._policy = robot, policy
         self._overlays = wires.create_publisher(Image, "overlay")
+        self._objects = wires.create_publisher(SceneObjects, "objects")
         self._markers = wires.create_publisher(MarkerArray, "markers")
         self._label, self._score = "", 0.0
         self._planned = 0.0
 
     def on_chunk(self, chunk: ActionChunk, instruction: str, stamp: Time) -> None:
-        """Publish overlay and markers of a chunk; called in the inference worker's thread.
+        """Publish what is shown of a chunk; called in the inference worker's thread.
 
         Args:
             chunk: The plan.
@@ -57,6 +60,8 @@ class PolicyVisualizer:
         if self._overlays.get_subscription_count():
             self._planned = time.monotonic()
             self._publish(self._policy.draw(), instruction, chunk.hold, stamp)
+        if self._objects.get_subscription_count():
+            self._objects.publish(objects_message(self._policy.objects, self._robot, stamp))
         if self._markers.get_subscription_count():
             self._markers.publish(self._build_markers(chunk, stamp))
 

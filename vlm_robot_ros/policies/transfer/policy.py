@@ -10,6 +10,7 @@ from torch import Tensor
 from vlm_robot_ros.interfaces.action import ActionChunk, StepInfo
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
+from vlm_robot_ros.interfaces.scene_object import SceneObject
 from vlm_robot_ros.manipulation.geometry import GraspError
 from vlm_robot_ros.manipulation.push_task import PushTask
 from vlm_robot_ros.manipulation.transfer import STEP_DT, TransferAction
@@ -17,7 +18,12 @@ from vlm_robot_ros.manipulation.transfer_task import TransferTask, transfer_chun
 from vlm_robot_ros.models.transfer.transfer_head import TransferHead, TransferHeadInput
 from vlm_robot_ros.policies.transfer.places import WAYS, place_for
 from vlm_robot_ros.policies.transfer.proposals import agrees
-from vlm_robot_ros.policies.transfer.scene import TABLE_CENTRE, SeenThing, resolve
+from vlm_robot_ros.policies.transfer.scene import (
+    TABLE_CENTRE,
+    SeenThing,
+    resolve,
+    scene_object,
+)
 from vlm_robot_ros.policies.transfer.scene_perception import (
     PerceptionError,
     ScenePerception,
@@ -71,6 +77,7 @@ class TransferPolicy:
     def reset(self) -> None:
         """Forget everything."""
         self._scene.reset()
+        self._seen: Sight | None = None
         self._proposed: tuple[ReadSentence, float] | None = None
         """What "yes" asks for, and when this was proposed [s]."""
         self._carried: tuple[str, TransferTask] | None = None
@@ -100,6 +107,12 @@ class TransferPolicy:
         """Return what the camera sees, with a box for each thing; None before it has looked."""
         return self._scene.draw()
 
+    @property
+    def objects(self) -> list[SceneObject]:
+        """What was seen last of what was looked for."""
+        things = () if self._seen is None else self._seen.things
+        return [scene_object(thing) for thing in things if thing.noun]
+
     @torch.inference_mode()
     def infer(self, observation: Observation) -> ActionChunk:
         """Return what to do next; a hold that says why where nothing is to be done."""
@@ -113,7 +126,7 @@ class TransferPolicy:
         if self._problem:
             return hold_chunk(observation, STEP_DT, self._problem)
         try:
-            sight = self._scene.look(observation, _nouns(self._steps))
+            sight = self._seen = self._scene.look(observation, _nouns(self._steps))
             task = self._task = self._task or self._begin(sight)
             self._follow(task, sight)
             plan = self._plan(task, observation)

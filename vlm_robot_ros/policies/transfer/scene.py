@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vlm_robot_ros.interfaces.scene_object import SceneObject
 from vlm_robot_ros.manipulation.camera_view import CameraView
-from vlm_robot_ros.manipulation.geometry import ObjectGeometry
+from vlm_robot_ros.manipulation.geometry import GraspError, ObjectGeometry, plan_grasp
 from vlm_robot_ros.models.transfer.config import ThingConfig
 from vlm_robot_ros.models.transfer.scene_detector import SceneVotes
 from vlm_robot_ros.policies.transfer.thing_steps import ThingReference
@@ -23,6 +24,8 @@ stand there; how large a second thing of a kind must seem next to the first."""
 _ON_M, _NEXT_TO_M, _ASIDE_M = 0.12, 0.35, 0.02
 """How near a landmark a thing is that is on it, next to it; how far aside one is that is left of
 it [m]."""
+_SUPPORT_M = 0.04
+"""How wide a thing is at least that others can be put on [m]."""
 _BESIDE = {
     "left of": (1, 1.0), "right of": (1, -1.0), "in front of": (0, -1.0), "behind": (0, 1.0),
 }  # fmt: skip
@@ -48,6 +51,20 @@ class SeenThing:
         """What it is, how large, and how sure: "bowl 12 x 10 x 6 cm, 93 %"."""
         size = " x ".join(f"{100 * side:.0f}" for side in self.geometry.size)
         return f"{self.noun} {size} cm, {self.confidence:.0%}"
+
+
+def scene_object(thing: SeenThing) -> SceneObject:
+    """Return a thing as others are told of it, with what can be done with it."""
+    box = thing.geometry
+    try:
+        plan_grasp(box)
+        problem = ""
+    except GraspError as error:
+        problem = str(error)
+    is_flat = not box.hollow and bool(min(box.size[:2]) > _SUPPORT_M)
+    middle = np.array([*box.base[:2], box.base[2] + box.size[2] / 2])
+    return SceneObject(thing.noun, middle, box.yaw, box.size, thing.confidence, box.hollow,
+                       is_flat, problem)  # fmt: skip
 
 
 def things_of(
