@@ -1,7 +1,6 @@
 """Whatever a sentence names, found by a detector and a depth camera."""
 
 import dataclasses
-import os
 import re
 import threading
 
@@ -270,6 +269,3 @@ def test_a_policy_of_a_saved_detector_looks_for_what_it_is_told(tmp_path):
 def test_a_detector_that_cannot_be_used_is_refused(name, options, problem):
     with pytest.raises(ValueError, match=problem):
         load_policy(name, ROBOT, "libero" if name == "fusion" else None, **options)
-
-
-@pytest.mark.long

@@ -12,6 +12,7 @@ from std_msgs.msg import String
 from vlm_robot_ros.msg import SceneObjects, SimState, VlmAction
 
 
+@pytest.mark.long
 def test_the_node_looks_with_a_saved_detector_and_a_depth_camera(graph, tmp_path):
     save_owl(tmp_path / "owl", "owlv2")
     actions = graph.listen(VlmAction, "action")
