@@ -46,7 +46,8 @@ function tell(state) {
   at("instruction").textContent = state.instruction;
   at("label").textContent = state.label ? state.label + " " + Math.round(100 * state.score) + " %" : "";
   at("score").style.width = 100 * (state.label ? state.score : 0) + "%";
-  at("doing").textContent = state.silent ? "nothing is heard from the policy node" : state.acting ? state.step || "acting" : state.hold ? "holding: " + state.hold : "";
+  at("doing").textContent = state.silent ? "nothing is heard from the policy node" : state.acting ? state.step || "acting" : state.hold ? (state.asks ? "asks: " : "holding: ") + state.hold : "";
+  at("yes").hidden = !state.asks;
   at("doing").className = state.acting ? "acting" : "holding";
   const t = state.latency_ms;
   at("latency").textContent = t ? `camera to action ${t.p50} / ${t.p95} / ${t.p99} ms (p50, p95, p99)` : "";
@@ -66,6 +67,7 @@ function fill(parent, rows, cells) {
     const line = document.createElement("tr"); line.replaceChildren(...made); return line;
   }));
 }
+at("yes").onclick = () => send({say: "yes"});
 at("say").onsubmit = event => {
   event.preventDefault();
   const words = at("words").value.trim();

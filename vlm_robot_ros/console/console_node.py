@@ -150,7 +150,10 @@ class ConsoleNode(Node):
     def _on_action(self, message: VlmAction) -> None:
         with self._lock:
             step = StepInfo(message.step_index, message.step_count, message.step)
-            self._state.on_action(message.instruction, message.hold, message.hold_reason, step)
+            asks = message.hold_code == VlmAction.HOLD_POLICY_ASKS
+            self._state.on_action(
+                message.instruction, message.hold, message.hold_reason, step, asks
+            )
 
     def _on_label(self, message: TaskLabel) -> None:
         with self._lock:

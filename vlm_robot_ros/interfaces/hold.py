@@ -37,6 +37,7 @@ class HoldCode(IntEnum):
     INVALID_CHUNK = 42
     WORKSPACE = 43
     POLICY_UNAVAILABLE = 44
+    POLICY_ASKS = 45
     # The node is too slow.
     TRAJECTORIES_LATE = 50
 
@@ -137,6 +138,10 @@ HOLD_RULES = {
     ),
     HoldCode.POLICY_UNAVAILABLE: HoldRule(
         "a policy process that failed or does not answer", False, "its next answer"
+    ),
+    HoldCode.POLICY_ASKS: HoldRule(
+        "a policy that asks what is meant, or whether it shall do something", False,
+        "an answer, or another instruction",
     ),
     HoldCode.TRAJECTORIES_LATE: HoldRule(
         "trajectories that the node sends too late", False, "trajectories in time"

@@ -22,7 +22,7 @@ _FEEDBACK_PERIOD_S = 0.1
 _REFUSED_AFTER_S = 4.0
 """How long the policy holds before its reason is the answer [s]: the hand may be in its way."""
 _POLICY_HOLDS = (HoldCode.POLICY_HOLD, HoldCode.LOW_CONFIDENCE, HoldCode.WORKSPACE,
-                 HoldCode.INVALID_CHUNK)  # fmt: skip
+                 HoldCode.INVALID_CHUNK, HoldCode.POLICY_ASKS)  # fmt: skip
 _OUTCOMES = {HoldCode.TRIPPED: Result.TRIPPED, HoldCode.NODE_INACTIVE: Result.NODE_INACTIVE}
 """Of holds that end a goal; the others are stops."""
 
@@ -164,7 +164,7 @@ class ExecuteServer:
             return False
         if goal.held_since is None:
             goal.held_since = now
-        if hold.endswith("?"):
+        if hold.code is HoldCode.POLICY_ASKS:
             self._end(Result.QUESTION, hold)
         elif now - goal.held_since > _REFUSED_AFTER_S:
             self._end(Result.REFUSED, hold)

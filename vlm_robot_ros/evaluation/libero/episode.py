@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vlm_robot_ros.interfaces.action import ActionChunk, ActionMode, check_chunk
+from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import Policy
 from vlm_robot_ros.sim.libero.controller import controller_actions, pose_changes
@@ -76,7 +77,8 @@ def run_episode(
         frames += [(state.images[name], told) for name in cameras[:1]]
         held = held + 1 if chunk.hold else 0
         hold = str(chunk.hold)
-        if answers_yes and not confirmed and getattr(policy, "proposes", False):
+        asks = HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD).code is HoldCode.POLICY_ASKS
+        if answers_yes and asks and not confirmed:
             instruction, confirmed = "yes", True
             policy.next_instruction()
         count = min(_steps_of(chunk, replan_steps, changes), max_steps - steps)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from vlm_robot_ros.interfaces.action import StepInfo
+from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.interfaces.instruction import MIN_PACE
 from vlm_robot_ros.language.interpretation import Interpretation
 from vlm_robot_ros.language.replies import describe_step, what_to_ask, why_hold
@@ -89,7 +90,7 @@ class Program:
             steps = resolve_steps(self._steps, seen, before, self._any_object)
         except AmbiguousReference as question:
             self._open, self._asked = self._instruction, self._steps
-            self._state.problem = str(question)
+            self._state.problem = HoldReason(HoldCode.POLICY_ASKS, str(question))
             return self._state.problem
         except LookupError as error:
             return str(error)
@@ -125,7 +126,7 @@ class Program:
         asked = "" if problem else self._question(meaning)
         steps = self._completed(meaning.steps) if self._open else meaning.steps
         answered, self._open, self._asked = self._open, asked and instruction, meaning.steps
-        problem = problem or asked
+        problem = problem or HoldReason(HoldCode.POLICY_ASKS, asked)
         if not problem:
             problem = next(filter(None, map(self._refusal, steps)), "")
         if problem:

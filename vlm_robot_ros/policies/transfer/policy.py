@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vlm_robot_ros.interfaces.action import ActionChunk, StepInfo
+from vlm_robot_ros.interfaces.hold import HoldCode, HoldReason
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.policy import hold_chunk
 from vlm_robot_ros.interfaces.scene_object import SceneObject
@@ -143,11 +144,6 @@ class TransferPolicy:
         info = StepInfo(self._index, len(self._steps), _describe(step), self._advance(observation))
         return replace(chunk, step=info)
 
-    @property
-    def proposes(self) -> bool:
-        """Whether it holds with a question that "yes" answers."""
-        return self._proposed is not None
-
     def _read(self, observation: Observation) -> ReadSentence:
         """Return what the instruction says, which may answer what was proposed before."""
         proposed, self._proposed = self._proposed, None
@@ -160,6 +156,7 @@ class TransferPolicy:
             return read._replace(problem=refusal, proposed=())
         if read.proposed:
             self._proposed = read, observation.time
+            return read._replace(problem=HoldReason(HoldCode.POLICY_ASKS, read.problem))
         return read
 
     def _refusal(self, steps: Sequence[ThingStep]) -> str:
