@@ -20,7 +20,7 @@ from vlm_robot_ros.runtime.execution_settings import ExecutionSettings
 _BY_THE_LOOP = frozenset({
     HoldCode.NO_INSTRUCTION, HoldCode.EMPTY_INSTRUCTION, HoldCode.WAITING_FOR_CHUNK,
     HoldCode.STOP_WORD, HoldCode.POLICY_HOLD, HoldCode.LOW_CONFIDENCE, HoldCode.INVALID_CHUNK,
-    HoldCode.WORKSPACE, HoldCode.POLICY_ASKS,
+    HoldCode.WORKSPACE, HoldCode.POLICY_ASKS, HoldCode.POLICY_PROPOSES,
 })  # fmt: skip
 """Holds that the loop finds itself. The others come from what is not replayed, and are kept."""
 _FORGETTING = (HoldCode.STOP_SERVICE, HoldCode.DISABLED, HoldCode.TRIPPED, HoldCode.NODE_INACTIVE)

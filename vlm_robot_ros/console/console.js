@@ -46,8 +46,8 @@ function tell(state) {
   at("instruction").textContent = state.instruction;
   at("label").textContent = state.label ? state.label + " " + Math.round(100 * state.score) + " %" : "";
   at("score").style.width = 100 * (state.label ? state.score : 0) + "%";
-  at("doing").textContent = state.silent ? "nothing is heard from the policy node" : state.acting ? state.step || "acting" : state.hold ? (state.asks ? "asks: " : "holding: ") + state.hold : "";
-  at("yes").hidden = !state.asks;
+  at("doing").textContent = state.silent ? "nothing is heard from the policy node" : state.acting ? state.step || "acting" : state.hold ? (state.proposes ? "asks: " : "holding: ") + state.hold : "";
+  at("yes").hidden = !state.proposes;
   at("doing").className = state.acting ? "acting" : "holding";
   const t = state.latency_ms;
   at("latency").textContent = t ? `camera to action ${t.p50} / ${t.p95} / ${t.p99} ms (p50, p95, p99)` : "";

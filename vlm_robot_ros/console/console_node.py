@@ -150,9 +150,9 @@ class ConsoleNode(Node):
     def _on_action(self, message: VlmAction) -> None:
         with self._lock:
             step = StepInfo(message.step_index, message.step_count, message.step)
-            asks = message.hold_code == VlmAction.HOLD_POLICY_ASKS
+            proposes = message.hold_code == VlmAction.HOLD_POLICY_PROPOSES
             self._state.on_action(
-                message.instruction, message.hold, message.hold_reason, step, asks
+                message.instruction, message.hold, message.hold_reason, step, proposes
             )
 
     def _on_label(self, message: TaskLabel) -> None:

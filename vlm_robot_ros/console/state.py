@@ -41,7 +41,7 @@ class ConsoleState:
         self._known: dict[str, Any] = {
             "instruction": "", "label": "", "score": 0.0, "hold": "", "acting": False,
             "step": "", "latency_ms": None, "objects": [],
-            "asks": False,
+            "proposes": False,
         }  # fmt: skip
         self._faults: dict[str, tuple[float, int, str]] = {}
         """Time of the last report, level and text, by name."""
@@ -52,9 +52,8 @@ class ConsoleState:
         """Return what is known now, of plain types."""
         self._expire()
         heard = self._clock() - self._heard < _SILENCE_S
-        known = (
-            self._known if heard else {**self._known, "acting": False, "hold": "", "asks": False}
-        )
+        silent = {"acting": False, "hold": "", "proposes": False}
+        known = self._known if heard else {**self._known, **silent}
         faults = [
             {"name": name, "level": level, "text": text}
             for name, (_, level, text) in self._faults.items()
@@ -68,16 +67,16 @@ class ConsoleState:
         hold: bool,
         reason: str,
         step: StepInfo = NO_STEP,
-        asks: bool = False,
+        proposes: bool = False,
     ) -> None:
         """Note an action: the instruction that it answers, whether and why it holds, its step.
 
-        `asks`: whether the policy holds because it asks something.
+        `proposes`: whether the policy holds because it asks if it shall do something.
         """
         self._heard = self._clock()
         reason = escape_unprintable(reason, _MAX_SHOWN_CHARACTERS)
         self._known["acting"], self._known["hold"] = not hold, reason
-        self._known["asks"] = hold and asks
+        self._known["proposes"] = hold and proposes
         shown = step.label() if step.of > 1 else ""
         self._known["step"] = escape_unprintable(shown, _MAX_SHOWN_CHARACTERS)
         if episode := self._episode_of(instruction):

@@ -17,6 +17,8 @@ _ANSWER_TIMEOUT_S = 1.0
 
 _EARLY = 0.01
 """Part of a step by which an observation may be early and is in time."""
+_MOST_TOLD = 2
+"""How often at most a policy is told of instructions between two questions: one, or several."""
 _LONGEST_TEXT = 600
 """Characters of an error that are told with each action."""
 
@@ -46,7 +48,7 @@ def run_inference(policy: Policy, question: InferenceRequest, before: int) -> Ac
     try:
         if before < 0:
             policy.reset()
-        elif question.number != before:
+        for _ in range(min(question.number - before, _MOST_TOLD) if before >= 0 else 0):
             policy.next_instruction()
         return validate_chunk(policy.infer(question.observation))
     except Exception as error:
@@ -76,7 +78,7 @@ class InferenceWorker:
         self._answer = answer
         self._begin = begin
         self._question: InferenceRequest | None = None
-        self._stopping = False
+        self._stopping = self._interrupted = False
         self._began: float | None = None
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="policy", daemon=True)
@@ -99,6 +101,11 @@ class InferenceWorker:
         text = f"the policy has not answered for {took:.0f} s"
         return HoldReason(HoldCode.POLICY_UNAVAILABLE, text)
 
+    def interrupt(self) -> None:
+        """Take note that the next instruction follows nothing that the policy knows."""
+        with self._changed:
+            self._interrupted = True
+
     def stop(self) -> None:
         """Drop what waits and end the thread; what is thought about has a second to finish."""
         with self._changed:
@@ -115,6 +122,8 @@ class InferenceWorker:
                 if self._stopping:
                     return
                 question, self._question = self._question, None
+                if self._interrupted and question is not None and question.number > number > 0:
+                    number, self._interrupted = number - 1, False
             assert question is not None
             self._began = begun = time.perf_counter()
             chunk = run_inference(self._policy, question, number)

@@ -38,6 +38,7 @@ class HoldCode(IntEnum):
     WORKSPACE = 43
     POLICY_UNAVAILABLE = 44
     POLICY_ASKS = 45
+    POLICY_PROPOSES = 46
     # The node is too slow.
     TRAJECTORIES_LATE = 50
 
@@ -140,8 +141,11 @@ HOLD_RULES = {
         "a policy process that failed or does not answer", False, "its next answer"
     ),
     HoldCode.POLICY_ASKS: HoldRule(
-        "a policy that asks what is meant, or whether it shall do something", False,
-        "an answer, or another instruction",
+        "a policy that asks what is meant", False, "an answer, or another instruction",
+    ),
+    HoldCode.POLICY_PROPOSES: HoldRule(
+        "a policy that asks whether it shall do something", False,
+        "'yes', or another instruction",
     ),
     HoldCode.TRAJECTORIES_LATE: HoldRule(
         "trajectories that the node sends too late", False, "trajectories in time"

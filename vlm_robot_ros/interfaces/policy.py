@@ -19,7 +19,10 @@ class Policy(Protocol):
         """Forget everything; called when the world is another."""
 
     def next_instruction(self) -> None:
-        """Expect another instruction, which may be a correction of the last one."""
+        """Expect another instruction, which may be a correction of the last one.
+
+        Called twice where others came between that the policy was not asked about.
+        """
 
     def infer(self, observation: Observation) -> ActionChunk:
         """Return what to do next."""

@@ -270,6 +270,8 @@ class PolicyRuntime:
 
     def _on_gate_changed(self, allowed: bool) -> None:
         """Wait for a new instruction after the arm was enabled, disabled, stopped or reset."""
+        if self._worker is not None:
+            self._worker.interrupt()
         with self._lock:
             if allowed:
                 self._resend_grippers()

@@ -21,8 +21,9 @@ Result = Execute.Result
 _FEEDBACK_PERIOD_S = 0.1
 _REFUSED_AFTER_S = 4.0
 """How long the policy holds before its reason is the answer [s]: the hand may be in its way."""
+_QUESTIONS = (HoldCode.POLICY_ASKS, HoldCode.POLICY_PROPOSES)
 _POLICY_HOLDS = (HoldCode.POLICY_HOLD, HoldCode.LOW_CONFIDENCE, HoldCode.WORKSPACE,
-                 HoldCode.INVALID_CHUNK, HoldCode.POLICY_ASKS)  # fmt: skip
+                 HoldCode.INVALID_CHUNK, *_QUESTIONS)  # fmt: skip
 _OUTCOMES = {HoldCode.TRIPPED: Result.TRIPPED, HoldCode.NODE_INACTIVE: Result.NODE_INACTIVE}
 """Of holds that end a goal; the others are stops."""
 
@@ -164,7 +165,7 @@ class ExecuteServer:
             return False
         if goal.held_since is None:
             goal.held_since = now
-        if hold.code is HoldCode.POLICY_ASKS:
+        if hold.code in _QUESTIONS:
             self._end(Result.QUESTION, hold)
         elif now - goal.held_since > _REFUSED_AFTER_S:
             self._end(Result.REFUSED, hold)

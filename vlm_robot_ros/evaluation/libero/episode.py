@@ -77,8 +77,8 @@ def run_episode(
         frames += [(state.images[name], told) for name in cameras[:1]]
         held = held + 1 if chunk.hold else 0
         hold = str(chunk.hold)
-        asks = HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD).code is HoldCode.POLICY_ASKS
-        if answers_yes and asks and not confirmed:
+        code = HoldReason.of(chunk.hold, HoldCode.POLICY_HOLD).code
+        if answers_yes and code is HoldCode.POLICY_PROPOSES and not confirmed:
             instruction, confirmed = "yes", True
             policy.next_instruction()
         count = min(_steps_of(chunk, replan_steps, changes), max_steps - steps)

@@ -1,5 +1,6 @@
 """A policy of ours, asked and answering in the words of a map."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,8 @@ class ServedPolicy:
         """
         observation = self._observation(message)
         if self._instruction not in (None, observation.instruction):
-            self._policy.next_instruction()
+            for _ in range(2):  # what was said between is not known here
+                self._policy.next_instruction()
         self._instruction = observation.instruction
         chunk = self._policy.infer(observation)
         rate = self._map.actions.rate
@@ -116,8 +118,9 @@ class ServedPolicy:
             raise ValueError(f"the prompt is {type(text).__name__}; valid: a text")
         joints = parts.get("joints")
         return Observation(
-            images, self._pose(parts), float(parts.get("gripper", np.ones(1))[0]), text, joints
-        )
+            images, self._pose(parts), float(parts.get("gripper", np.ones(1))[0]), text, joints,
+            time.monotonic(),
+        )  # fmt: skip
 
     def _pose(self, parts: dict[str, np.ndarray]) -> np.ndarray:
         turned = next((parts[kind] for kind in ROTATION_WIDTH if kind in parts), None)

@@ -98,7 +98,7 @@ class LearnedScene:
         there = {thing.noun for thing in self.look(observation, ()).things}
         again = self._reader.among({*there, TABLE_CENTRE}).read(text)
         is_clear = not (again.problem or read.asks_nothing)
-        return again if is_clear or again.proposed else read
+        return again if is_clear or (again.proposed and not read.proposed) else read
 
     @torch.inference_mode()
     def look(self, observation: Observation, nouns: Sequence[str]) -> Sight:

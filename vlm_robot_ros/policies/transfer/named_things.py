@@ -26,7 +26,7 @@ from vlm_robot_ros.policies.transfer.plain_requests import (
     without_courtesy,
     without_descriptions,
 )
-from vlm_robot_ros.policies.transfer.proposals import proposed_request
+from vlm_robot_ros.policies.transfer.proposals import Proposal, proposal_of
 from vlm_robot_ros.policies.transfer.stand_ins import replaced, stand_ins
 from vlm_robot_ros.policies.transfer.thing_steps import ReadSentence
 
@@ -35,6 +35,8 @@ _SENTENCE = "\0"
 _SURE = 0.8
 """Readings that are so sure count when it is told whether a sentence is a command."""
 _MOST_CHARACTERS = 500
+_UNKNOWN_TO_DO = ("unknown action", "every object")
+"""Obstacles of the parser's that say that nothing here can do it."""
 _PERHAPS = -0.05
 """How much nearer a phrase is to what it may mean than to anything else, where the arm asks."""
 
@@ -52,6 +54,7 @@ class NamedThings:
         parser: SentenceParser,
         fixed: Collection[str] = (),
         open_phrases: bool = True,
+        proposes: bool = True,
     ) -> None:
         """Take the names of all things.
 
@@ -62,9 +65,11 @@ class NamedThings:
             fixed: Nouns of what cannot be carried.
             open_phrases: Whether phrases that are no names may mean the thing that they are
                 nearest to.
+            proposes: Whether what may be a request is proposed.
         """
+        self._proposes = proposes
         self._parser, self._fixed, self._names = parser, frozenset(fixed), names
-        self._mentions = MentionFinder(names)
+        self._mentions = self._all = MentionFinder(names)
         self._phrases: PhraseMatcher | None = None
         if open_phrases and isinstance(parser, PhraseEncoder):
             self._phrases = PhraseMatcher(names, parser)
@@ -74,6 +79,7 @@ class NamedThings:
         there = {noun: self._names[noun] for noun in self._names if noun in nouns}
         within = NamedThings(there, self._parser, self._fixed, open_phrases=False)
         within._phrases = self._phrases and self._phrases.among(nouns)
+        within._all = self._all
         return within
 
     def read(self, text: str) -> ReadSentence:
@@ -85,8 +91,11 @@ class NamedThings:
         if len(text) > _MOST_CHARACTERS:
             problem = f"a sentence of {len(text)} characters; valid: at most {_MOST_CHARACTERS}"
             return ReadSentence((), problem, 0.0)
+        text = re.sub(r"\s+", " ", text).strip()
         read = self._request(text)
-        return self._proposed(text, read) if read.problem else read
+        if read.problem and read.knows_action and self._proposes:
+            return self._proposed(text, read)
+        return read
 
     def _request(self, text: str) -> ReadSentence:
         """Return what a sentence surely asks for."""
@@ -112,14 +121,18 @@ class NamedThings:
     def _proposed(self, text: str, read: ReadSentence) -> ReadSentence:
         """Return what a sentence may ask for, as a question; without that, what was read."""
         text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+        if any(each.noun not in self._names for each in self._all.names_in(text)):
+            return read  # what it is about is not there
         for nearer in (NEARER, _PERHAPS):
             mentions = self._described(text, list(self._mentions.names_in(text)), nearer)
-            request = proposed_request(text, mentions, self._fixed)
-            told = None if not request else self._request(request)
-            if told is not None and not told.problem:
-                asked = f"Shall I {request}?"
+            found = proposal_of(text, mentions, self._fixed, read.asks_nothing)
+            told = None if found is None else self._request(found.request)
+            if found is not None and told is not None and _is_said(told, found):
+                asked = f"Shall I {found.request}?"
                 why = "" if read.asks_nothing else f"{read.problem}. "
-                return read._replace(problem=why + asked, proposed=told.steps)
+                return read._replace(
+                    problem=why + asked, proposed=told.steps, confidence=told.confidence
+                )
         return read
 
     def _hinted(self, text: str) -> ReadSentence | None:
@@ -177,7 +190,8 @@ class NamedThings:
             problem = idle
         if problem:
             problem = _restored(problem, meaning).replace(_SENTENCE, text)
-            return ReadSentence((), problem, confidence), is_idle
+            known = is_idle or parsed.meaning.obstacle not in _UNKNOWN_TO_DO
+            return ReadSentence((), problem, confidence, knows_action=known), is_idle
         if not fits or parsed.meaning.act != "command":
             problem = f"I am not sure what '{text}' asks for"
             return ReadSentence((), problem, confidence), False
@@ -203,6 +217,16 @@ class NamedThings:
             if where and where.noun == step.reference.noun and step.target.relation in _UPON:
                 return False  # it would be there already
         return bool(parsed.meaning.steps) and used >= set(meaning)
+
+
+def _is_said(read: ReadSentence, proposal: Proposal) -> bool:
+    """Tell whether a proposal was read as it was meant."""
+    if read.problem or len(read.steps) != 1:
+        return False
+    (step,) = read.steps
+    nouns = (step.target.noun, step.reference.noun, step.target.landmarks)
+    meant = (proposal.target, proposal.place, proposal.landmarks)
+    return nouns == meant and not step.reference.relation
 
 
 def _restored(problem: str, meaning: Mapping[str, Mention]) -> str:

@@ -86,7 +86,7 @@ class OpenScene:
         phrases = {said[start:end].lower(): () for start, end in noun_phrases(said)}
         if not phrases:
             return ReadSentence((), f"'{text}' names nothing that I could look for", 0.0)
-        return NamedThings(phrases, self._parser, open_phrases=False).read(text)
+        return NamedThings(phrases, self._parser, open_phrases=False, proposes=False).read(text)
 
     def look(self, observation: Observation, nouns: Sequence[str]) -> Sight:
         """Return where the phrases `nouns` are seen, and what else stands about.

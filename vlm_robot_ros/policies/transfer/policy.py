@@ -81,6 +81,10 @@ class TransferPolicy:
         self._seen: Sight | None = None
         self._proposed: tuple[ReadSentence, float] | None = None
         """What "yes" asks for, and when this was proposed [s]."""
+        self._agreed: ReadSentence | None = None
+        """What is done because "yes" was said, until something else is."""
+        self._said_since = 0
+        """How many instructions came since one was read last."""
         self._carried: tuple[str, TransferTask] | None = None
         """What the hand still holds of the instruction before."""
         self._task: TransferTask | None = None
@@ -91,6 +95,7 @@ class TransferPolicy:
 
     def next_instruction(self) -> None:
         """Wait for another instruction; what the hand holds it keeps."""
+        self._said_since += 1
         if self._task is not None:
             is_kept = self._task.held and not isinstance(self._task, PushTask)
             self._carried = (self._noun, self._task) if is_kept else None
@@ -118,10 +123,10 @@ class TransferPolicy:
     def infer(self, observation: Observation) -> ActionChunk:
         """Return what to do next; a hold that says why where nothing is to be done."""
         if not self._is_read:
-            self._is_read = True
             read = self._read(observation)
             self._steps, self._problem, self._confidence = read[:3]
-            self._problem = self._problem or self._refusal(self._steps)
+            self._problem = self._problem or _refusal_of_steps(self._steps)
+            self._is_read = True
         if self._carried and not _EMPTY < observation.opening < _OPEN:
             self._carried = None  # it is not there any more
         if self._problem:
@@ -146,21 +151,25 @@ class TransferPolicy:
 
     def _read(self, observation: Observation) -> ReadSentence:
         """Return what the instruction says, which may answer what was proposed before."""
+        said_since, self._said_since = self._said_since, 0
         proposed, self._proposed = self._proposed, None
-        if proposed is not None and agrees(observation.instruction):
-            read, asked_at = proposed
-            if observation.time - asked_at < _ANSWER_S:
-                return read._replace(steps=read.proposed, problem="", proposed=())
+        agreed, self._agreed = self._agreed, None
+        if said_since == 1 and agrees(observation.instruction):
+            if agreed is not None:  # it is said again
+                self._agreed = agreed
+                return agreed
+            if proposed is not None and 0 <= observation.time - proposed[1] < _ANSWER_S:
+                self._agreed = proposed[0]._replace(
+                    steps=proposed[0].proposed, problem="", proposed=()
+                )
+                return self._agreed
         read = self._scene.read(observation.instruction, observation)
-        if refusal := self._refusal(read.proposed):
+        if refusal := _refusal_of_steps(read.proposed):
             return read._replace(problem=refusal, proposed=())
         if read.proposed:
             self._proposed = read, observation.time
-            return read._replace(problem=HoldReason(HoldCode.POLICY_ASKS, read.problem))
+            return read._replace(problem=HoldReason(HoldCode.POLICY_PROPOSES, read.problem))
         return read
-
-    def _refusal(self, steps: Sequence[ThingStep]) -> str:
-        return next(filter(None, map(_refusal, steps)), "") or _refusal_of_order(steps)
 
     def _begin(self, sight: Sight) -> TransferTask:
         """Return the task of the step that runs.
@@ -269,6 +278,11 @@ def _refusal(step: ThingStep) -> str:
     if step.skill in ("put", "stack", "pick up", *PUSHED) or known:
         return ""
     return f"I have not learned to {step.skill}: only to pick up, push and put things somewhere"
+
+
+def _refusal_of_steps(steps: Sequence[ThingStep]) -> str:
+    """Return why steps cannot be done; empty if they can."""
+    return next(filter(None, map(_refusal, steps)), "") or _refusal_of_order(steps)
 
 
 def _refusal_of_order(steps: Sequence[ThingStep]) -> str:

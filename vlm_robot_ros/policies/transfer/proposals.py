@@ -1,99 +1,167 @@
 """What a sentence that is no clear request may ask for, so that the arm can propose it.
 
 "Is the bowl on the plate yet?" may be a question or a request (Searle 1975, "Indirect speech
-acts"). The arm does not guess: it asks "Shall I put the bowl on the plate?" and acts when it is
-told "yes". So it may read freely here: whatever names a thing and a place for it is enough.
+acts"). The arm does not guess: it asks "Shall I put the bowl on the plate?" and acts when the next
+instruction is "yes". Questions and wishes that name one thing and one place for it are proposed;
+refusals, worries, and remarks on how things are or were are not.
 """
 
 import re
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from vlm_robot_ros.policies.transfer.mentions import Mention
 
+_FLAGS = re.IGNORECASE | re.ASCII
 _PLACE_WORDS = {
     "on top of": "on", "in front of": "in front of", "at the front of": "in front of",
-    "to the front of": "in front of",
-    "to the left of": "to the left of", "to the right of": "to the right of",
-    "next to": "next to", "beside": "next to", "behind": "behind", "inside of": "in",
-    "inside": "in", "into": "in", "in": "in", "onto": "on", "on": "on", "atop": "on",
-    "upon": "on", "over": "on", "to": "on", "at": "on",
+    "to the front of": "in front of", "to the left of": "to the left of",
+    "to the right of": "to the right of", "next to": "next to", "beside": "next to",
+    "behind": "behind", "inside of": "in", "inside": "in", "into": "in", "in": "in", "onto": "on",
+    "on": "on", "atop": "on", "upon": "on", "to": "on",
 }  # fmt: skip
 """Words before a place, and what the proposal says for them."""
+_THE = r"(?:the|a|an|that|this|my|your|our|its)"
 _BEFORE_PLACE = re.compile(
-    rf"\b(?P<word>{'|'.join(_PLACE_WORDS)}) (?:(?:the|a|an|that|this|my|your|our|its) )?"
-    r"(?:(?:top|surface|inside|middle) of (?:the |that |this )?)?$",
-    re.IGNORECASE,
+    rf"(?<!close )(?<!near )(?<!next )\b(?P<word>{'|'.join(_PLACE_WORDS)}) (?:{_THE} )?"
+    rf"(?:(?:top|surface|inside|middle) of (?:{_THE} )?)?$",
+    _FLAGS,
 )
+_BEFORE_OTHERS = re.compile(
+    rf"\b(?:by|near|from|under|underneath|below|beneath|of|off|with|at|over|above|between"
+    rf"|around|against|like|than|close to|or|and) (?:{_THE} )?$",
+    _FLAGS,
+)
+"""Words before what is neither carried nor a place for it."""
 _TELLS_WHICH = re.compile(
-    r"^,? (?:(?:that|which)(?: is|'s)? |that's )?(?:sitting |lying |standing |resting |placed )?"
-    r"(?:next to|on top of|between|beside|near|on|in|by) (?:(?:the|a|that|this) )?$",
-    re.IGNORECASE,
+    rf"^,? (?:(?:that|which)(?: is|'s)? |that's )?(?:sitting |lying |standing |resting |placed )?"
+    rf"(?:next to|on top of|between|beside|near|on|in|by) (?:{_THE} )?$",
+    _FLAGS,
 )
 """Words between a thing and what tells which of several it is."""
-_AND = re.compile(r"^ and (?:(?:the|a|that|this) )?$", re.IGNORECASE)
+_AND = re.compile(rf"^ and (?:{_THE} )?$", _FLAGS)
+_DESCRIBED = re.compile(rf"\b{_THE} ((?:[a-z-]+ ){{1,3}})$", _FLAGS)
+"""Words between "the" and a name, such as "left"."""
 _PLACE_FIRST = re.compile(
     r"\b(?:without|missing|misses|lack(?:s|ing)?|needs?|awaits?|wait(?:s|ing) for|empty|bare"
-    r"|where|for)\b",
-    re.IGNORECASE,
+    r"|where|with no)\b",
+    _FLAGS,
 )
 """Words after a place, of sentences that name the thing last: "the plate is still without it"."""
-_NOW = ("", "already", "now", "today", "again", "already, thanks")
-_INTO = re.compile(r"\b(?:in|inside|into|within)(?: it)?[.?! ]*$", re.IGNORECASE)
-_FORBIDS = re.compile(
-    r"(?:^|[,;:.] ?|\b(?:please|but|and|you) )(?:do not|don't|never|must not|mustn't|avoid|stop"
-    r"|quit|cancel|forget|leave|keep)\b|\bno need\b|\bunless\b|\binstead of\b|\brather than\b",
-    re.IGNORECASE,
+_INTO = re.compile(r"\b(?:in|inside|into|within)(?: it)?[.?! ]*$", _FLAGS)
+
+_QUESTION = (
+    r"^(?:(?:so|and|but|hey|robot|well|um|uh|excuse me),? )*(?:(?:is|are|has|have|will"
+    r"|would|should"
+    r"|could|can|does|do|wo|ca)(?:n't)?|shall|may|might) "
+    r"(?!(?:you|i|we) (?:see|find|tell|think|know|remember|put|have|ever|hear)\b|anyone\b"
+    r"|anybody\b"
+    r"|someone\b|somebody\b|he\b|she\b|they\b)"
 )
+_WHY_NOT = r"\b(?:why|how come|how is it that|reason)\b[^,;.]*?(?:n't| not| no| cannot)\b"
+_WHEN = r"^when (?:will|does|do|is|are|can|should|would)\b|^how (?:long until|soon)\b"
+_WISH = (
+    r"\b(?:should|ought to|needs?|supposed|meant|belongs?|better|best|nicer|happier|prefer|love"
+    r"|wish|time|missing|without|lack\w*|empty|bare|waiting for|awaits|room for"
+    r"|space for|(?:spot|place) (?:for|of|is)|home|yet|still not|still no|want|goes|fits|where)\b"
+)
+_MAY_ASK = re.compile("|".join((_QUESTION, _WHY_NOT, _WHEN, _WISH)), _FLAGS)
+"""Questions that may be requests, and words of wishes."""
+_FINE_NOT = re.compile(
+    r"^(?:(?:so|and|but|hey|robot|well),? )*(?:is|are|has|have|would|should|could|does"
+    r"|wo|ca)n't\b"
+    r"|^(?:is|has|would|should|could|does) (?:it )?not\b"
+    rf"|{_WHY_NOT}|(?:n't| not| no)\b(?= (?:[a-z']+ ){{0,8}}yet\b)|\bstill (?:not|no)\b"
+    rf"|\bwith no\b",
+    _FLAGS,
+)
+"""Where "not" asks for what it denies."""
+_NOT = re.compile(
+    r"n't\b|\b(?:not|no|none|never|nobody|nothing|nowhere|cannot|hardly|unless|without touching"
+    r"|instead of|rather than|anywhere but)\b",
+    _FLAGS,
+)
+_REFUSES = re.compile(
+    r"\b(?:allowed|forbidden|refrain|remov\w+|tak(?:e|en|ing) (?:off|away)|stay off|mind|safe\w*"
+    r"|dangerous|wrong|bad|good idea|shame|pity|hands off|watch out|careful|worr\w+|afraid|hope"
+    r"|hate|rather|shatter|break|broken|melt|burn|spill|fall\w*|too (?:big|small|large"
+    r"|heavy|hot|wide)"
+    r"|avoid|stop|quit|cancel|forget|leave|keep\w*|prefer .* to|thank you for|good job)\b"
+    r"|\bstill (?!not\b|no\b|without|empty|bare|missing|waiting|need|lack|has no)",
+    _FLAGS,
+)
+"""Refusals, worries and complaints, of which the contrary would be proposed."""
 _OTHERWISE = re.compile(
-    r"^(?:so |and |but )?(?:who|what|which|where|did|how (?:many|much|heavy|big|old|long|far))\b"
-    r"|\b(?:yesterday|tomorrow|earlier|previous(?:ly)?|ago|later|until|used to|always|i'll"
-    r"|i will|(?:my|him|her|your)self|themselves|in the (?:video|picture|photo|film)"
-    r"|last (?:night|week|month|year|time)|the one (?:that|who))\b",
-    re.IGNORECASE,
+    r"^(?:so |and |but )?(?:who|what|which|where|did|how (?:many|much|heavy|big|old|did|do))\b"
+    r"|\b(?:yesterday|tomorrow|earlier|previous(?:ly)?|ago|later|(?<!how long )until"
+    r"|used to|always|usually"
+    r"|normally|i'll|i will|i'm|i have|i've|(?:my|him|her|your)self|themselves"
+    r"|in the (?:video|picture|photo|film)|(?:last|next) (?:night|week|month|year|time)"
+    r"|the one (?:that|who)|(?:was|were)(?! (?:hoping|wondering|expecting|supposed|meant)))\b",
+    _FLAGS,
 )
-"""Questions that want to know something, and what is of another time or of somebody else."""
-_CONTRARY = re.compile(
-    r"\b(?:not allowed|forbidden|remov\w+|tak(?:e|en) (?:off|away)|stay off|never mind|safe"
-    r"|danger\w*|shatter|break|melt|burn|spill|fall|does(?:n't| not) fit|prefer .* to)\b"
-    r"|^(?:please )?(?:put|place|set|move|take|bring|get|push|pick)\b.*\b(?:not|no|but)\b"
-    r"|^(?!why\b)(?:[^?]*\b)?(?:(?:should|must|can|does)(?:n't| not) (?:be|go|stand|belong)"
-    r"|(?:was|were) not|wasn't|weren't|is not (?:meant|supposed))\b[^?]*$",
-    re.IGNORECASE,
-)
-"""Worries and refusals, of which the contrary would be proposed."""
+"""What wants to know something, or is of another time or of somebody else."""
+
 _AGREES = re.compile(
-    r"(?:(?:please|thanks|thank you|robot|then|that is right|that's right|yes|yeah|yep|yup|sure"
-    r"|of course|certainly|go ahead|do it|do that|do so|please do) ?)+"
+    r"(?:(?:ok|okay|oh|ah|well|please|thanks|thank you|robot|now|right|sure|then|that is right"
+    r"|that's right|yes|yeah|yep|yup|go ahead|do it|do that|do so|please do) ?)+"
 )
-_YES = re.compile(r"\b(?:yes|yeah|yep|yup|sure|of course|certainly|go ahead|do (?:it|that|so)"
-                  r"|please do)\b")  # fmt: skip
-"""What people say to others, too, such as "okay", is no yes."""
-_IS_SO = re.compile(r"^[^?]*\b(?:is|are|was|were) (?:now |already |still )?$", re.IGNORECASE)
-"""What stands before a place where a remark only tells how things are."""
+_YES = re.compile(r"\b(?:yes|yeah|yep|yup|go ahead|do (?:it|that|so)|please do)\b")
+"""One of these is a yes. "Okay" and "sure" are not: people say them to each other."""
 
 
-def proposed_request(text: str, mentions: Sequence[Mention], fixed: Collection[str] = ()) -> str:
-    """Return what a sentence may ask for: "put the bowl on the plate"; empty if nothing.
+class Proposal(NamedTuple):
+    """What may be asked for."""
+
+    request: str
+    """In plain words: "put the bowl on the plate"."""
+    target: str
+    """Noun of what is carried."""
+    place: str
+    """Noun of where it is put."""
+    landmarks: tuple[str, ...]
+    """Nouns of what tells which of several the target is."""
+
+
+def proposal_of(
+    text: str, mentions: Sequence[Mention], fixed: Collection[str], asks_nothing: bool
+) -> Proposal | None:
+    """Return what a sentence may ask for; None if nothing.
 
     Args:
         text: The sentence.
         mentions: Where it names things, in order.
         fixed: Nouns of what cannot be carried.
+        asks_nothing: Whether it is surely no plain request.
     """
-    if (
-        not 2 <= len(mentions) <= 4
-        or _FORBIDS.search(text)
-        or _OTHERWISE.search(text)
-        or _CONTRARY.search(text)
-    ):
-        return ""
+    if not 2 <= len(mentions) <= 4 or not _may_ask(text, asks_nothing):
+        return None
     target, place, word = _parts(text, mentions, fixed)
     if target is None or place is None or target.noun == place.noun or target.noun in fixed:
-        return ""
+        return None
     which, told = _which(text, target, [each for each in mentions if each != place])
     if len(told) + 2 != len(mentions):
-        return ""  # nobody knows what the others are there for
-    return f"put the {target.noun}{which} {word} the {place.noun}"
+        return None  # nobody knows what the others are there for
+    before = max((each.end for each in mentions if each.end <= target.start), default=0)
+    described = _DESCRIBED.search(text[before : target.start])
+    how = described[1] if described else ""
+    request = f"put the {how}{target.noun}{which} {word} the {place.noun}"
+    return Proposal(request, target.noun, place.noun, tuple(each.noun for each in told))
+
+
+def agrees(text: str) -> bool:
+    """Tell whether an answer says yes to what was asked, and nothing else."""
+    if re.search(r"[^a-z',.! ]", text.lower()):
+        return False  # it asks, or says something that is not understood here
+    words = " ".join(re.sub(r"[,.!]", " ", text.lower()).split())
+    return bool(_AGREES.fullmatch(words) and _YES.search(words))
+
+
+def _may_ask(text: str, asks_nothing: bool) -> bool:
+    if _REFUSES.search(text) or _OTHERWISE.search(text):
+        return False
+    is_wish = not asks_nothing or _MAY_ASK.search(text)
+    return bool(is_wish) and not _NOT.search(_FINE_NOT.sub(" ", text))
 
 
 def _which(
@@ -110,37 +178,24 @@ def _which(
     return said, told
 
 
-def agrees(text: str) -> bool:
-    """Tell whether an answer says yes to what was asked, and nothing else."""
-    words = " ".join(re.sub(r"[^a-z' ]", " ", text.lower()).split())
-    return bool(_AGREES.fullmatch(words) and _YES.search(words))
-
-
 def _parts(
     text: str, mentions: Sequence[Mention], fixed: Collection[str]
 ) -> tuple[Mention | None, Mention | None, str]:
     """Return the thing that may be carried, where to, and the word for where it is to be."""
-    words = [_BEFORE_PLACE.search(text[: each.start]) for each in mentions]
+    before = [text[: each.start] for each in mentions]
+    words = [_BEFORE_PLACE.search(each) for each in before]
     thing = next(
-        (each for each, word in zip(mentions, words, strict=True)
-         if word is None and each.noun not in fixed), None,
+        (mention for mention, said, word in zip(mentions, before, words, strict=True)
+         if word is None and mention.noun not in fixed and not _BEFORE_OTHERS.search(said)), None,
     )  # fmt: skip
     last = max((number for number, word in enumerate(words) if word), default=None)
     if thing is not None and last is not None and mentions[last] != thing:
         found = words[last]
         assert found is not None
-        if (
-            thing == mentions[last - 1]
-            and _IS_SO.match(text[: found.start()])
-            and text[mentions[last].end :].lower().strip(" .,!") in _NOW
-        ):
-            return None, None, ""
         return thing, mentions[last], _PLACE_WORDS[found["word"].lower()]
     if len(mentions) != 2:
         return None, None, ""
     first, second = mentions
-    if _PLACE_FIRST.search(text[first.end : second.start]):
-        first, second = second, first
-    elif second.noun in fixed or first.noun not in fixed:
+    if not _PLACE_FIRST.search(text[first.end : second.start]):
         return None, None, ""
-    return first, second, "in" if _INTO.search(text) else "on"
+    return second, first, "in" if _INTO.search(text) else "on"

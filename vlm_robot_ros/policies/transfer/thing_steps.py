@@ -39,9 +39,11 @@ class ReadSentence(NamedTuple):
 
     steps: tuple[ThingStep, ...]
     problem: str
-    """Why the sentence cannot be followed; empty if it can."""
+    """Why the sentence cannot be followed, or what is asked about it; empty if it can be."""
     confidence: float
     asks_nothing: bool = False
     """Whether it surely is no request: a question, a remark, a prohibition."""
+    knows_action: bool = True
+    """Whether what is to be done is something that is known."""
     proposed: tuple[ThingStep, ...] = ()
     """What `problem` asks about: a "yes" makes these the steps."""
