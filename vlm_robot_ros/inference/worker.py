@@ -122,9 +122,9 @@ class InferenceWorker:
                 if self._stopping:
                     return
                 question, self._question = self._question, None
-                if self._interrupted and question is not None and question.number > number > 0:
-                    number, self._interrupted = number - 1, False
-            assert question is not None
+                assert question is not None
+                if self._interrupted and question.number != number:
+                    number, self._interrupted = number - (number > 0), False
             self._began = begun = time.perf_counter()
             chunk = run_inference(self._policy, question, number)
             number = question.number
