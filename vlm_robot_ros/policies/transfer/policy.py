@@ -82,7 +82,7 @@ class TransferPolicy:
         self._proposed: tuple[ReadSentence, float] | None = None
         """What "yes" asks for, and when this was proposed [s]."""
         self._agreed: ReadSentence | None = None
-        """What is done because "yes" was said, until something else is."""
+        """What is being done because "yes" was said."""
         self._said_since = 0
         """How many instructions came since one was read last."""
         self._carried: tuple[str, TransferTask] | None = None
@@ -147,6 +147,7 @@ class TransferPolicy:
         label = f"{step.skill} {step.target.noun}".replace(" ", "_")
         chunk = transfer_chunk(observation, plan, label, self._confidence)
         info = StepInfo(self._index, len(self._steps), _describe(step), self._advance(observation))
+        self._agreed = None if info.done else self._agreed
         return replace(chunk, step=info)
 
     def _read(self, observation: Observation) -> ReadSentence:
