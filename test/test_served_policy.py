@@ -64,7 +64,7 @@ def test_a_served_policy_answers_a_client_as_it_answers_itself():
         assert chunk.mode is mine.mode
         assert chunk.step_dt == pytest.approx(mine.step_dt)
         assert [each if isinstance(each, str) else each.instruction for each in own.calls] == [
-            "reset", "pick up the lemon", "next", "go home"
+            "reset", "pick up the lemon", "next", "next", "go home"
         ]  # fmt: skip
         assert (chunk.label, chunk.confidence) == ("x", 0.8)
         stranger = policy_of(server, found=found)

@@ -1,5 +1,6 @@
 """How a bag's messages are decoded: by its own definitions, or by known ones where it has none."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib import resources
@@ -86,7 +87,8 @@ def package_message_versions(kind: str) -> dict[str, Typestore]:
     """Return all versions of one of this package's message types, by RIHS01 hash, oldest first.
 
     `message_versions/NAME.1.msg` is the first version of NAME. When a message changes, its new
-    version is added there, and the old ones stay, so that old bags can be read.
+    version is added there, and the old ones stay, so that old bags can be read. A message inside
+    another one is taken in its newest version.
     """
     _, group, name = kind.split("/")
     base = name
@@ -104,12 +106,25 @@ def package_message_versions(kind: str) -> dict[str, Typestore]:
     return found
 
 
+_OWN_FIELD = re.compile(r"^([A-Z]\w*)(?:\[[^\]]*\])? +\w+", re.MULTILINE)
+"""Fields of this package's own types: names without a package."""
 _SERVICE = ("_Request", "_Response", "_Event")
+
+
+def _newest_types(name: str) -> dict[str, Any]:
+    """Return the types of the newest version of one of this package's messages."""
+    folder = resources.files("vlm_robot_ros.bags") / "message_versions"
+    files = [file for file in folder.iterdir() if file.name.startswith(f"{name}.")]
+    newest = max(files, key=lambda file: int(file.name.split(".")[1]))
+    return _package_types(newest.read_text(), "msg", name)
 
 
 def _package_types(text: str, group: str, name: str) -> dict[str, Any]:
     if group == "msg":
-        return dict(get_types_from_msg(text, f"{PACKAGE}/msg/{name}"))
+        types: dict[str, Any] = dict(get_types_from_msg(text, f"{PACKAGE}/msg/{name}"))
+        for inner in _OWN_FIELD.findall(text):
+            types |= _newest_types(inner)
+        return types
     request, response = text.split("---")
     kind = f"{PACKAGE}/srv/{name}"
     event = (
