@@ -144,6 +144,15 @@ def test_what_is_seen_is_listed_in_centimetres_and_goes_with_a_new_instruction(s
     assert state.as_dict()["objects"] == []
 
 
+def test_what_the_policy_proposes_can_be_answered_while_it_holds(state, clock):
+    state.on_action("is the mug on the tray yet?", True, "Shall I put it there?", proposes=True)
+    assert state.as_dict()["proposes"]
+    clock.now += 2.0  # the node is silent
+    assert not state.as_dict()["proposes"]
+    state.on_action("yes", False, "")
+    assert not state.as_dict()["proposes"]
+
+
 def test_no_more_things_are_listed_than_can_be_read(state):
     state.on_objects([("mug", (0.1, 0.1, 0.1), 0.9, "")] * 1000)
     assert len(state.as_dict()["objects"]) == 30
