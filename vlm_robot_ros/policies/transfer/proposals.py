@@ -51,12 +51,10 @@ _PLACE_FIRST = re.compile(
 _INTO = re.compile(r"\b(?:in|inside|into|within)(?: it)?[.?! ]*$", _FLAGS)
 
 _QUESTION = (
-    r"^(?:(?:so|and|but|hey|robot|well|um|uh|excuse me),? )*(?:(?:is|are|has|have|will"
-    r"|would|should"
-    r"|could|can|does|do|wo|ca)(?:n't)?|shall|may|might) "
-    r"(?!(?:you|i|we) (?:see|find|tell|think|know|remember|put|have|ever|hear)\b|anyone\b"
-    r"|anybody\b"
-    r"|someone\b|somebody\b|he\b|she\b|they\b)"
+    r"^(?:(?:so|and|but|hey|robot|well|um|uh|excuse me),? )*"
+    r"(?:(?:is|are|has|have|will|would|should|could|can|does|do|wo|ca)(?:n't)?|shall|may|might) "
+    r"(?!(?:you|i|we) (?:see|find|tell|think|know|remember|put|have|ever|hear)\b"
+    r"|anyone\b|anybody\b|someone\b|somebody\b|he\b|she\b|they\b)"
 )
 _WHY_NOT = r"\b(?:why|how come|how is it that|reason)\b[^,;.]*?(?:n't| not| no| cannot)\b"
 _WHEN = r"^when (?:will|does|do|is|are|can|should|would)\b|^how (?:long until|soon)\b"
@@ -68,8 +66,8 @@ _WISH = (
 _MAY_ASK = re.compile("|".join((_QUESTION, _WHY_NOT, _WHEN, _WISH)), _FLAGS)
 """Questions that may be requests, and words of wishes."""
 _FINE_NOT = re.compile(
-    r"^(?:(?:so|and|but|hey|robot|well),? )*(?:is|are|has|have|would|should|could|does"
-    r"|wo|ca)n't\b"
+    r"^(?:(?:so|and|but|hey|robot|well),? )*"
+    r"(?:is|are|has|have|would|should|could|does|wo|ca)n't\b"
     r"|^(?:is|has|would|should|could|does) (?:it )?not\b"
     rf"|{_WHY_NOT}|(?:n't| not| no)\b(?= (?:[a-z']+ ){{0,8}}yet\b)|\bstill (?:not|no)\b"
     rf"|\bwith no\b",
@@ -84,8 +82,8 @@ _NOT = re.compile(
 _REFUSES = re.compile(
     r"\b(?:allowed|forbidden|refrain|remov\w+|tak(?:e|en|ing) (?:off|away)|stay off|mind|safe\w*"
     r"|dangerous|wrong|bad|good idea|shame|pity|hands off|watch out|careful|worr\w+|afraid|hope"
-    r"|hate|rather|shatter|break|broken|melt|burn|spill|fall\w*|too (?:big|small|large"
-    r"|heavy|hot|wide)"
+    r"|hate|rather|shatter|break|broken|melt|burn|spill|fall\w*"
+    r"|too (?:big|small|large|heavy|hot|wide)"
     r"|avoid|stop|quit|cancel|forget|leave|keep\w*|prefer .* to|thank you for|good job)\b"
     r"|\bstill (?!not\b|no\b|without|empty|bare|missing|waiting|need|lack|has no)",
     _FLAGS,
@@ -94,8 +92,8 @@ _REFUSES = re.compile(
 _OTHERWISE = re.compile(
     r"^(?:so |and |but )?(?:who|what|which|where|did|how (?:many|much|heavy|big|old|did|do))\b"
     r"|\b(?:yesterday|tomorrow|earlier|previous(?:ly)?|ago|later|(?<!how long )until"
-    r"|used to|always|usually"
-    r"|normally|i'll|i will|i'm|i have|i've|(?:my|him|her|your)self|themselves"
+    r"|used to|always|usually|normally|i'll|i will|i'm|i have|i've"
+    r"|(?:my|him|her|your)self|themselves"
     r"|in the (?:video|picture|photo|film)|(?:last|next) (?:night|week|month|year|time)"
     r"|the one (?:that|who)|(?:was|were)(?! (?:hoping|wondering|expecting|supposed|meant)))\b",
     _FLAGS,
