@@ -74,6 +74,11 @@ def test_an_instruction_after_others_that_it_was_not_asked_about_is_told_twice(a
     assert asker.ask(30) == ["next", "next", "infer"]
 
 
+def test_numbers_that_begin_again_are_other_instructions(asker):
+    asker.ask(5)
+    assert asker.ask(1) == ["next", "next", "infer"]
+
+
 def test_an_interruption_before_the_first_question_changes_nothing(asker):
     asker.worker.interrupt()  # before the first
     asker.ask(1)

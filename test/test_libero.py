@@ -59,6 +59,15 @@ def test_table_leaves_out_what_was_fulfilled_at_the_start():
     assert "| goal | 1: open it | |  | 0 of 1 |" in table
     cells = [line.count("|") for line in table.splitlines() if line.startswith("|")]
     assert set(cells) == {8}
+    assert "after a yes" not in table
+
+
+def test_table_says_how_many_succeed_after_a_yes():
+    outcomes = [_outcome(0), _outcome(1, confirmed=True),
+                _outcome(2, confirmed=True, success=False)]  # fmt: skip
+    table = benchmark_table(outcomes)
+    assert "| goal | all (1 of 2 after a yes) | 2 of 3 |" in table
+    assert "after a yes: the policy asked" in table
 
 
 def test_changes_of_a_pose_come_back_as_the_actions_that_they_were():

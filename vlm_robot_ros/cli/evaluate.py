@@ -45,8 +45,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--paraphrases", default="", help="of LIBERO's suite para: the table of "
                         "LIBERO-Para, a folder with its repository, or its address")  # fmt: skip
     parser.add_argument("--sample", type=int_at_least(1), help="so many random ones of these")
-    parser.add_argument("--confirm", action="store_true", help="answer yes to what the policy "
-                        "proposes; the table says how often")  # fmt: skip
+    parser.add_argument("--confirm", action="store_true", help="of LIBERO: answer yes to what the "
+                        "policy proposes; the table says how often")  # fmt: skip
     parser.add_argument("--films", type=Path, help="folder for films of LIBERO's failures")
     parser.add_argument("--shard", default="1/1", help="of LIBERO: run part I of N, as 1/4; "
                         "parts with one --out are reported together")  # fmt: skip

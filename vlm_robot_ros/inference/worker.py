@@ -48,7 +48,7 @@ def run_inference(policy: Policy, question: InferenceRequest, before: int) -> Ac
     try:
         if before < 0:
             policy.reset()
-        for _ in range(min(question.number - before, _MOST_TOLD) if before >= 0 else 0):
+        for _ in range(min(abs(question.number - before), _MOST_TOLD) if before >= 0 else 0):
             policy.next_instruction()
         return validate_chunk(policy.infer(question.observation))
     except Exception as error:

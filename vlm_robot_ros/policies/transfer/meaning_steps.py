@@ -12,7 +12,7 @@ from vlm_robot_ros.policies.transfer.thing_steps import NO_THING, ThingReference
 def steps_of(
     parsed: ParsedSentence, meaning: Mapping[str, Mention], text: str
 ) -> tuple[tuple[ThingStep, ...], str]:
-    """Return the steps that a sentence asks for, or why there are none.
+    """Return the steps of a sentence and an error text; one of the two is empty.
 
     Args:
         parsed: What the parser understands, of its own nouns.
@@ -45,7 +45,7 @@ def _marks_problem(parsed: ParsedSentence, meaning: Mapping[str, Mention], text:
 
 
 def _reference(thing: ObjectReference, meaning: Mapping[str, Mention]) -> ThingReference | None:
-    """Return a thing by its own noun; None where it is none of those that there are."""
+    """Return the reference with its own noun; None if the noun is unknown."""
     if thing.noun == NONE:
         return NO_THING
     mention = meaning.get(thing.noun)

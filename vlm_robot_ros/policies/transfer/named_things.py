@@ -77,7 +77,9 @@ class NamedThings:
     def among(self, nouns: Collection[str]) -> "NamedThings":
         """Return a reader of the same, where only things with these nouns are there."""
         there = {noun: self._names[noun] for noun in self._names if noun in nouns}
-        within = NamedThings(there, self._parser, self._fixed, open_phrases=False)
+        within = NamedThings(
+            there, self._parser, self._fixed, open_phrases=False, proposes=self._proposes
+        )
         within._phrases = self._phrases and self._phrases.among(nouns)
         within._all = self._all
         return within

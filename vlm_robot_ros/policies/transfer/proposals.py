@@ -40,6 +40,7 @@ _TELLS_WHICH = re.compile(
 )
 """Words between a thing and what tells which of several it is."""
 _AND = re.compile(rf"^ and (?:{_THE} )?$", _FLAGS)
+"""Words between two landmarks."""
 _DESCRIBED = re.compile(rf"\b{_THE} ((?:[a-z-]+ ){{1,3}})$", _FLAGS)
 """Words between "the" and a name, such as "left"."""
 _PLACE_FIRST = re.compile(
@@ -49,7 +50,9 @@ _PLACE_FIRST = re.compile(
 )
 """Words after a place, of sentences that name the thing last: "the plate is still without it"."""
 _INTO = re.compile(r"\b(?:in|inside|into|within)(?: it)?[.?! ]*$", _FLAGS)
+"""Ends of sentences that name a container first: "with no bowl in it"."""
 
+# Beginnings of questions, questions why something is not so, and words of wishes.
 _QUESTION = (
     r"^(?:(?:so|and|but|hey|robot|well|um|uh|excuse me),? )*"
     r"(?:(?:is|are|has|have|will|would|should|could|can|does|do|wo|ca)(?:n't)?|shall|may|might) "
@@ -64,7 +67,7 @@ _WISH = (
     r"|space for|(?:spot|place) (?:for|of|is)|home|yet|still not|still no|want|goes|fits|where)\b"
 )
 _MAY_ASK = re.compile("|".join((_QUESTION, _WHY_NOT, _WHEN, _WISH)), _FLAGS)
-"""Questions that may be requests, and words of wishes."""
+"""Sentences that may be requests."""
 _FINE_NOT = re.compile(
     r"^(?:(?:so|and|but|hey|robot|well),? )*"
     r"(?:is|are|has|have|would|should|could|does|wo|ca)n't\b"
@@ -79,6 +82,7 @@ _NOT = re.compile(
     r"|instead of|rather than|anywhere but)\b",
     _FLAGS,
 )
+"""Negations."""
 _REFUSES = re.compile(
     r"\b(?:allowed|forbidden|refrain|remov\w+|tak(?:e|en|ing) (?:off|away)|stay off|mind|safe\w*"
     r"|dangerous|wrong|bad|good idea|shame|pity|hands off|watch out|careful|worr\w+|afraid|hope"
