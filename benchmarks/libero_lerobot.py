@@ -4,18 +4,22 @@
 
 Each stage is kept in `--out` and not done again, as in `lerobot_round.py`. The expert does tasks
 of a suite from the places that their files draw, none of the published initial states; what it
-saw and did becomes a LeRobotDataset, and LeRobot's trainer makes a Multi-Task DiT of it, which
-reads the task's instruction. At the end the command is printed that measures the checkpoint.
+saw and did becomes a LeRobotDataset, and LeRobot's trainer makes a policy of it: a Multi-Task DiT,
+which reads the task's instruction, or ACT, which sees images alone. Images are rendered once for
+each decision of the expert, and stand for the steps until the next. At the end the command is
+printed that measures the checkpoint.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import yaml
 from lerobot_five_tasks import make_dit
+from lerobot_round import ACT, train
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
@@ -26,6 +30,7 @@ from vlm_robot_ros.data.formats.lerobot_writer import merge_shards
 from vlm_robot_ros.evaluation.libero.expert import LiberoExpert, moves_of
 from vlm_robot_ros.image_resize import resize_image
 from vlm_robot_ros.interfaces.observation import Observation
+from vlm_robot_ros.process_pool import map_in_processes
 from vlm_robot_ros.robot.loader import contract_file, load_robot
 from vlm_robot_ros.sim.libero.controller import controller_actions, pose_changes
 from vlm_robot_ros.sim.libero.environment import STEP_DT, ArmState, LiberoEnvironment
@@ -50,14 +55,15 @@ def record(env: LiberoEnvironment, suite: str, task: int, seed: int, size: int, 
     goal, done = env.goal(), False  # what is scattered does not end by itself
     while not done and len(rows["action"]) < MAX_STEPS[suite]:
         chunk = expert.infer(_observation(state, said))
-        for _ in range(_STEPS_A_DECISION):
+        seen = {name: resize_image(state.images[name], size, size, "pad") for name in CAMERAS}
+        for number in range(_STEPS_A_DECISION):
             move = pose_changes(np.vstack([state.pose, chunk.values[0]]))
             action = controller_actions(move, chunk.gripper[0])
             for name in CAMERAS:
-                rows[name].append(resize_image(state.images[name], size, size, "pad"))
+                rows[name].append(seen[name])
             rows["state"].append(_state(state))
             rows["action"].append(action[0])
-            state = env.step(action, CAMERAS)
+            state = env.step(action, CAMERAS if number + 1 == _STEPS_A_DECISION else ())
         done = env.set_goal(goal)
     if done:
         arrays = {name: np.stack(each) for name, each in rows.items()}
@@ -74,6 +80,33 @@ def _observation(state: ArmState, said: str) -> Observation:
 def _state(state: ArmState) -> np.ndarray:
     turn = Rotation.from_quat(state.pose[3:]).as_rotvec()
     return np.array([*state.pose[:3], *turn, state.opening])
+
+
+def record_number(number: int, args: argparse.Namespace) -> None:
+    """Record a demonstration, unless it is there; the tasks take turns."""
+    file = args.out / "demonstrations" / f"{number:05d}.npz"
+    if file.exists():
+        return
+    env = _environment(args.libero_python)
+    task = args.tasks[number % len(args.tasks)]
+    if not record(env, args.suite, task, _SEED + number, args.size, file):
+        tqdm.write(f"{file.stem}: the expert failed in task {task}")
+
+
+@cache
+def _environment(python: str) -> LiberoEnvironment:
+    """Return the one of this process."""
+    return LiberoEnvironment(python)
+
+
+def covered_tasks(suite: str, python: str) -> tuple[int, ...]:
+    """Return the tasks of a suite that carrying things fulfils."""
+    env, tasks = LiberoEnvironment(python), []
+    for task in range(len(env.tasks(f"libero_{suite}"))):
+        env.open(f"libero_{suite}", task, 64)
+        tasks += [task] if moves_of(env.goal()) else []
+    env.close()
+    return tuple(tasks)
 
 
 class Demonstrations:
@@ -131,33 +164,32 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("runs/libero_lerobot"))
     parser.add_argument("--suite", default="goal")
     parser.add_argument("--episodes", type=int, default=20, help="to record of each task")
+    parser.add_argument("--workers", type=int, default=1, help="processes that record")
+    parser.add_argument("--policy", choices=("dit", "act"), default="dit")
     parser.add_argument("--size", type=int, default=96, help="of the images [px]")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--device", default="cpu", help="of LeRobot's torch")
     args = parser.parse_args()
-    out = args.out.resolve()
+    out = args.out = args.out.resolve()
     folder, dataset = out / "demonstrations", out / "dataset"
     folder.mkdir(parents=True, exist_ok=True)
-    env = LiberoEnvironment(args.libero_python)
-    tasks = []
-    for task in range(len(env.tasks(f"libero_{args.suite}"))):
-        env.open(f"libero_{args.suite}", task, 64)
-        tasks += [task] if moves_of(env.goal()) else []
-    for number in tqdm(range(args.episodes * len(tasks)), "recording"):
-        file = folder / f"{number:05d}.npz"
-        if not file.exists():
-            task = tasks[number % len(tasks)]
-            if not record(env, args.suite, task, _SEED + number, args.size, file):
-                tqdm.write(f"{file.stem}: the expert failed in task {task}")
-    env.close()
+    args.tasks = covered_tasks(args.suite, args.libero_python)
+    jobs = [(number,) for number in range(args.episodes * len(args.tasks))]
+    recorded = map_in_processes(partial(record_number, args=args), jobs, args.workers)
+    for _ in tqdm(recorded, "recording", len(jobs)):
+        pass
     robot = contract_of(args.suite)
     if not (dataset / "meta" / "info.json").exists():
         meta = {MAP_FILE: policy_map(args.size), CONTRACT_FILE: contract_file(robot).read_text()}
         write_part(Demonstrations(sorted(folder.glob("*.npz")), robot), out / "part",
                    meta_files=meta)  # fmt: skip
         merge_shards([out / "part"], dataset)
-    checkpoint = make_dit(dataset, out, args)
+    checkpoint = out / args.policy / "checkpoints" / "last" / "pretrained_model"
+    if args.policy == "dit":
+        make_dit(dataset, out, args)
+    elif not checkpoint.exists():
+        train(dataset, out / "act", args, ACT)
     print(f"vlm-robot evaluate --env libero --suite {args.suite},{args.suite}_task "
           f"--policy lerobot:{checkpoint} --map {dataset / 'meta' / MAP_FILE}")  # fmt: skip
     return 0
