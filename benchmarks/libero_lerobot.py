@@ -36,7 +36,6 @@ from vlm_robot_ros.sim.libero.controller import controller_actions, pose_changes
 from vlm_robot_ros.sim.libero.environment import STEP_DT, ArmState, LiberoEnvironment
 from vlm_robot_ros.sim.libero.suites import MAX_STEPS, contract_of
 
-CAMERAS = ("front", "wrist")
 _STEPS_A_DECISION = 4
 """The benchmark's steps from one decision of the expert to the next."""
 _STATE = ("x", "y", "z", "rx", "ry", "rz", "gripper")
@@ -44,26 +43,29 @@ _ACTION = (*(f"delta_{name}" for name in _STATE[:6]), "gripper")
 _SEED = 40_000_000
 
 
-def record(env: LiberoEnvironment, suite: str, task: int, seed: int, size: int, out: Path) -> bool:
+def record(
+    env: LiberoEnvironment, task: int, seed: int, out: Path, args: argparse.Namespace
+) -> bool:
     """Record one demonstration into a file; tells whether the expert did the task."""
+    suite, size, cameras = args.suite, args.size, args.cameras
     said = env.open(f"libero_{suite}", task)
     expert = LiberoExpert(load_robot(contract_of(suite)))
     expert.watch(env)
     env.scatter(seed, {})
-    state = env.step(controller_actions(np.zeros((1, 6)), 1.0), CAMERAS)
-    rows: dict[str, list[np.ndarray]] = {name: [] for name in (*CAMERAS, "state", "action")}
+    state = env.step(controller_actions(np.zeros((1, 6)), 1.0), cameras)
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in (*cameras, "state", "action")}
     goal, done = env.goal(), False  # what is scattered does not end by itself
     while not done and len(rows["action"]) < MAX_STEPS[suite]:
         chunk = expert.infer(_observation(state, said))
-        seen = {name: resize_image(state.images[name], size, size, "pad") for name in CAMERAS}
+        seen = {name: resize_image(state.images[name], size, size, "pad") for name in cameras}
         for number in range(_STEPS_A_DECISION):
             move = pose_changes(np.vstack([state.pose, chunk.values[0]]))
             action = controller_actions(move, chunk.gripper[0])
-            for name in CAMERAS:
+            for name in cameras:
                 rows[name].append(seen[name])
             rows["state"].append(_state(state))
             rows["action"].append(action[0])
-            state = env.step(action, CAMERAS if number + 1 == _STEPS_A_DECISION else ())
+            state = env.step(action, cameras if number + 1 == _STEPS_A_DECISION else ())
         done = env.set_goal(goal)
     if done:
         arrays = {name: np.stack(each) for name, each in rows.items()}
@@ -89,7 +91,7 @@ def record_number(number: int, args: argparse.Namespace) -> None:
         return
     env = _environment(args.libero_python)
     task = args.tasks[number % len(args.tasks)]
-    if not record(env, args.suite, task, _SEED + number, args.size, file):
+    if not record(env, task, _SEED + number, file, args):
         tqdm.write(f"{file.stem}: the expert failed in task {task}")
 
 
@@ -112,10 +114,10 @@ def covered_tasks(suite: str, python: str) -> tuple[int, ...]:
 class Demonstrations:
     """Recorded files as data."""
 
-    def __init__(self, files: Sequence[Path], robot: str) -> None:
-        self._files = files
+    def __init__(self, files: Sequence[Path], robot: str, cameras: Sequence[str]) -> None:
+        self._files, self._cameras = files, tuple(cameras)
         self.info = DatasetInfo(files[0].parent, "demonstrations on LIBERO", robot, 1 / STEP_DT,
-                                CAMERAS, _STATE, _ACTION)  # fmt: skip
+                                self._cameras, _STATE, _ACTION)  # fmt: skip
 
     def __len__(self) -> int:
         return len(self._files)
@@ -133,18 +135,19 @@ class Demonstrations:
         """Read one."""
         check_episode_index(number, len(self), self.info.path)
         with np.load(self._files[number], allow_pickle=False) as file:
-            images = {name: file[name] for name in CAMERAS if cameras is None or name in cameras}
+            wanted = self._cameras if cameras is None else cameras
+            images = {name: file[name] for name in self._cameras if name in wanted}
             state, action = (file[name].astype(np.float32) for name in ("state", "action"))
             return Episode(str(file["said"]), images, state, action)
 
 
-def policy_map(size: int) -> str:
+def policy_map(size: int, cameras: Sequence[str]) -> str:
     """Return the YAML of the map of policies that learned from such data."""
     parts = [{"values": "position"}, {"values": "rotation_vector"}, {"values": "gripper"}]
     content = {
         "about": "policies that learned from demonstrations on LIBERO",
         "cameras": [{"key": f"observation.images.{name}", "camera": name, "size": [size, size]}
-                    for name in CAMERAS],
+                    for name in cameras],
         "state": [{"key": "observation.state", "parts": parts}],
         "prompt": {"key": "task"},
         "actions": {
@@ -166,6 +169,7 @@ def main() -> int:
     parser.add_argument("--episodes", type=int, default=20, help="to record of each task")
     parser.add_argument("--workers", type=int, default=1, help="processes that record")
     parser.add_argument("--policy", choices=("dit", "act"), default="dit")
+    parser.add_argument("--cameras", nargs="+", default=["front", "wrist"])
     parser.add_argument("--size", type=int, default=96, help="of the images [px]")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=16)
@@ -181,8 +185,11 @@ def main() -> int:
         pass
     robot = contract_of(args.suite)
     if not (dataset / "meta" / "info.json").exists():
-        meta = {MAP_FILE: policy_map(args.size), CONTRACT_FILE: contract_file(robot).read_text()}
-        write_part(Demonstrations(sorted(folder.glob("*.npz")), robot), out / "part",
+        meta = {
+            MAP_FILE: policy_map(args.size, args.cameras),
+            CONTRACT_FILE: contract_file(robot).read_text(),
+        }
+        write_part(Demonstrations(sorted(folder.glob("*.npz")), robot, args.cameras), out / "part",
                    meta_files=meta)  # fmt: skip
         merge_shards([out / "part"], dataset)
     checkpoint = out / args.policy / "checkpoints" / "last" / "pretrained_model"

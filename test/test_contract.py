@@ -156,6 +156,7 @@ def test_broken_yaml_is_an_error_that_names_the_file(tmp_path):
         ("rate: 10.0}", "rate: 10.0, colour: red}", "unknown field"),
         ("rate: 10.0}", "rate: 10.0, crop: [0, 0, 999, 9]}", "is not within 256x256"),
         ("rate: 10.0}", "rate: 10.0, depth: true}", "a depth camera needs 'pose'"),
+        ("rate: 10.0}", "rate: 10.0, pose: map}", "pose: got 'map'"),
         ("rate: 10.0}", "rate: 10.0, transport: pigeon}", "one of raw, compressed"),
         ("model: panda", "modell: panda", "'model' is missing"),
         ("model: panda", "model: 7", "got 7; it must be a text"),

@@ -177,6 +177,19 @@ def test_a_depth_camera_without_a_pose_is_refused(content):
         parse_robot(content)
 
 
+def test_a_depth_camera_has_its_pose_from_the_contract_or_from_tf(content):
+    content["cameras"][1]["pose_from_tf"] = True
+    with pytest.raises(ContractError, match=r"cameras\[1\]: pose_from_tf: there is a 'pose', too"):
+        parse_robot(content)
+    del content["cameras"][1]["pose"]
+    with pytest.raises(ContractError, match="which the simulated arm does not publish"):
+        parse_robot(content)
+    content["simulation"] = ""
+    camera = parse_robot(content).cameras[1]
+    assert camera.pose_from_tf
+    assert not camera.pose
+
+
 @pytest.mark.parametrize("crop", [[0, 0, 513, 100], [-1, 0, 10, 10], [0, 0, 0, 10], [0, 0, 10]])
 def test_a_crop_outside_the_image_is_refused(content, crop):
     content["cameras"][0]["crop"] = crop

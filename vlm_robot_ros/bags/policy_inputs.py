@@ -16,8 +16,10 @@ from vlm_robot_ros.inference.worker import InferenceRequest
 from vlm_robot_ros.interfaces.instruction import EMPTY_INSTRUCTION, Instruction, InstructionKind
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
+from vlm_robot_ros.kinematics.transform_buffer import TransformBuffer, TransformError
 from vlm_robot_ros.robot.config import camera_info_topic
 from vlm_robot_ros.runtime.instructions import next_instruction
+from vlm_robot_ros.runtime.transforms import TRANSFORM_TOPICS, add_transforms, placed_camera
 
 _MESSAGE_TYPE = "vlm_robot_ros/msg/PolicyInput"
 _MAX_KEPT_IMAGES = 300
@@ -71,7 +73,7 @@ class RecordedRequests:
         waiting: deque[Any] = deque()
         newest: dict[str, tuple[int, int]] = {}
         last: object = None
-        for message in recording.bag.messages([topic, *topics.values(), *eyes.infos]):
+        for message in recording.bag.messages([topic, *topics.values(), *eyes.topics]):
             if eyes.add(message):
                 continue
             if message.topic == topic:
@@ -120,6 +122,7 @@ class RecordedRequests:
                     asked.instruction,
                     joints,
                     header_seconds(asked),
+                    dict(eyes.poses),
                 )
                 number = int(asked.instruction_id)
                 yield (
@@ -146,7 +149,7 @@ class RecordedRequests:
         times = np.array(recording.joint_times)
         said, words, first = deque(recording.instructions), EMPTY_INSTRUCTION, True
         images: dict[str, np.ndarray] = {}
-        for message in recording.bag.messages([*cameras, *eyes.infos]):
+        for message in recording.bag.messages([*cameras, *eyes.topics]):
             if eyes.add(message):
                 continue
             try:
@@ -162,7 +165,8 @@ class RecordedRequests:
             near = int(np.abs(times - at).argmin())
             joints, opening = recording.joints[near], recording.openings[near]
             pose = transform_to_pose7(kinematics.forward(joints))
-            observation = Observation(dict(images), pose, opening, words.text, joints, at)
+            observation = Observation(dict(images), pose, opening, words.text, joints, at,
+                                      dict(eyes.poses))  # fmt: skip
             yield InferenceRequest(observation, at, words.number), first
             first = False
 
@@ -176,11 +180,22 @@ class _CameraDecoder:
         depth = [camera for camera in topics if recording.robot.camera(camera).depth]
         self.infos = {camera_info_topic(topics[camera]): camera for camera in depth}
         """Topics of calibrations, and whose they are."""
+        placed = any(recording.robot.camera(camera).pose_from_tf for camera in topics)
+        self.topics = [*self.infos, *(TRANSFORM_TOPICS if placed else ())]
+        """What it needs besides images."""
+        self.poses: dict[str, tuple[float, ...]] = {}
+        """As `Observation.camera_poses`, of the images that were returned last."""
         self._known: dict[str, CameraIntrinsics] = {}
+        self._transforms = TransformBuffer()
 
     def add(self, message: Any) -> bool:
-        """Take a message if it is a calibration; tells whether it was."""
+        """Take a message if it is a calibration, or of TF; tells whether it was."""
         camera = self.infos.get(message.topic, "")
+        if message.topic in TRANSFORM_TOPICS:
+            static = TRANSFORM_TOPICS[message.topic]
+            for _ in add_transforms(self._transforms, message.value, static):
+                pass  # as in the node, it does not count
+            return True
         if camera:
             self._known.pop(camera, None)
             with suppress(ImageError):  # as in the node, none counts then
@@ -191,11 +206,18 @@ class _CameraDecoder:
         """Return what a policy was given of a camera's message.
 
         Raises:
-            ImageError: it could not be used, of distances also for want of a calibration.
+            ImageError: it could not be used, of distances also for want of a calibration or of
+                the camera's place.
         """
-        return to_policy_input(
-            message, self._recording.robot.camera(camera), self._known.get(camera)
-        )
+        robot = self._recording.robot
+        of, time = robot.camera(camera), header_seconds(message)
+        try:
+            of = placed_camera(of, robot.base_frame, self._transforms, time)
+        except TransformError as error:
+            raise ImageError(str(error)) from error
+        if of.pose_from_tf:
+            self.poses[camera] = of.pose
+        return to_policy_input(message, of, self._known.get(camera))
 
 
 def _nearest(seen: dict[tuple[str, int, int], Any], topic: str, at: Any) -> tuple[str, int, int]:

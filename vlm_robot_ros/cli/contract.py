@@ -90,8 +90,10 @@ def _print_contract(robot: "RobotConfig") -> None:
         if camera.crop:
             print("  of which policies get top {}, left {}, {} x {}".format(*camera.crop))
         if camera.depth:
-            print(f"  depth, calibrated on {camera.info_topic}; its optical frame is at "
-                  f"{list(camera.pose[:3])} m, turned by {list(camera.pose[3:])} rad")  # fmt: skip
+            where = f"at {list(camera.pose[:3])} m, turned by {list(camera.pose[3:])} rad"
+            if camera.pose_from_tf:
+                where = f"where TF has it in {robot.base_frame}"
+            print(f"  depth, calibrated on {camera.info_topic}; its optical frame is {where}")
     for sink in robot.sinks:
         print(f"sink {sink.kind}: {sink.topic}")
     if not robot.sinks:

@@ -130,13 +130,18 @@ def _rays(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each pixel's line of sight, of depth 1, in the base frame, and where it begins.
 
-    Shapes (H, W, 3) and (3,), [m]; arguments as of `places`, K flat.
+    Shapes (H, W, 3) and (3,), [m]; arguments as of `backproject_depth`, K flat.
     """
-    frame, (height, width) = quaternion_transform(pose), size
-    u, v = np.meshgrid(np.arange(width), np.arange(height))
-    pixels = np.stack([u, v, np.ones_like(u)], -1).astype(float)
-    turned = frame[:3, :3] @ np.linalg.inv(np.reshape(matrix, (3, 3)))
-    return (pixels @ turned.T).astype(np.float32), frame[:3, 3].astype(np.float32)
+    frame = quaternion_transform(pose)
+    turned = _pixels(size) @ (frame[:3, :3] @ np.linalg.inv(np.reshape(matrix, (3, 3)))).T
+    return turned.astype(np.float32), frame[:3, 3].astype(np.float32)
+
+
+@lru_cache(8)
+def _pixels(size: tuple[int, int]) -> np.ndarray:
+    """Return column, row and 1 of each pixel. Shape (H, W, 3)."""
+    u, v = np.meshgrid(np.arange(size[1]), np.arange(size[0]))
+    return np.stack([u, v, np.ones_like(u)], -1).astype(float)
 
 
 def calibration(info: Any) -> CameraIntrinsics:

@@ -34,6 +34,8 @@ class Observation:
     """Joint positions, from the base outwards. Shape (J,), [rad]."""
     time: float = 0.0
     """When the images were taken [s]."""
+    camera_poses: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Where cameras are whose place TF tells, by their names: as `Camera.pose`."""
     others: Mapping[str, ArmObservation] = field(default_factory=dict)
     """Of a robot of several arms: the arms but the first, by their names; what is above is of the
     first."""

@@ -88,7 +88,9 @@ class Camera:
     registered to that camera."""
     pose: tuple[float, ...] = ()
     """Where its optical frame is (x right, y down, z forward), in the base frame: x, y, z [m],
-    roll, pitch, yaw [rad]; empty where nobody has to know."""
+    roll, pitch, yaw [rad]; empty where nobody has to know, or it comes from TF."""
+    pose_from_tf: bool = False
+    """Whether its place is looked up in TF, at the time of each image."""
     crop: tuple[int, ...] = ()
     """The part that policies are given: top, left, height, width [px]; empty for all of it."""
     transport: str = "raw"

@@ -174,6 +174,7 @@ class CameraPart(_Part):
     pose: Pose | None = Field(
         None, description="optical frame in the base frame: x, y, z [m], roll, pitch, yaw [rad]"
     )
+    pose_from_tf: bool = Field(False, description="TF tells the pose, for the time of each image")
     crop: Annotated[list[Number], Len(4, 4)] | None = Field(
         None, description="part that policies get: top, left, height, width [px]"
     )
@@ -181,11 +182,13 @@ class CameraPart(_Part):
 
     @model_validator(mode="after")
     def _check(self) -> "CameraPart":
-        if self.depth and not self.pose:
+        if self.pose and self.pose_from_tf:
+            raise problem("pose_from_tf", "there is a 'pose', too; valid: one of the two")
+        if self.depth and not (self.pose or self.pose_from_tf):
             raise problem(
                 "depth",
                 "a depth camera needs 'pose', of its optical frame in the base frame: x, y, z "
-                "[m], roll, pitch, yaw [rad]",
+                "[m], roll, pitch, yaw [rad], or 'pose_from_tf: true'",
             )
         if self.depth and self.transport != "raw":
             raise problem("transport", f"got {self.transport!r}; of depth it must be raw")

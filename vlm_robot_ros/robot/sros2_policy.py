@@ -43,6 +43,8 @@ def permissions(robot: RobotConfig, enclave: str, namespace: str = "/") -> str:
     images = [camera.topic + end for camera in robot.cameras for end in ("", "/compressed")]
     images += [camera.info_topic for camera in robot.cameras if camera.depth]
     more = [robot.speed_scaling] if robot.speed_scaling else []
+    if any(camera.pose_from_tf for camera in robot.cameras):
+        more += ["/tf", "/tf_static"]
     more += ["~/takeover/gripper"] if robot.has_gripper else []
     commanded = [sink.topic for sink in robot.sinks if not sink.traits.is_action]
     called = [sink.topic for sink in robot.sinks if sink.traits.is_action]

@@ -61,6 +61,12 @@ def _cameras(robot: RobotConfig) -> Iterator[tuple[str, str]]:
         yield "cameras", "all are depth cameras; one of colour is needed"
     infos = [camera.info_topic for camera in robot.cameras]
     for camera in robot.cameras:
+        if camera.pose_from_tf and robot.simulated:
+            yield (
+                "cameras",
+                f"'{camera.name}' has its pose from TF, which the simulated arm does not publish; "
+                "valid: numbers",
+            )
         if camera.depth and infos.count(camera.info_topic) > 1:
             yield (
                 "cameras",

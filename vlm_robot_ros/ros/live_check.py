@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 import rclpy
@@ -99,13 +100,14 @@ class LiveCheck:
         for depth in self._robot.cameras:
             colour = self._colour_of(depth)
             known = self._buffer.calibrations.get(depth.name)
+            pose = self._buffer.camera_poses.get(depth.name, depth.pose)
             seen = {depth.name, colour.name if colour else ""} <= self._buffer.images.keys()
-            if state is None or colour is None or known is None or not seen or not depth.pose:
+            if state is None or colour is None or known is None or not seen or not pose:
                 continue
             images = self._buffer.images
             found[depth.name] = check_geometry(
-                images[colour.name], images[depth.name], depth, known, self._robot.workspace,
-                self._kinematics.forward(state.joints),
+                images[colour.name], images[depth.name], replace(depth, pose=pose), known,
+                self._robot.workspace, self._kinematics.forward(state.joints),
             )  # fmt: skip
         return found
 

@@ -16,13 +16,16 @@ from vlm_robot_ros.interfaces.hold import MAY_MOVE, HoldReason
 from vlm_robot_ros.interfaces.observation import Observation
 from vlm_robot_ros.interfaces.robot_state import RobotState
 from vlm_robot_ros.kinematics.kinematics import Kinematics, transform_to_pose7
+from vlm_robot_ros.kinematics.transform_buffer import TransformBuffer
 from vlm_robot_ros.motion.jump_detector import JumpDetector
 from vlm_robot_ros.robot.config import Camera, RobotConfig
 from vlm_robot_ros.ros.lifecycle_entities import LifecycleEntities
 from vlm_robot_ros.ros.message_conversions import stamp_to_seconds
+from vlm_robot_ros.ros.transform_input import create_transform_subscriptions
 from vlm_robot_ros.runtime.joint_state_assembler import JointStateAssembler, RobotStateBuffer
 from vlm_robot_ros.runtime.speed_scaling import SpeedScaling
 from vlm_robot_ros.runtime.stream_monitor import MAX_CLOCK_LEAD_S, StreamMonitor
+from vlm_robot_ros.runtime.transforms import placed_camera
 
 _MISSING_AFTER_PERIODS = 1.5
 """After so many periods of the slowest camera the image of another one is missing."""
@@ -66,6 +69,9 @@ class ObservationBuffer:
             c.name: StreamMonitor(f"{c.name} camera", image_timeout, c.rate, ahead)
             for c in cameras
         }
+        self._transforms = TransformBuffer()
+        self.camera_poses: dict[str, tuple[float, ...]] = {}
+        """As `Observation.camera_poses`, when their newest images were taken."""
         self._history = RobotStateBuffer()
         self._joints = JointStateAssembler(robot, arm_timeout)
         self.images: dict[str, np.ndarray] = {}
@@ -107,6 +113,8 @@ class ObservationBuffer:
                 entities.create_subscription(
                     CompressedImage, f"{camera.topic}/compressed", on_image_taken, _IMAGE_QOS
                 )
+        if any(camera.pose_from_tf for camera in self._cameras.values()):
+            create_transform_subscriptions(entities, self._transforms, self._warn)
         on_joints = self.on_joint_state if self._cameras else calling(self.on_joint_state)
         entities.create_subscription(
             JointState, self._robot.topic("joint_states"), on_joints, qos_profile_sensor_data
@@ -189,8 +197,10 @@ class ObservationBuffer:
         try:
             stamp = stamp_to_seconds(message.header.stamp)
             notes: list[str] = []
-            known = self.calibrations.get(camera)
-            image = to_policy_input(message, self._cameras[camera], known, notes.append)
+            of = placed_camera(
+                self._cameras[camera], self._robot.base_frame, self._transforms, stamp
+            )
+            image = to_policy_input(message, of, self.calibrations.get(camera), notes.append)
         except ValueError as error:
             watch.on_rejected(str(error))
             return None
@@ -198,6 +208,8 @@ class ObservationBuffer:
         self._note(watch, "".join(notes))
         self.images[camera], self.stamps[camera] = image, message.header.stamp
         self._times[camera] = stamp
+        if of.pose_from_tf:
+            self.camera_poses[camera] = of.pose
         return stamp if self._is_complete(camera, stamp) else None
 
     def _is_complete(self, camera: str, stamp: float) -> bool:
@@ -254,8 +266,9 @@ class ObservationBuffer:
             return None
         pose = transform_to_pose7(kinematics.forward(state.joints))
         return Observation(
-            dict(self.images), pose, state.opening, instruction, state.joints, stamp
-        )
+            dict(self.images), pose, state.opening, instruction, state.joints, stamp,
+            camera_poses=dict(self.camera_poses),
+        )  # fmt: skip
 
     def state_at(self, stamp: float, now: float) -> RobotState | None:
         """Return the arm's state of about a time, if all streams can be relied on now."""

@@ -64,8 +64,7 @@ class OpenScene:
         self._detector, self._segmenter, self._parser = detector, segmenter, parser
         self._colour, self._depth = _cameras(robot)
         self._ground = robot.workspace.min[2]
-        pose = robot.camera(self._depth).pose
-        self._from = np.array(pose[:3]) if pose else None
+        self._pose = robot.camera(self._depth).pose
         self.reset()
 
     @property
@@ -96,6 +95,8 @@ class OpenScene:
         """
         image, points = (observation.images[name] for name in self.cameras)
         tool = observation.pose[:3]
+        pose = observation.camera_poses.get(self._depth, self._pose)
+        eye = np.array(pose[:3]) if pose else None
         try:
             found = self._masks(image, points, self._detector.detect(image, list(nouns)))
         except DetectorError as error:
@@ -106,7 +107,7 @@ class OpenScene:
             try:
                 middle = np.nanmedian(points[mask][:, :2], axis=0)
                 support = support_height(points[~mask], middle)
-                shape = segment_geometry(mask, points, support, self._from)
+                shape = segment_geometry(mask, points, support, eye)
             except SegmentError as error:
                 problems.setdefault(detection.phrase, str(error))
                 boxes.append((detection.box, f"{detection.phrase}: shape not known"))
