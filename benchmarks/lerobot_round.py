@@ -54,6 +54,8 @@ REGION = np.array([[0.42, -0.06], [0.54, 0.06]])
 """Where the cube stands, x and y in the base frame: two corners [m]."""
 RECORD_SEED, TEST_SEED = 20_000_000, 30_000_000
 TIME_LIMIT_S, LASTS_S = 15.0, 0.8
+_SAVE_STEPS = 1000
+"""Steps of training from one checkpoint to the next."""
 
 
 def commands(
@@ -141,7 +143,7 @@ def train(dataset: Path, out: Path, args: argparse.Namespace, policy: dict[str, 
         "dataset.repo_id": "vlm_robot_ros/push", "dataset.root": dataset, "output_dir": out,
         "dataset.video_backend": "pyav", "policy.device": args.device, **policy,
         "policy.push_to_hub": "false", "batch_size": args.batch, "steps": args.steps,
-        "save_freq": args.steps, "num_workers": 1, "wandb.enable": "false",
+        "save_freq": min(args.steps, _SAVE_STEPS), "num_workers": 1, "wandb.enable": "false",
         "seed": 1, "log_freq": 100,
     }  # fmt: skip
     command = [args.lerobot_python, "-m", "lerobot.scripts.lerobot_train"]

@@ -37,12 +37,16 @@ KINDS = {
         (
             "black bowl", "dish", "dark bowl", "black dish", "dark dish", "black basin", "basin",
             "soup dish", "soup bowl", "cereal dish", "cereal bowl", "serving bowl", "vessel",
-            "black container", "black vessel", "round container",
+            "black container", "black vessel", "round container", "deep dish", "hollow dish",
+            "mixing bowl", "porringer", "tureen", "soup plate", "serving dish",
         ),
         hollow=True, rest=0.01,
     ),
     "plate": Kind(
-        "plate", ("platter", "dinner plate", "saucer", "flat dish", "serving dish", "dish"),
+        "plate", (
+            "platter", "dinner plate", "saucer", "flat dish", "serving dish", "dish",
+            "shallow dish", "porcelain dish", "serving platter", "tray", "charger plate",
+        ),
         hollow=True, rest=0.008,
     ),
     "glazed_rim_porcelain_ramekin": Kind(
@@ -59,10 +63,16 @@ KINDS = {
     ),
     "wine_bottle": Kind(
         "wine bottle",
-        ("bottle", "wine", "vino", "red wine", "glass bottle", "liquor", "alcohol", "booze"),
+        ("bottle", "wine", "vino", "red wine", "glass bottle", "liquor", "alcohol", "booze",
+         "wine flask", "wine vessel", "spirits", "merlot", "cabernet", "chardonnay", "pinot noir",
+         "burgundy", "bordeaux", "rioja", "champagne"),
     ),
     "cream_cheese": Kind(
-        "cream cheese", ("cheese", "soft cheese", "cheese spread", "cream cheese spread", "dairy")
+        "cream cheese",
+        (
+            "cheese", "soft cheese", "cheese spread", "cream cheese spread", "dairy",
+            "dairy spread", "cheesy spread", "creamy cheese", "schmear", "philadelphia",
+        ),
     ),
     "alphabet_soup": Kind("alphabet soup", ("soup", "letter soup", "abc soup")),
     "salad_dressing": Kind("salad dressing", ("dressing", "salad sauce", "vinaigrette", "ranch")),
@@ -88,7 +98,7 @@ KINDS = {
         "stove",
         (
             "cooktop", "burner", "hob", "stovetop", "stove top", "cooker", "range", "hot plate",
-            "hotplate", "cooking plate", "cooking surface",
+            "hotplate", "cooking plate", "cooking surface", "heating plate", "oven top",
         ),
         region="cook_region", lift=0.03, front=(0.2, 0.0),
     ),
@@ -96,7 +106,8 @@ KINDS = {
         "cabinet",
         (
             "wooden cabinet", "cupboard", "wooden cupboard", "chest of drawers", "drawers",
-            "drawer", "dresser", "drawer unit", "storage unit", "chest", "closet",
+            "drawer", "dresser", "drawer unit", "storage unit", "chest", "closet", "sideboard",
+            "bureau", "credenza", "armoire", "wardrobe", "hutch", "locker", "nightstand",
         ),
         region="top_side",
     ),
@@ -104,7 +115,8 @@ KINDS = {
         "wine rack",
         (
             "rack", "bottle rack", "wine holder", "bottle holder", "bottle stand", "wine stand",
-            "wine shelf", "holder", "stand", "shelf",
+            "wine shelf", "holder", "stand", "shelf", "bottle cradle", "wine cradle",
+            "bottle shelf", "wine storage",
         ),
         region="top_region",
     ),

@@ -32,7 +32,7 @@ _WISHED = (
 )
 _WITHOUT = (
     r"(?:(?:so |rather |a bit |awfully )?(?:empty|bare|lonely|incomplete) )?"
-    r"(?:missing|lacking|without|waiting for|in need of|incomplete without)"
+    r"(?:missing|lacking|without|waiting for|in need of|incomplete without|ready for)"
 )
 _SPOT = r"(?:(?:right|proper|usual|rightful) )?(?:spot|place|home)"
 _ON_IT = r"(?: (?P<u>on|in|inside|on top)(?: of)?(?: it)?)?"
@@ -41,7 +41,7 @@ _FORMS = [
     re.compile(form)
     for form in (
         rf"{_P} (?:is|looks|seems|feels) {_ADVERB}{_WITHOUT} {_T}{_ON_IT}",
-        rf"{_P} {_ADVERB}(?:misses|lacks|needs|awaits|could use) {_T}{_ON_IT}",
+        rf"{_P} {_ADVERB}(?:misses|lacks|needs|requires|awaits|could use) {_T}{_ON_IT}",
         rf"{_T} (?:still )?is (?:still )?not (?:back )?{_W} {_P}{_YET}",
         rf"{_T} (?:still )?has (?:still )?not been {_PUT} (?:back )?{_W} {_P}{_YET}",
         rf"there is (?:still )?no {_T} {_W} {_P}{_YET}",
@@ -103,7 +103,8 @@ def hinted_request(text: str, mentions: Sequence[Mention], fixed: Collection[str
         if found is None or is_told or mentions[int(parts["t"][1])].noun in fixed:
             continue
         where = parts.get("w") or parts.get("u") or "on"
-        request = f"put the {parts['t']} {_SAID.get(where, where)} the {parts['p']}"
+        place = mentions[int(parts["p"][1])].noun
+        request = f"put the {parts['t']} {_SAID.get(where, where)} the {place}"
         return re.sub(r"@(\d)", lambda each: _named(text, mentions[int(each[1])]), request)
     return ""
 

@@ -28,6 +28,9 @@ from vlm_robot_ros.viz.scene_boxes import draw_boxes
 _CENTRE_NAMES = ("table center", "center of the table", "centre of the table",
                  "middle of the table", "table middle")  # fmt: skip
 
+_FLAT_M = 0.03
+"""Height below which a thing is flat [m]."""
+
 
 class LearnedScene:
     """What a checkpoint's detector sees through one camera."""
@@ -75,8 +78,9 @@ class LearnedScene:
         self._shown: tuple[np.ndarray, list[SeenThing]] | None = None
         names = {thing.noun: thing.names for thing in config.things}
         fixed = [thing.noun for thing in config.things if not thing.movable]
+        flat = [thing.noun for thing in config.things if thing.movable and thing.size[2] < _FLAT_M]
         self._reader = NamedThings(
-            {**names, TABLE_CENTRE: _CENTRE_NAMES}, parser, (*fixed, TABLE_CENTRE)
+            {**names, TABLE_CENTRE: _CENTRE_NAMES}, parser, (*fixed, TABLE_CENTRE), flat=flat
         )
 
     @property

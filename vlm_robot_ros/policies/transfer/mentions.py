@@ -1,7 +1,7 @@
 """Where a sentence names things: the names, with what describes them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -10,7 +10,8 @@ from vlm_robot_ros.language.task_spec import COLOUR_SLOT, SELECTORS
 _DESCRIBED = r"(?:the |a |an |that |this )?(?:[a-z-]+ ){0,2}?"
 """What stands before the name of a thing."""
 _PACKING = (
-    r"(?:box|carton|can|tin|bottle|flask|packet|pack|package|jar|stick|container|bag|block|tub)"
+    r"(?:box|carton|can|tin|bottle|flask|packet|pack|package|jar|stick|container|bag|block|tub"
+    r"|vessel)"
 )
 """What food comes in: the arm takes it with that."""
 _TELLING = frozenset(
@@ -22,6 +23,19 @@ _TELLING = frozenset(
      "go", "put", "place", "set", "move", "take", "it", "its", "up", "down", "same"}
 )  # fmt: skip
 """Words before a name that are more than a description, or that tell things apart."""
+
+
+_THE = r"(?:(?:the|a|an|that|this|my|your) )?(?:[a-z-]+ ){0,2}?"
+_INTO = re.compile(rf"\b(?:in|into|inside|within) {_THE}$", re.IGNORECASE)
+_ONTO = re.compile(rf"\b(?:on|onto|upon|atop|on top of) {_THE}$", re.IGNORECASE)
+_PUSHED = re.compile(
+    r"\b(?:push|slid|shov|glid|nudg|scoot|advanc|drag)(?:e|es|ed|ing|ging)?\b", re.IGNORECASE
+)
+"""What tells that a name means something hollow, or something flat."""
+_DETAIL = re.compile(r",? (?:with|of) (?:[a-z0-9-]+ ){0,3}|[ -](?:[a-z]+ )?", re.IGNORECASE)
+"""Words between two names of one thing: "the cabinet with three drawers"."""
+_COMPOUND = re.compile(r"(?:[ -]|-shaped |[ -](?:storage|display|holding) )", re.IGNORECASE)
+"""Words between a name and what it tells the kind of: "the wine storage rack"."""
 
 
 class Mention(NamedTuple):
@@ -38,8 +52,9 @@ class Mention(NamedTuple):
 class MentionFinder:
     """Finds the names of things in sentences."""
 
-    def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
-        """Take the names of all things: see `NamedThings`."""
+    def __init__(self, names: Mapping[str, Sequence[str]], flat: Collection[str] = ()) -> None:
+        """Take the names of all things, and which are flat: see `NamedThings`."""
+        self._flat = frozenset(flat)
         self._nouns_of: dict[str, list[str]] = {}
         for noun, known in names.items():
             for name in (noun, *known):
@@ -49,9 +64,11 @@ class MentionFinder:
         for name, nouns in self._nouns_of.items():
             nouns.sort(key=lambda noun: [each.lower() for each in ranks[noun]].index(name))
         known = "|".join(map(re.escape, sorted(self._nouns_of, key=len, reverse=True)))
-        # "The top of the cabinet" is the cabinet, to what is put there.
+        # "The top of the cabinet" is the cabinet, to what is put there; who says "stand the
+        # bottle" names no stand.
         self.names = re.compile(
-            rf"(?:(?<=the )top of the )?\b(?:{_PACKING} of (?:the )?)?({known})(?: {_PACKING})?\b",
+            r"(?:(?<=the )top of the )?\b(?!stand (?:the|a|an|it|that|this|my)\b)"
+            rf"(?:{_PACKING} of (?:the )?)?({known})(?: {_PACKING})?\b",
             re.IGNORECASE | re.ASCII,
         )
         self._between = re.compile(
@@ -99,12 +116,31 @@ class MentionFinder:
         for found in matches:
             between, negated = pairs.get(found.start(1), ("", False))
             nouns = self._nouns_of[found[1].lower()]
-            noun = next((each for each in nouns if each not in certain), nouns[0])
+            uncertain = [each for each in nouns if each not in certain] or nouns[:1]
+            noun = self._likelier(uncertain, text, found.start())
             start = _begin_of_phrase(text, found.start())
-            if mentions and start < mentions[-1].end:
+            if mentions and _are_one(text, mentions[-1], noun, found.start()):
+                start = mentions.pop().start
+            elif mentions and start < mentions[-1].end:
                 start = found.start()
             mentions.append(Mention(start, found.end(), noun, between, negated))
         return mentions
+
+    def _likelier(self, nouns: Sequence[str], text: str, start: int) -> str:
+        """Return which of several things a name at a place means."""
+        wanted: Sequence[str] = ()
+        if _INTO.search(text[:start]):
+            wanted = [noun for noun in nouns if noun not in self._flat]
+        elif _ONTO.search(text[:start]) or _PUSHED.search(text):
+            wanted = [noun for noun in nouns if noun in self._flat]
+        return (*wanted, *nouns)[0]
+
+
+def _are_one(text: str, before: Mention, noun: str, start: int) -> bool:
+    """Tell whether a name that begins at a place is of the thing that was named just before."""
+    between = text[before.end : start]
+    words = _COMPOUND if before.noun != noun else _DETAIL
+    return words.fullmatch(between) is not None
 
 
 def _begin_of_phrase(text: str, start: int) -> int:

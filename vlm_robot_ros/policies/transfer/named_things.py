@@ -19,8 +19,9 @@ from vlm_robot_ros.policies.transfer.hinted_requests import hinted_request
 from vlm_robot_ros.policies.transfer.meaning_steps import steps_of
 from vlm_robot_ros.policies.transfer.mentions import Mention, MentionFinder
 from vlm_robot_ros.policies.transfer.noun_phrases import noun_phrases
-from vlm_robot_ros.policies.transfer.phrase_match import NEARER, PhraseMatcher
+from vlm_robot_ros.policies.transfer.phrase_match import NEARER, PhraseMatcher, general_words
 from vlm_robot_ros.policies.transfer.plain_requests import (
+    in_order,
     is_of_another_time,
     plain_request,
     without_courtesy,
@@ -55,6 +56,7 @@ class NamedThings:
         fixed: Collection[str] = (),
         open_phrases: bool = True,
         proposes: bool = True,
+        flat: Collection[str] = (),
     ) -> None:
         """Take the names of all things.
 
@@ -66,20 +68,26 @@ class NamedThings:
             open_phrases: Whether phrases that are no names may mean the thing that they are
                 nearest to.
             proposes: Whether what may be a request is proposed.
+            flat: Nouns of flat things: of two things with one name, that which something is put
+                on, or which is pushed.
         """
+        self._flat = frozenset(flat)
         self._proposes = proposes
         self._parser, self._fixed, self._names = parser, frozenset(fixed), names
-        self._mentions = self._all = MentionFinder(names)
+        self._mentions = self._all = MentionFinder(names, flat)
         self._phrases: PhraseMatcher | None = None
         if open_phrases and isinstance(parser, PhraseEncoder):
             self._phrases = PhraseMatcher(names, parser)
 
     def among(self, nouns: Collection[str]) -> "NamedThings":
         """Return a reader of the same, where only things with these nouns are there."""
-        there = {noun: self._names[noun] for noun in self._names if noun in nouns}
+        there = {noun: [*self._names[noun]] for noun in self._names if noun in nouns}
+        for phrase, noun in general_words(there).items():
+            there[noun] += [phrase] if " " in phrase else []
         within = NamedThings(
-            there, self._parser, self._fixed, open_phrases=False, proposes=self._proposes
-        )
+            there, self._parser, self._fixed, open_phrases=False, proposes=self._proposes,
+            flat=self._flat,
+        )  # fmt: skip
         within._phrases = self._phrases and self._phrases.among(nouns)
         within._all = self._all
         return within
@@ -103,7 +111,7 @@ class NamedThings:
         """Return what a sentence surely asks for."""
         if is_of_another_time(text):
             return ReadSentence((), f"'{text}' is not about what is to be done now", 0.0)
-        courteous = without_courtesy(text)
+        courteous = in_order(without_courtesy(text))
         read, is_idle = self._read(text, *self._mentions.find(courteous))
         if is_idle:
             return self._hinted(text) or read._replace(asks_nothing=True)

@@ -37,7 +37,8 @@ _PARTICIPLES = frozenset({
     "located", "placed", "moved", "positioned", "stacked", "used", "called", "labelled",
     "labeled", "marked", "transferred", "brought", "resting", "sitting", "standing", "lying",
     "laying", "leaning", "waiting", "being", "slid", "pushed", "carried", "lifted", "dropped",
-    "shown", "seen", "made", "filled", "adjacent", "closest", "nearest",
+    "shown", "seen", "made", "meant", "supposed", "intended", "missing",
+    "ready", "required", "filled", "adjacent", "closest", "nearest",
 })  # fmt: skip
 """Words that tell of a thing what comes after its name."""
 _PARTS = frozenset({

@@ -45,8 +45,10 @@ _RIGHT = re.compile(
 _TAKE = r"(?:pick|grasp|grab|tak|took|lift|grip|hold|rais|seiz|fetch|gather)\w*"
 _PUT = r"(?:put|place|set|move|lay|drop|transfer|bring|position|deposit|release|let|stack|push)"
 _AFTER = re.compile(
-    rf"^(?:(?:after|having|by)|once you|(?:once|when|after) you(?:'ve| have)) {_TAKE}\b"
-    rf"(?P<what>[^,]*),\s*(?={_PUT}\b)",
+    rf"^(?:(?:(?:after|having|by)|once you|(?:once|when|after) you(?:'ve| have)) {_TAKE}\b"
+    r"(?P<what>[^,]*)|(?:once|when|after|as soon as) (?P<held>(?:the|that|this|a)\b[^,]*?)"
+    r" (?:is|has been) (?:in your (?:grip|grasp|gripper|hand)|(?:firmly |securely )?"
+    rf"(?:held|{_TAKE})(?: up)?)),\s*(?={_PUT}\b)",
     re.IGNORECASE,
 )
 """A clause about what comes first: it is taken."""
@@ -68,9 +70,29 @@ _WISH = re.compile(
     re.IGNORECASE,
 )
 """What is to be so."""
+_THEN = re.compile(
+    r",? (?:which|that) (?:(?:should|must|is to|needs to|has to|ought to)(?: then| finally| now)? "
+    r"(?:be (?:put|placed|set|left|laid|positioned|moved|deposited|dropped)|go|end up|rest|stand"
+    r"|sit)|belongs|goes) (?:then |back )?(?=(?:on|onto|in|into|inside|atop|upon) )",
+    re.IGNORECASE,
+)
+"""A clause about where it is to be put then."""
+_THERE = re.compile(
+    r",? (?:and|then|and then) (?:leave|keep|let) it (?:there|in place)[.! ]*$", re.I
+)
+_TAG = re.compile(
+    r",? (?:(?:should|is|are|do|does|has|would|could|wo|ca)n't (?:it|you|they|we|that)"
+    r"|right|okay|ok|don't you think)\?$",
+    re.IGNORECASE,
+)
+"""A question after a sentence that is none."""
+_SURFACE = (
+    r"(?:(?:upper|top|topmost|flat|uppermost|highest) )?"
+    r"(?:surface|roof|upper side|countertop|tabletop)"
+)
 _PART = re.compile(
-    r"\b(?:the )?(?:surface|interior|inside|roof|upper side|middle|cent(?:er|re)) of "
-    r"(?=the (?!table|floor|counter|room))",
+    rf"\b(?:the )?(?:{_SURFACE}|interior|inside|middle|cent(?:er|re)) of "
+    rf"(?=the (?!table|floor|counter|room))|'s {_SURFACE}\b",
     re.IGNORECASE,
 )
 """Parts of a thing that are the thing, to what is put there."""
@@ -111,9 +133,19 @@ def is_of_another_time(text: str) -> bool:
 def without_courtesy(text: str) -> str:
     """Return a request without what asks for something before it is said."""
     text = _FREE.sub("", _PERMISSION.sub("", text.strip()))
-    text = _PERMISSION.sub("", text)
+    text = _TAG.sub("", _PERMISSION.sub("", text))
     polite = _POLITE.match(text)
     return text if polite is None else text[polite.end() :].rstrip("? ")
+
+
+def in_order(text: str) -> str:
+    """Return a request with its clauses in the order of what is done, a wish as what is to be."""
+    text = _THERE.sub("", _THEN.sub(" and put it ", _WISH.sub(r"\g<what> should be ", text)))
+    after = _AFTER.match(text)
+    if after is None:
+        return text
+    what = re.sub(r"\b(?:up|it)\b", "", after["what"] or after["held"]).strip()
+    return (f"pick up {what} and " if what else "") + text[after.end() :]
 
 
 def plain_request(text: str) -> str:
@@ -121,11 +153,7 @@ def plain_request(text: str) -> str:
 
     What is no request may become one: whether it is one is to be known before.
     """
-    text = _WISH.sub(r"\g<what> should be ", text)
-    after = _AFTER.match(text)
-    if after is not None:
-        what = re.sub(r"\b(?:up|it)\b", "", after["what"]).strip()
-        text = (f"pick up {what} and " if what else "") + text[after.end() :]
+    text = in_order(text)
     for pattern, plain in ((_HOW, ""), (_RIGHT, ""), (_SO_THAT, " and put it "), (_PART, ""),
                            (_INSIDE, "in "), (_HOLD_AT, ""), (_STAND, "put "),
                            (_ON_TABLE, "")):  # fmt: skip

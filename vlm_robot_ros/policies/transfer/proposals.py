@@ -2,23 +2,26 @@
 
 "Is the bowl on the plate yet?" may be a question or a request (Searle 1975, "Indirect speech
 acts"). The arm does not guess: it asks "Shall I put the bowl on the plate?" and acts when the next
-instruction is "yes". Questions and wishes that name one thing and one place for it are proposed;
-refusals, worries, and remarks on how things are or were are not.
+instruction is "yes". What may ask for something (`implied_requests`), and names one thing and one
+place for it, is proposed.
 """
 
 import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from vlm_robot_ros.policies.transfer.implied_requests import may_ask
 from vlm_robot_ros.policies.transfer.mentions import Mention
 
 _FLAGS = re.IGNORECASE | re.ASCII
 _PLACE_WORDS = {
     "on top of": "on", "in front of": "in front of", "at the front of": "in front of",
-    "to the front of": "in front of", "to the left of": "to the left of",
+    "to the front of": "in front of", "the front of": "in front of",
+    "to the left of": "to the left of",
     "to the right of": "to the right of", "next to": "next to", "beside": "next to",
     "behind": "behind", "inside of": "in", "inside": "in", "into": "in", "in": "in", "onto": "on",
     "on": "on", "atop": "on", "upon": "on", "to": "on",
+    "missing from": "on", "absent from": "on",
 }  # fmt: skip
 """Words before a place, and what the proposal says for them."""
 _THE = r"(?:the|a|an|that|this|my|your|our|its)"
@@ -44,65 +47,13 @@ _AND = re.compile(rf"^ and (?:{_THE} )?$", _FLAGS)
 _DESCRIBED = re.compile(rf"\b{_THE} ((?:[a-z-]+ ){{1,3}})$", _FLAGS)
 """Words between "the" and a name, such as "left"."""
 _PLACE_FIRST = re.compile(
-    r"\b(?:without|missing|misses|lack(?:s|ing)?|needs?|awaits?|wait(?:s|ing) for|empty|bare"
-    r"|where|with no)\b",
+    r"\b(?:without|missing|misses|lack(?:s|ing)?|needs?|requires?|awaits?|wait(?:s|ing) for"
+    r"|ready for|empty|bare|where|with no|has (?:still |currently )?no)\b",
     _FLAGS,
 )
 """Words after a place, of sentences that name the thing last: "the plate is still without it"."""
 _INTO = re.compile(r"\b(?:in|inside|into|within)(?: it)?[.?! ]*$", _FLAGS)
 """Ends of sentences that name a container first: "with no bowl in it"."""
-
-# Beginnings of questions, questions why something is not so, and words of wishes.
-_QUESTION = (
-    r"^(?:(?:so|and|but|hey|robot|well|um|uh|excuse me),? )*"
-    r"(?:(?:is|are|has|have|will|would|should|could|can|does|do|wo|ca)(?:n't)?|shall|may|might) "
-    r"(?!(?:you|i|we) (?:see|find|tell|think|know|remember|put|have|ever|hear)\b"
-    r"|anyone\b|anybody\b|someone\b|somebody\b|he\b|she\b|they\b)"
-)
-_WHY_NOT = r"\b(?:why|how come|how is it that|reason)\b[^,;.]*?(?:n't| not| no| cannot)\b"
-_WHEN = r"^when (?:will|does|do|is|are|can|should|would)\b|^how (?:long until|soon)\b"
-_WISH = (
-    r"\b(?:should|ought to|needs?|supposed|meant|belongs?|better|best|nicer|happier|prefer|love"
-    r"|wish|time|missing|without|lack\w*|empty|bare|waiting for|awaits|room for"
-    r"|space for|(?:spot|place) (?:for|of|is)|home|yet|still not|still no|want|goes|fits|where)\b"
-)
-_MAY_ASK = re.compile("|".join((_QUESTION, _WHY_NOT, _WHEN, _WISH)), _FLAGS)
-"""Sentences that may be requests."""
-_FINE_NOT = re.compile(
-    r"^(?:(?:so|and|but|hey|robot|well),? )*"
-    r"(?:is|are|has|have|would|should|could|does|wo|ca)n't\b"
-    r"|^(?:is|has|would|should|could|does) (?:it )?not\b"
-    rf"|{_WHY_NOT}|(?:n't| not| no)\b(?= (?:[a-z']+ ){{0,8}}yet\b)|\bstill (?:not|no)\b"
-    rf"|\bwith no\b",
-    _FLAGS,
-)
-"""Where "not" asks for what it denies."""
-_NOT = re.compile(
-    r"n't\b|\b(?:not|no|none|never|nobody|nothing|nowhere|cannot|hardly|unless|without touching"
-    r"|instead of|rather than|anywhere but)\b",
-    _FLAGS,
-)
-"""Negations."""
-_REFUSES = re.compile(
-    r"\b(?:allowed|forbidden|refrain|remov\w+|tak(?:e|en|ing) (?:off|away)|stay off|mind|safe\w*"
-    r"|dangerous|wrong|bad|good idea|shame|pity|hands off|watch out|careful|worr\w+|afraid|hope"
-    r"|hate|rather|shatter|break|broken|melt|burn|spill|fall\w*"
-    r"|too (?:big|small|large|heavy|hot|wide)"
-    r"|avoid|stop|quit|cancel|forget|leave|keep\w*|prefer .* to|thank you for|good job)\b"
-    r"|\bstill (?!not\b|no\b|without|empty|bare|missing|waiting|need|lack|has no)",
-    _FLAGS,
-)
-"""Refusals, worries and complaints, of which the contrary would be proposed."""
-_OTHERWISE = re.compile(
-    r"^(?:so |and |but )?(?:who|what|which|where|did|how (?:many|much|heavy|big|old|did|do))\b"
-    r"|\b(?:yesterday|tomorrow|earlier|previous(?:ly)?|ago|later|(?<!how long )until"
-    r"|used to|always|usually|normally|i'll|i will|i'm|i have|i've"
-    r"|(?:my|him|her|your)self|themselves"
-    r"|in the (?:video|picture|photo|film)|(?:last|next) (?:night|week|month|year|time)"
-    r"|the one (?:that|who)|(?:was|were)(?! (?:hoping|wondering|expecting|supposed|meant)))\b",
-    _FLAGS,
-)
-"""What wants to know something, or is of another time or of somebody else."""
 
 _AGREES = re.compile(
     r"(?:(?:ok|okay|oh|ah|well|please|thanks|thank you|robot|now|right|sure|then|that is right"
@@ -136,7 +87,7 @@ def proposal_of(
         fixed: Nouns of what cannot be carried.
         asks_nothing: Whether it is surely no plain request.
     """
-    if not 2 <= len(mentions) <= 4 or not _may_ask(text, asks_nothing):
+    if not 2 <= len(mentions) <= 4 or not may_ask(text, asks_nothing):
         return None
     target, place, word = _parts(text, mentions, fixed)
     if target is None or place is None or target.noun == place.noun or target.noun in fixed:
@@ -157,13 +108,6 @@ def agrees(text: str) -> bool:
         return False  # it asks, or says something that is not understood here
     words = " ".join(re.sub(r"[,.!]", " ", text.lower()).split())
     return bool(_AGREES.fullmatch(words) and _YES.search(words))
-
-
-def _may_ask(text: str, asks_nothing: bool) -> bool:
-    if _REFUSES.search(text) or _OTHERWISE.search(text):
-        return False
-    is_wish = not asks_nothing or _MAY_ASK.search(text)
-    return bool(is_wish) and not _NOT.search(_FINE_NOT.sub(" ", text))
 
 
 def _which(
