@@ -178,8 +178,3 @@ def test_of_a_message_the_good_transforms_count_and_the_others_are_told():
     (problem,) = add_transforms(buffer, bad, static=True)
     assert "'eye'" in problem
     assert buffer.look_up("base", "ear", 5.0)[0, 3] == 1.0
-
-
-def test_a_camera_whose_place_the_contract_has_needs_no_tf():
-    camera = Camera("front", "image", "eye", 4, 4, 10.0)
-    assert placed_camera(camera, "base", TransformBuffer(), 1.0) is camera

@@ -211,11 +211,11 @@ class _CameraDecoder:
         """
         robot = self._recording.robot
         of, time = robot.camera(camera), header_seconds(message)
-        try:
-            of = placed_camera(of, robot.base_frame, self._transforms, time)
-        except TransformError as error:
-            raise ImageError(str(error)) from error
         if of.pose_from_tf:
+            try:
+                of = placed_camera(of, robot.base_frame, self._transforms, time)
+            except TransformError as error:
+                raise ImageError(str(error)) from error
             self.poses[camera] = of.pose
         return to_policy_input(message, of, self._known.get(camera))
 

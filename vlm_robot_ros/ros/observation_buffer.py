@@ -197,9 +197,9 @@ class ObservationBuffer:
         try:
             stamp = stamp_to_seconds(message.header.stamp)
             notes: list[str] = []
-            of = placed_camera(
-                self._cameras[camera], self._robot.base_frame, self._transforms, stamp
-            )
+            of = self._cameras[camera]
+            if of.pose_from_tf:
+                of = placed_camera(of, self._robot.base_frame, self._transforms, stamp)
             image = to_policy_input(message, of, self.calibrations.get(camera), notes.append)
         except ValueError as error:
             watch.on_rejected(str(error))

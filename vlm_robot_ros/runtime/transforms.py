@@ -33,7 +33,7 @@ def placed_camera(camera: Camera, base: str, buffer: TransformBuffer, time: floa
     """Return a camera with the place that TF has for it at a time.
 
     Args:
-        camera: Of the contract; one whose pose is there comes back as it is.
+        camera: Of the contract.
         base: The arm's base frame.
         buffer: What TF has published.
         time: When the image was taken [s].
@@ -41,8 +41,6 @@ def placed_camera(camera: Camera, base: str, buffer: TransformBuffer, time: floa
     Raises:
         TransformError: it is not known then.
     """
-    if not camera.pose_from_tf:
-        return camera
     frame = buffer.look_up(base, camera.frame, time)
     turn = Rotation.from_matrix(frame[:3, :3]).as_euler("xyz")
     return replace(camera, pose=(*frame[:3, 3].tolist(), *turn.tolist()))
