@@ -25,6 +25,13 @@ def things():
         ("move the coffee mug onto the tray", "put", "mug", "tray"),
         ("put the screwdriver on the top of the shelf", "put", "screwdriver", "shelf"),
         ("push the mug to the front of the shelf", "place in front", "mug", "shelf"),
+        ("put the mug on the upper surface of the shelf", "put", "mug", "shelf"),
+        ("put the mug on the shelf's flat surface", "put", "mug", "shelf"),
+        ("make sure the mug is on the tray", "put", "mug", "tray"),
+        ("lift the mug, which should then be left on the tray", "put", "mug", "tray"),
+        ("once the mug is in your grip, set it on the tray", "put", "mug", "tray"),
+        ("the mug should be on the tray, shouldn't it?", "put", "mug", "tray"),
+        ("stand the mug on the tray", "put", "mug", "tray"),
     ],
 )
 def test_a_known_name_is_what_the_sentence_says_of_it(things, text, skill, target, reference):

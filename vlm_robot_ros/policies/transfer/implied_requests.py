@@ -78,7 +78,8 @@ _REFUSES = re.compile(
     r"|hate|rather|shatter|break|broken|melt|burn|spill|fall\w*"
     r"|too (?:big|small|large|heavy|hot|wide)"
     r"|avoid|stop|quit|cancel|forget|keep\w*|prefer .* to|thank you for|good job)\b"
-    r"|\bstill (?!not\b|no\b|without|empty|bare|missing|waiting|need|lack|has no)",
+    r"|\bstill (?!not\b|no\b|without|empty|bare|missing|waiting|need|lack|has no"
+    r"|hasn't|isn't|is not)",
     _FLAGS,
 )
 """Refusals, worries and complaints, of which the contrary would be proposed."""
@@ -102,8 +103,8 @@ def may_ask(text: str, asks_nothing: bool) -> bool:
         text: The sentence.
         asks_nothing: Whether it is surely no plain request.
     """
-    text = _THOUGHT.sub("", text)
-    if _REFUSES.search(_NO_OBJECTION.sub(" ", text)) or _OTHERWISE.search(text):
+    now = _THOUGHT.sub("", text)
+    if _REFUSES.search(_NO_OBJECTION.sub(" ", now)) or _OTHERWISE.search(now):
         return False
-    is_wish = not asks_nothing or _MAY_ASK.search(text)
-    return bool(is_wish) and not _NOT.search(_FINE_NOT.sub(" ", text))
+    is_wish = not asks_nothing or now != text or _MAY_ASK.search(now)
+    return bool(is_wish) and not _NOT.search(_FINE_NOT.sub(" ", now))

@@ -23,6 +23,7 @@ from vlm_robot_ros.policies.transfer.phrase_match import NEARER, PhraseMatcher, 
 from vlm_robot_ros.policies.transfer.plain_requests import (
     in_order,
     is_of_another_time,
+    is_unwanted,
     plain_request,
     without_courtesy,
     without_descriptions,
@@ -111,6 +112,9 @@ class NamedThings:
         """Return what a sentence surely asks for."""
         if is_of_another_time(text):
             return ReadSentence((), f"'{text}' is not about what is to be done now", 0.0)
+        if is_unwanted(text):
+            problem = f"'{text}' says what is not wanted"
+            return ReadSentence((), problem, 0.0, knows_action=False)
         courteous = in_order(without_courtesy(text))
         read, is_idle = self._read(text, *self._mentions.find(courteous))
         if is_idle:

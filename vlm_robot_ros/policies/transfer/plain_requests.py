@@ -130,6 +130,23 @@ def is_of_another_time(text: str) -> bool:
     return _NOT_NOW.search(text) is not None
 
 
+_AVERSE = re.compile(
+    r"\bi(?:'d| would)?(?: (?:really|do|strongly|absolutely))* (?:mind|object|hate|dislike|resent"
+    r"|detest|loathe|refuse|forbid|regret|fear|worry)\b"
+    r"|\b(?:it(?: would|'d| will)(?: really)? be|it's|it is) (?:very |so |really )?(?:bad|terrible"
+    r"|awful|horrible|an? (?:shame|pity|disaster|mistake|bad idea)|dangerous|unsafe|wrong|worse"
+    r"|silly|stupid|foolish|unwise|unfortunate)\b(?!.*(?:\b(?:not|no|without|missing)\b|n't\b))"
+    r"|\b(?:should|must|has to|needs to|ought to|better|can|may) "
+    r"(?:stay|remain|be left|be kept)\b",
+    re.IGNORECASE,
+)
+
+
+def is_unwanted(text: str) -> bool:
+    """Tell whether a sentence says what is not to be done: "I would mind if"."""
+    return _AVERSE.search(text) is not None
+
+
 def without_courtesy(text: str) -> str:
     """Return a request without what asks for something before it is said."""
     text = _FREE.sub("", _PERMISSION.sub("", text.strip()))
