@@ -181,7 +181,28 @@ def test_what_the_hand_hides_is_where_it_was(parser):
     ghost = scene.look(hand, ["screwdriver"]).things[0]
     assert ghost.geometry is first.geometry
     assert not ghost.cells  # no new sight of it
+    later = dataclasses.replace(hand, time=11.0)
+    assert not [each for each in scene.look(later, ["screwdriver"]).things if each.noun]
+
+
+def test_what_the_hand_does_not_hide_is_not_remembered(parser):
+    seen, shown = observation([BLOCK])
+    detector = Boxes(shown, NAMES)
+    scene = OpenScene(detector, ROBOT, parser)
+    scene.look(seen, ["screwdriver"])
+    detector.shown = np.zeros_like(shown)
     assert not [each for each in scene.look(seen, ["screwdriver"]).things if each.noun]
+
+
+def test_what_comes_to_stand_beside_a_thing_is_an_obstacle_then(parser):
+    seen, shown = observation([BLOCK], "pick up the screwdriver")
+    detector = Boxes(shown, NAMES)
+    policy = policy_with(OpenScene(detector, ROBOT, parser))
+    policy.infer(seen)
+    before = len(policy._task.others)
+    seen, detector.shown = observation([BLOCK, SHELF], "pick up the screwdriver", time=0.2)
+    policy.infer(seen)
+    assert len(policy._task.others) == before + 1
 
 
 def test_boxes_of_one_phrase_that_overlap_are_one_thing():

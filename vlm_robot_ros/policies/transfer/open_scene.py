@@ -32,6 +32,8 @@ _ABOVE_M = 0.006
 """How far above what it stands on the pixels of a thing are, where only its box is known [m]."""
 _HIDES_M = 0.2
 """How near the tool is to what the hand may hide [m]."""
+_REMEMBERED_S = 10.0
+"""How long what the hand hides is remembered [s]."""
 _TOP_M = 0.45
 """How high things reach, at most, above the ground [m]."""
 _BESIDE_M = 0.03
@@ -74,7 +76,8 @@ class OpenScene:
 
     def reset(self) -> None:
         """Forget what was seen."""
-        self._before: dict[str, list[SeenThing]] = {}
+        self._before: dict[str, tuple[float, list[SeenThing]]] = {}
+        """What was seen of each noun, and when [s]."""
         self._shown: tuple[np.ndarray, list[tuple[np.ndarray, str]]] | None = None
         """The image that was looked at last, and what was found where."""
 
@@ -121,15 +124,16 @@ class OpenScene:
         self._shown = (image, boxes)
         for noun in nouns:
             of_noun = [thing for thing in seen if thing.noun == noun]
-            before = self._before.get(noun, [])
-            if not of_noun and any(
+            time, before = self._before.get(noun, (-np.inf, []))
+            is_hidden = observation.time - time < _REMEMBERED_S and any(
                 np.linalg.norm(tool - each.point) < _HIDES_M for each in before
-            ):
+            )
+            if not of_noun and is_hidden:
                 # Where it was: no new sight of it.
                 seen += [replace(each, cells=0.0) for each in before]
                 problems.pop(noun, None)
             else:
-                self._before[noun] = of_noun
+                self._before[noun] = observation.time, of_noun
         around = obstacles(points, known, self._ground, self._ground + _TOP_M, tool)
         things = seen + [SeenThing("", box, 1.0, box.base, 0.0) for box in around]
         return Sight(things, observation.time, tool, problems)

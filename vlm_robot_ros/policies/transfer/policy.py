@@ -22,6 +22,7 @@ from vlm_robot_ros.policies.transfer.proposals import agrees
 from vlm_robot_ros.policies.transfer.scene import (
     TABLE_CENTRE,
     SeenThing,
+    is_one,
     resolve,
     scene_object,
 )
@@ -41,8 +42,6 @@ _SAME_M = 0.08
 _LEFT_M, _LIFTED_M = 0.08, 0.03
 """How far the tool is from what it has let go of when the step is done; how near the height that
 a thing is lifted to [m]."""
-_ONE_M = 0.01
-"""How near each other two phrases are seen that mean one thing [m]."""
 _ANSWER_S = 60.0
 """How long a "yes" answers what was proposed [s]."""
 _EMPTY, _OPEN = 0.015, 0.95
@@ -198,7 +197,7 @@ class TransferPolicy:
         if step.reference.noun:
             others = [thing for thing in seen if thing is not target]
             reference = resolve(step.reference, others, self._middle)
-            if not self._carried and _is_one(reference, target):
+            if not self._carried and is_one(reference, target):
                 raise LookupError(f"I cannot tell the {reference.noun} from the {target.noun}")
             place = place_for(step.skill, target, reference, seen, self._scene, self._workspace)
         self._noun = target.noun
@@ -218,6 +217,11 @@ class TransferPolicy:
         if sight is self._followed or sight.time < self._changed:
             return
         self._followed = sight
+        if not task.held:
+            task.others = [
+                thing.geometry for thing in sight.things if thing.noun != self._noun
+                or np.linalg.norm(thing.point - task.expected) > _SAME_M
+            ]  # fmt: skip
         # What was not where it was put has stayed where it was; so has what the hand lost.
         for expected in (task.expected, task.target.base):
             near = [
@@ -251,14 +255,6 @@ class TransferPolicy:
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self._device)
-
-
-def _is_one(first: SeenThing, second: SeenThing) -> bool:
-    """Tell whether what two phrases found is the same thing."""
-    boxes = first.geometry, second.geometry
-    apart = [np.abs(getattr(boxes[0], name) - getattr(boxes[1], name)).max()
-             for name in ("base", "size")]  # fmt: skip
-    return first.noun != second.noun and bool(max(apart) < _ONE_M)
 
 
 def _nouns(steps: Sequence[ThingStep]) -> list[str]:

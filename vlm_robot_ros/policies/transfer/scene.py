@@ -26,6 +26,8 @@ _ON_M, _NEXT_TO_M, _ASIDE_M = 0.12, 0.35, 0.02
 it [m]."""
 _SUPPORT_M = 0.04
 """How wide a thing is at least that others can be put on [m]."""
+_ONE_M = 0.01
+"""How near each other two phrases are seen that mean one thing [m]."""
 _BESIDE = {
     "left of": (1, 1.0), "right of": (1, -1.0), "in front of": (0, -1.0), "behind": (0, 1.0),
 }  # fmt: skip
@@ -215,3 +217,11 @@ def _clusters(pixels: np.ndarray, sure: np.ndarray) -> list[np.ndarray]:
         found.append(left[apart[best] < _TOGETHER_PX])
         left = left[apart[best] >= _ONE_PX]
     return found
+
+
+def is_one(first: SeenThing, second: SeenThing) -> bool:
+    """Tell whether what two phrases found is the same thing."""
+    boxes = first.geometry, second.geometry
+    apart = [np.abs(getattr(boxes[0], name) - getattr(boxes[1], name)).max()
+             for name in ("base", "size")]  # fmt: skip
+    return first.noun != second.noun and bool(max(apart) < _ONE_M)
