@@ -17,8 +17,6 @@ from vlm_robot_ros.data.action_space import read_actions
 from vlm_robot_ros.data.dataset import DataError, open_data_folder
 from vlm_robot_ros.data.formats.lerobot_parts import write_part
 from vlm_robot_ros.data.formats.lerobot_writer import merge_shards
-from vlm_robot_ros.policies.remote.policy_map_loader import load_policy_map
-from vlm_robot_ros.robot.loader import load_robot
 from vlm_robot_ros.training.chunk_dataset import ChunkDataset
 
 
@@ -210,36 +208,6 @@ def test_loose_files_in_a_folder_are_bags_of_their_own(tmp_path):
         shutil.rmtree(tmp_path / name)
     assert len(find_bags(tmp_path)) == 2
     assert len(open_dataset(tmp_path)) == 2
-
-
-def test_cameras_and_image_sizes_are_chosen_and_the_map_says_so(tmp_path, capsys):
-    moving_bag(tmp_path / "bag")
-    command = ["bag", "convert", str(tmp_path / "bag"), "--cameras", "front"]
-    options = ["--image-size", "96x64", "--out", str(tmp_path / "out")]
-    assert main([*command, *options]) == 0
-    data = open_data_folder(tmp_path / "out").episode(0)
-    assert {name: each.shape[1:] for name, each in data.images.items()} == {
-        "observation.images.front": (64, 96, 3)
-    }
-    robot = load_robot("panda_sim")
-    found = load_policy_map(tmp_path / "out" / "meta" / "policy_map.yaml", robot)
-    assert [(camera.camera, camera.size) for camera in found.cameras] == [("front", [96, 64])]
-    assert load_robot(tmp_path / "out" / "meta" / "contract.yaml") == robot
-    with pytest.raises(BagError, match=r"camera 'top' is not .* valid: front, wrist"):
-        BagDataset([tmp_path / "bag"], BagOptions(cameras=("top",)))
-    with pytest.raises(SystemExit):
-        main([*command, "--image-size", "96", "--out", str(tmp_path / "b")])
-    assert "valid: WIDTHxHEIGHT" in capsys.readouterr().err
-
-
-def test_actions_become_the_joints_that_the_arm_had_next(tmp_path):
-    moving_bag(tmp_path / "bag")
-    told = BagDataset([tmp_path / "bag"])
-    done = BagDataset([tmp_path / "bag"], BagOptions(joint_actions=True))
-    assert done.info.action_names == done.info.state_names
-    state, action = done.table(0)
-    np.testing.assert_allclose(action[:-1, :-1], state[1:, :-1], atol=2e-3)
-    np.testing.assert_array_equal(action[:, -1], told.table(0)[1][: len(action), -1])
 
 
 @pytest.mark.long

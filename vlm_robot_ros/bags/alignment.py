@@ -25,6 +25,10 @@ _MAX_JOINT_GAP_S = 0.1
 """Joint states farther apart are not interpolated between [s]."""
 _MAX_STEPS = 1_000_000
 """Frames of an episode that can be meant."""
+STATE_PARTS = ("joints", "pose")
+"""What the state of a dataset may have, before the gripper's opening."""
+_DOWNWARD = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
+"""A pose whose quaternion those of states are nearest to at first."""
 _MIN_STEPS = 4
 """Shorter episodes are left out [frames]."""
 
@@ -40,7 +44,10 @@ class AlignedEpisode:
     images: dict[str, np.ndarray]
     """Of each camera the stamps of the images that are newest at each time. Shape (T,), [s]."""
     state: np.ndarray
-    """Joint positions [rad], and gripper opening where there is one. Shape (T, S), float32."""
+    """Joint positions [rad], or the tool's pose, or both, and the gripper opening where there is
+    one. Shape (T, S), float32."""
+    state_names: tuple[str, ...]
+    """Of these values."""
     action: np.ndarray
     """What the arm was told to reach by the next time, and the opening where there is a gripper.
     Shape (T, A), float32."""
@@ -50,6 +57,8 @@ class AlignedEpisode:
     """Whether a person moved the arm. Shape (T,), bool."""
     cut: int
     """How many times are left out, since something was missing then."""
+    success: bool | None
+    """As it was marked; None where nobody says."""
 
 
 def align(
@@ -59,6 +68,7 @@ def align(
     namespace: str = "",
     cameras: Collection[str] = (),
     joint_actions: bool = False,
+    state_parts: Sequence[str] = ("joints",),
 ) -> AlignedEpisode | None:
     """Bring an episode to an even grid, from its first command of motion to its last.
 
@@ -74,6 +84,7 @@ def align(
         cameras: Whose images are needed; of all colour cameras if none is named.
         joint_actions: Whether tool poses become the joint positions that the arm had when they
             were due.
+        state_parts: What the state has: some of `STATE_PARTS`.
 
     Raises:
         BagError: the actions are changes, which cannot be brought to another rate.
@@ -125,29 +136,53 @@ def align(
         names = (*recording.robot.joint_names, "gripper")
         done = reached[part, :-1].astype(float).round(_DECIMALS)
         action = np.column_stack([done, action[:, -1]]).astype(np.float32)
+    state_names, states = _states(recording, state[part], state_parts)
     if not recording.robot.has_gripper:
-        names, action, state = names[:-1], action[:, :-1], state[:, :-1]
+        names, action = names[:-1], action[:, :-1]
+        state_names, states = state_names[:-1], states[:, :-1]
     by_hand = within(times[part], interventions(recording))
     return AlignedEpisode(
         recording, span.instruction, times[part],
         {camera: stamps[part] for camera, stamps in images.items()},
-        state[part], action, names, by_hand, len(times) - (last - first),
+        states, state_names, action, names, by_hand, len(times) - (last - first), span.success,
     )  # fmt: skip
+
+
+def _states(
+    recording: Recording, felt: np.ndarray, parts: Sequence[str]
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return names and values of states, shape (T, S), of joints and opening, shape (T, J + 1)."""
+    names, columns = list[str](), list[np.ndarray]()
+    for part in parts:
+        if part == "joints":
+            names += recording.robot.joint_names
+            columns.append(felt[:, :-1])
+            continue
+        kinematics, poses = Kinematics(recording.robot), list[np.ndarray]()
+        for joints in felt[:, :-1].astype(float):
+            pose = transform_to_pose7(kinematics.forward(joints))
+            poses.append(_near(pose, poses[-1] if poses else _DOWNWARD))
+        names += POSE_NAMES
+        columns.append(np.array(poses).round(_DECIMALS) + 0.0)
+    return (*names, "gripper"), np.column_stack([*columns, felt[:, -1]]).astype(np.float32)
+
+
+def _near(pose: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Return a pose with that quaternion of its two which is nearer to that of another."""
+    return np.r_[pose[:3], -pose[3:]] if pose[3:] @ before[3:] < 0 else pose
 
 
 def _to_poses(recording: Recording, actions: Sequence[RecordedAction]) -> list[RecordedAction]:
     """Return actions of both kinds as poses of the tool: those of a leader arm are joints."""
     kinematics = Kinematics(recording.robot)
-    found, last = list[RecordedAction](), np.zeros(7)
+    found = list[RecordedAction]()
     for action in actions:
-        pose = action.values.copy()
+        pose = action.values
         if action.mode == ActionMode.JOINT_POSITION:
             pose = transform_to_pose7(kinematics.forward(pose))
-        if pose[3:] @ last[3:] < 0:
-            pose[3:] *= -1  # the same orientation, the other quaternion of it
+        pose = _near(pose, found[-1].values if found else pose)
         mode = int(ActionMode.END_EFFECTOR_POSE)
         found.append(replace(action, mode=mode, names=POSE_NAMES, values=pose))
-        last = pose
     return found
 
 

@@ -12,6 +12,7 @@ from vlm_robot_ros.bags.bag import Bag, BagError
 from vlm_robot_ros.bags.discovery import find_bags
 from vlm_robot_ros.bags.recording import (
     MIN_GAP_S,
+    EpisodeInterval,
     Recording,
     contract_cameras,
     header_seconds,
@@ -52,6 +53,11 @@ class BagOptions:
     """How an image of another shape becomes this size."""
     joint_actions: bool = False
     """Whether tool poses become the joint positions that the arm had when they were due."""
+    state: tuple[str, ...] = ("joints",)
+    """What the state has: some of `STATE_PARTS`."""
+    success_marks: bool = False
+    """Whether each episode tells if it is a success; those without a mark are left out, and
+    failures are kept."""
 
 
 EVERYTHING = BagOptions()
@@ -85,10 +91,10 @@ class BagDataset:
             self._fps = cameras[0].rate
             for before, span in zip([None, *recording.spans], recording.spans, strict=False):
                 found = None
-                if options.failed or span.success is not False:
+                if _is_wanted(span, options):
                     found = align(
                         recording, span, self._fps, options.namespace, options.cameras,
-                        options.joint_actions,
+                        options.joint_actions, options.state,
                     )  # fmt: skip
                 if found is None:
                     left_out += 1
@@ -109,17 +115,16 @@ class BagDataset:
                     f"bag '{other.recording.bag.path}' has {_kind(other)}, "
                     f"'{first.recording.bag.path}' {_kind(first)}"
                 )
+        unmarked = "without a mark" if options.success_marks else "failures"
         said = (
-            f"{left_out} episodes are left out: failures, without motion, or with gaps",
+            f"{left_out} episodes are left out: {unmarked}, without motion, or with gaps",
             f"{cut} moments are left out: something was missing",
         )
         notes = tuple(note for note, count in zip(said, (left_out, cut), strict=True) if count)
         where = bags[0] if len(bags) == 1 else bags[0].parent
-        joints = first.recording.robot.joint_names
-        gripper = ("gripper",) if first.recording.robot.has_gripper else ()
         self.info = DatasetInfo(
             where, FORMAT, first.recording.robot.name, self._fps, tuple(first.images),
-            (*joints, *gripper), first.names, (*notes, *self.problems), "rad",
+            first.state_names, first.names, (*notes, *self.problems), "rad",
         )  # fmt: skip
 
     @property
@@ -151,7 +156,10 @@ class BagDataset:
         found = self._episodes[number]
         wanted = [name for name in found.images if cameras is None or name in cameras]
         images = {name: self._images(found, name) for name in wanted}
-        return Episode(found.instruction, images, found.state, found.action, found.intervention)
+        success = found.success if self.options.success_marks else None
+        return Episode(
+            found.instruction, images, found.state, found.action, found.intervention, success
+        )
 
     def _images(self, found: AlignedEpisode, camera: str) -> np.ndarray:
         recording = found.recording
@@ -184,6 +192,12 @@ class BagDataset:
     def _resized(self, image: np.ndarray) -> np.ndarray:
         size = self.options.image_size
         return image if size is None else resize_image(image, *size, self.options.fit)
+
+
+def _is_wanted(span: EpisodeInterval, options: BagOptions) -> bool:
+    if options.success_marks:
+        return span.success is not None
+    return options.failed or span.success is not False
 
 
 def _chosen_cameras(robot: RobotConfig, names: Sequence[str], bag: Path) -> list[Camera]:

@@ -10,6 +10,8 @@ from vlm_robot_ros.robot.loader import contract_file
 
 MAP_FILE, CONTRACT_FILE = "policy_map.yaml", "contract.yaml"
 """Names in a dataset's `meta` folder."""
+_VALUES = {"joints": ("joints",), "pose": ("position", "quaternion")}
+"""What a map calls the parts of a state."""
 
 
 def dataset_files(data: BagDataset) -> dict[str, str]:
@@ -28,7 +30,9 @@ def _map(data: BagDataset) -> str:
     size = data.options.image_size
     fitted: dict[str, Any] = {} if size is None else {"size": list(size), "fit": data.options.fit}
     is_joints = data.info.action_names[0] != "x"
-    parts = [{"values": "joints"}] + ([{"values": "gripper"}] if robot.has_gripper else [])
+    values = [name for part in data.options.state for name in _VALUES[part]]
+    values += ["gripper"] if robot.has_gripper else []
+    parts = [{"values": name} for name in values]
     actions: dict[str, Any] = {
         "key": "action",
         "mode": "joint_position" if is_joints else "pose",

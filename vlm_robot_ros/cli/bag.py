@@ -67,6 +67,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="joints: of recorded tool poses, the joint positions that the arm had when they were "
         "due, so that state and action are the same values",
     )  # fmt: skip
+    convert.add_argument(
+        "--state", choices=("joints", "pose", "joints,pose"), default="joints",
+        help="pose: of the tool, in the base frame, as recorded actions are",
+    )  # fmt: skip
+    convert.add_argument(
+        "--success-marks", action="store_true",
+        help="write next.done and next.success; of marked episodes only, failures among them",
+    )  # fmt: skip
     _add_common(convert)
     convert.set_defaults(run=_convert)
 
@@ -157,7 +165,7 @@ def _convert(args: argparse.Namespace) -> int:
     cameras = tuple(name.strip() for name in args.cameras.split(",")) if args.cameras else ()
     options = BagOptions(
         args.robot, args.namespace, args.failed, cameras, args.image_size, args.fit,
-        args.action == "joints",
+        args.action == "joints", tuple(args.state.split(",")), args.success_marks,
     )  # fmt: skip
     episodes, frames, problems = convert_to_lerobot(
         bags, args.out, options, args.workers, args.engine, args.codec, args.format,

@@ -29,6 +29,8 @@ class Episode:
     """As recorded. Shape (T, A), float32."""
     intervention: np.ndarray | None = None
     """Where a person moved the arm in place of the policy, if that is known. Shape (T,), bool."""
+    success: bool | None = None
+    """Whether it is marked as a success, or as a failure; None where it is not told."""
 
 
 @dataclass(frozen=True)

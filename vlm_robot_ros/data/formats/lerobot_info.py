@@ -14,6 +14,7 @@ _STATES = ("observation.state", "state")
 _ACTIONS = ("action", "actions")
 """Keys of lerobot, and of openpi."""
 INTERVENTION = "intervention"
+NEXT_DONE, NEXT_SUCCESS = "next.done", "next.success"
 """As LeRobot calls where a person moved the arm; only in datasets with such frames."""
 JOINT_UNIT = "joint_unit"
 """Key under which this package writes the unit of joint positions; lerobot has none."""

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from vlm_robot_ros.data.dataset import DataError, EpisodeDataset
-from vlm_robot_ros.data.formats.lerobot_info import INTERVENTION, image_key
+from vlm_robot_ros.data.formats.lerobot_info import (
+    INTERVENTION,
+    NEXT_DONE,
+    NEXT_SUCCESS,
+    image_key,
+)
 from vlm_robot_ros.data.statistics import statistics
 
 try:
@@ -25,6 +30,8 @@ except ImportError as error:
 STATE, ACTION = "observation.state", "action"
 _BEGUN = ".merge-begun"
 """A file beside the parts while they are merged."""
+_FLAGS = (INTERVENTION, NEXT_DONE, NEXT_SUCCESS)
+"""Columns of truth values that a dataset may have."""
 _INDICES = ("frame_index", "episode_index", "index", "task_index")
 
 
@@ -58,8 +65,9 @@ def write_part(
     cameras: dict[str, int] = {}
     episodes: list[dict[str, Any]] = []
     columns: dict[str, list[np.ndarray]] = {
-        name: [] for name in (STATE, ACTION, INTERVENTION, "timestamp")
+        name: [] for name in (STATE, ACTION, "timestamp", *_FLAGS)
     }
+    marked = False
     try:
         for number in range(len(data)):
             episode = data.episode(number)
@@ -84,6 +92,10 @@ def write_part(
             by_hand = episode.intervention
             by_hand = np.zeros(len(times), bool) if by_hand is None else by_hand
             columns[INTERVENTION].append(by_hand)
+            last = np.arange(len(times)) == len(times) - 1
+            columns[NEXT_DONE].append(last)
+            columns[NEXT_SUCCESS].append(last & bool(episode.success))
+            marked |= episode.success is not None
             columns["timestamp"].append(times.astype(np.float32))
             episodes.append(
                 {
@@ -110,6 +122,8 @@ def write_part(
         "cameras": {camera: list(shape) for camera, shape in shapes.items()},
         "episodes": episodes,
         INTERVENTION: bool(table[INTERVENTION].any()),
+        NEXT_DONE: marked,
+        NEXT_SUCCESS: marked,
         "meta_files": dict(meta_files or {}),
     }
     (making / "about.json").write_text(json.dumps(about))
@@ -145,8 +159,18 @@ def read_parts(parts: Sequence[Path], out: Path) -> list[dict[str, Any]]:
                     f"'{part.name}' has {key} {about.get(key)}, '{parts[0].name}' "
                     f"{abouts[0].get(key)}"
                 )
-    some = any(about.get(INTERVENTION) for about in abouts)
-    return [{**about, INTERVENTION: some} for about in abouts]
+    some = {name: any(about.get(name) for about in abouts) for name in _FLAGS}
+    return [{**about, **some} for about in abouts]
+
+
+def flags_of(about: Mapping[str, Any]) -> list[str]:
+    """Return the columns of truth values that a part's dataset has."""
+    return [name for name in _FLAGS if about.get(name)]
+
+
+def table_names(arrays: Sequence[str]) -> list[str]:
+    """Return those arrays of a part that statistics are of."""
+    return [name for name in arrays if name not in _FLAGS]
 
 
 def link_file(source: Path, path: Path) -> None:
@@ -173,7 +197,7 @@ def write_table(
     rows: Sequence[dict[str, Any]],
     tasks: Sequence[str],
     begin: int = 0,
-    interventions: bool = False,
+    flags: Sequence[str] = (),
 ) -> None:
     """Write the frames of some episodes.
 
@@ -183,7 +207,7 @@ def write_table(
         rows: Of the episodes.
         tasks: Of the dataset.
         begin: The frame of the part with which the first of them begins.
-        interventions: Whether to tell of each frame whether a person moved the arm.
+        flags: Columns of truth values to write: see `flags_of`.
     """
     lengths = [row["length"] for row in rows]
     indices = {
@@ -199,9 +223,9 @@ def write_table(
             flat = pa.array(values.ravel())
             columns[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
         columns["timestamp"] = pa.array(arrays["timestamp"][begin : begin + sum(lengths)])
-        if interventions:
-            given = arrays.get(INTERVENTION, np.zeros(len(arrays["timestamp"]), bool))
-            columns[INTERVENTION] = pa.array(given[begin : begin + sum(lengths)])
+        for name in flags:
+            given = arrays.get(name, np.zeros(len(arrays["timestamp"]), bool))
+            columns[name] = pa.array(given[begin : begin + sum(lengths)])
     columns |= {name: pa.array(indices[name].astype(np.int64)) for name in _INDICES}
     path.parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(pa.table(columns), path)
@@ -232,8 +256,7 @@ def features(about: dict[str, Any], depth_key: str) -> dict[str, Any]:
     }
     indices = {name: {"dtype": "int64", **single} for name in _INDICES}
     others = {"timestamp": {"dtype": "float32", **single}}
-    if about.get(INTERVENTION):
-        others[INTERVENTION] = {"dtype": "bool", **single}
+    others |= {name: {"dtype": "bool", **single} for name in flags_of(about)}
     return {**videos, **vectors, **others, **indices}
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from vlm_robot_ros.data.formats.dataset_card import dataset_card
-from vlm_robot_ros.data.formats.lerobot_info import INTERVENTION, JOINT_UNIT, image_key
+from vlm_robot_ros.data.formats.lerobot_info import JOINT_UNIT, image_key
 from vlm_robot_ros.data.formats.lerobot_parts import (
     features,
+    flags_of,
     link_file,
     read_parts,
     whole_fps,
@@ -45,7 +46,7 @@ def merge_parts_v21(parts: Sequence[Path], out: Path) -> tuple[int, int]:
             row = {"episode_index": number, "tasks": [episode["task"]], "length": length}
             data = out / _DATA.format(**place)
             placed = [{**row, "dataset_from_index": frames}]
-            write_table(part / "table.npz", data, placed, tasks, begin, about[INTERVENTION])
+            write_table(part / "table.npz", data, placed, tasks, begin, flags_of(about))
             for camera, name in enumerate(about["cameras"]):
                 video = out / _VIDEO.format(video_key=image_key(name), **place)
                 link_file(part / f"{camera}-{index}.mp4", video)
@@ -95,9 +96,12 @@ def _modalities(about: dict[str, Any]) -> dict[str, Any]:
     for feature, kind in (("observation.state", "state"), ("action", "action")):
         names = list(about["names"][feature])
         arm = names[:-1] if names[-1] == "gripper" else names
-        found[kind] = {"pose" if names[0] == "x" else "joints": {"start": 0, "end": len(arm)}}
-        if len(arm) < len(names):
-            found[kind]["gripper"] = {"start": len(arm), "end": len(names)}
+        joints = arm.index("x") if "x" in arm else len(arm)
+        ends = (("joints", 0, joints), ("pose", joints, len(arm)),
+                ("gripper", len(arm), len(names)))  # fmt: skip
+        found[kind] = {
+            part: {"start": begin, "end": end} for part, begin, end in ends if begin < end
+        }
     cameras = {name: {"original_key": image_key(name)} for name in about["cameras"]}
     text = {"human.task_description": {"original_key": "task_index"}}
     return {**found, "video": cameras, "annotation": text}

@@ -10,12 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from vlm_robot_ros.data.formats.dataset_card import dataset_card
-from vlm_robot_ros.data.formats.lerobot_info import INTERVENTION, JOINT_UNIT, image_key
+from vlm_robot_ros.data.formats.lerobot_info import JOINT_UNIT, image_key
 from vlm_robot_ros.data.formats.lerobot_parts import (
     ACTION,
     features,
+    flags_of,
     link_file,
     read_parts,
+    table_names,
     whole_fps,
     write_table,
     write_texts,
@@ -50,8 +52,7 @@ def merge_shards(parts: Sequence[Path], out: Path) -> tuple[int, int]:
             rows.append(_episode_row(episode, len(rows), frames, place, about["fps"]))
             frames += episode["length"]
         data = out / _DATA.format(**place)
-        tells = bool(about[INTERVENTION])
-        write_table(part / "table.npz", data, rows[begin:], tasks, interventions=tells)
+        write_table(part / "table.npz", data, rows[begin:], tasks, flags=flags_of(about))
         for index, camera in enumerate(about["cameras"]):
             video = out / _VIDEO.format(video_key=image_key(camera), **place)
             link_file(part / f"{index}.mp4", video)
@@ -65,7 +66,7 @@ def _joined_tables(parts: Sequence[Path]) -> dict[str, np.ndarray]:
     tables: dict[str, list[np.ndarray]] = {}
     for part in parts:
         with np.load(part / "table.npz", allow_pickle=False) as arrays:
-            for name in [name for name in arrays.files if name != INTERVENTION]:
+            for name in table_names(arrays.files):
                 tables.setdefault(name, []).append(arrays[name].reshape(len(arrays[name]), -1))
     return {name: np.concatenate(each) for name, each in tables.items()}
 
