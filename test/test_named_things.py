@@ -32,6 +32,9 @@ def things():
         ("once the mug is in your grip, set it on the tray", "put", "mug", "tray"),
         ("the mug should be on the tray, shouldn't it?", "put", "mug", "tray"),
         ("stand the mug on the tray", "put", "mug", "tray"),
+        ("lift the mug and leave it on the tray", "put", "mug", "tray"),
+        ("can you see to it that the mug lands on the tray?", "put", "mug", "tray"),
+        ("you have my permission to put the mug on the tray", "put", "mug", "tray"),
     ],
 )
 def test_a_known_name_is_what_the_sentence_says_of_it(things, text, skill, target, reference):

@@ -86,6 +86,8 @@ _REFUSES = re.compile(
 _OTHERWISE = re.compile(
     rf"^(?!{_DONE_YET})(?:so |and |but )?(?:who|what|which|where|did"
     r"|how (?:many|much|heavy|big|old|did|do))\b"
+    r"|\b(?:anyone|anybody|whoever|everyone|everybody|guests?|people|he|she) "
+    r"|\b(?:do you know|is it true|love how|love that)\b"
     r"|\b(?:yesterday|tomorrow|earlier|previous(?:ly)?|ago|later|(?<!how long )until"
     r"|used to|always|usually|normally|i'll|i will|i'm|i have(?! no\b)|i've"
     r"|(?:my|him|her|your)self|themselves"

@@ -26,10 +26,15 @@ _TELLING = frozenset(
 
 
 _THE = r"(?:(?:the|a|an|that|this|my|your) )?(?:[a-z-]+ ){0,2}?"
-_INTO = re.compile(rf"\b(?:in|into|inside|within) {_THE}$", re.IGNORECASE)
-_ONTO = re.compile(rf"\b(?:on|onto|upon|atop|on top of) {_THE}$", re.IGNORECASE)
+_HOLLOW = re.compile(
+    rf"\b(?:(?:in|into|inside|within) {_THE}|(?:deep|hollow|concave) (?:[a-z-]+ )?)$",
+    re.IGNORECASE,
+)
+_FLAT = re.compile(
+    rf"\b(?:(?:on|onto|upon|atop|on top of) {_THE}|(?:flat|shallow) (?:[a-z-]+ )?)$", re.IGNORECASE
+)
 _PUSHED = re.compile(
-    r"\b(?:push|slid|shov|glid|nudg|scoot|advanc|drag)(?:e|es|ed|ing|ging)?\b", re.IGNORECASE
+    r"\b(?:push|slid|shov|glid|nudg|scoot|advanc|eas|drag)(?:e|es|ed|ing|ging)?\b", re.IGNORECASE
 )
 """What tells that a name means something hollow, or something flat."""
 _DETAIL = re.compile(r",? (?:with|of) (?:[a-z0-9-]+ ){0,3}|[ -](?:[a-z]+ )?", re.IGNORECASE)
@@ -117,7 +122,7 @@ class MentionFinder:
             between, negated = pairs.get(found.start(1), ("", False))
             nouns = self._nouns_of[found[1].lower()]
             uncertain = [each for each in nouns if each not in certain] or nouns[:1]
-            noun = self._likelier(uncertain, text, found.start())
+            noun = self.told_by_context(uncertain, text, found.start()) or uncertain[0]
             start = _begin_of_phrase(text, found.start())
             if mentions and _are_one(text, mentions[-1], noun, found.start()):
                 start = mentions.pop().start
@@ -126,14 +131,20 @@ class MentionFinder:
             mentions.append(Mention(start, found.end(), noun, between, negated))
         return mentions
 
-    def _likelier(self, nouns: Sequence[str], text: str, start: int) -> str:
-        """Return which of several things a name at a place means."""
-        wanted: Sequence[str] = ()
-        if _INTO.search(text[:start]):
-            wanted = [noun for noun in nouns if noun not in self._flat]
-        elif _ONTO.search(text[:start]) or _PUSHED.search(text):
-            wanted = [noun for noun in nouns if noun in self._flat]
-        return (*wanted, *nouns)[0]
+    def told_by_context(self, nouns: Sequence[str], text: str, start: int) -> str:
+        """Return which of several things a name at a place means; empty where nothing tells.
+
+        What is called deep, or has something in it, is not flat; what is called shallow, has
+        something on it, or is pushed is flat.
+        """
+        before = text[:start]
+        if _HOLLOW.search(before):
+            told = [noun for noun in nouns if noun not in self._flat]
+        elif _FLAT.search(before) or _PUSHED.search(text):
+            told = [noun for noun in nouns if noun in self._flat]
+        else:
+            told = []
+        return told[0] if told else ""
 
 
 def _are_one(text: str, before: Mention, noun: str, start: int) -> bool:

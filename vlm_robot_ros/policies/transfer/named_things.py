@@ -8,6 +8,7 @@ the reading of which it is surest counts.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 from vlm_robot_ros.language.replies import why_hold
 from vlm_robot_ros.policies.sentence_parsing import (
@@ -83,8 +84,9 @@ class NamedThings:
     def among(self, nouns: Collection[str]) -> "NamedThings":
         """Return a reader of the same, where only things with these nouns are there."""
         there = {noun: [*self._names[noun]] for noun in self._names if noun in nouns}
-        for phrase, noun in general_words(there).items():
-            there[noun] += [phrase] if " " in phrase else []
+        for phrase, kinds in general_words(there).items():
+            if " " in phrase and len(kinds) == 1:
+                there[kinds[0]].append(phrase)
         within = NamedThings(
             there, self._parser, self._fixed, open_phrases=False, proposes=self._proposes,
             flat=self._flat,
@@ -112,10 +114,10 @@ class NamedThings:
         """Return what a sentence surely asks for."""
         if is_of_another_time(text):
             return ReadSentence((), f"'{text}' is not about what is to be done now", 0.0)
-        if is_unwanted(text):
+        courteous = in_order(without_courtesy(text))
+        if is_unwanted(courteous):
             problem = f"'{text}' says what is not wanted"
             return ReadSentence((), problem, 0.0, knows_action=False)
-        courteous = in_order(without_courtesy(text))
         read, is_idle = self._read(text, *self._mentions.find(courteous))
         if is_idle:
             return self._hinted(text) or read._replace(asks_nothing=True)
@@ -171,9 +173,20 @@ class NamedThings:
                 if not re.search(r"\b(?:of|for|with|from)\b", text[start : inside[0].start]):
                     found[found.index(inside[0])] = inside[0]._replace(start=start)
             elif not inside and self._phrases is not None:
-                noun = self._phrases.noun(text[start:end], nearer)
+                noun = self._phrases.noun(
+                    text[start:end], nearer, partial(self._of_kinds, text, start, mentions)
+                )
                 found += [Mention(start, end, noun)] if noun else []
         return sorted(found)
+
+    def _of_kinds(
+        self, text: str, start: int, mentions: Sequence[Mention], nouns: Sequence[str]
+    ) -> str:
+        """Return which of several things a general word means that begins at a place."""
+        rest = [noun for noun in nouns if noun not in {each.noun for each in mentions}]
+        if len(rest) == 1:
+            return rest[0]
+        return self._mentions.told_by_context(rest, text, start)
 
     def _read(
         self, text: str, plain: str, mentions: Sequence[Mention]

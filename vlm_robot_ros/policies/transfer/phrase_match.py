@@ -2,11 +2,12 @@
 
 A phrase is compared with all names of all things, and with the names of some 500 everyday things;
 what is hardly nearer to one thing than to the next, or to another everyday thing, means none. A
-general word, such as "container", means a thing where only one of its kinds is there.
+general word, such as "container", means a thing where only one of its kinds is there, or the
+sentence tells which.
 """
 
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ class PhraseMatcher:
         kinds = [kind.strip() for line in lines if line[0] != "#" for kind in line.split(",")]
         self._others = encoder.encode_phrases([kind for kind in kinds if kind not in {*known, ""}])
         self._there = np.ones(len(self._nouns), bool)
-        self._general: dict[str, str] = {}
+        self._general: dict[str, tuple[str, ...]] = {}
 
     def among(self, nouns: Collection[str]) -> "PhraseMatcher":
         """Return one that takes nothing for a thing but for one of these."""
@@ -48,17 +49,24 @@ class PhraseMatcher:
         within._general = general_words(there)
         return within
 
-    def noun(self, phrase: str, nearer: float = NEARER) -> str:
+    def noun(
+        self,
+        phrase: str,
+        nearer: float = NEARER,
+        chosen: Callable[[Sequence[str]], str] = lambda nouns: "",
+    ) -> str:
         """Return the noun of the thing that a phrase means; empty if it means none.
 
         Args:
             phrase: Without "the".
             nearer: How much nearer it must be to the thing than to anything else (cosine).
+            chosen: Returns which of several things a general word means; empty if it is not clear.
         """
         words = phrase.lower().split()
         for start in range(len(words)):
-            if noun := self._general.get(" ".join(words[start:])):
-                return noun
+            kinds = self._general.get(" ".join(words[start:]), ())
+            if kinds:
+                return kinds[0] if len(kinds) == 1 else chosen(kinds)
         if _OWN_WORDS & set(words):
             return ""
         vector = self._encoder.encode_phrases([phrase])[0]
@@ -72,14 +80,15 @@ class PhraseMatcher:
         return self._nouns[first] if is_it else ""
 
 
-def general_words(nouns: Collection[str]) -> dict[str, str]:
-    """Return the general words that mean one thing where only these are there, and its noun."""
+def general_words(nouns: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return the general words for things where only these are there, and their nouns."""
     found = {}
     for line in _GENERAL.read_text(encoding="utf-8").splitlines():
         word, _, kinds = line.partition(":")
-        meant = [noun for noun in nouns
-                 if any(f" {noun}".endswith(f" {kind.strip()}") for kind in kinds.split(","))
-                 ]  # fmt: skip
-        if len(meant) == 1 and not line.startswith("#"):
-            found[word] = meant[0]
+        meant = tuple(
+            noun for noun in nouns
+            if any(f" {noun}".endswith(f" {kind.strip()}") for kind in kinds.split(","))
+        )  # fmt: skip
+        if meant and not line.startswith("#"):
+            found[word] = meant
     return found

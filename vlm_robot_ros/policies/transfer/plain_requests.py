@@ -18,7 +18,9 @@ _POLITE = re.compile(rf"^(?:please,? )?{_DO}(?:please |kindly )?(?=[a-z])", re.I
 """What asks for something before it is said."""
 _PERMISSION = re.compile(
     r"^(?:please )?(?:feel free to|you(?: are|'re) (?:free|welcome|allowed) to|"
-    r"you (?:may|can|could|might)(?: now| go ahead and)?) (?=[a-z])",
+    r"you (?:may|can|could|might)(?: now| go ahead and)?|(?:go ahead and )?feel at liberty to|"
+    r"you(?: are|'re) at liberty to|"
+    r"you have (?:my )?(?:permission|leave|approval|blessing|consent) to) (?=[a-z])",
     re.IGNORECASE,
 )
 _FREE = re.compile(
@@ -61,18 +63,20 @@ _SO_THAT = re.compile(
 )
 """A clause about where it is to be in the end."""
 _WISH = re.compile(
-    r"^(?:please )?(?:it(?: would|'d) (?:be (?:so |very |really )?"
+    r"^(?:please )?(?:(?:can|could|would|will) you (?:please |perhaps |kindly )?)?"
+    r"(?:it(?: would|'d) (?:be (?:so |very |really )?"
     r"(?:nice|great|good|lovely|helpful|perfect|wonderful|ideal|best|better)"
     r"|(?:really )?help(?: me| us)?(?: a lot)?) if"
     r"|make sure(?: that)?|ensure(?: that)?|see to it that"
     r"|i(?: would|'d) (?:love|like) it if) (?P<what>.+?) "
-    r"(?:(?:were|was|is|are|could be|would be|got|gets|ends up|ended up)(?: being)?) ",
+    r"(?:(?:were|was|is|are|could be|would be|got|gets|ends up|ended up|winds up|lands|sits|rests"
+    r"|stands|finds its way)(?: being)?) ",
     re.IGNORECASE,
 )
 """What is to be so."""
 _THEN = re.compile(
     r",? (?:which|that) (?:(?:should|must|is to|needs to|has to|ought to)(?: then| finally| now)? "
-    r"(?:be (?:put|placed|set|left|laid|positioned|moved|deposited|dropped)|go|end up|rest|stand"
+    r"(?:be (?:put|set|left|laid|[a-z]+ed)|go|end up|rest|stand"
     r"|sit)|belongs|goes) (?:then |back )?(?=(?:on|onto|in|into|inside|atop|upon) )",
     re.IGNORECASE,
 )
@@ -80,6 +84,12 @@ _THEN = re.compile(
 _THERE = re.compile(
     r",? (?:and|then|and then) (?:leave|keep|let) it (?:there|in place)[.! ]*$", re.I
 )
+_LEAVE_IT = re.compile(
+    rf"(?P<before>\b{_TAKE}\b.*?(?:\band|\bthen|,) )leave it "
+    r"(?=(?:on|onto|in|inside|atop|upon)\b)",
+    re.IGNORECASE,
+)
+"""Leaving somewhere what was taken before is putting it there."""
 _TAG = re.compile(
     r",? (?:(?:should|is|are|do|does|has|would|could|wo|ca)n't (?:it|you|they|we|that)"
     r"|right|okay|ok|don't you think)\?$",
@@ -136,8 +146,13 @@ _AVERSE = re.compile(
     r"|\b(?:it(?: would|'d| will)(?: really)? be|it's|it is) (?:very |so |really )?(?:bad|terrible"
     r"|awful|horrible|an? (?:shame|pity|disaster|mistake|bad idea)|dangerous|unsafe|wrong|worse"
     r"|silly|stupid|foolish|unwise|unfortunate)\b(?!.*(?:\b(?:not|no|without|missing)\b|n't\b))"
-    r"|\b(?:should|must|has to|needs to|ought to|better|can|may) "
-    r"(?:stay|remain|be left|be kept)\b",
+    r"|\b(?:stays?|staying|remains?|remaining|be left|be kept)\b"
+    r"|\b(?:leave|keep) (?:the|that|this|my|your|it|them|everything|all)\b"
+    r"|\b(?:does|do|did)(?:n't| not) (?:need|have|want|wish|care)\b|\bneed(?:n't| not)\b"
+    r"|\b(?:no longer|changed my mind|never mind|scratch that|joking|kidding)\b"
+    r"|\bforget (?:what|about|it|that|the|i)\b"
+    r"|\b(?:is|are)\b(?! not)[^,.?]*\bwhere (?:it|they) "
+    r"(?:ought|should|belongs?|needs?|is|are|was|were)\b",
     re.IGNORECASE,
 )
 
@@ -157,7 +172,9 @@ def without_courtesy(text: str) -> str:
 
 def in_order(text: str) -> str:
     """Return a request with its clauses in the order of what is done, a wish as what is to be."""
-    text = _THERE.sub("", _THEN.sub(" and put it ", _WISH.sub(r"\g<what> should be ", text)))
+    text = _LEAVE_IT.sub(r"\g<before>put it ", text)
+    wish = _WISH.sub(r"\g<what> should be ", text)
+    text = _THERE.sub("", _THEN.sub(" and put it ", text if wish == text else wish.rstrip("? ")))
     after = _AFTER.match(text)
     if after is None:
         return text

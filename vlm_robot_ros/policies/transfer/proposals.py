@@ -42,6 +42,12 @@ _TELLS_WHICH = re.compile(
     _FLAGS,
 )
 """Words between a thing and what tells which of several it is."""
+_TELLS_OF = re.compile(
+    r" (?:is|are|has|have|belongs|looks|seems|smells|costs|catches)\b"
+    r"(?! (?:missing|not|supposed|meant|to be)\b)",
+    _FLAGS,
+)
+"""Words after a thing and where it is that tell how it is."""
 _AND = re.compile(rf"^ and (?:{_THE} )?$", _FLAGS)
 """Words between two landmarks."""
 _DESCRIBED = re.compile(rf"\b{_THE} ((?:[a-z-]+ ){{1,3}})$", _FLAGS)
@@ -89,6 +95,9 @@ def proposal_of(
     """
     if not 2 <= len(mentions) <= 4 or not may_ask(text, asks_nothing):
         return None
+    between = text[mentions[0].end : mentions[1].start]
+    if _TELLS_WHICH.match(between) and _TELLS_OF.match(text, mentions[1].end):
+        return None  # "the bowl on the plate is empty"
     target, place, word = _parts(text, mentions, fixed)
     if target is None or place is None or target.noun == place.noun or target.noun in fixed:
         return None
