@@ -38,14 +38,17 @@ KINDS = {
             "black bowl", "dish", "dark bowl", "black dish", "dark dish", "black basin", "basin",
             "soup dish", "soup bowl", "cereal dish", "cereal bowl", "serving bowl", "vessel",
             "black container", "black vessel", "round container", "deep dish", "hollow dish",
-            "mixing bowl", "porringer", "tureen", "soup plate", "serving dish",
+            "mixing bowl", "porringer", "tureen", "soup plate", "serving dish", "black pot",
+            "chalice", "goblet", "earthenware", "stoneware", "pottery",
         ),
         hollow=True, rest=0.01,
     ),
     "plate": Kind(
-        "plate", (
+        "plate",
+        (
             "platter", "dinner plate", "saucer", "flat dish", "serving dish", "dish",
             "shallow dish", "porcelain dish", "serving platter", "tray", "charger plate",
+            "charger", "chinaware", "trencher", "salver", "eating surface",
         ),
         hollow=True, rest=0.008,
     ),
@@ -65,13 +68,16 @@ KINDS = {
         "wine bottle",
         ("bottle", "wine", "vino", "red wine", "glass bottle", "liquor", "alcohol", "booze",
          "wine flask", "wine vessel", "spirits", "merlot", "cabernet", "chardonnay", "pinot noir",
-         "burgundy", "bordeaux", "rioja", "champagne"),
+         "burgundy", "bordeaux", "rioja", "champagne", "riesling", "chianti",
+         "glass container", "glass vessel", "beverage container", "drink container",
+         "liquor container", "drink bottle", "beverage", "drink"),
     ),
     "cream_cheese": Kind(
         "cream cheese",
         (
             "cheese", "soft cheese", "cheese spread", "cream cheese spread", "dairy",
             "dairy spread", "cheesy spread", "creamy cheese", "schmear", "philadelphia",
+            "neufchatel", "fromage", "ricotta", "mascarpone", "curd", "dairy product",
         ),
     ),
     "alphabet_soup": Kind("alphabet soup", ("soup", "letter soup", "abc soup")),
@@ -99,6 +105,7 @@ KINDS = {
         (
             "cooktop", "burner", "hob", "stovetop", "stove top", "cooker", "range", "hot plate",
             "hotplate", "cooking plate", "cooking surface", "heating plate", "oven top",
+            "oven", "burner plate", "induction plate", "hearth", "grill", "gas",
         ),
         region="cook_region", lift=0.03, front=(0.2, 0.0),
     ),
@@ -108,6 +115,7 @@ KINDS = {
             "wooden cabinet", "cupboard", "wooden cupboard", "chest of drawers", "drawers",
             "drawer", "dresser", "drawer unit", "storage unit", "chest", "closet", "sideboard",
             "bureau", "credenza", "armoire", "wardrobe", "hutch", "locker", "nightstand",
+            "shelving unit", "bookcase", "buffet", "console",
         ),
         region="top_side",
     ),
@@ -116,7 +124,7 @@ KINDS = {
         (
             "rack", "bottle rack", "wine holder", "bottle holder", "bottle stand", "wine stand",
             "wine shelf", "holder", "stand", "shelf", "bottle cradle", "wine cradle",
-            "bottle shelf", "wine storage",
+            "bottle shelf", "wine storage", "shelving", "ledge", "frame", "bracket",
         ),
         region="top_region",
     ),

@@ -25,6 +25,7 @@ from vlm_robot_ros.policies.transfer.plain_requests import (
     in_order,
     is_of_another_time,
     is_unwanted,
+    may_leave,
     plain_request,
     without_courtesy,
     without_descriptions,
@@ -40,7 +41,7 @@ _SURE = 0.8
 _MOST_CHARACTERS = 500
 _UNKNOWN_TO_DO = ("unknown action", "every object")
 """Obstacles of the parser's that say that nothing here can do it."""
-_PERHAPS = -0.05
+_PERHAPS, _GUESS = -0.05, -0.25
 """How much nearer a phrase is to what it may mean than to anything else, where the arm asks."""
 
 
@@ -117,7 +118,7 @@ class NamedThings:
         courteous = in_order(without_courtesy(text))
         if is_unwanted(courteous):
             problem = f"'{text}' says what is not wanted"
-            return ReadSentence((), problem, 0.0, knows_action=False)
+            return ReadSentence((), problem, 0.0, knows_action=may_leave(text))
         read, is_idle = self._read(text, *self._mentions.find(courteous))
         if is_idle:
             return self._hinted(text) or read._replace(asks_nothing=True)
@@ -139,7 +140,7 @@ class NamedThings:
         text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
         if any(each.noun not in self._names for each in self._all.names_in(text)):
             return read  # what it is about is not there
-        for nearer in (NEARER, _PERHAPS):
+        for nearer in (NEARER, _PERHAPS, _GUESS):
             mentions = self._described(text, list(self._mentions.names_in(text)), nearer)
             found = proposal_of(text, mentions, self._fixed, read.asks_nothing)
             told = None if found is None else self._request(found.request)

@@ -14,6 +14,7 @@ _ENDS = frozenset({
     "we", "i", "they", "he", "she", "no", "never", "also", "too", "the", "a", "an", "this",
     "stands", "lies", "sits", "rests", "hangs", "comes", "does", "do", "did", "with",
     "without", "for", "of", "could", "would", "will", "may", "might", "not", "now", "upon",
+    "requires", "require", "lacks", "misses", "awaits",
     "against", "toward", "towards", "through", "put", "place", "set", "move", "take",
 })  # fmt: skip
 """Words that are no part of the name of a thing."""

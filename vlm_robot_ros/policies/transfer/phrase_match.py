@@ -20,6 +20,8 @@ _KINDS = Path(language.__file__).with_name("everyday_things.txt")
 _GENERAL = _KINDS.with_name("general_words.txt")
 NEARER = 0.03
 """How much nearer a phrase must be to one thing than to anything else (cosine)."""
+_NEXT = 0.01
+"""How much nearer than to the next thing it must be, at least (cosine)."""
 _OWN_WORDS = frozenset({*COLOURS, *NOUNS} - {"plate", "bowl", "bottle", "milk", "bread", "bin"})
 """What the parser knows itself: these mean no other thing."""
 
@@ -59,7 +61,8 @@ class PhraseMatcher:
 
         Args:
             phrase: Without "the".
-            nearer: How much nearer it must be to the thing than to anything else (cosine).
+            nearer: How much nearer it must be to the thing than to anything else (cosine); below
+                zero for a guess.
             chosen: Returns which of several things a general word means; empty if it is not clear.
         """
         words = phrase.lower().split()
@@ -74,9 +77,11 @@ class PhraseMatcher:
         best = np.array([near[self._owner == index].max() for index in range(len(self._nouns))])
         first, *rest = np.argsort(-np.where(self._there, best, -1.0))
         rest = [index for index in rest if self._there[index]]
-        other = max([*best[rest[:1]], (self._others @ vector).max()])
-        absent = max(best[~self._there], default=-1.0)
-        is_it = best[first] >= max(other + nearer, absent) and self._there[first]
+        least = max(
+            [(self._others @ vector).max() + nearer, *best[~self._there],
+             *(best[rest[:1]] + max(nearer, _NEXT))]
+        )  # fmt: skip
+        is_it = best[first] >= least and self._there[first]
         return self._nouns[first] if is_it else ""
 
 

@@ -157,6 +157,19 @@ _AVERSE = re.compile(
 )
 
 
+_MAY_LEAVE = re.compile(
+    r"\b(?:feel free to|you (?:may|can|could|might)(?: now| go ahead and)?|if you(?: would)?"
+    r"|hoping (?:that )?you (?:would|could|might)|(?:could|would|can|will) you(?: please| kindly)?"
+    r"|like you to|want you to|need you to) leave\b",
+    re.IGNORECASE,
+)
+
+
+def may_leave(text: str) -> bool:
+    """Tell whether a sentence asks to leave something somewhere, which may mean to put it."""
+    return _MAY_LEAVE.search(text) is not None
+
+
 def is_unwanted(text: str) -> bool:
     """Tell whether a sentence says what is not to be done: "I would mind if"."""
     return _AVERSE.search(text) is not None
