@@ -29,6 +29,7 @@ def finder():
         ("put the bowl with the bottle on the stove", ["bowl", "wine bottle", "stove"]),
         ("put the bowl and the bottle on the plate", ["bowl", "wine bottle", "plate"]),
         ("put bowl on plate", ["bowl", "plate"]),
+        ("put bowl on bowl", ["bowl", "bowl"]),
     ],
 )
 def test_names_of_one_thing_are_one_mention(finder, text, nouns):

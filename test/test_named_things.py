@@ -33,6 +33,7 @@ def things():
         ("the mug should be on the tray, shouldn't it?", "put", "mug", "tray"),
         ("stand the mug on the tray", "put", "mug", "tray"),
         ("lift the mug and leave it on the tray", "put", "mug", "tray"),
+        ("put the remaining mug on the tray", "put", "mug", "tray"),
         ("can you see to it that the mug lands on the tray?", "put", "mug", "tray"),
         ("you have my permission to put the mug on the tray", "put", "mug", "tray"),
     ],

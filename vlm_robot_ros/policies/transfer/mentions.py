@@ -37,7 +37,7 @@ _PUSHED = re.compile(
     r"\b(?:push|slid|shov|glid|nudg|scoot|advanc|eas|drag)(?:e|es|ed|ing|ging)?\b", re.IGNORECASE
 )
 """What tells that a name means something hollow, or something flat."""
-_DETAIL = re.compile(r",? (?:with|of) (?:[a-z0-9-]+ ){0,3}|[ -](?:[a-z]+ )?", re.IGNORECASE)
+_DETAIL = re.compile(r",? (?:with|of) (?:[a-z0-9-]+ ){0,3}|[ -]", re.IGNORECASE)
 """Words between two names of one thing: "the cabinet with three drawers"."""
 _COMPOUND = re.compile(r"(?:[ -]|-shaped |[ -](?:storage|display|holding) )", re.IGNORECASE)
 """Words between a name and what it tells the kind of: "the wine storage rack"."""

@@ -146,7 +146,7 @@ _AVERSE = re.compile(
     r"|\b(?:it(?: would|'d| will)(?: really)? be|it's|it is) (?:very |so |really )?(?:bad|terrible"
     r"|awful|horrible|an? (?:shame|pity|disaster|mistake|bad idea)|dangerous|unsafe|wrong|worse"
     r"|silly|stupid|foolish|unwise|unfortunate)\b(?!.*(?:\b(?:not|no|without|missing)\b|n't\b))"
-    r"|\b(?:stays?|staying|remains?|remaining|be left|be kept)\b"
+    r"|\b(?:(?<!\bit )(?:stays?|remains?)|staying|be left|be kept)\b"
     r"|\b(?:leave|keep) (?:the|that|this|my|your|it|them|everything|all)\b"
     r"|\b(?:does|do|did)(?:n't| not) (?:need|have|want|wish|care)\b|\bneed(?:n't| not)\b"
     r"|\b(?:no longer|changed my mind|never mind|scratch that|joking|kidding)\b"
